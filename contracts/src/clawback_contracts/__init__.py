@@ -1,0 +1,1 @@
+"""What Clawback's services promise one another, and what consumers install."""

@@ -1,0 +1,1 @@
+"""Turns notices into orders and sees every copy removed."""

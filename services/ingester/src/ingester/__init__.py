@@ -1,0 +1,1 @@
+"""Brings licensed articles in and publishes them."""

@@ -1,0 +1,1 @@
+"""A Metabase API v10 that generates its articles and misbehaves on request."""
