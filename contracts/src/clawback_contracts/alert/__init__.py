@@ -1,0 +1,1 @@
+"""Alerts: something that a person should know."""

@@ -1,0 +1,48 @@
+"""Alerts, version 1, in Prometheus' words."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from clawback_contracts.envelope import Event, Instant
+
+
+class Severity(StrEnum):
+    """How soon a person must look: at once, today, or when there is time."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class AlertRaised(Event):
+    """A condition holds that a person should know of; repeats carry the same fingerprint."""
+
+    TYPE: ClassVar[str] = "clawback.alert.raised.v1"
+    TOPIC: ClassVar[str] = "alerts.v1"
+    KEY: ClassVar[str] = "fingerprint"
+
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
+    """Of service, name and labels: the same condition has the same one."""
+    name: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{2,99}$")
+    """CamelCase; its runbook has the same name."""
+    service: str
+    severity: Severity
+    summary: str = Field(max_length=500)
+    """One sentence, without content: what happened, to which thing, what to do next."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    raised_at: Instant
+
+
+class AlertResolved(Event):
+    """The condition no longer holds."""
+
+    TYPE: ClassVar[str] = "clawback.alert.resolved.v1"
+    TOPIC: ClassVar[str] = "alerts.v1"
+    KEY: ClassVar[str] = "fingerprint"
+
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
+    name: str
+    service: str
+    resolved_at: Instant

@@ -1,0 +1,1 @@
+"""Dead letters: a record that a consumer group could not use."""

@@ -1,0 +1,53 @@
+"""The envelope: CloudEvents 1.0 in Kafka's binary binding, and what every event has in common.
+
+The attributes travel as Kafka headers (``ce_id``, ``ce_type``, …, ``traceparent``), the event as a JSON body.
+"""
+
+from typing import Annotated, ClassVar
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+NAMESPACE = UUID("6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11")
+"""Every event id is a uuid5 in this namespace."""
+
+ARTICLE_ID = r"^[a-z0-9-]{1,32}:[A-Za-z0-9._~-]{1,200}$"
+"""provider:provider_article_id"""
+
+ArticleId = Annotated[str, Field(pattern=ARTICLE_ID, description="provider:provider_article_id")]
+Instant = Annotated[AwareDatetime, Field(description="an instant, with its offset; UTC when we write it")]
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Order = Annotated[int, Field(ge=1, le=2**31 - 1, description="compliance's number of the order, per article")]
+
+
+def event_id(*cause: object) -> UUID:
+    """The identity that an event has for ever: the same cause gives the same id."""
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in cause))
+
+
+class Value(BaseModel):
+    """A part of an event: frozen, and tolerant of the optional fields that a later minor version adds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_bytes="base64", use_attribute_docstrings=True
+    )
+
+
+class Event(Value):
+    """A fact or a request on a topic. Subclasses say which topic, under which type, keyed by what."""
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+    KEY: ClassVar[str]
+    """The field that is the Kafka key."""
+
+    @property
+    def key(self) -> str:
+        """The Kafka key, which is also ``ce_subject``."""
+        return str(getattr(self, self.KEY))
+
+
+def major(ce_type: str) -> tuple[str, int] | None:
+    """Splits ``clawback.revocation.revoked.v1`` into its name and major version, or gives None."""
+    name, dot, version = ce_type.rpartition(".v")
+    return (name, int(version)) if dot and version.isascii() and version.isdigit() else None

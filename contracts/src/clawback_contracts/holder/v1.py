@@ -1,0 +1,63 @@
+"""Holders, version 1: what a downstream system says when it registers."""
+
+from enum import StrEnum
+
+from pydantic import AnyHttpUrl, Field
+
+from clawback_contracts.envelope import ArticleId, Value
+
+
+class HolderKind(StrEnum):
+    """How a holder's copy is known to be gone."""
+
+    STORE = "store"
+    """Ours: it answers by receipt, and is asked for its holdings besides."""
+    CONSUMER = "consumer"
+    """A downstream system: it answers by receipt."""
+    EXPIRY = "expiry"
+    """Forgets by age, as Kafka and backups do; closed when its time has passed."""
+
+
+class HolderFilter(Value):
+    """Which articles the holder takes; empty means all."""
+
+    languages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
+
+
+class HolderRegistration(Value):
+    """A holder by name, with the consumer group under which it reads ``articles.v1``."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")
+    kind: HolderKind = HolderKind.CONSUMER
+    group: str | None = Field(None, min_length=1, max_length=249)
+    purpose: str = Field(min_length=1, max_length=500)
+    filter: HolderFilter = HolderFilter()
+    copy_kinds: tuple[str, ...] = Field(min_length=1)
+    """The kinds of copies it makes, such as ``content``, ``index``, ``cache``; a receipt answers for each."""
+    holdings_url: AnyHttpUrl | None = None
+    """Where it answers whether ids are held."""
+    contact: str | None = Field(None, max_length=200)
+    forgets_after_h: float | None = Field(None, gt=0)
+    """Kind expiry: hours after which a copy is gone by itself."""
+
+
+class HoldingsQuestion(Value):
+    """Are these ids held? Asked of a store, and of a consumer at its ``holdings_url``."""
+
+    article_ids: tuple[ArticleId, ...] = Field(min_length=1, max_length=500)
+
+
+class Holding(StrEnum):
+    """The answer for one id; unknown counts as held."""
+
+    HELD = "held"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class HoldingsAnswer(Value):
+    """Answered from the content and the caches themselves, never from the guard."""
+
+    items: dict[str, Holding]

@@ -1,0 +1,1 @@
+"""Revocations: the notice that an article may no longer be held, the order, every holder's answer."""

@@ -1,0 +1,113 @@
+"""Revocations, version 1. Ids, numbers and times only: never a word of the article."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from clawback_contracts.envelope import ArticleId, Event, Instant, Order, Value
+
+
+class Reason(StrEnum):
+    """Why an article may no longer be held."""
+
+    LICENSOR = "licensor"
+    LICENCE_EXPIRED = "licence_expired"
+    MANUAL = "manual"
+    ERASURE_REQUEST = "erasure_request"
+
+
+class Outcome(StrEnum):
+    """What a holder found when it carried out an order on one kind of copy."""
+
+    REMOVED = "removed"
+    NEVER_HELD = "never_held"
+    ALREADY_REMOVED = "already_removed"
+    SUPERSEDED = "superseded"
+    """The holder knows a later order on this article, and answers that one."""
+    REINSTATED = "reinstated"
+    """The order lifted a revocation; the holder accepts the article again when it is published again."""
+
+
+class RevocationNoticed(Event):
+    """A provider, an officer or an upstream system says that an article may no longer be held."""
+
+    TYPE: ClassVar[str] = "clawback.revocation.noticed.v1"
+    TOPIC: ClassVar[str] = "revocation-notices.v1"
+    KEY: ClassVar[str] = "article_id"
+
+    notice_id: UUID
+    article_id: ArticleId
+    reason: Reason
+    noticed_by: str = Field(min_length=1, max_length=200)
+    """The feed, officer or system that said so."""
+    noticed_at: Instant
+    """When we learnt of it."""
+    revoked_at: Instant | None = None
+    """The provider's own time of the revocation, where it gives one."""
+    earliest_at: Instant | None = None
+    """The last complete poll before we saw it: the earliest that it can have been revoked."""
+    poll_id: UUID | None = None
+    """The pass over a feed that brought it."""
+
+
+class ArticleRevoked(Event):
+    """An order: nobody may hold this article. Fold by ``order``, remove, answer, however often it arrives."""
+
+    TYPE: ClassVar[str] = "clawback.revocation.revoked.v1"
+    TOPIC: ClassVar[str] = "revocations.v1"
+    KEY: ClassVar[str] = "article_id"
+
+    article_id: ArticleId
+    order: Order
+    revocation_id: UUID
+    reason: Reason
+    notice_ids: tuple[UUID, ...] = ()
+    """The notices that this sending answers."""
+    revoked_at: Instant | None = None
+    clock_started_at: Instant
+    """The deadline runs from the provider's time, else the last complete poll before, else the notice."""
+    due_at: Instant
+    ordered_at: Instant
+    attempt: int = Field(1, ge=1)
+    """How often the order was sent; it is sent until every holder has answered."""
+
+
+class ArticleReinstated(Event):
+    """An order: the revocation is lifted. The text comes back only by being published again."""
+
+    TYPE: ClassVar[str] = "clawback.revocation.reinstated.v1"
+    TOPIC: ClassVar[str] = "revocations.v1"
+    KEY: ClassVar[str] = "article_id"
+
+    article_id: ArticleId
+    order: Order
+    revocation_id: UUID
+    """The revocation that it lifts."""
+    ordered_at: Instant
+    attempt: int = Field(1, ge=1)
+
+
+class CopyRemoval(Value):
+    """What became of one kind of copy that the holder declared."""
+
+    copy_kind: str = Field(min_length=1, max_length=100)
+    outcome: Outcome
+
+
+class ArticleRemoved(Event):
+    """A receipt: the holder's answer to an order, for each kind of copy that it declared."""
+
+    TYPE: ClassVar[str] = "clawback.revocation.removed.v1"
+    TOPIC: ClassVar[str] = "removal-receipts.v1"
+    KEY: ClassVar[str] = "article_id"
+
+    receipt_id: UUID
+    """uuid5 of the order, the holder and the attempt: a repeated answer is the same receipt."""
+    article_id: ArticleId
+    order: Order
+    holder: str = Field(min_length=1, max_length=100)
+    removals: tuple[CopyRemoval, ...] = Field(min_length=1)
+    answered_at: Instant
+    attempt: int = Field(1, ge=1)

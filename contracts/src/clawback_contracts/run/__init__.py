@@ -1,0 +1,1 @@
+"""Runs: the scheduled compliance check, also on a day with nothing to revoke."""
