@@ -1,0 +1,91 @@
+"""Is this process alive, and may it be given work: answered from the last result, never by waiting.
+
+A probe that asks the database while the database hangs would take the process down with it, so
+checks run in the background and a probe reads what they last said.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from clawback_common.telemetry.describe import describe
+from clawback_common.telemetry.metrics import gauge
+
+if TYPE_CHECKING:
+    from clawback_common.process import Stopping
+
+Check = Callable[[], Awaitable[str | None]]
+"""Returns when fine, with a word on it if there is one; raises when not."""
+
+_READY = gauge("readiness_check_state", "1 when the check last passed", ("check",))
+_NOT_YET: Final = "not checked yet"
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check last said."""
+
+    ok: bool
+    detail: str | None = None
+
+
+class Probes:
+    """The readiness checks of a process by name, and whether it drains.
+
+    `add` them, then keep `watch` running; `check` runs them once, for a start that must not wait.
+    """
+
+    def __init__(self, *, timeout_s: float = 2.0) -> None:
+        self.draining = False
+        self._timeout_s = timeout_s
+        self._checks: dict[str, Check] = {}
+        self._results: dict[str, Result] = {}
+
+    def add(self, name: str, check: Check) -> None:
+        """Not ready from now on until this check has passed; the same name replaces it."""
+        self._checks[name] = check
+        self._results[name] = Result(ok=False, detail=_NOT_YET)
+
+    @property
+    def ready(self) -> bool:
+        """True when every check passed when last asked and nobody asked us to end."""
+        return not self.draining and all(result.ok for result in self._results.values())
+
+    @property
+    def results(self) -> dict[str, Result]:
+        """The last result of each check."""
+        return dict(self._results)
+
+    def answer(self) -> dict[str, object]:
+        """The body of ``/readyz``: ``{ready, checks: {name: {ok, detail}}}``."""
+        checks = {name: {"ok": r.ok, "detail": r.detail} for name, r in self._results.items()}
+        if self.draining:
+            checks["draining"] = {"ok": False, "detail": "asked to end"}
+        return {"ready": self.ready, "checks": checks}
+
+    async def check(self) -> bool:
+        """Run every check once, side by side; True when all passed."""
+        await asyncio.gather(*(self._ask(name, check) for name, check in list(self._checks.items())))
+        return self.ready
+
+    async def watch(self, stopping: "Stopping", *, every_s: float = 2.0) -> None:
+        """Keep the results fresh until asked to end."""
+        while not stopping.is_set():
+            await self.check()
+            await stopping.sleep(every_s if self.ready else min(every_s, 0.25))
+
+    async def _ask(self, name: str, check: Check) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                result = Result(ok=True, detail=await check())
+        except Exception as error:  # noqa: BLE001 - a check that fails in whatever way is the answer "no"
+            result = Result(ok=False, detail=describe(error))
+        before = self._results.get(name)
+        if before is not None and before.ok != result.ok and before.detail != _NOT_YET:
+            _log.warning("readiness changed", check=name, ok=result.ok, detail=result.detail)
+        self._results[name] = result
+        _READY.labels(check=name).set(result.ok)

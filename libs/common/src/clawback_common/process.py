@@ -1,0 +1,246 @@
+"""A process from start to exit: telemetry on, signals that drain, errors told in words, exit codes.
+
+0 done, 1 failed and worth another try, 2 wrong usage or configuration or a person must look, 3 done
+but people must look (returned by jobs).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from clawback_common.errors import ClawbackError, Stop
+from clawback_common.telemetry.describe import describe
+from clawback_common.telemetry.logs import LogFormat, configure_logging
+from clawback_common.telemetry.metrics import counter, gauge
+from clawback_common.telemetry.tracing import configure_tracing, shutdown_tracing
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from clawback_common.http.probes import Probes
+
+T = TypeVar("T")
+
+EXIT_FAILED = 1
+EXIT_PERSON_NEEDED = 2
+
+_LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
+_LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class TelemetrySettings(Protocol):
+    """The part of the settings that a process needs before it can say anything."""
+
+    @property
+    def log_level(self) -> str:
+        """From debug to error."""
+
+    @property
+    def log_format(self) -> LogFormat | None:
+        """As `configure_logging` takes it."""
+
+    @property
+    def otel_exporter_otlp_endpoint(self) -> str | None:
+        """A collector's base address, or nothing."""
+
+
+class Stopping:
+    """Set once, when the process was asked to end: stop taking work, finish what was begun."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Ask to end."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """True once asked."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Return once asked."""
+        await self._event.wait()
+
+    async def sleep(self, seconds: float) -> bool:
+        """Wait so long, or until asked to end: True when asked."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), seconds)
+        return self.is_set()
+
+
+Main = Callable[[Stopping], Awaitable[int | None]]
+
+
+def in_words(load: Callable[[], T]) -> T:
+    """What `load` returns (the settings, mostly); what is wrong with it goes to stderr in words.
+
+    Raises:
+        SystemExit: 2, on a `Stop` or settings that do not validate.
+    """
+    try:
+        return load()
+    except Stop as error:
+        _say(str(error))
+    except ValidationError as error:
+        for detail in error.errors(include_input=False, include_context=False, include_url=False):
+            name = "_".join(str(part) for part in detail["loc"]).upper()
+            words = detail["msg"].removeprefix("Value error, ")
+            _say(f"{name}: {words}" if name else words)
+    raise SystemExit(EXIT_PERSON_NEEDED)
+
+
+def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
+    """Run `main` on uvloop until it returns; its number, or 0, is the exit code to leave with.
+
+    The first SIGTERM or SIGINT sets the `Stopping` that `main` got, the second ends the process at
+    once. A `Stop` is told in words on stderr (2), any other error is logged (1).
+    """
+    configure_logging(service, settings.log_level, settings.log_format)
+    configure_tracing(service, settings.otel_exporter_otlp_endpoint)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_until_done(main)) or 0
+    except Stop as error:
+        _log.error("stopped: a person must look", reason=str(error))
+        _say(str(error))
+        return EXIT_PERSON_NEEDED
+    except ClawbackError as error:
+        _log.error("failed", exc_info=error)
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
+        _log.critical("failed unexpectedly", exc_info=error)
+        return EXIT_FAILED
+    finally:
+        shutdown_tracing()
+
+
+async def loop_forever(
+    name: str,
+    every_s: float,
+    work: Callable[[], Awaitable[object]],
+    stopping: Stopping,
+    *,
+    backoff_s_max: float = 60,
+) -> None:
+    """Do `work` every so many seconds until asked to end; a failed round is counted, and waits longer.
+
+    Raises:
+        Stop: going on would be wrong; everything else is logged and tried again.
+    """
+    failures = 0
+    while not stopping.is_set():
+        try:
+            await work()
+        except Stop:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a task, where it reports and goes on
+            failures += 1
+            _LOOP_FAILURES.labels(loop=name).inc()
+            _log.error("a round failed", loop=name, failures=failures, exc_info=error)
+        else:
+            failures = 0
+            _LOOP_SUCCESS.labels(loop=name).set_to_current_time()
+        backoff_s = min(every_s * 2 ** min(failures, 16), backoff_s_max)
+        await stopping.sleep(max(every_s, backoff_s) if failures else every_s)
+
+
+async def serve(
+    app: "Starlette",
+    host: str,
+    port: int,
+    stopping: Stopping,
+    *,
+    probes: "Probes | None" = None,
+    drain_s: float = 0.0,
+    grace_s: int = 10,
+) -> None:
+    """Serve HTTP until asked to end, then answer what was begun.
+
+    Args:
+        app: its lifespan is entered here, so that its `Stop` reaches `run`.
+        host: the interface to listen on.
+        port: 0 takes a free one.
+        stopping: ends it.
+        probes: told that it drains, so that readiness turns first.
+        drain_s: seconds between not ready and closed, for balancers to notice.
+        grace_s: seconds that open requests may take.
+
+    Raises:
+        Stop: the port is taken.
+    """
+    from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
+
+    listener = _listen(host, port)
+    config = Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=grace_s,
+    )
+    server = Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
+    async with app.router.lifespan_context(app):
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
+        waiting = asyncio.create_task(stopping.wait(), name="http server's end")
+        try:
+            _log.info("listening", address=f"{host}:{listener.getsockname()[1]}")
+            await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if probes is not None:
+                probes.draining = True
+            if not serving.done():
+                await asyncio.sleep(drain_s)
+        finally:
+            waiting.cancel()
+            server.should_exit = True
+            await serving
+
+
+async def _until_done(main: Main) -> int | None:
+    loop = asyncio.get_running_loop()
+    stopping = Stopping()
+    loop.set_exception_handler(_report)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _asked, number, stopping)
+    return await main(stopping)
+
+
+def _asked(number: signal.Signals, stopping: Stopping) -> None:
+    if stopping.is_set():
+        os._exit(128 + number)
+    _log.info("asked to end", signal=number.name)
+    stopping.set()
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaited: asyncio's own line holds the error's message, this one does not."""
+    _log.error("an error that nobody awaited", what=context.get("message"), exc_info=context.get("exception"))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Stop(f"cannot listen on {host}:{port}: {describe(error)}") from error
+    return listener
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")

@@ -1,0 +1,148 @@
+"""Structured logs: ours and those of every library, one line an event, on stderr.
+
+JSON when nobody watches, aligned text on a terminal. Each line has the service, the trace and what
+was bound to the context (`request_id`). Errors are told by type and place, not by their message:
+see `describe`; what else must not be written is masked: see `redact`.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Literal, TypeAlias
+
+import orjson
+import structlog
+from structlog.stdlib import ProcessorFormatter
+
+from clawback_common.telemetry.describe import describe
+from clawback_common.telemetry.redact import redact, safe
+from clawback_common.telemetry.tracing import trace_id
+
+LogFormat = Literal["json", "text"]
+
+_FRAMES_MAX = 12
+_CAUSES_MAX = 4
+_QUIET = ("aiokafka", "asyncio", "faststream", "httpcore", "httpx", "kafka", "urllib3", "uvicorn")
+"""Libraries that tell every request and heartbeat at info."""
+
+_Event: TypeAlias = MutableMapping[str, Any]
+
+
+def configure_logging(service: str, level: str = "info", log_format: LogFormat | None = None) -> None:
+    """Send all logging of this process to stderr, in one form; may be called again.
+
+    Args:
+        service: told on every line.
+        level: debug, info, warning or error; libraries tell warnings only, unless at debug.
+        log_format: None is text on a terminal and JSON elsewhere.
+    """
+    pretty = log_format == "text" or (log_format is None and sys.stderr.isatty())
+    before = _processors(service)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *before, ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_arguments_are_safe)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[ProcessorFormatter.remove_processors_meta, redact, _console() if pretty else _json],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def _processors(service: str) -> list[Any]:
+    """What each event goes through before it is rendered, whoever logged it."""
+
+    def add_service(_logger: object, _method: str, event: _Event) -> _Event:
+        event["service"] = service
+        return event
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_service,
+        _add_trace,
+        _tell_errors,
+    ]
+
+
+def _add_trace(_logger: object, _method: str, event: _Event) -> _Event:
+    current = trace_id()
+    if current is not None:
+        event["trace_id"] = current
+    return event
+
+
+def _tell_errors(_logger: object, _method: str, event: _Event) -> _Event:
+    """Replace a traceback by the error's description and the places it went through."""
+    given = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if isinstance(given, tuple):
+        given = given[1]
+    error = given if isinstance(given, BaseException) or not given else sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["error"] = describe(error)
+        event["error_at"] = places(error)
+        causes = [describe(cause) for cause in _causes(error)]
+        if causes:
+            event["error_causes"] = causes
+    return event
+
+
+def places(error: BaseException) -> list[str]:
+    """Where the error went through, innermost last: ``file.py:12 function``, at most twelve."""
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        name = "/".join(code.co_filename.rsplit("/", 2)[-2:])
+        frames.append(f"{name}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return frames[-_FRAMES_MAX:]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    for _ in range(_CAUSES_MAX):
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None:
+            return
+        yield cause
+        error = cause
+
+
+def _arguments_are_safe(record: logging.LogRecord) -> bool:
+    """Make a library's arguments safe before they become part of its message."""
+    if isinstance(record.msg, BaseException):
+        record.msg = describe(record.msg).replace("%", "%%") if record.args else describe(record.msg)
+    if isinstance(record.args, tuple):
+        record.args = tuple(_argument(value) for value in record.args)
+    return True
+
+
+def _argument(value: object) -> object:
+    """The value, unless its text may hold a message: errors, bytes and records of a topic."""
+    if isinstance(value, BaseException | bytes | bytearray) or type(value).__name__ == "ConsumerRecord":
+        return safe(value)
+    return value
+
+
+def _json(_logger: object, _method: str, event: _Event) -> str:
+    return orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )

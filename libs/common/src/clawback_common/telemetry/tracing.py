@@ -1,0 +1,188 @@
+"""One trace from the first request to the last answer, also through messages and batches.
+
+The SDK is always on, so that ids are valid and a trace goes on through us even when nobody collects
+it here; spans are exported only when an endpoint is set. The framework's own instrumentation is not
+used: it names spans topic first and makes a batch the child of one of its records.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    format_span_id,
+    format_trace_id,
+    set_span_in_context,
+)
+from opentelemetry.util.types import AttributeValue
+
+from clawback_common.telemetry.describe import describe
+
+LINKS_MAX = 64
+"""A batch of hundreds of records links to the first of them; a trace view shows no more."""
+
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACER = trace.get_tracer("clawback")
+
+
+def configure_tracing(
+    service: str, endpoint: str | None = None, *, processors: Sequence[SpanProcessor] = ()
+) -> TracerProvider:
+    """Make this process's tracer: once a process, a second call keeps the first provider.
+
+    Args:
+        service: the name that the spans are shown under.
+        endpoint: the base address of an OTLP collector over HTTP, or nothing: no export.
+        processors: further receivers of finished spans.
+    """
+    current = trace.get_tracer_provider()
+    provider = current if isinstance(current, TracerProvider) else _provider(service, endpoint)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    if provider is not current:
+        trace.set_tracer_provider(provider)
+    return provider
+
+
+def shutdown_tracing() -> None:
+    """Send what is still waiting; call it last."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.shutdown()
+
+
+def traceparent() -> str | None:
+    """The W3C header of the current span, for a message or a request that leaves; None outside one."""
+    return _header(trace.get_current_span().get_span_context())
+
+
+def trace_id() -> str | None:
+    """The current trace's id, 32 hex digits; None outside a span."""
+    context = trace.get_current_span().get_span_context()
+    return format_trace_id(context.trace_id) if context.is_valid else None
+
+
+@contextmanager
+def span(
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: str | None = None,
+    links: Iterable[str | None] = (),
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> Iterator[Span]:
+    """A span around the block, current within it; an error that leaves it is noted by `describe`.
+
+    Args:
+        name: low in variety: no ids.
+        kind: who waits for whom, in OpenTelemetry's terms.
+        parent: a traceparent that came from outside; without one the current span is the parent.
+        links: traceparents of other causes; unreadable and repeated ones are left out.
+        attributes: no content, ever.
+    """
+    context = _parse(parent)
+    with _TRACER.start_as_current_span(
+        name,
+        context=set_span_in_context(NonRecordingSpan(context)) if context else None,
+        kind=kind,
+        attributes=attributes,
+        links=[Link(link) for link in _distinct(links)[:LINKS_MAX]],
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
+        try:
+            yield current
+        except Exception as error:
+            note_error(current, error)
+            raise
+
+
+@contextmanager
+def batch_span(
+    name: str,
+    traceparents: Iterable[str | None],
+    *,
+    kind: SpanKind = SpanKind.CONSUMER,
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> Iterator[Span]:
+    """A span for a batch: the child of its records' one trace context, else linked to each of theirs."""
+    causes = _distinct(traceparents)
+    parent = _header(causes[0]) if len(causes) == 1 else None
+    links = [] if parent else [_header(cause) for cause in causes[:LINKS_MAX]]
+    with span(name, kind=kind, parent=parent, links=links, attributes=attributes) as current:
+        yield current
+
+
+def process_span(topic: str, group: str, traceparents: Sequence[str | None]) -> AbstractContextManager[Span]:
+    """The span of handling a batch from a topic, one traceparent (or None) a record."""
+    attributes = _messaging("process", topic, len(traceparents)) | {"messaging.consumer.group.name": group}
+    return batch_span(f"process {topic}", traceparents, kind=SpanKind.CONSUMER, attributes=attributes)
+
+
+def send_span(topic: str, traceparents: Sequence[str | None]) -> AbstractContextManager[Span]:
+    """The span of sending a batch to a topic, one traceparent (or None) a record."""
+    attributes = _messaging("send", topic, len(traceparents))
+    return batch_span(f"send {topic}", traceparents, kind=SpanKind.PRODUCER, attributes=attributes)
+
+
+def note_error(current: Span, error: BaseException) -> None:
+    """Mark the span as failed by this error, in `describe`'s words."""
+    words = describe(error)
+    current.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": words})
+    current.set_status(StatusCode.ERROR, words)
+
+
+def _provider(service: str, endpoint: str | None) -> TracerProvider:
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    if endpoint:
+        # Half a second and ten megabytes that a process without a collector should not pay.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def _messaging(operation: str, topic: str, records: int) -> dict[str, AttributeValue]:
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.destination.name": topic,
+        "messaging.batch.message_count": records,
+    }
+
+
+def _header(context: SpanContext) -> str | None:
+    if not context.is_valid:
+        return None
+    flags = int(context.trace_flags)
+    return f"00-{format_trace_id(context.trace_id)}-{format_span_id(context.span_id)}-{flags:02x}"
+
+
+def _parse(header: str | None) -> SpanContext | None:
+    """The context that a traceparent names; None for one that is missing, malformed or all zeros."""
+    match = _TRACEPARENT.fullmatch(header) if header else None
+    if match is None or match[1] == "ff" or (match[1] == "00" and match[5]):
+        return None
+    context = SpanContext(
+        int(match[2], 16), int(match[3], 16), is_remote=True, trace_flags=TraceFlags(int(match[4], 16))
+    )
+    return context if context.is_valid else None
+
+
+def _distinct(headers: Iterable[str | None]) -> list[SpanContext]:
+    """The readable contexts, each once, in the order of their first appearance."""
+    contexts = (_parse(header) for header in dict.fromkeys(headers))
+    return [context for context in contexts if context is not None]
