@@ -1,0 +1,1 @@
+"""Kafka: batch subscribers that lose nothing, producers that confirm, topics as the contract has them."""

@@ -1,0 +1,29 @@
+"""``python -m clawback_common.bus provision``: makes the topics of the contract that are missing."""
+
+import asyncio
+import sys
+
+from clawback_common.bus.topics import provision
+from clawback_common.errors import Stop, Transient
+from clawback_common.settings import CommonSettings
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 done, 1 the broker does not answer, 2 usage or a refusal."""
+    if arguments != ["provision"]:
+        sys.stderr.write("usage: python -m clawback_common.bus provision\n")
+        return 2
+    try:
+        made = asyncio.run(provision(CommonSettings()))
+    except Transient as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except Stop as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"topics made: {', '.join(made) or 'none, all are there'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""How every client of ours reaches the broker."""
+
+import ssl
+from typing import Any
+
+from aiokafka.helpers import create_ssl_context
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from clawback_common.settings import CommonSettings
+
+_SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+
+
+def connection(settings: CommonSettings) -> dict[str, Any]:
+    """Arguments that aiokafka's producer, consumer and admin client share."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "metadata_max_age_ms": 60_000,
+    }
+    if "SSL" in settings.kafka_security_protocol:
+        arguments["ssl_context"] = _tls(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        arguments |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return arguments
+
+
+def framework_connection(settings: CommonSettings) -> dict[str, Any]:
+    """The same, in FastStream's words."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "metadata_max_age_ms": 60_000,
+    }
+    protocol = settings.kafka_security_protocol
+    context = _tls(settings) if "SSL" in protocol else None
+    if protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        arguments["security"] = _SASL[settings.kafka_sasl_mechanism](
+            username=settings.kafka_sasl_username or "",
+            password=password.get_secret_value() if password else "",
+            ssl_context=context,
+            use_ssl=context is not None,
+        )
+    elif context:
+        arguments["security"] = BaseSecurity(ssl_context=context, use_ssl=True)
+    return arguments
+
+
+def _tls(settings: CommonSettings) -> ssl.SSLContext:
+    cafile = settings.kafka_ssl_cafile
+    context: ssl.SSLContext = create_ssl_context(cafile=str(cafile) if cafile else None)
+    return context

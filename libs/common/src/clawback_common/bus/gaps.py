@@ -1,0 +1,71 @@
+"""A gap: the group's committed offset lies before the log's start, so records are gone that nobody handled."""
+
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from clawback_common.bus.connection import connection
+from clawback_common.errors import Stop, Transient
+from clawback_common.settings import CommonSettings
+
+
+async def require_no_gap(settings: CommonSettings, group: str, topics: Iterable[str]) -> None:
+    """Refuses to consume past records that were never seen.
+
+    Raises:
+        Stop: names each partition with what is missing, and the command that accepts it.
+        Transient: the broker does not answer.
+    """
+    gaps = [
+        f"{place.topic}-{place.partition} offsets {committed} to {first - 1}"
+        for place, committed, first in await _positions(settings, group, topics)
+        if committed is not None and committed < first
+    ]
+    if gaps:
+        raise Stop(
+            f"records are gone that group {group} never handled: {'; '.join(gaps)}. Refill what they brought, "
+            f"then accept the gap with 'python -m {group} accept-gap'"
+        )
+
+
+async def accept_gaps(settings: CommonSettings, group: str, topics: Iterable[str]) -> list[str]:
+    """Moves the group to the log's start where it lies behind. Only while the group's workers are stopped."""
+    positions = await _positions(settings, group, topics)
+    behind = {
+        place: first for place, committed, first in positions if committed is not None and committed < first
+    }
+    if behind:
+        consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            consumer.assign(list(behind))
+            await consumer.commit(behind)
+        except (KafkaError, OSError) as error:
+            raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+        finally:
+            await consumer.stop()
+    return [f"{place.topic}-{place.partition} from offset {first}" for place, first in behind.items()]
+
+
+async def _positions(
+    settings: CommonSettings, group: str, topics: Iterable[str]
+) -> list[tuple[TopicPartition, int | None, int]]:
+    """(partition, committed offset, first offset in the log) of every partition."""
+    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        places = []
+        for topic in topics:
+            await consumer._client.force_metadata_update()  # noqa: SLF001  # a consumer without subscription knows none
+            places += [
+                TopicPartition(topic, number)
+                for number in consumer._client.cluster.partitions_for_topic(topic) or ()  # noqa: SLF001
+            ]
+        consumer.assign(places)
+        first = await consumer.beginning_offsets(places)
+        return [(place, await consumer.committed(place), first[place]) for place in places]
+    except (KafkaError, OSError) as error:
+        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+    finally:
+        await consumer.stop()

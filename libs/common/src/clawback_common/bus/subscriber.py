@@ -1,0 +1,296 @@
+"""The one way in which a service subscribes: batches, nothing committed before it is handled, nothing lost.
+
+Around FastStream's batch subscriber, whose defaults lose records: it commits first, drops a batch for one bad
+header, and loops a thousand times a second over one that fails. Several subscribers of one group overlap their
+batches; each partition keeps its order.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from clawback_common import quarantine
+from clawback_common.bus import offsets
+from clawback_common.bus.connection import framework_connection
+from clawback_common.bus.decode import Decoder
+from clawback_common.bus.envelope import Batch
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.errors import Poison, Stop, Transient
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad
+from clawback_common.retry import Retry, retrying
+from clawback_common.settings import CommonSettings
+from clawback_common.telemetry import counter, histogram
+from clawback_common.telemetry.tracing import process_span
+from clawback_contracts.envelope import Event
+
+IN_PROCESS = Retry(attempts=40, first_delay_ms=50, factor=2, delay_ms_max=5_000)
+"""About three minutes: longer than a database needs to come back, shorter than ``max.poll.interval``."""
+BACK_OFF_S_MAX = 30.0
+
+_HANDLED = counter("bus_handled_total", "Records that a subscriber has dealt with.", ("topic",))
+_FAILED = counter("bus_failed_batches_total", "Batches that failed and come again.", ("topic",))
+_SECONDS = histogram("bus_batch_seconds", "Time to deal with one batch.", ("topic",))
+_log = structlog.stdlib.get_logger(__name__)
+
+Handler = Callable[[Batch[Any]], Awaitable[None]]
+OnBad = Callable[[Transaction, Sequence[Bad]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a service listens to, and who deals with it."""
+
+    topic: str
+    events: tuple[type[Event], ...]
+    handler: Handler
+    parallel: int = 1
+    """Subscribers in this process: so many batches overlap."""
+    records_max: int = 200
+    idle_ms: int = 20
+    """A quiet topic is asked again after so long; a takedown waits for it at every step."""
+    own_offsets: bool = False
+    """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
+    on_bad: OnBad | None = None
+    """Told in the transaction that sets records aside."""
+
+
+class Subscriber:
+    """One FastStream batch subscriber of one subscription."""
+
+    def __init__(
+        self, broker: KafkaBroker, subscription: Subscription, bus: "BusContext", number: int
+    ) -> None:
+        self.subscription = subscription
+        self._bus = bus
+        self._decoder = Decoder(bus.group, subscription.events)
+        self._failures = 0
+        self.assigned: frozenset[TopicPartition] | None = None
+        settings = bus.settings
+        self.inner = broker.subscriber(
+            subscription.topic,
+            group_id=bus.group,
+            batch=True,
+            max_records=subscription.records_max,
+            batch_timeout_ms=subscription.idle_ms,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            auto_offset_reset="earliest",
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=settings.kafka_heartbeat_interval_ms,
+            rebalance_timeout_ms=60_000,
+            max_poll_interval_ms=300_000,
+            parser=self._parse,
+            decoder=_raw,
+            listener=_Listener(self),
+            title=f"{subscription.topic}-{number}",
+        )
+        self.inner(self._handle)
+
+    async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
+        """Tolerant: reads no header, so that no header can fail the batch."""
+        first = records[0]
+        return KafkaAckableMessage(
+            body=b"",
+            raw_message=records,
+            headers={},
+            message_id=f"{first.topic}-{first.partition}-{first.offset}",
+            consumer=self.inner.consumer,
+        )
+
+    async def _handle(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
+        started = time.monotonic()
+        topic = self.subscription.topic
+        try:
+            good, bad = self._decoder.decode(records)
+            if bad:
+                await retrying(IN_PROCESS, lambda: self._set_aside(bad))
+            if good:
+                with process_span(topic, self._bus.group, [one.traceparent for one in good]):
+                    await self._apply(good)
+        except Exception as error:
+            # Raised on, so that the batch comes again; slowly, for what fails at once would fail a thousand times.
+            _FAILED.labels(topic).inc()
+            self._failures += 1
+            _log.exception("batch failed and comes again", topic=topic, failures=self._failures, error=error)
+            await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
+            raise
+        self._failures = 0
+        _HANDLED.labels(topic).inc(len(records))
+        _SECONDS.labels(topic).observe(time.monotonic() - started)
+
+    async def _apply(self, batch: Batch[Any]) -> None:
+        """Hands the batch over; a poisoned one is halved until the record stands alone."""
+        try:
+            await retrying(IN_PROCESS, lambda: self.subscription.handler(batch))
+        except Poison as error:
+            if len(batch) == 1:
+                await self._set_aside_good(batch, error)
+                return
+            middle = len(batch) // 2
+            await self._apply(batch[:middle])
+            await self._apply(batch[middle:])
+
+    async def _set_aside_good(self, batch: Batch[Any], error: Poison) -> None:
+        one = batch[0]
+        bad = Bad(
+            error,
+            source=self._bus.group,
+            topic=one.topic,
+            partition=one.partition,
+            offset=one.offset,
+            event_id=one.event_id,
+            subject=one.value.key,
+            type=one.value.TYPE,
+            key=one.value.key.encode(),
+            value=one.value.model_dump_json(exclude_none=True).encode(),
+            headers={"ce_id": one.event_id, "ce_type": one.value.TYPE}
+            | ({"traceparent": one.traceparent} if one.traceparent else {}),
+        )
+        await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
+
+    async def _set_aside(self, bad: Sequence[Bad]) -> None:
+        async with self._bus.db.transaction() as tx:
+            new = set(await quarantine.put(tx, self._bus.outbox, bad, self._bus.clock.now()))
+            if self.subscription.on_bad:
+                await self.subscription.on_bad(tx, [one for one in bad if one.id in new])
+
+    async def start_from(self, assigned: set[TopicPartition]) -> None:
+        """Rewinds to our own offsets where they are behind the group's, or where the log knows neither."""
+        self.assigned = frozenset(assigned)
+        consumer = self.inner.consumer
+        if not self.subscription.own_offsets or consumer is None or not assigned:
+            return
+        ours = await offsets.stored(self._bus.db, self._bus.group)
+        first = await consumer.beginning_offsets(list(assigned))
+        end = await consumer.end_offsets(list(assigned))
+        for place in assigned:
+            stored = ours.get((place.topic, place.partition))
+            if stored is None:
+                consumer.seek(place, first[place])
+                continue
+            if stored > end[place]:  # the log was wiped and began anew
+                consumer.seek(place, first[place])
+                continue
+            committed = await consumer.committed(place)
+            consumer.seek(
+                place, max(first[place], min(stored, committed if committed is not None else stored))
+            )
+
+    def ready(self, silent_s_max: float = 10.0) -> str | None:
+        """None when it is consuming, else why not."""
+        consumer = self.inner.consumer
+        if consumer is None or self.assigned is None:
+            return f"{self.subscription.topic}: no partitions assigned yet"
+        now_ms = time.time() * 1000
+        for place in self.assigned:
+            asked_ms = consumer.last_poll_timestamp(place) if place in consumer.assignment() else None
+            if asked_ms is not None and now_ms - asked_ms > silent_s_max * 1000:
+                return f"{place.topic}: the broker has not answered for {silent_s_max:.0f} s"
+        return None
+
+
+async def _raw(message: KafkaAckableMessage) -> Any:
+    """The handler gets the records as they came."""
+    return message.raw_message
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """What was in hand comes again to whoever gets the partition; effects are idempotent."""
+        if revoked:
+            self._subscriber.assigned = None
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Decides where to start."""
+        await retrying(
+            IN_PROCESS, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BusContext:
+    """What every subscriber of a process shares."""
+
+    group: str
+    settings: CommonSettings
+    db: Database
+    outbox: OrdersOutbox
+    clock: Clock
+
+
+class Bus:
+    """All subscriptions of a worker."""
+
+    def __init__(self, context: BusContext, subscriptions: Sequence[Subscription]) -> None:
+        self._context = context
+        self._broker = KafkaBroker(
+            **framework_connection(context.settings),
+            client_id=context.group,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            graceful_timeout=context.settings.drain_timeout_s,
+            logger=None,
+        )
+        self.subscribers = [
+            Subscriber(self._broker, subscription, context, number)
+            for subscription in subscriptions
+            for number in range(subscription.parallel)
+        ]
+        refuse_commit_first(self._broker)
+
+    async def start(self, stop: asyncio.Event) -> None:
+        """Starts consuming; waits for a broker that is away, until ``stop``."""
+        delay_s = 0.5
+        while not stop.is_set():
+            try:
+                await self._broker.start()
+            except (KafkaError, OSError, Transient) as error:
+                _log.warning("waiting for the broker", error=error)
+                await self._broker.stop()
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 5.0)
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Stops polling, finishes what is in hand, commits it, leaves the groups."""
+        await self._broker.stop()
+
+    async def ready(self) -> None:
+        """A readiness check.
+
+        Raises:
+            Transient: says which subscription is not consuming.
+        """
+        for subscriber in self.subscribers:
+            reason = subscriber.ready()
+            if reason:
+                raise Transient(reason)
+
+
+def refuse_commit_first(broker: KafkaBroker) -> None:
+    """Refuses a broker on which any subscriber would commit before it has handled.
+
+    Raises:
+        Stop: names the subscriber.
+    """
+    for subscriber in broker.subscribers:
+        if getattr(subscriber, "ack_policy", None) is not AckPolicy.NACK_ON_ERROR:
+            raise Stop(
+                f"the subscriber of {', '.join(getattr(subscriber, 'topic_names', ['?']))} would commit before handling or on an error: "
+                "build it with clawback_common.bus.subscriber"
+            )

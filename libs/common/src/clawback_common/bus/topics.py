@@ -1,0 +1,117 @@
+"""The broker's topics against the contract: made as it says, and never consumed when they differ."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from clawback_common.bus.connection import connection
+from clawback_common.errors import Stop, Transient
+from clawback_common.settings import CommonSettings
+from clawback_contracts.topics import Topic, load_topics
+
+CHECKED = ("cleanup.policy", "retention.ms", "segment.ms", "message.timestamp.type")
+"""The settings that promises hang on."""
+
+
+@asynccontextmanager
+async def admin(settings: CommonSettings) -> AsyncIterator[Any]:
+    """An admin client.
+
+    Raises:
+        Transient: the broker does not answer.
+    """
+    client = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await client.start()
+        yield client
+    except (KafkaError, OSError) as error:
+        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+    finally:
+        await client.close()
+
+
+async def provision(settings: CommonSettings) -> list[str]:
+    """Makes the topics that are missing. Gives their names."""
+    profile = settings.topic_profile
+    topics = load_topics().values()
+    async with admin(settings) as client:
+        there = set(await client.list_topics())
+        missing = [topic for topic in topics if topic.name not in there]
+        if missing:
+            response = await client.create_topics(
+                [
+                    NewTopic(
+                        topic.name,
+                        topic.partitions(profile),
+                        topic.replicas(profile),
+                        topic_configs=topic.config(profile),
+                    )
+                    for topic in missing
+                ]
+            )
+            for name, code, *_ in response.topic_errors:
+                error = for_code(code)
+                if code and error is not TopicAlreadyExistsError:
+                    raise Stop(f"the broker refused to make the topic {name}: {error.__name__}")
+    return [topic.name for topic in missing]
+
+
+async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None:
+    """Refuses topics that are missing or differ from the contract.
+
+    Raises:
+        Stop: names each difference.
+        Transient: the broker does not answer.
+    """
+    contract = load_topics()
+    async with admin(settings) as client:
+        partitions = {
+            described["topic"]: len(described["partitions"])
+            for described in await client.describe_topics(list(names))
+            if not described["error_code"]
+        }
+        configs = await _configs(client, partitions)
+    wrong = [
+        difference
+        for name in names
+        for difference in differences(contract[name], settings, partitions.get(name), configs.get(name, {}))
+    ]
+    if wrong:
+        raise Stop(
+            "topics differ from the contract: "
+            + "; ".join(wrong)
+            + ". Make them with 'python -m clawback_common.bus provision', or mend them with kafka-configs"
+        )
+
+
+def differences(
+    topic: Topic, settings: CommonSettings, partitions: int | None, config: Mapping[str, str]
+) -> list[str]:
+    """What is wrong with a topic, in words."""
+    profile = settings.topic_profile
+    if partitions is None:
+        return [f"{topic.name} does not exist"]
+    wrong = []
+    if partitions < topic.partitions(profile):
+        wrong.append(f"{topic.name} has {partitions} partitions, not {topic.partitions(profile)}")
+    expected = topic.config(profile)
+    wrong += [
+        f"{topic.name} has {name}={config.get(name)}, not {expected[name]}"
+        for name in CHECKED
+        if config.get(name) != expected[name]
+    ]
+    return wrong
+
+
+async def _configs(client: Any, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    if resources:
+        for response in await client.describe_configs(resources):
+            for _code, _message, _type, name, entries in response.resources:
+                found[name] = {entry[0]: entry[1] for entry in entries}
+    return found

@@ -1,0 +1,115 @@
+"""Migrations: numbered SQL files, each run once, in a transaction of its own, under a lock.
+
+``NNNN_name.pre.sql`` runs before the new code starts and must suit the old code too; ``NNNN_name.post.sql``
+runs when no old process is left. A component is a folder with such files: the plumbing's tables are one,
+a service's another.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+import asyncpg
+
+from clawback_common.db.pool import Database, Querier
+from clawback_common.errors import Stop
+
+Phase = Literal["pre", "post"]
+_FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.(pre|post)\.sql$")
+_LOCK = 0x636C6177
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    component text NOT NULL,
+    file      text NOT NULL,
+    sha256    text NOT NULL,
+    run_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (component, file)
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file."""
+
+    component: str
+    file: str
+    phase: Phase
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Of its text: a file that has run is never edited."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def load(component: str, package: str) -> list[Migration]:
+    """The migrations in a package's folder, in their order."""
+    found = []
+    for entry in files(package).iterdir():
+        match = _FILE.match(entry.name)
+        if match:
+            phase: Phase = "pre" if match[3] == "pre" else "post"
+            found.append(Migration(component, entry.name, phase, entry.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda migration: migration.file)
+
+
+COMMON_PACKAGE = "clawback_common.db.migrations"
+
+
+async def pending(db: Querier, migrations: Sequence[Migration]) -> list[Migration]:
+    """Those that have not run; an edited one is a ``Stop``."""
+    try:
+        rows = await db.fetch("SELECT component, file, sha256 FROM schema_migration")
+    except asyncpg.UndefinedTableError:
+        return list(migrations)
+    done = {(row["component"], row["file"]): row["sha256"] for row in rows}
+    for migration in migrations:
+        seen = done.get((migration.component, migration.file))
+        if seen is not None and seen != migration.sha256:
+            raise Stop(
+                f"migration {migration.component}/{migration.file} was edited after it had run: "
+                "restore the file and put the change into a new one"
+            )
+    return [m for m in migrations if (m.component, m.file) not in done]
+
+
+async def migrate(db: Database, migrations: Sequence[Migration], phases: Sequence[Phase]) -> list[str]:
+    """Runs what is pending in these phases; two callers at once take turns. Gives the names of what ran."""
+    ran = []
+    async with db.session() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        try:
+            await connection.execute(_TABLE)
+            for migration in await pending(connection, migrations):
+                if migration.phase in phases:
+                    await _run(connection, migration)
+                    ran.append(f"{migration.component}/{migration.file}")
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+    return ran
+
+
+async def _run(connection: Any, migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migration (component, file, sha256) VALUES ($1, $2, $3)",
+            migration.component,
+            migration.file,
+            migration.sha256,
+        )
+
+
+async def require_migrated(db: Database, migrations: Sequence[Migration]) -> None:
+    """Refuses to go on against a database that is behind.
+
+    Raises:
+        Stop: names what is missing and the command that runs it.
+    """
+    behind = [m for m in await pending(db, migrations) if m.phase == "pre"]
+    if behind:
+        names = ", ".join(f"{m.component}/{m.file}" for m in behind)
+        raise Stop(f"the database is behind its migrations ({names}): run the role 'migrate' first")

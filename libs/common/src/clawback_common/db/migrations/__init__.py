@@ -1,0 +1,1 @@
+"""Tables of the plumbing, which every service database has."""

@@ -1,0 +1,42 @@
+"""Named queries: SQL lives in a ``.sql`` file beside the module that calls it, and can be pasted into psql.
+
+A query begins with ``-- name: take`` and runs to the next name. The lines between say why it is as it is.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+from typing_extensions import override
+
+_NAME = re.compile(r"^-- name: *(\w+) *$", re.MULTILINE)
+
+
+class Queries(Mapping[str, str]):
+    """The queries of one noun, by name; an unknown name fails when the module is imported or first asked."""
+
+    def __init__(self, origin: str, by_name: dict[str, str]) -> None:
+        self._origin = origin
+        self._by_name = by_name
+
+    @classmethod
+    def load(cls, package: str, noun: str) -> "Queries":
+        """Reads ``<noun>.sql`` of the package."""
+        text = files(package).joinpath(f"{noun}.sql").read_text(encoding="utf-8")
+        parts = _NAME.split(text)[1:]
+        return cls(f"{package}/{noun}.sql", dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True)))
+
+    @override
+    def __getitem__(self, name: str) -> str:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise KeyError(f"no query {name!r} in {self._origin}") from None
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._by_name)

@@ -1,0 +1,131 @@
+"""The application that every API is: probes, metrics, documentation, problems, ids, keys, limits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from typing_extensions import override
+
+from clawback_common.clock import Clock, SystemClock
+from clawback_common.http.auth import ApiKeys
+from clawback_common.http.middleware import BodyLimit, RequestContext
+from clawback_common.http.probe_app import probe_routes
+from clawback_common.http.probes import Probes
+from clawback_common.http.problems import MEDIA_TYPE, add_handlers
+
+PREFIX = "/api/v1"
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class HttpSettings(Protocol):
+    """The part of the settings that an API needs."""
+
+    @property
+    def enable_auth(self) -> bool:
+        """Reads need a key."""
+
+    @property
+    def api_keys_file(self) -> Path | None:
+        """Where the keys are; nothing: no key is valid."""
+
+
+def create_app(
+    *,
+    title: str,
+    version: str,
+    settings: HttpSettings,
+    probes: Probes,
+    routers: Sequence[APIRouter] = (),
+    lifespan: Lifespan | None = None,
+    body_bytes_max: Mapping[str, int] | None = None,
+    clock: Clock | None = None,
+) -> FastAPI:
+    """An API with its routers under `/api/v1`, and beside them what every service answers.
+
+    Args:
+        title: of the documentation.
+        version: of the service.
+        settings: keys, and whether reads need one.
+        probes: what `/readyz` answers from.
+        routers: with paths below `/api/v1`.
+        lifespan: what to start and stop around serving.
+        body_bytes_max: limits by the beginning of a path, where 10 MB are not right.
+        clock: for the time in problems.
+
+    Raises:
+        Stop: the file of API keys cannot be read.
+    """
+    time = clock or SystemClock()
+    app = _Api(
+        title=title,
+        version=version,
+        lifespan=lifespan,
+        routes=probe_routes(probes),
+        redoc_url=None,
+        responses=_PROBLEM_RESPONSES,
+        middleware=[
+            Middleware(RequestContext, clock=time),
+            Middleware(BodyLimit, clock=time, by_prefix=body_bytes_max or {}),
+        ],
+    )
+    app.state.api_keys = ApiKeys(settings.api_keys_file)
+    app.state.enable_auth = settings.enable_auth
+    add_handlers(app, time)
+    for router in routers:
+        app.include_router(router, prefix=PREFIX)
+    return app
+
+
+_FIELD_ERROR = {
+    "type": "object",
+    "required": ["path", "code", "message"],
+    "properties": {
+        "path": {"type": "string", "examples": ["items[3].title"]},
+        "code": {"type": "string", "examples": ["missing"]},
+        "message": {"type": "string"},
+    },
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "title": "Problem",
+    "required": ["type", "title", "status", "detail", "instance", "trace_id", "errors", "error"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "trace_id": {"type": ["string", "null"]},
+        "errors": {"type": "array", "items": _FIELD_ERROR},
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "details", "retry_after", "timestamp"],
+            "properties": {
+                "code": {"type": "integer"},
+                "message": {"type": "string"},
+                "details": {"type": "array", "items": _FIELD_ERROR},
+                "retry_after": {"type": ["integer", "null"], "description": "Seconds"},
+                "timestamp": {"type": "string", "format": "date-time"},
+            },
+        },
+    },
+}
+_PROBLEM: dict[str, Any] = {
+    "description": "A problem (RFC 9457)",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": _PROBLEM, "5XX": _PROBLEM}
+
+
+class _Api(FastAPI):
+    """Documents our problems once, in place of FastAPI's own validation error."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        schema = super().openapi()
+        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+        return schema

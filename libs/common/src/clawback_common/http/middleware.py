@@ -1,0 +1,163 @@
+"""What happens around every request: an id, a span, a measurement, a line in the log, a limit.
+
+Plain ASGI: Starlette's base class would run each request in a task of its own and lose the context.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+import structlog
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clawback_common.clock import Clock
+from clawback_common.http.problems import Problem, problem_of, respond
+from clawback_common.telemetry.metrics import histogram
+from clawback_common.telemetry.tracing import note_error, span
+
+BODY_BYTES_MAX = 10_000_000
+QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked every few seconds for ever: told at debug, and no span."""
+
+_DURATION = histogram(
+    "http_server_request_duration_seconds",
+    "From the request's head to the last byte of the answer",
+    ("method", "route", "status"),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SERVER_ERROR = 500
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class RequestContext:
+    """Outermost: gives each request its id and span, and answers what nobody caught as a 500."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            exchange = _Exchange(self._app, self._clock, scope, send, request_id)
+            if scope["path"] in QUIET_PATHS:
+                await exchange.play(receive, None)
+                return
+            method = _method(scope)
+            with span(method, kind=SpanKind.SERVER, parent=headers.get("traceparent")) as current:
+                await exchange.play(receive, current)
+
+
+class _Exchange:
+    """One request and its answer, as it goes by."""
+
+    def __init__(self, app: ASGIApp, clock: Clock, scope: Scope, send: Send, request_id: str) -> None:
+        self._app, self._clock, self._scope = app, clock, scope
+        self._send, self._request_id = send, request_id
+        self._status: int | None = None
+
+    async def play(self, receive: Receive, current: Span | None) -> None:
+        began_s = time.perf_counter()
+        try:
+            await self._app(self._scope, receive, self._answer)
+        except Exception as error:  # noqa: BLE001 - the outermost frame of a request: it answers and reports
+            await self._unexpected(error, receive, current)
+        finally:
+            self._tell(time.perf_counter() - began_s, current)
+
+    async def _answer(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        await self._send(message)
+
+    async def _unexpected(self, error: Exception, receive: Receive, current: Span | None) -> None:
+        _log.error("a request failed unexpectedly", exc_info=error)
+        if current is not None:
+            note_error(current, error)
+        if self._status is None:
+            response = respond(problem_of(error), instance=self._scope["path"], clock=self._clock)
+            await response(self._scope, receive, self._answer)
+
+    def _tell(self, took_s: float, current: Span | None) -> None:
+        """The measurement, the span's end and the log line, of an answer or of a caller who left."""
+        method, route, status = _method(self._scope), _route(self._scope), self._status or 499
+        _DURATION.labels(method=method, route=route, status=str(status)).observe(took_s)
+        tell = _log.debug if current is None else _log.info
+        tell("request", method=method, route=route, status=status, duration_ms=round(took_s * 1000, 1))
+        if current is not None:
+            current.update_name(f"{method} {route}")
+            current.set_attributes(
+                {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            )
+            if status >= _SERVER_ERROR:
+                current.set_status(StatusCode.ERROR)
+
+
+class BodyLimit:
+    """Refuses a body over its path's limit with 413, from its declared length or while it arrives.
+
+    `by_prefix` maps the beginning of a path to its limit in bytes; the longest that fits counts.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Clock, by_prefix: Mapping[str, int]) -> None:
+        self._app, self._clock = app, clock
+        self._by_prefix = sorted(by_prefix.items(), key=lambda item: len(item[0]), reverse=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            await respond(too_large(limit), instance=scope["path"], clock=self._clock)(scope, receive, send)
+            return
+        await self._app(scope, _counted(receive, limit), send)
+
+    def _limit(self, path: str) -> int:
+        return next((limit for prefix, limit in self._by_prefix if path.startswith(prefix)), BODY_BYTES_MAX)
+
+
+def too_large(limit: int) -> Problem:
+    """A 413 that ends the connection, for the rest of the body is not read."""
+    return Problem(413, f"The body is larger than {limit} bytes.", headers={"Connection": "close"})
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """`receive` that fails once more than `limit` bytes have come."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            problem = too_large(limit)
+            # FastAPI turns any other error of reading a body into a 400.
+            raise HTTPException(problem.status, problem.detail, problem.headers)
+        return message
+
+    return counted
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "_OTHER"
+
+
+def _route(scope: Scope) -> str:
+    """The template that matched, so that ids in paths make no new time series."""
+    route = scope.get("route")
+    return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"

@@ -1,0 +1,100 @@
+"""Lists in pages: `?limit=&cursor=` in, `{"items", "next_cursor"}` out, `?fields=` for less."""
+
+import base64
+import binascii
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from clawback_common.http.problems import Problem, field_error
+
+LIMIT_MAX = 500
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items a page")]
+"""Give it a default where it is used: ``limit: Limit = 100``."""
+
+Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before")]
+
+
+class Page(BaseModel, Generic[T]):
+    """One page; `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+def page(items: Sequence[Any], next_cursor: str | None = None) -> dict[str, Any]:
+    """The body of one page."""
+    return {"items": items, "next_cursor": next_cursor}
+
+
+def encode_cursor(*position: str | float | None) -> str:
+    """An opaque cursor from where a page ended, such as its last row's time and id."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
+    """The position in a cursor, checked to hold values of these types.
+
+    Raises:
+        Problem: 422, when it is not one of ours.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        position = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        raise bad_cursor() from None
+    fits = (
+        isinstance(position, list)
+        and len(position) == len(kinds)
+        and all(type(value) is kind for value, kind in zip(position, kinds, strict=True))
+    )
+    if not fits:
+        raise bad_cursor()
+    return list(position)
+
+
+def bad_cursor() -> Problem:
+    """The 422 for a cursor that no page of ours gave."""
+    return Problem(
+        422,
+        "The cursor is not one that a page of this list gave.",
+        errors=[field_error("cursor", "bad_cursor", "Not a cursor of this list")],
+    )
+
+
+def _chosen(
+    fields: Annotated[
+        str | None, Query(max_length=1000, description="Comma-separated names of fields")
+    ] = None,
+) -> frozenset[str] | None:
+    names = frozenset(name.strip() for name in (fields or "").split(",") if name.strip())
+    return names or None
+
+
+Fields = Annotated[frozenset[str] | None, Depends(_chosen)]
+"""The names in `?fields=`, None when all are wanted."""
+
+
+def project(
+    items: Iterable[Mapping[str, T]], fields: frozenset[str] | None, known: Collection[str]
+) -> list[dict[str, T]]:
+    """The items with only the fields asked for.
+
+    Raises:
+        Problem: 422, when a field asked for is not among the `known`.
+    """
+    if fields is None:
+        return [dict(item) for item in items]
+    if not fields <= set(known):
+        raise Problem(
+            422,
+            f"`fields` takes {', '.join(sorted(known))}.",
+            errors=[field_error("fields", "unknown_field", "Not a field of this list's items")],
+        )
+    return [{name: value for name, value in item.items() if name in fields} for item in items]

@@ -1,0 +1,34 @@
+"""The lane of references, rendered when they are sent: what was withdrawn meanwhile is never said."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from clawback_common.db import Queries, Transaction
+from clawback_common.outbox.relay import Lane, Render
+
+SQL = Queries.load(__package__, "news")
+
+
+class NewsOutbox:
+    """Takes references into a transaction; the relay is woken when it commits."""
+
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        self.wake = wake or (lambda: None)
+
+    async def put(
+        self,
+        tx: Transaction,
+        refs: Sequence[str],
+        versions: Sequence[int],
+        parents: Sequence[str | None],
+        at: datetime,
+    ) -> None:
+        """Queues references, of equal length with their versions and trace contexts."""
+        if refs:
+            await tx.execute(SQL["put"], refs, versions, parents, at)
+            tx.on_commit(self.wake)
+
+
+def lane(render: Render) -> Lane:
+    """The lane, given who knows what a reference says."""
+    return Lane("news", SQL, render, lock=0x6E657773)

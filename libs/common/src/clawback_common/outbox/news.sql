@@ -1,0 +1,30 @@
+-- name: put
+INSERT INTO outbox_news (ref, version, traceparent, queued_at)
+SELECT ref, version, traceparent, $4
+FROM unnest($1::text[], $2::int[], $3::text[]) AS n (ref, version, traceparent)
+
+-- name: waiting
+SELECT id, ref, version, traceparent, queued_at
+FROM outbox_news
+WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+ORDER BY id
+LIMIT $2
+
+-- name: sent
+-- A row without a partition was passed over: what it refers to may no longer be said, or was said anew since.
+UPDATE outbox_news AS o
+SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
+FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
+WHERE o.id = s.id
+
+-- name: set_aside
+UPDATE outbox_news SET set_aside = $2 WHERE id = $1
+
+-- name: depth
+SELECT count(*) AS waiting, min(queued_at) AS oldest
+FROM outbox_news
+WHERE sent_at IS NULL AND set_aside IS NULL
+
+-- name: purge
+DELETE FROM outbox_news
+WHERE id IN (SELECT id FROM outbox_news WHERE sent_at < $1 ORDER BY id LIMIT $2)

@@ -1,0 +1,33 @@
+-- name: put
+-- The same event again (an order sent anew, a dead letter of a repeated batch) is the same row. Only with
+-- "again" is it sent once more.
+INSERT INTO outbox_orders AS o (event_id, topic, key, type, value, traceparent, queued_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])
+ON CONFLICT (event_id) DO UPDATE
+    SET value = excluded.value, sent_at = NULL, queued_at = excluded.queued_at, traceparent = excluded.traceparent
+    WHERE $8 AND o.sent_at IS NOT NULL AND o.set_aside IS NULL
+
+-- name: waiting
+SELECT id, event_id, topic, key, type, value, traceparent, queued_at
+FROM outbox_orders
+WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+ORDER BY id
+LIMIT $2
+
+-- name: sent
+UPDATE outbox_orders AS o
+SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
+FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
+WHERE o.id = s.id
+
+-- name: set_aside
+UPDATE outbox_orders SET set_aside = $2 WHERE id = $1
+
+-- name: depth
+SELECT count(*) AS waiting, min(queued_at) AS oldest
+FROM outbox_orders
+WHERE sent_at IS NULL AND set_aside IS NULL
+
+-- name: purge
+DELETE FROM outbox_orders
+WHERE id IN (SELECT id FROM outbox_orders WHERE sent_at < $1 ORDER BY id LIMIT $2)
