@@ -75,6 +75,7 @@ class _Exchange:
             await self._unexpected(error, receive, current)
         finally:
             self._tell(time.perf_counter() - began_s, current)
+            structlog.contextvars.unbind_contextvars("subject")
 
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -158,6 +159,10 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The template that matched, so that ids in paths make no new time series."""
-    route = scope.get("route")
-    return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
+    """The template that matched, so that ids in paths make no new time series.
+
+    FastAPI leaves the router's own route in the scope, without the prefix that it was included under;
+    the whole path stands in the scope's `fastapi` part.
+    """
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(included or scope.get("route"), "path_format", None) or "unmatched"

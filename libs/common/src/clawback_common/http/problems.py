@@ -115,9 +115,7 @@ def problem_of(error: Exception) -> Problem:
 
 def invalid(details: Iterable[Any], *, skip: int = 1) -> Problem:
     """A 422 from pydantic's error details; `skip` parts of each location say only where it came in."""
-    errors = [
-        field_error(place(detail["loc"][skip:]), str(detail["type"]), _message(detail)) for detail in details
-    ]
+    errors = [field_error(_path(detail, skip), str(detail["type"]), _message(detail)) for detail in details]
     return Problem(422, f"{len(errors)} field(s) are not valid.", errors=errors)
 
 
@@ -137,6 +135,11 @@ def add_handlers(app: FastAPI, clock: Clock) -> None:
     app.add_exception_handler(ClawbackError, answer_ours)
 
 
+def _path(detail: Mapping[str, Any], skip: int) -> str:
+    """Where in the body; of a body that is no JSON, the whole of it."""
+    return "" if detail["type"] == "json_invalid" else place(detail["loc"][skip:])
+
+
 def _message(detail: Mapping[str, Any]) -> str:
     """Pydantic's words, unless they repeat the input."""
     given, words = detail.get("input"), str(detail["msg"]).removeprefix("Value error, ")
@@ -149,6 +152,8 @@ def _told(error: HTTPException) -> str:
         return "There is nothing at this path."
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return "This path does not take this method; the Allow header says which."
+    if error.detail == "There was an error parsing the body":
+        return "The body cannot be read: it is not UTF-8, or nests too deep."
     return error.detail
 
 

@@ -15,6 +15,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
@@ -31,6 +32,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 _UNITS = ("seconds", "bytes", "ratio", "messages", "rows", "items", "connections", "info", "state")
 _UNBOUNDED = ("id", "key", "url", "path", "address", "error", "message")
 
+disable_created_metrics()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
