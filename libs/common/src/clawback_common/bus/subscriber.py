@@ -290,7 +290,8 @@ def refuse_commit_first(broker: KafkaBroker) -> None:
     """
     for subscriber in broker.subscribers:
         if getattr(subscriber, "ack_policy", None) is not AckPolicy.NACK_ON_ERROR:
+            names = ", ".join(getattr(subscriber, "topic_names", ["?"]))
             raise Stop(
-                f"the subscriber of {', '.join(getattr(subscriber, 'topic_names', ['?']))} would commit before handling or on an error: "
+                f"the subscriber of {names} would commit before handling or on an error: "
                 "build it with clawback_common.bus.subscriber"
             )
