@@ -1,0 +1,115 @@
+"""`python -m clawback_local up | down | status | logs | reset | stop | start | kill | wipe | fetch`."""
+
+import argparse
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+from clawback_local import control, kafka, stack
+from clawback_local.control import Event
+from clawback_local.errors import StackError
+from clawback_local.order import Order
+from clawback_local.places import DEFAULT_RUN, Places
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Do one command; 0 done, 1 failed and said why."""
+    options = _parser().parse_args(argv)
+    places = Places(options.run_dir.absolute())
+    try:
+        COMMANDS[options.command](places, options)
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def up(places: Places, options: argparse.Namespace) -> None:
+    """Start what is not started, and wait for all of it."""
+    began = time.monotonic()
+    parts = tuple(options.only.split(",")) if options.only else None
+    if control.runs(places):
+        control.ask(places, {"op": "ensure", "parts": parts}, timeout_s=10)
+    else:
+        stack.start_supervisor(Order(run=str(places.run), parts=parts))
+    try:
+        request: Event = {"op": "wait", "parts": parts or ()}
+        control.ask(places, request, timeout_s=stack.READY_DEADLINE_S, on_event=_tell)
+    except (StackError, KeyboardInterrupt):
+        stack.end_background(places)
+        raise
+    print(f"all ready after {time.monotonic() - began:.1f} s; addresses: {places.env}, logs: {places.logs}")
+
+
+def down(places: Places, _: argparse.Namespace) -> None:
+    """End everything."""
+    print("stopped" if stack.end_background(places) else f"no stack runs in {places.run}")
+
+
+def status(places: Places, _: argparse.Namespace) -> None:
+    """Print the table."""
+    for row in control.ask(places, {"op": "status"}, timeout_s=10):
+        print(row)
+
+
+def logs(places: Places, options: argparse.Namespace) -> None:
+    """Print the end of each log, or all of one."""
+    chosen = [places.log(options.part)] if options.part else sorted(places.logs.glob("*.log"))
+    for path in chosen:
+        if not path.exists():
+            raise StackError(f"there is no {path}")
+        lines = path.read_text(errors="replace").splitlines()
+        print(f"==> {path}")
+        print("\n".join(lines if options.part else lines[-10:]))
+
+
+def reset(places: Places, _: argparse.Namespace) -> None:
+    """End everything and delete the run folder."""
+    stack.end_background(places)
+    stack.delete(places)
+    print(f"deleted {places.run}")
+
+
+def fetch(_: Places, __: argparse.Namespace) -> None:
+    """Fetch what is downloaded once."""
+    print(f"Kafka: {kafka.jars()}")
+
+
+def operate(places: Places, options: argparse.Namespace) -> None:
+    """Stop, start, kill or wipe one part."""
+    request = {"op": options.command, "part": options.part}
+    control.ask(places, request, timeout_s=stack.OPERATION_DEADLINE_S, on_event=_tell)
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "reset": reset, "fetch": fetch}
+COMMANDS |= dict.fromkeys(("stop", "start", "kill", "wipe"), operate)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="clawback_local", description=__doc__)
+    parser.add_argument("--run-dir", type=Path, default=DEFAULT_RUN)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in COMMANDS.items():
+        command = commands.add_parser(name, help=does.__doc__)
+        if name == "up":
+            command.add_argument("--only", help="parts by name, with a comma between")
+        if name == "logs":
+            command.add_argument("part", nargs="?")
+        if does is operate:
+            command.add_argument("part")
+    return parser
+
+
+def _tell(event: Event) -> None:
+    if event["state"] != "waiting":
+        print(
+            f"{event['after_s']:6.1f} s  {event['part']:<20} {event['state']} {event['detail']}", flush=True
+        )
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        raise SystemExit(main())

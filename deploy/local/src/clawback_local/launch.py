@@ -1,0 +1,67 @@
+"""Become another program that cannot outlive its supervisor.
+
+Run as a script of its own (`python -I -S launch.py SUPERVISOR_PID DEATH_SIGNAL IDENTITY -- argv…`), because
+what it does between fork and exec must not happen inside the supervisor. IDENTITY is one of
+
+- `self`: as we are;
+- `namespace`: user 1000 of a new user namespace, who is root outside. PostgreSQL refuses to run as root, and
+  no other user could enter a folder that only root can enter;
+- a number: that user and group, for machines where root may not make a user namespace.
+"""
+
+import ctypes
+import os
+import sys
+
+PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER = 0x10000000
+CANNOT = 126
+
+
+def main(argv: list[str]) -> None:
+    """Take the identity, tie our life to the supervisor's, and become the program."""
+    supervisor, death_signal, identity, _, *program = argv
+    try:
+        take_identity(identity)
+        tie_to(int(supervisor), int(death_signal))
+        os.execvp(program[0], program)  # noqa: S606 - becoming another program is the purpose
+    except OSError as error:
+        sys.stderr.write(f"cannot start {program[0]} as {identity}: {error}\n")
+        raise SystemExit(CANNOT) from None
+
+
+def take_identity(identity: str) -> None:
+    """Change who we are; errors are OSError."""
+    if identity == "namespace":
+        uid, gid = os.geteuid(), os.getegid()
+        _checked(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER))
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"1000 {uid} 1")
+        _write("/proc/self/gid_map", f"1000 {gid} 1")
+    elif identity != "self":
+        number = int(identity)
+        os.setgroups([])
+        os.setgid(number)
+        os.setuid(number)
+
+
+def tie_to(supervisor: int, death_signal: int) -> None:
+    """Ask the kernel to signal us when the supervisor dies; after the identity, whose change forgets it."""
+    _checked(ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0))
+    if os.getppid() != supervisor:
+        raise SystemExit(CANNOT)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:  # noqa: PTH123 - pathlib would double the start-up time of every process
+        file.write(text)
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

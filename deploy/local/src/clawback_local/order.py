@@ -1,0 +1,32 @@
+"""What a supervisor is asked to run, on its way over a command line."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+ANY_PART = "*"
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What a supervisor is asked to run.
+
+    `env` has extra variables by part, `*` for every part. `documented_ports` prefers those that users know;
+    `lifeline` ends everything when stdin closes, so a stack cannot outlive the test that made it.
+    """
+
+    run: str
+    parts: tuple[str, ...] | None = None
+    env: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    documented_ports: bool = True
+    lifeline: bool = False
+
+    def to_json(self) -> str:
+        """For a command line."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Order":
+        """From a command line."""
+        known = json.loads(text)
+        return cls(**{**known, "parts": None if known["parts"] is None else tuple(known["parts"])})

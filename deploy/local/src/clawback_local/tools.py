@@ -1,0 +1,53 @@
+"""What the machine must have, and what to say when it has not."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from clawback_local.errors import MissingTool
+
+JAVA_LEAST = 17
+
+
+def java() -> Path:
+    """The java to use: of `JAVA_HOME` when set, else of the path; at least version 17."""
+    home = os.environ.get("JAVA_HOME")
+    found = f"{home}/bin/java" if home else shutil.which("java")
+    if found is None or not os.access(found, os.X_OK):
+        where = f"JAVA_HOME={home} has no bin/java" if home else "there is no java on the PATH"
+        raise MissingTool(
+            f"Kafka needs Java {JAVA_LEAST} or newer, but {where}. "
+            "Debian and Ubuntu have it in the package openjdk-17-jre-headless."
+        )
+    version = _java_version(found)
+    if version < JAVA_LEAST:
+        raise MissingTool(
+            f"Kafka needs Java {JAVA_LEAST} or newer, but {found} is version {version}. "
+            "Debian and Ubuntu have it in the package openjdk-17-jre-headless; or set JAVA_HOME."
+        )
+    return Path(found)
+
+
+def maven() -> Path:
+    """The mvn of the path."""
+    found = shutil.which("mvn")
+    if found is None:
+        raise MissingTool(
+            "Kafka's jars are fetched with Maven, but there is no mvn on the PATH. "
+            "Debian and Ubuntu have it in the package maven. (With KAFKA_BOOTSTRAP_SERVERS set, "
+            "the stack uses that Kafka and needs neither.)"
+        )
+    return Path(found)
+
+
+def _java_version(java_path: str) -> int:
+    answer = subprocess.run(  # noqa: S603 - the path is the user's own java
+        [java_path, "-version"], capture_output=True, text=True, check=False, timeout=30
+    )
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr + answer.stdout)
+    if match is None:
+        return 0
+    major, minor = int(match[1]), int(match[2] or 0)
+    return minor if major == 1 else major
