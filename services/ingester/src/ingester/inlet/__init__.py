@@ -1,0 +1,1 @@
+"""Where messages, pages and calls come in; nothing is decided here."""
