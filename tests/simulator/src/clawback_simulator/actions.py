@@ -50,11 +50,15 @@ class Action(BaseModel):
 class Recipe(Action):
     """What can be asked of an article when it is published."""
 
-    body_bytes: int | None = Field(default=None, ge=0, le=4_000_000, description="about; by default 1 to 6 KB, mean 2.5")
+    body_bytes: int | None = Field(
+        default=None, ge=0, le=4_000_000, description="about; by default 1 to 6 KB, mean 2.5"
+    )
     without_body: bool | None = Field(default=None, description="by default so for 5 to 17 % of them")
     embargo_s: float | None = Field(default=None, description="embargoDate, seconds from now")
     license_end_s: float | None = Field(default=None, description="licenseEndDate, seconds from now")
-    content_license_end_s: float | None = Field(default=None, description="contentLicenseEndDate, seconds from now")
+    content_license_end_s: float | None = Field(
+        default=None, description="contentLicenseEndDate, seconds from now"
+    )
     dated_days_ago: float | None = Field(default=None, ge=0, description="by default 1 % are years old")
     corrupt: Corruption | None = Field(default=None, description="what is wrong with it")
 
@@ -83,7 +87,9 @@ class Revoke(Action):
     count: int = Field(default=0, ge=0, description="published articles, chosen by the seed")
     share: float = Field(default=0.0, ge=0, le=1, description="of the published articles not revoked yet")
     unknown: int = Field(default=0, ge=0, description="ids that are never delivered")
-    reserved: int = Field(default=0, ge=0, description="new reserved ids, whose article can be published later")
+    reserved: int = Field(
+        default=0, ge=0, description="new reserved ids, whose article can be published later"
+    )
     repeat: int = Field(default=0, ge=0, description="revocations said once more, chosen by the seed")
     served_only: bool = Field(default=False, description="choose only articles that a client has been given")
     ago_s: float | None = Field(default=None, description="the provider's own time, seconds before now")
@@ -104,7 +110,9 @@ class Redeliver(Action):
     action: Literal["redeliver"]
     ids: tuple[str, ...] = ()
     count: int = Field(default=0, ge=0, description="of the revoked articles, chosen by the seed")
-    text: Literal["same", "old", "new"] = Field(default="same", description="as last sent, the version before, or a new one")
+    text: Literal["same", "old", "new"] = Field(
+        default="same", description="as last sent, the version before, or a new one"
+    )
 
 
 class Corrupt(Action):
@@ -123,11 +131,19 @@ class Fail(Action):
     mode: FaultMode
     times: int = Field(default=1, ge=1)
     skip: int = Field(default=0, ge=0, description="answers that go well before")
-    hang_s: float = Field(default=60.0, ge=0, description="mode hang: seconds until the answer comes after all")
-    retry_after_s: float | None = Field(default=None, description="header Retry-After; rate_limited has 1 by default")
-    status: int | None = Field(default=None, ge=200, le=599, description="HTTP status; by default what the mode suggests")
+    hang_s: float = Field(
+        default=60.0, ge=0, description="mode hang: seconds until the answer comes after all"
+    )
+    retry_after_s: float | None = Field(
+        default=None, description="header Retry-After; rate_limited has 1 by default"
+    )
+    status: int | None = Field(
+        default=None, ge=200, le=599, description="HTTP status; by default what the mode suggests"
+    )
     code: int = Field(default=9999, description="mode failure: messageCode")
-    bomb_bytes: int = Field(default=256 << 20, ge=1, le=4 << 30, description="mode gzip_bomb: size when unpacked")
+    bomb_bytes: int = Field(
+        default=256 << 20, ge=1, le=4 << 30, description="mode gzip_bomb: size when unpacked"
+    )
 
 
 class Heal(Action):

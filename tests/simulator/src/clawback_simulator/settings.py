@@ -24,9 +24,13 @@ class Settings(BaseModel):
     failure_field: Literal["messages", "message"] = Field(
         default="messages", description="userMessage and developerMessage, or the older message alone"
     )
-    limit_policy: Literal["refuse", "clamp"] = Field(default="refuse", description="a limit out of range: 1007, or clamped")
+    limit_policy: Literal["refuse", "clamp"] = Field(
+        default="refuse", description="a limit out of range: 1007, or clamped"
+    )
     max_limit: int = Field(default=500, ge=1, description="articles in one answer of the feed, at most")
-    max_search_limit: int = Field(default=200, ge=1, description="articles in one answer of a search, at most")
+    max_search_limit: int = Field(
+        default=200, ge=1, description="articles in one answer of a search, at most"
+    )
     max_revoked_limit: int = Field(default=10_000, ge=1, description="ids in one answer, at most")
     old_cursor: Literal["resume", "refuse"] = Field(
         default="resume", description="a cursor older than the window: go on at the oldest held, or 1008"
@@ -44,10 +48,12 @@ class Settings(BaseModel):
         default="element", description="where the next cursor stands: in each element, at the top, or in both"
     )
     revoked_cursor_name: Literal["sequence_id", "sequenceId", "either"] = Field(
-        default="sequence_id", description="the name of the cursor's parameter; the other one is refused, 1022"
+        default="sequence_id",
+        description="the name of the cursor's parameter; the other one is refused, 1022",
     )
     revoked_cursor_style: Literal["number", "opaque"] = Field(
-        default="number", description="revocation cursors as numbers of the year's range, or as text of no order"
+        default="number",
+        description="revocation cursors as numbers of the year's range, or as text of no order",
     )
     slicing: Literal["permitted", "refused"] = Field(default="permitted", description="refused: 1013")
     slice_base: Literal[0, 1] = Field(default=0, description="the first slice's number")

@@ -1,0 +1,75 @@
+"""`python -m clawback_simulator`: serve until told to stop, and say where."""
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+
+import uvicorn
+
+from clawback_simulator.actions import Recipe
+from clawback_simulator.app import create_app
+from clawback_simulator.settings import Settings
+from clawback_simulator.simulator import Simulator
+
+
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line; the seed may come from SIMULATOR_SEED."""
+    parser = argparse.ArgumentParser(
+        prog="clawback_simulator", description="A Metabase API v10 that misbehaves on request."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8010, help="0 picks a free one (default %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=int(os.environ.get("SIMULATOR_SEED", "1")), help="of all that is made up"
+    )
+    parser.add_argument(
+        "--pause-s", type=float, default=0.0, help="seconds a key must leave between calls (default 0)"
+    )
+    parser.add_argument(
+        "--publish", type=int, default=0, metavar="N", help="articles to publish at the start"
+    )
+    parser.add_argument("--log-level", default="warning", help="uvicorn's (default %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A bound socket; exits with 2 and a sentence when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        sys.stderr.write(f"cannot listen on {host}:{port}: {error.strerror}\n")
+        sys.exit(2)
+    return listener
+
+
+async def serve(chosen: argparse.Namespace) -> None:
+    """Serve on the chosen address until SIGINT or SIGTERM."""
+    simulator = Simulator(chosen.seed, Settings(pause_s=chosen.pause_s))
+    simulator.world.publish(chosen.publish, Recipe())
+    listener = listening(chosen.host, chosen.port)
+    config = uvicorn.Config(
+        create_app(simulator),
+        log_level=chosen.log_level,
+        access_log=chosen.log_level in {"debug", "info"},
+        date_header=False,  # ours is the simulated clock's
+        timeout_graceful_shutdown=1,
+        lifespan="off",
+    )
+    listener.listen(128)
+    sys.stdout.write(f"listening on http://{chosen.host}:{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    await uvicorn.Server(config).serve([listener])
+
+
+def main() -> None:
+    """The entry point."""
+    asyncio.run(serve(options()))
+
+
+if __name__ == "__main__":
+    main()

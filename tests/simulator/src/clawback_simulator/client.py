@@ -1,0 +1,135 @@
+"""A small client of the control side, for tests, the demo and the benchmarks."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from clawback_simulator.actions import EndpointName, FaultMode
+from clawback_simulator.truth import Truth
+
+TIMEOUT_S = 120.0
+"""Rendering many pages beforehand takes a while."""
+
+
+class Refused(Exception):
+    """The simulator could not read or not carry out a script; the message says why."""
+
+
+class Published(BaseModel):
+    """Articles that were put on the feed, in its order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ids: list[str]
+    first_sequence: str | None
+    last_sequence: str | None
+
+
+class Revoked(BaseModel):
+    """Ids of each kind that were revoked."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ids: list[str]
+    unknown: list[str]
+    reserved: list[str]
+    repeated: list[str]
+    first_sequence: str | None
+    last_sequence: str | None
+
+    @property
+    def all_ids(self) -> set[str]:
+        """Every id that was revoked by this, repeats left out."""
+        return {*self.ids, *self.unknown, *self.reserved}
+
+
+class SimulatorClient:
+    """Speaks to a running simulator; `transport` lets a test speak to one in process."""
+
+    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(base_url=url, transport=transport, timeout=TIMEOUT_S, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def script(self, *actions: dict[str, Any]) -> list[dict[str, Any]]:
+        """Do these actions in order; what came of each.
+
+        Raises:
+            Refused: one cannot be read, and none is done, or one cannot be carried out.
+        """
+        answer = await self._http.post("/control", content=orjson.dumps(list(actions)))
+        body = orjson.loads(answer.content)
+        if answer.status_code != httpx.codes.OK:
+            raise Refused(str(body["error"]))
+        done: list[dict[str, Any]] = body["done"]
+        return done
+
+    async def publish(self, count: int = 0, **options: Any) -> Published:
+        """Publish new or reserved articles; options as in the README."""
+        return Published.model_validate(await self._one("publish", count=count, **options))
+
+    async def reserve(self, count: int) -> list[str]:
+        """Ids of articles to be published later."""
+        ids: list[str] = (await self._one("reserve", count=count))["ids"]
+        return ids
+
+    async def revoke(self, **options: Any) -> Revoked:
+        """Revoke; options as in the README."""
+        return Revoked.model_validate(await self._one("revoke", **options))
+
+    async def update(self, **options: Any) -> Published:
+        """Send articles again with new texts."""
+        return Published.model_validate(await self._one("update", **options))
+
+    async def redeliver(self, **options: Any) -> Published:
+        """Send revoked articles again."""
+        return Published.model_validate(await self._one("redeliver", **options))
+
+    async def fail(self, endpoint: EndpointName, mode: FaultMode, **options: Any) -> None:
+        """Let the next answers fail."""
+        await self._one("fail", endpoint=endpoint, mode=mode, **options)
+
+    async def heal(self, endpoint: EndpointName = "*") -> int:
+        """Forget the failures that wait; how many answers they would have been."""
+        dropped: int = (await self._one("heal", endpoint=endpoint))["dropped"]
+        return dropped
+
+    async def set(self, **settings: Any) -> None:
+        """Change the provider's rules."""
+        await self._one("set", settings=settings)
+
+    async def advance_clock(self, *, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+        """Move the provider's clock."""
+        await self._one("advance_clock", seconds=seconds, hours=hours, days=days)
+
+    async def prerender(self, form: str = "xml", limit: int = 500, *, gzip: bool = True) -> int:
+        """Render the feed's pages now; how many there are."""
+        pages: int = (await self._one("prerender", format=form, limit=limit, gzip=gzip))["pages"]
+        return pages
+
+    async def reset(self, seed: int | None = None) -> None:
+        """Begin anew."""
+        await self._one("reset", seed=seed)
+
+    async def truth(self, *, served: bool = False, canaries: bool = False) -> Truth:
+        """What really happened."""
+        params = {"served": str(int(served)), "canaries": str(int(canaries))}
+        answer = await self._http.get("/control/truth", params=params)
+        answer.raise_for_status()
+        return Truth.model_validate_json(answer.content)
+
+    async def _one(self, action: str, **fields: Any) -> dict[str, Any]:
+        return (await self.script({"action": action, **fields}))[0]

@@ -1,0 +1,82 @@
+"""What the provider answered to whom: counts of calls, and what each key was given in sound answers."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+Positions = range | list[int]
+"""Positions on the feed, or in the log of revocations."""
+
+
+@dataclass(slots=True)
+class Calls:
+    """An endpoint's calls: all, sound ones, those refused for the pause, FAILUREs by code, injected by mode."""
+
+    total: int = 0
+    ok: int = 0
+    paused: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Consumer:
+    """One reader: a key at an endpoint, and its slice (`2/4`) when it reads one."""
+
+    calls: int = 0
+    last_cursor: str | None = None
+    next_cursor: str | None = None
+    caught_up: bool = False
+    served: list[Positions] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Entries given out, repeats included."""
+        return sum(map(len, self.served))
+
+
+UNITS = {"MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
+"""The spans of a key's quotas, in seconds."""
+
+ConsumerKey = tuple[str, str, str]
+"""Key, endpoint, slice ("" without slices)."""
+
+
+class Ledger:
+    """Every call since the last reset."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Calls] = {}
+        self.consumers: dict[ConsumerKey, Consumer] = {}
+        self.last_call_at: dict[ConsumerKey, float] = {}
+        self._searches: dict[tuple[str, str, int], int] = {}
+
+    def endpoint(self, name: str) -> Calls:
+        """The counts of an endpoint."""
+        return self.calls.setdefault(name, Calls())
+
+    def consumer(self, who: ConsumerKey) -> Consumer:
+        """A reader, from its first call on."""
+        return self.consumers.setdefault(who, Consumer())
+
+    def positions(self, endpoints: Sequence[str]) -> set[int]:
+        """Everything that any key was given at these endpoints."""
+        return {
+            position
+            for (_, endpoint, _), consumer in self.consumers.items()
+            if endpoint in endpoints
+            for page in consumer.served
+            for position in page
+        }
+
+    def searched(self, key: str, now: float) -> None:
+        """Count a search against the key's quotas."""
+        for unit, seconds in UNITS.items():
+            slot = key, unit, int(now // seconds)
+            self._searches[slot] = self._searches.get(slot, 0) + 1
+
+    def searches(self, key: str, now: float) -> dict[str, int]:
+        """Searches of a key in the clock's current minute, hour and day."""
+        return {
+            unit: self._searches.get((key, unit, int(now // seconds)), 0) for unit, seconds in UNITS.items()
+        }

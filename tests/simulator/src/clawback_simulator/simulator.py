@@ -1,0 +1,76 @@
+"""One provider: its rules, its clock, its world, what waits to fail, and what it has said to whom."""
+
+import gzip
+from collections.abc import Iterable
+
+from clawback_simulator import wire
+from clawback_simulator.article import build, spoil
+from clawback_simulator.catalogue import Wire
+from clawback_simulator.clock import SimulatedClock
+from clawback_simulator.faults import Faults
+from clawback_simulator.ledger import Ledger, Positions
+from clawback_simulator.settings import Settings
+from clawback_simulator.world import World
+
+PageKey = tuple[int, int, str]
+"""First and last position (exclusive) and the format of a page that was rendered beforehand."""
+
+
+class Simulator:
+    """Everything that `reset` makes anew."""
+
+    def __init__(self, seed: int = 1, settings: Settings | None = None) -> None:
+        self._first_settings = settings or Settings()
+        self.begin(seed)
+
+    def begin(self, seed: int) -> None:
+        """Forget everything; the rules are those of the start."""
+        self.seed = seed
+        self.settings = self._first_settings
+        self.clock = SimulatedClock()
+        self.world = World(seed, self.clock)
+        self.faults = Faults()
+        self.ledger = Ledger()
+        self.pages: dict[PageKey, tuple[bytes, bool]] = {}
+
+    def article(self, position: int) -> Wire:
+        """The article at a position of the feed, as spoilt as it has to be."""
+        delivery = self.world.feed[position]
+        made = build(self.seed, self.world.catalogue, delivery)
+        if self.settings.drift:
+            made = spoil(made, "unknown_elements")
+        return spoil(made, delivery.article.corrupt) if delivery.article.corrupt else made
+
+    def articles(self, positions: Iterable[int], form: str, *, compact: bool = False) -> bytes:
+        """An answer with these articles."""
+        made = map(self.article, positions)
+        chosen = [wire.compacted(one) for one in made] if compact else list(made)
+        return wire.articles_xml(chosen, {}) if form == "xml" else wire.answer_json({"articles": chosen})
+
+    def page(self, positions: Positions, form: str, *, gzipped: bool) -> tuple[bytes, bool]:
+        """The same from what was rendered beforehand if it was, else made now; the flag says whether it is gzip."""
+        kept = None
+        if isinstance(positions, range) and positions.step == 1:
+            kept = self.pages.get((positions.start, positions.stop, form))
+        if kept is None:
+            return self.articles(positions, form), False
+        body, packed = kept
+        return (gzip.decompress(body), False) if packed and not gzipped else (body, packed)
+
+    def prerender(self, form: str, limit: int, *, gzipped: bool) -> tuple[int, int]:
+        """Render the pages of a walk from the oldest article on; how many, and how many bytes."""
+        end = len(self.world.feed)
+        total = 0
+        for first in range(0, end, limit):
+            last = min(first + limit, end)
+            body = self.articles(range(first, last), form)
+            if gzipped:
+                body = pack(body)
+            self.pages[first, last, form] = body, gzipped
+            total += len(body)
+        return -(-end // limit), total
+
+
+def pack(body: bytes) -> bytes:
+    """Gzip, fast rather than small, and without the time of day in it."""
+    return gzip.compress(body, compresslevel=1, mtime=0)
