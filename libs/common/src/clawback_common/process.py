@@ -54,28 +54,13 @@ class TelemetrySettings(Protocol):
         """A collector's base address, or nothing."""
 
 
-class Stopping:
+class Stopping(asyncio.Event):
     """Set once, when the process was asked to end: stop taking work, finish what was begun."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def set(self) -> None:
-        """Ask to end."""
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """True once asked."""
-        return self._event.is_set()
-
-    async def wait(self) -> None:
-        """Return once asked."""
-        await self._event.wait()
 
     async def sleep(self, seconds: float) -> bool:
         """Wait so long, or until asked to end: True when asked."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            await asyncio.wait_for(self.wait(), seconds)
         return self.is_set()
 
 

@@ -6,8 +6,8 @@ checks run in the background and a probe reads what they last said.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
@@ -31,6 +31,7 @@ class Result:
 
     ok: bool
     detail: str | None = None
+    required: bool = True
 
 
 class Probes:
@@ -45,15 +46,25 @@ class Probes:
         self._checks: dict[str, Check] = {}
         self._results: dict[str, Result] = {}
 
-    def add(self, name: str, check: Check) -> None:
-        """Not ready from now on until this check has passed; the same name replaces it."""
+    def add(self, name: str, check: Check, *, required: bool = True) -> None:
+        """Not ready from now on until this check has passed; the same name replaces it.
+
+        One that is not `required` leaves the process ready, but degraded, when it fails.
+        """
         self._checks[name] = check
-        self._results[name] = Result(ok=False, detail=_NOT_YET)
+        self._results[name] = Result(ok=False, detail=_NOT_YET, required=required)
 
     @property
     def ready(self) -> bool:
-        """True when every check passed when last asked and nobody asked us to end."""
-        return not self.draining and all(result.ok for result in self._results.values())
+        """True when every required check passed when last asked and nobody asked us to end."""
+        return not self.draining and all(r.ok for r in self._results.values() if r.required)
+
+    @property
+    def status(self) -> Literal["healthy", "degraded", "unhealthy"]:
+        """Ready with every check passed, ready, or not ready."""
+        if not self.ready:
+            return "unhealthy"
+        return "healthy" if all(r.ok for r in self._results.values()) else "degraded"
 
     @property
     def results(self) -> dict[str, Result]:
@@ -79,13 +90,13 @@ class Probes:
             await stopping.sleep(every_s if self.ready else min(every_s, 0.25))
 
     async def _ask(self, name: str, check: Check) -> None:
+        before = self._results[name]
         try:
             async with asyncio.timeout(self._timeout_s):
-                result = Result(ok=True, detail=await check())
+                result = replace(before, ok=True, detail=await check())
         except Exception as error:  # noqa: BLE001 - a check that fails in whatever way is the answer "no"
-            result = Result(ok=False, detail=describe(error))
-        before = self._results.get(name)
-        if before is not None and before.ok != result.ok and before.detail != _NOT_YET:
+            result = replace(before, ok=False, detail=describe(error))
+        if before.ok != result.ok and before.detail != _NOT_YET:
             _log.warning("readiness changed", check=name, ok=result.ok, detail=result.detail)
         self._results[name] = result
         _READY.labels(check=name).set(result.ok)

@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 _UNITS = ("seconds", "bytes", "ratio", "messages", "rows", "items", "connections", "info", "state")
 _UNBOUNDED = ("id", "key", "url", "path", "address", "error", "message")
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)

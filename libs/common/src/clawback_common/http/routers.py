@@ -1,0 +1,191 @@
+"""The paths that every service answers below its own name: health, runs of jobs, dead letters."""
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from clawback_common import jobs
+from clawback_common.clock import Clock, SystemClock
+from clawback_common.db import Querier
+from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
+from clawback_common.http.paging import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from clawback_common.http.probes import Probes
+
+Details = Callable[[], Awaitable[Mapping[str, Any]]]
+
+_STARTED_S = time.monotonic()
+_Reader = Annotated[Caller, Depends(reader())]
+_Operator = Annotated[Caller, Depends(require("operator"))]
+
+
+def health_router(
+    service: str, version: str, probes: Probes, *, details: Details | None = None, clock: Clock | None = None
+) -> APIRouter:
+    """`health` (200 when healthy or degraded, else 503) and `health/detailed`.
+
+    Args:
+        service: its name in the path.
+        version: of the service.
+        probes: whose results decide.
+        details: what the service adds: use of the pool, lags, depths.
+        clock: for the timestamp.
+    """
+    router = APIRouter(prefix=f"/{service}", tags=["health"])
+    now = (clock or SystemClock()).now
+
+    def health() -> dict[str, Any]:
+        head = {
+            "status": probes.status,
+            "timestamp": now().isoformat(),
+            "service": service,
+            "version": version,
+        }
+        return head | {"checks": probes.answer()["checks"]}
+
+    def answer(body: Mapping[str, Any]) -> JSONResponse:
+        return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
+
+    @router.get("/health", summary="Whether this service works")
+    async def health_brief() -> JSONResponse:
+        return answer(health())
+
+    @router.get("/health/detailed", summary="What it runs on, and how it is")
+    async def health_detailed(_: _Reader) -> JSONResponse:
+        own = {
+            "uptime_s": round(time.monotonic() - _STARTED_S, 1),
+            "memory": {"rss_bytes": rss_bytes(), "rss_bytes_max": _rss_bytes_max()},
+            "versions": {"python": platform.python_version()}
+            | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
+        }
+        return answer(health() | own | (dict(await details()) if details else {}))
+
+    return router
+
+
+class JobRun(BaseModel):
+    """A run of a job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    job: str
+    cause: str
+    subject: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: jobs.Outcome
+    counts: dict[str, int]
+    retries: int
+    error: str | None
+
+
+def jobs_router(service: str, db: Querier) -> APIRouter:
+    """`jobs`: every run of every job, newest first."""
+    router = APIRouter(prefix=f"/{service}", tags=["jobs"])
+
+    @router.get("/jobs", summary="Runs of jobs, newest first")
+    async def list_runs(
+        _: _Reader,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        job: Annotated[str | None, Query(max_length=200)] = None,
+        outcome: jobs.Outcome | None = None,
+    ) -> Page[JobRun]:
+        before = _run_position(cursor) if cursor else None
+        found = await jobs.page(db, job=job, outcome=outcome, before=before, limit=limit + 1)
+        runs = [JobRun.model_validate(record) for record in found[:limit]]
+        more = len(found) > limit
+        return Page(items=runs, next_cursor=_run_cursor(runs[-1]) if more else None)
+
+    return router
+
+
+class RetryRequest(BaseModel):
+    """Which dead letters to try again: those that fit all that is given, and something must be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[UUID] | None = Field(default=None, min_length=1, max_length=500)
+    type: str | None = Field(default=None, max_length=200)
+    reason: str | None = Field(default=None, max_length=200)
+    older_than_s: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _not_everything_by_accident(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name ids, type, reason or older_than_s; older_than_s 0 means all")
+        return self
+
+
+class RetryAnswer(BaseModel):
+    """How it went."""
+
+    retried: int
+    failed: int
+
+
+def dlq_router(service: str, letters: DeadLetters) -> APIRouter:
+    """`GET dlq` and `POST dlq/retry`, for operators: a record's reason may name what readers need not know."""
+    router = APIRouter(prefix=f"/{service}", tags=["dead letters"])
+
+    @router.get("/dlq", summary="Records that could not be used, without their content")
+    async def list_dead_letters(
+        _: _Operator,
+        *,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        event_type: Annotated[str | None, Query(alias="type", max_length=200)] = None,
+        reason: Annotated[str | None, Query(max_length=200)] = None,
+        older_than_s: Annotated[float | None, Query(ge=0)] = None,
+        resolved: Annotated[bool, Query(description="Also those that were dealt with")] = False,
+    ) -> Page[dict[str, Any]]:
+        which = DeadLetterFilter(None, event_type, reason, older_than_s, resolved)
+        found = await letters.list(which, limit, cursor)
+        return Page(items=[dict(item) for item in found.items], next_cursor=found.next_cursor)
+
+    @router.post("/dlq/retry", summary="Try records again, through the same guard as everything")
+    async def retry_dead_letters(_: _Operator, request: RetryRequest) -> RetryAnswer:
+        ids = tuple(request.ids) if request.ids else None
+        which = DeadLetterFilter(ids, request.type, request.reason, request.older_than_s)
+        outcome = await letters.retry(which)
+        return RetryAnswer(retried=outcome.retried, failed=outcome.failed)
+
+    return router
+
+
+def rss_bytes() -> int:
+    """Memory that this process occupies now; its highest so far where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return _rss_bytes_max()
+    return pages * resource.getpagesize()
+
+
+def _rss_bytes_max() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _run_cursor(run: JobRun) -> str:
+    return encode_cursor(run.started_at.isoformat(), str(run.id))
+
+
+def _run_position(cursor: str) -> tuple[datetime, UUID]:
+    started_at, run_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(started_at).astimezone(UTC), UUID(run_id)
+    except ValueError:
+        raise bad_cursor() from None

@@ -1,0 +1,43 @@
+-- name: abandon
+-- A run whose process no longer says that it lives has failed, or it would stand as running for ever.
+UPDATE job_run
+SET outcome = 'failed', ended_at = $2, error = 'its process ended without a word'
+WHERE job = $1 AND outcome = 'running' AND beat_at < $3
+RETURNING id
+
+-- name: begin
+-- No row comes back when the job must run alone and already runs.
+INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, outcome)
+VALUES ($1, $2, $3, $4, $5, $6, $6, 'running')
+ON CONFLICT DO NOTHING
+RETURNING id
+
+-- name: skip
+INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, ended_at, outcome, error)
+VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 'skipped', 'it already runs')
+
+-- name: beat
+UPDATE job_run SET beat_at = $2, counts = $3::jsonb, retries = $4 WHERE id = $1 AND outcome = 'running'
+
+-- name: end
+-- Also of a run that was taken for dead meanwhile: what it says of itself is truer.
+UPDATE job_run
+SET outcome = $2, ended_at = $3, beat_at = $3, counts = $4::jsonb, retries = $5, error = $6
+WHERE id = $1
+
+-- name: page
+SELECT id, job, cause, subject, started_at, ended_at, outcome, counts, retries, error
+FROM job_run
+WHERE ($1::text IS NULL OR job = $1)
+  AND ($2::text IS NULL OR outcome = $2)
+  AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
+ORDER BY started_at DESC, id DESC
+LIMIT $5
+
+-- name: last_done
+-- When each job last ended well; people having to look is well for the job.
+SELECT job, max(ended_at) AS ended_at FROM job_run WHERE outcome IN ('done', 'attention') GROUP BY job
+
+-- name: purge
+DELETE FROM job_run
+WHERE id IN (SELECT id FROM job_run WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)
