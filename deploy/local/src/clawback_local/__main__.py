@@ -75,7 +75,9 @@ def reset(places: Places, _: argparse.Namespace) -> None:
 
 def fetch(_: Places, __: argparse.Namespace) -> None:
     """Fetch what is downloaded once."""
-    print(f"Kafka: {kafka.jars()}")
+    if not kafka.folder().is_dir():
+        print("Kafka's jars: 55 MB by Maven, a minute or so", flush=True)
+    print(f"Kafka's jars are in {kafka.jars()}")
 
 
 def operate(places: Places, options: argparse.Namespace) -> None:

@@ -45,29 +45,33 @@ log.initial.task.delay.ms=1000
 """
 
 
+def folder() -> Path:
+    """The place of the jars, named by the pom's hash: other versions are other folders."""
+    return CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
 def jars() -> Path:
     """The folder of the jars, fetched by Maven when it is not there.
 
-    Named by the pom's hash and moved into place when complete: a broken download is never taken for one.
+    Moved into place when complete: a broken download is never taken for one.
     """
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    libs = CACHE / f"kafka-{digest}"
+    libs = folder()
     if not libs.is_dir():
         CACHE.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder:
-            _copy_dependencies(Path(folder) / "libs")
-            _move_into_place(Path(folder) / "libs", libs)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as scratch:
+            _copy_dependencies(Path(scratch) / "libs")
+            _move_into_place(Path(scratch) / "libs", libs)
     return libs
 
 
-def configure(folder: Path, *, port: int, controller: int) -> Path:
+def configure(home: Path, *, port: int, controller: int) -> Path:
     """Write the broker's configuration and, for a new one, what makes its folder a formatted one.
 
     A static quorum of one: a dynamic one remembers its port, and ours may move between two starts.
     """
-    data = folder / "data"
+    data = home / "data"
     data.mkdir(parents=True, exist_ok=True)
-    properties = folder / "server.properties"
+    properties = home / "server.properties"
     properties.write_text(SERVER_PROPERTIES.format(port=port, controller=controller, data=data))
     meta = data / "meta.properties"
     if not meta.exists():

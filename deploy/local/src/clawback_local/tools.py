@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from clawback_local.errors import MissingTool
@@ -42,6 +43,22 @@ def maven() -> Path:
     return Path(found)
 
 
+def main() -> int:
+    """`python -m clawback_local.tools`: say what is missing before anything is downloaded. Needs no package."""
+    from clawback_local import kafka  # noqa: PLC0415 - kafka imports this module
+
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return 0
+    missing = []
+    for check in (java, *(() if kafka.folder().is_dir() else (maven,))):
+        try:
+            check()
+        except MissingTool as error:
+            missing.append(str(error))
+    sys.stderr.write("".join(f"{text}\n" for text in missing))
+    return 1 if missing else 0
+
+
 def _java_version(java_path: str) -> int:
     answer = subprocess.run(  # noqa: S603 - the path is the user's own java
         [java_path, "-version"], capture_output=True, text=True, check=False, timeout=30
@@ -51,3 +68,7 @@ def _java_version(java_path: str) -> int:
         return 0
     major, minor = int(match[1]), int(match[2] or 0)
     return minor if major == 1 else major
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,170 @@
+# `make` prints what there is. Everything lives in the clone: .venv (programs), .cache (downloads), .run (data).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+OLDEST := (3, 11)
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < $(OLDEST))' && echo $$p && break; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+PACKAGES := contracts libs/common services/ingester services/compliance tests/simulator tests/story deploy/local
+CODE := $(wildcard contracts libs services tests deploy bench)
+PYTEST := $(PY) -m pytest -q
+LOCAL := $(PY) -m clawback_local
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+say = @printf '\033[1m· %s\033[0m\n' "$(1)"
+
+##@ Start here
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+		/^[a-z][a-z-]*:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: demo
+demo: setup ## Play the main job on a stack of its own, prove what was promised, leave nothing running
+	@exec $(PY) -m clawback_story
+
+.PHONY: test
+test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
+	$(call say,unit and integration tests)
+	@$(COVERED) -m "not e2e and not live"
+	$(call say,end-to-end tests)
+	@$(COVERED) -m e2e
+	@$(MAKE) coverage-gate
+
+.PHONY: setup
+setup: $(VENV)/.packages $(VENV)/.kafka ## Virtual environment and Kafka's jars; nothing to do the second time
+
+##@ The local stack
+
+.PHONY: up down status logs reset
+up: setup ## Start Kafka, PostgreSQL and all services in the background; back when all are ready
+	@$(LOCAL) up
+down: setup ## Stop them
+	@$(LOCAL) down
+status: setup ## A table: process, pid, address, ready, lag
+	@$(LOCAL) status
+logs: setup ## The end of each log; `make logs name=kafka` prints one
+	@$(LOCAL) logs $(name)
+reset: setup ## Stop everything and delete .run/
+	@$(LOCAL) reset
+
+##@ Checks
+
+.PHONY: check
+check: lint types walls contracts-check test-unit ## The fast half of `make test`: no servers
+
+.PHONY: lint
+lint: setup
+	$(call say,lint and format)
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+
+.PHONY: types
+types: setup
+	$(call say,types)
+	@$(VENV)/bin/mypy --no-error-summary $(CODE)
+
+.PHONY: walls
+walls: setup
+	$(call say,walls)
+	@mkdir -p .run
+	@$(VENV)/bin/lint-imports --no-cache >.run/walls.txt 2>&1 || { cat .run/walls.txt; exit 1; }
+
+.PHONY: contracts-check
+contracts-check: setup
+	$(call say,contracts)
+	@$(PY) -m clawback_contracts.generate --check
+
+.PHONY: test-unit
+test-unit: setup ## Unit tests
+	$(call say,unit tests)
+	@$(PYTEST) -m "not integration and not e2e and not container and not live"
+
+.PHONY: test-integration
+test-integration: setup ## Tests with a real Kafka and PostgreSQL
+	$(call say,integration tests)
+	@$(PYTEST) -m "integration or container"
+
+.PHONY: test-e2e
+test-e2e: setup ## The whole story with other seeds, and its disasters
+	$(call say,end-to-end tests)
+	@$(PYTEST) -m e2e
+
+.PHONY: test-mutants
+test-mutants: setup ## Plant each known mistake, and see who catches it
+	@$(PY) tests/mutants
+
+.PHONY: test-live
+test-live: setup ## One call an endpoint to the real provider (METABASE_URL, METABASE_API_KEY); skipped without a key
+	@$(PYTEST) -m live -s
+
+.PHONY: bench
+bench: setup ## The benchmarks; a table, and .run/bench.json
+	@$(PY) bench
+
+##@ For those who change it
+
+.PHONY: contracts
+contracts: setup ## Generate schemas and AsyncAPI again
+	@$(PY) -m clawback_contracts.generate
+
+.PHONY: lock
+lock: $(UV) ## Pin the requirements again, with hashes
+	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
+	@$(COMPILE) requirements/dev.in -o requirements/dev.txt
+
+# ---- how the coverage of subprocesses is gathered, and the gates
+
+COVERED := COVERAGE_PROCESS_START=pyproject.toml $(VENV)/bin/coverage run -m pytest -q
+
+.PHONY: coverage-erase
+coverage-erase: setup
+	@mkdir -p .run/coverage && $(VENV)/bin/coverage erase
+
+.PHONY: coverage-gate
+coverage-gate: setup
+	$(call say,coverage)
+	@$(PY) tests/coverage_gate.py
+
+# ---- setup: a stamp each, so the second time costs nothing and needs no network
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none on the PATH." \
+		"Debian and Ubuntu have it in the package python3."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < $(OLDEST))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is not. Debian and Ubuntu have it in the package python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is needed, and is not there." \
+		"Debian and Ubuntu have it in the package python3-venv."; exit 1; }
+	@cd deploy/local/src && $(PYTHON) -m clawback_local.tools
+	$(call say,virtual environment ($(VENV)))
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(UV): $(VENV)/.python requirements/uv.txt
+	$(call say,uv)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.requirements: requirements/dev.txt $(UV)
+	$(call say,packages: pinned and hashed)
+	@$(UV) pip install --python $(PY) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.packages: $(VENV)/.requirements $(addsuffix /pyproject.toml,$(PACKAGES))
+	$(call say,our own packages)
+	@$(UV) pip install --quiet --python $(PY) --no-build-isolation --no-deps $(addprefix -e ,$(PACKAGES))
+	@mkdir -p .run && touch $@
+
+$(VENV)/.kafka: deploy/local/pom.xml $(VENV)/.packages
+	@test -n "$${KAFKA_BOOTSTRAP_SERVERS:-}" || $(LOCAL) fetch
+	@touch $@
