@@ -1,0 +1,121 @@
+"""A downstream consumer: holds licensed articles in SQLite, gives up what is revoked, and says so."""
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
+from threading import Thread
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from clawback_contracts import cloudevents
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
+
+log = logging.getLogger("consumer")
+HOLDER, DATABASE = os.environ.get("HOLDER", "example"), os.environ.get("DATABASE", "consumer.sqlite")
+TABLE = "article (article_id TEXT PRIMARY KEY, last_order INT, revoked INT, version INT, content TEXT)"
+LOOK = "SELECT last_order, revoked, version, content IS NOT NULL FROM article WHERE article_id = ?"
+WRITE = "REPLACE INTO article VALUES (?, ?, ?, ?, ?)"
+
+
+def hold(store: sqlite3.Connection, new: ArticlePublished, body: bytes) -> None:
+    """Numbers decide, not arrival: takes a text that is newer than the orders and versions seen so far."""
+    order, revoked, version, _ = store.execute(LOOK, (new.key,)).fetchone() or (0, False, 0, False)
+    if new.after_order > order or (new.after_order == order and not revoked and new.version > version):
+        store.execute(WRITE, (new.key, new.after_order, False, new.version, body.decode()))
+
+
+def obey(store: sqlite3.Connection, new: ArticleRevoked | ArticleReinstated) -> Outcome:
+    """Removes what came before the order, whatever arrived first, and says what became of the copy."""
+    order, _, version, held = store.execute(LOOK, (new.key,)).fetchone() or (0, False, 0, False)
+    revoked = isinstance(new, ArticleRevoked)
+    if new.order > order or (new.order == order and revoked):
+        store.execute(WRITE, (new.key, new.order, revoked, version, None))
+    if new.order < order or not revoked:
+        return Outcome.SUPERSEDED if new.order < order else Outcome.REINSTATED
+    return Outcome.REMOVED if held else Outcome.ALREADY_REMOVED if version else Outcome.NEVER_HELD
+
+
+async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: sqlite3.Connection) -> None:
+    """Orders first. Offsets move only after a batch is stored, and every order in it answered."""
+    skipped = 0
+    while True:
+        orders = [partition for partition in consumer.assignment() if partition.topic == "revocations.v1"]
+        batch = await consumer.getmany(*orders) or await consumer.getmany(timeout_ms=500, max_records=500)
+        answers = []
+        with store:  # one transaction
+            for record in chain.from_iterable(batch.values()):
+                try:
+                    event = cloudevents.read(record.topic, record.headers, record.value)
+                except cloudevents.Unreadable as error:
+                    skipped += 1
+                    log.warning("%s[%d]@%d, number %d skipped: %s", *record[:3], skipped, error)
+                    continue
+                if isinstance(event, ArticlePublished):
+                    hold(store, event, record.value)
+                elif isinstance(event, ArticleRevoked | ArticleReinstated):
+                    said = receipt(event, HOLDER, {"content": obey(store, event)}, at=datetime.now(UTC))
+                    answers.append(
+                        cloudevents.write(said, said.receipt_id, HOLDER, said.answered_at, record.headers)
+                    )
+        await asyncio.gather(*[await producer.send(**answer) for answer in answers])
+        with suppress(CommitFailedError, IllegalStateError):  # rebalanced away: the next owner folds it again
+            await consumer.commit()
+
+
+class Holdings(BaseHTTPRequestHandler):
+    """``POST /holdings``: which of these ids are held? Answered from the content itself."""
+
+    def do_POST(self) -> None:
+        """Says of each id that it is held or gone; what is no such question gets a 422."""
+        try:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            asked = HoldingsQuestion.model_validate_json(body).article_ids
+        except ValueError:
+            self.send_error(422)
+            return
+        with closing(sqlite3.connect(DATABASE)) as store:
+            rows = {key: store.execute(LOOK, (key,)).fetchone() for key in asked}
+        items = {key: Holding.HELD if row and row[3] else Holding.GONE for key, row in rows.items()}
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(HoldingsAnswer(items=items).model_dump_json().encode())
+
+
+async def main() -> None:
+    """Follows both topics in one group until SIGTERM; when Kafka is away, tries again."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit)
+    store = sqlite3.connect(DATABASE)
+    store.executescript(
+        f"PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; CREATE TABLE IF NOT EXISTS {TABLE}"
+    )
+    holdings = ThreadingHTTPServer(("127.0.0.1", int(os.environ["HOLDINGS_PORT"])), Holdings)
+    Thread(target=holdings.serve_forever, daemon=True).start()
+    kafka = {"bootstrap_servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]}
+    reading = {"group_id": os.environ["GROUP"], "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    while True:
+        consumer = AIOKafkaConsumer(
+            "articles.v1", "revocations.v1", heartbeat_interval_ms=500, **reading, **kafka
+        )
+        try:
+            async with AIOKafkaProducer(acks="all", **kafka) as producer, consumer:
+                await follow(consumer, producer, store)
+        except KafkaError as error:
+            log.warning("Kafka: %r; trying again", error)
+            await asyncio.sleep(1)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(main())

@@ -1,0 +1,82 @@
+"""CloudEvents 1.0 in Kafka's binary binding: the attributes are headers, the event is the JSON body."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from clawback_contracts.envelope import Event, major
+from clawback_contracts.registry import EVENTS
+
+Headers = Iterable[tuple[str, bytes | None]]
+
+
+class Unreadable(ValueError):
+    """Not an event that this version knows. Says which rule was broken, never the value that broke it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Message(TypedDict):
+    """What a Kafka producer's ``send`` takes."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def write(event: Event, ce_id: UUID, source: str, time: datetime, cause: Headers = ()) -> Message:
+    """The event as a record, sent by ``source``; it joins the trace that its cause's headers name."""
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": str(ce_id),
+        "ce_source": source,
+        "ce_type": event.TYPE,
+        "ce_time": time.isoformat(),
+        "ce_subject": event.key,
+        "content-type": "application/json",
+    }
+    if (traceparent := attribute(cause, "traceparent")) is not None:
+        attributes["traceparent"] = traceparent
+    return Message(
+        topic=event.TOPIC,
+        key=event.key.encode(),
+        value=event.model_dump_json().encode(),
+        headers=[(name, text.encode()) for name, text in attributes.items()],
+    )
+
+
+def attribute(headers: Headers, name: str) -> str | None:
+    """One header as text; None when it is missing or no UTF-8."""
+    for found, value in headers:
+        if found == name and value is not None:
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return None
+    return None
+
+
+def read(topic: str, headers: Headers, value: bytes | None) -> Event:
+    """The event in a Kafka record, or ``Unreadable``. Fields that are not known here are left out."""
+    ce_type = attribute(headers, "ce_type")
+    if ce_type is None or major(ce_type) is None:
+        raise Unreadable("bad_headers", "ce_type is missing, or is no type with a major version")
+    if ce_type not in EVENTS:
+        raise Unreadable("unknown_type", "ce_type names no event, or no major version, that is known here")
+    if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")):
+        raise Unreadable("wrong_topic", "this event does not belong on this topic")
+    if value is None:
+        raise Unreadable("null_value", "an event has a body")
+    try:
+        return EVENTS[ce_type].model_validate_json(value)
+    except ValidationError as error:
+        broken = error.errors(include_input=False, include_url=False, include_context=False)[:5]
+        rules = "; ".join(f"{'.'.join(map(str, rule['loc'])) or 'body'}: {rule['type']}" for rule in broken)
+        raise Unreadable("bad_body", rules) from None
