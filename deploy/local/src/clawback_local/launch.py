@@ -4,8 +4,8 @@ Run as a script of its own (`python -I -S launch.py SUPERVISOR_PID DEATH_SIGNAL 
 what it does between fork and exec must not happen inside the supervisor. IDENTITY is one of
 
 - `self`: as we are;
-- `namespace`: user 1000 of a new user namespace, who is root outside. PostgreSQL refuses to run as root, and
-  no other user could enter a folder that only root can enter;
+- `namespace`: nobody in a new user namespace, who is still us outside. PostgreSQL refuses to run as root or
+  as a user without a name, and another user could not enter a folder that only we can enter;
 - a number: that user and group, for machines where root may not make a user namespace.
 """
 
@@ -16,6 +16,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
 CANNOT = 126
+NOBODY = 65534
 
 
 def main(argv: list[str]) -> None:
@@ -36,8 +37,8 @@ def take_identity(identity: str) -> None:
         uid, gid = os.geteuid(), os.getegid()
         _checked(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER))
         _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"1000 {uid} 1")
-        _write("/proc/self/gid_map", f"1000 {gid} 1")
+        _write("/proc/self/uid_map", f"{NOBODY} {uid} 1")
+        _write("/proc/self/gid_map", f"{NOBODY} {gid} 1")
     elif identity != "self":
         number = int(identity)
         os.setgroups([])

@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,6 @@ from clawback_local import launch
 from clawback_local.errors import StackError
 
 ADMIN = "postgres"
-NOBODY = 65534
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -72,9 +72,9 @@ def wheel_install() -> Path:
 
 
 def home(folder: Path, *, identity: str | None = None) -> Home:
-    """Choose as whom the server runs: PostgreSQL refuses root, so root needs a way around.
+    """Choose as whom the server runs: PostgreSQL refuses root, and users without a name.
 
-    Root runs it in a user namespace. Where that is forbidden (as in many containers) it runs as nobody, with
+    They run it in a user namespace. Where that is forbidden (as in many containers) root runs it as nobody, with
     copies of its programs and with its data below the temporary folder, for nobody can enter root's folders.
     """
     identity = identity or _identity()
@@ -120,11 +120,25 @@ def wipe(folder: Path) -> None:
 
 @functools.cache
 def _identity() -> str:
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_a_name():
         return "self"
     command = (*launcher("namespace", signal.SIGKILL), str(wheel_install() / "bin/postgres"), "--version")
     tried = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - arguments are ours
-    return "namespace" if tried.returncode == 0 else str(NOBODY)
+    if tried.returncode == 0:
+        return "namespace"
+    if os.geteuid() != 0:
+        raise StackError(
+            f"PostgreSQL needs a user with a name, and user {os.geteuid()} is not in /etc/passwd"
+        )
+    return str(launch.NOBODY)
+
+
+def _has_a_name() -> bool:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def _run(place: Home, program: str, *argv: str) -> None:
