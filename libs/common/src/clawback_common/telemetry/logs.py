@@ -8,11 +8,12 @@ see `describe`; what else must not be written is masked: see `redact`.
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
 
 import orjson
 import structlog
 from structlog.stdlib import ProcessorFormatter
+from typing_extensions import override
 
 from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.redact import redact, safe
@@ -44,7 +45,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat |
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.addFilter(_arguments_are_safe)
     handler.setFormatter(
         ProcessorFormatter(
@@ -58,6 +59,15 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat |
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at the time, for tests and terminals exchange it."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def _processors(service: str) -> list[Any]:

@@ -1,0 +1,41 @@
+"""Spans and log lines of a test, as values."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from clawback_common.telemetry.logs import configure_logging
+from clawback_common.telemetry.tracing import configure_tracing
+
+_exporter = InMemorySpanExporter()
+configure_tracing("test", processors=[SimpleSpanProcessor(_exporter)])
+
+Spans = Callable[[], tuple[ReadableSpan, ...]]
+Logged = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def spans() -> Iterator[Spans]:
+    """The spans that the test has ended so far."""
+    _exporter.clear()
+    yield _exporter.get_finished_spans
+    _exporter.clear()
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
+    """The lines that were logged since it was last asked, as JSON."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("test", "debug", "json")
+    yield lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
