@@ -210,7 +210,7 @@ class XmlItem:
 
 
 def _plain_xml(element: etree._Element, depth: int = DEPTH_MAX) -> Tree | None:
-    """The element's text, members or fields; None when there are none. The hot loop of a page."""
+    """The element's text, members or fields; None when there are none."""
     if not len(element):
         return (element.text and clean(element.text)) or None
     tag = element.tag
@@ -221,13 +221,15 @@ def _plain_xml(element: etree._Element, depth: int = DEPTH_MAX) -> Tree | None:
     if tag in _MEMBERS:
         members = [_plain_xml(child, depth - 1) for child in element]
         return [member for member in members if member is not None] or None
+    return _plain_children(element, depth - 1)
+
+
+def _plain_children(element: etree._Element, depth: int) -> Tree | None:
+    """The element's children as fields. The hot loop of a page: most children are texts."""
     fields: dict[str, Tree] = {}
     for child in element:
-        if len(child):
-            value = _plain_xml(child, depth - 1)
-        else:
-            text = child.text
-            value = text and clean(text)
+        text = child.text
+        value = _plain_xml(child, depth) if len(child) else clean(text) if text else None
         if value:
             name = child.tag
             if name in fields or name in _REPEATED:
