@@ -1,5 +1,6 @@
 """From values to bytes: the envelope in XML and JSON, articles and revocations inside it."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,16 +40,23 @@ EMPTY: tuple[Callable[[str], str], ...] = (
 )
 """The provider's three ways to write an empty element."""
 
+SPECIAL = re.compile("[&<>\r\x80\x00]")
+REFERENCES = (
+    ("&", "&amp;"),
+    ("<", "&lt;"),
+    (">", "&gt;"),
+    ("\r", "&#xD;"),
+    ("\x80", "&#x80;"),
+    ("\x00", "&#0;"),
+)
+
 
 def escape(text: str) -> str:
     """Text between tags; what a parser would change or refuse becomes a reference (a NUL is refused all the same)."""
-    if "&" in text:
-        text = text.replace("&", "&amp;")
-    if "<" in text:
-        text = text.replace("<", "&lt;").replace(">", "&gt;")
-    for character, reference in (("\r", "&#xD;"), ("\x80", "&#x80;"), ("\x00", "&#0;")):
-        if character in text:
-            text = text.replace(character, reference)
+    if SPECIAL.search(text) is None:
+        return text
+    for character, reference in REFERENCES:
+        text = text.replace(character, reference)
     return text
 
 
@@ -75,7 +83,12 @@ def element(name: str, value: Any, empty: Callable[[str], str]) -> str:  # noqa:
 def _object(name: str, value: Wire, empty: Callable[[str], str]) -> str:
     if isinstance(value, Fixed) and value.xml is not None:
         return value.xml
-    inner = "".join([element(key, item, empty) for key, item in value.items()])
+    inner = "".join(
+        [  # most fields are texts: not asking `element` for those makes a page a third faster
+            f"<{key}>{escape(item)}</{key}>" if item and type(item) is str else element(key, item, empty)
+            for key, item in value.items()
+        ]
+    )
     text = f"<{name}>{inner}</{name}>" if inner else empty(name)
     if isinstance(value, Fixed):
         value.xml = text

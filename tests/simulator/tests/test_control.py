@@ -1,0 +1,74 @@
+"""The control side: scripts, their errors, and the README's examples."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from clawback_simulator.actions import SCRIPT, Corruption, FaultMode
+from clawback_simulator.client import Refused, SimulatorClient
+from clawback_simulator.settings import Settings
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+EXAMPLES = [orjson.loads(found) for found in re.findall(r'`(\{"action": .*?\})`(?=[;,: |]|$)', README)]
+
+
+async def test_every_example_of_the_readme_works_in_the_order_of_the_readme(control: SimulatorClient) -> None:
+    kinds = {example["action"] for example in EXAMPLES}
+    assert kinds == set(SCRIPT.json_schema()["items"]["discriminator"]["mapping"])
+    for example, done in zip(EXAMPLES, await control.script(*EXAMPLES), strict=True):
+        assert done["action"] == example["action"]
+
+
+@pytest.mark.parametrize("name", [*get_args(Corruption), *get_args(FaultMode), *Settings.model_fields])
+def test_the_readme_names_every_mode_and_setting(name: str) -> None:
+    assert re.search(rf"`{name}`", README)
+
+
+async def test_one_action_may_stand_without_its_list(reader: Any) -> None:
+    answer = await reader.http.post("/control", json={"action": "publish", "count": 2})
+    assert len(answer.json()["done"][0]["ids"]) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"action": "explode"}',
+        b'{"action": "publish", "cuont": 3}',
+        b'[{"action": "publish", "count": 3}, {"action": "fail", "mode": "odd"}]',
+    ],
+)
+async def test_a_script_that_cannot_be_read_does_nothing(
+    control: SimulatorClient, reader: Any, body: bytes
+) -> None:
+    answer = await reader.http.post("/control", content=body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+    assert (await control.truth()).articles == []
+
+
+async def test_a_script_stops_where_it_cannot_be_carried_out(control: SimulatorClient, reader: Any) -> None:
+    script = [
+        {"action": "publish", "count": 1},
+        {"action": "revoke", "count": 2},
+        {"action": "publish", "count": 1},
+    ]
+    answer = await reader.http.post("/control", json=script)
+    assert answer.status_code == 409
+    assert [done["action"] for done in answer.json()["done"]] == ["publish"]
+    with pytest.raises(Refused, match="2 live articles wanted, there are 1"):
+        await control.revoke(count=2)
+
+
+async def test_a_reset_forgets_everything_but_the_rules_of_the_start(control: SimulatorClient) -> None:
+    await control.publish(3)
+    await control.revoke(count=1)
+    await control.set(pause_s=9)
+    await control.fail("articles", "error")
+    await control.reset(seed=11)
+    truth = await control.truth()
+    assert (truth.seed, truth.articles, truth.revocations, truth.pending_failures) == (11, [], [], [])
+    assert truth.settings["pause_s"] == 0
