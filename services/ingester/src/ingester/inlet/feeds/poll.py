@@ -1,0 +1,281 @@
+"""One pass over a feed: page by page until a short one, each page stored with its cursor or not at all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import structlog
+from clawback_common.db import Transaction
+from clawback_common.errors import ClawbackError, Conflict, Poison
+from clawback_common.quarantine import Bad
+from clawback_common.telemetry import span, traceparent
+from clawback_contracts.alert.v1 import Severity
+from opentelemetry.trace import SpanKind
+
+from ingester import flow
+from ingester.domain.article import deliveries
+from ingester.domain.feed import FULL_PAGES_MAX, PollResult, Sighting
+from ingester.flow import Service
+from ingester.inlet.feeds import values
+from ingester.inlet.feeds.codes import Refused
+from ingester.outlet import events, metrics
+from ingester.settings import FeedSettings
+from ingester.state import feeds
+
+JOIN_LOOK_S = 0.2
+ALERT_AFTER_S = 300.0
+"""A feed may fail for so long before a person is told; a stopped one is told at once."""
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Provider(Protocol):
+    """The provider's two feeds, with pace, retries and breaker behind them."""
+
+    async def articles(self, cursor: str | None, limit: int) -> values.Page:
+        """Articles after the cursor."""
+        ...
+
+    async def revoked(self, cursor: str | None, limit: int) -> values.RevokedPage:
+        """Revocations after the cursor."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A configured feed and who answers for it."""
+
+    settings: FeedSettings
+    connect: Callable[[UUID], Provider]
+    """The provider, for one pass, whose id is recorded with each call."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    def limit(self, service: Service) -> int:
+        """Entries on a full page."""
+        if self.settings.kind == "revoked":
+            return self.settings.limit or 10_000
+        return min(self.settings.limit or 500, service.settings.metabase_limit)
+
+
+async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
+    """Drains the feed, or joins the pass that is draining it.
+
+    A failing provider ends the pass with ``error`` set and the cursor after the last page that was stored.
+    """
+    poll_id = uuid4()
+    async with service.db.transaction() as tx:
+        leased = await feeds.lease(tx, feed.name, poll_id, cause, service.clock.now())
+    if leased is None:
+        return await _join(feed, service, cause)
+    result = PollResult(poll_id, feed.name)
+    try:
+        with span(f"poll {feed.name}", kind=SpanKind.INTERNAL):
+            async with _renewed(feed.name, poll_id, service):
+                result = await _drain(feed, service, leased, poll_id)
+    except ClawbackError as error:
+        result = await _failed(feed, service, poll_id, error)
+    finally:
+        async with service.db.transaction() as tx:
+            await feeds.end(tx, result, service.clock.now())
+    return result
+
+
+async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
+    """Waits for the pass under way and answers with its result; when its process is gone, takes over."""
+    poll_id = await feeds.under_way(service.db, feed.name)
+    while poll_id is not None and await feeds.under_way(service.db, feed.name) == poll_id:
+        row = await feeds.poll(service.db, poll_id)
+        if row is not None and row["ended_at"] is not None:
+            break
+        await asyncio.sleep(JOIN_LOOK_S)
+        async with service.db.transaction() as tx:
+            taken = await feeds.lease(tx, feed.name, uuid4(), cause, service.clock.now())
+            if taken is not None:
+                raise Conflict(f"the pass over {feed.name} that was joined is gone: poll again")
+    row = await feeds.poll(service.db, poll_id) if poll_id else None
+    if row is None or row["ended_at"] is None:
+        return await poll(feed, service, cause)
+    return PollResult(
+        row["poll_id"], feed.name, row["pages"], row["received"], row["noticed"], row["caught_up"], row["error"]
+    )
+
+
+@asynccontextmanager
+async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[None]:
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(feeds.LEASE.total_seconds() / 3)
+            with suppress(ClawbackError):  # a database that is away for a moment; turn_page has the last word
+                await feeds.renew(service.db, name, poll_id, service.clock.now())
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
+    provider = feed.connect(poll_id)
+    turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
+    result, cursor, full_pages = PollResult(poll_id, feed.name), leased.cursor, leased.full_pages
+    while True:
+        with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
+            page = await turn(feed, service, provider, cursor, poll_id, leased.last_complete_at)
+        result = replace(
+            result, pages=result.pages + 1, received=result.received + page.count, noticed=result.noticed + page.noticed
+        )
+        metrics.POLLED.labels(feed.name, "ok").inc()
+        if page.count < feed.limit(service):
+            await _caught_up(feed, service, leased)
+            return replace(result, caught_up=True)
+        full_pages += 1
+        if full_pages % FULL_PAGES_MAX == 0:
+            await _falling_behind(feed, service, full_pages)
+        if page.cursor is None or page.cursor == cursor:
+            raise Poison("cursor_stands_still", "a full page does not say where the next one begins")
+        cursor = page.cursor
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    count: int
+    noticed: int
+    cursor: str | None
+
+
+async def _articles_page(
+    feed: Feed, service: Service, provider: Provider, cursor: str | None, poll_id: UUID, _: datetime | None
+) -> _Turned:
+    asked_at = service.clock.now()
+    page = await provider.articles(cursor or "0", feed.limit(service))
+    now = service.clock.now()
+    trace = traceparent()
+    incoming = deliveries(((article, trace) for article in page.articles), now)
+
+    async def turn(tx: Transaction) -> None:
+        await _turn(tx, feed, service, poll_id, page.last_sequence, page.count, 0, asked_at)
+
+    bad = [_bad(feed, entry, trace) for entry in page.bad]
+    await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
+    return _Turned(page.count, 0, page.last_sequence)
+
+
+async def _revoked_page(
+    feed: Feed, service: Service, provider: Provider, cursor: str | None, poll_id: UUID, complete_at: datetime | None
+) -> _Turned:
+    asked_at = service.clock.now()
+    page = await provider.revoked(cursor or "0", feed.limit(service))
+    trace = traceparent()
+    sightings = [
+        Sighting(f"{feed.settings.provider}:{entry.provider_article_id}", entry.sequence, entry.revoked_at)
+        for entry in page.ids
+    ]
+    async with service.db.transaction() as tx:
+        noticed = await flow.on_sightings(tx, service, feed.name, sightings, poll_id, complete_at)
+        await flow.on_unreadable_sightings(tx, service, [_bad(feed, entry, trace) for entry in page.bad])
+        await _turn(tx, feed, service, poll_id, page.next_cursor, page.count, noticed, asked_at)
+    return _Turned(page.count, noticed, page.next_cursor)
+
+
+async def _turn(
+    tx: Transaction,
+    feed: Feed,
+    service: Service,
+    poll_id: UUID,
+    cursor: str | None,
+    count: int,
+    noticed: int,
+    asked_at: datetime,
+) -> None:
+    ours = await feeds.turn_page(
+        tx,
+        feed.name,
+        poll_id,
+        cursor,
+        service.clock.now(),
+        full=count >= feed.limit(service),
+        received=count,
+        noticed=noticed,
+        complete_as_of=asked_at,
+    )
+    if not ours:
+        raise Conflict(f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored")
+
+
+def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
+    return Bad(
+        Poison(entry.code, entry.detail),
+        source=flow.GROUP,
+        topic=f"feed:{feed.name}",
+        event_id=f"{feed.name}/{entry.sequence or entry.provider_id or entry.index}",
+        subject=f"{feed.settings.provider}:{entry.provider_id}" if entry.provider_id else None,
+        type=feed.settings.kind,
+        value=entry.raw,
+        headers={"traceparent": trace} if trace else {},
+    )
+
+
+async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackError) -> PollResult:
+    """Says in the feed's row, and after a while to a person, that the provider fails."""
+    stopped = isinstance(error, Refused)
+    now = service.clock.now()
+    since = await feeds.failing(service.db, feed.name, "stopped" if stopped else "failing", str(error)[:500], now)
+    metrics.POLLED.labels(feed.name, "failed").inc()
+    metrics.FEED_FAILING.labels(feed.name).set(1)
+    _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
+    if stopped or (now - since).total_seconds() >= ALERT_AFTER_S:
+        name = "FeedStopped" if stopped else "FeedFailing"
+        summary = f"Feed {feed.name} has failed since {since:%Y-%m-%d %H:%M} UTC: {error}"[:500]
+        async with service.db.transaction() as tx:
+            await service.orders.put(
+                tx, [events.alert(name, summary, at=now, cause=(since, now.hour), feed=feed.name)], again=False
+            )
+    row = await feeds.poll(service.db, poll_id)
+    pages, received, noticed = (row["pages"], row["received"], row["noticed"]) if row else (0, 0, 0)
+    return PollResult(poll_id, feed.name, pages, received, noticed, error=str(error)[:500])
+
+
+async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased) -> None:
+    metrics.FEED_FAILING.labels(feed.name).set(0)
+    metrics.FEED_BEHIND.labels(feed.name).set(0)
+    resolved = []
+    now = service.clock.now()
+    if leased.state in {"failing", "stopped"}:
+        resolved += [events.alert_resolved(name, at=now, feed=feed.name) for name in ("FeedFailing", "FeedStopped")]
+    if leased.full_pages >= FULL_PAGES_MAX:
+        resolved.append(events.alert_resolved("FeedFallingBehind", at=now, feed=feed.name))
+    if resolved:
+        async with service.db.transaction() as tx:
+            await service.orders.put(tx, resolved)
+
+
+async def _falling_behind(feed: Feed, service: Service, full_pages: int) -> None:
+    """Full pages for many calls: polling is slower than the feed, and the provider's window closes."""
+    now = service.clock.now()
+    left_h = await feeds.hours_left(service.db, feed.name, service.settings.metabase_window_h, now)
+    metrics.FEED_BEHIND.labels(feed.name).set(1)
+    async with service.db.transaction() as tx:
+        await service.orders.put(
+            tx,
+            [
+                events.alert(
+                    "FeedFallingBehind",
+                    f"Feed {feed.name} has answered {full_pages} full pages in a row; what is not read within "
+                    f"{left_h:.0f} h leaves the provider's window. Poll more often, or use more slices.",
+                    at=now,
+                    severity=Severity.WARNING,
+                    cause=(now.date(), now.hour),
+                    feed=feed.name,
+                )
+            ],
+        )
