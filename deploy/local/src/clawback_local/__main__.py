@@ -11,6 +11,7 @@ from clawback_local.control import Event
 from clawback_local.errors import StackError
 from clawback_local.order import Order
 from clawback_local.places import DEFAULT_RUN, Places
+from clawback_local.status import table
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +42,8 @@ def up(places: Places, options: argparse.Namespace) -> None:
     except (StackError, KeyboardInterrupt):
         stack.end_background(places)
         raise
-    print(f"all ready after {time.monotonic() - began:.1f} s; addresses: {places.env}, logs: {places.logs}")
+    print(f"all ready after {time.monotonic() - began:.1f} s")
+    print(f"addresses: {places.env}, logs: {places.logs}, one API key a role: {places.keys}")
 
 
 def down(places: Places, _: argparse.Namespace) -> None:
@@ -51,8 +53,7 @@ def down(places: Places, _: argparse.Namespace) -> None:
 
 def status(places: Places, _: argparse.Namespace) -> None:
     """Print the table."""
-    for row in control.ask(places, {"op": "status"}, timeout_s=10):
-        print(row)
+    print(table(places, control.ask(places, {"op": "status"}, timeout_s=10)))
 
 
 def logs(places: Places, options: argparse.Namespace) -> None:

@@ -94,6 +94,8 @@ async def _obey(supervisor: "Supervisor", request: Event) -> Any:
     match request["op"]:
         case "status":
             return supervisor.status()
+        case "environment":
+            return supervisor.environment(request["part"])
         case "ensure":
             await supervisor.ensure(names)
         case "wait":

@@ -88,7 +88,7 @@ def create(place: Home, password: str) -> None:
     """Make the data folder when there is none. The administrator's password is written nowhere else."""
     if (place.data / "PG_VERSION").exists():
         return
-    shutil.rmtree(place.data, ignore_errors=True)
+    _empty(place.data)
     with tempfile.NamedTemporaryFile("w", suffix=".pw") as secret:
         secret.write(password)
         secret.flush()
@@ -139,6 +139,15 @@ def _has_a_name() -> bool:
     except KeyError:
         return False
     return True
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an interrupted initdb left; the folder itself may lie where the server's user cannot make one."""
+    for left in folder.iterdir() if folder.is_dir() else ():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _run(place: Home, program: str, *argv: str) -> None:

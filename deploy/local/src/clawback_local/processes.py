@@ -1,84 +1,152 @@
-"""All parts of the local stack, in the order in which a reader would start them."""
+"""All parts of the local stack, as data, in the order in which a reader would start them."""
 
-import asyncio
 import os
-import shutil
+import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from clawback_local import databases, kafka, postgres
-from clawback_local.parts import Command, Finishes, Listens, Part
-from clawback_local.site import Site, secret
+from clawback_local import databases, keys, servers
+from clawback_local.parts import Answers, Listens, Part
+from clawback_local.site import Site
 
-PYTHON_SERVICE = ("{python}", "-m")
-
-
-async def _kafka_command(site: Site) -> Command:
-    libs = await asyncio.to_thread(kafka.jars)
-    ports = site.ports
-    properties = kafka.configure(site.places.kafka, port=ports["kafka"], controller=ports["kafka_controller"])
-    return Command(kafka.argv(libs, properties))
-
-
-async def _wipe_kafka(site: Site) -> None:
-    await asyncio.to_thread(shutil.rmtree, site.places.kafka / "data", ignore_errors=True)
-
-
-async def _postgres_command(site: Site) -> Command:
-    place = await asyncio.to_thread(postgres.home, site.places.postgres)
-    await asyncio.to_thread(postgres.create, place, secret(site.places, "postgres"))
-    return Command(postgres.argv(place, site.ports["postgres"]), place.identity)
-
-
-async def _wipe_postgres(site: Site) -> None:
-    await asyncio.to_thread(postgres.wipe, site.places.postgres)
-
+INFRASTRUCTURE = ("kafka", "postgres")
 
 KAFKA = Part(
     "kafka",
+    command=servers.kafka_command,
     ports={"kafka": 9092, "kafka_controller": 9093},
     ready=Listens(),
-    command=_kafka_command,
-    wipe=_wipe_kafka,
+    wipe=servers.wipe_kafka,
     deadline_s=60,
 )
 POSTGRES = Part(
     "postgres",
+    command=servers.postgres_command,
     ports={"postgres": 5433},
     ready=Listens(),
-    command=_postgres_command,
     settle=databases.ensure,
-    wipe=_wipe_postgres,
+    wipe=servers.wipe_postgres,
     stop_signal=signal.SIGINT,
     death_signal=signal.SIGQUIT,
 )
-GIVEN_POSTGRES = Part("postgres", inside=databases.ensure)
+KEYS = Part("keys", inside=keys.make)
+MAIL = Part(
+    "mail",
+    argv=("{python}", "-m", "clawback_local.mail", "--port", "{mail_port}", "--folder", "{mail}"),
+    ports={"mail": 1025},
+    ready=Listens(),
+)
+SIMULATOR = Part(
+    "simulator",
+    argv=("{python}", "-m", "clawback_simulator", "--port", "{simulator_port}"),
+    ports={"simulator": 8010},
+    ready=Listens(),
+    stop_s=5,
+)
+TOPICS = Part(
+    "topics",
+    argv=("{python}", "-m", "clawback_common.bus", "provision"),
+    env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
+    needs=("kafka",),
+)
 
-INFRASTRUCTURE = ("kafka", "postgres")
-
-
-def parts(environment: Mapping[str, str] | None = None) -> dict[str, Part]:
-    """Every part by name; a server that the environment gives an address of is not started."""
-    environment = os.environ if environment is None else environment
-    everything = {part.name: part for part in (KAFKA, POSTGRES)}
-    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
-        everything["kafka"] = Part("kafka", ready=Finishes())
-    if environment.get("POSTGRES_URL"):
-        everything["postgres"] = GIVEN_POSTGRES
-    return everything
-
-
-ENV = {
+SERVICE_ENV = {
+    "ENVIRONMENT": "development",
     "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
-    "POSTGRES_URL": "{postgres_admin}",
-    "INGESTER_DATABASE_URL": "{ingester_database}",
-    "COMPLIANCE_DATABASE_URL": "{compliance_database}",
+    "TOPIC_PROFILE": "{topic_profile}",
+    "API_KEYS_FILE": "{keys}/api_keys.yaml",
+    "SMTP_URL": "smtp://127.0.0.1:{mail_port}",
+}
+INGESTER_ENV = SERVICE_ENV | {
+    "DATABASE_URL": "{ingester_database}",
+    "METABASE_URL": "{metabase_url}",
+    "METABASE_API_KEY": "{metabase_api_key}",
+    "FEEDS": "{feeds}",
+    "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
+}
+COMPLIANCE_ENV = SERVICE_ENV | {
+    "DATABASE_URL": "{compliance_database}",
+    "INGESTER_URL": "{ingester_api_url}",
+    "INGESTER_API_KEY_FILE": "{keys}/operator.key",
+    "STORES": '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings"}}',
 }
 
 
-def write_env(site: Site) -> None:
-    """Write the addresses that are true for others to read; it has passwords, so only the owner can."""
-    path = site.places.env
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={site.fill(value)}\n" for name, value in ENV.items()))
+def service(name: str, env: Mapping[str, str], *, port: int, needs: tuple[str, ...] = ()) -> tuple[Part, ...]:
+    """The processes of one service: migrations once, then the worker and the API."""
+    python = ("{python}", "-m", name)
+    prepared = (f"{name}-migrate", "topics", "keys", *needs)
+    api, worker = f"{name}_api", f"{name}_worker"
+    return (
+        Part(f"{name}-migrate", argv=(*python, "migrate"), env=env, needs=("postgres",), deadline_s=60),
+        Part(
+            f"{name}-worker",
+            argv=(*python, "worker"),
+            env={**env, "HTTP_PORT": f"{{{worker}_port}}"},
+            needs=prepared,
+            ports={worker: port + 100},
+            ready=Answers(),
+            deadline_s=60,
+            group=name,
+        ),
+        Part(
+            f"{name}-api",
+            argv=(*python, "api"),
+            env={**env, "HTTP_PORT": f"{{{api}_port}}"},
+            needs=prepared,
+            ports={api: port},
+            ready=Answers(),
+            deadline_s=60,
+        ),
+    )
+
+
+def parts(environment: Mapping[str, str] | None = None) -> dict[str, Part]:
+    """Every part by name; a server that the environment gives an address of is checked instead of started."""
+    environment = os.environ if environment is None else environment
+    ingester = service("ingester", INGESTER_ENV, port=8001, needs=("simulator", "mail"))
+    compliance = service("compliance", COMPLIANCE_ENV, port=8002, needs=("mail",))
+    everything = (KAFKA, POSTGRES, KEYS, MAIL, SIMULATOR, TOPICS, *ingester, *compliance)
+    by_name = {part.name: part for part in everything}
+    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
+        by_name["kafka"] = Part("kafka", inside=servers.given_kafka)
+    if environment.get("POSTGRES_URL"):
+        by_name["postgres"] = Part("postgres", inside=databases.ensure)
+    if environment.get("METABASE_URL"):
+        by_name["simulator"] = Part("simulator")
+    return by_name
+
+
+ENV: Mapping[str, tuple[str, str]] = {
+    "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "{kafka}"),
+    "TOPIC_PROFILE": ("topics", "{topic_profile}"),
+    "POSTGRES_URL": ("postgres", "{postgres_admin}"),
+    "INGESTER_DATABASE_URL": ("postgres", "{ingester_database}"),
+    "COMPLIANCE_DATABASE_URL": ("postgres", "{compliance_database}"),
+    "METABASE_URL": ("simulator", "{metabase_url}"),
+    "METABASE_API_KEY": ("simulator", "{metabase_api_key}"),
+    "INGESTER_URL": ("ingester-api", "{ingester_api_url}"),
+    "INGESTER_WORKER_URL": ("ingester-worker", "{ingester_worker_url}"),
+    "COMPLIANCE_URL": ("compliance-api", "{compliance_api_url}"),
+    "COMPLIANCE_WORKER_URL": ("compliance-worker", "{compliance_worker_url}"),
+    "STORES": ("ingester-api", COMPLIANCE_ENV["STORES"]),
+    "KEYS": ("keys", "{keys}"),
+    "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
+    "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
+    "FEEDS": ("keys", "{feeds}"),
+    "SMTP_URL": ("mail", SERVICE_ENV["SMTP_URL"]),
+    "MAIL": ("mail", "{mail}"),
+}
+"""What `.run/env` says, and the part that makes it true."""
+
+
+def write_env(site: Site, running: Collection[str]) -> None:
+    """Write the addresses of what runs, for a shell to read; passwords are in it, so only the owner can."""
+    lines = [
+        f"{name}={shlex.quote(site.fill(value))}\n" for name, (part, value) in ENV.items() if part in running
+    ]
+    partial = site.places.env.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text("".join(lines))
+    partial.rename(site.places.env)

@@ -100,6 +100,11 @@ class Runner:
         if self.state is State.FAILED:
             raise StackError(f"{self.part.name} failed: {self.detail}")
 
+    def environment(self) -> dict[str, str]:
+        """The user's, with what the part says and what was asked for on top."""
+        own = {name: self._site.fill(value) for name, value in self.part.env.items()}
+        return {**self._site.environment, **own, **self._extra_env}
+
     async def _guarded_life(self) -> None:
         try:
             await self._life()
@@ -154,9 +159,6 @@ class Runner:
         return Command(tuple(self._site.fill(word) for word in self.part.argv))
 
     async def _spawn(self, command: Command) -> asyncio.subprocess.Process:
-        environment = {**self._site.environment}
-        environment |= {name: self._site.fill(value) for name, value in self.part.env.items()}
-        environment |= self._extra_env
         argv = (*postgres.launcher(command.identity, self.part.death_signal), *command.argv)
         with self._site.places.log(self.part.name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -164,7 +166,7 @@ class Runner:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=self.environment(),
                 cwd="/" if command.identity.isdecimal() else self._site.places.run,
                 start_new_session=True,
             )

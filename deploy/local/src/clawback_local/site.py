@@ -1,6 +1,7 @@
 """One stack's place in the world: its folders, its ports, its secrets, and the facts made of them."""
 
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -11,6 +12,9 @@ from clawback_local.ports import LOOPBACK
 
 DATABASES = ("ingester", "compliance")
 """One database a service, each with a role of the same name that can connect to no other."""
+
+DEVELOPMENT_KEY = "development"
+"""The simulator takes any key."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, s
         "mail": str(places.mail),
         "feeds": str(places.feeds),
     }
+    facts["python"] = sys.executable
+    facts["metabase_url"] = environment.get("METABASE_URL") or facts.get("simulator_url", "")
+    facts["metabase_api_key"] = environment.get("METABASE_API_KEY") or DEVELOPMENT_KEY
     facts["kafka"] = environment.get("KAFKA_BOOTSTRAP_SERVERS") or f"{LOOPBACK}:{ports.get('kafka', 0)}"
     facts["topic_profile"] = environment.get("TOPIC_PROFILE", "local")
     own_server = f"{LOOPBACK}:{ports.get('postgres', 0)}"
@@ -67,8 +74,9 @@ def secret(places: Places, name: str) -> str:
 
 
 def write_private(places: Places, name: str, text: str) -> None:
-    """Write a file among the keys that was never readable by others."""
+    """Write a file among the keys: never readable by others, never half written."""
     places.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = places.keys / name
-    path.touch(mode=0o600)
-    path.write_text(text)
+    partial = places.keys / f".{name}.partial"
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.rename(places.keys / name)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,11 @@ class Stack:
                 return int(row["pid"])
         raise StackError(f"{part} does not run")
 
+    def environment(self, part: str) -> dict[str, str]:
+        """The environment of a part's process: to run a job of that service, as a CronJob would."""
+        environment: dict[str, str] = self._ask({"op": "environment", "part": part})
+        return environment
+
     def log(self, part: str) -> str:
         """All that a part has logged."""
         return self.places.log(part).read_text(errors="replace")
@@ -209,5 +215,5 @@ def read_env(places: Places) -> dict[str, str]:
     """The file `env` of a run folder."""
     if not places.env.exists():
         raise StackError(f"{places.env} is not there: is the stack up?")
-    lines = places.env.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    pairs = (line.split("=", 1) for line in places.env.read_text().splitlines())
+    return {name: shlex.split(value)[0] for name, value in pairs}

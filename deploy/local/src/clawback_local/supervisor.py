@@ -17,7 +17,7 @@ from clawback_local.order import ANY_PART, Order
 from clawback_local.parts import Part
 from clawback_local.places import Places
 from clawback_local.ports import LOOPBACK, Ports
-from clawback_local.runner import UP, Runner
+from clawback_local.runner import UP, Runner, State
 from clawback_local.site import Site, survey
 
 
@@ -39,11 +39,13 @@ class Supervisor:
             if name not in self._runners:
                 self._runners[name] = self._runner(name)
                 self._runners[name].start()
+        processes.write_env(self._site, self._runners)
 
     async def wait(self, names: tuple[str, ...] | None) -> None:
-        """Wait until these parts (none: all that run) are ready; StackError at the first that failed."""
+        """Wait until these parts (none: all that nobody stopped) are ready; StackError at the first that failed."""
+        meant = [name for name, runner in self._runners.items() if runner.state is not State.STOPPED]
         async with asyncio.TaskGroup() as group:
-            for name in names or tuple(self._runners):
+            for name in names or meant:
                 group.create_task(self._known(name).wait_up())
 
     async def stop(self, name: str) -> None:
@@ -76,6 +78,10 @@ class Supervisor:
     def status(self) -> list[dict[str, Any]]:
         """One row a part."""
         return [self._row(runner) for runner in self._runners.values()]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The environment of a part's process, so that a job can be run as that service."""
+        return self._known(name).environment()
 
     def watch(self) -> asyncio.Queue[dict[str, Any]]:
         """A queue of every change from now on."""
@@ -153,7 +159,6 @@ async def supervise(order: Order, announce: int) -> None:
     try:
         chosen = ports.choose({name: port for part in parts.values() for name, port in part.ports.items()})
         site = survey(places, chosen, os.environ)
-        processes.write_env(site)
         supervisor = Supervisor(order, site, parts)
         await _run(supervisor, order, places, announce)
     finally:
@@ -166,7 +171,7 @@ async def _run(supervisor: Supervisor, order: Order, places: Places, announce: i
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.ending.set)
     if order.lifeline:
-        loop.add_reader(sys.stdin.fileno(), supervisor.ending.set)
+        loop.add_reader(sys.stdin.fileno(), _owner_gone, loop, supervisor)
     async with serve(supervisor, places):
         try:
             await supervisor.ensure(order.parts)
@@ -175,6 +180,11 @@ async def _run(supervisor: Supervisor, order: Order, places: Places, announce: i
             await supervisor.ending.wait()
         finally:
             await supervisor.end()
+
+
+def _owner_gone(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
+    loop.remove_reader(sys.stdin.fileno())
+    supervisor.ending.set()
 
 
 def main() -> None:

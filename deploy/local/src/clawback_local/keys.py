@@ -1,0 +1,48 @@
+"""What the services of a local stack are given as files: API keys, webhook secrets, feeds."""
+
+import base64
+import hashlib
+import secrets
+
+import yaml
+
+from clawback_local.site import Site, write_private
+
+ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
+"""Who may act over HTTP; one key each, in `<role>.key`."""
+
+WEBHOOK_PROVIDER = "partner"
+API_KEYS_FILE = "api_keys.yaml"
+WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
+
+
+async def make(site: Site) -> None:
+    """Make what is missing; keys and secrets are random and kept over restarts."""
+    hashed = [{"subject": role, "roles": [role], "sha256": _hashed(_key(site, role))} for role in ROLES]
+    write_private(site.places, API_KEYS_FILE, yaml.safe_dump(hashed, sort_keys=False))
+    if not (site.places.keys / WEBHOOK_SECRETS_FILE).exists():
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        write_private(site.places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
+    write_feeds(site)
+
+
+def write_feeds(site: Site) -> None:
+    """The provider's two feeds, polled as its premium tier would be."""
+    key = {"key": site.facts["metabase_api_key"], "tier": "premium"}
+    feeds = [
+        {"name": "metabase-articles", "kind": "articles", "provider": "metabase", **key, "every": "15m"},
+        {"name": "metabase-revoked", "kind": "revoked", "provider": "metabase", **key, "every": "1h"},
+    ]
+    site.places.feeds.touch(mode=0o600)
+    site.places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
+
+
+def _key(site: Site, role: str) -> str:
+    path = site.places.keys / f"{role}.key"
+    if not path.exists():
+        write_private(site.places, path.name, f"cbk_{role}_{secrets.token_urlsafe(24)}\n")
+    return path.read_text().strip()
+
+
+def _hashed(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,72 @@
+"""The table of `make status`: process, pid, address, ready, lag, restarts."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clawback_local.places import Places
+from clawback_local.stack import read_env
+
+LAG_TIMEOUT_S = 8.0
+HEADER = ("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")
+Row = Mapping[str, Any]
+
+
+def table(places: Places, rows: Sequence[Row]) -> str:
+    """The table; a lag that cannot be had is a question mark, never a zero."""
+    lags = _lags(places, [row["group"] for row in rows if row["group"]])
+    lines = [HEADER, *(_cells(row, lags) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: Row, lags: Mapping[str, int]) -> tuple[str, ...]:
+    ready = "yes" if row["state"] == "ready" else str(row["state"])
+    lag = str(lags.get(row["group"], "?")) if row["group"] else "-"
+    detail = (row["detail"].splitlines() or [""])[0]
+    return (
+        row["part"],
+        str(row["pid"] or "-"),
+        row["address"] or "-",
+        ready,
+        lag,
+        str(row["restarts"]),
+        detail,
+    )
+
+
+def _lags(places: Places, groups: Sequence[str]) -> dict[str, int]:
+    """How many messages each group has not committed yet; without those that cannot be asked for."""
+    if not groups:
+        return {}
+    try:
+        return asyncio.run(_ask(read_env(places)["KAFKA_BOOTSTRAP_SERVERS"], groups))
+    except (OSError, KeyError, TimeoutError):
+        return {}
+
+
+async def _ask(bootstrap: str, groups: Sequence[str]) -> dict[str, int]:
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - half a second that other commands need not pay
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    lags = {}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    try:
+        async with asyncio.timeout(LAG_TIMEOUT_S):
+            await admin.start()
+            await consumer.start()
+            for group in groups:
+                committed = await admin.list_consumer_group_offsets(group)
+                ends = await consumer.end_offsets(list(committed))
+                lags[group] = sum(max(0, ends[place] - committed[place].offset) for place in committed)
+    except KafkaError as error:
+        raise OSError(str(error)) from error
+    finally:
+        await admin.close()
+        await consumer.stop()
+    return lags
