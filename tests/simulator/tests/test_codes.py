@@ -23,6 +23,7 @@ from clawback_simulator.codes import MESSAGES
         ("articles", {"slice": 0}, "1022"),
         ("revokedArticles", {"sequenceId": "0"}, "1022"),
         ("revokedArticles", {"sequence_id": "abc"}, "1008"),
+        ("revokedArticles", {"sequence_id": ""}, "1008"),
         ("revokedArticles", {"limit": 10_001}, "1007"),
         ("searchArticles", {"query": "a" * 10_001}, "1020"),
         ("searchArticles", {"query": "(a"}, "1021"),

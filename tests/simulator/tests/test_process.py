@@ -61,10 +61,12 @@ async def test_it_serves_fails_and_stops_as_told(url: str) -> None:
             await http.get("/api/v10/articles?key=k")
         await control.fail("articles", "hang", hang_s=30)
         with pytest.raises(httpx.ReadTimeout):
-            await http.get("/api/v10/articles?key=k", timeout=0.2)
+            await http.get("/api/v10/articles?key=impatient", timeout=0.2)
         started = time.monotonic()
         assert (await http.get("/livez")).status_code == 200
         assert time.monotonic() - started < 1
+        await asyncio.sleep(0.2)
+        assert "impatient" not in {one.key for one in (await control.truth()).consumers}
 
 
 async def test_it_says_when_its_port_is_taken() -> None:

@@ -113,6 +113,8 @@ async def test_a_revoked_article_stays_on_the_feed_unless_withheld(
     assert gone <= {one["id"] for one in await reader.walk()}
     await control.set(revoked_on_feed="withheld")
     assert gone.isdisjoint(one["id"] for one in await reader.walk())
+    again = await control.redeliver(count=1)
+    assert [one["id"] for one in await reader.walk()][-1:] == again.ids
 
 
 async def test_a_reserved_article_is_revoked_first_and_comes_afterwards(

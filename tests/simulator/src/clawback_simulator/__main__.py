@@ -22,7 +22,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8010, help="0 picks a free one (default %(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=int(os.environ.get("SIMULATOR_SEED", "1")), help="of all that is made up"
+        "--seed", type=int, default=os.environ.get("SIMULATOR_SEED", "1"), help="of all that is made up"
     )
     parser.add_argument(
         "--pause-s", type=float, default=0.0, help="seconds a key must leave between calls (default 0)"
@@ -58,6 +58,7 @@ async def serve(chosen: argparse.Namespace) -> None:
         access_log=chosen.log_level in {"debug", "info"},
         date_header=False,  # ours is the simulated clock's
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,  # longer than any test pauses, so that no connection closes under a request
         lifespan="off",
     )
     listener.listen(128)

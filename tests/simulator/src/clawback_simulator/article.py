@@ -19,6 +19,7 @@ class Article:
     """What the provider keeps of an article; everything else follows from it.
 
     `deliveries` are positions on the feed. `corrupt` starts as the recipe says and can be changed later.
+    What stood on the feed when the article was revoked is at positions below `withheld_before`.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Article:
     version: int = 0
     deliveries: list[int] = field(default_factory=list)
     revoked: bool = False
+    withheld_before: int = 0
 
     def dated(self, seconds: float | None) -> str:
         """A date that the recipe put so many seconds after publication; "" when it did not."""

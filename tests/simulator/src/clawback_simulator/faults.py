@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -126,8 +127,8 @@ def mislabelled(answer: Response) -> Response:
     return answer
 
 
-async def hang(request: Request, seconds: float) -> None:
-    """Wait, or leave early when the client does."""
+async def hang(request: Request, seconds: float) -> bool:
+    """Wait; false when the client did not."""
 
     async def gone() -> None:
         while not await request.is_disconnected():  # noqa: ASYNC110  the protocol has no event for it
@@ -136,22 +137,24 @@ async def hang(request: Request, seconds: float) -> None:
     try:
         await asyncio.wait_for(gone(), seconds)
     except TimeoutError:
-        return
+        return True
+    return False
 
 
-def break_connection(request: Request) -> None:
-    """Reset the TCP connection under the request.
+async def break_connection(request: Request) -> Response:
+    """Reset the TCP connection under the request; what is answered afterwards reaches nobody.
 
     Raises:
-        ConnectionResetError: always, so that nothing more is answered; in process this is all that happens.
+        ConnectionResetError: in process, where there is no connection to reset.
     """
-    cycle = getattr(request.receive, "__self__", None)
-    transport = getattr(cycle, "transport", None)
-    if transport is not None:
-        raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        transport.abort()
-    raise ConnectionResetError("the provider broke the connection")
+    transport = getattr(getattr(request.receive, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionResetError("the provider broke the connection")
+    raw = transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await asyncio.sleep(0.01)  # the server notices in its next round and then drops the answer in silence
+    return Response()
 
 
 def _plain(body: bytes, status: int, headers: dict[str, str]) -> Response:

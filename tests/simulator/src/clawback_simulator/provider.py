@@ -47,8 +47,8 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
         case None:
             answer = _answer(simulator, name, endpoint, request, form)
         case "hang":
-            await faults.hang(request, fail.hang_s if fail else 0.0)
-            answer = _answer(simulator, name, endpoint, request, form)
+            waited = await faults.hang(request, fail.hang_s if fail else 0.0)
+            answer = _answer(simulator, name, endpoint, request, form) if waited else Response()
         case "truncated":
             answer = faults.truncated(_answer(simulator, name, endpoint, request, form, sound=False))
         case "wrong_content_type":
@@ -56,8 +56,7 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
         case "gzip_bomb":
             answer = await faults.bomb(fail, form) if fail else Response()
         case "reset":
-            faults.break_connection(request)
-            answer = Response()
+            answer = await faults.break_connection(request)
         case _:
             answer = faults.failing(fail, form, simulator.settings) if fail else Response()
     answer.headers["date"] = format_datetime(simulator.clock.now(), usegmt=True)
@@ -158,7 +157,9 @@ def _wanted(simulator: Simulator, part: Slice | None) -> Callable[[int], bool] |
 
     def wanted(position: int) -> bool:
         article = feed[position].article
-        return not (withheld and article.revoked) and (part is None or article.id % part.of == part.number)
+        return not (withheld and position < article.withheld_before) and (
+            part is None or article.id % part.of == part.number
+        )
 
     return wanted
 

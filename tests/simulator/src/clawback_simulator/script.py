@@ -113,8 +113,8 @@ def _delivered(made: list[Delivery]) -> Done:
 def _revoke(simulator: Simulator, action: Revoke) -> Done:
     """All kinds in one log, mixed by the seed, so that no kind comes in a block."""
     world = simulator.world
-    live = world.live()
-    if action.served_only:
+    live = world.live() if action.count or action.share else []
+    if live and action.served_only:
         served = {str(world.feed[at].article.id) for at in simulator.ledger.positions(("articles",))}
         live = [one for one in live if one in served]
     earlier = list(world.revoked)

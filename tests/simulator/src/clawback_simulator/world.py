@@ -140,7 +140,7 @@ class World:
 
     def revocations_after(self, cursor: str, *, opaque: bool) -> int | None:
         """The position in the log after a cursor; None when there is no such cursor."""
-        if cursor.strip("0") == "":
+        if cursor and not cursor.strip("0"):
             return 0
         if opaque:
             position = self.revocation_at.get(cursor)
@@ -204,7 +204,7 @@ class World:
         self.revocations.append(entry)
         self.revoked[article_id] = None
         if (article := self.by_id.get(article_id)) is not None:
-            article.revoked = True
+            article.revoked, article.withheld_before = True, len(self.feed)
         else:
             self.unknown[article_id] = None
         return entry
