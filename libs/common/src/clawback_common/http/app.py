@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from typing_extensions import override
 
@@ -67,6 +68,7 @@ def create_app(
         routes=probe_routes(probes),
         redoc_url=None,
         responses=_PROBLEM_RESPONSES,
+        telemetry=_NO_TELEMETRY,
         middleware=[
             Middleware(RequestContext, clock=time),
             Middleware(BodyLimit, clock=time, by_prefix=body_bytes_max or {}),
@@ -79,6 +81,15 @@ def create_app(
         app.include_router(router, prefix=PREFIX)
     return app
 
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own records the messages of errors and the values of inputs; ours does not."""
 
 _FIELD_ERROR = {
     "type": "object",

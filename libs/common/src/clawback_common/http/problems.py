@@ -126,7 +126,9 @@ def add_handlers(app: FastAPI, clock: Clock) -> None:
         return respond(problem_of(error), instance=request.url.path, clock=clock)
 
     async def answer_ours(request: Request, error: Exception) -> Response:
-        if problem_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if isinstance(error, Transient):
+            _log.warning("a request cannot be served now", error=error)
+        elif problem_of(error).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("a request failed", exc_info=error)
         return await answer(request, error)
 

@@ -1,0 +1,429 @@
+"""The application that every API is, as a caller sees it."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from pydantic import BaseModel, ConfigDict
+
+from clawback_common.errors import Conflict, Poison, Stop, Transient
+from clawback_common.http.app import create_app
+from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.paging import Cursor, Fields, Limit, decode_cursor, encode_cursor, page, project
+from clawback_common.http.probes import Probes
+from clawback_common.http.problems import Problem
+from clawback_common.telemetry.metrics import REGISTRY
+from clawback_common.testing.clock import FakeClock
+
+from .conftest import Logged, Spans
+
+SECRET = "the text of somebody else"
+
+
+@dataclass
+class Settings:
+    """Of an API."""
+
+    enable_auth: bool = False
+    api_keys_file: Path | None = None
+
+
+class Item(BaseModel):
+    """Something small."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID | None = None
+    title: int
+
+
+class Items(BaseModel):
+    """A batch."""
+
+    items: list[Item]
+
+
+ERRORS: dict[str, Exception] = {
+    "bug": ValueError(SECRET),
+    "away": Transient("the database is away"),
+    "busy": Transient("too fast", retry_after_s=2.1),
+    "conflict": Conflict("changed meanwhile"),
+    "poison": Poison("bad_date", "published_at"),
+    "stop": Stop("a person must look"),
+    "teapot": HTTPException(418, "short and stout"),
+    "limited": Problem(429, "Too many requests.", retry_after_s=7),
+    "gone": Problem(410, "It was taken back.", extra={"reason": "manual"}),
+}
+
+
+def _router() -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/fail/{how}", response_model=None)
+    async def fail(how: str) -> NoReturn:
+        raise ERRORS[how]
+
+    @router.post("/items")
+    async def take(body: Items) -> int:
+        return len(body.items)
+
+    @router.get("/items")
+    async def items(limit: Limit = 2, cursor: Cursor = None, fields: Fields = None) -> dict[str, Any]:
+        (start,) = decode_cursor(cursor, int) if cursor else (0,)
+        found = [{"id": number, "name": f"n{number}"} for number in range(start, min(start + limit, 5))]
+        following = encode_cursor(start + limit) if start + limit < 5 else None
+        return page(project(found, fields, ("id", "name")), following)
+
+    @router.post("/act")
+    async def act(caller: Annotated[Caller, Depends(require("officer", "approver"))]) -> str:
+        return caller.subject
+
+    @router.get("/read")
+    async def read(caller: Annotated[Caller, Depends(reader())]) -> str:
+        return caller.subject
+
+    return router
+
+
+def _app(settings: Settings | None = None, **more: Any) -> FastAPI:
+    return create_app(
+        title="Test",
+        version="1.2.3",
+        settings=settings or Settings(),
+        probes=Probes(),
+        routers=[_router()],
+        clock=FakeClock(),
+        **more,
+    )
+
+
+def _client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with _client(_app()) as client:
+        yield client
+
+
+async def test_a_problem_has_every_member_that_callers_rely_on(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/fail/limited")
+    body = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert len(body.pop("trace_id")) == 32
+    assert body == {
+        "type": "about:blank",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "Too many requests.",
+        "instance": "/api/v1/fail/limited",
+        "errors": [],
+        "error": {
+            "code": 429,
+            "message": "Too many requests.",
+            "details": [],
+            "retry_after": 7,
+            "timestamp": "2026-03-01T12:00:00+00:00",
+        },
+    }
+    assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "retry_after"),
+    [
+        ("away", 503, "5"),
+        ("busy", 503, "3"),
+        ("conflict", 409, None),
+        ("poison", 422, None),
+        ("stop", 500, None),
+        ("teapot", 418, None),
+        ("bug", 500, None),
+    ],
+)
+async def test_an_error_becomes_its_status(
+    how: str, status: int, retry_after: str | None, client: httpx.AsyncClient
+) -> None:
+    answer = await client.get(f"/api/v1/fail/{how}")
+    assert answer.status_code == answer.json()["status"] == answer.json()["error"]["code"] == status
+    assert answer.headers.get("retry-after") == retry_after
+
+
+async def test_a_problem_may_carry_more(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/v1/fail/gone")).json()["reason"] == "manual"
+
+
+async def test_an_unexpected_error_is_answered_and_logged_without_its_message(
+    client: httpx.AsyncClient, logged: Logged, spans: Spans
+) -> None:
+    answer = await client.get("/api/v1/fail/bug")
+    assert answer.status_code == 500
+    lines = logged()
+    failed = next(line for line in lines if line["event"] == "a request failed unexpectedly")
+    assert failed["trace_id"] == answer.json()["trace_id"]
+    assert failed["error"] == "ValueError"
+    assert spans()[-1].status.description == "ValueError"
+    assert SECRET not in answer.text + str(lines)
+
+
+async def test_nothing_at_a_path_and_a_wrong_method_are_problems(client: httpx.AsyncClient) -> None:
+    nothing, wrong = await client.get("/api/v1/nope"), await client.delete("/api/v1/items")
+    assert (nothing.status_code, nothing.json()["title"]) == (404, "Not Found")
+    assert (wrong.status_code, wrong.json()["title"]) == (405, "Method Not Allowed")
+    assert wrong.headers["allow"]
+
+
+async def test_each_bad_field_is_named_and_its_value_is_not_repeated(client: httpx.AsyncClient) -> None:
+    body = {"items": [{"title": 1}, {"title": SECRET, "id": SECRET, SECRET: 1}, {}]}
+    answer = await client.post("/api/v1/items", json=body)
+    assert answer.status_code == 422
+    assert [(error["path"], error["code"]) for error in answer.json()["errors"]] == [
+        ("items[1].id", "uuid_parsing"),
+        ("items[1].title", "int_parsing"),
+        ("items[1].*", "extra_forbidden"),
+        ("items[2].title", "missing"),
+    ]
+    assert answer.json()["errors"] == answer.json()["error"]["details"]
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{nope", 422), (b'{"a": "\xff"}', 400), (b"[" * 100_000, 400), (b"", 422)]
+)
+async def test_a_body_that_is_no_json_is_a_problem(
+    body: bytes, status: int, client: httpx.AsyncClient
+) -> None:
+    answer = await client.post("/api/v1/items", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "nope" not in answer.text
+
+
+async def _chunks(count: int, taken: list[int]) -> AsyncIterator[bytes]:
+    for number in range(count):
+        taken.append(number)
+        yield b" " * 1000
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_its_limit_is_refused_without_reading_on(*, declared: bool) -> None:
+    taken: list[int] = []
+    async with _client(_app(body_bytes_max={"/api/v1": 50_000, "/api/v1/items": 2500})) as client:
+        if declared:
+            answer = await client.post("/api/v1/items", content=b" " * 2501)
+        else:
+            headers = {"Content-Type": "application/json"}
+            answer = await client.post("/api/v1/items", content=_chunks(100, taken), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "The body is larger than 2500 bytes."
+    assert answer.headers["connection"] == "close"
+    assert len(taken) <= 4
+
+
+async def test_a_body_of_ten_megabytes_passes_where_nothing_else_is_said(client: httpx.AsyncClient) -> None:
+    body = b'{"items": []' + b" " * (10_000_000 - 13) + b"}"
+    headers = {"Content-Type": "application/json"}
+    assert (await client.post("/api/v1/items", content=body, headers=headers)).status_code == 200
+    assert (await client.post("/api/v1/items", content=body + b" ", headers=headers)).status_code == 413
+
+
+async def test_a_request_id_is_taken_answered_and_logged(client: httpx.AsyncClient, logged: Logged) -> None:
+    answer = await client.get("/api/v1/items", headers={"X-Request-ID": "order-66"})
+    assert answer.headers["x-request-id"] == "order-66"
+    (line,) = [line for line in logged() if line["event"] == "request"]
+    assert line["request_id"] == "order-66"
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/items", 200)
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\u00fc", "a\tb"])
+async def test_a_request_id_that_is_not_sane_is_replaced(given: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/items", headers=[(b"X-Request-ID", given.encode())])
+    assert str(UUID(answer.headers["x-request-id"])) == answer.headers["x-request-id"]
+
+
+async def test_a_trace_that_comes_in_goes_on(client: httpx.AsyncClient, spans: Spans) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    await client.get("/api/v1/items", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    span = spans()[-1]
+    assert span.name == "GET /api/v1/items"
+    assert span.context.trace_id == int(trace, 16)
+
+
+async def test_a_request_is_measured_by_its_template(client: httpx.AsyncClient) -> None:
+    def seen(route: str, status: str) -> float:
+        labels = {"method": "GET", "route": route, "status": status}
+        return REGISTRY.get_sample_value("http_server_request_duration_seconds_count", labels) or 0
+
+    before = seen("/api/v1/fail/{how}", "410"), seen("unmatched", "404")
+    await client.get("/api/v1/fail/gone")
+    await client.get("/api/v1/some/thing")
+    await client.get("/api/v1/other/thing")
+    assert seen("/api/v1/fail/{how}", "410") == before[0] + 1
+    assert seen("unmatched", "404") == before[1] + 2
+
+
+async def test_probes_are_neither_traced_nor_told_at_info(
+    client: httpx.AsyncClient, logged: Logged, spans: Spans
+) -> None:
+    assert (await client.get("/livez")).status_code == 200
+    assert spans() == ()
+    assert [line["level"] for line in logged() if line["event"] == "request"] == ["debug"]
+
+
+async def test_pages_follow_one_another_to_the_end(client: httpx.AsyncClient) -> None:
+    ids, cursor = list[int](), None
+    while True:
+        body = (await client.get("/api/v1/items", params={"cursor": cursor} if cursor else {})).json()
+        ids += [item["id"] for item in body["items"]]
+        cursor = body["next_cursor"]
+        if cursor is None:
+            break
+    assert ids == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["nonsense!", "e30", encode_cursor("x"), encode_cursor(1, 2), encode_cursor(None), "\u00fc", "a"],
+)
+async def test_a_cursor_that_is_not_ours_is_a_problem(cursor: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/items", params={"cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "cursor"
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "x"])
+async def test_a_limit_out_of_bounds_is_a_problem(limit: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/items", params={"limit": limit})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "limit"
+
+
+async def test_fields_are_projected_and_an_unknown_one_is_a_problem(client: httpx.AsyncClient) -> None:
+    some = await client.get("/api/v1/items", params={"fields": "id, ", "limit": 1})
+    assert some.json()["items"] == [{"id": 0}]
+    unknown = await client.get("/api/v1/items", params={"fields": "id,secret"})
+    assert unknown.status_code == 422
+
+
+KeysFile = Callable[..., Path]
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> KeysFile:
+    """Write a file with one key for each subject, and return its path."""
+
+    def write(**roles: str) -> Path:
+        path = tmp_path / "keys.yaml"
+        fresh = tmp_path / "keys.new"
+        fresh.write_text(
+            "".join(
+                f"- {{subject: {subject}, roles: [{role}], sha256: {_sha256(subject)}}}\n"
+                for subject, role in roles.items()
+            )
+        )
+        fresh.replace(path)
+        return path
+
+    return write
+
+
+def _sha256(subject: str) -> str:
+    return hashlib.sha256(f"key of {subject}".encode()).hexdigest()
+
+
+def _bearer(subject: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer key of {subject}"}
+
+
+async def test_an_act_needs_a_key_with_the_role_also_in_development(keys_file: KeysFile) -> None:
+    settings = Settings(api_keys_file=keys_file(ann="officer", bob="holder"))
+    async with _client(_app(settings)) as client:
+        assert (await client.post("/api/v1/act", headers=_bearer("ann"))).json() == "ann"
+        assert (await client.post("/api/v1/act", headers={"X-API-Key": "key of ann"})).json() == "ann"
+        refused = [
+            await client.post("/api/v1/act", headers=headers)
+            for headers in ({}, _bearer("eve"), _bearer("bob"))
+        ]
+    assert [answer.status_code for answer in refused] == [401, 401, 403]
+    assert refused[0].headers["www-authenticate"] == 'Bearer realm="api"'
+    assert refused[1].headers["www-authenticate"] == 'Bearer realm="api", error="invalid_token"'
+    assert refused[2].json()["detail"] == "This needs the role officer or approver."
+
+
+@pytest.mark.parametrize(("enable_auth", "without_key"), [(False, 200), (True, 401)])
+async def test_a_read_needs_a_key_where_authentication_is_enabled(
+    keys_file: KeysFile, *, enable_auth: bool, without_key: int
+) -> None:
+    async with _client(_app(Settings(enable_auth, keys_file(ann="any")))) as client:
+        assert (await client.get("/api/v1/read")).status_code == without_key
+        assert (await client.get("/api/v1/read", headers=_bearer("ann"))).json() == "ann"
+        assert (await client.get("/api/v1/read", headers=_bearer("eve"))).status_code == 401
+
+
+async def test_without_a_file_no_key_is_valid() -> None:
+    async with _client(_app()) as client:
+        assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 401
+
+
+async def test_a_changed_file_of_keys_is_read_again(keys_file: KeysFile) -> None:
+    async with _client(_app(Settings(api_keys_file=keys_file(ann="officer")))) as client:
+        keys_file(bob="officer")
+        assert (await client.post("/api/v1/act", headers=_bearer("bob"))).status_code == 200
+        assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 401
+
+
+async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
+    keys_file: KeysFile, logged: Logged
+) -> None:
+    path = keys_file(ann="officer")
+    async with _client(_app(Settings(api_keys_file=path))) as client:
+        for wrong in ("- {subject: eve", "{}", "- {subject: eve, roles: [officer], sha256: short}"):
+            path.write_text(wrong)
+            assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
+        path.unlink()
+        assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
+    assert sum(line["event"].startswith("API keys cannot be read") for line in logged()) == 4
+
+
+@pytest.mark.parametrize("wrong", ["{}", "- {subject: eve}", "- [", "\x00"])
+def test_a_file_of_keys_that_is_bad_from_the_start_is_told_in_words(wrong: str, tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text(wrong)
+    with pytest.raises(Stop, match=r"API_KEYS_FILE .*keys.yaml cannot be used"):
+        _app(Settings(api_keys_file=path))
+
+
+async def test_who_called_is_on_the_line_of_that_request_only(keys_file: KeysFile, logged: Logged) -> None:
+    async with _client(_app(Settings(api_keys_file=keys_file(ann="officer")))) as client:
+        await client.post("/api/v1/act", headers=_bearer("ann"))
+        await client.get("/api/v1/read")
+    assert [line.get("subject") for line in logged() if line["event"] == "request"] == ["ann", None]
+
+
+async def test_the_documentation_has_our_paths_and_our_problem(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/docs")).status_code == 200
+    schema = (await client.get("/openapi.json")).json()
+    assert schema["info"] == {"title": "Test", "version": "1.2.3"}
+    responses = schema["paths"]["/api/v1/items"]["post"]["responses"]
+    assert "422" not in responses
+    reference = responses["4XX"]["content"]["application/problem+json"]["schema"]["$ref"]
+    assert reference == "#/components/schemas/Problem"
+    assert set(schema["components"]["schemas"]) >= {"Problem", "Items"}
+    assert {"bearer", "header"} <= set(schema["components"]["securitySchemes"])
+
+
+async def test_requests_side_by_side_keep_their_ids_apart(client: httpx.AsyncClient, logged: Logged) -> None:
+    names = [f"r-{number}" for number in range(20)]
+    answers = await asyncio.gather(
+        *(client.get("/api/v1/items", headers={"X-Request-ID": name}) for name in names)
+    )
+    assert [answer.headers["x-request-id"] for answer in answers] == names
+    assert {line["request_id"] for line in logged() if line["event"] == "request"} == set(names)

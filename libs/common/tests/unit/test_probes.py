@@ -1,0 +1,122 @@
+"""Alive, ready, draining."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from clawback_common.errors import Transient
+from clawback_common.http.probe_app import probe_app
+from clawback_common.http.probes import Probes
+from clawback_common.process import Stopping
+
+from .conftest import Logged
+
+
+@pytest.fixture
+def probes() -> Probes:
+    return Probes(timeout_s=0.05)
+
+
+@pytest.fixture
+async def client(probes: Probes) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(probe_app(probes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def _fine() -> str | None:
+    return None
+
+
+async def _away() -> str | None:
+    raise Transient("the database is away")
+
+
+async def _hangs() -> str | None:
+    await asyncio.sleep(60)
+    return None
+
+
+async def test_it_is_not_ready_before_its_checks_have_passed(
+    client: httpx.AsyncClient, probes: Probes
+) -> None:
+    probes.add("database", _fine)
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "ready": False,
+        "checks": {"database": {"ok": False, "detail": "not checked yet"}},
+    }
+    assert await probes.check()
+    answer = await client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "checks": {"database": {"ok": True, "detail": None}}}
+
+
+async def test_one_failing_check_makes_it_unready_and_says_why(
+    client: httpx.AsyncClient, probes: Probes
+) -> None:
+    probes.add("broker", _fine)
+    probes.add("database", _away)
+    assert not await probes.check()
+    answer = await client.get("/readyz")
+    assert answer.json()["checks"]["database"] == {"ok": False, "detail": "Transient: the database is away"}
+
+
+async def test_a_check_that_hangs_counts_as_failed(probes: Probes) -> None:
+    probes.add("database", _hangs)
+    assert not await probes.check()
+    assert probes.results["database"].detail == "TimeoutError"
+
+
+async def test_a_check_that_is_not_required_degrades(probes: Probes) -> None:
+    probes.add("cache", _away, required=False)
+    assert await probes.check()
+    assert _status(probes) == "degraded"
+    probes.add("cache", _fine, required=False)
+    await probes.check()
+    assert _status(probes) == "healthy"
+
+
+async def test_while_draining_it_is_alive_and_not_ready(client: httpx.AsyncClient, probes: Probes) -> None:
+    probes.draining = True
+    assert (await client.get("/readyz")).status_code == 503
+    assert "draining" in (await client.get("/readyz")).json()["checks"]
+    assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logged) -> None:
+    probes.add("database", _fine)
+    await probes.check()
+    probes._checks["database"] = _away
+    await probes.check()
+    await probes.check()
+    changes = [line for line in logged() if line["event"] == "readiness changed"]
+    assert [(line["check"], line["ok"]) for line in changes] == [("database", False)]
+
+
+async def test_checks_are_watched_until_the_process_ends(probes: Probes) -> None:
+    stopping, seen = Stopping(), asyncio.Event()
+
+    async def check() -> str | None:
+        seen.set()
+        return "well"
+
+    probes.add("database", check)
+    watching = asyncio.create_task(probes.watch(stopping, every_s=0.01))
+    await asyncio.wait_for(seen.wait(), 5)
+    stopping.set()
+    await asyncio.wait_for(watching, 5)
+    assert probes.results["database"].detail == "well"
+
+
+async def test_metrics_are_text_for_prometheus(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "process_cpu_seconds_total" in answer.text
+
+
+def _status(probes: Probes) -> str:
+    return probes.status

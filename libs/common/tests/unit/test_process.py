@@ -1,0 +1,302 @@
+"""A process as an operator sees it: signals, exit codes, words."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import orjson
+import pytest
+from typing_extensions import override
+
+from clawback_common.errors import Stop, Transient
+from clawback_common.process import Stopping, loop_forever
+from clawback_common.telemetry.metrics import REGISTRY
+
+from .conftest import Logged
+
+HEAD = """
+import asyncio, sys
+from pydantic import Field
+from clawback_common.errors import *
+from clawback_common.process import *
+from clawback_common.settings import CommonSettings
+
+SECRET = "the text of somebody else"
+class Settings(CommonSettings):
+    pause_s: float = Field(20, gt=0)
+def ready(): print("ready", flush=True)
+"""
+TAIL = """
+settings = in_words(Settings)
+sys.exit(run(main, service="test", settings=settings))
+"""
+
+
+def _start(body: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 - our own words
+        [sys.executable, "-c", HEAD + body + TAIL],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name.startswith("COVERAGE")} | environment,
+    )
+
+
+def _play(body: str, *signals: signal.Signals, **environment: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr; the signals are sent once the process says that it is ready."""
+    with _start(body, **environment) as process:
+        said = ""
+        for number in signals:
+            assert process.stdout is not None
+            said += process.stdout.readline()
+            process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    return process.returncode, said + out, err
+
+
+@pytest.mark.parametrize(("returned", "code"), [("None", 0), ("0", 0), ("3", 3)])
+def test_what_main_returns_is_the_exit_code(returned: str, code: int) -> None:
+    assert _play(f"async def main(stopping): return {returned}")[0] == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_process_finish_what_it_has_in_hand(number: signal.Signals) -> None:
+    body = """
+async def main(stopping):
+    ready()
+    await stopping.wait()
+    await asyncio.sleep(0.1)
+    print("finished")
+"""
+    code, out, _ = _play(body, number)
+    assert (code, out) == (0, "ready\nfinished\n")
+
+
+def test_the_second_signal_ends_the_process_at_once() -> None:
+    body = """
+async def main(stopping):
+    ready()
+    await stopping.wait()
+    ready()
+    await asyncio.sleep(60)
+"""
+    assert _play(body, signal.SIGTERM, signal.SIGTERM)[0] == 128 + signal.SIGTERM
+
+
+def test_a_stop_is_told_in_words_and_exits_with_2() -> None:
+    code, _, err = _play('async def main(stopping): raise Stop("the topic differs: run migrate")')
+    assert code == 2
+    assert err.splitlines()[-1] == "the topic differs: run migrate"
+
+
+def test_an_unexpected_error_is_logged_without_its_message_and_exits_with_1() -> None:
+    code, _, err = _play("async def main(stopping): raise ValueError(SECRET)")
+    line = orjson.loads(err)
+    assert code == 1
+    assert (line["event"], line["error"]) == ("failed unexpectedly", "ValueError")
+    assert "the text of somebody else" not in err
+
+
+def test_something_away_exits_with_1_for_another_try() -> None:
+    code, _, err = _play('async def main(stopping): raise Transient("the database is away")')
+    assert code == 1
+    assert "the database is away" in err
+
+
+def test_settings_that_are_wrong_are_told_in_words_without_their_values() -> None:
+    body = "async def main(stopping): ..."
+    code, _, err = _play(body, PAUSE_S="hunter2", ENVIRONMENT="development", LOG_FORMAT="json")
+    assert code == 2
+    assert err == "PAUSE_S: Input should be a valid number, unable to parse string as a number\n"
+
+
+def test_settings_that_contradict_each_other_are_told_in_their_own_words() -> None:
+    code, _, err = _play("async def main(stopping): ...", ENVIRONMENT="production")
+    assert code == 2
+    assert err.startswith("ENVIRONMENT=production needs ENABLE_AUTH=true")
+
+
+def test_a_task_that_nobody_awaited_is_logged_without_its_message() -> None:
+    body = """
+async def boom(): raise ValueError(SECRET)
+async def main(stopping):
+    task = asyncio.create_task(boom())
+    await asyncio.sleep(0.01)
+    del task
+"""
+    code, _, err = _play(body)
+    assert code == 0
+    assert orjson.loads(err)["error"] == "ValueError"
+    assert "the text of somebody else" not in err
+
+
+SERVING = """
+import httpx
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from contextlib import asynccontextmanager
+from clawback_common.http.probes import Probes
+
+entered = asyncio.Event()
+async def slow(_):
+    entered.set()
+    await asyncio.sleep(0.3)
+    return PlainTextResponse("answered")
+@asynccontextmanager
+async def lifespan(_):
+    print("up", flush=True)
+    yield
+    print("down", flush=True)
+"""
+
+
+def test_a_server_answers_what_was_begun_before_it_ends() -> None:
+    body = (
+        SERVING
+        + """
+async def main(stopping):
+    app, probes = Starlette(routes=[Route("/slow", slow)], lifespan=lifespan), Probes()
+    port = _free()
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping, probes=probes, drain_s=0.05))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        await asyncio.sleep(0.1)
+        asking = asyncio.create_task(client.get("/slow"))
+        await entered.wait()
+        stopping.set()
+        print((await asking).text, probes.draining)
+    await serving
+
+def _free():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+"""
+    )
+    code, out, _ = _play(body)
+    assert (code, out) == (0, "up\nanswered True\ndown\n")
+
+
+def test_a_server_leaves_signals_to_the_process() -> None:
+    body = (
+        SERVING
+        + """
+async def main(stopping):
+    serving = asyncio.create_task(serve(Starlette(), "127.0.0.1", 0, stopping))
+    await asyncio.sleep(0.2)
+    ready()
+    await serving
+    print("finished")
+"""
+    )
+    code, out, _ = _play(body, signal.SIGTERM)
+    assert (code, out) == (0, "ready\nfinished\n")
+
+
+def test_a_taken_port_is_told_in_words() -> None:
+    body = (
+        SERVING
+        + """
+import socket
+async def main(stopping):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        await serve(Starlette(), "127.0.0.1", taken.getsockname()[1], stopping)
+"""
+    )
+    code, _, err = _play(body)
+    assert code == 2
+    assert err.splitlines()[-1].endswith("EADDRINUSE")
+
+
+def test_a_stop_in_the_lifespan_reaches_the_process() -> None:
+    body = (
+        SERVING
+        + """
+@asynccontextmanager
+async def refusing(_):
+    raise Stop("the database is behind: run migrate")
+    yield
+async def main(stopping):
+    await serve(Starlette(lifespan=refusing), "127.0.0.1", 0, stopping)
+"""
+    )
+    code, _, err = _play(body)
+    assert code == 2
+    assert err.splitlines()[-1] == "the database is behind: run migrate"
+
+
+def test_what_a_worker_imports_brings_no_web_framework() -> None:
+    body = """
+import clawback_common.process, clawback_common.jobs, clawback_common.http.probe_app
+assert not {"fastapi", "opentelemetry.exporter", "uvicorn", "yaml"} & set(sys.modules)
+async def main(stopping): ...
+"""
+    assert _play(body)[0] == 0
+
+
+class Rounds:
+    """Ends the loop after so many rounds, each of which does the next thing."""
+
+    def __init__(self, stopping: Stopping, *deeds: Callable[[], object]) -> None:
+        self._deeds = list(deeds)
+        self._stopping = stopping
+        self.done = 0
+
+    async def __call__(self) -> None:
+        """One round."""
+        self.done += 1
+        deed = self._deeds.pop(0)
+        if not self._deeds:
+            self._stopping.set()
+        deed()
+
+
+def _raise(error: Exception) -> Callable[[], object]:
+    def deed() -> None:
+        raise error
+
+    return deed
+
+
+async def test_a_round_that_fails_is_counted_and_the_loop_goes_on(logged: Logged) -> None:
+    stopping = Stopping()
+    rounds = Rounds(stopping, _raise(ValueError("x")), _raise(Transient("away")), lambda: None)
+    await loop_forever("counted", 0.001, rounds, stopping)
+    assert rounds.done == 3
+    assert [line["failures"] for line in logged() if line["event"] == "a round failed"] == [1, 2]
+    assert REGISTRY.get_sample_value("loop_failures_total", {"loop": "counted"}) == 2
+    assert REGISTRY.get_sample_value("loop_last_success_seconds", {"loop": "counted"})
+
+
+async def test_a_round_that_must_not_go_on_ends_the_loop() -> None:
+    stopping = Stopping()
+    with pytest.raises(Stop):
+        await loop_forever("ended", 0.001, Rounds(stopping, _raise(Stop("look")), lambda: None), stopping)
+
+
+async def test_failures_wait_longer_each_time() -> None:
+    class Slept(Stopping):
+        waits: list[float]
+
+        @override
+        async def sleep(self, seconds: float) -> bool:
+            self.waits.append(seconds)
+            return False
+
+    stopping = Slept()
+    stopping.waits = []
+    failing = [_raise(ValueError())] * 4
+    await loop_forever("slower", 1, Rounds(stopping, *failing, lambda: None), stopping, backoff_s_max=10)
+    assert stopping.waits == [2, 4, 8, 10, 1]
+
+
+async def test_a_wait_ends_when_asked_to_end() -> None:
+    stopping = Stopping()
+    assert not await stopping.sleep(0.001)
+    asyncio.get_running_loop().call_later(0.01, stopping.set)
+    async with asyncio.timeout(5):
+        assert await stopping.sleep(60)
