@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
@@ -16,6 +16,18 @@ from clawback_common.telemetry.tracing import configure_tracing
 
 _exporter = InMemorySpanExporter()
 configure_tracing("test", processors=[SimpleSpanProcessor(_exporter)])
+
+
+def _be_quiet() -> None:
+    """Structlog's default prints errors with every local variable, which takes seconds."""
+    structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
+
+
+def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
+    raise structlog.DropEvent
+
+
+_be_quiet()
 
 Spans = Callable[[], tuple[ReadableSpan, ...]]
 Logged = Callable[[], list[dict[str, Any]]]
@@ -38,4 +50,4 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
     yield lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
     root.handlers, root.level = handlers, level
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    _be_quiet()

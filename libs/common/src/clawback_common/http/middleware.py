@@ -66,6 +66,7 @@ class _Exchange:
         self._app, self._clock, self._scope = app, clock, scope
         self._send, self._request_id = send, request_id
         self._status: int | None = None
+        self._failed = False
 
     async def play(self, receive: Receive, current: Span | None) -> None:
         began_s = time.perf_counter()
@@ -84,6 +85,7 @@ class _Exchange:
         await self._send(message)
 
     async def _unexpected(self, error: Exception, receive: Receive, current: Span | None) -> None:
+        self._failed = True
         _log.error("a request failed unexpectedly", exc_info=error)
         if current is not None:
             note_error(current, error)
@@ -102,7 +104,7 @@ class _Exchange:
             current.set_attributes(
                 {"http.request.method": method, "http.route": route, "http.response.status_code": status}
             )
-            if status >= _SERVER_ERROR:
+            if status >= _SERVER_ERROR and not self._failed:
                 current.set_status(StatusCode.ERROR)
 
 
