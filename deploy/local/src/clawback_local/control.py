@@ -83,8 +83,6 @@ def _outcome(work: asyncio.Task[Any]) -> Event:
     error = work.exception()
     if error is None:
         return {"ok": True, "result": work.result()}
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
     text = str(error) if isinstance(error, StackError) else f"{type(error).__name__}: {error}"
     return {"ok": False, "error": text}
 

@@ -56,6 +56,8 @@ class Runner:
         self.detail = ""
         self.restarts = 0
         self.pid: int | None = None
+        self.failure: str | None = None
+        """Why it is given up, in words; of what it needs, when that is the cause."""
         self._site = site
         self._extra_env = extra_env
         self._needs = needs
@@ -68,7 +70,8 @@ class Runner:
     def start(self) -> None:
         """Begin, or begin again after a stop; nothing when it runs already."""
         if self._task is None or self._task.done():
-            self._stopping = False
+            self._stopping, self.failure = False, None
+            self._set(State.WAITING)
             self._task = asyncio.create_task(self._guarded_life(), name=self.part.name)
 
     async def stop(self) -> None:
@@ -97,8 +100,8 @@ class Runner:
         """Wait until it is ready (a one-shot: done); StackError when it has failed."""
         async with self._settled:
             await self._settled.wait_for(lambda: self.state in UP or self.state is State.FAILED)
-        if self.state is State.FAILED:
-            raise StackError(f"{self.part.name} failed: {self.detail}")
+        if self.failure is not None:
+            raise StackError(self.failure)
 
     def environment(self) -> dict[str, str]:
         """The user's, with what the part says and what was asked for on top."""
@@ -107,16 +110,23 @@ class Runner:
 
     async def _guarded_life(self) -> None:
         try:
+            for need in self._needs.values():
+                await need.wait_up()
+        except StackError as error:
+            self._fail(str(error), "what it needs has failed")
+            return
+        try:
             await self._life()
         except StackError as error:
-            self._set(State.FAILED, str(error))
+            self._fail(f"{self.part.name} failed: {error}", str(error))
         except Exception as error:  # noqa: BLE001 - the outermost loop of a part: it reports, the others go on
-            self._set(State.FAILED, f"{type(error).__name__}: {error}")
+            self._fail(f"{self.part.name} failed: {type(error).__name__}: {error}", type(error).__name__)
+
+    def _fail(self, failure: str, detail: str) -> None:
+        self.failure = failure
+        self._set(State.FAILED, detail)
 
     async def _life(self) -> None:
-        self._set(State.WAITING)
-        for need in self._needs.values():
-            await need.wait_up()
         backoff_s, attempts, was_up = BACKOFF_S_FIRST, 0, False
         while True:
             began = time.monotonic()
@@ -185,7 +195,7 @@ class Runner:
             if not ready.done():
                 return False
             if not ready.result():
-                self.detail = f"not ready within {self.part.deadline_s:.0f} s"
+                self.detail = f"not ready within {self.part.deadline_s:g} s"
                 await self._end(process)
                 return False
             if not ended.done():

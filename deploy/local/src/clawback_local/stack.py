@@ -170,7 +170,7 @@ def start_supervisor(order: Order) -> "subprocess.Popen[bytes]":
     with open(reading) as announced:  # noqa: PTH123 - a descriptor, no path
         word = announced.read().strip()
     if word != "ready":
-        process.wait(timeout=END_DEADLINE_S)
+        end_supervisor(process)
         raise StackError(word or f"the supervisor died at once; see {places.supervisor_log}")
     return process
 

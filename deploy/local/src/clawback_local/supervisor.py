@@ -44,9 +44,12 @@ class Supervisor:
     async def wait(self, names: tuple[str, ...] | None) -> None:
         """Wait until these parts (none: all that nobody stopped) are ready; StackError at the first that failed."""
         meant = [name for name, runner in self._runners.items() if runner.state is not State.STOPPED]
-        async with asyncio.TaskGroup() as group:
-            for name in names or meant:
-                group.create_task(self._known(name).wait_up())
+        waits = [asyncio.ensure_future(self._known(name).wait_up()) for name in names or meant]
+        try:
+            await asyncio.gather(*waits)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def stop(self, name: str) -> None:
         """Stop a part until `start`."""

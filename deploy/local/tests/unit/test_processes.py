@@ -1,0 +1,99 @@
+"""The list of parts: complete, in order, and filled with facts that exist."""
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clawback_local import keys, processes, site
+from clawback_local.parts import Part
+from clawback_local.places import Places
+from clawback_local.site import Site
+from clawback_local.stack import read_env
+
+PORTS = {name: port for part in processes.parts({}).values() for name, port in part.ports.items()}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Site:
+    places = Places(tmp_path / "a run")
+    places.make()
+    return site.survey(places, PORTS, {})
+
+
+@pytest.mark.parametrize("part", processes.parts({}).values(), ids=lambda part: part.name)
+def test_every_part_can_be_filled_from_the_facts_and_needs_only_parts_before_it(
+    part: Part, here: Site
+) -> None:
+    for template in (*part.argv, *part.env.values()):
+        assert "{" not in here.fill(template) or template.startswith("{{")
+    names = list(processes.parts({}))
+    assert all(names.index(need) < names.index(part.name) for need in part.needs)
+
+
+def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
+    assert PORTS == {
+        "kafka": 9092,
+        "kafka_controller": 9093,
+        "postgres": 5433,
+        "mail": 1025,
+        "simulator": 8010,
+        "ingester_api": 8001,
+        "ingester_worker": 8101,
+        "compliance_api": 8002,
+        "compliance_worker": 8102,
+    }
+
+
+def test_an_address_in_the_environment_replaces_a_part() -> None:
+    given = {
+        "KAFKA_BOOTSTRAP_SERVERS": "k:9092",
+        "POSTGRES_URL": "postgresql://a@b/c",
+        "METABASE_URL": "http://m",
+    }
+    parts = processes.parts(given)
+    assert [parts[name].is_one_shot for name in ("kafka", "postgres", "simulator")] == [True, True, True]
+
+
+def test_a_given_server_gets_the_services_own_databases(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.make()
+    given = {"POSTGRES_URL": "postgresql://admin:x@db.example:6000/postgres?sslmode=require"}
+    url = site.survey(places, PORTS, given).facts["ingester_database"]
+    assert url.startswith("postgresql://ingester:")
+    assert url.endswith("@db.example:6000/ingester?sslmode=require")
+
+
+def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Site) -> None:
+    processes.write_env(here, tuple(processes.parts({})))
+    env = read_env(here.places)
+    assert env["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
+    assert env["STORES"] == '{"ingester": "http://127.0.0.1:8001/api/v1/ingester/holdings"}'
+    assert env["KEYS"].endswith("a run/keys")
+    assert stat.S_IMODE(here.places.env.stat().st_mode) == 0o600
+
+
+def test_the_file_of_addresses_names_only_what_runs(here: Site) -> None:
+    processes.write_env(here, ("kafka",))
+    assert read_env(here.places) == {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
+
+
+async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(here: Site) -> None:
+    await keys.make(here)
+    folder = here.places.keys
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    await keys.make(here)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    hashed = yaml.safe_load(before["api_keys.yaml"])
+    assert {row["subject"] for row in hashed} == set(keys.ROLES)
+    assert before["officer.key"].strip() not in before["api_keys.yaml"]
+
+
+async def test_two_stacks_have_different_keys(here: Site, tmp_path: Path) -> None:
+    other = Places(tmp_path / "other")
+    other.make()
+    await keys.make(here)
+    await keys.make(site.survey(other, PORTS, {}))
+    assert (here.places.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()

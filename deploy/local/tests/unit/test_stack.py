@@ -1,0 +1,149 @@
+"""A real supervisor, with the lightest of the real parts: the mail sink."""
+
+import os
+import signal
+import smtplib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from clawback_local import Stack, StackError
+from clawback_local.__main__ import main
+from clawback_local.ports import LOOPBACK
+from clawback_local.runner import started
+
+LIGHT = ("mail",)
+
+
+def gone(pid: int, within_s: float = 10) -> bool:
+    end = time.monotonic() + within_s
+    while started(pid) is not None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_mail_is_kept_as_a_file() -> None:
+    with Stack(parts=LIGHT) as stack:
+        host, port = stack.address("mail").split(":")
+        with smtplib.SMTP(host, int(port)) as client:
+            client.sendmail("a@example.org", ["b@example.org"], "Subject: overdue\r\n\r\nplease look")
+        (mail,) = Path(stack.env["MAIL"]).glob("*.eml")
+        assert "X-Envelope-To: b@example.org" in mail.read_text()
+        assert "please look" in mail.read_text()
+
+
+def test_nothing_runs_and_nothing_is_left_after_the_block() -> None:
+    with Stack(parts=LIGHT) as stack:
+        pid = stack.pid("mail")
+    assert gone(pid, 0)
+    assert not stack.run_dir.exists()
+
+
+def test_two_stacks_run_side_by_side() -> None:
+    with Stack(parts=LIGHT) as one, Stack(parts=LIGHT) as two:
+        assert one.address("mail") != two.address("mail")
+
+
+def test_a_run_folder_with_a_very_long_name_is_no_trouble(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 100) / ("b" * 100)
+    with Stack(deep, parts=LIGHT) as stack:
+        assert stack.status()[0]["state"] == "ready"
+
+
+def test_progress_is_told_as_it_happens() -> None:
+    seen: list[tuple[str, str]] = []
+    with Stack(parts=LIGHT, progress=lambda event: seen.append((event["part"], event["state"]))):
+        pass
+    assert seen[-1] == ("mail", "ready")
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, parts=LIGHT)
+    stack.up()
+    try:
+        pid = stack.pid("mail")
+        assert stack._supervisor is not None
+        stack._supervisor.kill()
+        assert gone(pid)
+    finally:
+        stack.down()
+
+
+def test_a_stack_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from clawback_local import Stack; s = Stack(sys.argv[1], parts=('mail',)); s.up(); "
+        "print(s.pid('mail'), flush=True); time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:  # noqa: S603 - arguments are ours
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        owner.send_signal(signal.SIGKILL)
+        assert gone(pid)
+
+
+def test_the_next_start_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
+    (tmp_path / "pids").mkdir()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stray:
+        (tmp_path / "pids/mail").write_text(f'{{"pid": {stray.pid}, "started": "{started(stray.pid)}"}}')
+        with Stack(tmp_path, parts=LIGHT):
+            assert stray.wait(5) == -signal.SIGKILL
+
+
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "pids/mail").write_text(f'{{"pid": {os.getpid()}, "started": "1"}}')
+    with Stack(tmp_path, parts=LIGHT):
+        pass
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with Stack(tmp_path, parts=LIGHT), pytest.raises(StackError, match="another supervisor runs"):
+        Stack(tmp_path, parts=LIGHT).up()
+
+
+def test_a_part_that_cannot_start_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    given = {"*": {"PYTHONPATH": str(tmp_path)}}
+    (tmp_path / "aiosmtpd.py").write_text("raise SystemExit(2)")
+    stack = Stack(tmp_path / "run", parts=LIGHT, env=given)
+    with pytest.raises(StackError, match="mail failed: ended with exit code 2"):
+        stack.up()
+    with pytest.raises(StackError, match="no stack runs"):
+        stack.status()
+
+
+def command(run: Path, *words: str) -> str:
+    """What a command of the stack printed; it must succeed."""
+    argv = [sys.executable, "-m", "clawback_local", "--run-dir", str(run), *words]
+    done = subprocess.run(  # noqa: S603 - arguments are ours
+        argv, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_line_brings_up_shows_and_takes_down(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    try:
+        assert "all ready" in command(run, "up", "--only", "mail")
+        assert "all ready" in command(run, "up", "--only", "mail,keys")
+        command(run, "kill", "mail")
+        command(run, "start", "mail")
+        table = command(run, "status")
+        assert "keys" in table
+        assert LOOPBACK in table
+        assert "killed on request" in command(run, "logs", "supervisor")
+    finally:
+        assert command(run, "down") == "stopped\n"
+    command(run, "reset")
+    assert not run.exists()
+
+
+def test_asking_a_stack_that_does_not_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--run-dir", str(tmp_path), "status"]) == 1
+    assert "no stack runs in" in capsys.readouterr().err

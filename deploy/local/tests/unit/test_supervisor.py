@@ -1,0 +1,173 @@
+"""The supervisor on small processes: order, restarts, deadlines, words."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from clawback_local import runner, waiting
+from clawback_local.errors import StackError
+from clawback_local.order import Order
+from clawback_local.parts import Answers, Finishes, Listens, Part
+from clawback_local.places import Places
+from clawback_local.ports import claimed
+from clawback_local.runner import started
+from clawback_local.site import survey
+from clawback_local.supervisor import Supervisor
+
+LISTEN = (
+    "import socket, time; s = socket.create_server(('127.0.0.1', {server_port})); print('up'); time.sleep(60)"
+)
+PYTHON = ("{python}", "-S", "-c")
+Starts = Callable[..., Awaitable[Supervisor]]
+
+
+@asynccontextmanager
+async def supervised(
+    run: Path, *parts: Part, env: dict[str, dict[str, str]] | None = None
+) -> AsyncIterator[Supervisor]:
+    """A supervisor of these parts alone; every process of it has ended afterwards."""
+    places = Places(run)
+    places.make()
+    with claimed({"server": 8001}, prefer_documented=False) as ports:
+        site = survey(places, ports, os.environ)
+        supervisor = Supervisor(Order(run=str(run), env=env or {}), site, {part.name: part for part in parts})
+        try:
+            await supervisor.ensure(None)
+            yield supervisor
+        finally:
+            pids = [row["pid"] for row in supervisor.status() if row["pid"]]
+            await supervisor.end()
+            assert [pid for pid in pids if started(pid)] == []
+
+
+def a_server(**more: object) -> Part:
+    defaults = {"argv": (*PYTHON, LISTEN), "ports": {"server": 8001}, "ready": Listens(), "stop_s": 5}
+    return Part("server", **{**defaults, **more})  # type: ignore[arg-type]
+
+
+def row(supervisor: Supervisor, name: str) -> dict[str, object]:
+    return next(row for row in supervisor.status() if row["part"] == name)
+
+
+async def test_a_part_waits_for_what_it_needs(tmp_path: Path) -> None:
+    note = "import sys, time; open('{run}/order', 'a').write(sys.argv[1])"
+    first = Part("first", argv=(*PYTHON, "import time; time.sleep(0.3); " + note, "1"))
+    second = Part("second", argv=(*PYTHON, note, "2"), needs=("first",))
+    async with supervised(tmp_path, first, second) as supervisor:
+        await supervisor.wait(None)
+        assert (tmp_path / "order").read_text() == "12"
+
+
+async def test_what_dies_is_started_again_and_counted(tmp_path: Path) -> None:
+    async with supervised(tmp_path, a_server()) as supervisor:
+        await supervisor.wait(None)
+        before = row(supervisor, "server")["pid"]
+        await supervisor.kill("server")
+        await supervisor.wait(None)
+        after = row(supervisor, "server")
+        assert after["pid"] != before
+        assert after["restarts"] == 1
+
+
+async def test_what_was_stopped_stays_down_until_it_is_started(tmp_path: Path) -> None:
+    async with supervised(tmp_path, a_server()) as supervisor:
+        await supervisor.wait(None)
+        await supervisor.stop("server")
+        assert row(supervisor, "server")["state"] == "stopped"
+        assert row(supervisor, "server")["restarts"] == 0
+        await supervisor.start("server")
+        assert row(supervisor, "server")["state"] == "ready"
+
+
+async def test_a_process_that_ignores_its_signal_is_killed_after_its_time(tmp_path: Path) -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + LISTEN
+    async with supervised(tmp_path, a_server(argv=(*PYTHON, deaf), stop_s=0.3)) as supervisor:
+        await supervisor.wait(None)
+        await supervisor.stop("server")
+        assert row(supervisor, "server")["pid"] is None
+
+
+async def test_a_part_that_never_becomes_ready_says_so_with_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ATTEMPTS_MAX", 1)
+    idle = a_server(
+        argv=(*PYTHON, "import time; print('I am idle', flush=True); time.sleep(60)"), deadline_s=0.3
+    )
+    async with supervised(tmp_path, idle) as supervisor:
+        with pytest.raises(StackError, match=r"server failed: not ready within 0\.3 s(?s:.*)I am idle"):
+            await supervisor.wait(None)
+
+
+async def test_a_port_that_answers_without_being_ready_does_not_count(tmp_path: Path) -> None:
+    busy = (
+        "import http.server as h\n"
+        "class S(h.BaseHTTPRequestHandler):\n"
+        "  n = 0\n"
+        "  def do_GET(self):\n"
+        "    S.n += 1; open('{run}/asked', 'w').write(str(S.n))\n"
+        "    self.send_response(503 if S.n < 4 else 200); self.end_headers()\n"
+        "h.HTTPServer(('127.0.0.1', {server_port}), S).serve_forever()"
+    )
+    argv = ("{python}", "-c", busy)
+    async with supervised(tmp_path, a_server(argv=argv, ready=Answers("/readyz"))) as supervisor:
+        await supervisor.wait(None)
+        assert int((tmp_path / "asked").read_text()) >= 4
+
+
+async def test_a_one_shot_that_fails_is_tried_again_and_then_told_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ATTEMPTS_MAX", 3)
+    broken = Part("broken", argv=(*PYTHON, "print('column missing'); raise SystemExit(1)"), ready=Finishes())
+    after = Part("after", argv=(*PYTHON, "pass"), needs=("broken",))
+    async with supervised(tmp_path, broken, after) as supervisor:
+        with pytest.raises(
+            StackError, match=r"broken failed: ended with exit code 1; 3 attempts(?s:.*)column missing"
+        ):
+            await asyncio.wait_for(supervisor.wait(("after",)), 10)
+
+
+async def test_an_exit_that_asks_for_a_person_is_not_tried_again(tmp_path: Path) -> None:
+    refuses = a_server(argv=(*PYTHON, "print('topic differs'); raise SystemExit(2)"))
+    async with supervised(tmp_path, refuses) as supervisor:
+        with pytest.raises(StackError, match=r"exit code 2(?s:.*)topic differs"):
+            await supervisor.wait(None)
+        assert row(supervisor, "server")["restarts"] == 0
+
+
+async def test_wiping_deletes_the_data_and_does_the_one_shots_again(tmp_path: Path) -> None:
+    async def wipe(_: object) -> None:
+        (tmp_path / "data").unlink()
+
+    fill = Part("fill", argv=(*PYTHON, "open('{run}/data', 'a').write('x')"), needs=("server",))
+    async with supervised(tmp_path, a_server(wipe=wipe), fill) as supervisor:
+        await supervisor.wait(None)
+        await supervisor.wipe("server")
+        assert (tmp_path / "data").read_text() == "x"
+
+
+async def test_extra_variables_reach_the_part_they_are_meant_for(tmp_path: Path) -> None:
+    show = "import os; open('{run}/' + os.environ['NAME'], 'w').write(os.environ.get('SEED', '-') + os.environ['ALL'])"
+    one = Part("one", argv=(*PYTHON, show), env={"NAME": "one"})
+    two = Part("two", argv=(*PYTHON, show), env={"NAME": "two"})
+    async with supervised(tmp_path, one, two, env={"*": {"ALL": "+"}, "two": {"SEED": "7"}}) as supervisor:
+        await supervisor.wait(None)
+    assert [(tmp_path / name).read_text() for name in ("one", "two")] == ["-+", "7+"]
+
+
+async def test_an_unknown_part_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    async with supervised(tmp_path, a_server()) as supervisor:
+        with pytest.raises(StackError, match=r"no such part: kafak\. There are: server"):
+            await supervisor.ensure(("kafak",))
+
+
+async def test_waiting_for_a_condition_ends_with_its_deadline() -> None:
+    async def never() -> bool:
+        return False
+
+    assert await waiting.until(never, deadline_s=0.12) is False

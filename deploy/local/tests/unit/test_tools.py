@@ -1,0 +1,57 @@
+"""What is said when the machine lacks something."""
+
+from pathlib import Path
+
+import pytest
+
+from clawback_local import kafka, tools
+from clawback_local.errors import MissingTool
+
+
+def a_java(folder: Path, version: str) -> Path:
+    java = folder / "bin/java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2026-01-01' >&2\n")
+    java.chmod(0o755)
+    return java
+
+
+def test_java_home_is_preferred_to_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    java = a_java(tmp_path, "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert tools.java() == java
+
+
+@pytest.mark.parametrize("version", ["1.8.0_292", "11.0.2"])
+def test_an_old_java_is_refused_with_the_package_that_has_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    a_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MissingTool, match="openjdk-17-jre-headless"):
+        tools.java()
+
+
+def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MissingTool, match=str(tmp_path)):
+        tools.java()
+
+
+def test_a_machine_without_java_and_maven_hears_of_both_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(kafka, "CACHE", tmp_path)
+    assert tools.main() == 1
+    said = capsys.readouterr().err
+    assert "openjdk-17-jre-headless" in said
+    assert "package maven" in said
+
+
+def test_who_brings_a_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert tools.main() == 0
