@@ -130,7 +130,7 @@ def _list(answer: Answer, name: str) -> Sequence[Item]:
 
 def _article_items(answer: Answer) -> Sequence[Item]:
     """The articles. An envelope with nothing at all in it is a page without any: absent values may be left out."""
-    if not answer.lists and answer.head.keys() <= _ENVELOPE:
+    if answer.names <= _ENVELOPE:
         return ()
     return _list(answer, "articles")
 

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from ingester import flow
 from ingester.domain.article import deliveries
-from ingester.domain.feed import FULL_PAGES_MAX, PollResult, Sighting
+from ingester.domain.feed import FULL_PAGES_MAX, PollResult, Sighting, hours_left
 from ingester.flow import Service
 from ingester.inlet.feeds import values
 from ingester.inlet.feeds.codes import Refused
@@ -89,22 +89,18 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
 
 async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
     """Waits for the pass under way and answers with its result; when its process is gone, takes over."""
-    poll_id = await feeds.under_way(service.db, feed.name)
-    while poll_id is not None and await feeds.under_way(service.db, feed.name) == poll_id:
+    poll_id = await feeds.under_way(service.db, feed.name, service.clock.now())
+    while poll_id is not None:
         row = await feeds.poll(service.db, poll_id)
         if row is not None and row["ended_at"] is not None:
-            break
+            return PollResult(
+                poll_id, feed.name, row["pages"], row["received"], row["noticed"], row["caught_up"], row["error"]
+            )
         await asyncio.sleep(JOIN_LOOK_S)
-        async with service.db.transaction() as tx:
-            taken = await feeds.lease(tx, feed.name, uuid4(), cause, service.clock.now())
-            if taken is not None:
-                raise Conflict(f"the pass over {feed.name} that was joined is gone: poll again")
-    row = await feeds.poll(service.db, poll_id) if poll_id else None
-    if row is None or row["ended_at"] is None:
-        return await poll(feed, service, cause)
-    return PollResult(
-        row["poll_id"], feed.name, row["pages"], row["received"], row["noticed"], row["caught_up"], row["error"]
-    )
+        if await feeds.under_way(service.db, feed.name, service.clock.now()) != poll_id:
+            row = await feeds.poll(service.db, poll_id)
+            poll_id = poll_id if row is not None and row["ended_at"] is not None else None
+    return await poll(feed, service, cause)
 
 
 @asynccontextmanager
@@ -140,7 +136,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
             return replace(result, caught_up=True)
         full_pages += 1
         if full_pages % FULL_PAGES_MAX == 0:
-            await _falling_behind(feed, service, full_pages)
+            await _falling_behind(feed, service, full_pages, page.reached)
         if page.cursor is None or page.cursor == cursor:
             raise Poison("cursor_stands_still", "a full page does not say where the next one begins")
         cursor = page.cursor
@@ -151,6 +147,8 @@ class _Turned:
     count: int
     noticed: int
     cursor: str | None
+    reached: datetime | None = None
+    """How far in time the feed is read."""
 
 
 async def _articles_page(
@@ -167,7 +165,8 @@ async def _articles_page(
 
     bad = [_bad(feed, entry, trace) for entry in page.bad]
     await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
-    return _Turned(page.count, 0, page.last_sequence)
+    reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
+    return _Turned(page.count, 0, page.last_sequence, reached)
 
 
 async def _revoked_page(
@@ -259,10 +258,11 @@ async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased) -> None
             await service.orders.put(tx, resolved)
 
 
-async def _falling_behind(feed: Feed, service: Service, full_pages: int) -> None:
+async def _falling_behind(feed: Feed, service: Service, full_pages: int, reached: datetime | None) -> None:
     """Full pages for many calls: polling is slower than the feed, and the provider's window closes."""
     now = service.clock.now()
-    left_h = await feeds.hours_left(service.db, feed.name, service.settings.metabase_window_h, now)
+    behind_h = (now - reached).total_seconds() / 3600 if reached else 0.0
+    left_h = hours_left(service.settings.metabase_window_h, behind_h)
     metrics.FEED_BEHIND.labels(feed.name).set(1)
     async with service.db.transaction() as tx:
         await service.orders.put(

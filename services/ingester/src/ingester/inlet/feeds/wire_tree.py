@@ -67,8 +67,15 @@ class Item(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An envelope: its small fields, and its lists; a list that is there but is no list is None."""
+    """An envelope.
 
+    Attributes:
+        names: of everything in it, empty or not.
+        head: its small fields, without the empty ones.
+        lists: what it is about; one that is there but is no list is None.
+    """
+
+    names: frozenset[str]
     head: dict[str, Tree]
     lists: dict[str, Sequence[Item] | None]
 
@@ -140,7 +147,7 @@ def _from_xml(body: bytes) -> Answer:
             lists[child.tag] = [XmlItem(member) for member in child] if is_list else None
         elif (value := _plain_xml(child)) is not None:
             head[child.tag] = value
-    return Answer(head, lists)
+    return Answer(frozenset(child.tag for child in root), head, lists)
 
 
 def _root(body: bytes) -> etree._Element:
@@ -265,7 +272,7 @@ def _from_json(body: bytes) -> Answer:
             lists[name] = None if members is None else [JsonItem(member) for member in members]
         else:
             _keep_head(head, name, value)
-    return Answer(head, lists)
+    return Answer(frozenset(answer), head, lists)
 
 
 def _keep_head(head: dict[str, Tree], name: str, value: object) -> None:

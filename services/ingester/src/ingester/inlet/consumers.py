@@ -1,0 +1,43 @@
+"""What the ingester listens to."""
+
+from collections.abc import Sequence
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscriber import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+
+from ingester import flow
+from ingester.flow import Service
+
+
+def subscriptions(service: Service) -> list[Subscription]:
+    """The submissions, and the orders on a lane of their own."""
+
+    async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
+        await flow.on_submissions(batch, service)
+
+    async def orders_arrived(batch: Batch[ArticleRevoked | ArticleReinstated]) -> None:
+        await flow.on_orders(batch, service)
+
+    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await flow.on_unreadable_orders(tx, bad, service)
+
+    return [
+        Subscription(
+            ArticleSubmitted.TOPIC,
+            (ArticleSubmitted,),
+            submissions_arrived,
+            parallel=service.settings.store_subscribers,
+            idle_ms=50,
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            (ArticleRevoked, ArticleReinstated),
+            orders_arrived,
+            own_offsets=True,
+            on_bad=orders_unreadable,
+        ),
+    ]

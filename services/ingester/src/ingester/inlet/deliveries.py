@@ -1,0 +1,86 @@
+"""Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import orjson
+from clawback_common.db import Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison
+from clawback_common.http.problems import Problem
+from clawback_common.quarantine import Bad
+from clawback_common.telemetry import span, traceparent
+
+from ingester import flow
+from ingester.domain.article import deliveries
+from ingester.flow import GROUP, Service
+from ingester.inlet.bodies import Refused, judge
+from ingester.inlet.webhooks import WebhookSecrets
+from ingester.state import deliveries as state
+
+BATCH = 20
+
+
+async def take(
+    service: Service, secrets: WebhookSecrets, provider: str, headers: Mapping[str, str], body: bytes
+) -> tuple[int, dict[str, Any]]:
+    """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
+
+    Raises:
+        Problem: 401, 404, 422 as ``WebhookSecrets`` and ``judge`` say; 409 the id is known with another body.
+    """
+    now = service.clock.now()
+    webhook_id = secrets.verify(provider, headers, body, now)
+    sha256 = hashlib.sha256(body).digest()
+    known = await state.known(service.db, provider, webhook_id)
+    if known is None:
+        answer = judge(body, (provider,)).answer()
+        if await state.put(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
+            return 202, answer
+        known = await state.known(service.db, provider, webhook_id)
+    if known is None or known.body_sha256 != sha256:
+        raise Problem(409, "This webhook-id was used for another body.")
+    return 200, known.answer
+
+
+async def process_waiting(service: Service) -> None:
+    """Processes what waits, one webhook after the other, until none does."""
+    while rows := await state.waiting(service.db, BATCH):
+        for row in rows:
+            with span("process webhook", parent=row["traceparent"]):
+                await _process(service, row)
+
+
+async def _process(service: Service, row: Row) -> None:
+    judged = judge(row["body"], (row["provider"],))
+    incoming = deliveries(((article, traceparent()) for article in judged.accepted), row["received_at"])
+    done = partial(_done, service, row)
+    bad = [refused_as_bad(f"webhook:{row['provider']}", row["webhook_id"], one) for one in judged.refused]
+    await flow.store(service, incoming, door=f"webhook:{row['provider']}", bad=bad, beside=[done])
+
+
+async def _done(service: Service, row: Row, tx: Transaction) -> None:
+    await state.processed(tx, row["provider"], row["webhook_id"], service.clock.now())
+
+
+def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
+    """An item of a body for the quarantine."""
+    first = refused.errors[0]
+    return Bad(
+        Poison(first["code"], f"{first['path']}: {first['message']}"[:500]),
+        source=GROUP,
+        topic=door,
+        offset=refused.index,
+        event_id=f"{delivery_id}/{refused.index}",
+        subject=_subject(refused.raw),
+        type="clawback.article.submitted.v1",
+        value=refused.raw,
+    )
+
+
+def _subject(raw: bytes) -> str | None:
+    item = orjson.loads(raw)
+    found = item.get("article_id") if isinstance(item, dict) else None
+    return found if isinstance(found, str) else None

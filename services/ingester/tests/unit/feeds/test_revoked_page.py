@@ -1,0 +1,107 @@
+"""Revocations from the provider's pages: every shape that is told of, and nothing read as "none"."""
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from ingester.inlet.feeds.codes import ProviderFailure, Unreadable, UnreadableAnswer
+from ingester.inlet.feeds.metabase_wire import parse_revoked
+
+XML, JSON = "application/xml", "application/json"
+
+
+def xml(inner: str) -> bytes:
+    return f"<response><status>SUCCESS</status><messageCode/>{inner}</response>".encode()
+
+
+def json(**fields: object) -> bytes:
+    return orjson.dumps({"status": "SUCCESS", **fields})
+
+
+SHAPES = [
+    (json(revokedArticles=[{"id": "5", "sequenceId": "8"}, {"id": "6", "sequenceId": "9"}]), JSON),
+    (json(revokedArticles=[{"id": 5, "sequenceId": 8}, {"id": 6, "sequenceId": 9}]), JSON),
+    (json(articles=[{"id": "5", "sequenceId": "8"}, {"id": "6", "sequenceId": "9"}]), JSON),
+    (json(revokedArticles={"article": [{"id": "5"}, {"id": "6"}]}, sequenceId="9"), JSON),
+    (json(revokedArticles=[{"id": "5"}, {"id": "6"}], nextSequenceId="9"), JSON),
+    (orjson.dumps({"response": orjson.loads(json(articles=[{"id": "5"}, {"id": "6", "sequenceId": "9"}]))}), JSON),
+    (
+        xml("<revokedArticles><article><id>5</id></article><article><id>6</id><sequenceId>9</sequenceId></article></revokedArticles>"),
+        XML,
+    ),
+    (xml("<articles><article><id>5</id></article><article><id>6</id></article></articles><sequenceId>9</sequenceId>"), XML),
+    (xml("<nextCursor>9</nextCursor><articles><article><id>5</id></article><article><id>6</id></article></articles>"), XML),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "media"), SHAPES)
+def test_every_shape_gives_its_ids_and_its_cursor(body: bytes, media: str) -> None:
+    found = parse_revoked(body, media)
+    assert [revoked.provider_article_id for revoked in found.ids] == ["5", "6"]
+    assert (found.next_cursor, found.count, found.bad) == ("9", 2, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "media"),
+    [(json(revokedArticles=[]), JSON), (xml("<revokedArticles/>"), XML), (xml("<articles> </articles>"), XML)],
+)
+def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str) -> None:
+    found = parse_revoked(body, media)
+    assert (found.ids, found.next_cursor, found.count) == ((), None, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "reason"),
+    [
+        (json(), JSON, Unreadable.NO_LIST),
+        (json(revoked=[{"id": "5"}]), JSON, Unreadable.NO_LIST),
+        (json(revokedArticles=None), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles=""), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles="5, 6"), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles={}), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles=0), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles=["5", "6"]), JSON, Unreadable.NO_IDS),
+        (json(revokedArticles=[{"articleId": "5"}]), JSON, Unreadable.NO_IDS),
+        (json(revokedArticles=[[]]), JSON, Unreadable.NO_IDS),
+        (xml(""), XML, Unreadable.NO_LIST),
+        (xml("<revokedArticles>none</revokedArticles>"), XML, Unreadable.NOT_A_LIST),
+        (xml("<revokedArticles><article/></revokedArticles>"), XML, Unreadable.NO_IDS),
+        (b'{"revokedArticles":[]}', JSON, Unreadable.NO_STATUS),
+        (b'{"status":"OK","revokedArticles":[]}', JSON, Unreadable.NO_STATUS),
+        (b"[]", JSON, Unreadable.NOT_AN_ANSWER),
+    ],
+)
+def test_an_unexpected_body_is_an_error_and_never_nothing_revoked(body: bytes, media: str, reason: Unreadable) -> None:
+    with pytest.raises(UnreadableAnswer) as caught:
+        parse_revoked(body, media)
+    assert caught.value.reason == reason
+
+
+def test_a_failure_is_an_error_even_beside_an_empty_list() -> None:
+    with pytest.raises(ProviderFailure):
+        parse_revoked(orjson.dumps({"status": "FAILURE", "messageCode": "9999", "revokedArticles": []}), JSON)
+
+
+def test_one_entry_without_an_id_is_set_aside_and_the_others_count() -> None:
+    found = parse_revoked(json(revokedArticles=[{"id": "5"}, {"sequenceId": "7"}, {"id": "a b"}, "x"]), JSON)
+    assert [revoked.provider_article_id for revoked in found.ids] == ["5"]
+    assert [(bad.index, bad.code) for bad in found.bad] == [(1, "no_id"), (2, "id_unreadable"), (3, "not_an_object")]
+    assert (found.next_cursor, found.count) == ("7", 4)
+
+
+def test_a_cursor_is_opaque_text() -> None:
+    found = parse_revoked(json(revokedArticles=[{"id": "5", "sequenceId": "00000000"}], cursor="2024:444444444=="), JSON)
+    assert found.next_cursor == "2024:444444444=="
+    assert found.ids[0].sequence == "00000000"
+
+
+def test_the_providers_time_is_taken_where_it_can_be_read() -> None:
+    entries = [{"id": "5", "revokedDate": "2026-02-01T03:04:05Z"}, {"id": "6", "revokedDate": "soon"}, {"id": "7"}]
+    found = parse_revoked(json(revokedArticles=entries), JSON)
+    assert [revoked.revoked_at for revoked in found.ids] == [datetime(2026, 2, 1, 3, 4, 5, tzinfo=UTC), None, None]
+
+
+def test_repeats_are_all_reported() -> None:
+    found = parse_revoked(json(revokedArticles=[{"id": "5"}, {"id": "5"}]), JSON)
+    assert len(found.ids) == 2
