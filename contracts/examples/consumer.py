@@ -59,7 +59,7 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                     event = cloudevents.read(record.topic, record.headers, record.value)
                 except cloudevents.Unreadable as error:
                     skipped += 1
-                    log.warning("%s[%d]@%d, number %d skipped: %s", *record[:3], skipped, error)
+                    log.warning("%d skipped, now %s at %d: %s", skipped, record.topic, record.offset, error)
                     continue
                 if isinstance(event, ArticlePublished):
                     hold(store, event, record.value)

@@ -3,20 +3,40 @@
 The attributes travel as Kafka headers (``ce_id``, ``ce_type``, …, ``traceparent``), the event as a JSON body.
 """
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 NAMESPACE = UUID("6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11")
 """Every event id is a uuid5 in this namespace."""
 
+
+def _in_utc(instant: datetime) -> datetime:
+    """The same instant in UTC; one that UTC cannot hold, on the calendar's first or last day, is refused."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant outside the calendar") from None
+
+
 ARTICLE_ID = r"^[a-z0-9-]{1,32}:[A-Za-z0-9._~-]{1,200}$"
 """provider:provider_article_id"""
 
+_TYPE = re.compile(r"([a-z0-9.-]{1,200})\.v([1-9][0-9]{0,3})")
+
 ArticleId = Annotated[str, Field(pattern=ARTICLE_ID, description="provider:provider_article_id")]
-Instant = Annotated[AwareDatetime, Field(description="an instant, with its offset; UTC when we write it")]
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    Field(description="an instant, with its offset; UTC when we write it"),
+]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Order = Annotated[int, Field(ge=1, le=2**31 - 1, description="compliance's number of the order, per article")]
 
 
@@ -29,7 +49,11 @@ class Value(BaseModel):
     """A part of an event: frozen, and tolerant of the optional fields that a later minor version adds."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", ser_json_bytes="base64", use_attribute_docstrings=True
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        ser_json_bytes="base64",
+        use_attribute_docstrings=True,
     )
 
 
@@ -49,5 +73,5 @@ class Event(Value):
 
 def major(ce_type: str) -> tuple[str, int] | None:
     """Splits ``clawback.revocation.revoked.v1`` into its name and major version, or gives None."""
-    name, dot, version = ce_type.rpartition(".v")
-    return (name, int(version)) if dot and version.isascii() and version.isdigit() else None
+    found = _TYPE.fullmatch(ce_type)
+    return (found[1], int(found[2])) if found else None

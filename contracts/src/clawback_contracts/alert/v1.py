@@ -1,11 +1,12 @@
 """Alerts, version 1, in Prometheus' words."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field
 
-from clawback_contracts.envelope import Event, Instant
+from clawback_contracts.envelope import Event, Instant, event_id
 
 
 class Severity(StrEnum):
@@ -14,6 +15,11 @@ class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"
     INFO = "info"
+
+
+def fingerprint(service: str, name: str, labels: Mapping[str, str]) -> str:
+    """The identity of a condition: 16 hex digits of service, name and labels."""
+    return event_id(service, name, *(f"{key}={value}" for key, value in sorted(labels.items()))).hex[:16]
 
 
 class AlertRaised(Event):

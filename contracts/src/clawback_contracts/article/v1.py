@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from clawback_contracts.envelope import ArticleId, Event, Instant, Int64, Value
+from clawback_contracts.envelope import ArticleId, Event, Instant, Int32, Int64, Value
 
 CONTENT_BYTES_MAX = 900_000
 """The largest article, as JSON; a larger one is quarantined by who receives it."""
@@ -35,7 +35,7 @@ class Source(Value):
     home_url: str | None = None
     media_type: str | None = None
     category: str | None = None
-    editorial_rank: int | None = None
+    editorial_rank: Int32 | None = None
     place: Place | None = None
 
 
@@ -97,7 +97,7 @@ class Article(Value):
     places: tuple[Place, ...] = ()
     sentiment: float | None = None
     """The provider's score, on the provider's scale: values beyond -1 to 1 occur."""
-    word_count: int | None = Field(None, ge=0)
+    word_count: Int32 | None = Field(None, ge=0)
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="BCP 47")
     source: Source
     licences: tuple[Licence, ...] = ()
@@ -136,9 +136,9 @@ class ArticlePublished(Article, Event):
     TOPIC: ClassVar[str] = "articles.v1"
     KEY: ClassVar[str] = "article_id"
 
-    version: int = Field(ge=1)
+    version: Int32 = Field(ge=1)
     """Per article, from the ingester; a holder takes only a newer one."""
-    after_order: int = Field(ge=0)
+    after_order: Int32 = Field(ge=0)
     """The last order that the ingester had applied. Below the holder's own last order it is an old text."""
     source_order: Int64
     kept_from: Instant

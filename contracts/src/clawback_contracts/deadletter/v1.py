@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from clawback_contracts.envelope import Event, Instant
+from clawback_contracts.envelope import Count, Event, Instant, Int32
 
 
 class DeadLetter(Event):
@@ -17,8 +17,8 @@ class DeadLetter(Event):
 
     group: str
     topic: str
-    partition: int
-    offset: int
+    partition: Int32 = Field(ge=0)
+    offset: Count
     timestamp: Instant | None = None
     event_id: str | None = Field(None, max_length=200)
     """``ce_id`` as it came, where it could be read."""

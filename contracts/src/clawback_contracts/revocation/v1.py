@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from clawback_contracts.envelope import ArticleId, Event, Instant, Order, Value
+from clawback_contracts.envelope import ArticleId, Attempt, Event, Instant, Order, Value
 
 
 class Reason(StrEnum):
@@ -70,7 +70,7 @@ class ArticleRevoked(Event):
     """The deadline runs from the provider's time, else the last complete poll before, else the notice."""
     due_at: Instant
     ordered_at: Instant
-    attempt: int = Field(1, ge=1)
+    attempt: Attempt = 1
     """How often the order was sent; it is sent until every holder has answered."""
 
 
@@ -86,7 +86,7 @@ class ArticleReinstated(Event):
     revocation_id: UUID
     """The revocation that it lifts."""
     ordered_at: Instant
-    attempt: int = Field(1, ge=1)
+    attempt: Attempt = 1
 
 
 class CopyRemoval(Value):
@@ -110,4 +110,4 @@ class ArticleRemoved(Event):
     holder: str = Field(min_length=1, max_length=100)
     removals: tuple[CopyRemoval, ...] = Field(min_length=1)
     answered_at: Instant
-    attempt: int = Field(1, ge=1)
+    attempt: Attempt = 1

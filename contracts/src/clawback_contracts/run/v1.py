@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from clawback_contracts.envelope import Event, Instant
+from clawback_contracts.envelope import Count, Event, Instant
 
 
 class Run(Event):
@@ -28,13 +28,13 @@ class RunCompleted(Run):
 
     TYPE: ClassVar[str] = "clawback.run.completed.v1"
 
-    noticed: int = Field(ge=0)
+    noticed: Count
     """Notices that the polls of this run brought; 0 on a quiet day."""
-    closed: int = Field(ge=0)
+    closed: Count
     """Obligations of these notices that are verified."""
-    open: int = Field(ge=0)
+    open: Count
     """Obligations of these notices that are not, when the wait ended."""
-    overdue: int = Field(ge=0)
+    overdue: Count
     """Obligations of any notice that are past due."""
 
 
