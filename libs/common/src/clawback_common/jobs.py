@@ -33,7 +33,7 @@ DEAD_AFTER = timedelta(seconds=90)
 """Six beats: a database that restarts must not make a living run look dead."""
 
 _SQL = Queries.load("clawback_common", "jobs")
-_RECORDING = Retry(attempts=8, first_delay_ms=250, delay_ms_max=5000)
+_RECORDING = Retry(attempts=5, first_delay_ms=250)
 _RUNS = counter("job_runs_total", "Runs of jobs that ended", ("job", "outcome"))
 _LAST_DONE = gauge("job_last_done_seconds", "Unix time at which the job last ended well", ("job",))
 _log = structlog.stdlib.get_logger(__name__)

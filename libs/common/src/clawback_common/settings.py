@@ -16,8 +16,8 @@ class CommonSettings(BaseSettings):
 
     environment: Environment = "development"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "json", "console"] = "auto"
-    """auto: console on a terminal, else json."""
+    log_format: Literal["json", "text"] | None = None
+    """None: text on a terminal, else json."""
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

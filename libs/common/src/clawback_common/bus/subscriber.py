@@ -27,6 +27,7 @@ from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.errors import Poison, Stop, Transient
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
 from clawback_common.quarantine import Bad
 from clawback_common.retry import Retry, retrying
 from clawback_common.settings import CommonSettings
@@ -252,7 +253,7 @@ class Bus:
         ]
         refuse_commit_first(self._broker)
 
-    async def start(self, stop: asyncio.Event) -> None:
+    async def start(self, stop: Stopping) -> None:
         """Starts consuming; waits for a broker that is away, until ``stop``."""
         delay_s = 0.5
         while not stop.is_set():
@@ -261,7 +262,7 @@ class Bus:
             except (KafkaError, OSError, Transient) as error:
                 _log.warning("waiting for the broker", error=error)
                 await self._broker.stop()
-                await asyncio.sleep(delay_s)
+                await stop.sleep(delay_s)
                 delay_s = min(delay_s * 2, 5.0)
             else:
                 return

@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from clawback_common import jobs
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.db import Querier
+from clawback_common.errors import Transient
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
 from clawback_common.http.paging import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
 from clawback_common.http.probes import Probes
+from clawback_common.telemetry.describe import describe
 
 Details = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -63,15 +65,24 @@ def health_router(
 
     @router.get("/health/detailed", summary="What it runs on, and how it is")
     async def health_detailed(_: _Reader) -> JSONResponse:
+        occupied = rss_bytes()
         own = {
             "uptime_s": round(time.monotonic() - _STARTED_S, 1),
-            "memory": {"rss_bytes": rss_bytes(), "rss_bytes_max": _rss_bytes_max()},
+            "memory": {"rss_bytes": occupied, "rss_bytes_max": max(occupied, _rss_bytes_max())},
             "versions": {"python": platform.python_version()}
             | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
         }
-        return answer(health() | own | (dict(await details()) if details else {}))
+        return answer(health() | own | await _told(details))
 
     return router
+
+
+async def _told(details: Details | None) -> dict[str, Any]:
+    """What the service adds; what it cannot say for now must not take the rest of the page with it."""
+    try:
+        return dict(await details()) if details else {}
+    except Transient as error:
+        return {"incomplete": describe(error)}
 
 
 class JobRun(BaseModel):

@@ -19,6 +19,7 @@ from clawback_common.bus.producer import Producer, Sent
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
+from clawback_common.process import Stopping
 from clawback_common.telemetry import counter, gauge
 from clawback_common.telemetry.tracing import send_span
 
@@ -75,7 +76,7 @@ class Relay:
         """Something was committed."""
         self._woken.set()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: Stopping) -> None:
         """Sends until ``stop`` is set and what was committed before has gone out."""
         while True:
             try:
@@ -89,9 +90,9 @@ class Relay:
                 _log.warning("relay waits", lane=self._lane.name, error=error)
             if stop.is_set():
                 return
-            await _wait(stop, 1.0)
+            await stop.sleep(1.0)
 
-    async def _lead(self, stop: asyncio.Event, connection: Any) -> None:
+    async def _lead(self, stop: Stopping, connection: Any) -> None:
         idle_s = LOOK_S
         while not connection.is_closed():
             stopping = stop.is_set()
@@ -185,8 +186,3 @@ def _topic(messages: Sequence[Message], lane: str) -> str:
 async def _unlock(connection: Any, lock: int) -> None:
     with suppress(Exception):  # a lost connection has lost its lock already
         await connection.execute("SELECT pg_advisory_unlock($1)", lock)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

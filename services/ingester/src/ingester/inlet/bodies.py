@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
+
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problems import Problem, field_error, invalid
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from pydantic import TypeAdapter, ValidationError
-
 from ingester.domain.article import comes_by
 
 ITEMS_MAX = 500
@@ -81,7 +81,7 @@ def _items(body: object) -> list[object]:
         case _:
             raise Problem(
                 422,
-                "The body is one article object or {\"items\": […]}.",
+                'The body is one article object or {"items": […]}.',
                 errors=[field_error("", "object_expected", "An object is expected")],
             )
 

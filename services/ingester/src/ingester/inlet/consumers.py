@@ -8,7 +8,6 @@ from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
-
 from ingester import flow
 from ingester.flow import Service
 

@@ -1,19 +1,17 @@
 """The ways back in for what was set aside, one for each door."""
 
-from typing import Any
+from pydantic import TypeAdapter, ValidationError
 
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
-from clawback_contracts.article.v1 import ArticleSubmitted
-from pydantic import TypeAdapter, ValidationError
-
 from clawback_common.telemetry import describe
+from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester import flow
 from ingester.domain.article import deliveries
 from ingester.flow import GROUP, Service
 from ingester.inlet.consumers import subscriptions
-from ingester.inlet.feeds.metabase_wire import parse_entry
+from ingester.inlet.feeds.metabase_wire import parse_articles
 
 SUBMITTED: TypeAdapter[ArticleSubmitted] = TypeAdapter(ArticleSubmitted)
 
@@ -23,30 +21,33 @@ def desk(service: Service) -> DeadLetterDesk:
     by_topic: dict[str, Redrive] = redrive_by_subscription(GROUP, subscriptions(service))
     for feed in service.settings.feed_list:
         by_topic[f"feed:{feed.name}"] = _from_feed(service, feed.name)
-    return DeadLetterDesk(service.db, service.clock, _Doors(by_topic, service))
+    body = _from_body(service)
 
+    def way_back(door: str) -> Redrive | None:
+        return body if door.startswith(("webhook:", "http:")) else by_topic.get(door)
 
-class _Doors(dict[str, Redrive]):
-    """Topics and feeds by name; any webhook goes one way."""
-
-    def __init__(self, by_topic: dict[str, Redrive], service: Service) -> None:
-        super().__init__(by_topic)
-        self._webhook = _from_webhook(service)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The way back for a door."""
-        return self._webhook if name.startswith("webhook:") else super().get(name, default)
+    return DeadLetterDesk(service.db, service.clock, way_back)
 
 
 def _from_feed(service: Service, name: str) -> Redrive:
     async def again(row: Row) -> None:
-        article = parse_entry(row["value"], received_at=service.clock.now())
-        await flow.store(service, deliveries([(article, None)], service.clock.now()), door=name)
+        now = service.clock.now()
+        page = parse_articles(_page_of(row["value"]), None, received_at=now)
+        if page.bad:
+            raise Poison(page.bad[0].code, page.bad[0].detail)
+        await flow.store(service, deliveries(((article, None) for article in page.articles), now), door=name)
 
     return again
 
 
-def _from_webhook(service: Service) -> Redrive:
+def _page_of(entry: bytes) -> bytes:
+    """The entry as the only one on a page, in the format that it came in."""
+    if entry.lstrip().startswith(b"<"):
+        return b"<response><status>SUCCESS</status><articles>" + entry + b"</articles></response>"
+    return b'{"status":"SUCCESS","articles":[' + entry + b"]}"
+
+
+def _from_body(service: Service) -> Redrive:
     async def again(row: Row) -> None:
         try:
             article = SUBMITTED.validate_json(row["value"])

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import orjson
+
 from clawback_common.db import Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.http.problems import Problem
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
-
 from ingester import flow
 from ingester.domain.article import deliveries
 from ingester.flow import GROUP, Service

@@ -7,7 +7,6 @@ from clawback_common.bus.gaps import accept_gaps
 from clawback_common.errors import Conflict, Stop
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.redrive import DeadLetterDesk
-
 from ingester.domain.feed import PollResult
 from ingester.flow import GROUP, Service
 from ingester.inlet.consumers import subscriptions

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import yaml
+
 from clawback_common.errors import Stop
 from clawback_common.http.problems import Problem
 
@@ -26,7 +27,9 @@ class WebhookSecrets:
                 provider: [_secret(one) for one in secrets] for provider, secrets in (listed or {}).items()
             }
         except (OSError, AttributeError, TypeError, ValueError, yaml.YAMLError):
-            raise Stop(f"WEBHOOK_SECRETS {path} cannot be used: it maps a provider to a list of whsec_… secrets") from None
+            raise Stop(
+                f"WEBHOOK_SECRETS {path} cannot be used: it maps a provider to a list of whsec_… secrets"
+            ) from None
 
     def verify(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """The webhook's id.
@@ -43,7 +46,11 @@ class WebhookSecrets:
         if abs(now.timestamp() - int(stamp[:15])) > TOLERANCE.total_seconds():
             raise Problem(401, "The webhook's timestamp is more than 5 minutes off.")
         signed = f"{webhook_id}.{stamp}.".encode() + body
-        given = [part.partition(",")[2] for part in headers.get("webhook-signature", "").split() if part.startswith("v1,")]
+        given = [
+            part.partition(",")[2]
+            for part in headers.get("webhook-signature", "").split()
+            if part.startswith("v1,")
+        ]
         if not any(_matches(secret, signed, signature) for secret in secrets for signature in given):
             raise Problem(401, "The webhook's signature does not fit.")
         return webhook_id

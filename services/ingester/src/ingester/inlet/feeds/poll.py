@@ -9,13 +9,13 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 import structlog
+from opentelemetry.trace import SpanKind
+
 from clawback_common.db import Transaction
 from clawback_common.errors import ClawbackError, Conflict, Poison
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
 from clawback_contracts.alert.v1 import Severity
-from opentelemetry.trace import SpanKind
-
 from ingester import flow
 from ingester.domain.article import deliveries
 from ingester.domain.feed import FULL_PAGES_MAX, PollResult, Sighting, hours_left
@@ -35,11 +35,11 @@ _log = structlog.stdlib.get_logger(__name__)
 class Provider(Protocol):
     """The provider's two feeds, with pace, retries and breaker behind them."""
 
-    async def articles(self, cursor: str | None, limit: int) -> values.Page:
+    async def articles(self, cursor: str = ..., limit: int = ...) -> values.Page:
         """Articles after the cursor."""
         ...
 
-    async def revoked(self, cursor: str | None, limit: int) -> values.RevokedPage:
+    async def revoked(self, cursor: str = ..., limit: int = ...) -> values.RevokedPage:
         """Revocations after the cursor."""
         ...
 
@@ -94,7 +94,13 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
         row = await feeds.poll(service.db, poll_id)
         if row is not None and row["ended_at"] is not None:
             return PollResult(
-                poll_id, feed.name, row["pages"], row["received"], row["noticed"], row["caught_up"], row["error"]
+                poll_id,
+                feed.name,
+                row["pages"],
+                row["received"],
+                row["noticed"],
+                row["caught_up"],
+                row["error"],
             )
         await asyncio.sleep(JOIN_LOOK_S)
         if await feeds.under_way(service.db, feed.name, service.clock.now()) != poll_id:
@@ -128,7 +134,10 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
             page = await turn(feed, service, provider, cursor, poll_id, leased.last_complete_at)
         result = replace(
-            result, pages=result.pages + 1, received=result.received + page.count, noticed=result.noticed + page.noticed
+            result,
+            pages=result.pages + 1,
+            received=result.received + page.count,
+            noticed=result.noticed + page.noticed,
         )
         metrics.POLLED.labels(feed.name, "ok").inc()
         if page.count < feed.limit(service):
@@ -170,7 +179,12 @@ async def _articles_page(
 
 
 async def _revoked_page(
-    feed: Feed, service: Service, provider: Provider, cursor: str | None, poll_id: UUID, complete_at: datetime | None
+    feed: Feed,
+    service: Service,
+    provider: Provider,
+    cursor: str | None,
+    poll_id: UUID,
+    complete_at: datetime | None,
 ) -> _Turned:
     asked_at = service.clock.now()
     page = await provider.revoked(cursor or "0", feed.limit(service))
@@ -208,7 +222,9 @@ async def _turn(
         complete_as_of=asked_at,
     )
     if not ours:
-        raise Conflict(f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored")
+        raise Conflict(
+            f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored"
+        )
 
 
 def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
@@ -228,7 +244,9 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
     """Says in the feed's row, and after a while to a person, that the provider fails."""
     stopped = isinstance(error, Refused)
     now = service.clock.now()
-    since = await feeds.failing(service.db, feed.name, "stopped" if stopped else "failing", str(error)[:500], now)
+    since = await feeds.failing(
+        service.db, feed.name, "stopped" if stopped else "failing", str(error)[:500], now
+    )
     metrics.POLLED.labels(feed.name, "failed").inc()
     metrics.FEED_FAILING.labels(feed.name).set(1)
     _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
@@ -237,7 +255,9 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
         summary = f"Feed {feed.name} has failed since {since:%Y-%m-%d %H:%M} UTC: {error}"[:500]
         async with service.db.transaction() as tx:
             await service.orders.put(
-                tx, [events.alert(name, summary, at=now, cause=(since, now.hour), feed=feed.name)], again=False
+                tx,
+                [events.alert(name, summary, at=now, cause=(since, now.hour), feed=feed.name)],
+                again=False,
             )
     row = await feeds.poll(service.db, poll_id)
     pages, received, noticed = (row["pages"], row["received"], row["noticed"]) if row else (0, 0, 0)
@@ -250,7 +270,9 @@ async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased) -> None
     resolved = []
     now = service.clock.now()
     if leased.state in {"failing", "stopped"}:
-        resolved += [events.alert_resolved(name, at=now, feed=feed.name) for name in ("FeedFailing", "FeedStopped")]
+        resolved += [
+            events.alert_resolved(name, at=now, feed=feed.name) for name in ("FeedFailing", "FeedStopped")
+        ]
     if leased.full_pages >= FULL_PAGES_MAX:
         resolved.append(events.alert_resolved("FeedFallingBehind", at=now, feed=feed.name))
     if resolved:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import httpx
+
 from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
-
 from ingester.flow import Service
 from ingester.inlet.feeds.codes import LIVING
 from ingester.inlet.feeds.metabase_client import MetabaseClient
@@ -26,14 +26,19 @@ def configured_feeds(service: Service, http: httpx.AsyncClient) -> dict[str, Fee
     Raises:
         Stop: a feed names a provider that nobody here can read.
     """
-    return {settings.name: Feed(settings, _connector(settings, service, http)) for settings in service.settings.feed_list}
+    return {
+        settings.name: Feed(settings, _connector(settings, service, http))
+        for settings in service.settings.feed_list
+    }
 
 
 def _connector(
     settings: FeedSettings, service: Service, http: httpx.AsyncClient
 ) -> Callable[[UUID], MetabaseClient]:
     if settings.provider != "metabase":
-        raise Stop(f"feed {settings.name}: no reader for the provider {settings.provider}; there is one for metabase")
+        raise Stop(
+            f"feed {settings.name}: no reader for the provider {settings.provider}; there is one for metabase"
+        )
     breaker = Breaker(settings.name, service.clock, fine=LIVING)
 
     def connect(poll_id: UUID) -> MetabaseClient:

@@ -1,0 +1,191 @@
+"""What every worker is: probes from the first moment, then checks that refuse, then relays, subscribers and loops.
+
+It waits for a database or broker that is away instead of dying, and on SIGTERM stops in the order in which
+nothing is lost: listen no more, finish what is in hand, send what was committed, leave.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from clawback_common import inbox, quarantine
+from clawback_common.bus.gaps import require_no_gap
+from clawback_common.bus.producer import Producer
+from clawback_common.bus.subscriber import Bus, BusContext, Subscription
+from clawback_common.bus.topics import require_topics
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration, require_migrated
+from clawback_common.errors import Transient
+from clawback_common.http.probe_app import probe_app
+from clawback_common.http.probes import Probes
+from clawback_common.outbox import news, orders
+from clawback_common.outbox.relay import Relay, Render
+from clawback_common.process import Stopping, loop_forever, serve
+from clawback_common.settings import CommonSettings
+
+TIDY_EVERY_S = 10.0
+INBOX_KEPT = timedelta(days=31)
+
+_log = structlog.stdlib.get_logger(__name__)
+
+SetAside = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Something done again and again."""
+
+    name: str
+    every_s: float
+    work: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a service's worker does, beyond what every worker does."""
+
+    subscriptions: Sequence[Subscription]
+    loops: Sequence[Loop] = ()
+    prepare: Callable[[], Awaitable[None]] | None = None
+    """Done once, when all checks have passed."""
+    publish: Render | None = None
+    """What a reference in the outbox of news says; None: this service has no news."""
+    may_publish: Callable[[], Awaitable[bool]] | None = None
+    """Asked until it is so; news wait for it."""
+    on_set_aside: SetAside | None = None
+    """Told the lane and the row that cannot be sent."""
+
+
+class Worker:
+    """One worker process of a service, whose name is also its consumer group."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: CommonSettings,
+        db: Database,
+        clock: Clock,
+        migrations: Sequence[Migration],
+        port: int,
+        outbox: orders.OrdersOutbox,
+        news_outbox: news.NewsOutbox | None = None,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._db = db
+        self._clock = clock
+        self._migrations = migrations
+        self._port = port
+        self.probes = Probes()
+        self._orders = outbox
+        self._news = news_outbox
+
+    async def run(self, plan: Plan, stopping: Stopping) -> None:
+        """Works until asked to end.
+
+        Raises:
+            Stop: it must not work as things are; says why.
+        """
+        self.probes.add("database", self._database_answers)
+        self.probes.add("subscriptions", _not_started)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                serve(
+                    probe_app(self.probes), self._settings.http_host, self._port, stopping, probes=self.probes
+                )
+            )
+            tasks.create_task(self.probes.watch(stopping))
+            await self._until_allowed(plan, stopping)
+            if not stopping.is_set():
+                await self._work(plan, stopping, tasks)
+
+    async def _database_answers(self) -> None:
+        await self._db.fetchval("SELECT 1")
+
+    async def _until_allowed(self, plan: Plan, stopping: Stopping) -> None:
+        """Waits for what is away; refuses what is wrong."""
+        topics = [subscription.topic for subscription in plan.subscriptions]
+        while not stopping.is_set():
+            try:
+                await require_migrated(self._db, self._migrations)
+                if self._settings.check_topics:
+                    await require_topics(self._settings, topics)
+                await require_no_gap(self._settings, self.name, topics)
+                if plan.prepare is not None:
+                    await plan.prepare()
+            except Transient as error:
+                _log.warning("waiting to start", error=error)
+                await stopping.sleep(1.0)
+            else:
+                return
+
+    async def _work(self, plan: Plan, stopping: Stopping, tasks: asyncio.TaskGroup) -> None:
+        async with AsyncExitStack() as ending:
+            draining = Stopping()
+            relays = [self._relay(plan, ending)]
+            if plan.publish is not None:
+                relays.append(self._news_relay(plan.publish, plan, ending))
+            sending = [tasks.create_task(relays[0].run(draining))]
+            if plan.publish is not None:
+                sending.append(tasks.create_task(self._publish(plan, relays[1], draining)))
+            bus = Bus(
+                BusContext(self.name, self._settings, self._db, self._orders, self._clock), plan.subscriptions
+            )
+            self.probes.add("subscriptions", bus.ready)
+            loops = [*plan.loops, Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays))]
+            for loop in loops:
+                tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+            try:
+                await bus.start(stopping)
+                await stopping.wait()
+            finally:
+                await bus.stop()
+                draining.set()
+                for relay in relays:
+                    relay.wake()
+                await asyncio.wait(sending, timeout=self._settings.drain_timeout_s)
+
+    def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
+        producer = Producer(self._settings, self.name, linger_ms=0)
+        ending.push_async_callback(producer.close)
+        relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside)
+        self._orders.wake = relay.wake
+        return relay
+
+    def _news_relay(self, publish: Render, plan: Plan, ending: AsyncExitStack) -> Relay:
+        producer = Producer(self._settings, self.name)
+        ending.push_async_callback(producer.close)
+        relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside)
+        if self._news is not None:
+            self._news.wake = relay.wake
+        return relay
+
+    async def _publish(self, plan: Plan, relay: Relay, draining: Stopping) -> None:
+        while plan.may_publish is not None and not draining.is_set():
+            try:
+                if await plan.may_publish():
+                    break
+            except Transient as error:
+                _log.warning("waiting to publish", error=error)
+            await draining.sleep(0.25)
+        else:
+            if draining.is_set():
+                return
+        await relay.run(draining)
+
+    async def _tidy(self, relays: Sequence[Relay]) -> None:
+        for relay in relays:
+            await relay.tidy()
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            await quarantine.tidy(tx, now)
+            await inbox.purge(tx, now - INBOX_KEPT)
+
+
+async def _not_started() -> None:
+    raise Transient("not started yet")

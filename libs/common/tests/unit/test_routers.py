@@ -1,0 +1,146 @@
+"""The paths that every service has below its name."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from clawback_common.errors import Transient
+from clawback_common.http.app import create_app
+from clawback_common.http.deadletters import DeadLetterFilter, DeadLetterPage, DeadLetters, Retried
+from clawback_common.http.probes import Probes
+from clawback_common.http.routers import dlq_router, health_router
+from clawback_common.testing.clock import FakeClock
+
+ONE = UUID(int=1)
+OPERATOR = {"X-API-Key": "key of an operator"}
+
+
+class Quarantine:
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.away = False
+
+    async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
+        """One record."""
+        self.asked.append((which, limit, cursor))
+        return DeadLetterPage([{"id": ONE, "reason": "not_json"}], "more")
+
+    async def retry(self, which: DeadLetterFilter) -> Retried:
+        """Two went through."""
+        self.asked.append((which,))
+        return Retried(2, 1)
+
+
+class Settings:
+    """With a key for an operator."""
+
+    enable_auth = False
+
+    def __init__(self, folder: Path) -> None:
+        self.api_keys_file = folder / "keys.yaml"
+        hashed = hashlib.sha256(OPERATOR["X-API-Key"].encode()).hexdigest()
+        self.api_keys_file.write_text(f"- {{subject: olga, roles: [operator], sha256: {hashed}}}")
+
+
+@pytest.fixture
+def quarantine() -> Quarantine:
+    return Quarantine()
+
+
+@pytest.fixture
+def probes() -> Probes:
+    return Probes()
+
+
+@pytest.fixture
+async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    letters: DeadLetters = quarantine
+
+    async def details() -> dict[str, object]:
+        if quarantine.away:
+            raise Transient("the database is away")
+        return {"dlq_depth": 3}
+
+    routers = [
+        health_router("thing", "1.0", probes, details=details, clock=FakeClock()),
+        dlq_router("thing", letters),
+    ]
+    app = create_app(title="t", version="1.0", settings=Settings(tmp_path), probes=probes, routers=routers)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+async def _away() -> str | None:
+    raise Transient("away")
+
+
+@pytest.mark.parametrize(
+    ("required", "status", "code"),
+    [(True, "unhealthy", 503), (False, "degraded", 200), (None, "healthy", 200)],
+)
+async def test_health_follows_the_checks(
+    client: httpx.AsyncClient, probes: Probes, *, required: bool | None, status: str, code: int
+) -> None:
+    if required is not None:
+        probes.add("database", _away, required=required)
+        await probes.check()
+    answer = await client.get("/api/v1/thing/health")
+    assert (answer.status_code, answer.json()["status"]) == (code, status)
+    assert answer.json()["timestamp"] == "2026-03-01T12:00:00+00:00"
+
+
+async def test_detailed_health_tells_what_it_runs_on(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/api/v1/thing/health/detailed")).json()
+    assert body["dlq_depth"] == 3
+    assert body["memory"]["rss_bytes_max"] >= body["memory"]["rss_bytes"] > 10_000_000
+    assert {"python", "aiokafka"} <= set(body["versions"])
+
+
+async def test_detailed_health_answers_although_the_service_cannot_say_all(
+    client: httpx.AsyncClient, quarantine: Quarantine
+) -> None:
+    quarantine.away = True
+    body = (await client.get("/api/v1/thing/health/detailed")).json()
+    assert body["incomplete"] == "Transient: the database is away"
+    assert body["memory"]
+
+
+async def test_dead_letters_are_listed_for_operators_only(
+    client: httpx.AsyncClient, quarantine: Quarantine
+) -> None:
+    query: dict[str, str | float] = {
+        "type": "thing.happened",
+        "reason": "not_json",
+        "older_than_s": 60,
+        "limit": 5,
+        "cursor": "c",
+    }
+    assert (await client.get("/api/v1/thing/dlq", params=query)).status_code == 401
+    answer = await client.get("/api/v1/thing/dlq", params=query, headers=OPERATOR)
+    assert answer.json() == {"items": [{"id": str(ONE), "reason": "not_json"}], "next_cursor": "more"}
+    assert quarantine.asked == [(DeadLetterFilter(None, "thing.happened", "not_json", 60.0), 5, "c")]
+
+
+async def test_dead_letters_are_tried_again_by_what_was_named(
+    client: httpx.AsyncClient, quarantine: Quarantine
+) -> None:
+    body = {"ids": [str(ONE)], "reason": "not_json"}
+    answer = await client.post("/api/v1/thing/dlq/retry", json=body, headers=OPERATOR)
+    assert answer.json() == {"retried": 2, "failed": 1}
+    assert quarantine.asked == [(DeadLetterFilter(ids=(ONE,), reason="not_json"),)]
+
+
+async def test_a_retry_that_names_nothing_is_refused(
+    client: httpx.AsyncClient, quarantine: Quarantine
+) -> None:
+    answer = await client.post("/api/v1/thing/dlq/retry", json={}, headers=OPERATOR)
+    assert answer.status_code == 422
+    assert "older_than_s 0 means all" in answer.text
+    assert quarantine.asked == []

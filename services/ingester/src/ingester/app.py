@@ -1,0 +1,173 @@
+"""Where the ingester's objects meet: the worker and what it does beside listening."""
+
+import argparse
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Literal
+
+import httpx
+
+from clawback_common import incidents
+from clawback_common.bus.envelope import Message
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database, Querier
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.db.migrate import migrate as run_migrations
+from clawback_common.errors import Transient
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.outbox.relay import Waiting
+from clawback_common.process import Stopping
+from clawback_common.worker import Loop, Plan, Worker
+from clawback_contracts.envelope import event_id
+from ingester import flow
+from ingester.flow import Service
+from ingester.inlet import deliveries, jobs
+from ingester.inlet.consumers import subscriptions
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.feeds.provider import configured_feeds
+from ingester.outlet import events, metrics
+from ingester.settings import Settings
+from ingester.state import articles, feeds, notices
+
+NAME = "ingester"
+
+
+def migrations() -> list[Migration]:
+    """The plumbing's and ours."""
+    return [*load("common", COMMON_PACKAGE), *load(NAME, "ingester.state.migrations")]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Service, dict[str, Feed]]]:
+    """The service with its database and its feeds; nothing is connected before it is used."""
+    url = settings.database_url.get_secret_value()
+    async with (
+        Database.connect(url, connections_max=settings.postgres_max_connections, name=NAME) as db,
+        httpx.AsyncClient(follow_redirects=False) as http,
+    ):
+        service = Service(settings, db, SystemClock(), OrdersOutbox(), NewsOutbox())
+        yield service, configured_feeds(service, http)
+
+
+async def worker(settings: Settings, stopping: Stopping) -> None:
+    """Listens, polls, publishes, until asked to end."""
+    async with opened(settings) as (service, by_name):
+        process = Worker(
+            NAME,
+            settings,
+            service.db,
+            service.clock,
+            migrations(),
+            settings.http_port or settings.probe_port,
+            service.orders,
+            service.news,
+        )
+        await process.run(plan(service, by_name), stopping)
+
+
+def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
+    """What this worker does."""
+    polls = [
+        Loop(f"poll {name}", feed.settings.interval_s, partial(jobs.poll_on_schedule, feed, service))
+        for name, feed in by_name.items()
+    ]
+    return Plan(
+        subscriptions(service),
+        [
+            *polls,
+            Loop("time", 1.0, partial(flow.on_time, service)),
+            Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
+            Loop("measure", 15.0, partial(_measure, service)),
+        ],
+        prepare=partial(_declare_feeds, service, by_name),
+        publish=partial(_publish, service),
+        may_publish=partial(_revocations_were_read, service),
+        on_set_aside=partial(_unsendable, service),
+    )
+
+
+async def _declare_feeds(service: Service, by_name: Mapping[str, Feed]) -> None:
+    kinds = [feed.settings.kind for feed in by_name.values()]
+    await feeds.declare(service.db, list(by_name), kinds, service.clock.now())
+
+
+async def _revocations_were_read(service: Service) -> bool:
+    """Nothing is published before every feed of revocations was read to its end once."""
+    return not [
+        row
+        for row in await feeds.all_feeds(service.db)
+        if row["kind"] == "revoked" and row["last_complete_at"] is None
+    ]
+
+
+async def _publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+    """What the references say now; None where nothing is left to say."""
+    await _refuse_while_revocations_are_unread(service)
+    found = await articles.to_publish(db, [row["ref"] for row in rows], [row["version"] for row in rows])
+    now = service.clock.now()
+    said = {row["number"]: row for row in found}
+    return [
+        events.published(said[number], row["traceparent"], now) if number in said else None
+        for number, row in enumerate(rows, 1)
+    ]
+
+
+async def _refuse_while_revocations_are_unread(service: Service) -> None:
+    if service.settings.compliance != "required":
+        return
+    now, hours_max = service.clock.now(), service.settings.revocations_unread_h_max
+    for row in await feeds.all_feeds(service.db):
+        if row["kind"] == "revoked" and row["last_complete_at"] is not None:
+            hours = (now - row["last_complete_at"]).total_seconds() / 3600
+            if hours > hours_max:
+                raise Transient(
+                    f"nothing is published: revocations of {row['name']} are unread for {hours:.0f} h"
+                )
+
+
+async def _unsendable(service: Service, lane: str, what: str) -> None:
+    """A row of an outbox that cannot be sent: an incident and an alert, the rest goes on."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        await incidents.open_all(
+            tx, "unsendable_row", [(event_id(NAME, lane, what), None, f"{lane}: {what}")], now
+        )
+        summary = f"A row of the outbox {lane} of {NAME} cannot be sent and was set aside: {what}"[:500]
+        await service.orders.put(
+            tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
+        )
+
+
+async def _measure(service: Service) -> None:
+    now = service.clock.now()
+    for state, count in (await articles.counts(service.db)).items():
+        metrics.ARTICLES.labels(state).set(count)
+    waiting = await notices.open_count(service.db)
+    metrics.NOTICES_OPEN.set(waiting["open"] if waiting else 0)
+    for row in await feeds.all_feeds(service.db):
+        metrics.FEED_FAILING.labels(row["name"]).set(row["state"] in {"failing", "stopped"})
+        if row["last_complete_at"] is not None:
+            age = now - row["last_complete_at"]
+            metrics.FEED_AGE.labels(row["name"]).set(age.total_seconds())
+
+
+async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:
+    """Brings the database up to date; says what ran."""
+    async with opened(settings) as (service, _):
+        ran = await run_migrations(service.db, migrations(), ("pre", "post") if phase == "all" else (phase,))
+    sys.stdout.write(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}\n")
+
+
+async def job(chosen: argparse.Namespace, settings: Settings) -> int:
+    """One of the jobs; gives its exit code."""
+    async with opened(settings) as (service, by_name):
+        match chosen.role:
+            case "poll":
+                return await jobs.poll_command(by_name.get(chosen.feed), service, chosen.feed)
+            case "replay-dlq":
+                return await jobs.replay_command(service)
+            case _:
+                return await jobs.accept_gap_command(service)

@@ -1,0 +1,1 @@
+"""Nouns and decisions: plain values and functions, no I/O and no clock."""

@@ -1,0 +1,50 @@
+"""Feeds: what a provider lists as revoked, and how a feed is doing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from clawback_contracts.envelope import event_id
+
+FeedKind = Literal["articles", "revoked"]
+FULL_PAGES_MAX = 10
+"""So many full pages in a row mean that polling is slower than the feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An id on a provider's list of revocations."""
+
+    article_id: str
+    sequence: str | None
+    revoked_at: datetime | None
+
+    def notice_id(self, feed: str, lifted_order: int | None) -> UUID:
+        """The same entry seen again is the same notice.
+
+        A list without sequence numbers cannot tell an old entry from a new one, so after a reinstatement
+        (``lifted_order``) an entry without number counts as new: rather one takedown too many.
+        """
+        mark = self.sequence or (
+            self.revoked_at.isoformat() if self.revoked_at else f"after {lifted_order or 0}"
+        )
+        return event_id("notice", feed, self.article_id, mark)
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """One pass over a feed."""
+
+    poll_id: UUID
+    feed: str
+    pages: int = 0
+    received: int = 0
+    noticed: int = 0
+    caught_up: bool = False
+    error: str | None = None
+
+
+def hours_left(window_h: float, behind_h: float) -> float:
+    """How long until what we have not read yet leaves the provider's window."""
+    return max(0.0, window_h - behind_h)

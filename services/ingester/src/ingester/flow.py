@@ -1,0 +1,274 @@
+"""The ingester's story: one function an event, each a batch in one transaction.
+
+Articles come in by many doors and all go through ``_store``; orders go through ``on_orders``. Everything else
+brings articles or notices to one of these.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common import incidents, quarantine
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad
+from clawback_common.telemetry import traceparent
+from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason, RevocationNoticed
+from ingester.domain import takedown
+from ingester.domain.article import Delivery, comes_by, deliveries, newest
+from ingester.domain.feed import Sighting
+from ingester.outlet import events, metrics
+from ingester.settings import Settings
+from ingester.state import articles, contents, notices
+from ingester.state.contents import Months
+
+GROUP = "ingester"
+Step = Callable[[Transaction], Awaitable[None]]
+"""Something that must be true together with what is stored."""
+SUBMISSIONS = "submissions"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the flow works with."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    orders: OrdersOutbox
+    news: NewsOutbox
+    months: Months = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The months belong to the database."""
+        object.__setattr__(self, "months", Months(self.db))
+
+
+async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> None:
+    """An upstream system published articles: store them, and publish them in our turn."""
+    providers = service.settings.submission_providers
+    for one in batch:
+        if not comes_by(one.value.article_id, providers):
+            raise Poison("provider_not_of_this_door", "article_id")
+    incoming = deliveries(((one.value, one.traceparent) for one in batch), service.clock.now())
+    await store(service, incoming, door=SUBMISSIONS)
+
+
+async def store(
+    service: Service,
+    incoming: Sequence[Delivery],
+    *,
+    door: str,
+    bad: Sequence[Bad] = (),
+    beside: Sequence[Step] = (),
+) -> None:
+    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing."""
+    now = service.clock.now()
+    chosen = newest(incoming)
+    await service.months.make(min(d.article.published_at, now) for d in chosen)
+    async with service.db.transaction() as tx:
+        stored = await _store(tx, service, chosen, now)
+        if bad:
+            await quarantine.put(tx, service.orders, bad, now)
+        for step in beside:
+            await step(tx)
+    metrics.DELIVERED.labels(door, "stored").inc(stored)
+    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - stored)
+    metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
+
+
+async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], now: datetime) -> int:
+    if not chosen:
+        return 0
+    by_id = {delivery.article_id: delivery for delivery in chosen}
+    taken = [row for row in await articles.take(tx, chosen, now) if row.stored]
+    await contents.put(tx, taken, by_id)
+    live = [row for row in taken if row.state == "live"]
+    await service.news.put(
+        tx,
+        [row.article_id for row in live],
+        [row.version for row in live],
+        [by_id[row.article_id].traceparent for row in live],
+        now,
+    )
+    return len(taken)
+
+
+async def on_orders(batch: Batch[ArticleRevoked | ArticleReinstated], service: Service) -> None:
+    """Remove what was revoked, and answer each order, however often it comes."""
+    now = service.clock.now()
+    orders = [one.value for one in batch]
+    async with service.db.transaction() as tx:
+        rows, dated = await articles.fold_orders(tx, takedown.latest(orders), now)
+        removed = await contents.remove(tx, dated)
+        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.revoked], now)
+        await service.orders.put(
+            tx,
+            [
+                events.receipt(
+                    one.value,
+                    takedown.answer(one.value, rows[one.value.article_id], removed, purged),
+                    now,
+                    one.traceparent,
+                )
+                for one in batch
+            ],
+            again=True,
+        )
+        await notices.answered(tx, orders, now)
+        await offsets.keep(tx, GROUP, batch)
+    for kind, count in Counter(type(order).__name__ for order in orders).items():
+        metrics.ORDERED.labels(kind).inc(count)
+
+
+async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
+    """An order that cannot be read: withhold what it speaks of, and page a person. The lane goes on."""
+    now = service.clock.now()
+    subjects = sorted({one.subject for one in bad if one.subject})
+    await articles.withhold(tx, subjects, now)
+    await incidents.open_for_unreadable(tx, bad, now)
+    await service.orders.put(
+        tx,
+        [
+            events.alert(
+                "UnreadableOrder",
+                f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
+                f"({one.error.reason}); the article that it names is withheld. Look, then close the incident.",
+                at=now,
+                cause=one.id,
+                topic=one.topic,
+                subject=one.subject or "none",
+            )
+            for one in bad
+        ],
+    )
+
+
+async def on_sightings(
+    tx: Transaction,
+    service: Service,
+    feed: str,
+    sightings: Sequence[Sighting],
+    poll_id: UUID,
+    earliest: datetime | None,
+) -> int:
+    """A provider's list of revoked ids: note each new one, and send its notice. Gives how many are new."""
+    if not sightings:
+        return 0
+    now = service.clock.now()
+    standing = await notices.standing(tx, [s.article_id for s in sightings])
+    noticed = {
+        (notice_id := s.notice_id(feed, standing.get(s.article_id))): RevocationNoticed(
+            notice_id=notice_id,
+            article_id=s.article_id,
+            reason=Reason.LICENSOR,
+            noticed_by=feed,
+            noticed_at=now,
+            revoked_at=s.revoked_at,
+            earliest_at=earliest,
+            poll_id=poll_id,
+        )
+        for s in sightings
+    }
+    return await _notice(tx, service, list(noticed.values()), now)
+
+
+async def on_unreadable_sightings(tx: Transaction, service: Service, bad: Sequence[Bad]) -> None:
+    """Entries of a revocation feed without a usable id: each may be a revocation, so a person must look."""
+    if not bad:
+        return
+    now = service.clock.now()
+    await quarantine.put(tx, service.orders, bad, now)
+    await incidents.open_for_unreadable(tx, bad, now)
+    await service.orders.put(
+        tx,
+        [
+            events.alert(
+                "UnreadableRevocation",
+                f"{one.topic} listed a revocation that could not be read ({one.error}). Find out from the provider "
+                "which article it means, and close the incident.",
+                at=now,
+                cause=one.id,
+                feed=one.topic,
+            )
+            for one in bad
+        ],
+    )
+
+
+async def _notice(
+    tx: Transaction, service: Service, noticed: Sequence[RevocationNoticed], now: datetime
+) -> int:
+    trace = traceparent()
+    new = await notices.put(tx, noticed, [trace] * len(noticed))
+    await service.orders.put(tx, events.notices(new, now, trace))
+    if new:
+        metrics.NOTICED.labels(new[0].noticed_by).inc(len(new))
+    return len(new)
+
+
+async def on_time(service: Service) -> None:
+    """What only time brings: embargoes that end, licences that end, notices that were not answered."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        freed = await articles.embargo_over(tx, now)
+        await service.news.put(
+            tx, [r["article_id"] for r in freed], [r["version"] for r in freed], [None] * len(freed), now
+        )
+        await _licences_over(tx, service, now)
+        due = await notices.due(tx, now)
+        await service.orders.put(
+            tx,
+            [
+                message
+                for r in due
+                for message in events.notices([events.notice_of(r)], now, r["traceparent"])
+            ],
+            again=True,
+        )
+
+
+async def _licences_over(tx: Transaction, service: Service, now: datetime) -> None:
+    over = [row for row in await articles.licence_over(tx, now) if row["state"] != "revoked"]
+    await _notice(
+        tx,
+        service,
+        [
+            RevocationNoticed(
+                notice_id=event_id("licence", row["article_id"], row["licence_ends_at"]),
+                article_id=row["article_id"],
+                reason=Reason.LICENCE_EXPIRED,
+                noticed_by="licence",
+                noticed_at=now,
+                revoked_at=row["licence_ends_at"],
+            )
+            for row in over
+        ],
+        now,
+    )
+
+
+async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+    """A person has looked: what was withheld for it is released and published. None: no such open incident."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        closed = await incidents.close(tx, incident_id, by, note, now)
+        row = await articles.release(tx, closed["subject"], now) if closed and closed["subject"] else None
+        if row is not None and row["version"]:
+            await service.news.put(tx, [row["article_id"]], [row["version"]], [traceparent()], now)
+    return closed
+
+
+async def quarantined(service: Service, article_ids: Sequence[str]) -> set[str]:
+    """The ids that records in quarantine speak of."""
+    return await quarantine.held(service.db, article_ids)

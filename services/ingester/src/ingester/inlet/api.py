@@ -1,0 +1,66 @@
+"""The ingester's API process."""
+
+import asyncio
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from clawback_common.http.app import create_app
+from clawback_common.http.probes import Probes
+from clawback_common.http.routers import dlq_router, health_router, jobs_router
+from clawback_common.process import Stopping, serve
+from ingester.flow import Service
+from ingester.inlet.deadletters import desk
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.routes import routers
+from ingester.inlet.webhooks import WebhookSecrets
+
+NAME = "ingester"
+BODY_BYTES_MAX = 10_000_000
+
+
+def api(service: Service, by_name: Mapping[str, Feed], probes: Probes) -> FastAPI:
+    """The application."""
+    secrets = WebhookSecrets(service.settings.webhook_secrets)
+    release = version("clawback-ingester")
+    return create_app(
+        title="Clawback: ingester",
+        version=release,
+        settings=service.settings,
+        probes=probes,
+        routers=[
+            *routers(service, by_name, secrets),
+            jobs_router(NAME, service.db),
+            dlq_router(NAME, desk(service)),
+            health_router(NAME, release, probes, clock=service.clock),
+        ],
+        body_bytes_max={
+            "/api/v1/submissions": BODY_BYTES_MAX,
+            "/api/v1/webhooks": BODY_BYTES_MAX,
+        },
+        clock=service.clock,
+    )
+
+
+async def serve_api(service: Service, by_name: Mapping[str, Feed], stopping: Stopping) -> None:
+    """Serves until asked to end."""
+    probes = Probes()
+
+    async def database() -> None:
+        await service.db.fetchval("SELECT 1")
+
+    probes.add("database", database)
+    settings = service.settings
+    await probes.check()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(probes.watch(stopping))
+        tasks.create_task(
+            serve(
+                api(service, by_name, probes),
+                settings.http_host,
+                settings.http_port or settings.api_port,
+                stopping,
+                probes=probes,
+            )
+        )

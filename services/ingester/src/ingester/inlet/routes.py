@@ -1,0 +1,246 @@
+"""The ingester's paths."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from clawback_common import incidents
+from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.paging import (
+    Cursor,
+    Fields,
+    Limit,
+    bad_cursor,
+    decode_cursor,
+    encode_cursor,
+    page,
+    project,
+)
+from clawback_common.http.problems import Problem
+from clawback_common.telemetry import traceparent
+from clawback_contracts.envelope import ArticleId
+from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+from ingester import flow
+from ingester.domain.article import deliveries as numbered
+from ingester.flow import SUBMISSIONS, Service
+from ingester.inlet import deliveries, jobs
+from ingester.inlet.bodies import judge
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.webhooks import WebhookSecrets
+from ingester.state import articles, contents, feeds
+from ingester.state import deliveries as stored_answers
+
+Reader = Annotated[Caller, Depends(reader())]
+Upstream = Annotated[Caller, Depends(require("upstream"))]
+Operator = Annotated[Caller, Depends(require("operator", "officer"))]
+Officer = Annotated[Caller, Depends(require("officer"))]
+OneId = Annotated[ArticleId, Path()]
+ARTICLE_FIELDS = ("article_id", "version", "kept_from", "received_at", "updated_at", "document")
+
+
+class Closing(BaseModel):
+    """Why an incident may be closed."""
+
+    note: str = Field(min_length=3, max_length=1_000)
+
+
+def routers(service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets) -> list[APIRouter]:
+    """All of them, to be mounted under ``/api/v1``."""
+    return [
+        _reading(service),
+        _submitting(service, secrets),
+        _feeding(service, by_name),
+        _minding(service),
+    ]
+
+
+def _reading(service: Service) -> APIRouter:
+    router = APIRouter(tags=["articles"])
+
+    @router.get("/articles", summary="Articles that may be read, by id")
+    async def list_articles(_: Reader, fields: Fields, limit: Limit = 100, cursor: Cursor = None) -> Any:
+        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+        rows = await articles.page(service.db, after, limit + 1)
+        items = [{**dict(row), "document": orjson.loads(row["document"])} for row in rows[:limit]]
+        following = encode_cursor(items[-1]["article_id"]) if len(rows) > limit else None
+        return page(project(items, fields, ARTICLE_FIELDS), following)
+
+    @router.get("/articles/{article_id}", summary="One article; 410 with the reason when it was revoked")
+    async def one_article(_: Reader, article_id: OneId) -> Any:
+        row = await articles.one(service.db, article_id)
+        if row is None:
+            raise Problem(404, "There is no such article.")
+        match row["state"]:
+            case "revoked":
+                raise Problem(
+                    410,
+                    "This article was revoked and may not be held.",
+                    extra={
+                        "reason": row["reason"],
+                        "revoked_at": row["ordered_at"],
+                        "order": row["order_no"],
+                    },
+                )
+            case "live" if row["document"] is not None:
+                known = {name: row[name] for name in ARTICLE_FIELDS if name != "document"}
+                return {**known, "document": orjson.loads(row["document"])}
+            case "withheld":
+                raise Problem(404, "This article is withheld until a person has looked at it.")
+            case _:
+                raise Problem(404, "There is no such article to read.")
+
+    @router.get("/revoked", summary="Revoked ids, by id")
+    async def list_revoked(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
+        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+        rows = await articles.revoked_page(service.db, after, limit + 1)
+        items = [
+            {
+                "article_id": r["article_id"],
+                "order": r["order_no"],
+                "reason": r["reason"],
+                "revoked_at": r["ordered_at"],
+            }
+            for r in rows[:limit]
+        ]
+        return page(items, encode_cursor(items[-1]["article_id"]) if len(rows) > limit else None)
+
+    @router.post("/ingester/holdings", summary="Are these ids held? Asked of the content itself")
+    async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
+        ids = question.article_ids
+        held = await contents.held(service.db, ids) | await flow.quarantined(service, ids)
+        return HoldingsAnswer(items={one: Holding.HELD if one in held else Holding.GONE for one in ids})
+
+    @router.get("/admin/articles/stats", summary="Articles by state")
+    async def stats(_: Reader) -> dict[str, int]:
+        return await articles.counts(service.db)
+
+    return router
+
+
+def _submitting(service: Service, secrets: WebhookSecrets) -> APIRouter:
+    router = APIRouter(tags=["submissions"])
+
+    @router.post("/submissions", status_code=202, summary="Hand in one article or up to 500")
+    async def submit(
+        request: Request,
+        caller: Upstream,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> Any:
+        body = await request.body()
+        sha256 = hashlib.sha256(body).digest()
+        if idempotency_key:
+            known = await stored_answers.answered(service.db, caller.subject, idempotency_key)
+            if known is not None and known.body_sha256 != sha256:
+                raise Problem(409, "This Idempotency-Key was used for another body.")
+            if known is not None:
+                return known.answer
+        judged = judge(body, service.settings.submission_providers)
+        now = service.clock.now()
+        answer = judged.answer()
+
+        async def remember(tx: Any) -> None:
+            if idempotency_key:
+                await stored_answers.answer(tx, caller.subject, idempotency_key, sha256, answer, now)
+
+        refused = [
+            deliveries.refused_as_bad("http:submissions", f"{caller.subject}/{sha256.hex()[:16]}", one)
+            for one in judged.refused
+        ]
+        trace = traceparent()
+        incoming = numbered(((article, trace) for article in judged.accepted), now)
+        await flow.store(service, incoming, door=SUBMISSIONS, bad=refused, beside=[remember])
+        return answer
+
+    @router.post("/webhooks/{provider}", status_code=202, summary="A partner pushes (Standard Webhooks)")
+    async def webhook(
+        request: Request, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
+    ) -> JSONResponse:
+        status, answer = await deliveries.take(
+            service, secrets, provider, request.headers, await request.body()
+        )
+        return JSONResponse(answer, status)
+
+    return router
+
+
+def _feeding(service: Service, by_name: Mapping[str, Feed]) -> APIRouter:
+    router = APIRouter(tags=["feeds"])
+
+    @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
+    async def list_feeds(_: Reader) -> Any:
+        rows = await feeds.all_feeds(service.db)
+        return page([{**dict(row), "configured": row["name"] in by_name} for row in rows])
+
+    @router.post(
+        "/feeds/{name}/poll", summary="Drain a feed now, or join the pass that does; answers when it is done"
+    )
+    async def poll(_: Operator, name: str) -> Any:
+        feed = _feed(by_name, name)
+        result = await jobs.poll_recorded(feed, service, "request")
+        if result.error:
+            raise Problem(502, f"The provider failed: {result.error}", extra={"poll_id": str(result.poll_id)})
+        return {"poll_id": result.poll_id, "noticed": result.noticed, "caught_up": result.caught_up}
+
+    @router.post("/feeds/{name}/resume", status_code=204, summary="Poll a stopped feed again")
+    async def resume(_: Operator, name: str) -> None:
+        _feed(by_name, name)
+        if not await feeds.resume(service.db, name, service.clock.now()):
+            raise Problem(409, "This feed is not stopped.")
+
+    @router.get("/admin/api-calls", summary="Calls to providers, newest first")
+    async def calls(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
+        before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
+        rows = await feeds.calls_page(service.db, before, limit + 1)
+        items = [dict(row) for row in rows[:limit]]
+        return page(items, encode_cursor(items[-1]["id"]) if len(rows) > limit else None)
+
+    return router
+
+
+def _minding(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/ingester", tags=["incidents"])
+
+    @router.get("/incidents", summary="What waits for a person, newest first")
+    async def list_incidents(
+        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
+    ) -> Any:
+        before, before_id = datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
+        if cursor:
+            at, found = decode_cursor(cursor, str, str)
+            try:
+                before, before_id = datetime.fromisoformat(at), UUID(found)
+            except ValueError:
+                raise bad_cursor() from None
+        rows = await incidents.page(
+            service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
+        )
+        items = [dict(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return page(
+            items, encode_cursor(items[-1]["opened_at"].isoformat(), str(items[-1]["id"])) if more else None
+        )
+
+    @router.post(
+        "/incidents/{incident_id}/close", summary="A person has looked; what was withheld is released"
+    )
+    async def close(caller: Officer, incident_id: UUID, closing: Closing) -> Any:
+        closed = await flow.close_incident(service, incident_id, caller.subject, closing.note)
+        if closed is None:
+            raise Problem(404, "There is no such open incident.")
+        return closed
+
+    return router
+
+
+def _feed(by_name: Mapping[str, Feed], name: str) -> Feed:
+    feed = by_name.get(name)
+    if feed is None:
+        raise Problem(404, "There is no such feed; GET /api/v1/feeds lists them.")
+    return feed

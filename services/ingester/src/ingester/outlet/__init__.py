@@ -1,0 +1,1 @@
+"""What leaves the ingester: messages and metrics."""

@@ -1,0 +1,118 @@
+"""Decisions as messages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import orjson
+
+from clawback_common.bus.envelope import Message
+from clawback_common.db.pool import Row
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import (
+    ArticleRemoved,
+    CopyRemoval,
+    Reason,
+    RevocationNoticed,
+)
+from ingester.domain.takedown import AnyOrder
+
+HOLDER = "ingester"
+SERVICE = "ingester"
+
+
+def published(row: Row, traceparent: str | None, at: datetime) -> Message:
+    """ArticlePublished, put together from the stored document without reading it again."""
+    article_id, version = row["article_id"], row["version"]
+    head = orjson.dumps(
+        {
+            "version": version,
+            "after_order": row["order_no"],
+            "source_order": row["source_order"],
+            "kept_from": row["kept_from"],
+            "received_at": row["received_at"],
+        }
+    )
+    value = head[:-1] + b"," + row["document"].encode()[1:]
+    return Message(
+        event_id("article", article_id, version, row["order_no"]),
+        ArticlePublished.TOPIC,
+        article_id,
+        ArticlePublished.TYPE,
+        value,
+        at,
+        traceparent,
+    )
+
+
+def receipt(
+    order: AnyOrder, removals: Sequence[CopyRemoval], at: datetime, traceparent: str | None
+) -> Message:
+    """ArticleRemoved: our answer to one sending of an order."""
+    receipt_id = event_id("receipt", order.article_id, order.order, HOLDER, order.attempt)
+    return Message.of(
+        ArticleRemoved(
+            receipt_id=receipt_id,
+            article_id=order.article_id,
+            order=order.order,
+            holder=HOLDER,
+            removals=tuple(removals),
+            answered_at=at,
+            attempt=order.attempt,
+        ),
+        receipt_id,
+        at=at,
+        traceparent=traceparent,
+    )
+
+
+def notices(noticed: Iterable[RevocationNoticed], at: datetime, traceparent: str | None) -> list[Message]:
+    """RevocationNoticed, under the notice's own id however often it is sent."""
+    return [Message.of(n, n.notice_id, at=at, traceparent=traceparent) for n in noticed]
+
+
+def notice_of(row: Row) -> RevocationNoticed:
+    """The notice that a stored row is."""
+    return RevocationNoticed(
+        notice_id=row["notice_id"],
+        article_id=row["article_id"],
+        reason=Reason(row["reason"]),
+        noticed_by=row["feed"],
+        noticed_at=row["noticed_at"],
+        revoked_at=row["revoked_at"],
+        earliest_at=row["earliest_at"],
+        poll_id=row["poll_id"],
+    )
+
+
+def alert(
+    name: str,
+    summary: str,
+    *,
+    at: datetime,
+    severity: Severity = Severity.CRITICAL,
+    cause: object = None,
+    **labels: str,
+) -> Message:
+    """AlertRaised. The same ``cause`` is the same event; by default each instant is a new one."""
+    identity = fingerprint(SERVICE, name, labels)
+    raised = AlertRaised(
+        fingerprint=identity,
+        name=name,
+        service=SERVICE,
+        severity=severity,
+        summary=summary,
+        labels=labels,
+        raised_at=at,
+    )
+    return Message.of(
+        raised, event_id("alert", identity, cause if cause is not None else at), at=at, traceparent=None
+    )
+
+
+def alert_resolved(name: str, *, at: datetime, **labels: str) -> Message:
+    """AlertResolved, for the same name and labels."""
+    identity = fingerprint(SERVICE, name, labels)
+    resolved = AlertResolved(fingerprint=identity, name=name, service=SERVICE, resolved_at=at)
+    return Message.of(resolved, event_id("resolved", identity, at), at=at, traceparent=None)

@@ -1,0 +1,17 @@
+"""The ingester's metrics."""
+
+from clawback_common.telemetry import counter, gauge
+
+DELIVERED = counter(
+    "ingester_deliveries_total",
+    "Articles that came in, by door and what became of them.",
+    ("door", "outcome"),
+)
+NOTICED = counter("ingester_notices_total", "New notices, by who gave them.", ("feed",))
+ORDERED = counter("ingester_orders_total", "Orders that arrived, repeats included.", ("kind",))
+POLLED = counter("ingester_feed_pages_total", "Pages of a feed, by how they ended.", ("feed", "outcome"))
+FEED_FAILING = gauge("ingester_feed_failing_state", "1 while a feed fails or is stopped.", ("feed",))
+FEED_AGE = gauge("ingester_feed_complete_age_seconds", "Since the feed was last read to its end.", ("feed",))
+FEED_BEHIND = gauge("ingester_feed_behind_state", "1 while pages keep coming full.", ("feed",))
+NOTICES_OPEN = gauge("ingester_notices_open_items", "Notices whose order was not seen yet.")
+ARTICLES = gauge("ingester_articles_items", "Articles by state.", ("state",))

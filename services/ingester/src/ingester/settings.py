@@ -1,0 +1,76 @@
+"""The ingester's settings."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from clawback_common.settings import CommonSettings
+from ingester.domain.feed import FeedKind
+
+EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
+
+
+class FeedSettings(BaseModel):
+    """One feed, as the file at ``FEEDS`` lists it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    kind: FeedKind
+    provider: str = "metabase"
+    key: str | None = None
+    """The name of the key in the environment; None: ``METABASE_API_KEY``."""
+    tier: Literal["premium", "free"] = "premium"
+    every_s: float | None = Field(None, gt=0)
+    """None: premium 15 min, free 24 h, revocations hourly."""
+    limit: int | None = Field(None, ge=1, le=10_000)
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two polls."""
+        return self.every_s or EVERY_S.get((self.kind, self.tier), 3_600.0)
+
+
+class Settings(CommonSettings):
+    """Read from the environment; see ``CommonSettings``."""
+
+    api_port: int = 8001
+    probe_port: int = 8101
+    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    metabase_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8010")
+    metabase_api_key: SecretStr = SecretStr("development")
+    metabase_pause_s: float = Field(20.0, ge=0)
+    """Between two calls with one key; the provider refuses an earlier one."""
+    metabase_limit: int = Field(500, ge=1, le=500)
+    metabase_slices: int = Field(1, ge=1, le=16)
+    metabase_window_h: float = Field(72, gt=0)
+    """How far back the provider's feed reaches."""
+    feeds: Path | None = None
+    """A YAML file; None: no feed is polled."""
+    webhook_secrets: Path | None = None
+    submission_providers: tuple[str, ...] = ("upstream",)
+    """Whose ids may come by ``article-submissions.v1`` and ``POST /submissions``."""
+    compliance: Literal["mock", "required"] = "mock"
+    revocations_unread_h_max: float = Field(25, gt=0)
+    """With ``COMPLIANCE=required``: unread for longer, nothing more is published."""
+    store_subscribers: int = Field(3, ge=1, le=16)
+    """Batches of submissions in work at once."""
+
+    @cached_property
+    def feed_list(self) -> tuple[FeedSettings, ...]:
+        """The feeds of the file, by name."""
+        if self.feeds is None:
+            return ()
+        listed = yaml.safe_load(self.feeds.read_text(encoding="utf-8")) or {}
+        return tuple(FeedSettings.model_validate(entry) for entry in listed.get("feeds", []))
+
+    @model_validator(mode="after")
+    def _required_compliance_has_a_feed(self) -> Self:
+        if self.environment != "development" and self.compliance != "required":
+            raise ValueError(f"ENVIRONMENT={self.environment} needs COMPLIANCE=required")
+        if self.compliance == "required" and not any(feed.kind == "revoked" for feed in self.feed_list):
+            raise ValueError("COMPLIANCE=required needs a feed of kind 'revoked' in FEEDS")
+        return self

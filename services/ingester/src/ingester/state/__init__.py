@@ -1,0 +1,1 @@
+"""What the ingester remembers: identity, content, feeds, notices, calls."""

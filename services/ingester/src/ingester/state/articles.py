@@ -1,0 +1,115 @@
+"""Identity rows: taken before anything else, in the order of their ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from ingester.domain.article import Delivery
+from ingester.domain.takedown import AnyOrder, Folded
+
+SQL = Queries.load(__package__, "articles")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An identity row after a delivery."""
+
+    article_id: str
+    kept_from: datetime
+    version: int
+    state: str
+    stored: bool
+    """False: an older text, or a revoked id."""
+
+
+async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Taken]:
+    """Takes the rows and decides under their locks. The batch has each id once, sorted."""
+    rows = await tx.fetch(
+        SQL["take"],
+        [d.article_id for d in batch],
+        [d.article.published_at for d in batch],
+        [d.source_order for d in batch],
+        [d.article.embargoed_until for d in batch],
+        [d.article.licence_ends_at for d in batch],
+        now,
+    )
+    return [Taken(*row) for row in rows]
+
+
+async def fold_orders(
+    tx: Transaction, orders: Sequence[AnyOrder], now: datetime
+) -> tuple[dict[str, Folded], dict[str, datetime]]:
+    """Applies the orders that are greater than the row's. Gives the rows, and when those with content date from."""
+    rows = await tx.fetch(
+        SQL["fold_orders"],
+        [order.article_id for order in orders],
+        [order.order for order in orders],
+        ["revoked" if isinstance(order, ArticleRevoked) else "live" for order in orders],
+        [order.reason if isinstance(order, ArticleRevoked) else None for order in orders],
+        [order.ordered_at for order in orders],
+        now,
+    )
+    folded = {
+        r["article_id"]: Folded(
+            r["article_id"],
+            r["order_no"],
+            r["order_before"],
+            r["state"] == "revoked",
+            r["version_before"] > 0,
+        )
+        for r in rows
+    }
+    dated = {
+        r["article_id"]: r["kept_from"]
+        for r in rows
+        if r["state"] == "revoked" and r["kept_from"] is not None
+    }
+    return folded, dated
+
+
+async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
+    """Makes them unreadable until a person has looked."""
+    await tx.execute(SQL["withhold"], article_ids, now)
+
+
+async def release(tx: Transaction, article_id: str, now: datetime) -> Row | None:
+    """Lifts what ``withhold`` did. Gives id and version to publish, or None where nothing was withheld."""
+    return await tx.fetchrow(SQL["release"], article_id, now)
+
+
+async def embargo_over(tx: Transaction, now: datetime) -> list[Row]:
+    """Frees up to 500 articles whose embargo has ended: id and version."""
+    return await tx.fetch(SQL["embargo_over"], now)
+
+
+async def licence_over(tx: Transaction, now: datetime) -> list[Row]:
+    """Up to 500 articles whose licence has ended: id, when, state."""
+    return await tx.fetch(SQL["licence_over"], now)
+
+
+async def to_publish(db: Querier, refs: Sequence[str], versions: Sequence[int]) -> list[Row]:
+    """What the references say now; those with nothing left to say are missing. ``number`` counts from 1."""
+    return await db.fetch(SQL["to_publish"], refs, versions)
+
+
+async def one(db: Querier, article_id: str) -> Row | None:
+    """The identity row, and the document where it may be read."""
+    return await db.fetchrow(SQL["one"], article_id)
+
+
+async def page(db: Querier, after: str, limit: int) -> list[Row]:
+    """Readable articles by id."""
+    return await db.fetch(SQL["page"], after, limit)
+
+
+async def revoked_page(db: Querier, after: str, limit: int) -> list[Row]:
+    """Revoked ids, with order, reason and time."""
+    return await db.fetch(SQL["revoked_page"], after, limit)
+
+
+async def counts(db: Querier) -> dict[str, int]:
+    """Articles by state."""
+    return {row["state"]: row["articles"] for row in await db.fetch(SQL["counts"])}

@@ -1,0 +1,119 @@
+-- name: take
+-- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
+-- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing.
+-- source_order is raised even by what is refused, so that an old text stays old after a reinstatement.
+INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state,
+                          embargoed_until, licence_ends_at)
+SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, 1,
+       CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
+       d.embargoed_until, d.licence_ends_at
+FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
+     AS d (article_id, published_at, source_order, embargoed_until, licence_ends_at)
+ORDER BY d.article_id
+ON CONFLICT (article_id) DO UPDATE SET
+    updated_at = excluded.updated_at,
+    kept_from = coalesce(a.kept_from, excluded.kept_from),
+    received_at = coalesce(a.received_at, excluded.received_at),
+    source_order = greatest(a.source_order, excluded.source_order),
+    (version, state, embargoed_until, licence_ends_at) = (
+        SELECT CASE WHEN newer THEN a.version + 1 ELSE a.version END,
+               CASE WHEN NOT newer OR a.state = 'withheld' THEN a.state ELSE excluded.state END,
+               CASE WHEN newer THEN excluded.embargoed_until ELSE a.embargoed_until END,
+               CASE WHEN newer THEN excluded.licence_ends_at ELSE a.licence_ends_at END
+        FROM (SELECT a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)) AS n (newer)
+    )
+RETURNING new.article_id, new.kept_from, new.version, new.state,
+          new.version IS DISTINCT FROM old.version AS stored
+
+-- name: fold_orders
+-- Takes the identity rows, also of ids never seen, and applies the orders that are greater than the row's.
+INSERT INTO article AS a (article_id, updated_at, order_no, state, reason, ordered_at)
+SELECT o.article_id, $6, o.order_no, o.state, o.reason, o.ordered_at
+FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::timestamptz[])
+     AS o (article_id, order_no, state, reason, ordered_at)
+ORDER BY o.article_id
+ON CONFLICT (article_id) DO UPDATE SET
+    updated_at = excluded.updated_at,
+    (order_no, state, reason, ordered_at) = (
+        SELECT CASE WHEN newer THEN excluded.order_no ELSE a.order_no END,
+               CASE WHEN newer THEN excluded.state ELSE a.state END,
+               CASE WHEN newer THEN excluded.reason ELSE a.reason END,
+               CASE WHEN newer THEN excluded.ordered_at ELSE a.ordered_at END
+        FROM (SELECT excluded.order_no > a.order_no) AS n (newer)
+    )
+RETURNING new.article_id, new.kept_from, new.order_no, new.state, coalesce(old.order_no, 0) AS order_before,
+          coalesce(old.version, 0) AS version_before
+
+-- name: withhold
+-- An order on these could not be read: not readable and not published until a person has looked.
+INSERT INTO article AS a (article_id, updated_at, state)
+SELECT id, $2, 'withheld' FROM unnest($1::text[]) AS w (id) ORDER BY id
+ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', updated_at = excluded.updated_at
+WHERE a.state IN ('live', 'embargoed')
+
+-- name: release
+UPDATE article SET state = 'live', updated_at = $2
+WHERE article_id = $1 AND state = 'withheld'
+RETURNING article_id, version
+
+-- name: embargo_over
+UPDATE article SET state = 'live', updated_at = $1
+WHERE article_id IN (
+    SELECT article_id FROM article WHERE state = 'embargoed' AND embargoed_until <= $1
+    ORDER BY article_id LIMIT 500 FOR UPDATE SKIP LOCKED
+)
+RETURNING article_id, version
+
+-- name: licence_over
+-- Each end of a licence becomes one notice; the date leaves the row with it, and stands in the document still.
+UPDATE article AS a SET licence_ends_at = NULL, updated_at = $1
+FROM (
+    SELECT article_id, licence_ends_at FROM article WHERE licence_ends_at <= $1
+    ORDER BY article_id LIMIT 500 FOR UPDATE SKIP LOCKED
+) AS over
+WHERE a.article_id = over.article_id
+RETURNING a.article_id, over.licence_ends_at, a.state
+
+-- name: one
+SELECT a.article_id, a.state, a.reason, a.ordered_at, a.version, a.order_no, a.source_order, a.kept_from,
+       a.received_at, a.updated_at, c.document
+FROM article AS a
+LEFT JOIN article_content AS c
+       ON c.kept_from = a.kept_from AND c.article_id = a.article_id AND a.state = 'live'
+WHERE a.article_id = $1
+
+-- name: page
+-- The lateral subquery is not flattened (OFFSET 0): each content row is found by its key, whatever the statistics.
+SELECT a.article_id, a.version, a.kept_from, a.received_at, a.updated_at, c.document
+FROM article AS a
+CROSS JOIN LATERAL (
+    SELECT document FROM article_content
+    WHERE kept_from = a.kept_from AND article_id = a.article_id
+    OFFSET 0
+) AS c
+WHERE a.state = 'live' AND a.article_id > $1
+ORDER BY a.article_id
+LIMIT $2
+
+-- name: revoked_page
+SELECT article_id, order_no, reason, ordered_at
+FROM article
+WHERE state = 'revoked' AND article_id > $1
+ORDER BY article_id
+LIMIT $2
+
+-- name: to_publish
+-- What the references say now: only what is live, only in the version that the reference means, and nothing on
+-- which a notice waits for its order.
+SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document
+FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS n (ref, version, number)
+JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
+CROSS JOIN LATERAL (
+    SELECT document FROM article_content
+    WHERE kept_from = a.kept_from AND article_id = a.article_id AND version = a.version
+    OFFSET 0
+) AS c
+WHERE NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
+
+-- name: counts
+SELECT state, count(*) AS articles FROM article GROUP BY state

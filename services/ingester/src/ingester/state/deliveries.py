@@ -1,0 +1,69 @@
+"""Webhooks as they came, and answers to repeated submissions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+
+SQL = Queries.load(__package__, "deliveries")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was answered to a body."""
+
+    body_sha256: bytes
+    answer: dict[str, Any]
+
+
+async def put(
+    db: Database,
+    provider: str,
+    webhook_id: str,
+    body: bytes,
+    sha256: bytes,
+    answer: dict[str, Any],
+    traceparent: str | None,
+    now: datetime,
+) -> bool:
+    """Stores a webhook's raw body. False: its id is known."""
+    encoded = orjson.dumps(answer).decode()
+    return (
+        await db.fetchval(SQL["put"], provider, webhook_id, sha256, body, encoded, traceparent, now)
+        is not None
+    )
+
+
+async def known(db: Querier, provider: str, webhook_id: str) -> Known | None:
+    """The webhook of this id."""
+    return _known(await db.fetchrow(SQL["known"], provider, webhook_id))
+
+
+async def waiting(db: Querier, limit: int) -> list[Row]:
+    """Webhooks that are not processed yet, the oldest first."""
+    return await db.fetch(SQL["waiting"], limit)
+
+
+async def processed(tx: Transaction, provider: str, webhook_id: str, now: datetime) -> None:
+    """Lets go of the body; the fact stays."""
+    await tx.execute(SQL["processed"], provider, webhook_id, now)
+
+
+async def answered(db: Querier, caller: str, key: str) -> Known | None:
+    """What this caller was answered under an idempotency key."""
+    return _known(await db.fetchrow(SQL["answered"], caller, key))
+
+
+async def answer(
+    tx: Transaction, caller: str, key: str, sha256: bytes, body: dict[str, Any], now: datetime
+) -> None:
+    """Remembers an answer."""
+    await tx.execute(SQL["answer"], caller, key, sha256, orjson.dumps(body).decode(), now)
+
+
+def _known(row: Row | None) -> Known | None:
+    return None if row is None else Known(row["body_sha256"], orjson.loads(row["answer"]))

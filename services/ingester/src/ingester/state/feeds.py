@@ -1,0 +1,153 @@
+"""Feeds: the cursor, the lease, the pace of a key, and every call to a provider."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from ingester.domain.feed import PollResult
+
+SQL = Queries.load(__package__, "feeds")
+LEASE = timedelta(seconds=15)
+"""Renewed every third of it while a poll is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A feed that is ours to drain."""
+
+    cursor: str | None
+    last_complete_at: datetime | None
+    full_pages: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to a provider, as it is recorded. Never the key."""
+
+    feed: str
+    endpoint: str
+    started_at: datetime
+    took_ms: int
+    http_status: int | None
+    code: int | None
+    bytes: int | None
+    items: int | None
+    cursor: str | None
+    outcome: str
+    poll_id: UUID | None
+
+
+async def declare(db: Database, names: Sequence[str], kinds: Sequence[str], now: datetime) -> None:
+    """Makes a row for each feed of the configuration that has none."""
+    await db.execute(SQL["declare"], names, kinds, now)
+
+
+async def lease(tx: Transaction, name: str, poll_id: UUID, cause: str, now: datetime) -> Leased | None:
+    """Takes the feed for one pass; None when another pass is under way."""
+    row = await tx.fetchrow(SQL["lease"], name, poll_id, now, now + LEASE)
+    if row is None:
+        return None
+    await tx.execute(SQL["begin"], poll_id, name, cause, now)
+    return Leased(*row)
+
+
+async def under_way(db: Querier, name: str, now: datetime) -> UUID | None:
+    """The pass that holds the lease; None when nobody does, or its process is gone."""
+    found: UUID | None = await db.fetchval(SQL["under_way"], name, now)
+    return found
+
+
+async def renew(db: Querier, name: str, poll_id: UUID, now: datetime) -> bool:
+    """Holds the lease for longer; False when it was lost."""
+    return await db.fetchval(SQL["renew"], name, poll_id, now + LEASE) is not None
+
+
+async def turn_page(
+    tx: Transaction,
+    name: str,
+    poll_id: UUID,
+    cursor: str | None,
+    now: datetime,
+    *,
+    full: bool,
+    received: int,
+    noticed: int,
+    complete_as_of: datetime,
+) -> bool:
+    """Moves the cursor past a page. False when the lease was lost: then roll back.
+
+    ``complete_as_of`` is when the call of a short page was made: all that was revoked before is read.
+    """
+    moved = await tx.fetchval(
+        SQL["turn_page"], name, poll_id, cursor, now, full, received, noticed, complete_as_of
+    )
+    return moved is not None
+
+
+async def failing(db: Querier, name: str, state: str, reason: str, now: datetime) -> datetime:
+    """Notes that the feed fails ('failing') or was stopped ('stopped'). Gives since when."""
+    since: datetime = await db.fetchval(SQL["failing"], name, state, reason, now)
+    return since
+
+
+async def end(tx: Transaction, result: PollResult, now: datetime) -> None:
+    """Ends a pass and frees the lease."""
+    await tx.execute(SQL["end"], result.poll_id, now, result.caught_up, result.error)
+    await tx.execute(SQL["free"], result.feed, result.poll_id)
+
+
+async def poll(db: Querier, poll_id: UUID) -> Row | None:
+    """One pass."""
+    return await db.fetchrow(SQL["poll"], poll_id)
+
+
+async def all_feeds(db: Querier) -> list[Row]:
+    """Every feed with its last pass."""
+    return await db.fetch(SQL["all"])
+
+
+async def resume(db: Querier, name: str, now: datetime) -> bool:
+    """Starts a stopped feed again, after a person has mended the cause."""
+    return await db.fetchval(SQL["resume"], name, now) is not None
+
+
+async def record_call(db: Querier, call: Call) -> None:
+    """Writes one call down."""
+    await db.execute(
+        SQL["call"],
+        call.feed,
+        call.endpoint,
+        call.started_at,
+        call.took_ms,
+        call.http_status,
+        call.code,
+        call.bytes,
+        call.items,
+        call.cursor,
+        call.outcome,
+        call.poll_id,
+    )
+
+
+async def calls_page(db: Querier, before_id: int, limit: int) -> list[Row]:
+    """Calls, newest first."""
+    return await db.fetch(SQL["calls_page"], before_id, limit)
+
+
+async def take_slot(
+    db: Querier, key_name: str, now: datetime, pause: timedelta, *, urgent: bool
+) -> datetime | None:
+    """Takes the key for one call. None when it was taken, else when to ask again."""
+    if await db.fetchval(SQL["pace"], key_name, now, now + pause, urgent) is not None:
+        return None
+    next_at: datetime = await db.fetchval(SQL["pace_next"], key_name, urgent)
+    return next_at
+
+
+async def not_before(db: Querier, key_name: str, at: datetime) -> None:
+    """The provider asked for a pause: nobody uses the key before."""
+    await db.execute(SQL["pace_not_before"], key_name, at)

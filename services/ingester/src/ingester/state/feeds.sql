@@ -1,0 +1,88 @@
+-- name: declare
+INSERT INTO feed (name, kind, state_since, updated_at)
+SELECT f.name, f.kind, $3, $3 FROM unnest($1::text[], $2::text[]) AS f (name, kind)
+ON CONFLICT (name) DO NOTHING
+
+-- name: lease
+-- One pass at a time; a lease that was not renewed belongs to a process that is gone.
+UPDATE feed SET lease_poll = $2, lease_until = $4, updated_at = $3
+WHERE name = $1 AND (lease_until IS NULL OR lease_until < $3)
+RETURNING cursor, last_complete_at, full_pages, state
+
+-- name: under_way
+SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= $2
+
+-- name: renew
+UPDATE feed SET lease_until = $3 WHERE name = $1 AND lease_poll = $2 RETURNING name
+
+-- name: begin
+INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
+
+-- name: turn_page
+-- The cursor moves in the transaction of what it brought, and only under our lease.
+WITH moved AS (
+    UPDATE feed SET cursor = coalesce($3, cursor), updated_at = $4, state = 'ok', state_reason = NULL,
+           state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
+           full_pages = CASE WHEN $5 THEN full_pages + 1 ELSE 0 END,
+           last_complete_at = CASE WHEN $5 THEN last_complete_at ELSE $8 END
+    WHERE name = $1 AND lease_poll = $2
+    RETURNING name
+)
+UPDATE feed_poll SET pages = pages + 1, received = received + $6, noticed = noticed + $7
+WHERE poll_id = $2 AND EXISTS (SELECT FROM moved)
+RETURNING poll_id
+
+-- name: failing
+UPDATE feed SET state = $2, state_reason = $3, updated_at = $4,
+       state_since = CASE WHEN state = $2 THEN state_since ELSE $4 END
+WHERE name = $1
+RETURNING state_since
+
+-- name: end
+UPDATE feed_poll SET ended_at = $2, caught_up = $3, error = $4 WHERE poll_id = $1
+
+-- name: free
+UPDATE feed SET lease_poll = NULL, lease_until = NULL WHERE name = $1 AND lease_poll = $2
+
+-- name: poll
+SELECT poll_id, feed, cause, started_at, ended_at, pages, received, noticed, caught_up, error
+FROM feed_poll WHERE poll_id = $1
+
+-- name: all
+SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
+       f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
+       p.received AS last_poll_received, p.noticed AS last_poll_noticed
+FROM feed AS f
+LEFT JOIN LATERAL (
+    SELECT * FROM feed_poll WHERE feed = f.name ORDER BY started_at DESC LIMIT 1
+) AS p ON true
+ORDER BY f.name
+
+-- name: resume
+UPDATE feed SET state = 'new', state_reason = NULL, state_since = $2, updated_at = $2
+WHERE name = $1 AND state = 'stopped'
+RETURNING name
+
+-- name: pace
+-- A slot of the key, or nothing when it may not be used yet. The urgent go first.
+INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, $3, '-infinity')
+ON CONFLICT (key_name) DO UPDATE SET next_at = $3
+WHERE k.next_at <= $2 AND ($4 OR k.urgent_until <= $2)
+RETURNING next_at
+
+-- name: pace_next
+-- Says when to ask again; who is urgent leaves a mark that makes the others wait.
+UPDATE key_pace SET urgent_until = CASE WHEN $2 THEN next_at + interval '5 seconds' ELSE urgent_until END
+WHERE key_name = $1
+RETURNING next_at
+
+-- name: pace_not_before
+UPDATE key_pace SET next_at = greatest(next_at, $2) WHERE key_name = $1
+
+-- name: call
+INSERT INTO api_call (feed, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome, poll_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: calls_page
+SELECT id, feed, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome, poll_id
+FROM api_call WHERE id < $1 ORDER BY id DESC LIMIT $2

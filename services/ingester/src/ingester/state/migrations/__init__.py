@@ -1,0 +1,1 @@
+"""The ingester's tables."""

@@ -1,0 +1,62 @@
+"""Notices: open until the order that cites them was seen here."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
+from ingester.domain.takedown import AnyOrder
+
+SQL = Queries.load(__package__, "notices")
+
+
+async def put(
+    tx: Transaction, notices: Sequence[RevocationNoticed], traceparents: Sequence[str | None]
+) -> list[RevocationNoticed]:
+    """Notes notices of one feed, reason and time. Gives those that were not known."""
+    if not notices:
+        return []
+    first = notices[0]
+    rows = await tx.fetch(
+        SQL["put"],
+        [n.notice_id for n in notices],
+        [n.article_id for n in notices],
+        first.noticed_by,
+        first.reason,
+        first.noticed_at,
+        first.earliest_at,
+        first.poll_id,
+        [n.revoked_at for n in notices],
+        traceparents,
+    )
+    new: set[UUID] = {row["notice_id"] for row in rows}
+    return [n for n in notices if n.notice_id in new]
+
+
+async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
+    """The last order of each id that was revoked once and is not now."""
+    return {row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["standing"], article_ids)}
+
+
+async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> None:
+    """Closes the notices that these orders cite."""
+    cited = {
+        notice_id: order.order
+        for order in orders
+        if isinstance(order, ArticleRevoked)
+        for notice_id in order.notice_ids
+    }
+    if cited:
+        await tx.execute(SQL["answered"], list(cited), list(cited.values()), now)
+
+
+async def due(tx: Transaction, now: datetime) -> list[Row]:
+    """Up to 500 open notices that are to be sent again; their next time is set."""
+    return await tx.fetch(SQL["due"], now)
+
+
+async def open_count(db: Querier) -> Row | None:
+    """How many are open, and since when the oldest."""
+    return await db.fetchrow(SQL["open"])

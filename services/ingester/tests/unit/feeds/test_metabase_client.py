@@ -1,0 +1,383 @@
+"""The client over a transport that plays the provider: pace, retries, records, and a key that nobody sees."""
+
+import asyncio
+import gzip
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from clawback_common.breaker import Breaker, BreakerOpen
+from clawback_common.errors import ClawbackError
+from clawback_common.testing.clock import FakeClock
+from ingester.inlet.feeds.codes import (
+    LIVING,
+    MustWait,
+    ProviderDown,
+    Refused,
+    Unreachable,
+    Unreadable,
+    UnreadableAnswer,
+)
+from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
+from ingester.inlet.feeds.ports import ApiCall, CallOutcome, Endpoint
+from ingester.inlet.feeds.values import Slice
+
+KEY = "k-3f9-secret"
+JSON = {"content-type": "application/json"}
+EMPTY = httpx.Response(200, json={"status": "SUCCESS", "articles": []})
+
+Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+def articles(*sequences: int) -> httpx.Response:
+    entries = [{"sequenceId": str(number), "id": str(number), "title": "Words"} for number in sequences]
+    return httpx.Response(200, json={"status": "SUCCESS", "articles": entries})
+
+
+def refusal(code: int, status: int = 200, **headers: str) -> httpx.Response:
+    said = {"status": "FAILURE", "messageCode": str(code), "developerMessage": f"key {KEY}"}
+    return httpx.Response(status, json=said, headers=headers)
+
+
+@dataclass
+class World:
+    """Everything around a client, and what happened in it."""
+
+    answers: list[Answer]
+    failures_max: int = 50
+    options: ClientOptions = field(default_factory=ClientOptions)
+    requests: list[httpx.Request] = field(default_factory=list)
+    calls: list[ApiCall] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, fine=LIVING)
+        self.client = MetabaseClient(
+            "http://provider.example/",
+            KEY,
+            self.http,
+            pace=self.pace,
+            breaker=self.breaker,
+            record_call=self.record,
+            clock=self.clock,
+            sleep=self.sleep,
+            options=self.options,
+        )
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        self.story.append("call")
+        answer = self.answers.pop(0) if self.answers else EMPTY
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            return answer(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+
+    async def pace(self, endpoint: Endpoint) -> None:
+        self.story.append(f"pace {endpoint}")
+
+    async def sleep(self, seconds: float) -> None:
+        self.story.append(f"sleep {int(seconds)}")
+
+    async def record(self, call: ApiCall) -> None:
+        self.calls.append(call)
+
+    @property
+    def params(self) -> list[dict[str, str]]:
+        return [dict(request.url.params) for request in self.requests]
+
+
+async def test_a_page_is_asked_for_after_the_cursor() -> None:
+    world = World([articles(11, 15)])
+    page = await world.client.articles("10", 500)
+    assert page.last_sequence == "15"
+    assert world.params == [{"key": KEY, "sequence_id": "10", "limit": "500", "format": "xml"}]
+    assert world.requests[0].url.path == "/api/v10/articles"
+    assert world.requests[0].headers["accept-encoding"] == "gzip"
+
+
+async def test_slice_and_number_of_slices_travel_together() -> None:
+    world = World([EMPTY])
+    await world.client.articles("10", 5, Slice(number=0, of=3))
+    assert world.params[0].items() >= {"number_of_slices": "3", "slice_number": "0"}.items()
+
+
+@pytest.mark.parametrize("cursor", ["", "newest", "-1", str(2**63)])
+async def test_a_lost_cursor_is_refused_before_anything_is_sent(cursor: str) -> None:
+    world = World([])
+    with pytest.raises(ValueError, match="cursor"):
+        await world.client.articles(cursor)
+    assert world.requests == []
+
+
+@pytest.mark.parametrize("limit", [0, 501])
+async def test_a_limit_out_of_range_is_refused_before_anything_is_sent(limit: int) -> None:
+    world = World([])
+    with pytest.raises(ValueError, match="limit"):
+        await world.client.articles("1", limit)
+    with pytest.raises(ValueError, match="limit"):
+        await world.client.revoked("1", limit * 100)
+    assert world.requests == []
+
+
+async def test_retries_are_three_each_twice_as_late_and_each_waits_for_its_turn() -> None:
+    world = World([httpx.Response(503)] * 4)
+    with pytest.raises(ProviderDown):
+        await world.client.articles("1")
+    turn = ["pace articles", "call"]
+    assert world.story == [*turn, "sleep 1", *turn, "sleep 2", *turn, "sleep 4", *turn]
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        httpx.Response(500),
+        refusal(9002),
+        refusal(9999, 400),
+        httpx.ConnectError("no"),
+        httpx.ReadTimeout("late"),
+        httpx.RemoteProtocolError("cut"),
+        httpx.Response(200, content=b""),
+        httpx.Response(200, html="<html>Sorry</html>"),
+        httpx.Response(200, content=b'{"status":"SUCC', headers=JSON),
+        httpx.Response(302, headers={"location": "http://elsewhere.example/?key=x"}),
+        refusal(1004),
+        httpx.Response(429),
+    ],
+)
+async def test_what_may_pass_is_tried_again(passing: Answer) -> None:
+    world = World([passing, articles(5)])
+    assert (await world.client.articles("1")).last_sequence == "5"
+    assert [call.outcome is CallOutcome.OK for call in world.calls] == [False, True]
+
+
+@pytest.mark.parametrize("code", [1000, 1003, 1005, 1007, 1008, 1013, 1022])
+@pytest.mark.parametrize("status", [200, 400, 403])
+async def test_a_refusal_is_not_asked_again(code: int, status: int) -> None:
+    world = World([refusal(code, status)])
+    with pytest.raises(Refused) as caught:
+        await world.client.articles("1")
+    assert (caught.value.code, caught.value.http_status, len(world.requests)) == (code, status, 1)
+    assert (world.calls[0].code, world.calls[0].outcome, world.calls[0].reason) == (
+        code,
+        CallOutcome.FAILURE,
+        caught.value.action,
+    )
+
+
+@pytest.mark.parametrize("retry_after", ["30", "Sun, 01 Mar 2026 12:00:30 GMT"])
+async def test_retry_after_is_waited_for(retry_after: str) -> None:
+    world = World([httpx.Response(429, headers={"retry-after": retry_after}), EMPTY])
+    await world.client.articles("1")
+    assert "sleep 30" in world.story
+
+
+async def test_a_long_retry_after_is_left_to_the_caller() -> None:
+    world = World([httpx.Response(429, headers={"retry-after": "3600"})])
+    with pytest.raises(MustWait) as caught:
+        await world.client.articles("1")
+    assert (caught.value.retry_after_s, len(world.requests)) == (3600, 1)
+
+
+@pytest.mark.parametrize("retry_after", ["soon", "-5", "1e9", "99999999999999999999"])
+async def test_a_retry_after_that_is_none_is_no_reason_to_fail_otherwise(retry_after: str) -> None:
+    world = World([httpx.Response(429, headers={"retry-after": retry_after}), EMPTY])
+    await world.client.articles("1")
+    assert "sleep 1" in world.story
+
+
+async def test_an_open_circuit_is_not_called_not_paced_and_not_waited_for() -> None:
+    world = World([httpx.Response(500)] * 9, failures_max=2)
+    with pytest.raises(BreakerOpen):
+        await world.client.articles("1")
+    story = list(world.story)
+    with pytest.raises(BreakerOpen):
+        await world.client.articles("1")
+    assert (len(world.requests), world.story) == (2, story)
+
+
+async def test_a_provider_that_refuses_us_is_alive() -> None:
+    world = World([refusal(1000)] * 3, failures_max=1)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            await world.client.articles("1")
+
+
+@pytest.mark.parametrize("body", [articles(10), articles(4, 7)])
+async def test_a_page_that_leads_back_is_an_error_and_no_endless_loop(body: httpx.Response) -> None:
+    world = World([body] * 4)
+    with pytest.raises(UnreadableAnswer) as caught:
+        await world.client.articles("10")
+    assert caught.value.reason is Unreadable.CURSOR_STUCK
+
+
+async def test_a_full_page_of_revocations_without_a_way_on_is_an_error() -> None:
+    stuck = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": [{"id": "1"}, {"id": "2"}]})
+    with pytest.raises(UnreadableAnswer):
+        await World([stuck] * 4).client.revoked("0", 2)
+    assert len((await World([stuck]).client.revoked("0", 3)).ids) == 2
+
+
+@pytest.mark.parametrize("code", [1022, 1008])
+async def test_the_revoked_cursor_goes_under_its_other_name_when_one_is_refused(code: int) -> None:
+    quiet = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": []})
+    world = World([refusal(code), quiet, quiet])
+    await world.client.revoked("11111111")
+    await world.client.revoked("11111111")
+    names = [set(params) & {"sequence_id", "sequenceId"} for params in world.params]
+    assert names == [{"sequence_id"}, {"sequenceId"}, {"sequenceId"}]
+    assert world.client.revoked_cursor_name == "sequenceId"
+    assert world.calls[1].cursor == "11111111"
+
+
+async def test_a_cursor_that_is_refused_under_both_names_is_the_first_refusal() -> None:
+    world = World([refusal(1008), refusal(1022)])
+    with pytest.raises(Refused) as caught:
+        await world.client.revoked("5")
+    assert (caught.value.code, world.client.revoked_cursor_name) == (1008, "sequence_id")
+
+
+async def test_every_attempt_is_on_record_with_its_size_and_its_items() -> None:
+    body = articles(5, 6)
+    world = World([httpx.Response(503), body])
+    await world.client.articles("1")
+    failed, fine = world.calls
+    assert (failed.http_status, failed.items, failed.outcome, failed.reason) == (503, None, "failure", "transient")
+    assert (fine.endpoint, fine.http_status, fine.items, fine.cursor) == (Endpoint.ARTICLES, 200, 2, "1")
+    assert fine.body_bytes == len(body.content)
+
+
+async def test_a_gzip_bomb_is_refused_while_it_is_small() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    read = 0
+
+    async def drip() -> AsyncIterator[bytes]:
+        nonlocal read
+        for at in range(0, len(bomb), 1000):
+            read += 1000
+            yield bomb[at : at + 1000]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, content=drip())
+
+    world = World([answer], options=ClientOptions(body_bytes_max=2_000_000))
+    world.answers += [answer] * 3
+    with pytest.raises(UnreadableAnswer) as caught:
+        await world.client.articles("1")
+    assert caught.value.reason is Unreadable.TOO_LARGE
+    assert read < 4 * 10_000
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "reason"),
+    [
+        (b"not packed", "gzip", Unreadable.CONTENT_ENCODING),
+        (gzip.compress(EMPTY.content)[:-9], "gzip", Unreadable.TRUNCATED),
+        (EMPTY.content, "br", Unreadable.CONTENT_ENCODING),
+        (b"x" * 5000, "", Unreadable.TOO_LARGE),
+    ],
+)
+async def test_a_body_that_does_not_unpack_is_unreadable(content: bytes, encoding: str, reason: Unreadable) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield content
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": encoding, **JSON}, content=stream())
+
+    world = World([answer] * 4, options=ClientOptions(body_bytes_max=4000))
+    with pytest.raises(UnreadableAnswer) as caught:
+        await world.client.articles("1")
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b'{"status":') + gzip.compress(b'"SUCCESS"}')])
+async def test_gzip_in_several_members_is_one_body(packed: bytes) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        for at in range(len(packed)):
+            yield packed[at : at + 1]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": "gzip", **JSON}, content=stream())
+
+    assert (await World([answer]).client.articles("1")).count == 0
+
+
+async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.005)
+            yield b" "
+
+    world = World([lambda _: httpx.Response(200, content=drip())] * 4, options=ClientOptions(call_timeout_s=0.03))
+    with pytest.raises(Unreachable, match="time-out"):
+        await world.client.articles("1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        EMPTY,
+        refusal(1000),
+        httpx.ConnectError(f"http://provider.example/?key={KEY}"),
+        httpx.Response(200, text=f"<html>{KEY}</html>"),
+        httpx.Response(302, headers={"location": f"/?key={KEY}"}),
+    ],
+)
+async def test_the_key_is_in_no_log_no_error_and_no_record(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
+    world = World([answer] * 4)
+    told = ""
+    with caplog.at_level(logging.DEBUG):
+        try:
+            await world.client.articles("1")
+        except ClawbackError as error:
+            told = "".join(traceback.format_exception(error))
+    everything = told + caplog.text + repr(world.calls) + repr(world.client)
+    assert KEY not in everything
+    assert ("provider.example" in caplog.text) == (not isinstance(answer, Exception))
+
+
+async def test_what_may_not_be_kept_stops_the_call() -> None:
+    world = World([EMPTY])
+
+    async def broken(_: ApiCall) -> None:
+        raise RuntimeError("no database")
+
+    world.client._record_call = broken
+    with pytest.raises(RuntimeError):
+        await world.client.articles("1")
+
+
+async def test_search_sends_what_was_chosen_and_counts_what_is_left() -> None:
+    world = World([httpx.Response(200, json={"status": "SUCCESS", "totalResults": "812", "articles": []})])
+    page = await world.client.search('title:"a b" AND c', sort="asc", recent=True)
+    assert page.total_results == 812
+    assert world.params[0].items() >= {"query": 'title:"a b" AND c', "sort": "asc", "recent": "true"}.items()
+    assert "sequence_id" not in world.params[0]
+
+
+async def test_the_rate_limits_of_a_key_are_asked_for() -> None:
+    world = World([httpx.Response(200, json={"status": "SUCCESS", "rateLimits": [{"unit": "DAY", "limit": "9"}]})])
+    assert [limit.limit for limit in await world.client.rate_limits()] == [9]
+    assert world.requests[0].url.path == "/api/v10/rateLimits"
+
+
+@pytest.mark.parametrize("address", ["", "provider.example", "/api"])
+def test_an_address_without_a_host_is_refused_at_once(address: str) -> None:
+    world = World([])
+    with pytest.raises(ValueError, match="host"):
+        MetabaseClient(
+            address,
+            KEY,
+            world.http,
+            pace=world.pace,
+            breaker=world.breaker,
+            record_call=world.record,
+            clock=world.clock,
+        )
