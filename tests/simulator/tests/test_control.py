@@ -10,6 +10,7 @@ import pytest
 from clawback_simulator.actions import SCRIPT, Corruption, FaultMode
 from clawback_simulator.client import Refused, SimulatorClient
 from clawback_simulator.settings import Settings
+from clawback_simulator.simulator import Simulator
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 EXAMPLES = [orjson.loads(found) for found in re.findall(r'`(\{"action": .*?\})`(?=[;,: |]|$)', README)]
@@ -63,12 +64,16 @@ async def test_a_script_stops_where_it_cannot_be_carried_out(control: SimulatorC
         await control.revoke(count=2)
 
 
-async def test_a_reset_forgets_everything_but_the_rules_of_the_start(control: SimulatorClient) -> None:
+async def test_a_reset_forgets_everything_but_the_rules_of_the_start(
+    control: SimulatorClient, simulator: Simulator
+) -> None:
     await control.publish(3)
     await control.revoke(count=1)
     await control.set(pause_s=9)
+    await control.prerender()
     await control.fail("articles", "error")
     await control.reset(seed=11)
+    assert not simulator.pages
     truth = await control.truth()
     assert (truth.seed, truth.articles, truth.revocations, truth.pending_failures) == (11, [], [], [])
     assert truth.settings["pause_s"] == 0

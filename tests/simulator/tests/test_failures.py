@@ -116,10 +116,10 @@ async def test_failures_wait_in_line_for_their_endpoint_and_can_be_forgotten(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script(
-        {"action": "fail", "endpoint": "articles", "mode": "error", "skip": 1},
+        {"action": "fail", "endpoint": "articles", "mode": "error", "skip": 2},
         {"action": "fail", "endpoint": "*", "mode": "unavailable", "times": 5},
     )
-    assert (await reader.get("articles")).status_code == 200
+    assert [(await reader.get("articles")).status_code for _ in range(2)] == [200, 200]
     assert (await reader.get("revokedArticles")).status_code == 503
     assert (await reader.get("articles")).status_code == 500
     assert (await reader.get("articles")).status_code == 503

@@ -14,6 +14,7 @@ async def test_the_log_holds_all_kinds_mixed_and_ends(control: SimulatorClient, 
     body = await reader.json("revokedArticles", sequence_id=0)
     ids = [entry["id"] for entry in body["revokedArticles"]]
     assert set(ids[:15]) == first.all_ids
+    assert ids[:15] != [*first.ids, *first.unknown, *first.reserved]
     assert ids[15:] == [one for one in ids[15:] if one in again.repeated]
     assert len(ids) == 19
     assert all(set(entry) == {"id", "sequenceId"} for entry in body["revokedArticles"])
