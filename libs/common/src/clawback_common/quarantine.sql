@@ -23,7 +23,7 @@ SELECT DISTINCT subject FROM gone
 UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}'
 WHERE id IN (
     SELECT id FROM quarantine
-    WHERE value IS NOT NULL AND set_aside_at < CASE WHEN subject IS NULL THEN $1 ELSE $2 END::timestamptz
+    WHERE value IS NOT NULL AND set_aside_at < CASE WHEN subject IS NULL THEN $1::timestamptz ELSE $2::timestamptz END
     LIMIT 1000
 )
 

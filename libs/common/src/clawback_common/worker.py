@@ -15,7 +15,7 @@ import structlog
 from clawback_common import inbox, quarantine
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
-from clawback_common.bus.subscriber import Bus, BusContext, Subscription
+from clawback_common.bus.subscriber import Bus, BusContext, Subscription, group_of
 from clawback_common.bus.topics import require_topics
 from clawback_common.clock import Clock
 from clawback_common.db import Database
@@ -62,7 +62,7 @@ class Plan:
 
 
 class Worker:
-    """One worker process of a service, whose name is also its consumer group."""
+    """One worker process of a service."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Worker:
 
     async def _until_allowed(self, plan: Plan, stopping: Stopping) -> None:
         """Waits for what is away; refuses what is wrong."""
-        topics = [subscription.topic for subscription in plan.subscriptions]
+        topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
         while not stopping.is_set():
             try:
                 await require_migrated(self._db, self._migrations)

@@ -10,6 +10,7 @@ from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_
 from clawback_common.settings import CommonSettings
 from ingester.domain.feed import FeedKind
 
+UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
 
 
@@ -21,17 +22,19 @@ class FeedSettings(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     kind: FeedKind
     provider: str = "metabase"
-    key: str | None = None
-    """The name of the key in the environment; None: ``METABASE_API_KEY``."""
+    key: str = "default"
+    """A name for the provider's key: feeds of one name share its pace."""
     tier: Literal["premium", "free"] = "premium"
-    every_s: float | None = Field(None, gt=0)
-    """None: premium 15 min, free 24 h, revocations hourly."""
+    every: str | None = Field(None, pattern=r"^[0-9]+(\.[0-9]+)?[smh]$")
+    """Such as ``15m``. None: premium 15 min, free 24 h, revocations hourly."""
     limit: int | None = Field(None, ge=1, le=10_000)
 
     @property
     def interval_s(self) -> float:
         """Seconds between two polls."""
-        return self.every_s or EVERY_S.get((self.kind, self.tier), 3_600.0)
+        if self.every is not None:
+            return float(self.every[:-1]) * UNIT_S[self.every[-1]]
+        return EVERY_S.get((self.kind, self.tier), 3_600.0)
 
 
 class Settings(CommonSettings):

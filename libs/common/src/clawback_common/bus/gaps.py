@@ -1,6 +1,6 @@
 """A gap: the group's committed offset lies before the log's start, so records are gone that nobody handled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -10,8 +10,8 @@ from clawback_common.errors import Stop, Transient
 from clawback_common.settings import CommonSettings
 
 
-async def require_no_gap(settings: CommonSettings, group: str, topics: Iterable[str]) -> None:
-    """Refuses to consume past records that were never seen.
+async def require_no_gap(settings: CommonSettings, service: str, topics: Mapping[str, str]) -> None:
+    """Refuses to consume past records that were never seen; ``topics`` gives the consumer group of each.
 
     Raises:
         Stop: names each partition with what is missing, and the command that accepts it.
@@ -19,18 +19,31 @@ async def require_no_gap(settings: CommonSettings, group: str, topics: Iterable[
     """
     gaps = [
         f"{place.topic}-{place.partition} offsets {committed} to {first - 1}"
-        for place, committed, first in await _positions(settings, group, topics)
+        for group in sorted(set(topics.values()))
+        for place, committed, first in await _positions(
+            settings, group, [topic for topic, its in topics.items() if its == group]
+        )
         if committed is not None and committed < first
     ]
     if gaps:
         raise Stop(
-            f"records are gone that group {group} never handled: {'; '.join(gaps)}. Refill what they brought, "
-            f"then accept the gap with 'python -m {group} accept-gap'"
+            f"records are gone that {service} never handled: {'; '.join(gaps)}. Refill what they brought, "
+            f"then accept the gap with 'python -m {service} accept-gap'"
         )
 
 
-async def accept_gaps(settings: CommonSettings, group: str, topics: Iterable[str]) -> list[str]:
-    """Moves the group to the log's start where it lies behind. Only while the group's workers are stopped."""
+async def accept_gaps(settings: CommonSettings, topics: Mapping[str, str]) -> list[str]:
+    """Moves the groups to the log's start where they lie behind. Only while their workers are stopped.
+
+    ``topics`` gives the consumer group of each topic.
+    """
+    moved = []
+    for group in sorted(set(topics.values())):
+        moved += await _accept(settings, group, [topic for topic, its in topics.items() if its == group])
+    return moved
+
+
+async def _accept(settings: CommonSettings, group: str, topics: Iterable[str]) -> list[str]:
     positions = await _positions(settings, group, topics)
     behind = {
         place: first for place, committed, first in positions if committed is not None and committed < first

@@ -55,6 +55,8 @@ class Subscription:
     topic: str
     events: tuple[type[Event], ...]
     handler: Handler
+    lane: str | None = None
+    """A consumer group of its own, ``<group>.<lane>``: no rebalance of other topics disturbs it."""
     parallel: int = 1
     """Subscribers in this process: so many batches overlap."""
     records_max: int = 200
@@ -66,6 +68,11 @@ class Subscription:
     """Told in the transaction that sets records aside."""
 
 
+def group_of(service: str, subscription: Subscription) -> str:
+    """The consumer group of a service's subscription."""
+    return f"{service}.{subscription.lane}" if subscription.lane else service
+
+
 class Subscriber:
     """One FastStream batch subscriber of one subscription."""
 
@@ -74,13 +81,14 @@ class Subscriber:
     ) -> None:
         self.subscription = subscription
         self._bus = bus
-        self._decoder = Decoder(bus.group, subscription.events)
+        self._decoder = Decoder(bus.service, subscription.events)
+        self.group = group_of(bus.service, subscription)
         self._failures = 0
         self.assigned: frozenset[TopicPartition] | None = None
         settings = bus.settings
         self.inner = broker.subscriber(
             subscription.topic,
-            group_id=bus.group,
+            group_id=self.group,
             batch=True,
             max_records=subscription.records_max,
             batch_timeout_ms=subscription.idle_ms,
@@ -116,7 +124,7 @@ class Subscriber:
             if bad:
                 await retrying(IN_PROCESS, lambda: self._set_aside(bad))
             if good:
-                with process_span(topic, self._bus.group, [one.traceparent for one in good]):
+                with process_span(topic, self.group, [one.traceparent for one in good]):
                     await self._apply(good)
         except Exception as error:
             # Raised on, so that the batch comes again; slowly, for what fails at once would fail a thousand times.
@@ -145,7 +153,7 @@ class Subscriber:
         one = batch[0]
         bad = Bad(
             error,
-            source=self._bus.group,
+            source=self._bus.service,
             topic=one.topic,
             partition=one.partition,
             offset=one.offset,
@@ -171,7 +179,7 @@ class Subscriber:
         consumer = self.inner.consumer
         if not self.subscription.own_offsets or consumer is None or not assigned:
             return
-        ours = await offsets.stored(self._bus.db, self._bus.group)
+        ours = await offsets.stored(self._bus.db, self._bus.service)
         first = await consumer.beginning_offsets(list(assigned))
         end = await consumer.end_offsets(list(assigned))
         for place in assigned:
@@ -225,7 +233,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 class BusContext:
     """What every subscriber of a process shares."""
 
-    group: str
+    service: str
     settings: CommonSettings
     db: Database
     outbox: OrdersOutbox
@@ -239,7 +247,7 @@ class Bus:
         self._context = context
         self._broker = KafkaBroker(
             **framework_connection(context.settings),
-            client_id=context.group,
+            client_id=context.service,
             consumer_only=True,
             allow_auto_create_topics=False,
             apply_types=False,

@@ -36,6 +36,7 @@ def subscriptions(service: Service) -> list[Subscription]:
             ArticleRevoked.TOPIC,
             (ArticleRevoked, ArticleReinstated),
             orders_arrived,
+            lane="orders",
             own_offsets=True,
             on_bad=orders_unreadable,
         ),

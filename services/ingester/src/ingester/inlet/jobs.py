@@ -4,6 +4,7 @@ import sys
 
 from clawback_common import jobs
 from clawback_common.bus.gaps import accept_gaps
+from clawback_common.bus.subscriber import group_of
 from clawback_common.errors import Conflict, Stop
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.redrive import DeadLetterDesk
@@ -59,7 +60,7 @@ async def replay_command(service: Service) -> int:
 
 async def accept_gap_command(service: Service) -> int:
     """``ingester accept-gap``: moves the group past records that are gone. Stop the workers first."""
-    topics = [subscription.topic for subscription in subscriptions(service)]
-    moved = await accept_gaps(service.settings, GROUP, topics)
+    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
+    moved = await accept_gaps(service.settings, topics)
     sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
     return 0

@@ -1,9 +1,10 @@
 """Answers as a whole: what is no answer is an error with its reason, and tells nothing of what was in it."""
 
+from datetime import datetime
+
 import orjson
 import pytest
 
-from datetime import datetime
 from ingester.inlet.feeds.codes import CODES, Action, ProviderFailure, Unreadable, UnreadableAnswer, failure
 from ingester.inlet.feeds.metabase_wire import parse_articles, parse_rate_limits
 from ingester.inlet.feeds.values import RateLimit
@@ -78,7 +79,11 @@ def test_a_page_without_articles_is_caught_up_and_never_moves_the_cursor(
 
 def article(title: bytes) -> bytes:
     fields = b"<sequenceId>1</sequenceId><id>2</id><title>" + title + b"</title>"
-    return b"<response><status>SUCCESS</status><articles><article>" + fields + b"</article></articles></response>"
+    return (
+        b"<response><status>SUCCESS</status><articles><article>"
+        + fields
+        + b"</article></articles></response>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,14 +99,14 @@ def article(title: bytes) -> bytes:
         (b"a <!-- no --><b>bold</b> word", "a bold word"),
     ],
 )
-def test_noise_inside_one_article_does_not_cost_the_page(title: bytes, expected: str, received_at: datetime) -> None:
+def test_noise_inside_one_article_does_not_cost_the_page(
+    title: bytes, expected: str, received_at: datetime
+) -> None:
     page = parse_articles(article(title), XML, received_at=received_at)
     assert [found.title for found in page.articles] == [expected]
 
 
-@pytest.mark.parametrize(
-    "title", [b'"a\\ud800b"', b'"a\\u0000b"', b'"a\nb"', b'"a\xffb"', b'"a\x01b"']
-)
+@pytest.mark.parametrize("title", [b'"a\\ud800b"', b'"a\\u0000b"', b'"a\nb"', b'"a\xffb"', b'"a\x01b"'])
 def test_noise_inside_one_json_string_does_not_cost_the_page(title: bytes, received_at: datetime) -> None:
     body = b'{"status":"SUCCESS","articles":[{"sequenceId":"1","id":"2","x":NaN,"title":' + title + b"}]}"
     [found] = parse_articles(body, JSON, received_at=received_at).articles
@@ -122,7 +127,12 @@ def test_an_external_entity_is_never_fetched(received_at: datetime) -> None:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("media", [XML, JSON])
 def test_each_code_of_a_failure_says_what_to_do(code: int, media: str, received_at: datetime) -> None:
-    fields = {"status": "FAILURE", "messageCode": str(code), "message": "the key abc123 is bad", "articles": []}
+    fields = {
+        "status": "FAILURE",
+        "messageCode": str(code),
+        "message": "the key abc123 is bad",
+        "articles": [],
+    }
     body = orjson.dumps(fields)
     if media == XML:
         inner = f"<status>FAILURE</status><messageCode>{code}</messageCode><message>the key abc123 is bad</message>"
@@ -149,7 +159,9 @@ def test_each_code_of_a_failure_says_what_to_do(code: int, media: str, received_
         (None, 503, Action.TRANSIENT),
     ],
 )
-def test_the_code_decides_and_the_status_stands_in(code: int | None, status: int | None, action: Action) -> None:
+def test_the_code_decides_and_the_status_stands_in(
+    code: int | None, status: int | None, action: Action
+) -> None:
     assert failure(code, status).action is action
 
 

@@ -54,9 +54,20 @@ def test_a_body_that_the_licence_does_not_deliver_is_none(page: Read, wire: Wire
 
 
 def test_empty_elements_are_absent_values(page: Read, wire: Wire) -> None:
-    names = ("subTitle", "languageCode", "wordCount", "harvestDate", "embargoDate", "licenseEndDate", "media", "x")
+    names = (
+        "subTitle",
+        "languageCode",
+        "wordCount",
+        "harvestDate",
+        "embargoDate",
+        "licenseEndDate",
+        "media",
+        "x",
+    )
     [article] = page(wire(**dict.fromkeys(names), topics=[], companies=None, author={})).articles
-    assert (article.subtitle, article.word_count, article.embargoed_until, article.licence_ends_at) == (None,) * 4
+    assert (article.subtitle, article.word_count, article.embargoed_until, article.licence_ends_at) == (
+        None,
+    ) * 4
     assert article.extra == {"source": {"feed": {"id": "77"}}}
 
 
@@ -66,7 +77,9 @@ def test_a_title_may_be_empty_and_has_no_lines(page: Read, wire: Wire) -> None:
 
 
 def test_numbers_and_booleans_count_as_their_text(page: Read, wire: Wire) -> None:
-    [article] = page(wire(sequenceId=12, id=34, wordCount=56, adultLanguage=True, duplicateGroupId=7)).articles
+    [article] = page(
+        wire(sequenceId=12, id=34, wordCount=56, adultLanguage=True, duplicateGroupId=7)
+    ).articles
     assert (article.article_id, article.source_order, article.word_count) == ("metabase:34", 12, 56)
     assert article.extra["adultLanguage"] == "true"
 
@@ -84,7 +97,10 @@ def test_what_is_not_understood_is_kept_and_never_fails(page: Read, wire: Wire) 
     [
         ({"publishedDate": "2026-02-28T10:00:00Z", "harvestDate": "2026-02-28T11:00:00Z"}, 10),
         ({"publishedDate": "soon", "estimatedPublishedDate": "2026-03-01T09:00:00Z"}, 9),
-        ({"publishedDate": ..., "estimatedPublishedDate": "?", "harvestDate": "2026-03-01T08:00:00+00:00"}, 8),
+        (
+            {"publishedDate": ..., "estimatedPublishedDate": "?", "harvestDate": "2026-03-01T08:00:00+00:00"},
+            8,
+        ),
         ({"publishedDate": "0001-01-01T00:00:00Z"}, 12),
         ({"publishedDate": "2026-02-30T10:00:00Z"}, 12),
     ],
@@ -143,7 +159,9 @@ def test_the_earlier_end_of_two_licences_counts(page: Read, wire: Wire) -> None:
         ({"content": '"' * 450_000}, "too_large"),
     ],
 )
-def test_one_bad_article_costs_one_article(page: Read, wire: Wire, changes: dict[str, Any], code: str) -> None:
+def test_one_bad_article_costs_one_article(
+    page: Read, wire: Wire, changes: dict[str, Any], code: str
+) -> None:
     found = page(wire(sequenceId="1"), wire(**{"sequenceId": "2"} | changes), wire(sequenceId="3"))
     assert [article.source_order for article in found.articles] == [1, 3]
     assert [(bad.index, bad.code) for bad in found.bad] == [(1, code)]
@@ -167,10 +185,16 @@ def test_a_bad_article_keeps_its_bytes_and_tells_no_value(page: Read, wire: Wire
 
 
 def test_a_company_counts_once_a_listing(page: Read, wire: Wire) -> None:
-    one, two = {"name": "Acme", "symbol": "ACM", "exchange": "LSE"}, {"name": "Acme", "symbol": "ACM", "exchange": "NYS"}
+    one, two = (
+        {"name": "Acme", "symbol": "ACM", "exchange": "LSE"},
+        {"name": "Acme", "symbol": "ACM", "exchange": "NYS"},
+    )
     counts = {"titleCount": 0, "contentCount": 2, "primary": True}
     [article] = page(wire(companies=[one | counts, two, one | counts, {"symbol": "ZZ"}])).articles
-    assert [(company.name, company.exchange) for company in article.companies] == [("Acme", "LSE"), ("Acme", "NYS")]
+    assert [(company.name, company.exchange) for company in article.companies] == [
+        ("Acme", "LSE"),
+        ("Acme", "NYS"),
+    ]
     assert article.extra["companies"] == [
         {"titleCount": "0", "contentCount": "2", "primary": "true"},
         {},
@@ -212,8 +236,14 @@ def test_scores_outside_the_usual_range_are_taken_as_they_are(page: Read, wire: 
 
 
 def test_an_entity_is_taken_out_of_its_properties(page: Read, wire: Wire) -> None:
-    named = [{"name": "type", "value": "Person"}, {"name": "value", "value": "A. Bell"}, {"name": "instances", "value": "2"}]
-    [article] = page(wire(semantics={"entities": [{"properties": named}, {"properties": named[:1]}]})).articles
+    named = [
+        {"name": "type", "value": "Person"},
+        {"name": "value", "value": "A. Bell"},
+        {"name": "instances", "value": "2"},
+    ]
+    [article] = page(
+        wire(semantics={"entities": [{"properties": named}, {"properties": named[:1]}]})
+    ).articles
     assert [(entity.type, entity.value) for entity in article.entities] == [("Person", "A. Bell")]
     assert article.extra["semantics"] == {"entities": [{"properties": named[2:]}, {"properties": named[:1]}]}
 
@@ -229,7 +259,9 @@ def test_what_the_database_cannot_hold_never_gets_there(page: Read, wire: Wire, 
     assert (article.body, article.extra["footprint"]) == ("ab", {"note": "cd"})
 
 
-def test_media_that_repeat_without_an_element_around_them_are_lists_even_when_alone(page: Read, wire: Wire) -> None:
+def test_media_that_repeat_without_an_element_around_them_are_lists_even_when_alone(
+    page: Read, wire: Wire
+) -> None:
     image = {"url": "http://i.example/1.jpg", "mimeType": "image/jpeg"}
     [article] = page(wire(media={"audio": [], "image": [image], "video": []})).articles
     assert article.extra["media"] == {"image": [image]}

@@ -71,6 +71,7 @@ class World:
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        """The next answer."""
         self.requests.append(request)
         self.story.append("call")
         answer = self.answers.pop(0) if self.answers else EMPTY
@@ -78,19 +79,25 @@ class World:
             raise answer
         if callable(answer):
             return answer(request)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
+        )
 
     async def pace(self, endpoint: Endpoint) -> None:
+        """Never waits."""
         self.story.append(f"pace {endpoint}")
 
     async def sleep(self, seconds: float) -> None:
+        """Only noted."""
         self.story.append(f"sleep {int(seconds)}")
 
     async def record(self, call: ApiCall) -> None:
+        """Kept in a list."""
         self.calls.append(call)
 
     @property
     def params(self) -> list[dict[str, str]]:
+        """Of every request."""
         return [dict(request.url.params) for request in self.requests]
 
 
@@ -249,7 +256,12 @@ async def test_every_attempt_is_on_record_with_its_size_and_its_items() -> None:
     world = World([httpx.Response(503), body])
     await world.client.articles("1")
     failed, fine = world.calls
-    assert (failed.http_status, failed.items, failed.outcome, failed.reason) == (503, None, "failure", "transient")
+    assert (failed.http_status, failed.items, failed.outcome, failed.reason) == (
+        503,
+        None,
+        "failure",
+        "transient",
+    )
     assert (fine.endpoint, fine.http_status, fine.items, fine.cursor) == (Endpoint.ARTICLES, 200, 2, "1")
     assert fine.body_bytes == len(body.content)
 
@@ -284,7 +296,9 @@ async def test_a_gzip_bomb_is_refused_while_it_is_small() -> None:
         (b"x" * 5000, "", Unreadable.TOO_LARGE),
     ],
 )
-async def test_a_body_that_does_not_unpack_is_unreadable(content: bytes, encoding: str, reason: Unreadable) -> None:
+async def test_a_body_that_does_not_unpack_is_unreadable(
+    content: bytes, encoding: str, reason: Unreadable
+) -> None:
     async def stream() -> AsyncIterator[bytes]:
         yield content
 
@@ -315,7 +329,9 @@ async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
             await asyncio.sleep(0.005)
             yield b" "
 
-    world = World([lambda _: httpx.Response(200, content=drip())] * 4, options=ClientOptions(call_timeout_s=0.03))
+    world = World(
+        [lambda _: httpx.Response(200, content=drip())] * 4, options=ClientOptions(call_timeout_s=0.03)
+    )
     with pytest.raises(Unreachable, match="time-out"):
         await world.client.articles("1")
 
@@ -330,7 +346,9 @@ async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
         httpx.Response(302, headers={"location": f"/?key={KEY}"}),
     ],
 )
-async def test_the_key_is_in_no_log_no_error_and_no_record(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_key_is_in_no_log_no_error_and_no_record(
+    answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
     world = World([answer] * 4)
     told = ""
     with caplog.at_level(logging.DEBUG):
@@ -363,7 +381,9 @@ async def test_search_sends_what_was_chosen_and_counts_what_is_left() -> None:
 
 
 async def test_the_rate_limits_of_a_key_are_asked_for() -> None:
-    world = World([httpx.Response(200, json={"status": "SUCCESS", "rateLimits": [{"unit": "DAY", "limit": "9"}]})])
+    world = World(
+        [httpx.Response(200, json={"status": "SUCCESS", "rateLimits": [{"unit": "DAY", "limit": "9"}]})]
+    )
     assert [limit.limit for limit in await world.client.rate_limits()] == [9]
     assert world.requests[0].url.path == "/api/v10/rateLimits"
 

@@ -9,6 +9,7 @@ from ingester.inlet.feeds.codes import ProviderFailure, Unreadable, UnreadableAn
 from ingester.inlet.feeds.metabase_wire import parse_revoked
 
 XML, JSON = "application/xml", "application/json"
+MEMBERS = "<articles><article><id>5</id></article><article><id>6</id></article></articles>"
 
 
 def xml(inner: str) -> bytes:
@@ -30,8 +31,8 @@ SHAPES = [
         xml("<revokedArticles><article><id>5</id></article><article><id>6</id><sequenceId>9</sequenceId></article></revokedArticles>"),
         XML,
     ),
-    (xml("<articles><article><id>5</id></article><article><id>6</id></article></articles><sequenceId>9</sequenceId>"), XML),
-    (xml("<nextCursor>9</nextCursor><articles><article><id>5</id></article><article><id>6</id></article></articles>"), XML),
+    (xml(f"{MEMBERS}<sequenceId>9</sequenceId>"), XML),
+    (xml(f"<nextCursor>9</nextCursor>{MEMBERS}"), XML),
 ]  # fmt: skip
 
 
@@ -44,7 +45,11 @@ def test_every_shape_gives_its_ids_and_its_cursor(body: bytes, media: str) -> No
 
 @pytest.mark.parametrize(
     ("body", "media"),
-    [(json(revokedArticles=[]), JSON), (xml("<revokedArticles/>"), XML), (xml("<articles> </articles>"), XML)],
+    [
+        (json(revokedArticles=[]), JSON),
+        (xml("<revokedArticles/>"), XML),
+        (xml("<articles> </articles>"), XML),
+    ],
 )
 def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str) -> None:
     found = parse_revoked(body, media)
@@ -72,7 +77,9 @@ def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str
         (b"[]", JSON, Unreadable.NOT_AN_ANSWER),
     ],
 )
-def test_an_unexpected_body_is_an_error_and_never_nothing_revoked(body: bytes, media: str, reason: Unreadable) -> None:
+def test_an_unexpected_body_is_an_error_and_never_nothing_revoked(
+    body: bytes, media: str, reason: Unreadable
+) -> None:
     with pytest.raises(UnreadableAnswer) as caught:
         parse_revoked(body, media)
     assert caught.value.reason == reason
@@ -86,20 +93,34 @@ def test_a_failure_is_an_error_even_beside_an_empty_list() -> None:
 def test_one_entry_without_an_id_is_set_aside_and_the_others_count() -> None:
     found = parse_revoked(json(revokedArticles=[{"id": "5"}, {"sequenceId": "7"}, {"id": "a b"}, "x"]), JSON)
     assert [revoked.provider_article_id for revoked in found.ids] == ["5"]
-    assert [(bad.index, bad.code) for bad in found.bad] == [(1, "no_id"), (2, "id_unreadable"), (3, "not_an_object")]
+    assert [(bad.index, bad.code) for bad in found.bad] == [
+        (1, "no_id"),
+        (2, "id_unreadable"),
+        (3, "not_an_object"),
+    ]
     assert (found.next_cursor, found.count) == ("7", 4)
 
 
 def test_a_cursor_is_opaque_text() -> None:
-    found = parse_revoked(json(revokedArticles=[{"id": "5", "sequenceId": "00000000"}], cursor="2024:444444444=="), JSON)
+    found = parse_revoked(
+        json(revokedArticles=[{"id": "5", "sequenceId": "00000000"}], cursor="2024:444444444=="), JSON
+    )
     assert found.next_cursor == "2024:444444444=="
     assert found.ids[0].sequence == "00000000"
 
 
 def test_the_providers_time_is_taken_where_it_can_be_read() -> None:
-    entries = [{"id": "5", "revokedDate": "2026-02-01T03:04:05Z"}, {"id": "6", "revokedDate": "soon"}, {"id": "7"}]
+    entries = [
+        {"id": "5", "revokedDate": "2026-02-01T03:04:05Z"},
+        {"id": "6", "revokedDate": "soon"},
+        {"id": "7"},
+    ]
     found = parse_revoked(json(revokedArticles=entries), JSON)
-    assert [revoked.revoked_at for revoked in found.ids] == [datetime(2026, 2, 1, 3, 4, 5, tzinfo=UTC), None, None]
+    assert [revoked.revoked_at for revoked in found.ids] == [
+        datetime(2026, 2, 1, 3, 4, 5, tzinfo=UTC),
+        None,
+        None,
+    ]
 
 
 def test_repeats_are_all_reported() -> None:

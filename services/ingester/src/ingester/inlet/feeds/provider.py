@@ -65,10 +65,9 @@ async def _take_slot(settings: FeedSettings, service: Service) -> None:
     """Waits for the key's turn, which all processes share; revocations go first."""
     pause = timedelta(seconds=service.settings.metabase_pause_s)
     urgent = settings.kind == "revoked"
-    key_name = settings.key or "METABASE_API_KEY"
     while True:
         now = service.clock.now()
-        next_at = await feeds.take_slot(service.db, key_name, now, pause, urgent=urgent)
+        next_at = await feeds.take_slot(service.db, settings.key, now, pause, urgent=urgent)
         if next_at is None:
             return
         await asyncio.sleep(max((next_at - now).total_seconds(), WAIT_S_MIN))
