@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sqlite3
-import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,27 +92,33 @@ class Holdings(BaseHTTPRequestHandler):
         self.wfile.write(HoldingsAnswer(items=items).model_dump_json().encode())
 
 
-async def main() -> None:
-    """Follows both topics in one group until SIGTERM; when Kafka is away, tries again."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit)
+async def run() -> None:
+    """Follows both topics in one group; when Kafka is away, tries again."""
     store = sqlite3.connect(DATABASE)
     store.executescript(
         f"PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; CREATE TABLE IF NOT EXISTS {TABLE}"
     )
     holdings = ThreadingHTTPServer(("127.0.0.1", int(os.environ["HOLDINGS_PORT"])), Holdings)
     Thread(target=holdings.serve_forever, daemon=True).start()
-    kafka = {"bootstrap_servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]}
-    reading = {"group_id": os.environ["GROUP"], "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    kafka = {"bootstrap_servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"], "request_timeout_ms": 10_000}
+    group = {"group_id": os.environ["GROUP"], "heartbeat_interval_ms": 500, "session_timeout_ms": 6_000}
+    start = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
     while True:
-        consumer = AIOKafkaConsumer(
-            "articles.v1", "revocations.v1", heartbeat_interval_ms=500, **reading, **kafka
-        )
+        consumer = AIOKafkaConsumer("articles.v1", "revocations.v1", **kafka, **group, **start)
         try:
             async with AIOKafkaProducer(acks="all", **kafka) as producer, consumer:
                 await follow(consumer, producer, store)
         except KafkaError as error:
             log.warning("Kafka: %r; trying again", error)
             await asyncio.sleep(1)
+
+
+async def main() -> None:
+    """Runs until SIGTERM."""
+    running = asyncio.create_task(run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 if __name__ == "__main__":
