@@ -1,0 +1,1 @@
+"""Nouns and decisions of compliance: plain values in, plain values out."""

@@ -1,0 +1,165 @@
+"""Conditions that a person should know of, and the rules by which time makes one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from clawback_contracts.alert.v1 import Severity, fingerprint
+
+SERVICE = "compliance"
+RUN_AGE_MAX = timedelta(hours=25)
+"""A daily run, and an hour for it to be late."""
+AT_RISK_SHARE = 0.8
+"""Of the time between the start of the clock and the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that holds now. The same name and labels are the same condition, however often it is found."""
+
+    name: str
+    severity: Severity
+    summary: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Its identity, of service, name and labels."""
+        return fingerprint(SERVICE, self.name, self.labels)
+
+
+def run_state(last_completed_at: datetime | None, now: datetime) -> str:
+    """``ok``, ``overdue``, or ``unknown`` when none ever completed: never having checked is not compliant."""
+    if last_completed_at is None:
+        return "unknown"
+    return "overdue" if now - last_completed_at > RUN_AGE_MAX else "ok"
+
+
+def run_condition(
+    last_completed_at: datetime | None, watching_since: datetime, now: datetime
+) -> Condition | None:
+    """Raised when the last run that completed is too old; one that never was is reckoned from the beginning."""
+    if now - (last_completed_at or watching_since) <= RUN_AGE_MAX:
+        return None
+    said = (
+        f"The last compliance run completed at {last_completed_at:%Y-%m-%d %H:%M} UTC"
+        if last_completed_at
+        else f"No compliance run completed since {watching_since:%Y-%m-%d %H:%M} UTC, when watching began"
+    )
+    return Condition(
+        "ComplianceRunOverdue",
+        Severity.CRITICAL,
+        f"{said}: see whether the scheduler starts `compliance run`, and why it fails.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How many prompt obligations are past due or close to it, of one holder."""
+
+    holder: str
+    overdue: int
+    at_risk: int
+    oldest_due_at: datetime | None
+
+
+def lateness_conditions(lateness: Lateness) -> list[Condition]:
+    """One condition a holder, however many articles it owes."""
+    found = []
+    labels = {"holder": lateness.holder}
+    if lateness.overdue:
+        found.append(
+            Condition(
+                "TakedownOverdue",
+                Severity.CRITICAL,
+                f"{lateness.overdue} obligations of {lateness.holder} are past due, the oldest since "
+                f"{lateness.oldest_due_at:%Y-%m-%d %H:%M} UTC: see what the holder answers, press it.",
+                labels,
+            )
+        )
+    if lateness.at_risk:
+        found.append(
+            Condition(
+                "TakedownAtRisk",
+                Severity.WARNING,
+                f"{lateness.at_risk} obligations of {lateness.holder} have used more than "
+                f"{AT_RISK_SHARE:.0%} of their time: see why it does not answer.",
+                labels,
+            )
+        )
+    return found
+
+
+def unregistered_consumer(group: str) -> Condition:
+    """Somebody reads content whom no order reaches."""
+    return Condition(
+        "UnregisteredConsumer",
+        Severity.CRITICAL,
+        f"The consumer group {group} reads articles.v1 and is no registered holder: register it, or take its "
+        "access away.",
+        {"group": group},
+    )
+
+
+def backlog(feed: str, count: int) -> Condition:
+    """Notices whose deadline had passed before we heard of them: one summary, however many."""
+    return Condition(
+        "RevocationBacklog",
+        Severity.WARNING,
+        f"{count} or more notices by {feed} were past their deadline when first seen: they are carried out now; see "
+        "why they were not read earlier.",
+        {"noticed_by": feed},
+    )
+
+
+def still_held(store: str, count: int) -> Condition:
+    """A store answered that it removed what it still holds."""
+    return Condition(
+        "RemovedButStillHeld",
+        Severity.CRITICAL,
+        f"{store} answered removed for {count} articles and still holds them: the order is sent again; see why its "
+        "removal does not reach every copy.",
+        {"holder": store},
+    )
+
+
+def store_wrong(store: str) -> Condition:
+    """A store calls gone what is there, so its word proves nothing."""
+    return Condition(
+        "StoreAnswersWrongly",
+        Severity.CRITICAL,
+        f"{store} says gone of articles that must be held: nothing is verified by its word until it answers "
+        "rightly; see what its holdings look at.",
+        {"holder": store},
+    )
+
+
+def unreadable(count: int) -> Condition:
+    """Records on the revocation topics that nobody could read: incidents that wait for an officer."""
+    return Condition(
+        "UnreadableRevocationRecord",
+        Severity.CRITICAL,
+        f"{count} incidents are open, and a record that cannot be read may be a takedown: find out what each says, "
+        "then close it.",
+    )
+
+
+def stray_receipt(meaning: str, holder: str) -> Condition:
+    """An answer that nobody had to give: somebody holds articles whom we do not know, or we forgot an order."""
+    return Condition(
+        "StrayReceipt",
+        Severity.WARNING,
+        f"{holder} answers an order with which we have no business ({meaning}): see whether it is registered under "
+        "this name, and whether our database is behind.",
+        {"holder": holder, "meaning": meaning},
+    )
+
+
+def unsendable(lane: str) -> Condition:
+    """A message that cannot be sent was set aside."""
+    return Condition(
+        "UnsendableMessage",
+        Severity.CRITICAL,
+        f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
+        {"lane": lane},
+    )

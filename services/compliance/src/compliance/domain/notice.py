@@ -1,0 +1,54 @@
+"""Notices: who says since when that an article may no longer be held, and from when its clock runs."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
+
+OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""An older time of revocation is a provider's null, not a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice, as it came by whichever door."""
+
+    notice_id: UUID
+    article_id: str
+    reason: Reason
+    noticed_by: str
+    noticed_at: datetime
+    revoked_at: datetime | None = None
+    earliest_at: datetime | None = None
+    poll_id: UUID | None = None
+    note: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: RevocationNoticed, traceparent: str | None) -> "Notice":
+        """A notice that came as an event."""
+        return cls(
+            notice_id=event.notice_id,
+            article_id=event.article_id,
+            reason=event.reason,
+            noticed_by=event.noticed_by,
+            noticed_at=event.noticed_at,
+            revoked_at=event.revoked_at,
+            earliest_at=event.earliest_at,
+            poll_id=event.poll_id,
+            traceparent=traceparent,
+        )
+
+
+def clock_start(notice: Notice, now: datetime) -> datetime:
+    """The instant from which the deadline runs: the earliest that the revocation can have been.
+
+    The provider's own time where it gives one that can be true, else the last complete poll before, else the
+    notice. None of them may lie in the future: a sender's wrong clock must not postpone a deadline.
+    """
+    noticed_at = min(notice.noticed_at, now)
+    for said in (notice.revoked_at, notice.earliest_at):
+        if said is not None and OLDEST <= said <= noticed_at:
+            return said
+    return max(noticed_at, OLDEST)

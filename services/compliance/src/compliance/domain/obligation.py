@@ -1,0 +1,168 @@
+"""Obligations: what one holder owes one order, and what each answer means for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from clawback_contracts.holder.v1 import HolderKind, Holding
+from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
+from compliance.domain.order import Kind
+
+
+class State(StrEnum):
+    """How far a holder is. None of them means that we gave up."""
+
+    OPEN = "open"
+    NOTIFIED = "notified"
+    """The broker confirmed the order."""
+    REMOVED = "removed"
+    """The holder says so; where we can look, we have not looked yet."""
+    VERIFIED = "verified"
+    SUPERSEDED = "superseded"
+    """A later order on the article took its place."""
+
+
+CLOSED = frozenset({State.VERIFIED, State.SUPERSEDED})
+_GONE = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One order, one holder."""
+
+    revocation_id: UUID
+    holder: str
+    kind: HolderKind
+    order_kind: Kind
+    looked_at: bool
+    """We can ask the holder for its holdings, so its word alone closes nothing."""
+    superseded: bool
+    """We gave a later order on this article."""
+    copy_kinds: tuple[str, ...]
+    """What the holder declared; an answer must speak of each."""
+    state: State
+    answers: Mapping[str, str]
+    attempts: int = 0
+    notified_at: datetime | None = None
+    removed_at: datetime | None = None
+    verified_at: datetime | None = None
+    superseded_at: datetime | None = None
+    reopened: int = 0
+    evidence: Mapping[str, object] | None = None
+
+
+class Meaning(StrEnum):
+    """What a receipt was worth; recorded beside it."""
+
+    CLOSED = "closed"
+    REMOVED = "removed"
+    INCOMPLETE = "incomplete"
+    """A kind of copy that the holder declared is not answered, or not with a removal."""
+    REPEATED = "repeated"
+    UNKNOWN_ORDER = "unknown_order"
+    NOT_OBLIGED = "not_obliged"
+    """No holder of this name had to answer this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A receipt, as it came by whichever door."""
+
+    receipt_id: UUID
+    article_id: str
+    order_no: int
+    holder: str
+    attempt: int
+    removals: Mapping[str, Outcome]
+    answered_at: datetime
+    came_by: str
+
+    @classmethod
+    def of(cls, event: ArticleRemoved, came_by: str) -> "Answer":
+        """A receipt that came as an event, or with an event's body."""
+        return cls(
+            receipt_id=event.receipt_id,
+            article_id=event.article_id,
+            order_no=event.order,
+            holder=event.holder,
+            attempt=event.attempt,
+            removals={removal.copy_kind: removal.outcome for removal in event.removals},
+            answered_at=event.answered_at,
+            came_by=came_by,
+        )
+
+
+def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligation, Meaning]:
+    """What an answer makes of an obligation; the same one again changes nothing.
+
+    Answers add up by kind of copy. What is closed stays closed, for a late answer takes nothing back.
+    """
+    if obligation.state in CLOSED or obligation.kind is HolderKind.EXPIRY:
+        return obligation, Meaning.REPEATED
+    answers = {**obligation.answers, **{kind: found.value for kind, found in answer.removals.items()}}
+    heard = replace(
+        obligation,
+        answers=answers,
+        attempts=max(obligation.attempts, answer.attempt),
+        notified_at=obligation.notified_at or now,
+        state=State.NOTIFIED if obligation.state is State.OPEN else obligation.state,
+    )
+    outcomes = [Outcome(answers[kind]) if kind in answers else None for kind in obligation.copy_kinds]
+    evidence = {"how": "receipt", "receipt_id": str(answer.receipt_id), "answers": answers}
+    if obligation.superseded and outcomes and all(o is Outcome.SUPERSEDED for o in outcomes):
+        closed = replace(heard, state=State.SUPERSEDED, superseded_at=now, evidence=evidence)
+        return closed, Meaning.CLOSED
+    if not all(_settles(obligation, outcome) for outcome in outcomes):
+        return heard, Meaning.INCOMPLETE
+    if obligation.state is State.REMOVED:
+        return heard, Meaning.REPEATED
+    removed = replace(heard, state=State.REMOVED, removed_at=now)
+    if obligation.order_kind is Kind.REVOKED and obligation.looked_at:
+        return removed, Meaning.REMOVED
+    return replace(removed, state=State.VERIFIED, verified_at=now, evidence=evidence), Meaning.CLOSED
+
+
+def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
+    """Whether one kind of copy is dealt with. A later order that we do not know of settles nothing."""
+    if outcome is None:
+        return False
+    if outcome is Outcome.SUPERSEDED:
+        return obligation.superseded
+    if outcome is Outcome.REINSTATED:
+        return obligation.order_kind is Kind.REINSTATED
+    return outcome in _GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A store's answers on ids that must be gone, and how it did on ids that must be held."""
+
+    store: str
+    answers: Mapping[str, Holding]
+    controls: int
+    """Ids that must be held, asked in the same breath."""
+    wrong: Sequence[str] = ()
+    """Those of them that it said are gone, though they are still listed: then nothing it says counts."""
+
+
+class Sight(StrEnum):
+    """What looking found."""
+
+    GONE = "gone"
+    HELD = "held"
+    UNKNOWN = "unknown"
+
+
+def seen(looked: Looked, article_id: str) -> Sight:
+    """What one answer is worth: unknown, left out or from a store that answers wrongly is not gone."""
+    if looked.wrong:
+        return Sight.UNKNOWN
+    match looked.answers.get(article_id):
+        case Holding.GONE:
+            return Sight.GONE
+        case Holding.HELD:
+            return Sight.HELD
+        case Holding.UNKNOWN | None:
+            return Sight.UNKNOWN

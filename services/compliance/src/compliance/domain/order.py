@@ -1,0 +1,235 @@
+"""Orders: our own numbered statements on an article. Decided for one article at a time, with its row in hand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+from clawback_contracts.envelope import event_id
+from compliance.domain.notice import Notice, clock_start
+
+
+class Kind(StrEnum):
+    """What an order says."""
+
+    REVOKED = "revoked"
+    REINSTATED = "reinstated"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An article's row: the last order on it; number 0 and live before the first."""
+
+    article_id: str
+    order_no: int
+    revoked: bool
+    revocation_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A new order."""
+
+    revocation_id: UUID
+    article_id: str
+    order_no: int
+    kind: Kind
+    reason: str
+    ordered_at: datetime
+    ordered_by: str
+    clock_started_at: datetime
+    due_at: datetime
+    revoked_at: datetime | None = None
+    lifts: UUID | None = None
+    notices: tuple[Notice, ...] = ()
+    traceparent: str | None = None
+
+    @property
+    def backlog(self) -> bool:
+        """Past its deadline when we first heard of it: late, but not by us."""
+        return self.kind is Kind.REVOKED and self.due_at <= self.ordered_at
+
+
+@dataclass(frozen=True, slots=True)
+class SaidAgain:
+    """An order that stands is sent once more, in answer to these notices."""
+
+    revocation_id: UUID
+    notices: tuple[Notice, ...]
+    new: tuple[Notice, ...] = ()
+    """Those of them that we had not seen before."""
+    clock_started_at: datetime | None = None
+    """The earliest that a new one gives: a clock may be set back, never forward."""
+
+
+Decision: TypeAlias = Ordered | SaidAgain
+
+
+def revocation_id(article_id: str, order_no: int) -> UUID:
+    """The identity that an order has for ever."""
+    return event_id("revocation", article_id, order_no)
+
+
+def sending_id(article_id: str, order_no: int, attempt: int) -> UUID:
+    """The identity of one sending of an order."""
+    return event_id("order", article_id, order_no, attempt)
+
+
+def decide(
+    standing: Standing,
+    notices: Sequence[Notice],
+    known: Mapping[UUID, UUID],
+    *,
+    now: datetime,
+    deadline: timedelta,
+) -> list[Decision]:
+    """What to order on one article, given everything that is noticed of it at once.
+
+    A notice that we know gets the order that it got, even one lifted since: holders fold by number. A new one
+    joins the revocation that stands, or begins a new one.
+
+    Args:
+        standing: the article's row, taken.
+        notices: on this article, in order of arrival; the same one may come twice.
+        known: the order that each known notice got.
+        now: when they arrived.
+        deadline: from the start of the clock.
+    """
+    distinct = list({notice.notice_id: notice for notice in notices}.values())
+    decisions: list[Decision] = list(_said_again(distinct, known))
+    new = tuple(notice for notice in distinct if notice.notice_id not in known)
+    if not new:
+        return decisions
+    started_at = min(clock_start(notice, now) for notice in new)
+    if standing.revoked and standing.revocation_id is not None:
+        return _joined(decisions, standing.revocation_id, new, started_at)
+    order_no = standing.order_no + 1
+    first = new[0]
+    said = [notice.revoked_at for notice in new if notice.revoked_at is not None]
+    decisions.append(
+        Ordered(
+            revocation_id=revocation_id(standing.article_id, order_no),
+            article_id=standing.article_id,
+            order_no=order_no,
+            kind=Kind.REVOKED,
+            reason=first.reason.value,
+            ordered_at=now,
+            ordered_by=first.noticed_by,
+            clock_started_at=started_at,
+            due_at=started_at + deadline,
+            revoked_at=min(said, default=None),
+            notices=new,
+            traceparent=first.traceparent,
+        )
+    )
+    return decisions
+
+
+def _said_again(notices: Sequence[Notice], known: Mapping[UUID, UUID]) -> Iterator[SaidAgain]:
+    repeats: dict[UUID, list[Notice]] = {}
+    for notice in notices:
+        if notice.notice_id in known:
+            repeats.setdefault(known[notice.notice_id], []).append(notice)
+    for order, cited in repeats.items():
+        yield SaidAgain(order, tuple(cited))
+
+
+def _joined(
+    decisions: list[Decision], standing: UUID, new: tuple[Notice, ...], started_at: datetime
+) -> list[Decision]:
+    """The new notices are answered in the same sending as repeated ones of the same order."""
+    rest: list[Decision] = []
+    cited: tuple[Notice, ...] = ()
+    for decision in decisions:
+        if isinstance(decision, SaidAgain) and decision.revocation_id == standing:
+            cited = decision.notices
+        else:
+            rest.append(decision)
+    return [*rest, SaidAgain(standing, cited + new, new, started_at)]
+
+
+def lift(
+    standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadline: timedelta, reason: str
+) -> Ordered | None:
+    """The order that lifts a revocation; None when it is not the one that stands."""
+    if not standing.revoked or standing.revocation_id != revoked:
+        return None
+    order_no = standing.order_no + 1
+    return Ordered(
+        revocation_id=revocation_id(standing.article_id, order_no),
+        article_id=standing.article_id,
+        order_no=order_no,
+        kind=Kind.REINSTATED,
+        reason=reason,
+        ordered_at=now,
+        ordered_by=lifted_by,
+        clock_started_at=now,
+        due_at=now + deadline,
+        lifts=revoked,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it stands in the books, with all that a sending says."""
+
+    revocation_id: UUID
+    article_id: str
+    order_no: int
+    kind: Kind
+    reason: str
+    clock_started_at: datetime
+    due_at: datetime
+    revoked_at: datetime | None
+    ordered_at: datetime
+    lifts: UUID | None
+    attempts: int
+    pressing_since: datetime
+    closed: bool
+    traceparent: str | None
+
+    def said_again(self, clock_started_at: datetime | None, deadline: timedelta) -> "Order":
+        """The next sending, with the clock set back where something earlier became known."""
+        again = replace(self, attempts=self.attempts + 1)
+        if clock_started_at is None or clock_started_at >= self.clock_started_at:
+            return again
+        return replace(again, clock_started_at=clock_started_at, due_at=clock_started_at + deadline)
+
+    @classmethod
+    def of(cls, new: Ordered) -> "Order":
+        """The first sending of a new order."""
+        return cls(
+            revocation_id=new.revocation_id,
+            article_id=new.article_id,
+            order_no=new.order_no,
+            kind=new.kind,
+            reason=new.reason,
+            clock_started_at=new.clock_started_at,
+            due_at=new.due_at,
+            revoked_at=new.revoked_at,
+            ordered_at=new.ordered_at,
+            lifts=new.lifts,
+            attempts=1,
+            pressing_since=new.ordered_at,
+            closed=False,
+            traceparent=new.traceparent,
+        )
+
+
+_STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+_HOUR = timedelta(hours=1)
+
+
+def next_send_at(pressing_since: datetime, now: datetime) -> datetime:
+    """When an order that stays open is sent again: 1, 5 and 15 minutes after, then every hour.
+
+    Reckoned from its beginning and not from the last sending, so that a notice that repeats neither hurries nor
+    postpones it.
+    """
+    for step in _STEPS:
+        if pressing_since + step > now:
+            return pressing_since + step
+    hours = (now - pressing_since) // _HOUR + 1
+    return pressing_since + hours * _HOUR

@@ -1,0 +1,1 @@
+"""What leaves compliance: orders, runs, alerts, metrics, questions to stores and to the ingester."""

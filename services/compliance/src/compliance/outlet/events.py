@@ -1,0 +1,58 @@
+"""What compliance says on its topics: orders and runs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.bus.envelope import Message
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from compliance.domain.order import Kind, Order, sending_id
+
+
+def orders(sendings: Sequence[Order], cited: Mapping[UUID, Sequence[UUID]], at: datetime) -> list[Message]:
+    """One message an order, with the notices that this sending answers.
+
+    It goes on in the trace of the first notice, so that one trace leads from a provider's page to the last receipt.
+    """
+    return [
+        Message.of(
+            order_event(order, cited.get(order.revocation_id, ())),
+            sending_id(order.article_id, order.order_no, order.attempts),
+            at=at,
+            traceparent=order.traceparent,
+        )
+        for order in sendings
+    ]
+
+
+def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked | ArticleReinstated:
+    """The order in the contract's words."""
+    match order.kind:
+        case Kind.REVOKED:
+            return ArticleRevoked(
+                article_id=order.article_id,
+                order=order.order_no,
+                revocation_id=order.revocation_id,
+                reason=Reason(order.reason),
+                notice_ids=tuple(notice_ids),
+                revoked_at=order.revoked_at,
+                clock_started_at=order.clock_started_at,
+                due_at=order.due_at,
+                ordered_at=order.ordered_at,
+                attempt=order.attempts,
+            )
+        case Kind.REINSTATED:
+            return ArticleReinstated(
+                article_id=order.article_id,
+                order=order.order_no,
+                revocation_id=order.lifts or order.revocation_id,
+                ordered_at=order.ordered_at,
+                attempt=order.attempts,
+            )
+
+
+def run_ended(event: RunCompleted | RunFailed, traceparent: str | None) -> Message:
+    """How a run ended; a run ends once."""
+    return Message.of(event, event_id("run", event.run_id), at=event.ended_at, traceparent=traceparent)

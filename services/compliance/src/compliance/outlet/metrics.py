@@ -1,0 +1,44 @@
+"""What compliance counts, typed by name."""
+
+from collections.abc import Iterable
+
+from clawback_common.telemetry import counter, gauge, histogram
+from compliance.domain.order import Decision, Ordered, SaidAgain
+
+NOTICES = counter("compliance_notices_total", "Notices recorded for the first time.", ("reason",))
+REPEATS = counter("compliance_notice_repeats_total", "Notices that had been seen before.")
+ORDERS = counter("compliance_orders_total", "New orders.", ("kind",))
+SENT_AGAIN = counter("compliance_orders_sent_again_total", "Orders sent once more.")
+RECEIPTS = counter("compliance_receipts_total", "Receipts, by what they meant.", ("meaning",))
+VERIFIED = counter("compliance_verified_total", "Obligations closed by looking.", ("holder",))
+STILL_HELD = counter(
+    "compliance_still_held_total", "Articles that a holder said it removed and has.", ("holder",)
+)
+LOOKS_FAILED = counter(
+    "compliance_looks_failed_total", "Questions for holdings without a useful answer.", ("holder",)
+)
+OVERDUE = gauge("compliance_overdue_items", "Prompt obligations past due.", ("holder",))
+AT_RISK = gauge("compliance_at_risk_items", "Prompt obligations close to their deadline.", ("holder",))
+LAST_RUN = gauge(
+    "compliance_last_run_completed_seconds", "Unix time of the last run that completed; 0: none."
+)
+CLOSED_AFTER = histogram(
+    "compliance_order_closed_seconds",
+    "From an order to its last prompt obligation closed.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400),
+)
+RUNS = counter("compliance_runs_total", "Runs, by how they ended.", ("outcome",))
+
+
+def count(decisions: Iterable[Decision]) -> None:
+    """Counts what was decided on notices."""
+    for decision in decisions:
+        match decision:
+            case Ordered():
+                ORDERS.labels(decision.kind.value).inc()
+                for notice in decision.notices:
+                    NOTICES.labels(notice.reason.value).inc()
+            case SaidAgain():
+                REPEATS.inc(len(decision.notices) - len(decision.new))
+                for notice in decision.new:
+                    NOTICES.labels(notice.reason.value).inc()

@@ -1,0 +1,62 @@
+"""Compliance's settings."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AnyHttpUrl, Field, model_validator
+
+from clawback_common.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Read from the environment; see ``CommonSettings``."""
+
+    api_port: int = 8002
+    probe_port: int = 8102
+    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    takedown_deadline_h: float = Field(24, gt=0, le=24 * 365)
+    """From the start of the clock to the end of every copy; the licence contract says how long."""
+    compliance: Literal["mock", "required"] = "mock"
+    """mock: what is said here is no evidence, and says so."""
+    revocation_feeds: str = ""
+    """Names of the ingester's feeds that a run polls, with commas; empty: all that it has of the kind 'revoked'."""
+    ingester_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8001")
+    ingester_api_key_file: Path | None = None
+    """A key with the role operator, for the poll of a feed."""
+    stores: dict[str, AnyHttpUrl] = Field(
+        default_factory=lambda: {"ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings")}
+    )
+    """Where our own stores answer whether ids are held, by holder."""
+    kafka_forgets_after_h: float = Field(8, gt=0)
+    """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
+    poll_timeout_s: float = Field(900, gt=0)
+    """One pass over a feed may drain a backlog at the provider's pace."""
+    confirm_above: int = Field(500, ge=1, le=10_000)
+    """Notices on more ids at once need a second person."""
+
+    @property
+    def mock(self) -> bool:
+        """Nothing that is said here is evidence."""
+        return self.compliance == "mock"
+
+    @property
+    def feed_names(self) -> tuple[str, ...]:
+        """The revocation feeds by name; empty: ask the ingester."""
+        return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
+
+    @model_validator(mode="after")
+    def _required_compliance_is_configured(self) -> Self:
+        if self.environment != "development" and self.mock:
+            raise ValueError(f"ENVIRONMENT={self.environment} needs COMPLIANCE=required")
+        if not self.mock:
+            missing = [
+                name
+                for name, absent in (
+                    ("REVOCATION_FEEDS", not self.feed_names),
+                    ("TAKEDOWN_DEADLINE_H", "takedown_deadline_h" not in self.model_fields_set),
+                )
+                if absent
+            ]
+            if missing:
+                raise ValueError(f"COMPLIANCE=required needs {' and '.join(missing)} to be set")
+        return self

@@ -1,0 +1,1 @@
+"""What compliance remembers: asyncpg, and the named queries beside each module."""

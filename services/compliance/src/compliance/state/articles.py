@@ -1,0 +1,48 @@
+"""The authoritative row of each article: its last order."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from compliance.domain.order import Kind, Ordered, Standing
+
+SQL = Queries.load(__package__, "articles")
+
+
+async def take(tx: Transaction, article_ids: Iterable[str], now: datetime) -> dict[str, Standing]:
+    """Locks the rows of these articles until the transaction ends, making those that are missing."""
+    rows = await tx.fetch(SQL["take"], sorted(set(article_ids)), now)
+    return {row["article_id"]: _standing(row) for row in rows}
+
+
+async def take_by_revocation(tx: Transaction, revocation_id: object) -> Standing | None:
+    """Locks the row of the article that an order is on; None when there is no such order."""
+    row = await tx.fetchrow(SQL["take_by_revocation"], revocation_id)
+    return _standing(row) if row else None
+
+
+async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+    """Makes these orders the last ones of their articles, whose rows are taken."""
+    await tx.execute(
+        SQL["put"],
+        [order.article_id for order in ordered],
+        [order.order_no for order in ordered],
+        ["revoked" if order.kind is Kind.REVOKED else "live" for order in ordered],
+        [order.revocation_id for order in ordered],
+        now,
+    )
+
+
+async def revoked_among(db: Querier, article_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are revoked now."""
+    return {row["article_id"] for row in await db.fetch(SQL["revoked_among"], article_ids)}
+
+
+async def one(db: Querier, article_id: str) -> Row | None:
+    """The row, for people to read."""
+    return await db.fetchrow(SQL["one"], article_id)
+
+
+def _standing(row: Row) -> Standing:
+    return Standing(row["article_id"], row["order_no"], row["state"] == "revoked", row["revocation_id"])

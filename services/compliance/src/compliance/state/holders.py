@@ -1,0 +1,93 @@
+"""Who can hold a copy, and how that changed."""
+
+from datetime import datetime
+
+import orjson
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.holder.v1 import HolderRegistration
+
+SQL = Queries.load(__package__, "holders")
+_LOCK = 0x686F6C64
+
+
+async def hold_still(tx: Transaction) -> None:
+    """No holder joins or leaves until this transaction ends."""
+    await tx.execute(SQL["hold_still"], _LOCK)
+
+
+async def hold_alone(tx: Transaction) -> None:
+    """Nobody gives an order until this transaction ends; waits for those who are about it."""
+    await tx.execute(SQL["hold_alone"], _LOCK)
+
+
+async def put(
+    tx: Transaction, registration: HolderRegistration, changed_by: str, change: str, now: datetime
+) -> None:
+    """Registers a holder, or changes what it registered with."""
+    url = registration.holdings_url
+    await tx.execute(
+        SQL["put"],
+        registration.name,
+        registration.kind.value,
+        registration.group,
+        registration.purpose,
+        registration.filter.model_dump_json(),
+        list(registration.copy_kinds),
+        str(url) if url else None,
+        registration.contact,
+        registration.forgets_after_h,
+        now,
+        changed_by,
+    )
+    await _changed(tx, registration.name, changed_by, change, registration.model_dump_json(), now)
+
+
+async def leave(tx: Transaction, name: str, changed_by: str, now: datetime) -> None:
+    """It holds nothing any more that is given out from now on; what it owes it still owes."""
+    await tx.execute(SQL["leave"], name, now)
+    await _changed(tx, name, changed_by, "left", "{}", now)
+
+
+async def _changed(
+    tx: Transaction, name: str, changed_by: str, change: str, registration: str, now: datetime
+) -> None:
+    await tx.execute(SQL["changed"], name, now, changed_by, change, registration)
+
+
+async def one(db: Querier, name: str) -> Row | None:
+    """A holder, also one that left."""
+    return await db.fetchrow(SQL["one"], name)
+
+
+async def page(db: Querier, after: str, *, left_too: bool, limit: int) -> list[Row]:
+    """Holders by name."""
+    return await db.fetch(SQL["page"], after, left_too, limit)
+
+
+async def changes(db: Querier, name: str) -> list[Row]:
+    """What a holder registered, when, by whom."""
+    return await db.fetch(SQL["changes"], name)
+
+
+async def groups(db: Querier) -> set[str]:
+    """The consumer groups of the holders that are active."""
+    return {row["consumer_group"] for row in await db.fetch(SQL["groups"])}
+
+
+def registration(row: Row) -> HolderRegistration:
+    """What a holder registered with last."""
+    return HolderRegistration.model_validate(
+        {
+            "name": row["name"],
+            "kind": row["kind"],
+            "group": row["consumer_group"],
+            "purpose": row["purpose"],
+            "filter": orjson.loads(row["filter"]),
+            "copy_kinds": row["copy_kinds"],
+            "holdings_url": row["holdings_url"],
+            "contact": row["contact"],
+            "forgets_after_h": row["forgets_after_h"],
+        }
+    )

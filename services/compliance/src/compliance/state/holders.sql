@@ -1,0 +1,42 @@
+-- name: hold_still
+-- Shared by all who oblige holders, alone for who changes them: else a holder that joins while an order is given
+-- would owe it nothing. Taken in a statement of its own, for a statement sees what was there when it began.
+SELECT pg_advisory_xact_lock_shared($1)
+
+-- name: hold_alone
+SELECT pg_advisory_xact_lock($1)
+
+-- name: put
+INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact,
+                         forgets_after_h, status, registered_at, registered_by)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11)
+ON CONFLICT (name) DO UPDATE
+SET kind = excluded.kind, consumer_group = excluded.consumer_group, purpose = excluded.purpose,
+    filter = excluded.filter, copy_kinds = excluded.copy_kinds, holdings_url = excluded.holdings_url,
+    contact = excluded.contact, forgets_after_h = excluded.forgets_after_h, status = 'active', left_at = NULL
+
+-- name: leave
+UPDATE holder SET status = 'left', left_at = $2 WHERE name = $1
+
+-- name: changed
+INSERT INTO holder_change (name, changed_at, changed_by, change, now) VALUES ($1, $2, $3, $4, $5::jsonb)
+
+-- name: one
+SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
+       registered_at, registered_by, left_at
+FROM holder
+WHERE name = $1
+
+-- name: page
+SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
+       registered_at, registered_by, left_at
+FROM holder
+WHERE name > $1 AND ($2 OR status = 'active')
+ORDER BY name
+LIMIT $3
+
+-- name: changes
+SELECT id, changed_at, changed_by, change, now FROM holder_change WHERE name = $1 ORDER BY id LIMIT 500
+
+-- name: groups
+SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS NOT NULL

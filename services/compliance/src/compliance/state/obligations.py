@@ -1,0 +1,175 @@
+"""Obligations. Take the rows of their orders first; both in the order of their ids."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.holder.v1 import HolderKind
+from compliance.domain.condition import AT_RISK_SHARE, Lateness
+from compliance.domain.obligation import Obligation, State
+from compliance.domain.order import Order
+from compliance.state.revocations import Place
+
+SQL = Queries.load(__package__, "obligations")
+_SLICE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lookable:
+    """A holder that can be asked for its holdings."""
+
+    name: str
+    kind: HolderKind
+    holdings_url: str | None
+
+
+async def open_all(
+    tx: Transaction, revocation_ids: Iterable[UUID], now: datetime, holder: str | None = None
+) -> list[UUID]:
+    """Obliges every active holder, or the one named, to these orders. Gives the orders with a new obligation."""
+    rows = await tx.fetch(SQL["open"], sorted(set(revocation_ids)), now, holder)
+    return [row["revocation_id"] for row in rows]
+
+
+async def supersede(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> None:
+    """Closes what is open of these orders: a later one took their place."""
+    await tx.execute(SQL["supersede"], sorted(set(revocation_ids)), now)
+
+
+async def set_back(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
+    """Moves the deadlines of these orders forward in time where they were later."""
+    await tx.execute(SQL["set_back"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
+
+
+async def take(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
+    """Locks obligations by order and holder. Those that there are not are left out."""
+    places = {place.revocation_id: place for place, _ in wanted}
+    keys = sorted({(place.revocation_id, holder) for place, holder in wanted})
+    rows = await tx.fetch(SQL["take"], [order for order, _ in keys], [holder for _, holder in keys])
+    return {
+        (row["revocation_id"], row["holder"]): _obligation(row, places[row["revocation_id"]]) for row in rows
+    }
+
+
+async def put(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
+    """Writes obligations that are taken."""
+    await tx.execute(
+        SQL["put"],
+        [o.revocation_id for o in obligations],
+        [o.holder for o in obligations],
+        [_json(o.answers) for o in obligations],
+        [o.state.value for o in obligations],
+        [o.attempts for o in obligations],
+        [o.notified_at for o in obligations],
+        [o.removed_at for o in obligations],
+        [o.verified_at for o in obligations],
+        [o.superseded_at for o in obligations],
+        [None if o.evidence is None else _json(o.evidence) for o in obligations],
+        now,
+    )
+
+
+async def notified(db: Querier, now: datetime) -> None:
+    """Notes what the broker has confirmed."""
+    await db.execute(SQL["notified"], now)
+
+
+async def lookable(db: Querier, now: datetime) -> list[Lookable]:
+    """The holders of which something is to be looked for now."""
+    rows = await db.fetch(SQL["lookable"], now)
+    return [Lookable(row["name"], HolderKind(row["kind"]), row["holdings_url"]) for row in rows]
+
+
+async def to_look_at(db: Querier, holder: str, now: datetime, limit: int) -> dict[UUID, str]:
+    """What a holder says that it removed: article by order."""
+    rows = await db.fetch(SQL["to_look_at"], holder, now, limit)
+    return {row["revocation_id"]: row["article_id"] for row in rows}
+
+
+async def verify(
+    tx: Transaction,
+    holder: str,
+    revocation_ids: Sequence[UUID],
+    evidence: Mapping[str, object],
+    now: datetime,
+) -> None:
+    """Closes what was looked for and is gone."""
+    await tx.execute(SQL["verify"], holder, revocation_ids, now, _json(evidence))
+
+
+async def reopen(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+    """Opens what was looked for and is still there. Gives the orders concerned."""
+    return [row["revocation_id"] for row in await tx.fetch(SQL["reopen"], holder, revocation_ids, now)]
+
+
+async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
+    """Puts off looking: the holder did not know, or its word does not count now."""
+    await tx.execute(SQL["look_later"], holder, revocation_ids, at)
+
+
+async def expire(db: Querier, now: datetime) -> int:
+    """Closes the obligations whose copies are gone by themselves. Gives how many."""
+    closed = 0
+    while True:
+        some = int((await db.execute(SQL["expire"], now, _SLICE)).rsplit(" ", 1)[-1])
+        closed += some
+        if some < _SLICE:
+            return closed
+
+
+async def lateness(db: Querier, now: datetime) -> list[Lateness]:
+    """How late each holder is with what it owes promptly; holders that owe nothing are left out."""
+    rows = await db.fetch(SQL["lateness"], now, AT_RISK_SHARE)
+    return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
+
+
+async def overdue(
+    db: Querier, now: datetime, after: tuple[datetime, UUID, str], holder: str | None, limit: int
+) -> list[Row]:
+    """What is past due, the oldest first, from a position on."""
+    return await db.fetch(SQL["overdue"], now, *after, holder, limit)
+
+
+async def of_revocations(db: Querier, revocation_ids: Sequence[UUID]) -> list[Row]:
+    """All that is owed to these orders."""
+    return await db.fetch(SQL["of_revocations"], revocation_ids)
+
+
+async def unclosed_of_holder(db: Querier, holder: str) -> int:
+    """How much a holder still owes."""
+    return int(await db.fetchval(SQL["unclosed_of_holder"], holder))
+
+
+async def counts(db: Querier) -> list[Row]:
+    """Obligations by state, those of time apart."""
+    return await db.fetch(SQL["counts"])
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _obligation(row: Row, place: Place) -> Obligation:
+    return Obligation(
+        revocation_id=row["revocation_id"],
+        holder=row["holder"],
+        kind=HolderKind(row["kind"]),
+        order_kind=place.kind,
+        looked_at=row["looked_at"],
+        superseded=place.superseded,
+        copy_kinds=tuple(row["copy_kinds"]),
+        state=State(row["state"]),
+        answers=orjson.loads(row["answers"]),
+        attempts=row["attempts"],
+        notified_at=row["notified_at"],
+        removed_at=row["removed_at"],
+        verified_at=row["verified_at"],
+        superseded_at=row["superseded_at"],
+        reopened=row["reopened"],
+        evidence=orjson.loads(row["evidence"]) if row["evidence"] else None,
+    )

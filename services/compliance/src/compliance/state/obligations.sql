@@ -1,0 +1,141 @@
+-- name: open
+-- Every active holder owes every order. What a holder must answer for is fixed now, whatever it declares later; an
+-- expiry holder owes nothing but time.
+INSERT INTO obligation (revocation_id, holder, kind, copy_kinds, due_at, closes_at, opened_at, updated_at)
+SELECT r.revocation_id, h.name, h.kind, h.copy_kinds,
+       CASE WHEN h.kind = 'expiry' THEN greatest(r.due_at, x.closes_at) ELSE r.due_at END, x.closes_at, $2, $2
+FROM revocation AS r
+CROSS JOIN holder AS h
+CROSS JOIN LATERAL (SELECT r.ordered_at + make_interval(secs => 3600 * h.forgets_after_h) AS closes_at) AS x
+WHERE r.revocation_id = ANY ($1::uuid[]) AND h.status = 'active' AND ($3::text IS NULL OR h.name = $3)
+  AND (h.kind <> 'expiry' OR r.kind = 'revoked')
+ORDER BY r.revocation_id, h.name
+ON CONFLICT DO NOTHING
+RETURNING revocation_id
+
+-- name: supersede
+UPDATE obligation
+SET state = 'superseded', superseded_at = $2, updated_at = $2, look_at = NULL, evidence = '{"how": "later order"}'
+WHERE revocation_id = ANY ($1::uuid[]) AND state IN ('open', 'notified', 'removed')
+
+-- name: set_back
+-- Something earlier became known: the clock of what is still open starts earlier.
+UPDATE obligation AS o
+SET due_at = n.due_at, updated_at = $3
+FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, due_at)
+WHERE o.revocation_id = n.revocation_id AND o.kind <> 'expiry' AND o.due_at > n.due_at
+
+-- name: take
+SELECT o.revocation_id, o.holder, o.kind, o.copy_kinds, o.answers, o.state, o.attempts, o.notified_at, o.removed_at,
+       o.verified_at, o.superseded_at, o.reopened, o.evidence, h.kind = 'store' OR h.holdings_url IS NOT NULL AS looked_at
+FROM obligation AS o
+JOIN holder AS h ON h.name = o.holder
+JOIN unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder) USING (revocation_id, holder)
+ORDER BY o.revocation_id, o.holder
+FOR NO KEY UPDATE OF o
+
+-- name: put
+UPDATE obligation AS o
+SET answers = n.answers, state = n.state, attempts = n.attempts, notified_at = n.notified_at,
+    removed_at = n.removed_at, verified_at = n.verified_at, superseded_at = n.superseded_at,
+    evidence = n.evidence, look_at = NULL, updated_at = $11
+FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[],
+            $8::timestamptz[], $9::timestamptz[], $10::jsonb[])
+     AS n (revocation_id, holder, answers, state, attempts, notified_at, removed_at, verified_at, superseded_at,
+           evidence)
+WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder
+
+-- name: notified
+-- What the broker has confirmed. Locked rows are passed over: who holds them writes the same.
+WITH sent AS (
+    SELECT o.revocation_id, o.holder, x.sent_at
+    FROM obligation AS o
+    JOIN revocation AS r USING (revocation_id)
+    JOIN outbox_orders AS x ON x.event_id = r.sent_event_id
+    WHERE o.state = 'open' AND o.kind <> 'expiry' AND x.sent_at IS NOT NULL
+    LIMIT 5000
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+)
+UPDATE obligation AS o
+SET state = 'notified', notified_at = sent.sent_at, updated_at = $1
+FROM sent
+WHERE o.revocation_id = sent.revocation_id AND o.holder = sent.holder
+
+-- name: to_look_at
+-- What holders say that they removed, the most urgent first.
+SELECT o.revocation_id, r.article_id
+FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+WHERE o.state = 'removed' AND o.holder = $1 AND (o.look_at IS NULL OR o.look_at <= $2)
+ORDER BY o.due_at, o.revocation_id
+LIMIT $3
+
+-- name: lookable
+-- Whom we can look at, and whether there is anything to look for.
+SELECT DISTINCT h.name, h.kind, h.holdings_url
+FROM holder AS h
+WHERE (h.kind = 'store' OR h.holdings_url IS NOT NULL)
+  AND EXISTS (SELECT FROM obligation AS o WHERE o.holder = h.name AND o.state = 'removed'
+                AND (o.look_at IS NULL OR o.look_at <= $1))
+ORDER BY h.name
+
+-- name: verify
+UPDATE obligation
+SET state = 'verified', verified_at = $3, evidence = $4::jsonb, look_at = NULL, updated_at = $3
+WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
+
+-- name: reopen
+-- The holder still has what it said it removed: what it answered counts for nothing.
+UPDATE obligation
+SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, look_at = NULL, updated_at = $3
+WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
+RETURNING revocation_id
+
+-- name: look_later
+UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
+
+-- name: expire
+-- Time has passed, so the copy is gone by itself.
+UPDATE obligation
+SET state = 'verified', verified_at = $1, updated_at = $1,
+    evidence = jsonb_build_object('how', 'expiry', 'closes_at', closes_at)
+WHERE (revocation_id, holder) IN (
+    SELECT revocation_id, holder FROM obligation
+    WHERE kind = 'expiry' AND state IN ('open', 'notified') AND closes_at <= $1
+    ORDER BY closes_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+)
+
+-- name: lateness
+SELECT holder,
+       count(*) FILTER (WHERE o.due_at <= $1) AS overdue,
+       count(*) FILTER (WHERE o.due_at > $1
+                        AND $1 >= r.clock_started_at + $2::float8 * (o.due_at - r.clock_started_at)) AS at_risk,
+       min(o.due_at) AS oldest_due_at
+FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry'
+GROUP BY holder
+ORDER BY holder
+
+-- name: overdue
+SELECT o.revocation_id, o.holder, r.article_id, r.order_no, o.state, o.due_at, o.attempts, r.attempts AS sendings,
+       o.notified_at, o.removed_at, o.reopened, r.backlog
+FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND o.due_at <= $1
+  AND (o.due_at, o.revocation_id, o.holder) > ($2, $3, $4)
+  AND ($5::text IS NULL OR o.holder = $5)
+ORDER BY o.due_at, o.revocation_id, o.holder
+LIMIT $6
+
+-- name: of_revocations
+SELECT revocation_id, holder, kind, copy_kinds, answers, due_at, state, attempts, opened_at, notified_at, removed_at,
+       verified_at, superseded_at, reopened, closes_at, evidence
+FROM obligation
+WHERE revocation_id = ANY ($1::uuid[])
+ORDER BY revocation_id, holder
+
+-- name: unclosed_of_holder
+SELECT count(*) FROM obligation WHERE holder = $1 AND state IN ('open', 'notified', 'removed')
+
+-- name: counts
+SELECT kind = 'expiry' AS by_time, state, count(*) AS obligations
+FROM obligation
+GROUP BY 1, 2

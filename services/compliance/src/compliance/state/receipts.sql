@@ -1,0 +1,22 @@
+-- name: put
+INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
+                     received_at)
+SELECT n.*, $10
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
+            $9::text[]) AS n
+ORDER BY 1
+ON CONFLICT (receipt_id) DO NOTHING
+
+-- name: of_article
+SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning
+FROM receipt
+WHERE article_id = $1
+ORDER BY received_at, receipt_id
+LIMIT 1000
+
+-- name: of_order
+SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning
+FROM receipt
+WHERE article_id = $1 AND order_no = $2
+ORDER BY received_at, receipt_id
+LIMIT 1000

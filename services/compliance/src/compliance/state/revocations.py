@@ -1,0 +1,174 @@
+"""Orders of both kinds. Their rows are taken before those of their obligations, in the order of their ids."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from compliance.domain.order import Kind, Order, Ordered, next_send_at, sending_id
+
+SQL = Queries.load(__package__, "revocations")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an order stands among those on its article."""
+
+    revocation_id: UUID
+    article_id: str
+    order_no: int
+    kind: Kind
+    superseded: bool
+
+
+async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+    """Records new orders, with their first sending."""
+    rows = [Order.of(order) for order in ordered]
+    await tx.execute(
+        SQL["put"],
+        [row.revocation_id for row in rows],
+        [row.article_id for row in rows],
+        [row.order_no for row in rows],
+        [row.kind.value for row in rows],
+        [row.reason for row in rows],
+        [row.lifts for row in rows],
+        [row.clock_started_at for row in rows],
+        [row.due_at for row in rows],
+        [row.revoked_at for row in rows],
+        [row.ordered_at for row in rows],
+        [order.ordered_by for order in ordered],
+        [order.backlog for order in ordered],
+        [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
+        [next_send_at(row.pressing_since, now) for row in rows],
+        [row.traceparent for row in rows],
+    )
+
+
+async def lift(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
+    """Notes who lifted a revocation."""
+    await tx.execute(SQL["lift"], revocation_id, now, lifted_by)
+
+
+async def close_earlier(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> list[UUID]:
+    """Closes the orders whose place these take. Gives their ids."""
+    rows = await tx.fetch(
+        SQL["close_earlier"],
+        [order.article_id for order in ordered],
+        [order.order_no for order in ordered],
+        now,
+    )
+    return [row["revocation_id"] for row in rows]
+
+
+async def take(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
+    """Locks these orders."""
+    return [_order(row) for row in await tx.fetch(SQL["take"], sorted(set(revocation_ids)))]
+
+
+async def take_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
+    """Locks some of the open orders that are to be sent again."""
+    return [_order(row) for row in await tx.fetch(SQL["take_due"], now, limit)]
+
+
+async def take_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
+    """Locks orders by article and number. Those that there are not are left out."""
+    wanted = sorted(set(orders))
+    rows = await tx.fetch(SQL["take_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
+    return {
+        (row["article_id"], row["order_no"]): Place(
+            row["revocation_id"],
+            row["article_id"],
+            row["order_no"],
+            Kind(row["kind"]),
+            row["last_order_no"] > row["order_no"],
+        )
+        for row in rows
+    }
+
+
+async def sent(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
+    """Notes a further sending of orders that are taken."""
+    await tx.execute(
+        SQL["sent"],
+        [order.revocation_id for order in orders],
+        [order.attempts for order in orders],
+        [sending_id(order.article_id, order.order_no, order.attempts) for order in orders],
+        [order.clock_started_at for order in orders],
+        [order.due_at for order in orders],
+        [order.pressing_since for order in orders],
+        [next_send_at(order.pressing_since, now) for order in orders],
+    )
+
+
+async def settle(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> dict[UUID, datetime]:
+    """Closes those of the taken orders that nobody has to answer any more. Gives when each was ordered."""
+    rows = await tx.fetch(SQL["settle"], sorted(set(revocation_ids)), now)
+    return {row["revocation_id"]: row["ordered_at"] for row in rows}
+
+
+async def reopen(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> None:
+    """Opens taken orders again; they are due to be sent at once."""
+    await tx.execute(SQL["reopen"], sorted(set(revocation_ids)), now)
+
+
+async def take_standing_since(tx: Transaction, since: datetime) -> list[UUID]:
+    """Locks the revocations that stand and were ordered since then."""
+    return [row["revocation_id"] for row in await tx.fetch(SQL["take_standing_since"], since)]
+
+
+async def last_seq(tx: Querier) -> int:
+    """The position of the last order that can be seen."""
+    return int(await tx.fetchval(SQL["last_seq"]))
+
+
+async def feed(db: Querier, after: int, up_to: int, limit: int) -> list[Row]:
+    """Orders by their position, the oldest first."""
+    return await db.fetch(SQL["feed"], after, up_to, limit)
+
+
+async def page(
+    db: Querier, before: int, *, is_open: bool | None, kind: str | None, reason: str | None, limit: int
+) -> list[Row]:
+    """Orders by their position, the newest first."""
+    return await db.fetch(SQL["page"], before, is_open, kind, reason, limit)
+
+
+async def one(db: Querier, revocation_id: UUID) -> Row | None:
+    """One order, for people to read."""
+    return await db.fetchrow(SQL["one"], revocation_id)
+
+
+async def of_article(db: Querier, article_id: str) -> list[Row]:
+    """Every order on an article, in their order."""
+    return await db.fetch(SQL["of_article"], article_id)
+
+
+async def counts(db: Querier) -> Row | None:
+    """How many orders there are: revoked, reinstated, open, backlog."""
+    return await db.fetchrow(SQL["counts"])
+
+
+async def history(db: Querier, start: datetime, end: datetime, now: datetime, limit: int) -> list[Row]:
+    """Orders a day, the newest day first."""
+    return await db.fetch(SQL["history"], start, end, now, limit)
+
+
+def _order(row: Row) -> Order:
+    return Order(
+        revocation_id=row["revocation_id"],
+        article_id=row["article_id"],
+        order_no=row["order_no"],
+        kind=Kind(row["kind"]),
+        reason=row["reason"],
+        clock_started_at=row["clock_started_at"],
+        due_at=row["due_at"],
+        revoked_at=row["revoked_at"],
+        ordered_at=row["ordered_at"],
+        lifts=row["lifts"],
+        attempts=row["attempts"],
+        pressing_since=row["pressing_since"],
+        closed=row["closed_at"] is not None,
+        traceparent=row["traceparent"],
+    )

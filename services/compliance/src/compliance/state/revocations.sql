@@ -1,0 +1,147 @@
+-- name: put
+INSERT INTO revocation (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
+                        ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at, traceparent)
+SELECT n.revocation_id, n.article_id, n.order_no, n.kind, n.reason, n.lifts, n.clock_started_at, n.due_at,
+       n.revoked_at, n.ordered_at, n.ordered_by, n.backlog, n.sent_event_id, n.ordered_at, n.next_send_at,
+       n.traceparent
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
+            $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[], $13::uuid[],
+            $14::timestamptz[], $15::text[])
+     AS n (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
+           ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent)
+
+-- name: lift
+UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
+
+-- name: close_earlier
+-- A new order takes the place of all earlier ones on its article.
+WITH earlier AS (
+    SELECT r.revocation_id
+    FROM revocation AS r JOIN unnest($1::text[], $2::int[]) AS n (article_id, order_no) USING (article_id)
+    WHERE r.order_no < n.order_no
+    ORDER BY r.revocation_id
+    FOR NO KEY UPDATE OF r
+)
+UPDATE revocation AS r
+SET closed_at = coalesce(r.closed_at, $3), next_send_at = NULL
+FROM earlier
+WHERE r.revocation_id = earlier.revocation_id
+RETURNING r.revocation_id
+
+-- name: take
+-- Rows of this table are always taken before rows of obligation, and in the order of their ids.
+SELECT revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, revoked_at, ordered_at, lifts,
+       attempts, pressing_since, closed_at, traceparent
+FROM revocation
+WHERE revocation_id = ANY ($1::uuid[])
+ORDER BY revocation_id
+FOR NO KEY UPDATE
+
+-- name: take_due
+-- What stays open and was not sent for its time. One whose last sending still waits in the outbox is sent already.
+SELECT revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, revoked_at, ordered_at, lifts,
+       attempts, pressing_since, closed_at, traceparent
+FROM revocation AS r
+WHERE closed_at IS NULL AND next_send_at <= $1
+  AND NOT EXISTS (SELECT FROM outbox_orders AS o
+                  WHERE o.event_id = r.sent_event_id AND o.sent_at IS NULL AND o.set_aside IS NULL)
+ORDER BY next_send_at
+LIMIT $2
+FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: take_by_order
+SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no AS last_order_no
+FROM revocation AS r
+JOIN unnest($1::text[], $2::int[]) AS n (article_id, order_no) USING (article_id, order_no)
+JOIN article AS a USING (article_id)
+ORDER BY r.revocation_id
+FOR NO KEY UPDATE OF r
+
+-- name: sent
+UPDATE revocation AS r
+SET attempts = n.attempts, sent_event_id = n.event_id, clock_started_at = n.clock_started_at, due_at = n.due_at,
+    pressing_since = n.pressing_since, next_send_at = CASE WHEN r.closed_at IS NULL THEN n.next_send_at END
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+            $7::timestamptz[])
+     AS n (revocation_id, attempts, event_id, clock_started_at, due_at, pressing_since, next_send_at)
+WHERE r.revocation_id = n.revocation_id
+
+-- name: settle
+-- An order is closed when nobody who must answer promptly is left to answer.
+UPDATE revocation AS r
+SET closed_at = $2, next_send_at = NULL
+WHERE r.revocation_id = ANY ($1::uuid[]) AND r.closed_at IS NULL
+  AND NOT EXISTS (SELECT FROM obligation AS o
+                  WHERE o.revocation_id = r.revocation_id AND o.kind <> 'expiry'
+                    AND o.state IN ('open', 'notified', 'removed'))
+RETURNING r.revocation_id, r.ordered_at
+
+-- name: reopen
+UPDATE revocation SET closed_at = NULL, pressing_since = $2, next_send_at = $2 WHERE revocation_id = ANY ($1::uuid[])
+
+-- name: take_standing_since
+-- Revocations that a holder who joins now may still read of: their articles were on the brokers until a while ago.
+SELECT r.revocation_id
+FROM revocation AS r JOIN article AS a USING (article_id, revocation_id)
+WHERE a.state = 'revoked' AND r.ordered_at > $1
+ORDER BY r.revocation_id
+FOR NO KEY UPDATE OF r
+
+-- name: next_send_at
+SELECT min(next_send_at) FROM revocation WHERE closed_at IS NULL
+
+-- name: last_seq
+SELECT coalesce(max(seq), 0) FROM revocation
+
+-- name: feed
+SELECT seq, revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at, ordered_at,
+       attempts
+FROM revocation
+WHERE seq > $1 AND seq <= $2
+ORDER BY seq
+LIMIT $3
+
+-- name: page
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
+       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.closed_at
+FROM revocation AS r
+WHERE r.seq < $1
+  AND ($2::boolean IS NULL OR (r.closed_at IS NULL) = $2)
+  AND ($3::text IS NULL OR r.kind = $3)
+  AND ($4::text IS NULL OR r.reason = $4)
+ORDER BY r.seq DESC
+LIMIT $5
+
+-- name: one
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
+       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.next_send_at,
+       r.closed_at
+FROM revocation AS r
+WHERE r.revocation_id = $1
+
+-- name: of_article
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
+       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.next_send_at,
+       r.closed_at
+FROM revocation AS r
+WHERE r.article_id = $1
+ORDER BY r.order_no
+
+-- name: counts
+SELECT count(*) FILTER (WHERE kind = 'revoked') AS revoked,
+       count(*) FILTER (WHERE kind = 'reinstated') AS reinstated,
+       count(*) FILTER (WHERE closed_at IS NULL) AS open,
+       count(*) FILTER (WHERE backlog) AS backlog
+FROM revocation
+
+-- name: history
+SELECT date_trunc('day', ordered_at, 'UTC') AS day,
+       count(*) FILTER (WHERE kind = 'revoked') AS revoked,
+       count(*) FILTER (WHERE kind = 'reinstated') AS reinstated,
+       count(*) FILTER (WHERE closed_at IS NOT NULL) AS closed,
+       count(*) FILTER (WHERE closed_at > due_at OR (closed_at IS NULL AND due_at < $3)) AS late
+FROM revocation
+WHERE ordered_at >= $1 AND ordered_at < $2
+GROUP BY 1
+ORDER BY 1 DESC
+LIMIT $4

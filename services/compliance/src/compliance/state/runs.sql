@@ -1,0 +1,49 @@
+-- name: request
+INSERT INTO run (run_id, cause, asked_by, asked_at, state, mock) VALUES ($1, $2, $3, $4, 'requested', $5)
+
+-- name: next_requested
+SELECT run_id FROM run WHERE state = 'requested' ORDER BY asked_at, run_id LIMIT 1
+
+-- name: start
+UPDATE run SET state = 'running', started_at = $2 WHERE run_id = $1 AND state = 'requested'
+
+-- name: polled
+UPDATE run SET polls = $2::jsonb, noticed = $3 WHERE run_id = $1
+
+-- name: complete
+UPDATE run
+SET state = 'completed', outcome = $2, ended_at = $3, noticed = $4, closed = $5, open = $6, overdue = $7
+WHERE run_id = $1 AND state = 'running'
+
+-- name: fail
+UPDATE run SET state = 'failed', outcome = 'failed', ended_at = $2, error = $3
+WHERE run_id = $1 AND state IN ('requested', 'running')
+
+-- name: left_behind
+-- Whoever holds the lock is the only one at work, so what is running beside it has died.
+SELECT run_id, started_at, polls FROM run WHERE state = 'running' AND run_id <> $1
+
+-- name: last_completed
+SELECT max(ended_at) FROM run WHERE state = 'completed'
+
+-- name: last
+SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+       mock, error
+FROM run
+WHERE state IN ('completed', 'failed')
+ORDER BY ended_at DESC
+LIMIT 1
+
+-- name: one
+SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+       mock, error
+FROM run
+WHERE run_id = $1
+
+-- name: page
+SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+       mock, error
+FROM run
+WHERE (asked_at, run_id) < ($1, $2)
+ORDER BY asked_at DESC, run_id DESC
+LIMIT $3
