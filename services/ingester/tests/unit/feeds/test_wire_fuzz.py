@@ -59,7 +59,7 @@ READERS: list[Callable[[bytes, str | None], object]] = [
     parse_revoked,
     parse_rate_limits,
 ]
-slowly = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(body: bytes, media: str | None) -> None:
