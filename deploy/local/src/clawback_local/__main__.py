@@ -78,7 +78,11 @@ def fetch(_: Places, __: argparse.Namespace) -> None:
     """Fetch what is downloaded once."""
     if not kafka.folder().is_dir():
         print("Kafka's jars: 55 MB by Maven, a minute or so", flush=True)
-    print(f"Kafka's jars are in {kafka.jars()}")
+    libs = kafka.jars()
+    if not kafka.class_archive(libs).exists():
+        print("Kafka's classes: an image of them, for fast starts", flush=True)
+        kafka.make_class_archive(libs)
+    print(f"Kafka's jars are in {libs}")
 
 
 def operate(places: Places, options: argparse.Namespace) -> None:

@@ -6,15 +6,20 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
 from clawback_local import tools
 from clawback_local.errors import StackError
 from clawback_local.places import CACHE, ROOT
+from clawback_local.ports import claimed, is_free
 
 POM = ROOT / "deploy/local/pom.xml"
 LOG4J = ROOT / "deploy/local/log4j2.xml"
+
+TRAINING_PORTS = {"kafka": 29092, "kafka_controller": 29093}
+TRAINING_DEADLINE_S = 60.0
 
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
@@ -82,10 +87,50 @@ def configure(home: Path, *, port: int, controller: int) -> Path:
 
 def argv(libs: Path, properties: Path) -> tuple[str, ...]:
     """The broker's command line; `KAFKA_HEAP_OPTS` replaces the size of its heap."""
+    classes = class_archive(libs)
+    shared = (
+        (f"-XX:SharedArchiveFile={classes}", "-Xlog:disable", "-Xlog:all=error:stderr")
+        if classes.exists()
+        else ()
+    )
+    return _argv(libs, properties, *shared)
+
+
+def class_archive(libs: Path) -> Path:
+    """The JVM's image of the broker's classes: with it, a start costs 4.4 s of CPU instead of 7.4.
+
+    Good for one JVM; another one does without it until the next `fetch`.
+    """
+    jvm = f"{tools.java().resolve()} {tools.java_says(str(tools.java()))}"
+    return libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
+
+
+def make_class_archive(libs: Path) -> None:
+    """Start a broker once for its image; without it all works as well, only later."""
+    wanted = class_archive(libs)
+    with (
+        tempfile.TemporaryDirectory(dir=CACHE, prefix="classes-") as scratch,
+        claimed(TRAINING_PORTS) as ports,
+    ):
+        made = Path(scratch) / "classes.jsa"
+        properties = configure(Path(scratch), port=ports["kafka"], controller=ports["kafka_controller"])
+        command = _argv(libs, properties, f"-XX:ArchiveClassesAtExit={made}")
+        with subprocess.Popen(  # noqa: S603 - arguments are ours
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as broker:
+            end = time.monotonic() + TRAINING_DEADLINE_S
+            while is_free(ports["kafka"]) and broker.poll() is None and time.monotonic() < end:
+                time.sleep(0.1)
+            broker.terminate()
+        if made.exists():
+            made.rename(wanted)
+
+
+def _argv(libs: Path, properties: Path, *options: str) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    options = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8")
-    log = f"-Dlog4j2.configurationFile={LOG4J}"
-    return (str(tools.java()), *heap, *options, log, "-cp", f"{libs}/*", "kafka.Kafka", str(properties))
+    fixed = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", f"-Dlog4j2.configurationFile={LOG4J}")
+    classpath = ":".join(str(jar) for jar in sorted(libs.glob("*.jar")))
+    return (str(tools.java()), *heap, *options, *fixed, "-cp", classpath, "kafka.Kafka", str(properties))
 
 
 def _copy_dependencies(libs: Path) -> None:

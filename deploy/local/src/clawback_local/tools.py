@@ -1,5 +1,6 @@
 """What the machine must have, and what to say when it has not."""
 
+import functools
 import os
 import re
 import shutil
@@ -59,11 +60,17 @@ def main() -> int:
     return 1 if missing else 0
 
 
-def _java_version(java_path: str) -> int:
+@functools.cache
+def java_says(java_path: str) -> str:
+    """What `java -version` prints."""
     answer = subprocess.run(  # noqa: S603 - the path is the user's own java
-        [java_path, "-version"], capture_output=True, text=True, check=False, timeout=30
+        [java_path, "-version"], capture_output=True, text=True, check=False, timeout=60
     )
-    match = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr + answer.stdout)
+    return answer.stderr + answer.stdout
+
+
+def _java_version(java_path: str) -> int:
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', java_says(java_path))
     if match is None:
         return 0
     major, minor = int(match[1]), int(match[2] or 0)
