@@ -12,7 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 PACKAGES := contracts libs/common services/ingester services/compliance tests/simulator tests/story deploy/local
-CODE := $(wildcard contracts libs services tests deploy bench)
+CODE = $(foreach d,contracts libs services tests deploy bench,$(if $(shell find $(d) -name "*.py" -print -quit 2>/dev/null),$(d)))
 PYTEST := $(PY) -m pytest -q
 LOCAL := $(PY) -m clawback_local
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
@@ -105,7 +105,7 @@ test-mutants: setup ## Plant each known mistake, and see who catches it
 
 .PHONY: test-live
 test-live: setup ## One call an endpoint to the real provider (METABASE_URL, METABASE_API_KEY); skipped without a key
-	@$(PYTEST) -m live -s
+	@$(PYTEST) -s -m live services/ingester/tests/live
 
 .PHONY: bench
 bench: setup ## The benchmarks; a table, and .run/bench.json
