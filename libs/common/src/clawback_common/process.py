@@ -50,6 +50,10 @@ class TelemetrySettings(Protocol):
         """As `configure_logging` takes it."""
 
     @property
+    def otel_service_name(self) -> str | None:
+        """The name in traces, where it is not the service's."""
+
+    @property
     def otel_exporter_otlp_endpoint(self) -> str | None:
         """A collector's base address, or nothing."""
 
@@ -92,20 +96,12 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     once. A `Stop` is told in words on stderr (2), any other error is logged (1).
     """
     configure_logging(service, settings.log_level, settings.log_format)
-    configure_tracing(service, settings.otel_exporter_otlp_endpoint)
+    configure_tracing(settings.otel_service_name or service, settings.otel_exporter_otlp_endpoint)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_done(main)) or 0
-    except Stop as error:
-        _log.error("stopped: a person must look", reason=str(error))
-        _say(str(error))
-        return EXIT_PERSON_NEEDED
-    except ClawbackError as error:
-        _log.error("failed", exc_info=error)
-        return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
-        _log.critical("failed unexpectedly", exc_info=error)
-        return EXIT_FAILED
+        return _ended_by(error)
     finally:
         shutdown_tracing()
 
@@ -192,6 +188,26 @@ async def serve(
             waiting.cancel()
             server.should_exit = True
             await serving
+
+
+def _ended_by(error: Exception) -> int:
+    """Tell why, and the exit code; among errors of side-by-side tasks a `Stop` is what counts."""
+    stop = _stop_in(error)
+    if stop is not None:
+        _log.error("stopped: a person must look", reason=str(stop))
+        _say(str(stop))
+        return EXIT_PERSON_NEEDED
+    if isinstance(error, ClawbackError):
+        _log.error("failed", exc_info=error)
+    else:
+        _log.critical("failed unexpectedly", exc_info=error)
+    return EXIT_FAILED
+
+
+def _stop_in(error: BaseException) -> Stop | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_stop_in, error.exceptions)), None)
+    return error if isinstance(error, Stop) else None
 
 
 async def _until_done(main: Main) -> int | None:

@@ -102,3 +102,15 @@ def test_its_state_is_a_metric(clock: FakeClock) -> None:
     breaker = Breaker("measured", clock, failures=1)
     _fail(breaker)
     assert REGISTRY.get_sample_value("circuit_breaker_state", {"breaker": "measured"}) == OPEN
+
+
+def test_an_old_call_that_ends_meanwhile_does_not_end_the_probe(breaker: Breaker, clock: FakeClock) -> None:
+    old = breaker.calling()
+    old.__enter__()
+    _fail(breaker, 3)
+    clock.advance(seconds=60)
+    with breaker.calling():
+        away = Transient("away")
+        assert not old.__exit__(Transient, away, None)
+        assert breaker.state == HALF_OPEN
+    assert breaker.state == CLOSED

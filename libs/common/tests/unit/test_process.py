@@ -92,6 +92,19 @@ def test_a_stop_is_told_in_words_and_exits_with_2() -> None:
     assert err.splitlines()[-1] == "the topic differs: run migrate"
 
 
+def test_a_stop_among_tasks_side_by_side_is_told_in_words() -> None:
+    body = """
+async def refuse(): raise Stop("the topic differs: run migrate")
+async def main(stopping):
+    async with asyncio.TaskGroup() as outer:
+        outer.create_task(refuse())
+        outer.create_task(asyncio.sleep(60))
+"""
+    code, _, err = _play(body)
+    assert code == 2
+    assert err.splitlines()[-1] == "the topic differs: run migrate"
+
+
 def test_an_unexpected_error_is_logged_without_its_message_and_exits_with_1() -> None:
     code, _, err = _play("async def main(stopping): raise ValueError(SECRET)")
     line = orjson.loads(err)
