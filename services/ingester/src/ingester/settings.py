@@ -8,8 +8,8 @@ import yaml
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from clawback_common.settings import CommonSettings
-from ingester.domain.feed import FeedKind
 
+FeedKind = Literal["articles", "revoked"]
 UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
 

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
 
-FeedKind = Literal["articles", "revoked"]
 FULL_PAGES_MAX = 10
 """So many full pages in a row mean that polling is slower than the feed."""
 
