@@ -1,0 +1,116 @@
+"""The topics and events as an AsyncAPI 3.0 document, for people and tools that are not ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clawback_contracts.topics import ProfileName, Topic
+
+PROFILE: ProfileName = "production"
+"""The document tells how the topics are kept where it counts."""
+
+_HEADERS = {
+    "ce_specversion": {"type": "string", "const": "1.0"},
+    "ce_id": {"type": "string", "format": "uuid", "description": "the event's identity, for ever"},
+    "ce_source": {"type": "string", "minLength": 1, "description": "who sent it"},
+    "ce_type": {"type": "string", "description": "which event, with its major version"},
+    "ce_time": {"type": "string", "format": "date-time"},
+    "ce_subject": {"type": "string", "description": "the record's key"},
+    "content-type": {"type": "string", "const": "application/json"},
+    "traceparent": {"type": "string", "description": "W3C Trace Context: what it is part of"},
+}
+
+
+def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
+    """Builds the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Clawback",
+            "version": "1.0.0",
+            "description": "Licensed news goes out, and every revoked article is clawed back. Values are JSON, "
+            "enveloped by CloudEvents 1.0 in Kafka's binary binding.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "kafka": {
+                "host": "{bootstrap}",
+                "protocol": "kafka",
+                "variables": {"bootstrap": {"default": "127.0.0.1:9092", "description": "any broker"}},
+            }
+        },
+        "channels": {name: _channel(topic, events) for name, topic in topics.items()},
+        "operations": {
+            f"{who}.{action}.{name}": _operation(name, action, who)
+            for name, topic in topics.items()
+            for action, parties in (("send", topic.writers), ("receive", topic.readers))
+            for who in parties
+        },
+        "components": {
+            "messages": {name: _message(kind, name, topics) for kind, name in events.items()},
+            "messageTraits": {"cloudevent": {"headers": {"$ref": "#/components/schemas/headers"}}},
+            "schemas": {
+                "headers": {
+                    "type": "object",
+                    "required": [name for name in _HEADERS if name != "traceparent"],
+                    "properties": _HEADERS,
+                }
+            },
+        },
+    }
+
+
+def _channel(topic: Topic, events: Mapping[str, str]) -> dict[str, Any]:
+    kept = topic.config(PROFILE)
+    return {
+        "address": topic.name,
+        "description": topic.description,
+        "messages": {
+            events[kind]: {"$ref": f"#/components/messages/{events[kind]}"} for kind in topic.events
+        },
+        "bindings": {
+            "kafka": {
+                "topic": topic.name,
+                "partitions": topic.partitions(PROFILE),
+                "replicas": topic.replicas(PROFILE),
+                "topicConfiguration": {
+                    "cleanup.policy": [kept["cleanup.policy"]],
+                    "retention.ms": int(kept["retention.ms"]),
+                    "retention.bytes": int(kept["retention.bytes"]),
+                    "max.message.bytes": int(kept["max.message.bytes"]),
+                },
+                "bindingVersion": "0.5.0",
+            }
+        },
+        "x-owner": topic.owner,
+        "x-content": topic.content,
+        "x-topic-config": {name: kept[name] for name in sorted(kept)},
+    }
+
+
+def _operation(topic: str, action: str, who: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{topic}"},
+        "summary": f"{who} {'writes' if action == 'send' else 'reads'} {topic}",
+    }
+    if action == "receive":
+        group = {"type": "string", "description": "the reader's consumer group"}
+        operation["bindings"] = {"kafka": {"groupId": group, "bindingVersion": "0.5.0"}}
+    return operation
+
+
+def _message(kind: str, name: str, topics: Mapping[str, Topic]) -> dict[str, Any]:
+    key = next(topic.key for topic in topics.values() if kind in topic.events)
+    return {
+        "name": kind,
+        "contentType": "application/json",
+        "payload": {"$ref": f"./schemas/{name}.json"},
+        "traits": [{"$ref": "#/components/messageTraits/cloudevent"}],
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": f"the value's field {key}"},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }

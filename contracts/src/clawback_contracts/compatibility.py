@@ -1,0 +1,69 @@
+"""Whether a schema keeps an older one's promise: within a major version only optional fields may come.
+
+Old consumers drop the fields that they do not know and must be able to read the rest; new consumers must read
+what was written before. So, without the optional fields that came, both must admit the same messages.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def breaks(released: str, current: str) -> str | None:
+    """Says how ``current`` breaks what was ``released``, or gives None when it does not."""
+    # Only whoever generates needs the checker; consumers do not install it.
+    import jsoncompat  # noqa: PLC0415
+
+    old, new = ({"$defs": {}, **json.loads(text)} for text in (released, current))
+    rest = _without_new_options(old, new)
+    shared = {**rest, "$defs": {name: rest["$defs"][name] for name in old["$defs"] if name in rest["$defs"]}}
+    if dict(_forms(old)) != dict(_forms(shared)):
+        return (
+            "a pattern or format changed, so one side would refuse the other; this needs a new major version"
+        )
+    seen_by_old = json.dumps(_closed(rest))
+    closed_old = json.dumps(_closed(old))
+    if not jsoncompat.check_compat(closed_old, seen_by_old, "deserializer"):
+        return "messages written before could no longer be read; this needs a new major version"
+    if not jsoncompat.check_compat(closed_old, seen_by_old, "serializer"):
+        return "consumers of before could not read what is written now; this needs a new major version"
+    return None
+
+
+def _without_new_options(old: Schema, new: Schema) -> Schema:
+    """The new schema as an old consumer sees it: optional fields that it does not know are dropped."""
+    old_parts, new_parts = old["$defs"], new["$defs"]
+    parts = {name: _known(old_parts[name], part) for name, part in new_parts.items() if name in old_parts}
+    return {**_known(old, new), "$defs": {**new_parts, **parts}}
+
+
+def _known(old: Schema, new: Schema) -> Schema:
+    if "properties" not in old or "properties" not in new:
+        return new
+    kept = {*old["properties"], *new.get("required", ())}
+    return {**new, "properties": {name: it for name, it in new["properties"].items() if name in kept}}
+
+
+def _forms(schema: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every pattern and format by where it stands: the checker does not compare them."""
+    parts = (
+        enumerate(schema) if isinstance(schema, list) else schema.items() if isinstance(schema, dict) else ()
+    )
+    for name, part in parts:
+        if name in ("pattern", "format") and isinstance(part, str):
+            yield f"{path}/{name}", part
+        yield from _forms(part, f"{path}/{name}")
+
+
+def _closed(schema: Any) -> Any:
+    """Admits only the fields that are named: an open object would admit any message and hide every break."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(part) for name, part in schema.items() if name not in ("$id", "$schema")}
+    if schema.get("type") == "object" and "properties" in schema:
+        closed["additionalProperties"] = False
+    return closed
