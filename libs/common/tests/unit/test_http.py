@@ -18,7 +18,7 @@ from clawback_common.http.app import create_app
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.paging import Cursor, Fields, Limit, decode_cursor, encode_cursor, page, project
 from clawback_common.http.probes import Probes
-from clawback_common.http.problems import Problem, invalid
+from clawback_common.http.problem import Problem, invalid
 from clawback_common.telemetry.metrics import REGISTRY
 from clawback_common.testing.clock import FakeClock
 

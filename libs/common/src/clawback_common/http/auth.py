@@ -18,7 +18,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from clawback_common.errors import Stop
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 from clawback_common.telemetry.describe import describe
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

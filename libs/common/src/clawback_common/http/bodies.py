@@ -5,7 +5,7 @@ import re
 import orjson
 from starlette.requests import Request
 
-from clawback_common.http.problems import Problem, field_error
+from clawback_common.http.problem import Problem, field_error
 
 DEPTH_MAX = 32
 """Our models nest five deep."""

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clawback_common.clock import Clock
-from clawback_common.http.problems import Problem, problem_of, respond
+from clawback_common.http.problem import Problem
+from clawback_common.http.problems import problem_of, respond
 from clawback_common.telemetry.metrics import histogram
 from clawback_common.telemetry.tracing import note_error, span
 

@@ -9,7 +9,7 @@ import orjson
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from clawback_common.http.problems import Problem, field_error
+from clawback_common.http.problem import Problem, field_error
 
 LIMIT_MAX = 500
 

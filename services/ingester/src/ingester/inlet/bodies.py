@@ -8,7 +8,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from clawback_common.http.bodies import parse_json
-from clawback_common.http.problems import Problem, field_error, invalid
+from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.domain.article import comes_by
 

@@ -10,7 +10,7 @@ import orjson
 from clawback_common.db import Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
 from ingester import flow

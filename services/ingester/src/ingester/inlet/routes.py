@@ -23,7 +23,7 @@ from clawback_common.http.paging import (
     page,
     project,
 )
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion

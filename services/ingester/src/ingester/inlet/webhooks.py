@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from clawback_common.errors import Stop
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 
 TOLERANCE = timedelta(minutes=5)
 ID_CHARS_MAX = 200
