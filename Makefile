@@ -125,7 +125,7 @@ lock: $(UV) ## Pin the requirements again, with hashes
 
 # ---- how the coverage of subprocesses is gathered, and the gates
 
-COVERED := COVERAGE_PROCESS_START=pyproject.toml $(VENV)/bin/coverage run -m pytest -q
+COVERED := $(VENV)/bin/coverage run -m pytest -q
 
 .PHONY: coverage-erase
 coverage-erase: setup
