@@ -35,6 +35,16 @@ def run_state(last_completed_at: datetime | None, now: datetime) -> str:
     return "overdue" if now - last_completed_at > RUN_AGE_MAX else "ok"
 
 
+def overall(run: str, overdue: int, open_incidents: int) -> str:
+    """``non_compliant`` when something is past due, ``unknown`` when that cannot be said, else ``compliant``.
+
+    Without a recent run, or with a record that may be a takedown nobody could read, nobody knows.
+    """
+    if overdue:
+        return "non_compliant"
+    return "unknown" if run != "ok" or open_incidents else "compliant"
+
+
 def run_condition(
     last_completed_at: datetime | None, watching_since: datetime, now: datetime
 ) -> Condition | None:

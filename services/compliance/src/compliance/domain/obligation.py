@@ -145,6 +145,8 @@ class Looked:
     """Ids that must be held, asked in the same breath."""
     wrong: Sequence[str] = ()
     """Those of them that it said are gone, though they are still listed: then nothing it says counts."""
+    unsure: bool = False
+    """It did not know of one of them, so it does not know of the others."""
 
 
 class Sight(StrEnum):
@@ -157,7 +159,7 @@ class Sight(StrEnum):
 
 def seen(looked: Looked, article_id: str) -> Sight:
     """What one answer is worth: unknown, left out or from a store that answers wrongly is not gone."""
-    if looked.wrong:
+    if looked.wrong or looked.unsure:
         return Sight.UNKNOWN
     match looked.answers.get(article_id):
         case Holding.GONE:

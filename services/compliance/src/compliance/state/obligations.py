@@ -20,12 +20,14 @@ _SLICE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lookable:
-    """A holder that can be asked for its holdings."""
+class Claim:
+    """What a holder says that it removed, and where it can be asked."""
 
-    name: str
+    holder: str
     kind: HolderKind
     holdings_url: str | None
+    revocation_id: UUID
+    article_id: str
 
 
 async def open_all(
@@ -79,16 +81,19 @@ async def notified(db: Querier, now: datetime) -> None:
     await db.execute(SQL["notified"], now)
 
 
-async def lookable(db: Querier, now: datetime) -> list[Lookable]:
-    """The holders of which something is to be looked for now."""
-    rows = await db.fetch(SQL["lookable"], now)
-    return [Lookable(row["name"], HolderKind(row["kind"]), row["holdings_url"]) for row in rows]
-
-
-async def to_look_at(db: Querier, holder: str, now: datetime, limit: int) -> dict[UUID, str]:
-    """What a holder says that it removed: article by order."""
-    rows = await db.fetch(SQL["to_look_at"], holder, now, limit)
-    return {row["revocation_id"]: row["article_id"] for row in rows}
+async def claims(db: Querier, now: datetime, limit: int) -> list[Claim]:
+    """What is to be looked for now, at most so many of each holder."""
+    rows = await db.fetch(SQL["claims"], now, limit)
+    return [
+        Claim(
+            row["holder"],
+            HolderKind(row["kind"]),
+            row["holdings_url"],
+            row["revocation_id"],
+            row["article_id"],
+        )
+        for row in rows
+    ]
 
 
 async def verify(

@@ -61,22 +61,17 @@ SET state = 'notified', notified_at = sent.sent_at, updated_at = $1
 FROM sent
 WHERE o.revocation_id = sent.revocation_id AND o.holder = sent.holder
 
--- name: to_look_at
--- What holders say that they removed, the most urgent first.
-SELECT o.revocation_id, r.article_id
-FROM obligation AS o JOIN revocation AS r USING (revocation_id)
-WHERE o.state = 'removed' AND o.holder = $1 AND (o.look_at IS NULL OR o.look_at <= $2)
-ORDER BY o.due_at, o.revocation_id
-LIMIT $3
-
--- name: lookable
--- Whom we can look at, and whether there is anything to look for.
-SELECT DISTINCT h.name, h.kind, h.holdings_url
+-- name: claims
+-- What each holder that we can look at says that it removed, the most urgent first.
+SELECT h.name AS holder, h.kind, h.holdings_url, c.revocation_id, c.article_id
 FROM holder AS h
-WHERE (h.kind = 'store' OR h.holdings_url IS NOT NULL)
-  AND EXISTS (SELECT FROM obligation AS o WHERE o.holder = h.name AND o.state = 'removed'
-                AND (o.look_at IS NULL OR o.look_at <= $1))
-ORDER BY h.name
+CROSS JOIN LATERAL (
+    SELECT o.revocation_id, r.article_id
+    FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+    WHERE o.holder = h.name AND o.state = 'removed' AND (o.look_at IS NULL OR o.look_at <= $1)
+    ORDER BY o.due_at, o.revocation_id
+    LIMIT $2
+) AS c
 
 -- name: verify
 UPDATE obligation

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from compliance.domain.order import Kind, Order, Ordered, next_send_at, sending_id
+from compliance.state.holders import hold_alone
 
 SQL = Queries.load(__package__, "revocations")
+_ASKED_AGAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,29 @@ class Place:
     order_no: int
     kind: Kind
     superseded: bool
+
+
+class Settled:
+    """Reads orders by position without ever passing one over that is still being written.
+
+    Positions are given out before the commit, so a later one can be seen first. Whoever gives orders shares a lock
+    with the others; taking it alone for a moment tells up to which position all are in. That is asked at most once a
+    second, for it holds up whoever gives orders.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._up_to = 0
+        self._asked_at: datetime | None = None
+
+    async def feed(self, after: int, limit: int, now: datetime) -> list[Row]:
+        """Orders after a position, the oldest first."""
+        if after + limit > self._up_to and (self._asked_at is None or now - self._asked_at >= _ASKED_AGAIN):
+            async with self._db.transaction() as tx:
+                await hold_alone(tx)
+                self._up_to = int(await tx.fetchval(SQL["last_seq"]))
+            self._asked_at = now
+        return await self._db.fetch(SQL["feed"], after, self._up_to, limit)
 
 
 async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
@@ -116,16 +141,6 @@ async def reopen(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime)
 async def take_standing_since(tx: Transaction, since: datetime) -> list[UUID]:
     """Locks the revocations that stand and were ordered since then."""
     return [row["revocation_id"] for row in await tx.fetch(SQL["take_standing_since"], since)]
-
-
-async def last_seq(tx: Querier) -> int:
-    """The position of the last order that can be seen."""
-    return int(await tx.fetchval(SQL["last_seq"]))
-
-
-async def feed(db: Querier, after: int, up_to: int, limit: int) -> list[Row]:
-    """Orders by their position, the oldest first."""
-    return await db.fetch(SQL["feed"], after, up_to, limit)
 
 
 async def page(

@@ -68,7 +68,7 @@ async def fail(tx: Transaction, run_id: UUID, error: str, now: datetime) -> bool
     return (await tx.execute(SQL["fail"], run_id, now, error[:500])).endswith(" 1")
 
 
-async def left_behind(tx: Transaction, but: UUID) -> list[Row]:
+async def left_behind(tx: Querier, but: UUID) -> list[Row]:
     """Runs whose process has died, seen by the one who runs now."""
     return await tx.fetch(SQL["left_behind"], but)
 

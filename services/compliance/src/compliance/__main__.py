@@ -1,0 +1,66 @@
+"""``python -m compliance ROLE``: worker, api, migrate, and the jobs.
+
+Exit codes: 0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 3 done but people must look.
+"""
+
+import argparse
+import sys
+
+from clawback_common.process import Stopping, in_words, run
+from compliance.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one role until it ends; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="compliance", description="Turns notices into orders and sees every copy removed."
+    )
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles.add_parser("worker", help="listen, order, look, watch")
+    roles.add_parser("api", help="serve HTTP")
+    roles.add_parser("migrate", help="bring the database up to date").add_argument(
+        "--phase", choices=("pre", "post", "all"), default="all", help="before or after the new code starts"
+    )
+    roles.add_parser("run", help="the daily check").add_argument(
+        "--wait", type=_minutes, default=15.0, metavar="MIN", help="for obligations to close (default 15)"
+    )
+    roles.add_parser("health", help="what is late; closes what time has closed")
+    roles.add_parser("replay-dlq", help="try the quarantined records again")
+    roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    chosen = parser.parse_args(arguments)
+    settings = in_words(Settings)
+
+    async def work(stopping: Stopping) -> int | None:
+        return await _role(chosen, settings, stopping)
+
+    return run(work, service="compliance", settings=settings)
+
+
+def _minutes(written: str) -> float:
+    minutes = float(written)
+    if not 0 <= minutes <= 24 * 60:
+        raise ValueError("between 0 and a day")
+    return minutes
+
+
+async def _role(chosen: argparse.Namespace, settings: Settings, stopping: Stopping) -> int | None:
+    # A role imports only what it needs: a worker serves no API and is ready the sooner.
+    from compliance import app  # noqa: PLC0415
+
+    match chosen.role:
+        case "worker":
+            await app.worker(settings, stopping)
+        case "api":
+            from compliance.inlet.api import serve_api  # noqa: PLC0415
+
+            async with app.opened(settings) as parts:
+                await serve_api(parts.service, stopping)
+        case "migrate":
+            await app.migrate(settings, chosen.phase)
+        case _:
+            return await app.job(chosen, settings, stopping)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

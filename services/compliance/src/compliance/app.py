@@ -1,0 +1,165 @@
+"""Where the objects of compliance meet: the worker and what it does beside listening."""
+
+import argparse
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+import httpx
+import structlog
+
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.db.migrate import migrate as run_migrations
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.worker import Loop, Plan, Worker
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance import flow
+from compliance.flow import Service
+from compliance.inlet import jobs, watchers
+from compliance.inlet.checks import Check
+from compliance.inlet.consumers import subscriptions
+from compliance.inlet.looking import Controls, Looker
+from compliance.outlet.ingester import Ingester
+from compliance.settings import Settings
+from compliance.state import obligations, watches
+
+NAME = "compliance"
+COPY_KINDS = {"ingester": ("content", "quarantine")}
+"""The kinds of copies that each of our stores answers for."""
+RUN_WAIT = timedelta(minutes=15)
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process of compliance is made of."""
+
+    service: Service
+    ingester: Ingester
+    http: httpx.AsyncClient
+
+
+def migrations() -> list[Migration]:
+    """The plumbing's and ours."""
+    return [*load("common", COMMON_PACKAGE), *load(NAME, "compliance.state.migrations")]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Parts]:
+    """The service with its database; nothing is connected before it is used."""
+    url = settings.database_url.get_secret_value()
+    async with (
+        Database.connect(url, connections_max=settings.postgres_max_connections, name=NAME) as db,
+        httpx.AsyncClient(follow_redirects=False) as http,
+    ):
+        service = Service(settings, db, OrdersOutbox(), SystemClock())
+        key_file, timeout_s = settings.ingester_api_key_file, settings.poll_timeout_s
+        yield Parts(service, Ingester(http, settings.ingester_url, key_file, timeout_s), http)
+
+
+async def worker(settings: Settings, stopping: Stopping) -> None:
+    """Listens, orders, looks, watches, until asked to end."""
+    async with opened(settings) as parts:
+        service = parts.service
+        process = Worker(
+            NAME,
+            settings,
+            service.db,
+            service.clock,
+            migrations(),
+            settings.http_port or settings.probe_port,
+            service.outbox,
+        )
+        await process.run(plan(parts, stopping), stopping)
+
+
+def plan(parts: Parts, stopping: Stopping) -> Plan:
+    """What this worker does."""
+    controls = Controls(parts.ingester)
+    looker = Looker(parts.service, parts.http, controls)
+    service = replace(parts.service, wake_looking=looker.wake)
+    check = Check(service, parts.ingester, stopping, _tell, RUN_WAIT)
+    return Plan(
+        subscriptions(service),
+        [
+            Loop("look", 0.002, looker.wait_and_look),
+            Loop("controls", 60.0, controls.refresh),
+            Loop("press", 1.0, partial(flow.press, service)),
+            Loop("notified", 1.0, partial(_notified, service)),
+            Loop("requested runs", 1.0, check.requested),
+            Loop("beat", 5.0, partial(watchers.beat, service)),
+            Loop("time", 30.0, partial(watchers.watch_time, service)),
+            Loop("readers", 60.0, partial(watchers.watch_readers, service)),
+        ],
+        prepare=partial(prepare, service),
+        on_set_aside=partial(_set_aside, service),
+    )
+
+
+def _tell(line: str) -> None:
+    _log.info("run", said=line)
+
+
+async def prepare(service: Service) -> None:
+    """Notes since when we watch, and registers those that hold copies by our own doing."""
+    await watches.begin(service.db, service.clock.now())
+    for registration in own_holders(service.settings):
+        await flow.holder_registered(registration, NAME, service)
+
+
+def own_holders(settings: Settings) -> list[HolderRegistration]:
+    """Our stores, and what forgets by itself."""
+    stores = [
+        HolderRegistration(
+            name=name,
+            kind=HolderKind.STORE,
+            purpose="one of our own stores",
+            copy_kinds=COPY_KINDS.get(name, ("content",)),
+        )
+        for name in sorted(settings.stores)
+    ]
+    brokers = HolderRegistration(
+        name="kafka",
+        kind=HolderKind.EXPIRY,
+        purpose="the brokers that carry articles to their readers",
+        copy_kinds=("log",),
+        forgets_after_h=settings.kafka_forgets_after_h,
+    )
+    return [*stores, brokers]
+
+
+async def _notified(service: Service) -> None:
+    await obligations.notified(service.db, service.clock.now())
+
+
+async def _set_aside(service: Service, lane: str, what: str) -> None:
+    await flow.on_set_aside(lane, what, service)
+
+
+async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:
+    """Brings the database up to date; says what ran."""
+    async with opened(settings) as parts:
+        phases: tuple[Literal["pre", "post"], ...] = ("pre", "post") if phase == "all" else (phase,)
+        ran = await run_migrations(parts.service.db, migrations(), phases)
+    sys.stdout.write(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}\n")
+
+
+async def job(chosen: argparse.Namespace, settings: Settings, stopping: Stopping) -> int:
+    """One of the jobs; gives its exit code."""
+    async with opened(settings) as parts:
+        match chosen.role:
+            case "run":
+                return await jobs.run_command(parts.service, parts.ingester, stopping, chosen.wait)
+            case "health":
+                return await jobs.health_command(parts.service)
+            case "replay-dlq":
+                return await jobs.replay_command(parts.service)
+            case _:
+                return await jobs.accept_gap_command(parts.service)

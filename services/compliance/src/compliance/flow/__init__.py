@@ -1,0 +1,34 @@
+"""The story of a takedown: a notice becomes an order, holders answer it, and where we can look, we look.
+
+One function an event, one transaction each. Rows are taken in one order everywhere: articles, orders, obligations,
+each by id; so no two of these functions can wait for one another in a circle.
+"""
+
+from compliance.flow.answers import on_looked, on_receipts, receipts_submitted
+from compliance.flow.checks import check_completed, check_failed, check_started
+from compliance.flow.holding import holder_left, holder_registered
+from compliance.flow.orders import notices_submitted, on_notices, press, reinstate
+from compliance.flow.saying import incident_closed, on_conditions, on_set_aside, on_silence, on_unreadable
+from compliance.flow.service import GROUP, Service
+
+__all__ = [
+    "GROUP",
+    "Service",
+    "check_completed",
+    "check_failed",
+    "check_started",
+    "holder_left",
+    "holder_registered",
+    "incident_closed",
+    "notices_submitted",
+    "on_conditions",
+    "on_looked",
+    "on_notices",
+    "on_receipts",
+    "on_set_aside",
+    "on_silence",
+    "on_unreadable",
+    "press",
+    "receipts_submitted",
+    "reinstate",
+]

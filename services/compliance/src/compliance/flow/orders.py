@@ -1,0 +1,150 @@
+"""Notices become orders, and orders are sent until they are answered."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from compliance.domain import condition, order
+from compliance.domain.notice import Notice
+from compliance.domain.order import Decision, Order, Ordered, SaidAgain
+from compliance.flow.saying import say_once
+from compliance.flow.service import GROUP, Service
+from compliance.outlet import events, metrics
+from compliance.state import articles, holders, notices, obligations, revocations
+
+
+async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
+    """Answer each notice with its order, new or repeated, however often it comes."""
+    noticed = [Notice.of(one.value, one.traceparent) for one in batch]
+    async with service.db.transaction() as tx:
+        await _take_notices(tx, noticed, service)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+
+
+async def notices_submitted(noticed: Sequence[Notice], service: Service) -> dict[str, UUID]:
+    """The same for notices that came by HTTP. Gives the order of each article."""
+    async with service.db.transaction() as tx:
+        return await _take_notices(tx, noticed, service)
+
+
+async def _take_notices(tx: Transaction, noticed: Sequence[Notice], service: Service) -> dict[str, UUID]:
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
+    known = await notices.known(tx, noticed)
+    by_article: dict[str, list[Notice]] = {}
+    for notice in noticed:
+        by_article.setdefault(notice.article_id, []).append(notice)
+    decisions = [
+        decision
+        for article_id, said in by_article.items()
+        for decision in order.decide(standing[article_id], said, known, now=now, deadline=service.deadline)
+    ]
+    await _carry_out(tx, decisions, service, now)
+    await notices.put(tx, noticed, decisions, now)
+    await _say_backlog(tx, decisions, service, now)
+    metrics.count(decisions)
+    return {notice.article_id: known[notice.notice_id] for notice in noticed if notice.notice_id in known} | {
+        notice.article_id: decision.revocation_id for decision in decisions for notice in decision.notices
+    }
+
+
+async def _carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
+    """Gives the new orders, and sends the others once more."""
+    new = [decision for decision in decisions if isinstance(decision, Ordered)]
+    again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
+    if new:
+        await articles.put(tx, new, now)
+        await revocations.put(tx, new, now)
+        later = [decision for decision in new if decision.order_no > 1]
+        if later:
+            await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
+        await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
+        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
+        await service.outbox.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+    if again:
+        taken = await revocations.take(tx, (decision.revocation_id for decision in again))
+        earliest = {d.revocation_id: d.clock_started_at for d in again}
+        said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
+        await send_again(tx, taken, service, now, earliest=earliest, cited=said)
+
+
+async def send_again(
+    tx: Transaction,
+    taken: Sequence[Order],
+    service: Service,
+    now: datetime,
+    *,
+    earliest: Mapping[UUID, datetime | None] | None = None,
+    cited: Mapping[UUID, Sequence[UUID]] | None = None,
+) -> None:
+    """Sends orders that are taken once more, with a clock set back where that is called for."""
+    clocks = earliest or {}
+    again = [one.said_again(clocks.get(one.revocation_id), service.deadline) for one in taken]
+    set_back = [one for one, before in zip(again, taken, strict=True) if one.due_at < before.due_at]
+    await revocations.sent(tx, again, now)
+    if set_back:
+        await obligations.set_back(tx, set_back, now)
+    await service.outbox.put(tx, events.orders(again, cited or {}, now))
+    metrics.SENT_AGAIN.inc(len(again))
+
+
+async def press(service: Service, limit: int = 500) -> int:
+    """Send open orders again whose time has come. Gives how many."""
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        due = await revocations.take_due(tx, now, limit)
+        settled = await settle(tx, [one.revocation_id for one in due], now)
+        pressing = [one for one in due if one.revocation_id not in settled]
+        if pressing:
+            await send_again(tx, pressing, service, now)
+    return len(due)
+
+
+async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> Ordered:
+    """Lift the revocation that stands on an article.
+
+    Raises:
+        Conflict: it is not the one that stands.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        await holders.hold_still(tx)
+        standing = await articles.take_by_revocation(tx, revocation_id)
+        if standing is None:
+            raise Conflict("there is no such order")
+        lifting = order.lift(
+            standing, revocation_id, now=now, lifted_by=lifted_by, deadline=service.deadline, reason=note
+        )
+        if lifting is None:
+            raise Conflict("this order does not stand: it was lifted, or a later one took its place")
+        await revocations.lift(tx, revocation_id, lifted_by, now)
+        await _carry_out(tx, [lifting], service, now)
+    metrics.count([lifting])
+    return lifting
+
+
+async def settle(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Closes orders that nobody has to answer any more."""
+    if not revocation_ids:
+        return set()
+    closed = await revocations.settle(tx, revocation_ids, now)
+    for ordered_at in closed.values():
+        metrics.CLOSED_AFTER.observe((now - ordered_at).total_seconds())
+    return set(closed)
+
+
+async def _say_backlog(
+    tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime
+) -> None:
+    late: dict[str, int] = {}
+    for decision in decisions:
+        if isinstance(decision, Ordered) and decision.backlog:
+            late[decision.ordered_by] = late.get(decision.ordered_by, 0) + 1
+    await say_once(tx, [condition.backlog(feed, count) for feed, count in late.items()], service, now)

@@ -1,0 +1,33 @@
+"""What every part of the story needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.outbox.orders import OrdersOutbox
+from compliance.settings import Settings
+
+GROUP = "compliance"
+
+
+def _nobody() -> None:
+    """An API process looks at nothing; the worker finds it by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What every part of the story needs."""
+
+    settings: Settings
+    db: Database
+    outbox: OrdersOutbox
+    clock: Clock
+    wake_looking: Callable[[], None] = _nobody
+    """Called after a commit that leaves something to look at."""
+
+    @property
+    def deadline(self) -> timedelta:
+        """From the start of the clock to the end of every copy."""
+        return timedelta(hours=self.settings.takedown_deadline_h)

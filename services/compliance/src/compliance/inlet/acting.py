@@ -1,0 +1,238 @@
+"""What people and systems do to compliance by HTTP. Each act has a subject, and goes the way of the topics."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from clawback_common.http.auth import Caller
+from clawback_common.http.problems import Problem
+from clawback_common.telemetry import traceparent
+from clawback_contracts.envelope import event_id
+from clawback_contracts.holder.v1 import HolderRegistration
+from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
+from compliance import flow
+from compliance.domain.notice import Notice
+from compliance.domain.obligation import Answer
+from compliance.flow import Service
+from compliance.inlet.bodies import (
+    ClosingBody,
+    HolderChange,
+    LiftBody,
+    NoticeBody,
+    fitting,
+    notice_body,
+)
+from compliance.inlet.callers import Answering, Approver, Noticing, Officer, Operator
+from compliance.inlet.reading import holder_told
+from compliance.state import articles, holders, notices, runs
+
+
+def acting(service: Service) -> list[APIRouter]:
+    """All that is done."""
+    return [_noticing(service), _lifting(service), _registering(service), _minding(service)]
+
+
+def _noticing(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/compliance/notices", tags=["notices"])
+
+    @router.post(
+        "", status_code=202, summary="Say that articles may no longer be held: one, up to 10,000, or CSV"
+    )
+    async def notice(
+        request: Request,
+        response: Response,
+        caller: Noticing,
+        *,
+        preview: bool = False,
+        reason: Annotated[Reason | None, Query(description="For a CSV")] = None,
+        revoked_at: Annotated[datetime | None, Query(description="For a CSV")] = None,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> Any:
+        body = await notice_body(request, reason, revoked_at)
+        ids = body.ids
+        if preview:
+            response.status_code = 200
+            return await _previewed(service, ids)
+        request_id = event_id("request", caller.subject, idempotency_key or uuid4())
+        if len(ids) > service.settings.confirm_above:
+            return await _put_off(service, request_id, body, caller)
+        return _answered(request_id, await _notice(service, request_id, body, caller.subject))
+
+    @router.post(
+        "/{request_id}/confirm", status_code=202, summary="A second person confirms notices on many ids"
+    )
+    async def confirm(request_id: UUID, caller: Approver) -> Any:
+        async with service.db.transaction() as tx:
+            row = await notices.requested(tx, request_id)
+            if row is None:
+                raise Problem(404, "There is no such request.")
+            if row["made_by"] == caller.subject:
+                raise Problem(403, "A second person must confirm it.")
+            if row["confirmed_at"] is None:
+                await notices.confirm(tx, request_id, caller.subject, service.clock.now())
+        body = NoticeBody(
+            article_ids=row["article_ids"],
+            reason=row["reason"],
+            revoked_at=row["revoked_at"],
+            note=row["note"],
+        )
+        return _answered(request_id, await _notice(service, request_id, body, row["made_by"]))
+
+    return router
+
+
+async def _previewed(service: Service, ids: list[str]) -> dict[str, Any]:
+    revoked = await articles.revoked_among(service.db, ids)
+    return {
+        "preview": True,
+        "articles": len(ids),
+        "already_revoked": len(revoked),
+        "new_orders": len(ids) - len(revoked),
+        "needs_confirmation": len(ids) > service.settings.confirm_above,
+    }
+
+
+async def _put_off(service: Service, request_id: UUID, body: NoticeBody, caller: Caller) -> dict[str, Any]:
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        await notices.request(
+            tx, request_id, body.ids, body.reason.value, body.revoked_at, body.note, caller.subject, now
+        )
+    return {
+        "request_id": request_id,
+        "state": "waits_for_confirmation",
+        "articles": len(body.ids),
+        "confirm": f"/api/v1/compliance/notices/{request_id}/confirm",
+    }
+
+
+async def _notice(service: Service, request_id: UUID, body: NoticeBody, subject: str) -> dict[str, UUID]:
+    """The notices' identities follow from the request's, so that a repeated request is a repeated notice."""
+    now, trace = service.clock.now(), traceparent()
+    noticed = [
+        Notice(
+            notice_id=event_id("notice", request_id, article_id),
+            article_id=article_id,
+            reason=body.reason,
+            noticed_by=f"http:{subject}",
+            noticed_at=now,
+            revoked_at=body.revoked_at,
+            note=body.note,
+            traceparent=trace,
+        )
+        for article_id in body.ids
+    ]
+    ordered: dict[str, UUID] = {}
+    for start in range(0, len(noticed), SLICE):
+        ordered |= await flow.notices_submitted(noticed[start : start + SLICE], service)
+    return ordered
+
+
+SLICE = 500
+"""Orders in one transaction; others must not wait long for its rows."""
+
+
+def _answered(request_id: UUID, ordered: dict[str, UUID]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"request_id": request_id, "state": "ordered", "revocations": ordered}
+    if len(ordered) == 1:
+        answer["revocation_id"] = next(iter(ordered.values()))
+    return answer
+
+
+def _lifting(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/compliance", tags=["orders"])
+
+    @router.post(
+        "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
+    )
+    async def reinstate(revocation_id: UUID, body: LiftBody, caller: Officer) -> Any:
+        lifting = await flow.reinstate(revocation_id, caller.subject, body.note, service)
+        return {
+            "revocation_id": lifting.revocation_id,
+            "lifts": lifting.lifts,
+            "article_id": lifting.article_id,
+            "order": lifting.order_no,
+        }
+
+    @router.post("/receipts", status_code=202, summary="A holder answers an order, one or up to 500")
+    async def answer(body: ArticleRemoved | list[ArticleRemoved], caller: Answering) -> Any:
+        events = body if isinstance(body, list) else [body]
+        if not 1 <= len(events) <= SLICE:
+            raise Problem(422, f"A list of receipts has 1 to {SLICE}.")
+        others = {event.holder for event in events} - {caller.subject}
+        if others and "officer" not in caller.roles:
+            raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")
+        answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
+        meant = await flow.receipts_submitted(answers, service)
+        return {
+            "items": [
+                {"receipt_id": answer.receipt_id, "meaning": meaning.value}
+                for answer, meaning in zip(answers, meant, strict=True)
+            ]
+        }
+
+    return router
+
+
+def _registering(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/compliance/holders", tags=["holders"])
+
+    @router.post(
+        "", status_code=201, summary="Register a holder; the same registration again changes nothing"
+    )
+    async def register(body: HolderRegistration, caller: Operator) -> Any:
+        there = await holders.one(service.db, body.name)
+        if there is not None and there["status"] == "active" and holders.registration(there) != body:
+            raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
+        await flow.holder_registered(fitting(body), caller.subject, service)
+        return await _holder(service, body.name)
+
+    @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
+    async def change(name: str, body: HolderChange, caller: Operator) -> Any:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        await flow.holder_registered(body.on(holders.registration(there)), caller.subject, service)
+        return await _holder(service, name)
+
+    @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")
+    async def leave(name: str, caller: Operator, *, force: bool = False) -> Any:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        await flow.holder_left(name, caller.subject, service, force=force)
+        return await _holder(service, name)
+
+    return router
+
+
+async def _holder(service: Service, name: str) -> dict[str, Any]:
+    row = await holders.one(service.db, name)
+    if row is None:
+        raise Problem(404, "There is no such holder.")
+    return holder_told(row)
+
+
+def _minding(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/compliance", tags=["records"])
+
+    @router.post("/runs", status_code=202, summary="Ask for a run; the worker begins it within a second")
+    async def run(response: Response, caller: Operator) -> Any:
+        run_id = uuid4()
+        settings = service.settings
+        await runs.request(
+            service.db, run_id, "request", caller.subject, service.clock.now(), mock=settings.mock
+        )
+        response.headers["Location"] = f"/api/v1/compliance/runs/{run_id}"
+        return {"run_id": run_id, "state": "requested", "mock": settings.mock}
+
+    @router.post("/incidents/{incident_id}/close", summary="An officer has found out what it was")
+    async def close(incident_id: UUID, body: ClosingBody, caller: Officer) -> Any:
+        closed = await flow.incident_closed(incident_id, caller.subject, body.note, service)
+        if closed is None:
+            raise Problem(404, "There is no such open incident.")
+        return dict(closed)
+
+    return router

@@ -1,0 +1,66 @@
+"""The API process of compliance."""
+
+import asyncio
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from clawback_common.http.app import create_app
+from clawback_common.http.probes import Probes
+from clawback_common.http.routers import dlq_router, health_router, jobs_router
+from clawback_common.process import Stopping, serve
+from compliance.flow import Service
+from compliance.inlet.acting import acting
+from compliance.inlet.deadletters import desk
+from compliance.inlet.reading import history, reading
+from compliance.state import runs, watches
+
+NAME = "compliance"
+NOTICES_BYTES_MAX = 4_000_000
+"""10,000 of the longest ids, as JSON."""
+
+
+def api(service: Service, probes: Probes) -> FastAPI:
+    """The application."""
+    release = version("clawback-compliance")
+
+    async def details() -> dict[str, Any]:
+        return {
+            "mock": service.settings.mock,
+            "worker_seen_at": await watches.seen(service.db, "worker"),
+            "last_completed_run_at": await runs.last_completed(service.db),
+        }
+
+    return create_app(
+        title="Clawback: compliance",
+        version=release,
+        settings=service.settings,
+        probes=probes,
+        routers=[
+            *reading(service),
+            history(service),
+            *acting(service),
+            jobs_router(NAME, service.db),
+            dlq_router(NAME, desk(service)),
+            health_router(NAME, release, probes, details=details, clock=service.clock),
+        ],
+        body_bytes_max={"/api/v1/compliance/notices": NOTICES_BYTES_MAX},
+        clock=service.clock,
+    )
+
+
+async def serve_api(service: Service, stopping: Stopping) -> None:
+    """Serves until asked to end."""
+    probes = Probes()
+
+    async def database() -> None:
+        await service.db.fetchval("SELECT 1")
+
+    probes.add("database", database)
+    settings = service.settings
+    await probes.check()
+    port = settings.http_port or settings.api_port
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(probes.watch(stopping))
+        tasks.create_task(serve(api(service, probes), settings.http_host, port, stopping, probes=probes))

@@ -1,0 +1,138 @@
+"""What people and systems send to compliance, and how it is read."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import Request
+from pydantic import AnyHttpUrl, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clawback_common.http.bodies import parse_json
+from clawback_common.http.problems import Problem, field_error, invalid
+from clawback_contracts.envelope import ARTICLE_ID, ArticleId
+from clawback_contracts.holder.v1 import HolderFilter, HolderKind, HolderRegistration
+from clawback_contracts.revocation.v1 import Reason
+
+IDS_MAX = 10_000
+ERRORS_MAX = 100
+_ID = re.compile(ARTICLE_ID)
+
+
+class NoticeBody(BaseModel):
+    """Articles that may no longer be held, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    article_id: ArticleId | None = None
+    article_ids: list[ArticleId] = Field(default_factory=list, max_length=IDS_MAX)
+    reason: Reason
+    revoked_at: AwareDatetime | None = None
+    note: str | None = Field(None, max_length=500)
+
+    @model_validator(mode="after")
+    def _one_way_of_naming(self) -> Self:
+        if (self.article_id is None) == (not self.article_ids):
+            raise ValueError("give article_id or article_ids")
+        return self
+
+    @property
+    def ids(self) -> list[str]:
+        """The articles, each once, in their order."""
+        return list(dict.fromkeys([self.article_id] if self.article_id else self.article_ids))
+
+
+async def notice_body(request: Request, reason: Reason | None, revoked_at: datetime | None) -> NoticeBody:
+    """JSON, or CSV with a header that has ``article_id``; the rest of a CSV's notice stands in the query.
+
+    Raises:
+        Problem: 422, naming each field or line that is wrong.
+    """
+    raw = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "text/csv":
+            given = {"article_ids": list(_csv_ids(raw)), "reason": reason, "revoked_at": revoked_at}
+            return NoticeBody.model_validate(given)
+        return NoticeBody.model_validate(parse_json(raw))
+    except ValidationError as error:
+        raise invalid(error.errors(), skip=0) from None
+
+
+def _csv_ids(raw: bytes) -> Iterator[str]:
+    try:
+        rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
+        if "article_id" not in (rows.fieldnames or ()):
+            words = "The first line of the CSV must name a column article_id."
+            raise Problem(422, words, errors=[field_error("article_id", "missing", words)])
+        found = [(rows.line_num, (row["article_id"] or "").strip()) for row in rows]
+    except (UnicodeDecodeError, csv.Error):
+        raise Problem(
+            422, "The body is no CSV in UTF-8.", errors=[field_error("", "csv_invalid", "No CSV")]
+        ) from None
+    errors = [
+        field_error(f"line {line}", "string_pattern_mismatch", "not provider:provider_article_id")
+        for line, one in found
+        if not _ID.fullmatch(one)
+    ]
+    if errors:
+        raise Problem(422, f"{len(errors)} line(s) are not valid.", errors=errors[:ERRORS_MAX])
+    return iter(one for _, one in found)
+
+
+class LiftBody(BaseModel):
+    """Why a revocation is lifted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(min_length=3, max_length=500)
+
+
+class ClosingBody(BaseModel):
+    """Why an incident may be closed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(min_length=3, max_length=1_000)
+
+
+class HolderChange(BaseModel):
+    """What a holder declares anew; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: HolderKind | None = None
+    group: Annotated[str | None, Field(min_length=1, max_length=249)] = None
+    purpose: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    filter: HolderFilter | None = None
+    copy_kinds: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    holdings_url: AnyHttpUrl | None = None
+    contact: Annotated[str | None, Field(max_length=200)] = None
+    forgets_after_h: Annotated[float | None, Field(gt=0)] = None
+
+    def on(self, registration: HolderRegistration) -> HolderRegistration:
+        """The registration with the change.
+
+        Raises:
+            Problem: 422, when the two do not fit together.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            changed = HolderRegistration.model_validate(registration.model_dump() | given)
+        except ValidationError as error:
+            raise invalid(error.errors(), skip=0) from None
+        return fitting(changed)
+
+
+def fitting(registration: HolderRegistration) -> HolderRegistration:
+    """The registration, where its kind has what it needs.
+
+    Raises:
+        Problem: 422.
+    """
+    if (registration.kind is HolderKind.EXPIRY) != (registration.forgets_after_h is not None):
+        words = "forgets_after_h belongs to the kind expiry, and to it alone"
+        raise Problem(422, words, errors=[field_error("forgets_after_h", "kind_mismatch", words)])
+    return registration

@@ -1,0 +1,15 @@
+"""Who may do what: acts always need a key, reads only where that is set."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from clawback_common.http.auth import Caller, reader, require
+
+Reader = Annotated[Caller, Depends(reader())]
+Noticing = Annotated[Caller, Depends(require("officer", "upstream", "licensor"))]
+"""Who may say that an article may no longer be held."""
+Officer = Annotated[Caller, Depends(require("officer"))]
+Approver = Annotated[Caller, Depends(require("approver"))]
+Operator = Annotated[Caller, Depends(require("operator", "officer"))]
+Answering = Annotated[Caller, Depends(require("holder", "officer"))]

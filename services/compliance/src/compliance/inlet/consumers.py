@@ -1,0 +1,42 @@
+"""What compliance listens to."""
+
+from collections.abc import Sequence
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscriber import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from compliance import flow
+from compliance.flow import Service
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """The notices and the receipts; ``positions``: note where we stand, which a second try of old records must not."""
+
+    async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
+        await flow.on_notices(batch, service, positions=positions)
+
+    async def receipts_arrived(batch: Batch[ArticleRemoved]) -> None:
+        await flow.on_receipts(batch, service, positions=positions)
+
+    async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await flow.on_unreadable(tx, bad, service)
+
+    return [
+        Subscription(
+            RevocationNoticed.TOPIC,
+            (RevocationNoticed,),
+            notices_arrived,
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        Subscription(
+            ArticleRemoved.TOPIC,
+            (ArticleRemoved,),
+            receipts_arrived,
+            lane="receipts",
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+    ]

@@ -1,0 +1,91 @@
+"""What the live worker looks at again and again: time that has passed, and readers that nobody registered."""
+
+from datetime import datetime
+
+from aiokafka.structs import TopicPartition
+
+from clawback_common import incidents
+from clawback_common.bus.topics import admin
+from clawback_common.errors import Transient
+from compliance import flow
+from compliance.domain import condition
+from compliance.domain.condition import Condition
+from compliance.flow import Service
+from compliance.outlet import metrics
+from compliance.state import holders, obligations, runs, watches
+
+ARTICLES = "articles.v1"
+RUN, LATENESS, READERS, INCIDENTS = "run", "lateness", "readers", "incidents"
+
+
+async def watch_time(service: Service) -> list[Condition]:
+    """What time alone has made true: runs that did not come, obligations past due or at risk. Gives all of it."""
+    now = service.clock.now()
+    await obligations.expire(service.db, now)
+    late = await run_conditions(service, now)
+    await flow.on_conditions(RUN, late, service)
+    owing = await lateness_conditions(service, now)
+    await flow.on_conditions(LATENESS, owing, service)
+    count = await incidents.open_count(service.db)
+    waiting = [condition.unreadable(count)] if count else []
+    await flow.on_conditions(INCIDENTS, waiting, service)
+    await flow.on_silence(service)
+    return [*late, *owing, *waiting]
+
+
+async def run_conditions(service: Service, now: datetime) -> list[Condition]:
+    """Whether the last run that completed is too old."""
+    last = await runs.last_completed(service.db)
+    metrics.LAST_RUN.set(last.timestamp() if last else 0)
+    since = await watches.begun(service.db) or now
+    found = condition.run_condition(last, since, now)
+    return [found] if found else []
+
+
+async def lateness_conditions(service: Service, now: datetime) -> list[Condition]:
+    """Who is late with what it owes, or close to it."""
+    metrics.OVERDUE.clear()
+    metrics.AT_RISK.clear()
+    found: list[Condition] = []
+    for one in await obligations.lateness(service.db, now):
+        metrics.OVERDUE.labels(one.holder).set(one.overdue)
+        metrics.AT_RISK.labels(one.holder).set(one.at_risk)
+        found += condition.lateness_conditions(one)
+    return found
+
+
+async def watch_readers(service: Service) -> None:
+    """Every consumer group that has a position on the content topic must be a registered holder's."""
+    known = await holders.groups(service.db)
+    strangers = [group for group in sorted(await reading_groups(service)) if group not in known]
+    await flow.on_conditions(
+        READERS, [condition.unregistered_consumer(group) for group in strangers], service
+    )
+
+
+async def reading_groups(service: Service) -> set[str]:
+    """The groups with a committed offset on the content topic.
+
+    Raises:
+        Transient: the broker does not answer.
+    """
+    async with admin(service.settings) as client:
+        topics = await client.describe_topics([ARTICLES])
+        places = [
+            TopicPartition(ARTICLES, partition["partition"])
+            for topic in topics
+            for partition in topic["partitions"]
+        ]
+        if not places:
+            raise Transient(f"{ARTICLES} is not there")
+        found = set()
+        for group, _ in await client.list_consumer_groups():
+            offsets = await client.list_consumer_group_offsets(group, partitions=places)
+            if any(place.offset >= 0 for place in offsets.values()):
+                found.add(group)
+    return found
+
+
+async def beat(service: Service) -> None:
+    """The worker is at work; a run in another process looks whether it is."""
+    await watches.beat(service.db, "worker", service.clock.now())
