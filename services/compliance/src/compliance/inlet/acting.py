@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from clawback_common.http.auth import Caller
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.holder.v1 import HolderRegistration

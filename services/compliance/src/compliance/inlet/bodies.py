@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import AnyHttpUrl, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clawback_common.http.bodies import parse_json
-from clawback_common.http.problems import Problem, field_error, invalid
+from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
 from clawback_contracts.holder.v1 import HolderFilter, HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import Reason

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from clawback_common import incidents
 from clawback_common.db.pool import Row
 from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
-from clawback_common.http.problems import Problem
+from clawback_common.http.problem import Problem
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.revocation.v1 import Reason
 from compliance.domain import condition
