@@ -69,7 +69,8 @@ class Producer:
         try:
             async with asyncio.timeout(SEND_S_MAX):
                 futures = [await self._enqueue(producer, message) for message in messages]
-                return [await _outcome(future) for future in futures]
+                outcomes = await asyncio.gather(*map(_outcome, futures), return_exceptions=True)
+                return [_raised(outcome) for outcome in outcomes]
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
             raise Transient(f"the broker did not confirm ({type(error).__name__})") from None
@@ -104,3 +105,10 @@ async def _outcome(future: "asyncio.Future[RecordMetadata] | Poison") -> Sent | 
     except MessageSizeTooLargeError:
         return Poison("too_large", "the broker refused its size")
     return Sent(placed.partition, placed.offset)
+
+
+def _raised(outcome: Sent | Poison | BaseException) -> Sent | Poison:
+    """Every future was awaited before the first error is raised: a forgotten one is a silent loss."""
+    if isinstance(outcome, BaseException) and not isinstance(outcome, Poison):
+        raise outcome
+    return outcome
