@@ -49,6 +49,8 @@ class Settings(CommonSettings):
     """Between two calls with one key; the provider refuses an earlier one."""
     metabase_limit: int = Field(500, ge=1, le=500)
     metabase_slices: int = Field(1, ge=1, le=16)
+    """Clients that share the feed of articles, each with a cursor of its own. Never change it in mid-stream."""
+    metabase_format: Literal["xml", "json"] = "xml"
     metabase_window_h: float = Field(72, gt=0)
     """How far back the provider's feed reaches."""
     feeds: Path | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,44 +12,78 @@ from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
 from ingester.flow import Service
 from ingester.inlet.feeds.codes import LIVING
-from ingester.inlet.feeds.metabase_client import MetabaseClient
-from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.feeds.metabase_client import (
+    ARTICLES_LIMIT_MAX,
+    OLDEST,
+    REVOKED_LIMIT_MAX,
+    ClientOptions,
+    MetabaseClient,
+)
+from ingester.inlet.feeds.poll import Feed, Provider
 from ingester.inlet.feeds.ports import ApiCall, Endpoint
+from ingester.inlet.feeds.values import Page, RevokedPage, Slice
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 
 WAIT_S_MIN = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class SlicedFeed:
+    """One slice of the articles feed, read like a feed of its own."""
+
+    client: MetabaseClient
+    part: Slice
+
+    async def articles(self, cursor: str = OLDEST, limit: int = ARTICLES_LIMIT_MAX) -> Page:
+        """Articles of this slice after the cursor."""
+        return await self.client.articles(cursor, limit, self.part)
+
+    async def revoked(self, cursor: str = OLDEST, limit: int = REVOKED_LIMIT_MAX) -> RevokedPage:
+        """Revocations are not sliced."""
+        return await self.client.revoked(cursor, limit)
+
+
 def configured_feeds(service: Service, http: httpx.AsyncClient) -> dict[str, Feed]:
-    """Every feed of the settings by name.
+    """Every feed of the settings by name; with slices, a feed of articles is one feed a slice.
 
     Raises:
         Stop: a feed names a provider that nobody here can read.
     """
-    return {
-        settings.name: Feed(settings, _connector(settings, service, http))
-        for settings in service.settings.feed_list
-    }
+    configured = [
+        Feed(settings, _connector(settings, part, service, http))
+        for listed in service.settings.feed_list
+        for settings, part in _slices(listed, service.settings.metabase_slices)
+    ]
+    return {feed.name: feed for feed in configured}
+
+
+def _slices(settings: FeedSettings, slices: int) -> list[tuple[FeedSettings, Slice | None]]:
+    if slices == 1 or settings.kind == "revoked":
+        return [(settings, None)]
+    return [
+        (settings.model_copy(update={"name": f"{settings.name}-{number}of{slices}"}), Slice(number, slices))
+        for number in range(slices)
+    ]
 
 
 def _connector(
-    settings: FeedSettings, service: Service, http: httpx.AsyncClient
-) -> Callable[[UUID], MetabaseClient]:
+    settings: FeedSettings, part: Slice | None, service: Service, http: httpx.AsyncClient
+) -> Callable[[UUID], Provider]:
     if settings.provider != "metabase":
         raise Stop(
             f"feed {settings.name}: no reader for the provider {settings.provider}; there is one for metabase"
         )
     breaker = Breaker(settings.name, service.clock, fine=LIVING)
 
-    def connect(poll_id: UUID) -> MetabaseClient:
+    def connect(poll_id: UUID) -> Provider:
         async def pace(_: Endpoint) -> None:
             await _take_slot(settings, service)
 
         async def record(call: ApiCall) -> None:
             await feeds.record_call(service.db, _recorded(settings.name, call, poll_id))
 
-        return MetabaseClient(
+        client = MetabaseClient(
             str(service.settings.metabase_url),
             service.settings.metabase_api_key.get_secret_value(),
             http,
@@ -56,7 +91,9 @@ def _connector(
             breaker=breaker,
             record_call=record,
             clock=service.clock,
+            options=ClientOptions(format=service.settings.metabase_format),
         )
+        return client if part is None else SlicedFeed(client, part)
 
     return connect
 
