@@ -1,0 +1,198 @@
+"""The generated files: as the models say, promises kept, and AsyncAPI as others read it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from clawback_contracts import generate
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.compatibility import breaks
+from clawback_contracts.envelope import Event
+from clawback_contracts.registry import EVENTS
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked
+from clawback_contracts.topics import load_topics
+
+TOOLS = generate.CONTRACTS / "tools" / "asyncapi"
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with everything generated."""
+    generate.write(tmp_path)
+    return tmp_path
+
+
+def changed(event: type[Event], change: Change) -> str:
+    schema = json.loads(generate.schema(event))
+    change(schema)
+    return json.dumps(schema)
+
+
+def a_new_part(schema: dict[str, Any]) -> None:
+    schema["$defs"]["New"] = {"type": "object", "properties": {"a": {"type": "string", "pattern": "x"}}}
+    schema["properties"]["new"] = {"anyOf": [{"$ref": "#/$defs/New"}, {"type": "null"}]}
+
+
+def a_new_part_that_must_be_there(schema: dict[str, Any]) -> None:
+    a_new_part(schema)
+    schema["required"].append("new")
+
+
+KEPT: dict[str, tuple[type[Event], Change]] = {
+    "nothing changed": (ArticlePublished, lambda _: None),
+    "an optional field came": (ArticlePublished, lambda it: it["properties"].update(new={"type": "string"})),
+    "an optional field came further in": (
+        ArticlePublished,
+        lambda it: it["$defs"]["Source"]["properties"].update(new={"type": "string"}),
+    ),
+    "an optional part came": (ArticlePublished, a_new_part),
+    "the words of a description changed": (ArticlePublished, lambda it: it.update(description="other")),
+}
+BROKEN: dict[str, tuple[type[Event], Change]] = {
+    "an optional field went": (ArticlePublished, lambda it: it["properties"].pop("body")),
+    "a required field went": (
+        ArticlePublished,
+        lambda it: (it["properties"].pop("version"), it["required"].remove("version")),
+    ),
+    "a field further in went": (ArticlePublished, lambda it: it["$defs"]["Source"]["properties"].pop("name")),
+    "a field was made required": (ArticlePublished, lambda it: it["required"].append("body")),
+    "a field was made optional": (ArticlePublished, lambda it: it["required"].remove("version")),
+    "a required field came": (
+        ArticlePublished,
+        lambda it: (it["properties"].update(new={"type": "string"}), it["required"].append("new")),
+    ),
+    "a required part came": (ArticlePublished, a_new_part_that_must_be_there),
+    "a type changed": (ArticlePublished, lambda it: it["properties"].update(title={"type": "integer"})),
+    "a type was narrowed": (ArticlePublished, lambda it: it["properties"].update(body={"type": "string"})),
+    "a type was widened": (
+        ArticlePublished,
+        lambda it: it["properties"].update(title={"type": ["string", "null"]}),
+    ),
+    "a bound was narrowed": (ArticlePublished, lambda it: it["properties"]["title"].update(maxLength=10)),
+    "a pattern changed": (ArticlePublished, lambda it: it["properties"]["article_id"].update(pattern="^x")),
+    "a format changed": (ArticlePublished, lambda it: it["properties"]["published_at"].update(format="date")),
+    "an enum's value went": (ArticleRevoked, lambda it: it["$defs"]["Reason"]["enum"].pop()),
+    "an enum's value came": (ArticleRevoked, lambda it: it["$defs"]["Reason"]["enum"].append("new")),
+    "an enum's value further in went": (ArticleRemoved, lambda it: it["$defs"]["Outcome"]["enum"].pop()),
+}
+
+
+@pytest.mark.parametrize(("event", "change"), KEPT.values(), ids=KEPT)
+def test_a_promise_is_kept_when(event: type[Event], change: Change) -> None:
+    assert breaks(generate.schema(event), changed(event, change)) is None
+
+
+@pytest.mark.parametrize(("event", "change"), BROKEN.values(), ids=BROKEN)
+def test_a_promise_is_broken_when(event: type[Event], change: Change) -> None:
+    assert "needs a new major version" in (breaks(generate.schema(event), changed(event, change)) or "")
+
+
+def test_the_committed_files_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_models_keep_every_committed_promise() -> None:
+    assert generate.broken_promises(generate.CONTRACTS) == []
+
+
+def test_a_missing_a_stale_and_an_edited_file_are_each_named(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "schemas" / "alert.raised.v1.json").unlink()
+    (checkout / "schemas" / "gone.v1.json").write_text("{}")
+    (checkout / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n")
+    assert generate.main(["--check"], checkout) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "schemas/gone.v1.json: no event has this schema",
+        "schemas/alert.raised.v1.json: differs from the models; run `make contracts`",
+        "asyncapi.yaml: differs from the models; run `make contracts`",
+    ]
+
+
+def test_a_break_is_not_written_over_what_was_promised(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = checkout / "schemas" / "article.published.v1.json"
+    promised = changed(ArticlePublished, lambda it: it["properties"].update(dear={"type": "string"}))
+    file.write_text(promised)
+    assert generate.main([], checkout) == 1
+    assert "article.published.v1.json: messages written before could no longer" in capsys.readouterr().err
+    assert file.read_text() == promised
+    assert generate.main(["--before-release"], checkout) == 0
+    assert file.read_text() == generate.schema(ArticlePublished)
+
+
+def test_generating_anew_writes_what_check_accepts(tmp_path: Path) -> None:
+    assert generate.main([], tmp_path) == 0
+    assert generate.main(["--check"], tmp_path) == 0
+
+
+def the_document() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((generate.CONTRACTS / "asyncapi.yaml").read_text())
+    return loaded
+
+
+def test_asyncapi_fits_its_official_schema() -> None:
+    official = json.loads((TOOLS / "asyncapi-3.0.0.schema.json").read_text())
+    validator = jsonschema.Draft7Validator(official)
+    assert [error.message for error in validator.iter_errors(the_document())] == []
+    spoilt = the_document()
+    spoilt["channels"]["articles.v1"]["adress"] = "articles.v1"
+    assert list(validator.iter_errors(spoilt))
+
+
+def test_asyncapi_says_of_every_topic_who_writes_and_reads_it_and_how_it_is_kept() -> None:
+    document = the_document()
+    assert set(document["channels"]) == set(load_topics())
+    for name, topic in load_topics().items():
+        channel = document["channels"][name]
+        assert set(channel["messages"]) == {generate.short_name(EVENTS[kind]) for kind in topic.events}
+        kafka = channel["bindings"]["kafka"]
+        assert kafka["partitions"] == topic.partitions("production")
+        kept = topic.config("production")
+        for key, value in kafka["topicConfiguration"].items():
+            assert kept[key] == (value[0] if isinstance(value, list) else str(value))
+        for action, parties in (("send", topic.writers), ("receive", topic.readers)):
+            for who in parties:
+                assert document["operations"][f"{who}.{action}.{name}"]["action"] == action
+
+
+def test_asyncapi_points_to_a_schema_for_every_event() -> None:
+    messages = the_document()["components"]["messages"]
+    assert {message["name"] for message in messages.values()} == set(EVENTS)
+    for message in messages.values():
+        assert (generate.CONTRACTS / message["payload"]["$ref"]).is_file()
+
+
+@pytest.mark.timeout(180)
+def test_asyncapis_own_parser_has_nothing_against_the_document() -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("no Node here: AsyncAPI's own parser did not look at the document")
+    workshop = generate.CONTRACTS.parent / ".run" / "cache" / "asyncapi"
+    workshop.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "check.mjs"):
+        shutil.copy(TOOLS / name, workshop)
+    if not (workshop / "node_modules" / "@asyncapi" / "parser").is_dir():
+        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        if subprocess.run(install, cwd=workshop, check=False, capture_output=True).returncode != 0:  # noqa: S603  # our own words
+            pytest.skip("npm could not install AsyncAPI's own parser: it did not look at the document")
+    looked = subprocess.run(  # noqa: S603  # our own words
+        [node, "check.mjs", generate.CONTRACTS / "asyncapi.yaml"],
+        cwd=workshop,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "error" not in looked.stdout
+    assert "warning" not in looked.stdout
