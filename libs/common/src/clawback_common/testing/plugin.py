@@ -1,0 +1,93 @@
+"""Fixtures of integration tests: one Kafka and one PostgreSQL a session, a fresh database a test.
+
+A service's tests say which migrations its database has by a fixture ``migrations`` of their own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import pytest_asyncio
+
+from clawback_common.db import Database
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.settings import CommonSettings
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.databases import Databases
+from clawback_common.testing.servers import kafka_server, postgres_server
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """The address of a broker with the contract's topics."""
+    with kafka_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """An administrator's address of a PostgreSQL 18."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_url: str) -> Iterator[Databases]:
+    """Makes fresh databases; their templates last for the session."""
+    made = Databases(postgres_url)
+    yield made
+    with ThreadPoolExecutor(1) as thread:  # the session's own loop, where there is one, is left alone
+        thread.submit(asyncio.run, made.close()).result()
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """What has run in a test's database: the plumbing's tables; a service's tests say more."""
+    return load("common", COMMON_PACKAGE)
+
+
+@pytest_asyncio.fixture
+async def database_url(databases: Databases, migrations: Sequence[Migration]) -> AsyncIterator[str]:
+    """The address of a migrated database of this test alone."""
+    async with databases.fresh(migrations) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on it."""
+    async with Database.connect(database_url, connections_max=10, name="test") as db:
+        yield db
+
+
+@pytest_asyncio.fixture
+async def broker(kafka_bootstrap: str) -> AsyncIterator[Broker]:
+    """The test's hands on the broker; topics that it makes are deleted with it."""
+    hands = Broker(kafka_bootstrap)
+    yield hands
+    await hands.close()
+
+
+@pytest_asyncio.fixture
+async def topics(broker: Broker) -> Broker:
+    """The broker with the contract's topics empty and every group forgotten."""
+    await broker.empty()
+    return broker
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Moves only when the test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+def common_settings(
+    kafka_bootstrap: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> CommonSettings:
+    """Of a process that works on this test's broker and database."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return CommonSettings()
