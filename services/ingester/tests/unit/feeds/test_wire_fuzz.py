@@ -112,7 +112,7 @@ def test_a_sound_page_that_was_damaged(golden_pages: list[bytes], data: st.DataO
 
 
 @slowly
-@given(fields=st.dictionaries(NAMES, VALUES, max_size=8))
+@given(fields=st.dictionaries(NAMES.filter(lambda name: name != "image"), VALUES, max_size=8))
 def test_any_tree_reads_the_same_from_both_formats(
     fields: dict[str, Any], as_xml_members: Callable[[Any], bytes | None]
 ) -> None:
