@@ -22,7 +22,7 @@ from ingester.inlet.feeds.codes import (
     Unreadable,
     UnreadableAnswer,
 )
-from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
+from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient, RevokedCursor
 from ingester.inlet.feeds.ports import ApiCall, CallOutcome, Endpoint
 from ingester.inlet.feeds.values import Slice
 
@@ -54,6 +54,7 @@ class World:
     calls: list[ApiCall] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
+    revoked_cursor: RevokedCursor = field(default_factory=RevokedCursor)
 
     def __post_init__(self) -> None:
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
@@ -68,6 +69,7 @@ class World:
             clock=self.clock,
             sleep=self.sleep,
             options=self.options,
+            revoked_cursor=self.revoked_cursor,
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -240,7 +242,7 @@ async def test_the_revoked_cursor_goes_under_its_other_name_when_one_is_refused(
     await world.client.revoked("11111111")
     names = [set(params) & {"sequence_id", "sequenceId"} for params in world.params]
     assert names == [{"sequence_id"}, {"sequenceId"}, {"sequenceId"}]
-    assert world.client.revoked_cursor_name == "sequenceId"
+    assert world.client.revoked_cursor_name == world.revoked_cursor.name == "sequenceId"
     assert world.calls[1].cursor == "11111111"
 
 

@@ -4,7 +4,6 @@ The key travels in the query string, so no address that was called may stand in 
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from ingester.inlet.feeds.http_body import read_body
 from ingester.inlet.feeds.metabase_scalars import int64
 from ingester.inlet.feeds.metabase_wire import parse_articles, parse_rate_limits, parse_revoked
 from ingester.inlet.feeds.ports import ApiCall, CallOutcome, CircuitBreaker, Endpoint, Pace, RecordCall
+from ingester.inlet.feeds.quiet_httpx import hide_queries
 from ingester.inlet.feeds.values import Page, RateLimit, RevokedPage, Slice
 
 T = TypeVar("T")
@@ -63,7 +63,6 @@ class ClientOptions:
         call_timeout_s: for the whole call, against answers that drip.
         body_bytes_max: of an answer, decompressed; a page of 500 of the largest articles seen takes 30 MB.
         retry: first call included, so four attempts are three retries.
-        revoked_cursor_name: that is tried first; the provider's documents do not agree.
     """
 
     format: Literal["xml", "json"] = "xml"
@@ -72,7 +71,17 @@ class ClientOptions:
     call_timeout_s: float = 120.0
     body_bytes_max: int = 64 * 2**20
     retry: Retry = field(default_factory=lambda: Retry(attempts=4, first_delay_ms=1000, factor=2.0))
-    revoked_cursor_name: CursorName = "sequence_id"
+
+
+@dataclass(slots=True)
+class RevokedCursor:
+    """What the parameter of the revocations' cursor is called, as far as the provider has shown.
+
+    Attributes:
+        name: tried first; the provider's documents do not agree, so the client changes it when it is refused.
+    """
+
+    name: CursorName = "sequence_id"
 
 
 @dataclass(slots=True)
@@ -103,6 +112,7 @@ class MetabaseClient:
         clock: for records and Retry-After.
         sleep: between attempts.
         options: what someone may tune.
+        revoked_cursor: remembers over several clients of one key.
     """
 
     def __init__(
@@ -117,6 +127,7 @@ class MetabaseClient:
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
         options: ClientOptions | None = None,
+        revoked_cursor: RevokedCursor | None = None,
     ) -> None:
         if not httpx.URL(base_url).host:
             raise ValueError("the provider's address needs a scheme and a host")
@@ -124,9 +135,9 @@ class MetabaseClient:
         self._pace, self._breaker, self._record_call = pace, breaker, record_call
         self._clock, self._sleep = clock, sleep
         self._options = options or ClientOptions()
-        self._cursor_name: CursorName = self._options.revoked_cursor_name
+        self._revoked_cursor = revoked_cursor or RevokedCursor()
         self._timeout = httpx.Timeout(self._options.read_timeout_s, connect=self._options.connect_timeout_s)
-        _hide_queries()
+        hide_queries()
 
     @override
     def __repr__(self) -> str:
@@ -134,8 +145,8 @@ class MetabaseClient:
 
     @property
     def revoked_cursor_name(self) -> CursorName:
-        """The parameter's name that the provider took last; worth keeping as the setting."""
-        return self._cursor_name
+        """The parameter's name that the provider took last."""
+        return self._revoked_cursor.name
 
     async def articles(
         self, cursor: str = OLDEST, limit: int = ARTICLES_LIMIT_MAX, part: Slice | None = None
@@ -203,18 +214,19 @@ class MetabaseClient:
             limit: 1 to 10,000; fewer entries than that mean caught up.
         """
         _check_limit(limit, REVOKED_LIMIT_MAX)
+        tried = self._revoked_cursor.name
         try:
-            return await self._revoked(self._cursor_name, cursor, limit)
+            return await self._revoked(tried, cursor, limit)
         except Refused as refused:
             if refused.code not in {UNKNOWN_PARAMETER, INVALID_CURSOR}:
                 raise
             first = refused
-        other: CursorName = "sequenceId" if self._cursor_name == "sequence_id" else "sequence_id"
+        other: CursorName = "sequenceId" if tried == "sequence_id" else "sequence_id"
         try:
             page = await self._revoked(other, cursor, limit)
         except Refused:
             raise first from None
-        self._cursor_name = other
+        self._revoked_cursor.name = other
         return page
 
     async def rate_limits(self) -> tuple[RateLimit, ...]:
@@ -370,21 +382,3 @@ def _check_moves(page: Page, cursor: str, limit: int) -> None:
     stuck = page.count >= limit if last is None else int(last) <= int(cursor)
     if stuck:
         raise UnreadableAnswer(Unreadable.CURSOR_STUCK)
-
-
-class _NoQuery(logging.Filter):
-    """Takes the query string out of httpx's line about each request: the key stands there."""
-
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                str(arg.copy_with(query=None)) if isinstance(arg, httpx.URL) else arg for arg in record.args
-            )
-        return True
-
-
-def _hide_queries() -> None:
-    log = logging.getLogger("httpx")
-    if not any(isinstance(each, _NoQuery) for each in log.filters):
-        log.addFilter(_NoQuery())

@@ -18,6 +18,7 @@ from ingester.inlet.feeds.metabase_client import (
     REVOKED_LIMIT_MAX,
     ClientOptions,
     MetabaseClient,
+    RevokedCursor,
 )
 from ingester.inlet.feeds.poll import Feed, Provider
 from ingester.inlet.feeds.ports import ApiCall, Endpoint
@@ -75,6 +76,7 @@ def _connector(
             f"feed {settings.name}: no reader for the provider {settings.provider}; there is one for metabase"
         )
     breaker = Breaker(settings.name, service.clock, fine=LIVING)
+    revoked_cursor = RevokedCursor()
 
     def connect(poll_id: UUID) -> Provider:
         async def pace(_: Endpoint) -> None:
@@ -92,6 +94,7 @@ def _connector(
             record_call=record,
             clock=service.clock,
             options=ClientOptions(format=service.settings.metabase_format),
+            revoked_cursor=revoked_cursor,
         )
         return client if part is None else SlicedFeed(client, part)
 
