@@ -167,7 +167,7 @@ def _orders(service: Service) -> APIRouter:
         orders = await revocations.of_article(service.db, article_id)
         owed = await obligations.of_revocations(service.db, [order["revocation_id"] for order in orders])
         return {
-            **dict(row),
+            **_told(row),
             "notices": [dict(notice) for notice in await notices.of_article(service.db, article_id)],
             "orders": [_told(order) for order in orders],
             "obligations": [plain(obligation) for obligation in owed],

@@ -1,0 +1,154 @@
+"""What each answer makes of an obligation."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawback_contracts.holder.v1 import HolderKind, Holding
+from clawback_contracts.revocation.v1 import ArticleRemoved, CopyRemoval, Outcome
+from compliance.domain.obligation import (
+    CLOSED,
+    Answer,
+    Looked,
+    Meaning,
+    Obligation,
+    Sight,
+    State,
+    fold,
+    seen,
+)
+from compliance.domain.order import Kind
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CONSUMER = Obligation(
+    revocation_id=uuid4(),
+    holder="search",
+    kind=HolderKind.CONSUMER,
+    order_kind=Kind.REVOKED,
+    looked_at=False,
+    superseded=False,
+    copy_kinds=("content", "index"),
+    state=State.NOTIFIED,
+    answers={},
+)
+STORE = replace(CONSUMER, holder="ingester", kind=HolderKind.STORE, looked_at=True)
+ALL_REMOVED = {"content": Outcome.REMOVED, "index": Outcome.NEVER_HELD}
+
+
+def _answer(removals: Mapping[str, Outcome], attempt: int = 1) -> Answer:
+    return Answer(uuid4(), "metabase:1", 1, "search", attempt, removals, NOW, "kafka")
+
+
+def test_a_receipt_for_every_declared_kind_closes_what_a_consumer_owes() -> None:
+    folded, meaning = fold(CONSUMER, _answer(ALL_REMOVED), NOW)
+    assert (folded.state, meaning) == (State.VERIFIED, Meaning.CLOSED)
+    assert folded.evidence is not None
+    assert folded.evidence["how"] == "receipt"
+
+
+def test_a_receipt_that_misses_a_declared_kind_closes_nothing() -> None:
+    folded, meaning = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
+    assert (folded.state, meaning) == (State.NOTIFIED, Meaning.INCOMPLETE)
+
+
+def test_answers_add_up_by_kind() -> None:
+    half, _ = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
+    folded, meaning = fold(half, _answer({"index": Outcome.ALREADY_REMOVED}), NOW)
+    assert (folded.state, meaning) == (State.VERIFIED, Meaning.CLOSED)
+
+
+def test_the_word_of_a_holder_that_we_can_look_at_closes_nothing() -> None:
+    folded, meaning = fold(STORE, _answer(ALL_REMOVED), NOW)
+    assert (folded.state, meaning, folded.verified_at) == (State.REMOVED, Meaning.REMOVED, None)
+
+
+def test_a_repeated_receipt_of_a_store_changes_no_time() -> None:
+    removed, _ = fold(STORE, _answer(ALL_REMOVED), NOW)
+    later = NOW.replace(hour=15)
+    folded, meaning = fold(removed, _answer(ALL_REMOVED, 2), later)
+    assert (folded.state, folded.removed_at, meaning) == (State.REMOVED, NOW, Meaning.REPEATED)
+
+
+def test_superseded_by_an_order_that_we_never_gave_closes_nothing() -> None:
+    said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.SUPERSEDED)
+    assert fold(CONSUMER, _answer(said), NOW)[1] is Meaning.INCOMPLETE
+    folded, meaning = fold(replace(CONSUMER, superseded=True), _answer(said), NOW)
+    assert (folded.state, meaning) == (State.SUPERSEDED, Meaning.CLOSED)
+
+
+def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
+    said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.REINSTATED)
+    assert fold(CONSUMER, _answer(said), NOW)[1] is Meaning.INCOMPLETE
+    lifted = replace(STORE, order_kind=Kind.REINSTATED)
+    assert fold(lifted, _answer(said), NOW)[0].state is State.VERIFIED
+
+
+@pytest.mark.parametrize("state", sorted(CLOSED))
+def test_what_is_closed_stays_closed(state: State) -> None:
+    closed = replace(CONSUMER, state=state)
+    assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, Meaning.REPEATED)
+
+
+def test_a_holder_that_forgets_by_age_is_closed_by_age_alone() -> None:
+    expiry = replace(CONSUMER, kind=HolderKind.EXPIRY, state=State.OPEN)
+    assert fold(expiry, _answer(ALL_REMOVED), NOW)[0] == expiry
+
+
+outcomes = st.sampled_from(list(Outcome))
+removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), outcomes, min_size=1)
+
+
+@given(
+    said=st.lists(removals, max_size=8),
+    looked_at=st.booleans(),
+    superseded=st.booleans(),
+    order_kind=st.sampled_from(Kind),
+)
+def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
+    *, said: list[dict[str, Outcome]], looked_at: bool, superseded: bool, order_kind: Kind
+) -> None:
+    rank = {State.OPEN: 0, State.NOTIFIED: 1, State.REMOVED: 2, State.VERIFIED: 3, State.SUPERSEDED: 3}
+    obligation = replace(
+        CONSUMER, state=State.OPEN, looked_at=looked_at, superseded=superseded, order_kind=order_kind
+    )
+    for number, one in enumerate(said, 1):
+        folded, _ = fold(obligation, _answer(one, number), NOW)
+        assert rank[folded.state] >= rank[obligation.state]
+        again, _ = fold(folded, _answer(one, number), NOW)
+        assert again.state == folded.state
+        obligation = folded
+    if obligation.state in {State.REMOVED, State.VERIFIED, State.SUPERSEDED}:
+        assert set(obligation.copy_kinds) <= set(obligation.answers)
+    if looked_at and order_kind is Kind.REVOKED:
+        assert obligation.state is not State.VERIFIED
+
+
+def test_only_gone_is_gone() -> None:
+    answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
+    looked = Looked("ingester", answers, controls=1)
+    assert [seen(looked, one) for one in "abcd"] == [Sight.GONE, Sight.HELD, Sight.UNKNOWN, Sight.UNKNOWN]
+
+
+@pytest.mark.parametrize("looked", [{"wrong": ("x",)}, {"unsure": True}])
+def test_nothing_counts_of_a_store_that_misses_what_must_be_held(looked: dict[str, object]) -> None:
+    said = replace(Looked("ingester", {"a": Holding.GONE}, controls=1), **looked)  # type: ignore[arg-type]
+    assert seen(said, "a") is Sight.UNKNOWN
+
+
+def test_an_event_becomes_an_answer() -> None:
+    event = ArticleRemoved(
+        receipt_id=uuid4(),
+        article_id="metabase:1",
+        order=3,
+        holder="search",
+        removals=(CopyRemoval(copy_kind="content", outcome=Outcome.REMOVED),),
+        answered_at=NOW,
+        attempt=2,
+    )
+    answer = Answer.of(event, "http:search")
+    assert (answer.order_no, answer.attempt, answer.removals) == (3, 2, {"content": Outcome.REMOVED})

@@ -1,0 +1,165 @@
+"""What is ordered on one article, and when an order is sent again."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawback_contracts.revocation.v1 import Reason
+from compliance.domain.notice import Notice
+from compliance.domain.order import (
+    Kind,
+    Order,
+    Ordered,
+    SaidAgain,
+    Standing,
+    decide,
+    lift,
+    next_send_at,
+    revocation_id,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+ARTICLE = "metabase:1"
+UNTOUCHED = Standing(ARTICLE, 0, revoked=False, revocation_id=None)
+REVOKED = Standing(ARTICLE, 1, revoked=True, revocation_id=revocation_id(ARTICLE, 1))
+REINSTATED = Standing(ARTICLE, 2, revoked=False, revocation_id=revocation_id(ARTICLE, 2))
+
+
+def _notice(notice_id: UUID | None = None, revoked_at: datetime | None = None) -> Notice:
+    return Notice(notice_id or uuid4(), ARTICLE, Reason.LICENSOR, "feed", NOW, revoked_at)
+
+
+def _decide(standing: Standing, *notices: Notice, known: dict[UUID, UUID] | None = None) -> list[object]:
+    return list(decide(standing, notices, known or {}, now=NOW, deadline=DAY))
+
+
+def test_a_first_notice_revokes_under_number_one_due_after_the_deadline() -> None:
+    notice = _notice(revoked_at=NOW - timedelta(hours=2))
+    (ordered,) = _decide(UNTOUCHED, notice)
+    assert isinstance(ordered, Ordered)
+    assert (ordered.order_no, ordered.kind, ordered.notices) == (1, Kind.REVOKED, (notice,))
+    assert ordered.due_at == NOW + timedelta(hours=22)
+    assert not ordered.backlog
+
+
+def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None:
+    early, late = _notice(revoked_at=NOW - timedelta(hours=5)), _notice(revoked_at=NOW)
+    (ordered,) = _decide(UNTOUCHED, late, early, late)
+    assert isinstance(ordered, Ordered)
+    assert ordered.notices == (late, early)
+    assert ordered.clock_started_at == NOW - timedelta(hours=5)
+
+
+def test_a_new_notice_on_a_revoked_article_joins_the_order_that_stands() -> None:
+    notice = _notice()
+    (again,) = _decide(REVOKED, notice)
+    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW)
+
+
+def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
+    notice = _notice(revoked_at=NOW - timedelta(hours=9))
+    known = {notice.notice_id: revocation_id(ARTICLE, 1)}
+    (again,) = _decide(REVOKED, notice, known=known)
+    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
+
+
+def test_a_repeated_notice_never_revokes_again_after_a_reinstatement() -> None:
+    notice = _notice()
+    (again,) = _decide(REINSTATED, notice, known={notice.notice_id: revocation_id(ARTICLE, 1)})
+    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
+
+
+def test_a_new_notice_after_a_reinstatement_is_a_new_order() -> None:
+    (ordered,) = _decide(REINSTATED, _notice())
+    assert isinstance(ordered, Ordered)
+    assert ordered.order_no == 3
+
+
+def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() -> None:
+    old, new = _notice(), _notice()
+    (again,) = _decide(REVOKED, old, new, known={old.notice_id: revocation_id(ARTICLE, 1)})
+    assert isinstance(again, SaidAgain)
+    assert (again.notices, again.new) == ((old, new), (new,))
+
+
+def test_a_repeated_notice_of_a_lifted_order_does_not_hide_a_new_one() -> None:
+    old, new = _notice(), _notice()
+    decisions = _decide(REINSTATED, old, new, known={old.notice_id: revocation_id(ARTICLE, 1)})
+    assert [type(decision) for decision in decisions] == [SaidAgain, Ordered]
+
+
+def test_past_its_deadline_when_first_seen_is_backlog() -> None:
+    (ordered,) = _decide(UNTOUCHED, _notice(revoked_at=NOW - timedelta(hours=24)))
+    assert isinstance(ordered, Ordered)
+    assert ordered.backlog
+
+
+def test_only_the_revocation_that_stands_can_be_lifted() -> None:
+    lifting = lift(
+        REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadline=DAY, reason="an error"
+    )
+    assert lifting is not None
+    assert (lifting.order_no, lifting.kind, lifting.lifts) == (2, Kind.REINSTATED, revocation_id(ARTICLE, 1))
+    for standing in (UNTOUCHED, REINSTATED, Standing(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
+        assert (
+            lift(
+                standing,
+                revocation_id(ARTICLE, 1),
+                now=NOW,
+                lifted_by="officer",
+                deadline=DAY,
+                reason="an error",
+            )
+            is None
+        )
+
+
+def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
+    (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadline=DAY)
+    assert isinstance(ordered, Ordered)
+    order = Order.of(ordered)
+    earlier = NOW - timedelta(hours=3)
+    assert order.said_again(earlier, DAY).due_at == earlier + DAY
+    assert order.said_again(NOW + timedelta(hours=3), DAY).due_at == NOW + DAY
+    assert order.said_again(None, DAY).attempts == 2
+
+
+def test_what_stays_open_is_sent_after_1_5_and_15_minutes_and_then_hourly() -> None:
+    moments, now = [], NOW
+    for _ in range(6):
+        now = next_send_at(NOW, now)
+        moments.append((now - NOW) // timedelta(minutes=1))
+    assert moments == [1, 5, 15, 60, 120, 180]
+
+
+@given(st.floats(0, 10_000))
+def test_the_next_sending_always_lies_ahead_and_within_the_hour(minutes: float) -> None:
+    now = NOW + timedelta(minutes=minutes)
+    assert now < next_send_at(NOW, now) <= now + timedelta(hours=1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
+def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[int, bool]]) -> None:
+    """Any history of notices and reinstatements."""
+    pool = [UUID(int=n) for n in range(6)]
+    standing, known, revoked_by = UNTOUCHED, dict[UUID, UUID](), list[UUID]()
+    for which, lifting in steps:
+        before = standing.order_no
+        if lifting and standing.revoked and standing.revocation_id:
+            given_ = lift(standing, standing.revocation_id, now=NOW, lifted_by="o", deadline=DAY, reason="r")
+            assert given_ is not None
+            standing = Standing(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
+        else:
+            for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadline=DAY):
+                if isinstance(decision, Ordered):
+                    revoked_by.append(pool[which])
+                    standing = Standing(
+                        ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id
+                    )
+                known.setdefault(pool[which], decision.revocation_id)
+            assert pool[which] in known
+        assert standing.order_no in {before, before + 1}
+    assert len(revoked_by) == len(set(revoked_by))
