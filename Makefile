@@ -48,13 +48,13 @@ setup: $(VENV)/.packages $(VENV)/.kafka ## Virtual environment and Kafka's jars;
 .PHONY: up down status logs reset
 up: setup ## Start Kafka, PostgreSQL and all services in the background; back when all are ready
 	@$(LOCAL) up
-down: setup ## Stop them
+down: | $(PY) ## Stop them
 	@$(LOCAL) down
-status: setup ## A table: process, pid, address, ready, lag
+status: | $(PY) ## A table: process, pid, address, ready, lag
 	@$(LOCAL) status
-logs: setup ## The end of each log; `make logs name=kafka` prints one
+logs: | $(PY) ## The end of each log; `make logs name=kafka` prints one
 	@$(LOCAL) logs $(name)
-reset: setup ## Stop everything and delete .run/
+reset: | $(PY) ## Stop everything and delete .run/
 	@$(LOCAL) reset
 
 ##@ Checks
@@ -109,7 +109,7 @@ test-live: setup ## One call an endpoint to the real provider (METABASE_URL, MET
 
 .PHONY: bench
 bench: setup ## The benchmarks; a table, and .run/bench.json
-	@$(PY) bench
+	@$(PY) -m bench
 
 ##@ For those who change it
 
@@ -122,6 +122,16 @@ lock: $(UV) ## Pin the requirements again, with hashes
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
 	@$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt requirements/images.in -o requirements/images.txt
+	@$(COMPILE) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+
+.PHONY: wheels
+wheels: setup ## Download what images are built of, so that they can be built without a package index
+	@mkdir -p .cache/wheels
+	@$(PY) -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version 3.11 --require-hashes \
+		--dest .cache/wheels -r requirements/images.txt
+	@$(PY) -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version 3.11 --require-hashes \
+		--dest .cache/wheels -r requirements/build.txt
 
 # ---- how the coverage of subprocesses is gathered, and the gates
 
@@ -137,6 +147,9 @@ coverage-gate: setup
 	@$(PY) tests/coverage_gate.py
 
 # ---- setup: a stamp each, so the second time costs nothing and needs no network
+
+$(PY):
+	@echo "Nothing is set up yet: run 'make setup', or 'make up' at once."; exit 1
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none on the PATH." \

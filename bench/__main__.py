@@ -1,0 +1,46 @@
+"""``python -m bench``: runs the benchmarks, prints the table, writes ``.run/bench.json``; 1 when a target is missed."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+from bench import pipeline, results, stage
+from bench.results import Result
+from bench.stage import Stage
+
+FAMILIES = ("pipeline",)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--only", choices=FAMILIES, action="append", help="a family; by default all")
+    parser.add_argument("--articles", type=int, default=50_000)
+    parser.add_argument("--naive-articles", type=int, default=3_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args(arguments)
+    started = time.monotonic()
+    with stage.opened() as on:
+        found = asyncio.run(_run(on, chosen))
+    results.write(found)
+    print(results.table(found))
+    print(f"{time.monotonic() - started:.0f} s; {results.FILE}")
+    return 1 if any(result.met is False for result in found) else 0
+
+
+async def _run(on: Stage, chosen: argparse.Namespace) -> list[Result]:
+    await stage.prepare(on)
+    families = chosen.only or FAMILIES
+    found: list[Result] = []
+    if "pipeline" in families:
+        print(f"· filling the topic with {chosen.articles:,} articles", flush=True)
+        await stage.fill_submissions(on, chosen.articles)
+        print("· pipeline, articles a second", flush=True)
+        found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

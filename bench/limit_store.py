@@ -1,0 +1,69 @@
+"""The limit: a loop by hand that takes submissions from Kafka to rows stored and outbox filled.
+
+aiokafka, the contract's model, the ingester's own statements, several batches in flight, no framework. It checks
+nothing, retries nothing, sets nothing aside.
+"""
+
+import asyncio
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from pydantic import TypeAdapter
+
+from bench import by_hand
+from clawback_contracts.article.v1 import ArticleSubmitted
+
+IN_FLIGHT = 3
+RECORDS_MAX = 200
+ADAPTER = TypeAdapter(ArticleSubmitted)
+
+
+class Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Tells which partitions are ours; alone in its group, it is told once."""
+
+    def __init__(self) -> None:
+        self.places: asyncio.Future[list[TopicPartition]] = asyncio.get_running_loop().create_future()
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Only at the end."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """The one time."""
+        if not self.places.done():
+            self.places.set_result(sorted(assigned))
+
+
+async def main() -> None:
+    """One consumer; its partitions are dealt out to so many loops."""
+    assigned = Assigned()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=by_hand.KAFKA,
+        group_id=by_hand.GROUP,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    consumer.subscribe([by_hand.TOPIC], listener=assigned)
+    async with (
+        consumer,
+        asyncpg.create_pool(by_hand.DATABASE_URL, min_size=IN_FLIGHT, max_size=IN_FLIGHT) as pool,
+    ):
+        places = await assigned.places
+        await asyncio.gather(*(_loop(consumer, places[n::IN_FLIGHT], pool) for n in range(IN_FLIGHT)))
+
+
+async def _loop(consumer: AIOKafkaConsumer, places: list[TopicPartition], pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        while True:
+            found = await consumer.getmany(*places, timeout_ms=100, max_records=RECORDS_MAX)
+            batch = [
+                (ADAPTER.validate_json(record.value), by_hand.trace_of(record.headers))
+                for records in found.values()
+                for record in records
+            ]
+            if batch:
+                await by_hand.store(connection, batch)
+                await consumer.commit({place: records[-1].offset + 1 for place, records in found.items()})
+
+
+if __name__ == "__main__":
+    by_hand.run(main)

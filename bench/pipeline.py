@@ -1,0 +1,79 @@
+"""``pipeline.store``, ``pipeline.batch``, ``pipeline.naive``: from a full topic to rows stored and outbox filled."""
+
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from bench import results, stage
+from bench.results import Result
+from bench.stage import Stage
+from bench.watch import contestant, rate
+from clawback_contracts.article.v1 import ArticleSubmitted
+
+HOLD_NEWS = """
+    INSERT INTO feed (name, kind, state_since, updated_at) VALUES ('never-read', 'revoked', now(), now())
+"""
+"""The first start of an ingester publishes nothing before its revocations were read: so here it stores only."""
+
+
+@dataclass(slots=True)
+class Rates:
+    """Articles a second of each contestant, a value a round."""
+
+    worker: list[float] = field(default_factory=list)
+    publishing: list[float] = field(default_factory=list)
+    limit: list[float] = field(default_factory=list)
+    batch: list[float] = field(default_factory=list)
+    naive: list[float] = field(default_factory=list)
+
+
+async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> list[Result]:
+    """All of them in turn, so many rounds."""
+    rates = Rates()
+    for _ in range(rounds):
+        rates.limit.append(await by_hand(on, "limit_store", articles))
+        rates.worker.append(await worker(on, articles))
+        rates.batch.append(await by_hand(on, "plain_batch", articles))
+        rates.publishing.append(await worker(on, articles, publishing=True))
+        rates.naive.append(await by_hand(on, "naive", naive_articles))
+        print(
+            "  " + "  ".join(f"{name} {getattr(rates, name)[-1]:,.0f}" for name in Rates.__slots__),
+            flush=True,
+        )
+    return [
+        _result("pipeline.store", rates.worker, rates.limit, least=0.8),
+        _result("pipeline.batch", rates.worker, rates.batch, least=1.3),
+        _result("pipeline.naive", rates.worker, rates.naive, least=15),
+        _result("pipeline.store_publishing", rates.publishing, rates.limit),
+    ]
+
+
+def _result(name: str, ours: list[float], others: list[float], *, least: float | None = None) -> Result:
+    return results.of_pairs(name, "articles/s", list(zip(ours, others, strict=True)), least=least)
+
+
+async def by_hand(on: Stage, module: str, articles: int) -> float:
+    """One of the contestants of this folder."""
+    async with stage.database(on) as url:
+        env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
+        with contestant(module, f"bench.{module}", env=env, logs=on.logs) as who:
+            return await rate(who, url, articles)
+
+
+async def worker(on: Stage, articles: int, *, publishing: bool = False) -> float:
+    """The real worker; it stores only, or publishes at the same time what it stored."""
+    await stage.rewind(on, "ingester", ArticleSubmitted.TOPIC)
+    async with stage.database(on) as url:
+        if not publishing:
+            await _hold_news(url)
+        env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
+        with contestant("worker", "ingester", "worker", env=env, logs=on.logs) as who:
+            return await rate(who, url, articles)
+
+
+async def _hold_news(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(HOLD_NEWS)
+    finally:
+        await connection.close()

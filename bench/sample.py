@@ -1,0 +1,80 @@
+"""Articles as an upstream system submits them: seeded, about 4 KB of words each, on the contract's model."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from clawback_contracts import cloudevents
+from clawback_contracts.article.v1 import ArticleSubmitted, Company, Licence, Source, Topic
+from clawback_contracts.envelope import event_id
+
+PROVIDER = "upstream"
+BODY_CHARS = 3_000
+"""With the other fields an event of 4 KB."""
+SYLLABLES = (
+    "ka",
+    "lo",
+    "mi",
+    "ren",
+    "sta",
+    "tor",
+    "ven",
+    "qui",
+    "ba",
+    "del",
+    "fos",
+    "gri",
+    "hun",
+    "jel",
+    "pra",
+    "xi",
+)
+DAYS = 20
+"""Over which the articles are dated: one or two months of content."""
+
+
+@cache
+def _words() -> tuple[str, ...]:
+    chance = random.Random(1)  # noqa: S311 - variety, not secrecy
+    return tuple("".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(4_000))
+
+
+def submission(number: int, now: datetime) -> ArticleSubmitted:
+    """The article of that number."""
+    chance = random.Random(number)  # noqa: S311 - variety, not secrecy
+    text = " ".join(chance.choices(_words(), k=BODY_CHARS // 6))
+    published_at = now - timedelta(seconds=chance.randrange(DAYS * 86_400))
+    return ArticleSubmitted(
+        article_id=f"{PROVIDER}:{number:08d}",
+        published_at=published_at,
+        title=text[100:180],
+        summary=text[500:800],
+        body=text[:BODY_CHARS],
+        authors=(text[20:34], text[40:52]),
+        tags=tuple(text[60:100].split()),
+        topics=(Topic(name="Markets", group="Business"), Topic(name="Energy", group="Business")),
+        companies=(Company(name=text[200:220], symbol="XYZ", exchange="NYSE", isin="US0000000000"),),
+        word_count=len(text) // 6,
+        language="en",
+        source=Source(key=f"source-{number % 500}", name="A daily", home_url="https://daily.example"),
+        licences=(Licence(name="Standard"),),
+        url=f"https://daily.example/{number}",
+        harvested_at=now,
+        updated_at=now,
+        source_order=number + 1,
+    )
+
+
+def messages(count: int, now: datetime | None = None) -> Iterator[cloudevents.Message]:
+    """Submissions 0 to ``count`` as records, each in a trace of its own."""
+    at = now or datetime.now(UTC)
+    for number in range(count):
+        trace = f"00-{number + 1:032x}-{number + 1:016x}-01".encode()
+        yield cloudevents.write(
+            submission(number, at),
+            event_id("bench", number, at),
+            "/bench/upstream",
+            at,
+            [("traceparent", trace)],
+        )

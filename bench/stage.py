@@ -1,0 +1,136 @@
+"""Where the contestants run: a stack of our own, a fresh database for each, a topic filled beforehand."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from bench import sample
+from clawback_common.db import Database
+from clawback_common.db.migrate import migrate
+from clawback_contracts.topics import load_topics
+from clawback_local import Stack
+from clawback_local.places import Places
+from clawback_local.stack import delete
+from ingester.app import migrations
+from ingester.state.contents import Months
+
+RUN = Path(".run/bench")
+TEMPLATE = "bench_template"
+REWIND_TRIES = 200
+
+
+class BenchError(Exception):
+    """A contestant did not do its job; the message says which and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The servers of the benchmarks."""
+
+    kafka: str
+    admin_url: str
+    logs: Path
+    numbers: Iterator[int]
+
+    def url(self, database: str) -> str:
+        """The address of one of our databases."""
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+
+
+@contextmanager
+def opened() -> Iterator[Stage]:
+    """Kafka with its topics, nothing in them, and PostgreSQL, for the length of a block."""
+    place = RUN / "servers"
+    delete(Places(place.absolute()))
+    with Stack(place, parts=["topics", "postgres"]) as stack:
+        yield Stage(
+            stack.env["KAFKA_BOOTSTRAP_SERVERS"], stack.env["POSTGRES_URL"], stack.places.logs, count(1)
+        )
+
+
+async def prepare(stage: Stage) -> None:
+    """Makes the database that all others are copies of: migrated, with the months that the articles need."""
+    await _administer(
+        stage, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}"
+    )
+    now = datetime.now(UTC)
+    async with Database.connect(stage.url(TEMPLATE)) as db:
+        await migrate(db, migrations(), ("pre", "post"))
+        await Months(db).make([now - timedelta(days=days) for days in range(120)])
+
+
+@asynccontextmanager
+async def database(stage: Stage) -> AsyncIterator[str]:
+    """The address of a fresh database, dropped afterwards. The server starts each with a clean slate."""
+    name = f"bench_{next(stage.numbers)}"
+    await _administer(
+        stage,
+        f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+        f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy",
+        "CHECKPOINT",
+    )
+    try:
+        yield stage.url(name)
+    finally:
+        await _administer(stage, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+async def _administer(stage: Stage, *statements: str) -> None:
+    connection = await asyncpg.connect(stage.admin_url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def fill_submissions(stage: Stage, articles: int) -> None:
+    """Publishes the articles on ``article-submissions.v1``; back when the broker has confirmed all."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=stage.kafka,
+        enable_idempotence=True,
+        compression_type="zstd",
+        linger_ms=20,
+        max_batch_size=262_144,
+    )
+    async with producer:
+        sent = [await producer.send(**message) for message in sample.messages(articles)]
+        await asyncio.gather(*sent)
+
+
+async def rewind(stage: Stage, group: str, topic: str) -> None:
+    """Sets a group back to the start of a topic; waits until its last member has left.
+
+    Raises:
+        BenchError: somebody still consumes in it.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=stage.kafka, group_id=group, enable_auto_commit=False)
+    async with consumer:
+        places = [TopicPartition(topic, number) for number in range(load_topics()[topic].partitions("local"))]
+        consumer.assign(places)
+        for _ in range(REWIND_TRIES):
+            try:
+                await consumer.commit(dict.fromkeys(places, 0))
+            except KafkaError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+    raise BenchError(f"the group {group} still has members")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

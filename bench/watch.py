@@ -1,0 +1,96 @@
+"""Contestants as processes, and the clock that is held on them from outside."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from bench.stage import BenchError
+
+LOOK_S = 0.01
+GIVE_UP_S = 240.0
+END_S = 25.0
+BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_news_id_seq"
+"""Costs nothing to ask, and runs ahead of the committed rows by what is in flight."""
+STORED = "SELECT least((SELECT count(*) FROM article_content), (SELECT count(*) FROM outbox_news))"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A process that is timed."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def must_live(self) -> None:
+        """Nothing while it runs.
+
+        Raises:
+            BenchError: it has ended by itself.
+        """
+        code = self.process.poll()
+        if code is not None:
+            raise BenchError(f"{self.name} ended with {code}; see {self.log}")
+
+
+@contextmanager
+def contestant(
+    name: str, module: str, *arguments: str, env: Mapping[str, str], logs: Path
+) -> Iterator[Contestant]:
+    """Runs ``python -m module`` for the length of a block; ended by SIGTERM."""
+    log = logs / f"bench-{name}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603 - arguments are ours
+            [sys.executable, "-m", module, *arguments], env={**os.environ, **env}, stdout=out, stderr=out
+        )
+        try:
+            yield Contestant(name, process, log)
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL for who does not heed it."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+async def rate(who: Contestant, database_url: str, articles: int) -> float:
+    """Articles a second from the first stored row to the last, with a row in the outbox for each.
+
+    Raises:
+        BenchError: it ended, took too long, or stored something else.
+    """
+    connection = await asyncpg.connect(database_url)
+    try:
+        first, seen = await _until(who, connection, 1)
+        last, _ = await _until(who, connection, articles)
+        return (articles - seen) / (last - first)
+    finally:
+        await connection.close()
+
+
+async def _until(who: Contestant, connection: asyncpg.Connection, articles: int) -> tuple[float, int]:
+    """When so many articles were stored, and how many were then."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while time.monotonic() < give_up:
+        who.must_live()
+        if await connection.fetchval(BEGUN) >= articles:
+            stored: int = await connection.fetchval(STORED)
+            if stored >= articles:
+                return time.monotonic(), stored
+        await asyncio.sleep(LOOK_S)
+    raise BenchError(f"{who.name} has not stored {articles} articles within {GIVE_UP_S:.0f} s; see {who.log}")
