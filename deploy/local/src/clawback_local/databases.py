@@ -1,6 +1,8 @@
 """The services' databases and roles on a PostgreSQL server, ours or one that was given."""
 
 import asyncio
+import os
+from collections.abc import Mapping
 
 import asyncpg
 
@@ -13,15 +15,19 @@ LEAST_VERSION = 18
 
 async def ensure(site: Site) -> None:
     """Make what is missing; every role can connect to its own database alone."""
-    connection = await _connect(site.facts["postgres_admin"])
+    passwords = {name: secret(site.places, f"database-{name}") for name in DATABASES}
+    await ensure_on(site.facts["postgres_admin"], passwords)
+
+
+async def ensure_on(admin: str, passwords: Mapping[str, str]) -> None:
+    """The same on an administrator's server, with the passwords that the roles shall have."""
+    connection = await _connect(admin)
     try:
         major = connection.get_server_version().major
         if major < LEAST_VERSION:
-            raise StackError(
-                f"PostgreSQL {LEAST_VERSION} or newer is needed, POSTGRES_URL leads to version {major}"
-            )
-        for name in DATABASES:
-            await _ensure_one(connection, name, secret(site.places, f"database-{name}"))
+            raise StackError(f"PostgreSQL {LEAST_VERSION} or newer is needed, this one is version {major}")
+        for name, password in passwords.items():
+            await _ensure_one(connection, name, password)
     finally:
         await connection.close()
 
@@ -50,3 +56,13 @@ async def _connect(dsn: str) -> asyncpg.Connection:
                     f"PostgreSQL lets nobody in after {CONNECT_DEADLINE_S:.0f} s: {error}"
                 ) from error
             await asyncio.sleep(0.05)
+
+
+def main() -> None:
+    """`python -m clawback_local.databases`: for containers; `POSTGRES_URL` and a `<DATABASE>_PASSWORD` each."""
+    passwords = {name: os.environ[f"{name.upper()}_PASSWORD"] for name in DATABASES}
+    asyncio.run(ensure_on(os.environ["POSTGRES_URL"], passwords))
+
+
+if __name__ == "__main__":
+    main()

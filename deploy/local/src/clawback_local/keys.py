@@ -3,9 +3,12 @@
 import base64
 import hashlib
 import secrets
+import sys
+from pathlib import Path
 
 import yaml
 
+from clawback_local.places import Places
 from clawback_local.site import Site, write_private
 
 ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
@@ -18,30 +21,44 @@ WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
 
 async def make(site: Site) -> None:
     """Make what is missing; keys and secrets are random and kept over restarts."""
-    hashed = [{"subject": role, "roles": [role], "sha256": _hashed(_key(site, role))} for role in ROLES]
-    write_private(site.places, API_KEYS_FILE, yaml.safe_dump(hashed, sort_keys=False))
-    if not (site.places.keys / WEBHOOK_SECRETS_FILE).exists():
+    make_in(site.places)
+
+
+def make_in(places: Places) -> None:
+    """The same, for a folder without a stack."""
+    hashed = [{"subject": role, "roles": [role], "sha256": _hashed(_key(places, role))} for role in ROLES]
+    write_private(places, API_KEYS_FILE, yaml.safe_dump(hashed, sort_keys=False))
+    if not (places.keys / WEBHOOK_SECRETS_FILE).exists():
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        write_private(site.places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
-    write_feeds(site)
+        write_private(places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
+    write_feeds(places)
 
 
-def write_feeds(site: Site) -> None:
+def write_feeds(places: Places) -> None:
     """The provider's two feeds, polled as its premium tier would be."""
     feeds = [
         {"name": f"metabase-{kind}", "kind": kind, "provider": "metabase", "tier": "premium"}
         for kind in ("articles", "revoked")
     ]
-    site.places.feeds.touch(mode=0o600)
-    site.places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
+    places.feeds.touch(mode=0o600)
+    places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
 
 
-def _key(site: Site, role: str) -> str:
-    path = site.places.keys / f"{role}.key"
+def _key(places: Places, role: str) -> str:
+    path = places.keys / f"{role}.key"
     if not path.exists():
-        write_private(site.places, path.name, f"cbk_{role}_{secrets.token_urlsafe(24)}\n")
+        write_private(places, path.name, f"cbk_{role}_{secrets.token_urlsafe(24)}\n")
     return path.read_text().strip()
 
 
 def _hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def main() -> None:
+    """`python -m clawback_local.keys DIR`: for containers, which share the folder as a volume."""
+    make_in(Places(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

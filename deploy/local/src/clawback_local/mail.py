@@ -36,13 +36,13 @@ class Sink:
         return "250 kept"
 
 
-async def serve(port: int, folder: Path) -> None:
+async def serve(host: str, port: int, folder: Path) -> None:
     """Listen until SIGTERM."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     sink = Sink(folder)
     server = await loop.create_server(
-        lambda: SMTP(sink, data_size_limit=MESSAGE_BYTES_MAX, enable_SMTPUTF8=True), LOOPBACK, port
+        lambda: SMTP(sink, data_size_limit=MESSAGE_BYTES_MAX, enable_SMTPUTF8=True), host, port
     )
     async with server:
         await stop.wait()
@@ -51,11 +51,12 @@ async def serve(port: int, folder: Path) -> None:
 def main() -> None:
     """`python -m clawback_local.mail --port 1025 --folder DIR`."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(options.port, options.folder))
+    asyncio.run(serve(options.host, options.port, options.folder))
 
 
 if __name__ == "__main__":
