@@ -218,25 +218,34 @@ class XmlItem:
 
 def _plain_xml(element: etree._Element, depth: int = DEPTH_MAX) -> Tree | None:
     """The element's text, members or fields; None when there are none."""
-    if not len(element):
-        return (element.text and clean(element.text)) or None
-    tag = element.tag
-    if tag in _TEXTS:
+    if len(element):
+        return _plain_parent(element, element.tag, depth)
+    return (element.text and clean(element.text)) or None
+
+
+def _plain_parent(element: etree._Element, name: str, depth: int) -> Tree | None:
+    """An element with elements in it."""
+    if name in _TEXTS:
         return clean("".join(str(text) for text in element.itertext())) or None
     if not depth:
         raise Poison("too_deep")
-    if tag in _MEMBERS:
+    if name in _MEMBERS:
         members = [_plain_xml(child, depth - 1) for child in element]
         return [member for member in members if member is not None] or None
     return _plain_children(element, depth - 1)
 
 
 def _plain_children(element: etree._Element, depth: int) -> Tree | None:
-    """The element's children as fields. The hot loop of a page: most children are texts."""
+    """The element's children as fields. The hot loop of a page: most children are texts, many are empty."""
     fields: dict[str, Tree] = {}
-    for child in element:
+    for child in element.iterchildren():
         text = child.text
-        value = _plain_xml(child, depth) if len(child) else clean(text) if text else None
+        if len(child):
+            value = _plain_parent(child, child.tag, depth)
+        elif text:
+            value = clean(text)
+        else:
+            continue
         if value:
             name = child.tag
             if name in fields or name in _REPEATED:
