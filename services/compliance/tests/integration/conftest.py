@@ -1,0 +1,188 @@
+"""A compliance service on a real database, its clock in the test's hands, and what it wants to say read back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from clawback_common.bus.envelope import Received
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
+from clawback_contracts.revocation.v1 import (
+    ArticleReinstated,
+    ArticleRemoved,
+    ArticleRevoked,
+    CopyRemoval,
+    Outcome,
+    Reason,
+    RevocationNoticed,
+)
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from compliance import flow
+from compliance.app import migrations as all_migrations
+from compliance.domain.obligation import Looked
+from compliance.flow import Service
+from compliance.settings import Settings
+
+AnyOrder = ArticleRevoked | ArticleReinstated
+TYPES: dict[str, type[Event]] = {
+    event.TYPE: event
+    for event in (ArticleRevoked, ArticleReinstated, AlertRaised, AlertResolved, RunCompleted, RunFailed)
+}
+SEARCH = HolderRegistration(
+    name="search", group="search", purpose="a site's search", copy_kinds=("content", "index")
+)
+INGESTER = HolderRegistration(
+    name="ingester", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
+)
+KAFKA = HolderRegistration(
+    name="kafka", kind=HolderKind.EXPIRY, purpose="brokers", copy_kinds=("log",), forgets_after_h=8
+)
+KINDS = {one.name: one.copy_kinds for one in (SEARCH, INGESTER)}
+
+
+@dataclass(slots=True)
+class World:
+    """The service and those around it."""
+
+    service: Service
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def received(self, events: Sequence[Event]) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for event in events:
+            batch.append(Received(event, str(uuid4()), None, event.TOPIC, 0, self.offset))
+            self.offset += 1
+        return batch
+
+    def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
+        """A notice of a feed."""
+        given: dict[str, Any] = {
+            "notice_id": uuid4(),
+            "article_id": article_id,
+            "reason": Reason.LICENSOR,
+            "noticed_by": "metabase-revoked",
+            "noticed_at": self.clock.now(),
+        }
+        return RevocationNoticed(**(given | more))
+
+    async def notices(self, *events: RevocationNoticed) -> None:
+        """They arrive in one batch."""
+        await flow.on_notices(self.received(events), self.service)
+
+    async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
+        """Notices on these, and the orders that answer them."""
+        await self.notices(*(self.notice(article_id, **more) for article_id in article_ids))
+        orders = [order for order in await self.said(ArticleRevoked) if order.article_id in article_ids]
+        latest = {order.article_id: order for order in orders}
+        return [latest[article_id] for article_id in article_ids]
+
+    def receipt(
+        self,
+        order: AnyOrder,
+        holder: str,
+        outcomes: Mapping[str, Outcome] | None = None,
+        outcome: Outcome = Outcome.REMOVED,
+    ) -> ArticleRemoved:
+        """A holder's answer on every kind that it declared."""
+        said = outcomes or dict.fromkeys(KINDS.get(holder, ("content",)), outcome)
+        return ArticleRemoved(
+            receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
+            article_id=order.article_id,
+            order=order.order,
+            holder=holder,
+            removals=tuple(CopyRemoval(copy_kind=kind, outcome=one) for kind, one in said.items()),
+            answered_at=self.clock.now(),
+            attempt=order.attempt,
+        )
+
+    async def receipts(self, *events: ArticleRemoved) -> None:
+        """They arrive in one batch."""
+        await flow.on_receipts(self.received(events), self.service)
+
+    async def looked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
+        """A store was asked about everything that it says it removed."""
+        rows = await self.db.fetch(
+            "SELECT revocation_id, article_id FROM obligation JOIN revocation USING (revocation_id)"
+            " WHERE holder = $1 AND state = 'removed'",
+            store,
+        )
+        asked = {row["revocation_id"]: row["article_id"] for row in rows}
+        await flow.on_looked(asked, Looked(store, answers, **({"controls": 1} | more)), self.service)
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox, in its order."""
+        rows = await self.db.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
+        wanted = {kind.TYPE for kind in kinds}
+        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
+
+    async def alerts(self) -> list[str]:
+        """The names of the alerts raised so far."""
+        return [alert.name for alert in await self.said(AlertRaised)]
+
+    async def sent(self) -> None:
+        """The relay has sent everything."""
+        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+
+    async def states(self, article_id: str) -> dict[tuple[int, str], str]:
+        """Obligations of an article by order and holder."""
+        rows = await self.db.fetch(
+            "SELECT order_no, holder, o.state FROM obligation AS o JOIN revocation USING (revocation_id)"
+            " WHERE article_id = $1",
+            article_id,
+        )
+        return {(row["order_no"], row["holder"]): row["state"] for row in rows}
+
+    async def closed(self, revocation_id: UUID) -> datetime | None:
+        """When an order was closed."""
+        found: datetime | None = await self.db.fetchval(
+            "SELECT closed_at FROM revocation WHERE revocation_id = $1", revocation_id
+        )
+        return found
+
+    async def close(self, *orders: AnyOrder) -> None:
+        """Everybody answers, and what must be looked at is gone."""
+        await self.receipts(
+            *(self.receipt(order, name) for order in orders for name in ("ingester", "search"))
+        )
+        await self.looked("ingester", {order.article_id: Holding.GONE for order in orders})
+
+    def ago(self, **by: float) -> datetime:
+        """Before now."""
+        return self.clock.now() - timedelta(**by)
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """What runs in a compliance database."""
+    return all_migrations()
+
+
+@pytest.fixture
+def service(database: Database, clock: FakeClock) -> Service:
+    """Without its processes."""
+    return Service(Settings(), database, OrdersOutbox(), clock)
+
+
+@pytest_asyncio.fixture
+async def world(service: Service, clock: FakeClock) -> World:
+    """With a store of ours, a consumer, and the brokers registered."""
+    for registration in (INGESTER, SEARCH, KAFKA):
+        await flow.holder_registered(registration, "test", service)
+    return World(service, clock)

@@ -1,0 +1,301 @@
+"""From notices to orders and from receipts to verified, on a real database."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from clawback_common.errors import Conflict
+from clawback_contracts.holder.v1 import Holding
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
+from compliance import flow
+from compliance.domain.obligation import Meaning
+from compliance.state import revocations
+from services.compliance.tests.integration.conftest import SEARCH, World
+
+pytestmark = pytest.mark.integration
+A, B, C = "metabase:1", "metabase:2", "metabase:3"
+
+
+async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(world: World) -> None:
+    notice = world.notice(A, revoked_at=world.ago(hours=2))
+    await world.notices(notice)
+    (order,) = await world.said(ArticleRevoked)
+    assert (order.article_id, order.order, order.notice_ids) == (A, 1, (notice.notice_id,))
+    assert (order.clock_started_at, order.due_at) == (world.ago(hours=2), world.ago(hours=-22))
+    assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
+
+
+async def test_several_notices_of_one_article_in_one_batch_are_one_order(world: World) -> None:
+    await world.notices(*(world.notice(A) for _ in range(3)), world.notice(B))
+    orders = await world.said(ArticleRevoked)
+    assert sorted((order.article_id, len(order.notice_ids)) for order in orders) == [(A, 3), (B, 1)]
+
+
+async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) -> None:
+    notice = world.notice(A)
+    await world.notices(notice)
+    await world.notices(notice)
+    first, again = await world.said(ArticleRevoked)
+    assert (first.order, first.attempt, again.order, again.attempt) == (1, 1, 1, 2)
+    assert again.notice_ids == (notice.notice_id,)
+    assert again.revocation_id == first.revocation_id
+
+
+async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World) -> None:
+    batch = world.received([world.notice(A), world.notice(B)])
+    await flow.on_notices(batch, world.service)
+    await flow.on_notices(batch, world.service)
+    assert {order.order for order in await world.said(ArticleRevoked)} == {1}
+    assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
+
+
+async def test_where_we_stand_is_noted_with_the_effect(world: World) -> None:
+    await world.notices(world.notice(A), world.notice(B))
+    assert (
+        await world.db.fetchval("SELECT next_offset FROM consumer_offset WHERE topic LIKE '%notices%'") == 2
+    )
+
+
+async def test_an_earlier_clock_moves_the_deadline_of_what_is_open_forward(world: World) -> None:
+    await world.revoke(A)
+    await world.notices(world.notice(A, revoked_at=world.ago(hours=5)))
+    again = (await world.said(ArticleRevoked))[-1]
+    assert again.due_at == world.ago(hours=-19)
+    rows = await world.db.fetch("SELECT DISTINCT due_at FROM obligation WHERE kind <> 'expiry'")
+    assert [row["due_at"] for row in rows] == [world.ago(hours=-19)]
+
+
+async def test_two_batches_on_the_same_articles_at_once_give_each_number_once(world: World) -> None:
+    ids = [f"metabase:{n}" for n in range(40)]
+    batches = [world.received([world.notice(one) for one in order]) for order in (ids, ids[::-1], ids)]
+    await asyncio.gather(*(flow.on_notices(batch, world.service) for batch in batches))
+    rows = await world.db.fetch("SELECT article_id, count(*) AS orders FROM revocation GROUP BY 1")
+    assert {row["article_id"]: row["orders"] for row in rows} == dict.fromkeys(ids, 1)
+
+
+async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
+    assert await world.states(A) == {
+        (1, "ingester"): "removed",
+        (1, "search"): "verified",
+        (1, "kafka"): "open",
+    }
+    assert await world.closed(order.revocation_id) is None
+    await world.looked("ingester", {A: Holding.GONE})
+    assert (await world.states(A))[1, "ingester"] == "verified"
+    assert await world.closed(order.revocation_id) == world.clock.now()
+
+
+async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -> None:
+    (order,) = await world.revoke(A)
+    seen: list[int] = []
+    service = replace(world.service, wake_looking=lambda: seen.append(1))
+    await flow.on_receipts(world.received([world.receipt(order, "search")]), service)
+    assert seen == []
+    await flow.on_receipts(world.received([world.receipt(order, "ingester")]), service)
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("answer", [Holding.UNKNOWN, None])
+async def test_unknown_counts_as_not_removed(world: World, answer: Holding | None) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"))
+    await world.looked("ingester", {A: answer} if answer else {})
+    assert (await world.states(A))[1, "ingester"] == "removed"
+
+
+async def test_what_is_still_held_is_open_again_sent_again_and_alerted(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
+    await world.looked("ingester", {A: Holding.HELD})
+    assert (await world.states(A))[1, "ingester"] == "open"
+    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1, 2]
+    assert await world.alerts() == ["RemovedButStillHeld"]
+
+
+async def test_a_store_that_calls_gone_what_must_be_held_verifies_nothing(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"))
+    await world.looked("ingester", {A: Holding.GONE}, wrong=("metabase:99",))
+    assert (await world.states(A))[1, "ingester"] == "removed"
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+
+
+async def test_a_partial_receipt_keeps_the_obligation_open(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED}))
+    assert (await world.states(A))[1, "search"] == "notified"
+
+
+async def test_a_receipt_of_nobody_or_to_no_order_is_recorded_and_alerted(world: World) -> None:
+    (order,) = await world.revoke(A)
+    stray = order.model_copy(update={"order": 7})
+    await world.receipts(world.receipt(order, "stranger"), world.receipt(stray, "search"))
+    rows = await world.db.fetch("SELECT meaning FROM receipt ORDER BY meaning")
+    assert [row["meaning"] for row in rows] == [Meaning.NOT_OBLIGED, Meaning.UNKNOWN_ORDER]
+    assert await world.alerts() == ["StrayReceipt", "StrayReceipt"]
+
+
+async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.sent()
+    world.clock.advance(minutes=1)
+    assert await flow.press(world.service) == 1
+    again = (await world.said(ArticleRevoked))[-1]
+    await world.close(again)
+    assert await world.closed(order.revocation_id) is not None
+    await world.sent()
+    world.clock.advance(hours=10)
+    assert await flow.press(world.service) == 0
+
+
+async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
+    await world.revoke(A)
+    begun, moments = world.clock.now(), []
+    for _ in range(150):
+        await world.sent()
+        world.clock.advance(minutes=1)
+        if await flow.press(world.service):
+            moments.append((world.clock.now() - begun).total_seconds() / 60)
+    assert moments == [1, 5, 15, 60, 120]
+
+
+async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -> None:
+    await world.revoke(A)
+    world.clock.advance(hours=5)
+    assert await flow.press(world.service) == 0
+
+
+async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
+    (order,) = await world.revoke(A)
+    lifted = await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    (said,) = await world.said(ArticleReinstated)
+    assert (said.order, said.revocation_id, lifted.order_no) == (2, order.revocation_id, 2)
+    states = await world.states(A)
+    assert {states[1, name] for name in ("ingester", "search", "kafka")} == {"superseded"}
+    assert states[2, "search"] == "open"
+    assert (2, "kafka") not in states
+    await world.receipts(
+        *(world.receipt(said, name, outcome=Outcome.REINSTATED) for name in ("ingester", "search"))
+    )
+    assert set((await world.states(A)).values()) == {"superseded", "verified"}
+
+
+async def test_only_the_order_that_stands_can_be_lifted_and_only_once(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    with pytest.raises(Conflict):
+        await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    with pytest.raises(Conflict):
+        await flow.reinstate(uuid4(), "officer", "an error", world.service)
+
+
+async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes(world: World) -> None:
+    notice = world.notice(A)
+    await world.notices(notice)
+    (order,) = await world.said(ArticleRevoked)
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await world.notices(notice)
+    await world.notices(world.notice(A))
+    assert [(one.order, one.attempt) for one in await world.said(ArticleRevoked)] == [(1, 1), (1, 2), (3, 1)]
+    assert (await world.states(A))[2, "search"] == "superseded"
+
+
+async def test_a_late_receipt_to_a_superseded_order_changes_nothing(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await world.receipts(world.receipt(order, "search"))
+    assert (await world.states(A))[1, "search"] == "superseded"
+
+
+async def test_notices_past_their_deadline_are_backlog_with_one_summary(world: World) -> None:
+    late = [world.notice(f"metabase:{n}", revoked_at=world.ago(hours=30)) for n in range(50)]
+    await world.notices(*late, world.notice("metabase:fresh"))
+    assert await world.alerts() == ["RevocationBacklog"]
+    assert await world.db.fetchval("SELECT count(*) FROM notice WHERE backlog") == 50
+    assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE backlog") == 50
+
+
+async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.close(order)
+    assert await world.closed(order.revocation_id) is not None
+    assert (await world.states(A))[1, "kafka"] == "open"
+    from compliance.inlet.watchers import watch_time  # noqa: PLC0415
+
+    world.clock.advance(hours=7)
+    await watch_time(world.service)
+    assert (await world.states(A))[1, "kafka"] == "open"
+    world.clock.advance(hours=1)
+    await watch_time(world.service)
+    assert (await world.states(A))[1, "kafka"] == "verified"
+
+
+async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(world: World) -> None:
+    (old,) = await world.revoke(A)
+    await world.close(old)
+    world.clock.advance(hours=9)
+    (recent,) = await world.revoke(B)
+    await world.close(recent)
+    await world.sent()
+    rag = SEARCH.model_copy(update={"name": "rag", "group": "rag"})
+    await flow.holder_registered(rag, "operator", world.service)
+    assert (1, "rag") not in await world.states(A)
+    assert (await world.states(B))[1, "rag"] == "open"
+    assert await flow.press(world.service) == 1
+
+
+async def test_a_holder_that_owes_something_leaves_only_by_force_and_still_owes_it(world: World) -> None:
+    await world.revoke(A)
+    with pytest.raises(Conflict):
+        await flow.holder_left("search", "operator", world.service, force=False)
+    await flow.holder_left("search", "operator", world.service, force=True)
+    await world.revoke(B)
+    assert (await world.states(A))[1, "search"] == "open"
+    assert (1, "search") not in await world.states(B)
+
+
+async def test_an_order_and_a_holder_that_joins_at_once_never_miss_each_other(world: World) -> None:
+    for round_ in range(15):
+        name, article_id = f"late-{round_}", f"metabase:r{round_}"
+        registration = SEARCH.model_copy(update={"name": name, "group": name})
+        await asyncio.gather(
+            flow.holder_registered(registration, "operator", world.service),
+            world.notices(world.notice(article_id)),
+        )
+        assert (1, name) in await world.states(article_id)
+
+
+async def test_registering_the_same_again_changes_nothing(world: World) -> None:
+    await flow.holder_registered(SEARCH, "operator", world.service)
+    assert await world.db.fetchval("SELECT count(*) FROM holder_change WHERE name = 'search'") == 1
+
+
+async def test_the_feed_of_orders_leaves_out_none_that_is_still_being_written(world: World) -> None:
+    settled = revocations.Settled(world.db)
+    await world.revoke(A)
+    async with world.db.transaction() as slow:
+        await slow.execute("SELECT pg_advisory_xact_lock_shared($1)", 0x686F6C64)
+        await slow.execute("SELECT nextval(pg_get_serial_sequence('revocation', 'seq'))")
+        await world.revoke(B)
+        reading = asyncio.create_task(settled.feed(0, 10, world.clock.now()))
+        await asyncio.sleep(0.1)
+        assert not reading.done()
+    assert [row["article_id"] for row in await reading] == [A, B]
+
+
+async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(world: World) -> None:
+    ids = [f"metabase:{n}" for n in range(30)]
+    orders = await world.revoke(*ids)
+    again = [world.notice(one) for one in ids]
+    await asyncio.gather(
+        world.notices(*again),
+        world.receipts(*(world.receipt(order, "ingester") for order in orders)),
+        world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
+        flow.press(world.service),
+    )
+    await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
+    assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
