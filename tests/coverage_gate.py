@@ -18,6 +18,7 @@ GATES: dict[str, tuple[float, tuple[str, ...]]] = {
         90,
         (
             "services/*/flow.py",
+            "services/*/flow/*.py",
             "services/*/domain/*.py",
             "libs/common/*/inbox.py",
             "libs/common/*/outbox/*.py",

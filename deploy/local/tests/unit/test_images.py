@@ -1,0 +1,83 @@
+"""The image and docker-compose.yml as files: valid, linted, and the same parts as the local stack."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawback_local import processes
+from clawback_local.places import ROOT
+
+BIN = Path(sys.executable).parent
+ADDRESSES = {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "METABASE_URL", "INGESTER_URL", "STORES"}
+
+
+def run(*argv: str) -> str:
+    """What a tool printed; it must agree."""
+    clean = {name: value for name, value in os.environ.items() if name not in ADDRESSES}
+    done = subprocess.run(  # noqa: S603 - arguments are ours
+        argv, cwd=ROOT, env=clean, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """docker-compose.yml as Compose itself reads it."""
+    text = run(str(BIN / "docker-compose"), "config", "--format", "json")
+    services: dict[str, Any] = json.loads(text)["services"]
+    return services
+
+
+def test_the_dockerfile_is_clean() -> None:
+    run(str(BIN / "hadolint"), "Dockerfile")
+
+
+def test_the_compose_file_is_hardened() -> None:
+    run(
+        str(BIN / "compose-lint"),
+        "check",
+        "--strict-config",
+        "--fail-on",
+        "low",
+        "--quiet",
+        "docker-compose.yml",
+    )
+
+
+def test_compose_has_the_parts_of_the_local_stack(compose: dict[str, Any]) -> None:
+    assert set(compose) == {*processes.parts({}), "databases"}
+
+
+@pytest.mark.parametrize("service", ["ingester", "compliance"])
+@pytest.mark.parametrize("role", ["worker", "api"])
+def test_a_process_gets_the_same_settings_in_both_stacks(
+    compose: dict[str, Any], service: str, role: str
+) -> None:
+    name = f"{service}-{role}"
+    assert set(compose[name]["environment"]) == {*processes.parts({})[name].env, "LOG_FORMAT"}
+
+
+def test_every_published_port_is_on_loopback_only(compose: dict[str, Any]) -> None:
+    ports = [port for part in compose.values() for port in part.get("ports", ())]
+    assert ports
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+def test_every_part_that_stays_has_a_health_check(compose: dict[str, Any]) -> None:
+    staying = [name for name, part in compose.items() if part.get("restart") == "unless-stopped"]
+    assert [name for name in staying if "healthcheck" not in compose[name]] == []
+
+
+def test_images_are_installed_from_the_same_versions_as_the_tests() -> None:
+    def pins(name: str) -> set[str]:
+        lines = (ROOT / "requirements" / name).read_text().splitlines()
+        return {line.split()[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}
+
+    assert pins("runtime.txt") <= pins("images.txt") <= pins("dev.txt")
+    assert pins("build.txt") <= pins("dev.txt")
