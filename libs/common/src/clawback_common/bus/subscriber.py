@@ -174,7 +174,10 @@ class Subscriber:
                 await self.subscription.on_bad(tx, [one for one in bad if one.id in new])
 
     async def start_from(self, assigned: set[TopicPartition]) -> None:
-        """Rewinds to our own offsets where they are behind the group's, or where the log knows neither."""
+        """Starts from the smaller of our own offsets and the group's; where either is unknown, from the log's start.
+
+        A group without offsets has lost them together with the log, or never was: ours may speak of another log.
+        """
         self.assigned = frozenset(assigned)
         consumer = self.inner.consumer
         if not self.subscription.own_offsets or consumer is None or not assigned:
@@ -183,17 +186,12 @@ class Subscriber:
         first = await consumer.beginning_offsets(list(assigned))
         end = await consumer.end_offsets(list(assigned))
         for place in assigned:
-            stored = ours.get((place.topic, place.partition))
-            if stored is None:
-                consumer.seek(place, first[place])
-                continue
-            if stored > end[place]:  # the log was wiped and began anew
-                consumer.seek(place, first[place])
-                continue
-            committed = await consumer.committed(place)
-            consumer.seek(
-                place, max(first[place], min(stored, committed if committed is not None else stored))
+            stored, committed = (
+                ours.get((place.topic, place.partition)),
+                await consumer.committed(place),
             )
+            known = stored is not None and committed is not None and stored <= end[place]
+            consumer.seek(place, max(first[place], min(stored, committed)) if known else first[place])
 
     def ready(self, silent_s_max: float = 10.0) -> str | None:
         """None when it is consuming, else why not."""
