@@ -1,6 +1,6 @@
 """A test's hands on the broker: raw records in, all records out, topics of its own, the contract's topics emptied."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -95,11 +95,13 @@ class Broker:
             for record in await self.read(topic)
         ]
 
-    async def new_topic(self, partitions: int = 1, **config: str) -> str:
+    async def new_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
         """A topic of this test alone; gives its name. Deleted with the test."""
         name = f"test-{uuid4().hex[:12]}"
         async with self.admin() as admin:
-            answer = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+            answer = await admin.create_topics(
+                [NewTopic(name, partitions, 1, topic_configs=dict(config or {}))]
+            )
             if answer.topic_errors[0][1]:
                 raise AssertionError(f"{name}: {answer.topic_errors[0]}")
         self._made.append(name)
@@ -115,6 +117,15 @@ class Broker:
         async with self.admin() as admin:
             found = await admin.list_consumer_group_offsets(group)
         return {(place.topic, place.partition): kept.offset for place, kept in found.items()}
+
+    async def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Sets offsets of a group that nobody is a member of."""
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
+        ) as consumer:
+            wanted = {TopicPartition(*place): offset for place, offset in offsets.items()}
+            consumer.assign(list(wanted))
+            await consumer.commit(wanted)
 
     async def empty(self) -> None:
         """No record on the contract's topics, and no group that remembers any."""

@@ -3,14 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
+async def until(condition: Callable[[], Awaitable[T]], *, deadline_s: float = ..., what: str = ...) -> T: ...
+
+
+@overload
+async def until(condition: Callable[[], T], *, deadline_s: float = ..., what: str = ...) -> T: ...
+
+
 async def until(
-    condition: Callable[[], Awaitable[T] | T], *, deadline_s: float = 15.0, what: str = "the condition"
-) -> T:
+    condition: Callable[[], Any], *, deadline_s: float = 20.0, what: str = "the condition"
+) -> Any:
     """Asks again and again until the answer is true in Python's sense, and gives it.
 
     Raises:
@@ -20,7 +28,7 @@ async def until(
     end = loop.time() + deadline_s
     while True:
         asked = condition()
-        answer: T = await asked if isawaitable(asked) else asked
+        answer = await asked if isawaitable(asked) else asked
         if answer:
             return answer
         if loop.time() > end:

@@ -1,0 +1,17 @@
+"""A process that listens, without a service around it."""
+
+from uuid import uuid4
+
+import pytest
+
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.db import Database
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.settings import CommonSettings
+from clawback_common.testing.clock import FakeClock
+
+
+@pytest.fixture
+def context(common_settings: CommonSettings, database: Database, clock: FakeClock) -> BusContext:
+    """Of a service whose name, and so whose consumer group, no other test has."""
+    return BusContext(f"svc-{uuid4().hex[:8]}", common_settings, database, OrdersOutbox(), clock)

@@ -1,0 +1,296 @@
+"""What listens loses nothing: commits, poison, repeats, overlap, on a real broker."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from clawback_common import quarantine
+from clawback_common.bus import subscriber
+from clawback_common.bus.decode import VALUE_BYTES_MAX
+from clawback_common.bus.subscriber import BusContext, Subscription
+from clawback_common.db import Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison, Transient
+from clawback_common.retry import Retry
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.listening import Heard, Said, fails_at, listening, said
+from clawback_common.testing.waiting import until
+from clawback_contracts.deadletter.v1 import DeadLetter
+
+pytestmark = pytest.mark.integration
+
+SECRET = "the-text-of-somebody-else"
+
+
+@pytest.fixture(autouse=True)
+def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed batch comes again within the test's patience."""
+    monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.05)
+    monkeypatch.setattr(subscriber, "IN_PROCESS", Retry(attempts=40, first_delay_ms=5, delay_ms_max=20))
+
+
+async def rows(context: BusContext) -> list[Row]:
+    return await context.db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
+
+
+async def dead_letters(context: BusContext) -> list[DeadLetter]:
+    waiting = await context.db.fetch("SELECT topic, value FROM outbox_orders ORDER BY id")
+    assert {row["topic"] for row in waiting} <= {f"{context.service}.dlq.v1"}
+    return [DeadLetter.model_validate_json(row["value"]) for row in waiting]
+
+
+async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n) for n in range(5)])
+    gate = asyncio.Event()
+
+    async def trouble(_: list[int]) -> None:
+        if not gate.is_set():
+            raise RuntimeError(SECRET)
+
+    heard = Heard(trouble)
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: len(heard.tried) > 2, what="a repeat")
+        assert (topic, 0) not in await broker.committed(context.service)
+        gate.set()
+        await until(lambda: heard.numbers == [0, 1, 2, 3, 4], what="all handled")
+
+        async def committed() -> bool:
+            return (await broker.committed(context.service)).get((topic, 0)) == 5
+
+        await until(committed, what="the commit")
+    assert await rows(context) == []
+
+
+async def test_a_process_that_dies_in_mid_batch_leaves_it_to_the_next(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n) for n in range(5)])
+
+    async def hang(_: list[int]) -> None:
+        await asyncio.sleep(3600)
+
+    first = Heard(hang)
+    async with listening(context, Subscription(topic, (Said,), first)) as bus:
+        await until(lambda: first.tried, what="a batch in hand")
+        for one in bus.subscribers:  # SIGKILL: no drain, no goodbye
+            for task in one.inner.tasks:
+                task.cancel()
+    second = Heard()
+    async with listening(context, Subscription(topic, (Said,), second)):
+        await until(lambda: second.numbers == [0, 1, 2, 3, 4], what="all handled by the next")
+
+
+def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
+    good = Raw.of(said(99, words=SECRET, topic=topic))
+    return [
+        ("null_value", good.but(value=None)),
+        ("value_invalid", good.but(value=b"{not json " + SECRET.encode())),
+        ("value_invalid", good.but(value=b'{"who": "ann", "number": "' + SECRET.encode() + b'"}')),
+        ("value_invalid", good.but(value=b'"\xff\xfe"')),
+        ("value_invalid", good.but(value=b"[" * 100_000)),
+        ("version_unknown", good.but(headers={"ce_type": b"test.said.v2"})),
+        ("type_unknown", good.but(headers={"ce_type": b"test.sung.v1"})),
+        ("header_missing", good.but(headers={"ce_type": ...})),
+        ("header_missing", good.but(headers={"ce_id": ...})),
+        ("header_missing", good.but(headers={"ce_id": None})),
+        ("header_missing", good.but(headers={"ce_type": b"\xff\xfe"})),
+        ("value_too_large", good.but(value=b'{"who": "ann", "words": "' + b"x" * VALUE_BYTES_MAX + b'"}')),
+        ("key_mismatch", good.but(key=b"bob")),
+        ("key_mismatch", good.but(key=None)),
+        ("key_mismatch", good.but(key=b"\xff\x00")),
+    ]
+
+
+async def test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
+    bad = _bad_ones(topic)
+    sent: list[Any] = [said(0, topic=topic)]
+    for number, (_, raw) in enumerate(bad, 1):
+        sent += [raw, said(number, topic=topic)]
+    await broker.send(topic, sent)
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: len(heard.numbers) == len(bad) + 1, what="the neighbours")
+    assert heard.numbers == list(range(len(bad) + 1))
+    kept = await rows(context)
+    assert [row["reason"] for row in kept] == [reason for reason, _ in bad]
+    assert [row["value"] for row in kept] == [raw.value for _, raw in bad]
+    letters = await dead_letters(context)
+    assert sorted(letter.quarantine_id for letter in letters) == sorted(row["id"] for row in kept)
+    assert {letter.topic for letter in letters} == {topic}
+
+
+async def test_a_dead_letter_carries_no_content(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
+    bad = _bad_ones(topic)
+    await broker.send(topic, [*(raw for _, raw in bad), said(7, who=SECRET, words=SECRET, topic=topic)])
+    heard = Heard(fails_at(7, Poison("refused_here", "a field")))
+    async with listening(context, Subscription(topic, (Said,), heard)):
+
+        async def all_aside() -> bool:
+            return len(await rows(context)) == len(bad) + 1
+
+        await until(all_aside, what="all set aside")
+    assert len(await dead_letters(context)) == len(bad) + 1
+    for row in await context.db.fetch("SELECT key, value FROM outbox_orders"):
+        assert SECRET.encode() not in row["value"]
+    reasons = [row["reason"] + row["detail"] for row in await rows(context)]
+    assert not [reason for reason in reasons if SECRET in reason]
+
+
+async def test_a_header_without_meaning_may_be_anything(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    odd: dict[str, Any] = {"x-null": None, "x-bytes": b"\xff\xfe\x00", "traceparent": b"no trace \xff"}
+    await broker.send(topic, [Raw.of(said(0, topic=topic)).but(headers=odd), said(1, topic=topic)])
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [0, 1], what="both handled")
+
+
+async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_through(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
+    heard = Heard(fails_at(31, Poison("refused_here", "number")))
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: len(heard.numbers) == 49, what="the neighbours")
+    assert heard.numbers == [n for n in range(50) if n != 31]
+    (row,) = await rows(context)
+    assert (row["reason"], row["kafka_offset"], row["subject"]) == ("refused_here", 31, "ann")
+    assert len(await dead_letters(context)) == 1
+
+
+async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(
+        topic, [said(0, topic=topic), Raw(None, b"ann"), said(2, topic=topic), said(3, topic=topic)]
+    )
+    refused: list[int] = []
+
+    async def trouble(numbers: list[int]) -> None:
+        if 3 in numbers and numbers != [3]:
+            raise Poison("refused_here")
+        if numbers == [3]:
+            refused.append(3)
+            raise Poison("refused_here")
+        if len(refused) < 3 and 2 in numbers:
+            raise RuntimeError("the whole batch comes again")
+
+    heard = Heard(trouble)
+    told: list[int] = []
+
+    async def on_bad(_: Transaction, bad: Sequence[quarantine.Bad]) -> None:
+        told.extend(one.offset for one in bad)
+
+    async with listening(context, Subscription(topic, (Said,), heard, on_bad=on_bad)):
+        await asyncio.sleep(0.5)
+        refused += [3, 3, 3]
+        await until(lambda: 2 in heard.numbers, what="the good ones")
+
+        async def both() -> bool:
+            return len(await rows(context)) == 2
+
+        await until(both, what="both aside")
+    assert sorted(letter.offset for letter in await dead_letters(context)) == [1, 3]
+    assert sorted(told) == [1, 3]
+
+
+async def test_something_that_is_away_for_a_moment_is_tried_again_in_place(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    heard = Heard(fails_at(1, Transient("the database does not answer"), times=5))
+    failed = subscriber._FAILED.labels(topic)
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [0, 1, 2], what="all handled")
+    assert len(heard.tried) == 6
+    assert failed._value.get() == 0
+
+
+async def test_of_several_subscribers_batches_overlap_and_each_partition_keeps_its_order(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic(3)
+    at_work, most = 0, 0
+
+    async def slow(_: list[int]) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0.1)
+        at_work -= 1
+
+    heard = Heard(slow)
+    subscription = Subscription(topic, (Said,), heard, parallel=3, records_max=10)
+    async with listening(context, subscription):
+        await broker.send(topic, [Raw(*_parts(said(n)), partition=n % 3) for n in range(90)])
+        await until(lambda: len(heard.numbers) >= 90, what="all handled")
+    assert most == 3
+    for partition in range(3):
+        mine = [n for n in heard.numbers if n % 3 == partition]
+        assert mine == sorted(mine)
+
+
+def _parts(message: Any) -> tuple[bytes, bytes, Any]:
+    return message.value, message.key.encode(), message.headers("test")
+
+
+async def test_asked_to_end_it_finishes_and_commits_what_is_in_hand(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    begun = asyncio.Event()
+
+    async def slow(_: list[int]) -> None:
+        begun.set()
+        await asyncio.sleep(0.5)
+
+    heard = Heard(slow)
+    async with listening(context, Subscription(topic, (Said,), heard, records_max=5)):
+        await begun.wait()
+    assert heard.numbers[:5] == [0, 1, 2, 3, 4]
+    assert (await broker.committed(context.service))[(topic, 0)] == len(heard.numbers)
+
+
+async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext) -> None:
+    news, orders = await broker.new_topic(), await broker.new_topic()
+    heard = Heard()
+    async with listening(
+        context, Subscription(news, (Said,), Heard()), Subscription(orders, (Said,), heard, lane="orders")
+    ):
+        await broker.send(orders, [said(1, topic=orders)])
+        await until(lambda: heard.numbers == [1], what="the order")
+    assert list(await broker.committed(f"{context.service}.orders")) == [(orders, 0)]
+    assert (orders, 0) not in await broker.committed(context.service)
+
+
+async def test_a_quarantined_record_names_its_subject_even_without_a_key(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(
+        topic, [Raw(b'{"article_id": "up:1", "x": 1}', None), Raw(b"[1]", None), Raw(b"", b"up:2")]
+    )
+
+    async def three() -> list[Row]:
+        found = await rows(context)
+        return found if len(found) == 3 else []
+
+    async with listening(context, Subscription(topic, (Said,), Heard())):
+        found = await until(three, what="three aside")
+    assert [row["subject"] for row in found] == ["up:1", None, "up:2"]
+    assert all(isinstance(row["id"], UUID) for row in found)

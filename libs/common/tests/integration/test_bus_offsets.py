@@ -1,0 +1,133 @@
+"""Where a lane starts that keeps its offsets in the database, and what it refuses to start on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.gaps import accept_gaps, require_no_gap
+from clawback_common.bus.subscriber import BusContext, Subscription, refuse_commit_first
+from clawback_common.errors import Stop, Transient
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.listening import Heard, Said, listening, said
+from clawback_common.testing.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@asynccontextmanager
+async def lane(context: BusContext, topic: str) -> AsyncIterator[Heard]:
+    """A subscriber that notes its offsets in the transaction of its effect."""
+    heard = Heard()
+
+    async def handle(batch: Batch[Said]) -> None:
+        async with context.db.transaction() as tx:
+            await offsets.keep(tx, context.service, batch)
+        await heard(batch)
+
+    async with listening(context, Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)):
+        yield heard
+
+
+async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
+    """Listens until these were handled, and commits them."""
+    async with lane(context, topic) as heard:
+        await until(lambda: heard.numbers == expected, what=f"{expected}")
+
+
+async def test_it_goes_on_where_it_stood(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await hear(context, topic, [0, 1, 2])
+    await broker.send(topic, [said(3, topic=topic)])
+    await hear(context, topic, [3])
+
+
+async def test_a_database_restored_from_before_hears_again_what_it_has_forgotten(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await hear(context, topic, [0, 1, 2, 3, 4])
+    await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
+    await hear(context, topic, [2, 3, 4])
+
+
+async def test_a_database_restored_from_before_it_ever_listened_hears_all_again(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await hear(context, topic, [0, 1, 2])
+    await context.db.execute("DELETE FROM consumer_offset")
+    await hear(context, topic, [0, 1, 2])
+
+
+async def test_a_group_that_is_behind_the_database_is_believed(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await hear(context, topic, [0, 1, 2])
+    await context.db.execute("UPDATE consumer_offset SET next_offset = 3")
+    await broker.commit(f"{context.service}.orders", {(topic, 0): 1})
+    await hear(context, topic, [1, 2])
+
+
+@pytest.mark.parametrize("sent_since", [2, 4, 9])
+async def test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over(
+    broker: Broker, context: BusContext, sent_since: int
+) -> None:
+    # One topic plays the log before, the other the log after: the group knows nothing of the latter.
+    old, topic = await broker.new_topic(), await broker.new_topic()
+    await broker.send(old, [said(n, topic=topic) for n in range(4)])
+    await hear(context, old, [0, 1, 2, 3])
+    await context.db.execute(
+        "UPDATE consumer_offset SET topic = $1", topic
+    )  # as if the new log were the old one's heir
+    await broker.send(topic, [said(n, topic=topic) for n in range(100, 100 + sent_since)])
+    await hear(context, topic, list(range(100, 100 + sent_since)))
+
+
+async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accepts_the_gap(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    groups = {topic: context.service}
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await require_no_gap(context.settings, context.service, groups)
+    await broker.commit(context.service, {(topic, 0): 1})
+    await require_no_gap(context.settings, context.service, groups)
+    await broker.cut(topic, up_to=3)
+    with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2.*accept-gap"):
+        await require_no_gap(context.settings, context.service, groups)
+    assert await accept_gaps(context.settings, groups) == [f"{topic}-0 from offset 3"]
+    await require_no_gap(context.settings, context.service, groups)
+    assert await accept_gaps(context.settings, groups) == []
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [3, 4], what="what is left")
+
+
+async def test_a_broker_that_is_away_is_no_gap(context: BusContext, unused_tcp_port: int) -> None:
+    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    with pytest.raises(Transient, match="the broker does not answer"):
+        await require_no_gap(away, context.service, {"t": context.service})
+
+
+@pytest.mark.filterwarnings("ignore:AckPolicy.REJECT_ON_ERROR")
+@pytest.mark.parametrize("policy", [AckPolicy.ACK_FIRST, AckPolicy.ACK, AckPolicy.REJECT_ON_ERROR])
+async def test_a_subscriber_that_would_commit_before_it_has_handled_is_refused(policy: AckPolicy) -> None:
+    broker = KafkaBroker()
+    broker.subscriber("things", group_id="g", ack_policy=policy)
+    with pytest.raises(Stop, match="things would commit before handling"):
+        refuse_commit_first(broker)
+
+
+async def test_the_frameworks_default_is_refused_too() -> None:
+    broker = KafkaBroker()
+    broker.subscriber("things", group_id="g")
+    with pytest.raises(Stop, match="things would commit before handling"):
+        refuse_commit_first(broker)
