@@ -9,7 +9,6 @@ import pytest
 
 from clawback_common import jobs
 from clawback_common.db import Database
-from clawback_common.db.migrate import COMMON_PACKAGE, load, migrate
 from clawback_common.errors import Poison
 from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
@@ -22,15 +21,8 @@ SECRET = "the text of somebody else"
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def db(database: Database) -> Database:
+def db(database: Database) -> Database:
     """The service's own, with the plumbing's tables and no run in it."""
-    await migrate(database, load("common", COMMON_PACKAGE), ["pre", "post"])
-    await database.execute("TRUNCATE job_run")
     return database
 
 
