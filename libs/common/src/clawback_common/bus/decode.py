@@ -13,6 +13,8 @@ from clawback_common.quarantine import Bad, instant
 from clawback_common.telemetry import describe
 from clawback_contracts.envelope import Event, major
 
+NEEDED = frozenset({"ce_id", "ce_type", "traceparent"})
+"""Headers of a good record that are read at all; of a bad one, all are kept."""
 VALUE_BYTES_MAX = 1_500_000
 """Above what any contract allows; such a value is not even parsed."""
 
@@ -30,11 +32,11 @@ class Decoder:
         good: list[Received[Any]] = []
         bad: list[Bad] = []
         for record in records:
-            headers = read_headers(record.headers)
+            headers = read_headers(record.headers, only=NEEDED)
             try:
                 value = self._value(record, headers)
             except Poison as error:
-                bad.append(_bad(self._group, record, headers, error))
+                bad.append(_bad(self._group, record, read_headers(record.headers), error))
             else:
                 good.append(
                     Received(

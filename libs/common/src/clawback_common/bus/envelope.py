@@ -1,6 +1,6 @@
 """CloudEvents in Kafka headers: written from an event, read from whatever arrived."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -47,11 +47,18 @@ class Message:
         return headers
 
 
-def read_headers(raw: Iterable[tuple[str, bytes | None]] | None) -> dict[str, str]:
-    """Headers as text. Null and non-UTF-8 values are left out, so that what needs one finds it missing."""
+def read_headers(
+    raw: Iterable[tuple[str, bytes | None]] | None, only: Container[str] | None = None
+) -> dict[str, str]:
+    """Headers as text. Null and non-UTF-8 values are left out, so that what needs one finds it missing.
+
+    Args:
+        raw: as the consumer gives them.
+        only: the names that are wanted; None: all.
+    """
     headers: dict[str, str] = {}
     for name, value in raw or ():
-        if value is not None:
+        if value is not None and (only is None or name in only):
             try:
                 headers[name] = value.decode()
             except UnicodeDecodeError:

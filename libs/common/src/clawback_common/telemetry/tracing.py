@@ -8,6 +8,7 @@ used: it names spans topic first and makes a batch the child of one of its recor
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -96,7 +97,7 @@ def span(
         context=set_span_in_context(NonRecordingSpan(context)) if context else None,
         kind=kind,
         attributes=attributes,
-        links=[Link(link) for link in _distinct(links)[:LINKS_MAX]],
+        links=[Link(link) for link in _distinct(links)],
         record_exception=False,
         set_status_on_exception=False,
     ) as current:
@@ -118,7 +119,7 @@ def batch_span(
     """A span for a batch: the child of its records' one trace context, else linked to each of theirs."""
     causes = _distinct(traceparents)
     parent = _header(causes[0]) if len(causes) == 1 else None
-    links = [] if parent else [_header(cause) for cause in causes[:LINKS_MAX]]
+    links = [] if parent else [_header(cause) for cause in causes]
     with span(name, kind=kind, parent=parent, links=links, attributes=attributes) as current:
         yield current
 
@@ -182,7 +183,7 @@ def _parse(header: str | None) -> SpanContext | None:
     return context if context.is_valid else None
 
 
-def _distinct(headers: Iterable[str | None]) -> list[SpanContext]:
-    """The readable contexts, each once, in the order of their first appearance."""
+def _distinct(headers: Iterable[str | None], at_most: int = LINKS_MAX) -> list[SpanContext]:
+    """The readable contexts, each once, in the order of their first appearance; no more than can be shown."""
     contexts = (_parse(header) for header in dict.fromkeys(headers))
-    return [context for context in contexts if context is not None]
+    return list(islice((context for context in contexts if context is not None), at_most))

@@ -45,8 +45,9 @@ class Months:
         self._there: set[str] = set()
 
     async def make(self, dates: Iterable[datetime]) -> None:
-        """Makes the months of these dates where they are missing. Two makers at once are fine."""
-        wanted = {month_of(date) for date in dates if date >= FIRST_MONTH}
+        """Makes the months of these dates, in UTC, where they are missing. Two makers at once are fine."""
+        one_a_month = {(date.year, date.month): date for date in dates}
+        wanted = {month_of(date) for date in one_a_month.values() if date >= FIRST_MONTH}
         missing = [start for start in wanted if partition_name(start) not in self._there]
         if not missing:
             return
