@@ -1,0 +1,51 @@
+"""Questions to the databases that chapters and checkers share; the services are not asked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clawback_story.world import World
+
+LIVE = "SELECT count(*) FROM article_content"
+UNANSWERED = "SELECT count(*) FROM notice WHERE answered_at IS NULL"
+OPEN = """
+SELECT count(*) FROM obligation
+WHERE kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
+"""
+REVOKED = "SELECT count(*) FROM article WHERE state = 'revoked'"
+UNSENT = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL AND set_aside IS NULL"
+UNPUBLISHED = "SELECT count(*) FROM outbox_news WHERE sent_at IS NULL AND set_aside IS NULL"
+WAITING_WEBHOOKS = "SELECT count(*) FROM delivery WHERE processed_at IS NULL"
+
+
+async def in_flight(world: World) -> int:
+    """Revocations that are on their way: not answered at the ingester, or not closed at compliance."""
+    unanswered = await world.value("ingester", UNANSWERED)
+    return int(unanswered) + int(await world.value("compliance", OPEN))
+
+
+async def quiet(world: World) -> bool:
+    """Nothing waits anywhere: no notice, no obligation, no message, no webhook."""
+    for database, question in (
+        ("ingester", UNANSWERED),
+        ("ingester", UNSENT),
+        ("ingester", UNPUBLISHED),
+        ("ingester", WAITING_WEBHOOKS),
+        ("compliance", OPEN),
+        ("compliance", UNSENT),
+    ):
+        if await world.value(database, question):
+            return False
+    return True
+
+
+async def order_on(world: World, article_id: str) -> Mapping[str, Any] | None:
+    """The last order that compliance gave on an article."""
+    rows = await world.rows(
+        "compliance",
+        """
+        SELECT revocation_id, order_no, kind, closed_at FROM revocation
+        WHERE article_id = $1 ORDER BY order_no DESC LIMIT 1
+        """,
+        article_id,
+    )
+    return dict(rows[0]) if rows else None

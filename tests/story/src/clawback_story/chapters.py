@@ -1,0 +1,313 @@
+"""The story, chapter by chapter: articles come in, some must go, much goes wrong meanwhile."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import httpx
+
+from clawback_story import asking, doors, garbage_http, garbage_kafka, garbage_provider, jobs
+from clawback_story.history import Served
+from clawback_story.looking import expectation
+from clawback_story.texts import write_all
+from clawback_story.world import METABASE, PARTNER, REVOKED_FEED, UPSTREAM, Broken, World
+
+READ_EVERY_S = 0.05
+"""A reader's pause between two articles."""
+START_S, HELD_S, ANSWERED_S, BACK_S = 30.0, 120.0, 60.0, 60.0
+OK, GONE, CREATED, ACCEPTED = 200, 410, 201, 202
+OVER_HTTP_SHARE = 4
+"""One in so many submissions comes over HTTP, the others on the topic."""
+
+
+async def a_holder_registers(world: World) -> None:
+    """The downstream consumer is known to compliance before it reads its first article."""
+    world.teller.chapter("A downstream consumer registers")
+    answer = await world.compliance.post(
+        "/compliance/holders",
+        headers=world.key("operator"),
+        json={
+            "name": world.downstream.name,
+            "kind": "consumer",
+            "group": world.downstream.group,
+            "purpose": "full-text search on the site",
+            "copy_kinds": ["content"],
+            "holdings_url": world.downstream.holdings_url,
+        },
+    )
+    if answer.status_code != CREATED:
+        raise Broken(f"the holder was not registered: {answer.status_code} {answer.text[:300]}")
+    await world.downstream.start(world.bootstrap_servers)
+    world.teller.line(
+        f"{world.downstream.name} reads as group {world.downstream.group}: contracts/examples/consumer.py"
+    )
+
+
+async def articles_come_in(world: World, *, failing: bool = True) -> None:
+    """By the provider's feed, the partner's webhooks, the upstream system's topic; all reach the consumer."""
+    sizes, teller = world.sizes, world.teller
+    teller.chapter(
+        f"{sizes.articles:,} articles on the provider's feed, {sizes.pushed} by webhook, {sizes.submitted} submitted"
+    )
+    await world.until(
+        "the first poll of revocations",
+        lambda: doors.first_revocations_read(world),
+        within_s=START_S,
+    )
+    await world.simulator.publish(sizes.articles)
+    pushed = write_all(world.seed, PARTNER, sizes.pushed)
+    submitted = write_all(world.seed, UPSTREAM, sizes.submitted)
+    over_http = sizes.submitted // OVER_HTTP_SHARE
+    if failing:
+        await garbage_provider.between_pages(world, *garbage_provider.WORTH_A_RETRY)
+    async with asyncio.TaskGroup() as tasks:
+        counting = tasks.create_task(_count(world))
+        polling = tasks.create_task(doors.poll_well(world))
+        tasks.create_task(doors.push(world, pushed))
+        tasks.create_task(doors.submit_http(world, submitted[:over_http]))
+        tasks.create_task(doors.submit(world, submitted[over_http:]))
+        if failing:
+            tasks.create_task(a_run_that_fails(world))
+        await polling
+        teller.line("the feed is drained; its cursor is durable")
+        await world.until(
+            "the consumer holds all that it was offered",
+            lambda: _holds_all(world),
+            within_s=HELD_S,
+            every_s=0.25,
+        )
+        counting.cancel()
+    offered = await expectation(world)
+    teller.line(
+        f"the consumer holds exactly the {len(offered.held):,} articles that were offered, compared by id"
+    )
+
+
+async def _holds_all(world: World) -> bool:
+    if await asyncio.to_thread(world.downstream.count) < world.sizes.offered:
+        return False
+    expected = await expectation(world)
+    return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
+
+
+async def _count(world: World) -> None:
+    while True:
+        stored = await world.value("ingester", asking.LIVE)
+        held = await asyncio.to_thread(world.downstream.count)
+        world.teller.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
+        await asyncio.sleep(0.3)
+
+
+async def a_run_that_fails(world: World) -> None:
+    """The provider answers the daily run with HTML: that is a failure, never "0 revoked"."""
+    await garbage_provider.in_a_row(world, "revokedArticles", "html", "html", "html", "html")
+    before = await doors.feed_row(world, REVOKED_FEED)
+    seen = await jobs.daily_run(world, "the provider answers HTML", 1)
+    after = await doors.feed_row(world, REVOKED_FEED)
+    garbage_provider.note(
+        world, REVOKED_FEED, "HTML, four times", 502 if seen.exit_code else OK, before, after
+    )
+
+
+async def articles_are_revoked(world: World) -> list[str]:
+    """The provider revokes many, an officer one. Gives the provider's ids that were delivered before."""
+    sizes, teller = world.sizes, world.teller
+    teller.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
+    revoked = await world.simulator.revoke(
+        count=sizes.ordinary, unknown=sizes.never_delivered, reserved=sizes.afterwards
+    )
+    teller.line(
+        f"{len(revoked.all_ids)} on the provider's list, {sizes.never_delivered} of them never delivered, "
+        f"{sizes.afterwards} still to be delivered"
+    )
+    article_id = f"{UPSTREAM}:{world.seed}-1"
+    answer = await world.compliance.post(
+        "/compliance/notices",
+        headers=world.key("officer"),
+        json={"article_id": article_id, "reason": "manual", "note": "named the wrong person"},
+    )
+    if answer.status_code != ACCEPTED:
+        raise Broken(f"the officer's notice was refused: {answer.status_code} {answer.text[:300]}")
+    world.history.revoked_by_officer.add(article_id)
+    teller.line(f"the officer revokes {article_id}")
+    return revoked.ids
+
+
+async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
+    """The run carries the revocations out, while the ingester's worker dies and garbage comes by every door."""
+    teller = world.teller
+    teller.chapter("The daily run; meanwhile the ingester's worker dies, and garbage comes by every door")
+    again = world.chance.sample(sorted(delivered), world.sizes.again)
+    late = [one.id for one in (await world.simulator.truth()).articles if one.state == "reserved"]
+    middle_late, middle_again = len(late) // 2, len(again) // 2
+    reading = asyncio.create_task(a_reader(world, delivered))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(jobs.daily_run(world, "the revocations"))
+            tasks.create_task(the_worker_dies(world))
+            await asyncio.sleep(0)
+            await garbage_by_every_door(world)
+            await deliver_after_revocation(world, late[:middle_late], again[:middle_again])
+            await running
+        if running.result().exit_code != 0:
+            raise Broken(f"the daily run ended with {running.result().exit_code}")
+        await deliver_after_revocation(world, late[middle_late:], again[middle_again:])
+        teller.line(f"{len(late)} articles arrived after their revocation, {len(again)} came again")
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+
+
+async def the_worker_dies(world: World) -> None:
+    """SIGKILL as soon as the first notices are stored; the supervisor starts another."""
+    await world.until("the run's notices", lambda: _any_notice(world), within_s=ANSWERED_S, every_s=0.005)
+    await world.in_thread(world.stack.kill, "ingester-worker")
+    unfinished = await asking.in_flight(world)
+    world.broke("SIGKILL of ingester-worker", unfinished)
+    world.teller.line(f"SIGKILL to the ingester's worker, with {unfinished} notices and obligations open")
+    loop = asyncio.get_running_loop()
+    killed_at = loop.time()
+    await world.in_thread(world.stack.wait_ready, "ingester-worker")
+    world.teller.line(f"the ingester's worker is back after {loop.time() - killed_at:.1f} s")
+
+
+async def _any_notice(world: World) -> bool:
+    return bool(await world.value("ingester", "SELECT EXISTS (SELECT FROM notice)"))
+
+
+async def garbage_by_every_door(world: World) -> None:
+    """HTTP, topics, the provider; what is sound between it goes in."""
+    count = 12
+    more = write_all(world.seed, PARTNER, count, first=10_000)
+    await garbage_http.by_webhook(world, more)
+    more = write_all(world.seed, UPSTREAM, count, first=10_000)
+    await garbage_http.by_submission(world, more)
+    more = write_all(world.seed, UPSTREAM, count, first=20_000)
+    await garbage_kafka.on_topics(world, more, [f"{PARTNER}:{world.seed}-1"])
+    await garbage_provider.refused(world)
+    await garbage_provider.spoilt_articles(world)
+    await garbage_provider.in_a_row(world, "articles", *garbage_provider.WORTH_ANOTHER)
+    await doors.poll_well(world)
+    refused = sum(1 for one in world.history.refusals if one.right)
+    world.teller.line(
+        f"garbage: {refused} requests answered as documented, {len(world.history.bad_records)} records on the topics, "
+        f"{world.history.spoilt} spoilt articles on the feed"
+    )
+
+
+async def deliver_after_revocation(world: World, late: Sequence[str], again: Sequence[str]) -> None:
+    """Articles that were revoked before they came, and revoked ones that come again."""
+    if late:
+        await world.simulator.publish(ids=list(late))
+    third = len(again) // 3
+    parts = (("same", again[:third]), ("old", again[third : 2 * third]), ("new", again[2 * third :]))
+    for text, ids in parts:
+        if ids:
+            await world.simulator.redeliver(ids=list(ids), text=text)
+    await doors.poll_well(world)
+
+
+async def a_reader(world: World, delivered: Sequence[str]) -> None:
+    """Reads articles that are being revoked all the while; what it was given, and when, is noted."""
+    while True:
+        article_id = f"{METABASE}:{world.chance.choice(delivered)}"
+        with suppress(httpx.TransportError):
+            answer = await world.ingester.get(f"/articles/{article_id}")
+            world.history.served.append(Served(datetime.now(UTC), article_id, answer.status_code))
+        await asyncio.sleep(READ_EVERY_S)
+
+
+async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: str) -> None:
+    """An officer lifts one revocation. The old text comes late and stays out; a new one comes in."""
+    number = delivered[0]
+    article_id = f"{METABASE}:{number}"
+    world.teller.chapter("One is reinstated, and a late copy of its old text arrives")
+    order = await asking.order_on(world, article_id)
+    if order is None:
+        raise Broken(f"there is no order on {article_id}")
+    answer = await world.compliance.post(
+        f"/compliance/revocations/{order['revocation_id']}/reinstate",
+        headers=world.key("officer"),
+        json={"note": "revoked by mistake, says the licensor"},
+    )
+    if answer.status_code != ACCEPTED:
+        raise Broken(f"the reinstatement was refused: {answer.status_code} {answer.text[:300]}")
+    world.history.reinstated.add(article_id)
+    await world.until("everybody's answer", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    await doors.publish_late(world, old_text.encode())
+    beacon = write_all(world.seed, UPSTREAM, 1, first=30_000)
+    await doors.submit(world, beacon)
+    await world.until(
+        "an article after the late copy",
+        lambda: _held(world, beacon[0].article_id),
+        within_s=ANSWERED_S,
+    )
+    if await _held(world, article_id):
+        world.teller.bad(f"the consumer took the old text of {article_id}")
+        return
+    world.teller.line(f"{article_id} is reinstated; a late copy of its old text stays out")
+    await world.simulator.redeliver(ids=[number], text="new")
+    await doors.poll_well(world)
+    world.history.back.add(article_id)
+    await world.until(
+        "the new text of the reinstated article", lambda: _held(world, article_id), within_s=ANSWERED_S
+    )
+    world.teller.line("it came back with a new text, published anew")
+
+
+async def _held(world: World, article_id: str) -> bool:
+    return await asyncio.to_thread(world.downstream.copy, article_id) is not None
+
+
+async def an_officer_looks(world: World) -> None:
+    """Every incident is looked at and closed by a person; what was withheld is released."""
+    closed = 0
+    for http, path in ((world.ingester, "/ingester/incidents"), (world.compliance, "/compliance/incidents")):
+        while items := (await http.get(path)).json()["items"]:
+            for item in items:
+                answer = await http.post(
+                    f"{path}/{item['id']}/close",
+                    headers=world.key("officer"),
+                    json={"note": "garbage of the story, no revocation"},
+                )
+                if answer.status_code != OK:
+                    raise Broken(f"incident {item['id']} cannot be closed: {answer.status_code}")
+                closed += 1
+    world.teller.line(f"an officer closes {closed} incidents; what was withheld is released")
+
+
+async def a_quiet_day(world: World) -> None:
+    """Nothing was revoked; the run leaves a record all the same."""
+    world.teller.chapter("A quiet day")
+    await jobs.daily_run(world, "a quiet day")
+
+
+async def settle(world: World) -> None:
+    """Wait until nothing is on its way, and note how long that took."""
+    seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    await world.until(
+        "the consumer holds what it must", lambda: _holds_exactly(world), within_s=ANSWERED_S, every_s=0.25
+    )
+    world.history.drained_after_s["the story"] = seconds
+
+
+async def _holds_exactly(world: World) -> bool:
+    expected = await expectation(world)
+    return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
+
+
+async def play(world: World) -> None:
+    """The whole story, in order."""
+    await a_holder_registers(world)
+    await articles_come_in(world)
+    delivered = await articles_are_revoked(world)
+    kept = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{delivered[0]}")
+    if kept is None:
+        raise Broken("the consumer does not hold an article that it must hold")
+    await the_daily_run(world, delivered[1:])
+    await one_is_reinstated(world, delivered, kept.content)
+    await an_officer_looks(world)
+    await a_quiet_day(world)
+    await settle(world)

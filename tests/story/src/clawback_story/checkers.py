@@ -1,0 +1,251 @@
+"""The checkers: pure functions over what was found. Each gives what is wrong, in words; nothing wrong, nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+from clawback_story.evidence import Evidence, Obligation, Order
+
+LIVENESS_S = 60.0
+SHOWN = 3
+TRAFFIC_MIN = 0.9
+"""Share of what was planned that must really have happened; a run with less proves nothing."""
+
+Problems = list[str]
+Checker = Callable[[Evidence], Problems]
+
+
+def some(ids: Iterable[str]) -> str:
+    """The first few, and how many there are."""
+    listed = sorted(ids)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
+
+
+def _missing(what: str, ids: Collection[str]) -> Problems:
+    return [f"{what}: {some(ids)}"] if ids else []
+
+
+def last_orders(evidence: Evidence) -> dict[str, Order]:
+    """The order that counts on each article."""
+    last: dict[str, Order] = {}
+    for order in evidence.ledger.orders:
+        known = last.get(order.article_id)
+        if known is None or order.order_no > known.order_no:
+            last[order.article_id] = order
+    return last
+
+
+def _prompt(evidence: Evidence) -> dict[str, str]:
+    return {name: kind for name, kind in evidence.ledger.holders.items() if kind != "expiry"}
+
+
+def c1_lost(evidence: Evidence) -> Problems:
+    """What was revoked got its order, every holder carried it out, and the order is closed."""
+    last, gone = last_orders(evidence), evidence.expected.gone
+    noticed = {notice.article_id for notice in evidence.ledger.notices}
+    closed = {
+        (one.revocation_id, one.holder) for one in evidence.ledger.obligations if one.state == "verified"
+    }
+    ordered = {one for one in gone if one in last and last[one].kind == "revoked"}
+    unfinished = {
+        f"{article_id} at {holder}"
+        for article_id in ordered
+        for holder in _prompt(evidence)
+        if (last[article_id].revocation_id, holder) not in closed
+    }
+    return [
+        *_missing("revoked without a notice", gone - noticed),
+        *_missing("revoked without an order", gone - ordered),
+        *_missing("not verified", unfinished),
+        *_missing("order not closed", {one for one in ordered if last[one].closed_at is None}),
+    ]
+
+
+def c2_resurrected(evidence: Evidence) -> Problems:
+    """No revoked article is held or readable anywhere, under its id or by its text."""
+    expected = evidence.expected
+    unwanted = expected.gone | expected.absent
+    problems = []
+    for store in evidence.stores:
+        texts = {expected.owners[token] for token in store.tokens if expected.owners.get(token) in unwanted}
+        problems += _missing(f"{store.name} holds what is revoked", store.ids & unwanted)
+        problems += _missing(f"{store.name} has texts of what is revoked", texts)
+    readable = {one for one, status in evidence.api_answers.items() if status != 410}
+    problems += _missing("the API does not answer 410", readable)
+    problems += _missing("the API was not asked", expected.gone - evidence.api_answers.keys())
+    for holder, answers in evidence.holdings.items():
+        held = {one for one in expected.gone if answers.get(one) != "gone"}
+        problems += _missing(f"{holder} does not say gone", held)
+    return problems
+
+
+def c3_stale_serve(evidence: Evidence) -> Problems:
+    """Nobody was given an article after the ingester's copy was verified as removed."""
+    removed_at = {
+        article_id: one.verified_at
+        for article_id, order in last_orders(evidence).items()
+        for one in _of(evidence, order)
+        if one.kind == "store" and one.verified_at is not None and article_id in evidence.expected.gone
+    }
+    stale = {
+        seen.article_id
+        for seen in evidence.history.served
+        if seen.status == 200 and seen.article_id in removed_at and seen.at > removed_at[seen.article_id]
+    }
+    return _missing("served after its removal", stale)
+
+
+def _of(evidence: Evidence, order: Order) -> list[Obligation]:
+    return [one for one in evidence.ledger.obligations if one.revocation_id == order.revocation_id]
+
+
+def c4_late(evidence: Evidence) -> Problems:
+    """Every prompt obligation was closed before it was due."""
+    late = {
+        f"{one.holder} {one.revocation_id}"
+        for one in evidence.ledger.obligations
+        if one.kind != "expiry"
+        and one.state != "superseded"
+        and (one.verified_at or evidence.looked_at) > one.due_at
+    }
+    return _missing("late", late)
+
+
+def c5_residue(evidence: Evidence) -> Problems:
+    """No words of any article outside the homes of content: not in logs, tables, mails, nor on other topics."""
+    found = {**evidence.leaks, **{f"topic {name}": found for name, found in evidence.topics.leaks.items()}}
+    return [
+        f"{place} has words of {some({evidence.expected.owners.get(t, t) or 'garbage' for t in tokens})}"
+        for place, tokens in found.items()
+    ]
+
+
+def c6_doubled(evidence: Evidence) -> Problems:
+    """One order a revocation, one dead letter a bad record."""
+    orders = Counter(order.article_id for order in evidence.ledger.orders)
+    twice = {
+        article_id
+        for article_id, count in orders.items()
+        if count > (2 if article_id in evidence.history.reinstated else 1)
+    }
+    letters: dict[tuple[str, int, int], set[str]] = {}
+    for letter in evidence.topics.letters:
+        letters.setdefault((letter.topic, letter.partition, letter.offset), set()).add(letter.ce_id)
+    doubled = {
+        f"{one.topic}-{one.partition} {one.offset}"
+        for one in evidence.history.bad_records
+        if len(letters.get((one.topic, one.partition, one.offset), set())) > 1
+    }
+    return [*_missing("ordered twice", twice), *_missing("more than one dead letter", doubled)]
+
+
+def c7_one_to_one(evidence: Evidence) -> Problems:
+    """What the ingester took for revoked is what compliance ordered; every holder owes every order."""
+    ordered = {one: order.order_no for one, order in last_orders(evidence).items() if order.kind == "revoked"}
+    wrong = {
+        one
+        for one in ordered.keys() | evidence.revoked_rows.keys()
+        if ordered.get(one) != evidence.revoked_rows.get(one)
+    }
+    owed = {(one.revocation_id, one.holder) for one in evidence.ledger.obligations}
+    unowed = {
+        f"{order.article_id} at {holder}"
+        for order in evidence.ledger.orders
+        for holder in evidence.ledger.holders
+        if (order.revocation_id, holder) not in owed
+    }
+    unanswered = {
+        f"{order.article_id} by {one.holder}"
+        for order in evidence.ledger.orders
+        for one in _of_all(evidence).get(order.revocation_id, ())
+        if one.kind != "expiry"
+        and one.state == "verified"
+        and (order.article_id, order.order_no, one.holder) not in evidence.ledger.receipts
+    }
+    return [
+        *_missing("order and store differ", wrong),
+        *_missing("nobody owes", unowed),
+        *_missing("closed without an answer", unanswered),
+    ]
+
+
+def _of_all(evidence: Evidence) -> dict[object, list[Obligation]]:
+    found: dict[object, list[Obligation]] = {}
+    for one in evidence.ledger.obligations:
+        found.setdefault(one.revocation_id, []).append(one)
+    return found
+
+
+def c8_backwards(evidence: Evidence) -> Problems:
+    """Versions only grow on the topic, and every holder has the last one."""
+    by_store = {store.name: store.versions for store in evidence.stores if store.versions is not None}
+    ours, theirs = by_store["the ingester's database"], by_store["the consumer's store"]
+    behind = {one for one in evidence.expected.held if one in theirs and theirs[one] != ours.get(one)}
+    return [
+        *_missing("a version followed by an older one", set(evidence.topics.backwards)),
+        *_missing("the consumer has another version", behind),
+    ]
+
+
+def c9_without_cause(evidence: Evidence) -> Problems:
+    """Everything that was not revoked is still there, with its text, and nothing that nobody offered."""
+    expected, problems = evidence.expected, Problems()
+    wanted = {token for tokens in expected.held.values() for token in tokens}
+    for store in evidence.stores:
+        if store.whole:
+            problems += _missing(f"{store.name} lacks", expected.held.keys() - store.ids)
+            lacking = {expected.owners[token] for token in wanted - store.tokens}
+            problems += _missing(f"{store.name} lacks the text of", lacking)
+            strange = store.ids - expected.held.keys() - expected.gone - expected.absent
+            problems += _missing(f"{store.name} holds what nobody offered", strange)
+            older = {expected.owners.get(token) or "garbage" for token in store.tokens - wanted}
+            problems += _missing(f"{store.name} has a text that is not the last of", older - expected.gone)
+    return problems
+
+
+def c10_vacuity(evidence: Evidence) -> Problems:
+    """Enough happened: traffic, revocations in flight at each fault, every planned failure, no store empty."""
+    sizes, history = evidence.sizes, evidence.history
+    held_min = TRAFFIC_MIN * (sizes.offered - sizes.ordinary)
+    problems = [
+        f"{store.name} holds only {len(store.ids)}"
+        for store in evidence.stores
+        if store.whole and len(store.ids) < held_min
+    ]
+    if len(evidence.expected.gone) < TRAFFIC_MIN * sizes.revoked:
+        problems.append(f"only {len(evidence.expected.gone)} articles are revoked")
+    if not history.faults:
+        problems.append("nothing was broken")
+    problems += [f"nothing was in flight at: {one.what}" for one in history.faults if one.in_flight <= 0]
+    if not history.served:
+        problems.append("nobody read while articles were revoked")
+    if not evidence.topics.content_tokens:
+        problems.append("the search of topics finds nothing where content is")
+    searched = [place for place in evidence.scanned if place.startswith(("table ", "logs/"))]
+    if len(searched) < 2:
+        problems.append("tables or logs were not searched")
+    return problems
+
+
+def c11_liveness(evidence: Evidence) -> Problems:
+    """After the last fault everything was carried out within a minute."""
+    return [
+        f"{what} took {seconds:.0f} s to drain"
+        for what, seconds in evidence.history.drained_after_s.items()
+        if seconds > LIVENESS_S
+    ]
+
+
+ALL: dict[str, Checker] = {
+    "C1 lost": c1_lost,
+    "C2 resurrected": c2_resurrected,
+    "C3 stale serve": c3_stale_serve,
+    "C4 late": c4_late,
+    "C5 residue": c5_residue,
+    "C6 doubled": c6_doubled,
+    "C7 one to one": c7_one_to_one,
+    "C8 backwards": c8_backwards,
+    "C9 removed without cause": c9_without_cause,
+    "C10 vacuity": c10_vacuity,
+    "C11 liveness": c11_liveness,
+}

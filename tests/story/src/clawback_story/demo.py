@@ -1,0 +1,126 @@
+"""The demo: a stack of its own, the whole story on it, the closing list, and nothing left running."""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from types import FrameType
+
+from clawback_local import Stack
+from clawback_local.control import runs
+from clawback_local.errors import StackError
+from clawback_local.places import DEFAULT_RUN, Places
+from clawback_local.stack import delete
+from clawback_story import chapters, ledger
+from clawback_story.looking import gather
+from clawback_story.plan import DEMO, SMALL, Sizes
+from clawback_story.promises import Promise, judge
+from clawback_story.telling import Teller
+from clawback_story.world import QUICK_ENV, Broken, World, opened
+
+RUN = DEFAULT_RUN / "demo"
+OWN_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_URL", "METABASE_URL")
+KEPT, BROKEN, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+PROBLEMS_SHOWN = 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plays the story; 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(prog="clawback_story", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="another one tells it with other articles")
+    parser.add_argument("--small", action="store_true", help="with few articles")
+    options = parser.parse_args(argv)
+    teller = Teller()
+    places = Places(RUN)
+    if runs(places):
+        teller.bad(f"another demo runs in {RUN}")
+        return WRONG_USE
+    for name in OWN_SERVERS:
+        if os.environ.pop(name, None):
+            teller.line(f"{name} is left aside: the demo kills and fills servers of its own")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return _on_a_stack(teller, places, SMALL if options.small else DEMO, options.seed)
+    except KeyboardInterrupt:
+        teller.plain("\nstopped; nothing is left running")
+        return INTERRUPTED
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _on_a_stack(teller: Teller, places: Places, sizes: Sizes, seed: int) -> int:
+    delete(places)
+    teller.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
+    stack = Stack(
+        RUN,
+        env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
+        progress=teller.part,
+    )
+    try:
+        stack.up()
+        teller.line("all ready")
+        return asyncio.run(tell(stack, sizes, seed, teller))
+    except StackError as error:
+        teller.bad(str(error))
+        return BROKEN
+    finally:
+        # From here on a second Ctrl-C must not keep what runs from being ended.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stack.down()
+
+
+async def tell(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> int:
+    """Plays, looks, judges, and says so."""
+    promises: list[Promise] = []
+    wrong = ""
+    async with opened(stack, sizes, seed, teller) as world:
+        try:
+            await chapters.play(world)
+        except* Broken as group:
+            wrong = "; ".join(str(error) for error in _leaves(group))
+            teller.bad(f"the story ended early: {wrong}")
+        with suppress(Exception) if wrong else nullcontext():
+            promises = await _look(world)
+    return _close(teller, stack, promises, wrong)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+async def _look(world: World) -> list[Promise]:
+    teller = world.teller
+    teller.chapter("What each holder did")
+    for line in await ledger.by_holder(world):
+        teller.plain(line)
+    teller.chapter("Looking past the services: databases, the consumer's store, the API, topics, logs")
+    evidence = await gather(world)
+    for store in evidence.stores:
+        revoked = len(store.ids & evidence.expected.gone)
+        teller.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")
+    return judge(evidence)
+
+
+def _close(teller: Teller, stack: Stack, promises: Sequence[Promise], wrong: str) -> int:
+    teller.chapter("What was promised")
+    kept = not wrong and bool(promises)
+    for promise in promises:
+        teller.check(f"{promise.text}: {promise.evidence}", kept=not promise.problems)
+        for problem in promise.problems[:PROBLEMS_SHOWN]:
+            teller.bad(f"            {problem}")
+        kept = kept and not promise.problems
+    if kept:
+        teller.plain(f"\nEverything promised was kept, in {teller.elapsed_s:.0f} s.")
+        return KEPT
+    if wrong:
+        teller.bad(f"\nThe story ended early: {wrong}")
+    teller.bad(f"\nNot everything that was promised was kept. Logs: {stack.places.logs}")
+    return BROKEN

@@ -1,0 +1,125 @@
+"""The downstream consumer: the very file that the contracts show, in a process of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from clawback_local.places import ROOT
+
+SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
+LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
+END_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What the consumer holds of one article."""
+
+    version: int
+    content: str
+
+
+def tied(*argv: str) -> list[str]:
+    """A command line of Python that cannot outlive us, however we end."""
+    own = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
+    return [*own, sys.executable, *argv]
+
+
+class Downstream:
+    """One consumer with its store."""
+
+    def __init__(self, folder: Path, name: str = "search") -> None:
+        self.name = name
+        self.group = f"{name}-reader"
+        self.store = folder / f"{name}.sqlite"
+        self.log = folder / "logs" / f"downstream-{name}.log"
+        self.port = _free_port()
+        self._process: asyncio.subprocess.Process | None = None
+        self._out: IO[bytes] | None = None
+
+    @property
+    def holdings_url(self) -> str:
+        """Where it says what it holds."""
+        return f"http://127.0.0.1:{self.port}/holdings"
+
+    async def start(self, bootstrap_servers: str) -> None:
+        """Start it; it finds its way by itself."""
+        self._out = self.log.open("ab")
+        self._process = await asyncio.create_subprocess_exec(
+            *tied(str(SCRIPT)),
+            env=os.environ
+            | {
+                "HOLDER": self.name,
+                "DATABASE": str(self.store),
+                "GROUP": self.group,
+                "HOLDINGS_PORT": str(self.port),
+                "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+            },
+            stdout=self._out,
+            stderr=self._out,
+            start_new_session=True,
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.returncode is None
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+            try:
+                await asyncio.wait_for(self._process.wait(), END_S)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        if self._out is not None:
+            self._out.close()
+
+    def count(self) -> int:
+        """How many articles it holds; 0 before it has begun."""
+        return sum(row[0] for row in self._ask("SELECT count(*) FROM article WHERE content IS NOT NULL"))
+
+    def ids(self) -> frozenset[str]:
+        """Which articles it holds."""
+        return frozenset(
+            row[0] for row in self._ask("SELECT article_id FROM article WHERE content IS NOT NULL")
+        )
+
+    def copies(self) -> dict[str, Copy]:
+        """All that it holds."""
+        rows = self._ask("SELECT article_id, version, content FROM article WHERE content IS NOT NULL")
+        return {row[0]: Copy(row[1], row[2]) for row in rows}
+
+    def copy(self, article_id: str) -> Copy | None:
+        """What it holds of one article."""
+        question = "SELECT version, content FROM article WHERE content IS NOT NULL AND article_id = ?"
+        return next((Copy(*row) for row in self._ask(question, article_id)), None)
+
+    def _ask(self, question: str, *values: str) -> list[Any]:
+        """Rows; none before the consumer has made its table."""
+        if not self.store.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30)) as store:
+            try:
+                return store.execute(question, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []
+                raise
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,127 @@
+"""Garbage by the doors that answer: webhooks and submissions over HTTP."""
+
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import httpx
+import orjson
+
+from clawback_story import doors
+from clawback_story.history import Refusal
+from clawback_story.texts import Written, write
+from clawback_story.world import PARTNER, UPSTREAM, World
+
+OK, ACCEPTED, UNAUTHORISED, NOT_FOUND, CONFLICT, TOO_LARGE, UNPROCESSABLE = 200, 202, 401, 404, 409, 413, 422
+CUT = 0
+"""The connection was closed before the whole body was sent: refused as well."""
+BODY_BYTES = 10_000_001
+DEPTH = 100_000
+LATE_S = 600
+
+Asking = Callable[[], Awaitable[httpx.Response]]
+
+
+class Doors:
+    """Notes what each door said to what it should not take."""
+
+    def __init__(self, world: World, door: str) -> None:
+        self._world, self._door = world, door
+
+    async def expect(self, what: str, ask: Asking, *expected: int) -> httpx.Response | None:
+        """Ask, and note the answer."""
+        try:
+            answer = await ask()
+        except httpx.TransportError:
+            answer = None
+        got = CUT if answer is None else answer.status_code
+        self._world.history.refusals.append(Refusal(self._door, what, expected, got))
+        return answer
+
+
+def spoilt(world: World, article_id: str, **changes: object) -> bytes:
+    """An article with something wrong in it; its text must turn up nowhere."""
+    article = write(world.seed, article_id)
+    world.spoilt_tokens |= article.tokens
+    body = {name: value for name, value in {**article.body, **changes}.items() if value is not None}
+    return orjson.dumps(body)
+
+
+async def by_webhook(world: World, good: list[Written]) -> None:
+    """Everything that the partner's door must refuse; the good ones of a mixed body go in.
+
+    Args:
+        world: where.
+        good: at least two articles that nobody has seen yet.
+    """
+    doors_ = Doors(world, "webhook")
+    body = orjson.dumps(good[0].body)
+    other = orjson.dumps(good[1].body)
+    repeated = f"msg_{uuid4().hex}"
+    bad_signature = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+    def hook(raw: bytes, **options: object) -> Asking:
+        return lambda: doors.webhook(world, raw, **options)  # type: ignore[arg-type]
+
+    await doors_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
+    old = int(time.time()) - LATE_S
+    await doors_.expect("a stamp ten minutes old", hook(body, stamp=old), UNAUTHORISED)
+    await doors_.expect("an unknown provider", hook(body, provider="nobody"), NOT_FOUND)
+    await doors_.expect("a webhook", hook(body, webhook_id=repeated), ACCEPTED)
+    await doors_.expect("the same once more", hook(body, webhook_id=repeated), OK)
+    await doors_.expect("the same id with another body", hook(other, webhook_id=repeated), CONFLICT)
+    doors.remember(world, good[:1])
+    await _hostile(doors_, hook)
+    missing = spoilt(world, f"{PARTNER}:{world.seed}-untitled", title=None)
+    answer = await doors_.expect("a missing field", hook(missing), UNPROCESSABLE)
+    _names_the_field(world, answer, "title")
+    mixed = [*(orjson.dumps(one.body) for one in good[1:]), missing]
+    answer = await doors_.expect(
+        "one bad article among good ones", hook(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
+    )
+    if answer is not None and [one["index"] for one in answer.json()["refused"]] == [len(mixed) - 1]:
+        doors.remember(world, good[1:])
+
+
+async def by_submission(world: World, good: list[Written]) -> None:
+    """Everything that the upstream system's door must refuse; the good ones of a mixed body go in."""
+    doors_ = Doors(world, "submissions over HTTP")
+    upstream = world.key("upstream")
+
+    def hand_in(raw: bytes, headers: dict[str, str] | None = None) -> Asking:
+        shown = upstream if headers is None else headers
+        return lambda: world.ingester.post("/submissions", content=raw, headers=shown)
+
+    body = orjson.dumps(good[0].body)
+    await doors_.expect("no key", hand_in(body, {}), UNAUTHORISED)
+    await doors_.expect("the key of another role", hand_in(body, world.key("holder")), 403)
+    await _hostile(doors_, hand_in)
+    foreign = spoilt(world, f"metabase:{world.seed}999999999")
+    await doors_.expect("an id of another provider", hand_in(foreign), UNPROCESSABLE)
+    huge = spoilt(world, f"{UPSTREAM}:{world.seed}-huge", body="x" * 1_000_000)
+    await doors_.expect("an article over 900 KB", hand_in(huge), UNPROCESSABLE)
+    bad_date = spoilt(world, f"{UPSTREAM}:{world.seed}-dateless", published_at="yesterday")
+    answer = await doors_.expect("a date that is none", hand_in(bad_date), UNPROCESSABLE)
+    _names_the_field(world, answer, "published_at")
+    mixed = [bad_date, *(orjson.dumps(one.body) for one in good)]
+    answer = await doors_.expect(
+        f"one bad of {len(mixed)}", hand_in(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
+    )
+    if answer is not None and [one["index"] for one in answer.json()["refused"]] == [0]:
+        doors.remember(world, good)
+
+
+async def _hostile(doors_: Doors, ask: Callable[[bytes], Asking]) -> None:
+    """Bodies that attack the reader."""
+    await doors_.expect("a body of 10 MB", ask(b" " * BODY_BYTES), TOO_LARGE, CUT)
+    await doors_.expect("a depth bomb", ask(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
+    await doors_.expect("what is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
+    await doors_.expect("what is not JSON", ask(b"<article/>"), UNPROCESSABLE)
+
+
+def _names_the_field(world: World, answer: httpx.Response | None, field: str) -> None:
+    """The problem's errors must lead to the field."""
+    named = answer is not None and any(
+        str(error.get("path", "")).endswith(field) for error in answer.json().get("errors", [])
+    )
+    world.history.refusals.append(Refusal("both", f"the answer names the field {field}", (1,), int(named)))

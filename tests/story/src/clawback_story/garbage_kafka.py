@@ -1,0 +1,120 @@
+"""Garbage on the topics: what no client of ours would write, between records that are sound."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
+from clawback_contracts.envelope import Event
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from clawback_story import doors
+from clawback_story.garbage_http import spoilt
+from clawback_story.history import BadRecord
+from clawback_story.texts import Written
+from clawback_story.world import UPSTREAM, World
+
+Headers = list[tuple[str, bytes]]
+HUGE_BYTES = {True: 1_800_000, False: 1_000_000}
+"""As much as the topic takes: content topics 2 MB, the others 1 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A topic and whose group must set its garbage aside; nobody's where only downstream systems read."""
+
+    event: type[Event]
+    group: str | None
+    incident: bool = False
+
+    @property
+    def topic(self) -> str:
+        """Its name."""
+        return self.event.TOPIC
+
+
+LANES = (
+    Lane(ArticleSubmitted, "ingester"),
+    Lane(ArticleRevoked, "ingester", incident=True),
+    Lane(RevocationNoticed, "compliance", incident=True),
+    Lane(ArticleRemoved, "compliance", incident=True),
+    Lane(ArticlePublished, None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """One record."""
+
+    what: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def headers(event: type[Event], **changes: bytes | None) -> Headers:
+    """Sound CloudEvents headers of an event, with changes; None leaves one out."""
+    sound: dict[str, bytes | None] = {
+        "ce_specversion": b"1.0",
+        "ce_id": str(uuid4()).encode(),
+        "ce_source": b"garbage",
+        "ce_type": event.TYPE.encode(),
+        "ce_time": datetime.now(UTC).isoformat().encode(),
+        "content-type": b"application/json",
+    }
+    return [(name, value) for name, value in {**sound, **changes}.items() if value is not None]
+
+
+def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:
+    """One of each sort. ``withheld``: the article that the key of one of them names."""
+    event = lane.event
+    name = f"{UPSTREAM}:{world.seed}-garbage-{lane.topic.partition('.')[0]}"
+    text = spoilt(world, name)
+    key = name.encode()
+    named = withheld.encode() if withheld else key
+    later = event.TYPE.removesuffix(".v1").encode() + b".v9"
+    return [
+        Garbage("a null value", key, None, headers(event)),
+        Garbage("what is not JSON", named, b"{" + text, headers(event)),
+        Garbage("a body without its fields", key, b'{"text":' + text + b"}", headers(event)),
+        Garbage("an unknown type", key, text, headers(event, ce_type=b"weather.changed.v1")),
+        Garbage("an unknown major version", key, text, headers(event, ce_type=later)),
+        Garbage("no headers", key, text, []),
+        Garbage("a header that is not UTF-8", key, text, headers(event, ce_id=b"\xff\xfe\xff")),
+        Garbage("a key that is not UTF-8", b"\xff\xfe", text, headers(event)),
+        Garbage(
+            "a huge value",
+            key,
+            b'{"x":"' + b"x" * HUGE_BYTES[lane.group is None or not lane.incident] + b'"}',
+            headers(event),
+        ),
+    ]
+
+
+async def on_topics(world: World, good: Sequence[Written], withheld: Sequence[str]) -> None:
+    """Every sort on every topic that somebody reads, with sound submissions before, between and after.
+
+    Args:
+        world: where.
+        good: submissions that must go through.
+        withheld: live articles; unreadable orders name them, so they are withheld until an officer has looked.
+    """
+    producer = await world.producer()
+    half = len(good) // 2
+    await doors.submit(world, good[:half])
+    waiting = []
+    for lane in LANES:
+        named = withheld[0] if lane.event is ArticleRevoked and withheld else None
+        for piece in pieces(world, lane, named):
+            sent = await producer.send(lane.topic, piece.value, piece.key, headers=piece.headers)
+            waiting.append((lane, piece, sent))
+    await asyncio.gather(*(sent for _, _, sent in waiting))
+    for lane, piece, sent in waiting:
+        place = sent.result()
+        world.history.own_records.add((place.topic, place.partition, place.offset))
+        if lane.group is not None:
+            world.history.bad_records.append(
+                BadRecord(lane.group, place.topic, place.partition, place.offset, piece.what, lane.incident)
+            )
+    await doors.submit(world, good[half:])

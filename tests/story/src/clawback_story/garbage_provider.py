@@ -1,0 +1,65 @@
+"""Garbage from the provider: answers that are none, and articles that nobody can take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from clawback_simulator.actions import EndpointName, FaultMode
+from clawback_story import doors
+from clawback_story.history import FailedPoll
+from clawback_story.world import FEED, World
+
+SPOILT = ("no_id", "no_sequence", "bad_embargo", "bad_license_end", "huge_body", "bare")
+"""Each is set aside with its reason, and nothing else with it."""
+ODD = ("numbers", "unknown_elements", "bad_date")
+"""Taken all the same."""
+WORTH_A_RETRY: tuple[FaultMode, ...] = ("html", "truncated", "entity_bomb")
+WORTH_ANOTHER: tuple[FaultMode, ...] = ("gzip_bomb", "empty", "reset")
+REFUSED_CODE = 1003
+
+
+async def between_pages(world: World, *modes: FaultMode) -> None:
+    """Each of these spoils one answer, with sound answers between: every page is got at the second try."""
+    for mode in modes:
+        await world.simulator.fail("articles", mode, skip=1)
+
+
+async def in_a_row(world: World, endpoint: EndpointName, *modes: FaultMode) -> None:
+    """The next answers fail one after the other."""
+    for mode in modes:
+        await world.simulator.fail(endpoint, mode)
+
+
+async def spoilt_articles(world: World) -> None:
+    """Articles that are broken, each between sound ones."""
+    for mode in SPOILT:
+        await world.simulator.publish(1, corrupt=mode)
+        await world.simulator.publish(1)
+    for mode in ODD:
+        await world.simulator.publish(1, corrupt=mode)
+    world.history.spoilt += len(SPOILT)
+
+
+async def refused(world: World, feed: str = FEED) -> None:
+    """The provider refuses the key: the feed stops at once and says so, until a person lets it go on."""
+    await world.simulator.fail("articles", "failure", code=REFUSED_CODE)
+    await failing_poll(world, feed, f"FAILURE {REFUSED_CODE}")
+    await world.ingester.post(f"/feeds/{feed}/resume", headers=world.key("operator"))
+
+
+async def failing_poll(world: World, feed: str, what: str) -> httpx.Response:
+    """A poll that must fail; notes what became of the cursor and what the feed says of itself."""
+    before = await doors.feed_row(world, feed)
+    answer = await doors.poll(world, feed)
+    note(world, feed, what, answer.status_code, before, await doors.feed_row(world, feed))
+    return answer
+
+
+def note(
+    world: World, feed: str, what: str, status: int, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    """Write a failed poll down, with the feed before and after it."""
+    world.history.failed_polls.append(
+        FailedPoll(feed, what, status, before["cursor"], after["cursor"], after["state"])
+    )

@@ -1,0 +1,49 @@
+"""Jobs of a service, started as a CronJob would start them."""
+
+import asyncio
+from asyncio.subprocess import PIPE, STDOUT
+from contextlib import suppress
+
+from clawback_story.downstream import tied
+from clawback_story.history import RunSeen
+from clawback_story.world import World
+
+END_S = 10.0
+
+
+async def daily_run(world: World, why: str, *expected: int, wait_min: float = 2.0) -> RunSeen:
+    """``python -m compliance run`` in a process of its own, its lines told as they come."""
+    seen = await job(world, "compliance", "run", "--wait", str(wait_min), why=why, expected=expected or (0,))
+    world.history.runs.append(seen)
+    return seen
+
+
+async def job(
+    world: World, service: str, *arguments: str, why: str = "", expected: tuple[int, ...] = (0,)
+) -> RunSeen:
+    """A job of a service; gives its exit code and what it printed."""
+    environment = await world.in_thread(world.stack.environment, f"{service}-worker")
+    process = await asyncio.create_subprocess_exec(
+        *tied("-m", service, *arguments), env=environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
+    )
+    lines = []
+    try:
+        assert process.stdout is not None
+        with (world.stack.places.logs / f"{service}-{arguments[0]}.log").open("a") as log:
+            async for raw in process.stdout:
+                line = raw.decode(errors="replace").rstrip()
+                log.write(f"{line}\n")
+                if not line.startswith("{"):
+                    lines.append(line)
+                    world.teller.detail(f"{service} {arguments[0]}: {line}")
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), END_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+    return RunSeen(why, code, expected, tuple(lines))

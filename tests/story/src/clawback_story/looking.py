@@ -1,0 +1,174 @@
+"""Looks for itself, past the services: at databases, the consumer's store, APIs, topics and logs."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from clawback_story import ledger, scanning
+from clawback_story.evidence import Evidence, Expected, Store
+from clawback_story.texts import tokens_in
+from clawback_story.world import METABASE, World
+
+PAGE = 500
+AT_ONCE = 6
+CONTENT_BATCH = 2_000
+
+
+async def expectation(world: World, *, texts: bool = False) -> Expected:
+    """What must be held and what must be gone, by id; with ``texts`` also by the tokens in them."""
+    truth = await world.simulator.truth(canaries=texts)
+    history = world.history
+    canaries = truth.canaries or {}
+    revoked = {f"{METABASE}:{one}" for one in truth.gone_ids} | history.revoked_by_officer
+    versions = {one.id: one.version for one in truth.articles}
+    live = truth.live_ids | {one.removeprefix(f"{METABASE}:") for one in history.back}
+    held = {
+        f"{METABASE}:{one}": frozenset(canaries.get(one, {}).get(versions[one], {}).values()) for one in live
+    }
+    held |= {one.article_id: one.tokens for one in world.written.values() if one.article_id not in revoked}
+    owners = {token: f"{METABASE}:{one}" for token, one in truth.tokens().items()}
+    owners |= {token: one.article_id for one in world.written.values() for token in one.tokens}
+    owners |= dict.fromkeys(world.spoilt_tokens - owners.keys(), "")
+    return Expected(
+        held=held,
+        gone=frozenset(revoked - history.reinstated),
+        absent=frozenset(history.reinstated - history.back),
+        owners=owners,
+        revocations=len(truth.revocations),
+    )
+
+
+async def gather(world: World) -> Evidence:
+    """Everything that the checkers need."""
+    expected = await expectation(world, texts=True)
+    tables = await scanning.tables(world)
+    logs = await asyncio.to_thread(scanning.files, world.stack.run_dir)
+    stores = (await _content(world), await _quarantine(world), await _downstream(world), await _api(world))
+    topics = await scanning.topics(world)
+    truth = await world.simulator.truth()
+    homes = {store.name: len(store.tokens) for store in stores}
+    return Evidence(
+        sizes=world.sizes,
+        expected=expected,
+        history=world.history,
+        stores=stores,
+        ledger=await ledger.read(world),
+        topics=topics,
+        leaks={place: found for place, found in (tables | logs).items() if found},
+        scanned={**{place: len(found) for place, found in (tables | logs).items()}, **homes},
+        api_answers=await _statuses(world, expected.gone),
+        holdings=await _holdings(world, expected.gone),
+        incidents_open=await _incidents(world, "WHERE closed_at IS NULL"),
+        incidents_seen=await _incidents(world, ""),
+        revoked_rows={
+            row["article_id"]: row["order_no"]
+            for row in await world.rows(
+                "ingester", "SELECT article_id, order_no FROM article WHERE state = 'revoked'"
+            )
+        },
+        quarantined={
+            row["topic"]: row["records"]
+            for row in await world.rows(
+                "ingester", "SELECT topic, count(*) AS records FROM quarantine GROUP BY topic"
+            )
+        },
+        injected={
+            mode: times for calls in truth.calls.values() for mode, times in calls.injected.items() if times
+        },
+        restarts=sum(row["restarts"] for row in await world.in_thread(world.stack.status)),
+        looked_at=datetime.now(UTC),
+    )
+
+
+async def _content(world: World) -> Store:
+    ids: set[str] = set()
+    tokens: set[str] = set()
+    async with world.databases["ingester"].acquire() as connection, connection.transaction():
+        cursor = await connection.cursor("SELECT article_id, document FROM article_content")
+        while rows := await cursor.fetch(CONTENT_BATCH):
+            for row in rows:
+                ids.add(row["article_id"])
+                tokens |= tokens_in(row["document"].encode())
+    versions = {
+        row["article_id"]: row["version"]
+        for row in await world.rows("ingester", "SELECT article_id, version FROM article")
+    }
+    return Store("the ingester's database", frozenset(ids), frozenset(tokens), whole=True, versions=versions)
+
+
+async def _quarantine(world: World) -> Store:
+    """Records set aside and webhooks not yet processed: content, kept apart."""
+    rows = [
+        *await world.rows("ingester", "SELECT subject, value FROM quarantine WHERE value IS NOT NULL"),
+        *await world.rows("compliance", "SELECT subject, value FROM quarantine WHERE value IS NOT NULL"),
+        *await world.rows(
+            "ingester", "SELECT NULL AS subject, body AS value FROM delivery WHERE body IS NOT NULL"
+        ),
+    ]
+    ids = {row["subject"] for row in rows if row["subject"]}
+    tokens = {token for row in rows for token in tokens_in(row["value"])}
+    return Store("quarantine and deliveries", frozenset(ids), frozenset(tokens), whole=False)
+
+
+async def _downstream(world: World) -> Store:
+    copies = await asyncio.to_thread(world.downstream.copies)
+    tokens = {token for copy in copies.values() for token in tokens_in(copy.content.encode())}
+    versions = {article_id: copy.version for article_id, copy in copies.items()}
+    return Store("the consumer's store", frozenset(copies), frozenset(tokens), whole=True, versions=versions)
+
+
+async def _api(world: World) -> Store:
+    """The list of articles, to its end, with everything that it shows."""
+    ids: set[str] = set()
+    tokens: set[str] = set()
+    cursor: str | None = None
+    while True:
+        params: dict[str, Any] = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        answer = await world.ingester.get("/articles", params=params)
+        answer.raise_for_status()
+        tokens |= tokens_in(answer.content)
+        body = orjson.loads(answer.content)
+        ids |= {item["article_id"] for item in body["items"]}
+        cursor = body["next_cursor"]
+        if cursor is None:
+            return Store("the API's list", frozenset(ids), frozenset(tokens), whole=True)
+
+
+async def _statuses(world: World, ids: Iterable[str]) -> dict[str, int]:
+    """What the API answers for each, a few at once."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(article_id: str) -> tuple[str, int]:
+        async with turns:
+            return article_id, (await world.ingester.get(f"/articles/{article_id}")).status_code
+
+    return dict(await asyncio.gather(*(ask(one) for one in ids)))
+
+
+async def _holdings(world: World, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    """What the ingester and the consumer say that they hold of these."""
+    addresses = {
+        "ingester": f"{world.ingester.base_url}ingester/holdings",
+        world.downstream.name: world.downstream.holdings_url,
+    }
+    return {name: await _asked(world, url, sorted(ids)) for name, url in addresses.items()}
+
+
+async def _asked(world: World, url: str, ids: Sequence[str]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for start in range(0, len(ids), PAGE):
+        answer = await world.ingester.post(url, json={"article_ids": ids[start : start + PAGE]})
+        answer.raise_for_status()
+        said |= answer.json()["items"]
+    return said
+
+
+async def _incidents(world: World, which: str) -> int:
+    counts = [
+        await world.value(name, f"SELECT count(*) FROM incident {which}")  # noqa: S608 - our own words
+        for name in world.databases
+    ]
+    return sum(counts)

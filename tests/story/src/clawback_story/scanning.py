@@ -1,0 +1,167 @@
+"""Searches for words of articles where none may be: tables, topics, logs, mails."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from clawback_contracts import cloudevents
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
+from clawback_story.evidence import Letter, Topics
+from clawback_story.texts import tokens_in
+from clawback_story.world import World
+
+HOMES = ("article_content", "quarantine", "delivery")
+"""Tables that are meant for content; they are read row by row elsewhere."""
+CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, ArticleSubmitted.TOPIC})
+OVERLAP = 64
+READ_EVERY = 25
+"""One in so many articles on the content topics is read by the contract's model; of the others, all are."""
+_VERSION = re.compile(rb'"version":(\d+)')
+
+
+async def tables(world: World) -> dict[str, frozenset[str]]:
+    """Every table of every database that is no home of content, with the tokens found in its rows."""
+    found = {}
+    for database, pool in world.databases.items():
+        async with pool.acquire() as connection:
+            names = await connection.fetch(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            )
+            for (name,) in names:
+                if not name.startswith(HOMES):
+                    search = Search()
+                    await connection.copy_from_query(
+                        f'SELECT t::text FROM "{name}" AS t',  # noqa: S608 - names from the catalogue
+                        output=search.take,
+                    )
+                    found[f"table {database}.{name}"] = frozenset(search.tokens)
+    return found
+
+
+class Search:
+    """Collects tokens from a stream, also those that two chunks share."""
+
+    def __init__(self) -> None:
+        self.tokens: set[str] = set()
+        self._tail = b""
+
+    async def take(self, chunk: bytes) -> None:
+        """The next piece."""
+        text = self._tail + chunk
+        self.tokens |= tokens_in(text)
+        self._tail = text[-OVERLAP:]
+
+
+def files(run_dir: Path) -> dict[str, frozenset[str]]:
+    """Every log and mail of the stack, with the tokens found in it."""
+    found = {}
+    for path in sorted([*run_dir.glob("logs/*"), *run_dir.glob("mail/*")]):
+        if path.is_file():
+            found[f"{path.parent.name}/{path.name}"] = frozenset(tokens_in(path.read_bytes()))
+    return found
+
+
+async def topics(world: World) -> Topics:
+    """Every topic from its beginning to its end."""
+    reading = _Reading(world.history.own_records)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=world.bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_bytes=16_000_000,
+        max_partition_fetch_bytes=4_000_000,
+        request_timeout_ms=20_000,
+    )
+    await consumer.start()
+    try:
+        await consumer._client.force_metadata_update()
+        cluster = consumer._client.cluster
+        names = sorted(name for name in await consumer.topics() if name.endswith(".v1"))
+        places = [
+            TopicPartition(name, number)
+            for name in names
+            for number in cluster.partitions_for_topic(name) or ()
+        ]
+        reading.records = dict.fromkeys(names, 0)
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        await _read_to(consumer, ends, reading)
+    finally:
+        await consumer.stop()
+    return reading.told()
+
+
+async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], reading: "_Reading") -> None:
+    async with asyncio.timeout(60):
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            batches = await consumer.getmany(timeout_ms=500, max_records=2_000)
+            for records in batches.values():
+                reading.take(records)
+
+
+class _Reading:
+    """What was seen on the way."""
+
+    def __init__(self, own: set[tuple[str, int, int]]) -> None:
+        self.records: dict[str, int] = {}
+        self._own = own
+        self._leaks: dict[str, set[str]] = {}
+        self._unreadable: list[str] = []
+        self._versions: dict[bytes, int] = {}
+        self._backwards: list[str] = []
+        self._letters: list[Letter] = []
+        self._content_tokens: set[str] = set()
+
+    def take(self, records: Iterable["ConsumerRecord[bytes, bytes]"]) -> None:
+        """Records of one partition, in order."""
+        for record in records:
+            if (record.topic, record.partition, record.offset) in self._own:
+                continue
+            self.records[record.topic] += 1
+            raw = b" ".join(
+                [record.value or b"", record.key or b"", *(value or b"" for _, value in record.headers)]
+            )
+            tokens = tokens_in(raw)
+            if record.topic in CONTENT_TOPICS:
+                self._content_tokens |= tokens
+            elif tokens:
+                self._leaks.setdefault(record.topic, set()).update(tokens)
+            self._read(record)
+            if record.topic == ArticlePublished.TOPIC:
+                self._follow(record)
+
+    def _read(self, record: "ConsumerRecord[bytes, bytes]") -> None:
+        if record.topic in CONTENT_TOPICS and record.offset % READ_EVERY:
+            return
+        try:
+            cloudevents.read(record.topic, record.headers, record.value)
+        except cloudevents.Unreadable as error:
+            self._unreadable.append(f"{record.topic}-{record.partition} {record.offset}: {error.reason}")
+        if record.topic.endswith(".dlq.v1") and record.value:
+            told = orjson.loads(record.value)
+            ce_id = cloudevents.attribute(record.headers, "ce_id") or ""
+            place = told["topic"], told["partition"], told["offset"]
+            self._letters.append(Letter(ce_id, told["group"], *place))
+
+    def _follow(self, record: "ConsumerRecord[bytes, bytes]") -> None:
+        found = _VERSION.search(record.value or b"")
+        if found and record.key:
+            version = int(found[1])
+            if version < self._versions.get(record.key, 0):
+                self._backwards.append(record.key.decode())
+            self._versions[record.key] = version
+
+    def told(self) -> Topics:
+        """All of it."""
+        return Topics(
+            records=self.records,
+            leaks={topic: frozenset(tokens) for topic, tokens in self._leaks.items()},
+            unreadable=tuple(self._unreadable),
+            backwards=tuple(self._backwards),
+            letters=tuple(self._letters),
+            content_tokens=len(self._content_tokens),
+        )

@@ -1,0 +1,178 @@
+"""The world in which the story plays: a running stack, somebody at each door, and what they remember."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import yaml
+from aiokafka import AIOKafkaProducer
+
+from clawback_local import Stack
+from clawback_simulator.client import SimulatorClient
+from clawback_story.downstream import Downstream
+from clawback_story.history import Fault, History
+from clawback_story.plan import Sizes
+from clawback_story.telling import Teller
+from clawback_story.texts import Written
+
+LOOK_S = 0.1
+FEED, REVOKED_FEED = "metabase-articles", "metabase-revoked"
+METABASE, PARTNER, UPSTREAM = "metabase", "partner", "upstream"
+RECORD_BYTES_MAX = 3_000_000
+HTTP_TIMEOUT_S = 120.0
+QUICK_ENV = {
+    "ingester-worker": {"METABASE_PAUSE_S": "0.05"},
+    "ingester-api": {"METABASE_PAUSE_S": "0.05"},
+}
+"""The provider's pause between two calls is 20 s; the simulator's answers need none."""
+
+
+class Broken(Exception):
+    """The story cannot go on: something that must happen did not."""
+
+
+@dataclass
+class World:
+    """Everything that a chapter works with. Databases are asked as their administrator: past the services."""
+
+    stack: Stack
+    sizes: Sizes
+    seed: int
+    teller: Teller
+    simulator: SimulatorClient
+    ingester: httpx.AsyncClient
+    compliance: httpx.AsyncClient
+    databases: dict[str, asyncpg.Pool]
+    downstream: Downstream
+    history: History = field(default_factory=History)
+    written: dict[str, Written] = field(default_factory=dict)
+    """Articles of the partner and the upstream system that must be held unless revoked."""
+    spoilt_tokens: set[str] = field(default_factory=set)
+    """Tokens in garbage: content too, of articles that nobody may publish."""
+    chance: random.Random = field(init=False)
+    _producer: AIOKafkaProducer | None = None
+
+    def __post_init__(self) -> None:
+        """The same seed makes the same choices."""
+        self.chance = random.Random(self.seed)  # noqa: S311 - variety, not secrecy
+
+    def key(self, role: str) -> dict[str, str]:
+        """The header that shows the key of a role."""
+        key = (self.stack.places.keys / f"{role}.key").read_text().strip()
+        return {"Authorization": f"Bearer {key}"}
+
+    @property
+    def webhook_secret(self) -> str:
+        """The partner's."""
+        secrets = yaml.safe_load((self.stack.places.keys / "webhook_secrets.yaml").read_text())
+        return str(secrets[PARTNER][0])
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Kafka's address."""
+        return self.stack.env["KAFKA_BOOTSTRAP_SERVERS"]
+
+    async def producer(self) -> AIOKafkaProducer:
+        """One producer for everybody at the doors; it checks nothing, so garbage goes through."""
+        if self._producer is None:
+            self._producer = AIOKafkaProducer(
+                bootstrap_servers=self.bootstrap_servers,
+                acks="all",
+                linger_ms=2,
+                max_request_size=RECORD_BYTES_MAX,
+                request_timeout_ms=10_000,
+            )
+            await self._producer.start()
+        return self._producer
+
+    async def forget_producer(self) -> None:
+        """Let go of the connections to Kafka."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def value(self, database: str, question: str, *values: Any) -> Any:
+        """One value of one row."""
+        return await self.databases[database].fetchval(question, *values)
+
+    async def rows(self, database: str, question: str, *values: Any) -> list[asyncpg.Record]:
+        """Rows."""
+        found: list[asyncpg.Record] = await self.databases[database].fetch(question, *values)
+        return found
+
+    def broke(self, what: str, in_flight: int) -> None:
+        """Note a fault, and what was on its way when it came."""
+        self.history.faults.append(Fault(what, datetime.now(UTC), in_flight))
+
+    async def until(
+        self,
+        what: str,
+        condition: Callable[[], Awaitable[bool]],
+        *,
+        within_s: float,
+        every_s: float = LOOK_S,
+    ) -> float:
+        """Wait for a condition; gives the seconds that it took.
+
+        Raises:
+            Broken: it did not hold within the time.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not await condition():
+            if loop.time() - began > within_s:
+                raise Broken(f"{what}: not within {within_s:.0f} s")
+            await asyncio.sleep(every_s)
+        return loop.time() - began
+
+    async def in_thread(self, act: Callable[..., Any], *values: Any) -> Any:
+        """Something that blocks, such as the methods of the stack."""
+        return await asyncio.to_thread(act, *values)
+
+
+@asynccontextmanager
+async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> AsyncIterator[World]:
+    """The world of a running stack; everything that it started ends with the block."""
+    env = stack.env
+    timeout = httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0)
+    async with AsyncExitStack() as ending:
+        databases = {
+            name: await ending.enter_async_context(
+                asyncpg.create_pool(
+                    database_address(env["POSTGRES_URL"], name), min_size=0, max_size=4, timeout=10
+                )
+            )
+            for name in ("ingester", "compliance")
+        }
+        world = World(
+            stack,
+            sizes,
+            seed,
+            teller,
+            await ending.enter_async_context(SimulatorClient(env["METABASE_URL"])),
+            await ending.enter_async_context(
+                httpx.AsyncClient(base_url=f"{env['INGESTER_URL']}/api/v1", timeout=timeout, trust_env=False)
+            ),
+            await ending.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=f"{env['COMPLIANCE_URL']}/api/v1", timeout=timeout, trust_env=False
+                )
+            ),
+            databases,
+            Downstream(stack.run_dir),
+        )
+        ending.push_async_callback(world.downstream.stop)
+        ending.push_async_callback(world.forget_producer)
+        yield world
+
+
+def database_address(admin: str, name: str) -> str:
+    """A database by its name, on the administrator's server."""
+    return urlunsplit(urlsplit(admin)._replace(path=f"/{name}"))
