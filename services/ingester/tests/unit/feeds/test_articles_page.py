@@ -172,6 +172,10 @@ def test_a_bad_article_that_comes_last_still_moves_the_cursor(page: Read, wire: 
     assert page(wire(sequenceId="1"), wire(sequenceId="2", id="a b")).last_sequence == "2"
 
 
+def test_an_entry_without_a_sequence_does_not_take_the_cursor_away(page: Read, wire: Wire) -> None:
+    assert page(wire(sequenceId="1"), {}).last_sequence == "1"
+
+
 def test_a_bare_article_is_set_aside_and_moves_nothing(page: Read) -> None:
     found = page({})
     assert ([bad.code for bad in found.bad], found.last_sequence, found.count) == (["empty"], None, 1)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import logging
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from ingester.inlet.feeds.codes import (
     Unreadable,
     UnreadableAnswer,
 )
+from ingester.inlet.feeds.http_body import Body
 from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient, RevokedCursor
 from ingester.inlet.feeds.ports import ApiCall, CallOutcome, Endpoint
 from ingester.inlet.feeds.values import Slice
@@ -289,6 +291,26 @@ async def test_a_gzip_bomb_is_refused_while_it_is_small() -> None:
     assert read < 4 * 10_000
 
 
+def test_a_bomb_in_one_piece_never_unpacks_in_memory() -> None:
+    bomb = gzip.compress(b"\0" * 30_000_000)
+    body = Body("gzip", 1000)
+    tracemalloc.start()
+    with pytest.raises(UnreadableAnswer):
+        body.feed(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+async def test_a_redirect_is_neither_followed_nor_read() -> None:
+    away = httpx.Response(302, headers={"location": "/elsewhere"}, content=EMPTY.content)
+    world = World([away] * 4)
+    with pytest.raises(UnreadableAnswer) as caught:
+        await world.client.articles("1")
+    assert caught.value.reason is Unreadable.REDIRECT
+    assert {request.url.path for request in world.requests} == {"/api/v10/articles"}
+
+
 @pytest.mark.parametrize(
     ("content", "encoding", "reason"),
     [
@@ -334,8 +356,9 @@ async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
     world = World(
         [lambda _: httpx.Response(200, content=drip())] * 4, options=ClientOptions(call_timeout_s=0.03)
     )
-    with pytest.raises(Unreachable, match="time-out"):
-        await world.client.articles("1")
+    async with asyncio.timeout(3):
+        with pytest.raises(Unreachable, match="time-out"):
+            await world.client.articles("1")
 
 
 @pytest.mark.parametrize(
