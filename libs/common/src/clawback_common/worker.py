@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from clawback_common import inbox, quarantine
+from clawback_common import inbox, jobs, quarantine
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
 from clawback_common.bus.subscriber import Bus, BusContext, Subscription, group_of
@@ -30,6 +30,7 @@ from clawback_common.settings import CommonSettings
 
 TIDY_EVERY_S = 10.0
 INBOX_KEPT = timedelta(days=31)
+JOB_RUNS_KEPT = timedelta(days=365)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -185,6 +186,7 @@ class Worker:
         async with self._db.transaction() as tx:
             await quarantine.tidy(tx, now)
             await inbox.purge(tx, now - INBOX_KEPT)
+        await jobs.purge(self._db, now - JOB_RUNS_KEPT)
 
 
 async def _not_started() -> None:
