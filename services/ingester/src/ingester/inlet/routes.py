@@ -234,7 +234,7 @@ def _minding(service: Service) -> APIRouter:
         closed = await flow.close_incident(service, incident_id, caller.subject, closing.note)
         if closed is None:
             raise Problem(404, "There is no such open incident.")
-        return closed
+        return dict(closed)
 
     return router
 
