@@ -13,6 +13,7 @@ from clawback_common.bus.envelope import Received
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
 from clawback_common.testing.clock import FakeClock
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
@@ -31,7 +32,9 @@ from compliance import flow
 from compliance.app import migrations as all_migrations
 from compliance.domain.obligation import Looked
 from compliance.flow import Service
+from compliance.inlet.checks import Check
 from compliance.settings import Settings
+from services.compliance.tests.integration.neighbours import Neighbour
 
 AnyOrder = ArticleRevoked | ArticleReinstated
 TYPES: dict[str, type[Event]] = {
@@ -186,3 +189,21 @@ async def world(service: Service, clock: FakeClock) -> World:
     for registration in (INGESTER, SEARCH, KAFKA):
         await flow.holder_registered(registration, "test", service)
     return World(service, clock)
+
+
+@pytest.fixture
+def neighbour() -> Neighbour:
+    """A quiet day, unless a test says more."""
+    return Neighbour()
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """What the run tells."""
+    return []
+
+
+@pytest.fixture
+def check(world: World, neighbour: Neighbour, lines: list[str]) -> Check:
+    """That may not wait."""
+    return Check(world.service, neighbour.ingester(), Stopping(), lines.append, timedelta(0))

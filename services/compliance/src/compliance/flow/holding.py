@@ -12,10 +12,17 @@ ON_BROKERS = timedelta(hours=8)
 
 
 async def holder_registered(registration: HolderRegistration, by: str, service: Service) -> None:
-    """Register a holder or change it; one that is new owes what it may still read on the brokers."""
+    """Register a holder or change it; one that is new owes what it may still read on the brokers.
+
+    Raises:
+        Conflict: another active holder consumes with its group.
+    """
     async with service.db.transaction() as tx:
         now = service.clock.now()
         await holders.hold_alone(tx)
+        other = await holders.of_group(tx, registration.group) if registration.group else None
+        if other not in {None, registration.name}:
+            raise Conflict("another active holder consumes with this group")
         there = await holders.one(tx, registration.name)
         if there is not None and there["status"] == "active":
             if holders.registration(there) != registration:

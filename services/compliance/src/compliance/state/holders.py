@@ -76,6 +76,12 @@ async def groups(db: Querier) -> set[str]:
     return {row["consumer_group"] for row in await db.fetch(SQL["groups"])}
 
 
+async def of_group(db: Querier, group: str) -> str | None:
+    """The active holder that consumes with this group."""
+    found: str | None = await db.fetchval(SQL["of_group"], group)
+    return found
+
+
 def registration(row: Row) -> HolderRegistration:
     """What a holder registered with last."""
     return HolderRegistration.model_validate(

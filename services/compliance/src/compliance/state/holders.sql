@@ -40,3 +40,6 @@ SELECT id, changed_at, changed_by, change, now FROM holder_change WHERE name = $
 
 -- name: groups
 SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS NOT NULL
+
+-- name: of_group
+SELECT name FROM holder WHERE consumer_group = $1 AND status = 'active'

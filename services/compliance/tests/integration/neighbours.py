@@ -1,0 +1,99 @@
+"""An ingester that behaves: feeds that can be polled, articles that can be read, holdings that are true."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import httpx
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from compliance.outlet.ingester import Ingester
+
+Brought = Callable[[UUID], Awaitable[int]]
+"""What a poll brings, under its id; gives how many notices."""
+
+
+async def nothing(_: UUID) -> int:
+    """A quiet day."""
+    return 0
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """The ingester's HTTP, over what it holds."""
+
+    held: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
+    feeds: list[str] = field(default_factory=lambda: ["metabase-revoked"])
+    brings: Brought = nothing
+    failing: int | None = None
+    """Every answer has this status."""
+    caught_up: bool = True
+    later: bool = False
+    """A poll is answered with 202 and an address first."""
+    questions: list[list[str]] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    """What it says of an id, whatever is true."""
+    keys: list[str | None] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        """As an application."""
+        prefix = "/api/v1"
+        return Starlette(
+            routes=[
+                Route(f"{prefix}/feeds", self._feeds),
+                Route(f"{prefix}/feeds/{{name}}/poll", self._poll, methods=["POST"]),
+                Route(f"{prefix}/polls/{{poll_id}}", self._polled),
+                Route(f"{prefix}/articles", self._articles),
+                Route(f"{prefix}/articles/{{article_id}}", self._article),
+                Route(f"{prefix}/ingester/holdings", self._holdings, methods=["POST"]),
+            ]
+        )
+
+    def http(self) -> httpx.AsyncClient:
+        """A client that reaches nobody else."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app()))
+
+    def ingester(self) -> Ingester:
+        """As compliance asks it."""
+        return Ingester(self.http(), AnyHttpUrl("http://ingester"), None, 30)
+
+    async def _feeds(self, _: Request) -> Response:
+        items = [{"name": name, "kind": "revoked"} for name in self.feeds]
+        return self._answer({"items": [*items, {"name": "metabase-articles", "kind": "articles"}]})
+
+    async def _poll(self, request: Request) -> Response:
+        self.keys.append(request.headers.get("authorization"))
+        poll_id = uuid4()
+        if self.failing:
+            return JSONResponse({"detail": "The provider failed: html"}, self.failing)
+        noticed = await self.brings(poll_id)
+        if self.later:
+            return Response(status_code=202, headers={"Location": f"/api/v1/polls/{poll_id}?n={noticed}"})
+        return self._answer({"poll_id": str(poll_id), "noticed": noticed, "caught_up": self.caught_up})
+
+    async def _polled(self, request: Request) -> Response:
+        noticed = int(request.query_params["n"])
+        return self._answer(
+            {"poll_id": request.path_params["poll_id"], "noticed": noticed, "caught_up": True}
+        )
+
+    async def _articles(self, _: Request) -> Response:
+        return self._answer({"items": [{"article_id": one} for one in sorted(self.listed)]})
+
+    async def _article(self, request: Request) -> Response:
+        there = request.path_params["article_id"] in self.listed
+        return JSONResponse({}, 200 if there else 410)
+
+    async def _holdings(self, request: Request) -> Response:
+        asked = (await request.json())["article_ids"]
+        self.questions.append(asked)
+        truth = {one: "held" if one in self.held else "gone" for one in asked}
+        return self._answer({"items": {one: self.answers.get(one, said) for one, said in truth.items()}})
+
+    def _answer(self, body: object) -> Response:
+        return JSONResponse(body, self.failing or 200)

@@ -1,0 +1,356 @@
+"""The API as people and systems use it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+
+from clawback_common.errors import Poison
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad, put
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from compliance import flow
+from compliance.inlet.api import api
+from compliance.inlet.checks import Check
+from services.compliance.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+A, B = "metabase:1", "metabase:2"
+SUBJECTS = {
+    "officer": ["officer", "approver"],
+    "second": ["approver"],
+    "operator": ["operator"],
+    "search": ["holder"],
+    "licensor": ["licensor"],
+}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """One key a subject, named as the subject."""
+    path = tmp_path / "api_keys.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            [
+                {"subject": subject, "roles": roles, "sha256": hashlib.sha256(subject.encode()).hexdigest()}
+                for subject, roles in SUBJECTS.items()
+            ]
+        )
+    )
+    return path
+
+
+@pytest_asyncio.fixture
+async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key."""
+    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "confirm_above": 3})
+    application = api(replace(world.service, settings=settings), Probes())
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://compliance/api/v1") as client:
+        yield client
+
+
+def _as(subject: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {subject}"} | more
+
+
+async def _notice(
+    http: httpx.AsyncClient, body: Any, subject: str = "officer", **headers: str
+) -> httpx.Response:
+    return await http.post("/compliance/notices", json=body, headers=_as(subject, **headers))
+
+
+async def test_a_status_that_was_never_checked_is_unknown(http: httpx.AsyncClient) -> None:
+    body = (await http.get("/compliance/status")).json()
+    assert (body["status"], body["runs"]["state"], body["mock"]) == ("unknown", "unknown", True)
+
+
+async def test_after_a_run_it_is_compliant_and_with_something_late_it_is_not(
+    http: httpx.AsyncClient, world: World, check: Check
+) -> None:
+    await check.asked("schedule", "test")
+    assert (await http.get("/compliance/status")).json()["status"] == "compliant"
+    await world.revoke(A)
+    world.clock.advance(hours=24)
+    body = (await http.get("/compliance/status")).json()
+    assert (body["status"], body["overdue"], body["orders"]["open"]) == ("non_compliant", 2, 1)
+    items = (await http.get("/compliance/overdue?limit=1")).json()
+    assert (items["items"][0]["holder"], items["items"][0]["late_s"]) == ("ingester", 0)
+    following = (await http.get(f"/compliance/overdue?cursor={items['next_cursor']}")).json()
+    assert [item["holder"] for item in following["items"]] == ["search"]
+    assert (await http.get("/compliance/overdue?holder=nobody")).json()["items"] == []
+
+
+async def test_an_officer_revokes_one_article_and_gets_the_revocations_id(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    answer = await _notice(http, {"article_id": A, "reason": "manual", "note": "a call"})
+    assert answer.status_code == 202
+    (order,) = await world.said(ArticleRevoked)
+    assert answer.json()["revocation_id"] == str(order.revocation_id)
+    assert order.reason == "manual"
+
+
+async def test_the_same_idempotency_key_is_the_same_notice(http: httpx.AsyncClient, world: World) -> None:
+    body = {"article_id": A, "reason": "manual"}
+    first = await _notice(http, body, **{"Idempotency-Key": "one"})
+    again = await _notice(http, body, **{"Idempotency-Key": "one"})
+    assert first.json() == again.json()
+    assert await world.db.fetchval("SELECT count(*) FROM notice") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"article_id": "no id", "reason": "manual"}, "article_id"),
+        ({"article_id": A, "reason": "because"}, "reason"),
+        ({"article_id": A, "reason": "manual", "revoked_at": "2026-01-01T00:00:00"}, "revoked_at"),
+        ({"reason": "manual"}, ""),
+        ({"article_id": A, "article_ids": [B], "reason": "manual"}, ""),
+        ({"article_ids": [A, "bad"], "reason": "manual"}, "article_ids[1]"),
+    ],
+)
+async def test_a_bad_notice_is_refused_with_the_fields_path(
+    http: httpx.AsyncClient, body: dict[str, Any], path: str
+) -> None:
+    answer = await _notice(http, body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == path
+
+
+async def test_an_act_needs_a_key_with_the_role(http: httpx.AsyncClient) -> None:
+    body = {"article_id": A, "reason": "manual"}
+    assert (await http.post("/compliance/notices", json=body)).status_code == 401
+    assert (await _notice(http, body, "search")).status_code == 403
+    assert (await _notice(http, body, "licensor")).status_code == 202
+
+
+async def test_a_preview_counts_and_does_nothing(http: httpx.AsyncClient, world: World) -> None:
+    await world.revoke(A)
+    answer = await http.post(
+        "/compliance/notices?preview=true",
+        json={"article_ids": [A, B, B], "reason": "manual"},
+        headers=_as("officer"),
+    )
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "preview": True,
+        "articles": 2,
+        "already_revoked": 1,
+        "new_orders": 1,
+        "needs_confirmation": False,
+    }
+    assert await world.db.fetchval("SELECT count(*) FROM revocation") == 1
+
+
+async def test_many_articles_need_a_second_person(http: httpx.AsyncClient, world: World) -> None:
+    ids = [f"metabase:{n}" for n in range(5)]
+    waiting = (await _notice(http, {"article_ids": ids, "reason": "erasure_request"})).json()
+    assert waiting["state"] == "waits_for_confirmation"
+    assert await world.said(ArticleRevoked) == []
+    path = waiting["confirm"].removeprefix("/api/v1")
+    assert (await http.post(path, headers=_as("officer"))).status_code == 403
+    assert (await http.post(path, headers=_as("operator"))).status_code == 403
+    confirmed = await http.post(path, headers=_as("second"))
+    assert confirmed.status_code == 202
+    assert set(confirmed.json()["revocations"]) == set(ids)
+    assert (await http.post(path, headers=_as("second"))).json() == confirmed.json()
+    assert await world.db.fetchval("SELECT count(*) FROM revocation") == 5
+    unknown = f"/compliance/notices/{uuid4()}/confirm"
+    assert (await http.post(unknown, headers=_as("second"))).status_code == 404
+
+
+async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) -> None:
+    async def send(body: bytes) -> httpx.Response:
+        return await http.post(
+            "/compliance/notices?reason=licence_expired",
+            content=body,
+            headers=_as("officer", **{"Content-Type": "text/csv; charset=utf-8"}),
+        )
+
+    answer = await send("\ufeffsource,article_id\r\nx,metabase:1\r\ny,metabase:2\r\n".encode())
+    assert answer.status_code == 202
+    assert {order.article_id for order in await world.said(ArticleRevoked)} == {A, B}
+    wrong = await send(b"article_id\nmetabase:3\nnonsense\n")
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (422, "line 3")
+    assert (await send(b"id\nmetabase:1\n")).status_code == 422
+    assert (await send(b"article_id\n\xff\xfe\n")).status_code == 422
+    assert (await send(b"article_id\n")).status_code == 422
+
+
+async def test_a_revocation_is_lifted_by_an_officer_alone(http: httpx.AsyncClient, world: World) -> None:
+    (order,) = await world.revoke(A)
+    path, body = f"/compliance/revocations/{order.revocation_id}/reinstate", {"note": "by mistake"}
+    assert (await http.post(path, json=body, headers=_as("licensor"))).status_code == 403
+    assert (await http.post(path, json=body, headers=_as("officer"))).status_code == 202
+    assert (await http.post(path, json=body, headers=_as("officer"))).status_code == 409
+    assert len(await world.said(ArticleReinstated)) == 1
+
+
+async def test_a_takedown_tells_all_that_happened(http: httpx.AsyncClient, world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.close(order)
+    body = (await http.get(f"/compliance/takedowns/{A}")).json()
+    assert (body["state"], body["order"], len(body["notices"]), len(body["receipts"])) == ("revoked", 1, 1, 2)
+    assert {one["holder"]: one["state"] for one in body["obligations"]}["ingester"] == "verified"
+    assert (await http.get("/compliance/takedowns/metabase:9")).status_code == 404
+    one = (await http.get(f"/compliance/revocations/{order.revocation_id}")).json()
+    assert (one["is_open"], one["order"], len(one["obligations"])) == (False, 1, 3)
+    assert (await http.get(f"/compliance/revocations/{uuid4()}")).status_code == 404
+
+
+async def test_orders_are_listed_the_newest_first_and_filtered(http: httpx.AsyncClient, world: World) -> None:
+    orders = await world.revoke(*(f"metabase:{n}" for n in range(5)))
+    await world.close(orders[0])
+    page = (await http.get("/compliance/revocations?limit=2")).json()
+    assert [item["article_id"] for item in page["items"]] == ["metabase:4", "metabase:3"]
+    rest = (await http.get(f"/compliance/revocations?cursor={page['next_cursor']}")).json()
+    assert (len(rest["items"]), rest["next_cursor"]) == (3, None)
+    assert len((await http.get("/compliance/revocations?open=false")).json()["items"]) == 1
+    assert (await http.get("/compliance/revocations?kind=reinstated")).json()["items"] == []
+    assert (await http.get("/compliance/revocations?cursor=nonsense")).status_code == 422
+
+
+async def test_a_consumer_that_was_away_reads_every_order_from_the_feed(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.revoke(*(f"metabase:{n}" for n in range(5)))
+    seen, after = [], ""
+    while True:
+        page = (await http.get(f"/compliance/revocations?after={after}&limit=2")).json()
+        seen += [item["article_id"] for item in page["items"]]
+        after = page["next_cursor"]
+        if page["caught_up"]:
+            break
+    assert seen == [f"metabase:{n}" for n in range(5)]
+    world.clock.advance(seconds=2)
+    await world.revoke("metabase:new")
+    page = (await http.get(f"/compliance/revocations?after={after}")).json()
+    assert [item["article_id"] for item in page["items"]] == ["metabase:new"]
+
+
+async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world: World) -> None:
+    body = {"name": "rag", "group": "rag", "purpose": "answers", "copy_kinds": ["vectors"]}
+    assert (await http.post("/compliance/holders", json=body)).status_code == 401
+    made = await http.post("/compliance/holders", json=body, headers=_as("operator"))
+    assert (made.status_code, made.json()["group"], made.json()["kind"]) == (201, "rag", "consumer")
+    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 201
+    other = body | {"purpose": "something else"}
+    assert (await http.post("/compliance/holders", json=other, headers=_as("operator"))).status_code == 409
+    change = {"copy_kinds": ["vectors", "cache"]}
+    changed = await http.patch("/compliance/holders/rag", json=change, headers=_as("operator"))
+    assert changed.json()["copy_kinds"] == ["vectors", "cache"]
+    bad = await http.patch("/compliance/holders/rag", json={"copy_kinds": []}, headers=_as("operator"))
+    assert bad.status_code == 422
+    await world.revoke(A)
+    assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 409
+    gone = await http.delete("/compliance/holders/rag?force=true", headers=_as("operator"))
+    assert gone.json()["status"] == "left"
+    assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 404
+    one = (await http.get("/compliance/holders/rag")).json()
+    assert ([change["change"] for change in one["changes"]], one["unclosed"]) == (
+        ["registered", "changed", "left"],
+        1,
+    )
+    names = [item["name"] for item in (await http.get("/compliance/holders?limit=2")).json()["items"]]
+    assert names == ["ingester", "kafka"]
+    assert (await http.get("/compliance/holders/nobody")).status_code == 404
+
+
+async def test_an_expiry_holder_must_say_when_it_forgets(http: httpx.AsyncClient) -> None:
+    body: dict[str, Any] = {"name": "backups", "kind": "expiry", "purpose": "backups", "copy_kinds": ["dump"]}
+    answer = await http.post("/compliance/holders", json=body, headers=_as("operator"))
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "forgets_after_h")
+    body = body | {"forgets_after_h": 720}
+    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 201
+
+
+async def test_two_active_holders_never_share_a_group(http: httpx.AsyncClient) -> None:
+    body = {"name": "other", "group": "search", "purpose": "answers", "copy_kinds": ["vectors"]}
+    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 409
+
+
+async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient, world: World) -> None:
+    (order,) = await world.revoke(A)
+    receipt = world.receipt(order, "search").model_dump(mode="json")
+    other = world.receipt(order, "ingester").model_dump(mode="json")
+    assert (await http.post("/compliance/receipts", json=other, headers=_as("search"))).status_code == 403
+    answer = await http.post("/compliance/receipts", json=[receipt], headers=_as("search"))
+    assert answer.json()["items"][0]["meaning"] == "closed"
+    assert (await http.post("/compliance/receipts", json=other, headers=_as("officer"))).status_code == 202
+    assert (await http.post("/compliance/receipts", json=[], headers=_as("officer"))).status_code == 422
+
+
+async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:
+    asked = await http.post("/compliance/runs", headers=_as("operator"))
+    assert (asked.status_code, asked.json()["state"]) == (202, "requested")
+    path = asked.headers["Location"].removeprefix("/api/v1")
+    await check.requested()
+    assert (await http.get(path)).json()["state"] == "completed"
+    assert len((await http.get("/compliance/runs")).json()["items"]) == 1
+    assert (await http.get(f"/compliance/runs/{uuid4()}")).status_code == 404
+    jobs = (await http.get("/compliance/jobs")).json()["items"]
+    assert [(job["job"], job["outcome"], job["cause"]) for job in jobs] == [("run", "done", "request")]
+
+
+async def test_incidents_are_listed_and_closed_by_an_officer(http: httpx.AsyncClient, world: World) -> None:
+    bad = Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", subject=A)
+    async with world.db.transaction() as tx:
+        await flow.on_unreadable(tx, [bad], world.service)
+    (item,) = (await http.get("/compliance/incidents")).json()["items"]
+    path = f"/compliance/incidents/{item['id']}/close"
+    assert (await http.post(path, json={"note": "found out"}, headers=_as("operator"))).status_code == 403
+    assert (await http.post(path, json={"note": "found out"}, headers=_as("officer"))).status_code == 200
+    assert (await http.post(path, json={"note": "found out"}, headers=_as("officer"))).status_code == 404
+    assert (await http.get("/compliance/incidents")).json()["items"] == []
+    assert len((await http.get("/compliance/incidents?closed=true")).json()["items"]) == 1
+
+
+async def test_a_dead_letter_is_tried_again_through_the_same_handler(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    notice = world.notice(A)
+    bad = Bad(
+        Poison("database_refused_value"),
+        source="compliance",
+        topic="revocation-notices.v1",
+        offset=7,
+        key=A.encode(),
+        value=notice.model_dump_json().encode(),
+        headers={"ce_id": str(notice.notice_id), "ce_type": notice.TYPE},
+    )
+    async with world.db.transaction() as tx:
+        await put(tx, OrdersOutbox(), [bad], world.clock.now())
+    assert len((await http.get("/compliance/dlq", headers=_as("operator"))).json()["items"]) == 1
+    world.clock.advance(seconds=1)
+    answer = await http.post("/compliance/dlq/retry", json={"older_than_s": 0}, headers=_as("operator"))
+    assert answer.json() == {"retried": 1, "failed": 0}
+    assert [order.article_id for order in await world.said(ArticleRevoked)] == [A]
+    assert await world.db.fetchval("SELECT count(*) FROM consumer_offset") == 0
+
+
+async def test_the_history_counts_orders_a_day(http: httpx.AsyncClient, world: World) -> None:
+    await world.revoke(A)
+    world.clock.advance(days=1)
+    (order,) = await world.revoke(B)
+    await world.close(order)
+    items = (await http.get("/admin/compliance/history")).json()["items"]
+    assert [(item["revoked"], item["closed"], item["late"]) for item in items] == [(1, 1, 0), (1, 0, 0)]
+    ranged = (
+        await http.get("/admin/compliance/history?from=2026-03-02T00:00:00&to=2026-03-03T00:00:00Z")
+    ).json()
+    assert len(ranged["items"]) == 1
+
+
+async def test_health_tells_when_the_worker_was_seen(http: httpx.AsyncClient) -> None:
+    body = (await http.get("/compliance/health/detailed")).json()
+    assert body["worker_seen_at"] is None
+    assert body["mock"] is True

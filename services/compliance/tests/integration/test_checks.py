@@ -1,0 +1,210 @@
+"""The daily check: a record of every run, whatever it found."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from clawback_common.clock import SystemClock
+from clawback_common.process import Stopping
+from clawback_common.testing.waiting import until
+from clawback_contracts.holder.v1 import Holding
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from compliance import flow
+from compliance.inlet.checks import DONE, FAILED, PEOPLE_MUST_LOOK, Check
+from compliance.inlet.watchers import beat
+from compliance.state import runs
+from services.compliance.tests.integration.conftest import World
+from services.compliance.tests.integration.neighbours import Neighbour
+
+pytestmark = pytest.mark.integration
+A, B = "metabase:1", "metabase:2"
+
+
+def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], object]:
+    async def brings(poll_id: UUID) -> int:
+        await world.revoke(*article_ids, poll_id=poll_id)
+        if close:
+            await world.close(*(await world.said(ArticleRevoked)))
+        return len(article_ids)
+
+    return brings
+
+
+async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
+    assert await check.asked("schedule", "test") == DONE
+    (completed,) = await world.said(RunCompleted)
+    assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
+    row = await runs.last(world.db)
+    assert row is not None
+    assert (row["state"], row["outcome"], row["noticed"]) == ("completed", "done", 0)
+    assert any("mock" in line for line in lines)
+
+
+async def test_it_is_done_when_all_that_came_is_closed(
+    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+) -> None:
+    neighbour.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
+    assert await check.asked("schedule", "test") == DONE
+    (completed,) = await world.said(RunCompleted)
+    assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
+    assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
+
+
+async def test_what_is_open_after_the_wait_is_counted_and_people_must_look(
+    world: World, neighbour: Neighbour, check: Check
+) -> None:
+    neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    (completed,) = await world.said(RunCompleted)
+    assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
+
+
+async def test_a_notice_that_was_lost_on_the_way_is_open(
+    world: World, neighbour: Neighbour, check: Check
+) -> None:
+    async def lost(_: UUID) -> int:
+        return 3
+
+    neighbour.brings = lost
+    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    assert (await world.said(RunCompleted))[0].open == 3
+
+
+async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
+    world: World, neighbour: Neighbour, check: Check
+) -> None:
+    notice = world.notice(A, poll_id=uuid4())
+    await world.notices(notice)
+    await world.close(*(await world.said(ArticleRevoked)))
+
+    async def again(poll_id: UUID) -> int:
+        await world.notices(notice.model_copy(update={"poll_id": poll_id}))
+        return 1
+
+    neighbour.brings = again
+    assert await check.asked("schedule", "test") == DONE
+
+
+async def test_it_says_that_no_worker_is_at_work(
+    world: World, neighbour: Neighbour, lines: list[str]
+) -> None:
+    async def lost(_: UUID) -> int:
+        return 1
+
+    neighbour.brings = lost
+    service = replace(world.service, clock=SystemClock())
+    check = Check(service, neighbour.ingester(), Stopping(), lines.append, timedelta(seconds=0.5))
+    await check.asked("schedule", "test")
+    assert sum("no worker" in line for line in lines) == 1
+    lines.clear()
+    await beat(service)
+    await check.asked("schedule", "test")
+    assert not any("no worker" in line for line in lines)
+
+
+@pytest.mark.parametrize("failing", [502, 503, 401])
+async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
+    world: World, neighbour: Neighbour, check: Check, failing: int
+) -> None:
+    neighbour.failing = failing
+    assert await check.asked("schedule", "test") == FAILED
+    (failed,) = await world.said(RunFailed)
+    assert str(failing) in failed.error
+    assert await world.said(RunCompleted) == []
+    assert await runs.last_completed(world.db) is None
+
+
+async def test_a_poll_that_did_not_catch_up_concludes_nothing(neighbour: Neighbour, check: Check) -> None:
+    neighbour.caught_up = False
+    assert await check.asked("schedule", "test") == FAILED
+
+
+async def test_without_a_feed_of_revocations_nothing_was_checked(neighbour: Neighbour, check: Check) -> None:
+    neighbour.feeds = []
+    assert await check.asked("schedule", "test") == FAILED
+
+
+async def test_a_poll_that_is_answered_later_is_waited_for(
+    world: World, neighbour: Neighbour, check: Check
+) -> None:
+    neighbour.brings, neighbour.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
+    assert await check.asked("schedule", "test") == DONE
+    assert (await world.said(RunCompleted))[0].noticed == 1
+
+
+async def test_of_two_at_once_one_works_and_the_other_says_so(
+    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: UUID) -> int:
+        entered.set()
+        await go_on.wait()
+        return 0
+
+    neighbour.brings = slowly
+    first = asyncio.create_task(check.asked("schedule", "first"))
+    await entered.wait()
+    assert await check.asked("schedule", "second") == DONE
+    assert lines[-1] == "another run is at work; this one has nothing to do"
+    go_on.set()
+    assert await first == DONE
+    assert await world.db.fetchval("SELECT count(*) FROM run") == 1
+
+
+async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check: Check) -> None:
+    dead = uuid4()
+    await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
+    assert await flow.check_started(dead, world.service)
+    assert await check.asked("schedule", "test") == DONE
+    (failed,) = await world.said(RunFailed)
+    assert failed.run_id == dead
+
+
+async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check: Check) -> None:
+    run_id = uuid4()
+    await runs.request(world.db, run_id, "request", "operator", world.clock.now(), mock=True)
+    await check.requested()
+    await check.requested()
+    assert [completed.run_id for completed in await world.said(RunCompleted)] == [run_id]
+
+
+async def test_a_run_that_is_asked_to_end_fails_and_says_so(
+    world: World, neighbour: Neighbour, lines: list[str]
+) -> None:
+    neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    stopping = Stopping()
+    check = Check(world.service, neighbour.ingester(), stopping, lines.append, timedelta(minutes=15))
+    running = asyncio.create_task(check.asked("schedule", "test"))
+    await until(lambda: any("notices recorded" in line for line in lines))
+    stopping.set()
+    assert await running == FAILED
+    assert "asked to end" in (await world.said(RunFailed))[0].error
+
+
+async def test_an_unexpected_error_is_a_failed_run_too(
+    world: World, neighbour: Neighbour, check: Check
+) -> None:
+    async def broken(_: UUID) -> int:
+        raise ValueError("somebody else's text")
+
+    neighbour.brings = broken
+    with pytest.raises(ValueError, match="somebody"):
+        await check.asked("schedule", "test")
+    (failed,) = await world.said(RunFailed)
+    assert failed.error == "ended by ValueError"
+
+
+async def test_an_overdue_obligation_of_any_notice_makes_people_look(world: World, check: Check) -> None:
+    (order,) = await world.revoke(A)
+    world.clock.advance(hours=25)
+    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    assert (await world.said(RunCompleted))[0].overdue == 2
+    await world.close(order)
+    await world.looked("ingester", {A: Holding.GONE})
+    assert await check.asked("schedule", "test") == DONE

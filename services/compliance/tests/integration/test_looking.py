@@ -1,0 +1,160 @@
+"""Looking at holders, with what must be there among what must be gone."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from pydantic import AnyHttpUrl
+
+from clawback_common.clock import SystemClock
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from compliance import flow
+from compliance.inlet.looking import CONTROLS, Controls, Looker
+from services.compliance.tests.integration.conftest import SEARCH, World
+from services.compliance.tests.integration.neighbours import Neighbour
+
+pytestmark = pytest.mark.integration
+A = "metabase:1"
+LIVE = {f"metabase:live-{n}" for n in range(20)}
+
+
+@pytest.fixture
+def neighbour() -> Neighbour:
+    """It holds what it lists."""
+    return Neighbour(held=set(LIVE), listed=set(LIVE))
+
+
+def _looker(world: World, neighbour: Neighbour) -> Looker:
+    return Looker(world.service, neighbour.http(), Controls(neighbour.ingester()))
+
+
+async def _removed(world: World) -> ArticleRevoked:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"))
+    return order
+
+
+async def test_what_is_gone_is_verified_and_the_question_has_controls(
+    world: World, neighbour: Neighbour
+) -> None:
+    await _removed(world)
+    await _looker(world, neighbour).look()
+    assert (await world.states(A))[1, "ingester"] == "verified"
+    (question,) = neighbour.questions
+    assert question[0] == A
+    assert len(set(question) & LIVE) == CONTROLS
+    evidence = await world.db.fetchval(
+        "SELECT evidence ->> 'controls' FROM obligation WHERE holder = 'ingester'"
+    )
+    assert evidence == str(CONTROLS)
+
+
+async def test_a_store_that_still_holds_it_is_sent_the_order_again(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.held.add(A)
+    await _removed(world)
+    await _looker(world, neighbour).look()
+    assert (await world.states(A))[1, "ingester"] == "open"
+    assert (await world.said(ArticleRevoked))[-1].attempt == 2
+
+
+async def test_a_store_that_calls_everything_gone_proves_nothing(world: World, neighbour: Neighbour) -> None:
+    neighbour.held.clear()
+    await _removed(world)
+    looker = _looker(world, neighbour)
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "removed"
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+    neighbour.held |= LIVE
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "removed", "it is left alone for a moment"
+    world.clock.advance(seconds=6)
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "verified"
+
+
+async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
+    world: World, neighbour: Neighbour
+) -> None:
+    await _removed(world)
+    looker = _looker(world, neighbour)
+    await looker._controls.refresh()
+    neighbour.held.clear()
+    neighbour.listed.clear()
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "verified"
+    assert await world.alerts() == []
+
+
+async def test_a_store_that_does_not_know_of_a_control_is_not_believed(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.answers = dict.fromkeys(LIVE, "unknown")
+    await _removed(world)
+    await _looker(world, neighbour).look()
+    assert (await world.states(A))[1, "ingester"] == "removed"
+
+
+@pytest.mark.parametrize("failing", [500, 404])
+async def test_no_answer_is_never_gone(world: World, neighbour: Neighbour, failing: int) -> None:
+    await _removed(world)
+    looker = _looker(world, neighbour)
+    neighbour.failing = failing
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "removed"
+    neighbour.failing = None
+    world.clock.advance(seconds=6)
+    await looker.look()
+    assert (await world.states(A))[1, "ingester"] == "verified"
+
+
+async def test_an_unreadable_answer_is_never_gone(world: World, neighbour: Neighbour) -> None:
+    neighbour.answers = {A: "perhaps"}
+    await _removed(world)
+    await _looker(world, neighbour).look()
+    assert (await world.states(A))[1, "ingester"] == "removed"
+
+
+async def test_a_store_without_an_address_is_not_believed(world: World, neighbour: Neighbour) -> None:
+    await _removed(world)
+    lost = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
+    await Looker(lost, neighbour.http(), Controls(neighbour.ingester())).look()
+    assert (await world.states(A))[1, "ingester"] == "removed"
+
+
+async def test_a_consumer_that_registered_an_address_is_looked_at_as_well(
+    world: World, neighbour: Neighbour
+) -> None:
+    there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")})
+    await flow.holder_registered(there, "operator", world.service)
+    neighbour.held.add(A)
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search"))
+    looker = _looker(world, neighbour)
+    await looker.look()
+    assert (await world.states(A))[1, "search"] == "open"
+    assert neighbour.questions == [[A]]
+
+
+async def test_more_than_a_question_holds_is_asked_in_turns(world: World, neighbour: Neighbour) -> None:
+    ids = [f"metabase:{n}" for n in range(600)]
+    orders = await world.revoke(*ids)
+    await world.receipts(*(world.receipt(order, "ingester") for order in orders))
+    looker = _looker(world, neighbour)
+    assert await looker.look()
+    assert not await looker.look()
+    assert [len(question) for question in neighbour.questions] == [500, 110]
+    assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 600
+
+
+async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: Neighbour) -> None:
+    service = replace(world.service, clock=SystemClock())
+    looker = Looker(service, neighbour.http(), Controls(neighbour.ingester()))
+    (order,) = await world.revoke(A)
+    round_ = asyncio.create_task(looker.wait_and_look())
+    await flow.on_receipts(
+        world.received([world.receipt(order, "ingester")]), replace(service, wake_looking=looker.wake)
+    )
+    await asyncio.wait_for(round_, 0.9)
+    assert (await world.states(A))[1, "ingester"] == "verified"

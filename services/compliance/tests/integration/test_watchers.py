@@ -1,0 +1,136 @@
+"""What the live worker watches, and how often it says so."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from compliance import flow
+from compliance.inlet import jobs
+from compliance.inlet.checks import Check
+from compliance.inlet.watchers import watch_time
+from compliance.state import runs, watches
+from services.compliance.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+A = "metabase:1"
+
+
+@pytest.fixture(autouse=True)
+async def _begun(world: World) -> None:
+    await watches.begin(world.db, world.clock.now())
+
+
+async def _names(world: World, *kinds: type) -> Sequence[str]:
+    return [event.name for event in await world.said(*kinds)]
+
+
+async def test_a_dead_scheduler_is_noticed_within_five_minutes_of_hour_25(world: World) -> None:
+    world.clock.advance(hours=25)
+    await watch_time(world.service)
+    assert await world.alerts() == []
+    world.clock.advance(minutes=5)
+    await watch_time(world.service)
+    assert await world.alerts() == ["ComplianceRunOverdue"]
+
+
+async def test_an_alert_is_said_once_repeated_hourly_and_taken_back(world: World) -> None:
+    world.clock.advance(hours=26)
+    for _ in range(10):
+        await watch_time(world.service)
+        world.clock.advance(seconds=30)
+    assert await world.alerts() == ["ComplianceRunOverdue"]
+    world.clock.advance(hours=1)
+    await watch_time(world.service)
+    assert await world.alerts() == ["ComplianceRunOverdue"] * 2
+    await world.db.execute(
+        "INSERT INTO run (run_id, cause, asked_by, asked_at, state, ended_at, mock)"
+        " VALUES (gen_random_uuid(), 'test', 'test', $1, 'completed', $1, true)",
+        world.clock.now(),
+    )
+    await watch_time(world.service)
+    await watch_time(world.service)
+    assert await _names(world, AlertResolved) == ["ComplianceRunOverdue"]
+    world.clock.advance(hours=26)
+    await watch_time(world.service)
+    assert len(await world.alerts()) == 3
+    identities = await world.db.fetchval(
+        "SELECT count(DISTINCT event_id) FROM outbox_orders WHERE topic = 'alerts.v1'"
+    )
+    assert identities == 4
+
+
+async def test_obligations_at_risk_and_past_due_are_one_alert_a_holder(world: World) -> None:
+    await world.revoke(A, "metabase:2")
+    world.clock.advance(hours=19)
+    await watch_time(world.service)
+    assert await world.alerts() == []
+    world.clock.advance(hours=0.3)
+    await watch_time(world.service)
+    assert await world.alerts() == ["TakedownAtRisk", "TakedownAtRisk"]
+    world.clock.advance(hours=5)
+    await watch_time(world.service)
+    raised = [(one.name, one.labels["holder"]) for one in await world.said(AlertRaised) if one.labels]
+    assert sorted(raised[2:]) == [("TakedownOverdue", "ingester"), ("TakedownOverdue", "search")]
+    assert await _names(world, AlertResolved) == ["TakedownAtRisk", "TakedownAtRisk"]
+
+
+async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(world: World) -> None:
+    bad = [
+        Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", offset=n)
+        for n in (1, 2)
+    ]
+    async with world.db.transaction() as tx:
+        await flow.on_unreadable(tx, bad, world.service)
+    assert await world.alerts() == ["UnreadableRevocationRecord"]
+    world.clock.advance(hours=1)
+    await watch_time(world.service)
+    assert await world.alerts() == ["UnreadableRevocationRecord"] * 2
+    assert await flow.incident_closed(bad[0].id, "officer", "was a test", world.service) is not None
+    assert await _names(world, AlertResolved) == []
+    await flow.incident_closed(bad[1].id, "officer", "was a test", world.service)
+    assert await _names(world, AlertResolved) == ["UnreadableRevocationRecord"]
+    assert await flow.incident_closed(bad[1].id, "officer", "again", world.service) is None
+
+
+async def test_an_event_ends_when_it_has_not_come_again_for_a_day(world: World) -> None:
+    await world.revoke(A, revoked_at=world.ago(hours=48))
+    await flow.on_silence(world.service)
+    assert await _names(world, AlertResolved) == []
+    world.clock.advance(hours=25)
+    await flow.on_silence(world.service)
+    assert await _names(world, AlertResolved) == ["RevocationBacklog"]
+
+
+async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
+    await flow.on_set_aside("orders", "row 7: too_large", world.service)
+    await flow.on_set_aside("orders", "row 7: too_large", world.service)
+    assert await world.alerts() == ["UnsendableMessage"]
+    assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
+
+
+async def test_health_says_unknown_when_no_run_ever_completed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await jobs.health_command(world.service) == 3
+    assert "never (unknown)" in capsys.readouterr().out
+
+
+async def test_health_closes_by_time_and_is_content_after_a_run(
+    world: World,
+    check: Check,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert await check.asked("schedule", "test") == 0
+    assert await jobs.health_command(world.service) == 0
+    assert "nothing is overdue or at risk" in capsys.readouterr().out
+    (order,) = await world.revoke(A)
+    world.clock.advance(hours=24)
+    assert await jobs.health_command(world.service) == 3
+    said = capsys.readouterr().out
+    assert "search: 1 overdue" in said
+    assert "obligations of time verified: 1" in said
+    await world.close(order)
+    assert await runs.last_completed(world.db) is not None
