@@ -1,9 +1,10 @@
 """A producer that tells of each message where it lies or why it cannot be sent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -19,12 +20,23 @@ SEND_S_MAX = 60.0
 REQUEST_BYTES_MAX = 2 * 1024 * 1024
 
 
+TOPIC_S_MAX = 3.0
+"""How long a topic that the broker does not know may hold up the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """Where a confirmed message lies."""
 
     partition: int
     offset: int
+
+
+Outcome: TypeAlias = Sent | Poison | Transient
+Handed: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
+NOT_HANDED = Transient("the broker took too long")
+NOT_CONFIRMED = Transient("the broker did not confirm")
+REFUSED = Poison("too_large", "the broker refused its size")
 
 
 class Producer:
@@ -57,27 +69,53 @@ class Producer:
             self._producer = producer
         return self._producer
 
-    async def send(self, messages: Sequence[Message]) -> list[Sent | Poison]:
-        """Sends all, waits for all, in the order given.
+    async def send(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Sends all and waits for all; what became of each, in the order given.
+
+        ``Transient`` is not confirmed and may have arrived all the same; ``Poison`` can never be sent.
 
         Raises:
-            Transient: the broker did not confirm; any of them may have arrived all the same.
+            Transient: there is no connection; nothing was sent.
         """
         if not messages:
             return []
-        producer = await self._open()
-        try:
-            async with asyncio.timeout(SEND_S_MAX):
-                futures = [await self._enqueue(producer, message) for message in messages]
-                outcomes = await asyncio.gather(*map(_outcome, futures), return_exceptions=True)
-                return [_raised(outcome) for outcome in outcomes]
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self.close()
-            raise Transient(f"the broker did not confirm ({type(error).__name__})") from None
+        outcomes = await self._send(messages)
+        if len(messages) > 1:
+            for number, outcome in enumerate(outcomes):
+                if outcome is REFUSED:  # with its whole batch; alone it shows whether it was this one
+                    (outcomes[number],) = await self._send([messages[number]])
+        return outcomes
 
-    async def _enqueue(
-        self, producer: AIOKafkaProducer, message: Message
-    ) -> "asyncio.Future[RecordMetadata] | Poison":
+    async def _send(self, messages: Sequence[Message]) -> list[Outcome]:
+        producer = await self._open()
+        handed: list[Handed] = [NOT_HANDED] * len(messages)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SEND_S_MAX):
+                lost = await self._topics_not_there(producer, {message.topic for message in messages})
+                for number, message in enumerate(messages):
+                    handed[number] = lost.get(message.topic) or await self._hand_over(producer, message)
+                futures = [one for one in handed if isinstance(one, asyncio.Future)]
+                if futures:
+                    await asyncio.wait(futures)
+        outcomes = [_outcome(one) for one in handed]
+        if any(one in {NOT_CONFIRMED, NOT_HANDED, REFUSED} for one in outcomes):
+            await self.close()  # its numbering may be broken now
+        return outcomes
+
+    async def _topics_not_there(
+        self, producer: AIOKafkaProducer, topics: Iterable[str]
+    ) -> dict[str, Transient]:
+        """The topics that the broker does not know now: their messages wait, the others must not."""
+        lost = {}
+        for topic in sorted(topics):
+            try:
+                async with asyncio.timeout(TOPIC_S_MAX):
+                    await producer.partitions_for(topic)
+            except (KafkaError, TimeoutError):
+                lost[topic] = Transient(f"the broker does not know the topic {topic}")
+        return lost
+
+    async def _hand_over(self, producer: AIOKafkaProducer, message: Message) -> Handed:
         try:
             future: asyncio.Future[RecordMetadata] = await producer.send(
                 message.topic,
@@ -87,6 +125,8 @@ class Producer:
             )
         except MessageSizeTooLargeError:
             return Poison("too_large", f"{len(message.value)} bytes for {message.topic}")
+        except (KafkaError, OSError):
+            return NOT_CONFIRMED
         return future
 
     async def close(self) -> None:
@@ -97,18 +137,17 @@ class Producer:
                 await asyncio.wait_for(producer.stop(), 5)
 
 
-async def _outcome(future: "asyncio.Future[RecordMetadata] | Poison") -> Sent | Poison:
-    if isinstance(future, Poison):
-        return future
-    try:
-        placed = await future
-    except MessageSizeTooLargeError:
-        return Poison("too_large", "the broker refused its size")
-    return Sent(placed.partition, placed.offset)
-
-
-def _raised(outcome: Sent | Poison | BaseException) -> Sent | Poison:
-    """Every future was awaited before the first error is raised: a forgotten one is a silent loss."""
-    if isinstance(outcome, BaseException) and not isinstance(outcome, Poison):
-        raise outcome
-    return outcome
+def _outcome(handed: Handed) -> Outcome:
+    if not isinstance(handed, asyncio.Future):
+        return handed
+    if not handed.done():
+        handed.cancel()
+    if handed.cancelled() or not handed.done():
+        return NOT_CONFIRMED
+    error = handed.exception()
+    if error is None:
+        placed = handed.result()
+        return Sent(placed.partition, placed.offset)
+    if isinstance(error, MessageSizeTooLargeError):
+        return REFUSED
+    return NOT_CONFIRMED

@@ -117,8 +117,11 @@ class Relay:
                 self._sent_up_to = 0
                 return await self.send_some()
             return 0
-        await self._deal_with(rows)
-        self._sent_up_to = rows[-1]["id"] if len(rows) == BATCH else 0
+        try:
+            await self._deal_with(rows)
+        finally:
+            # Also when some wait for what is away: those behind them must not.
+            self._sent_up_to = rows[-1]["id"] if len(rows) == BATCH else 0
         return len(rows)
 
     async def _deal_with(self, rows: Sequence[Waiting]) -> None:
@@ -129,15 +132,20 @@ class Relay:
             return
         messages = [message for message in rendered if message]
         with send_span(_topic(messages, self._lane.name), [message.traceparent for message in messages]):
-            sent = await self._producer.send(messages)
-        outcomes = iter(sent)
-        places = [
-            (row, next(outcomes) if message else None) for row, message in zip(rows, rendered, strict=True)
-        ]
-        for row, place in places:
-            if isinstance(place, Poison):
-                await self._set_aside(row, place)
-        await self._mark([(row, place) for row, place in places if not isinstance(place, Poison)])
+            outcomes = iter(await self._producer.send(messages))
+        places: list[tuple[Waiting, Sent | None]] = []
+        waits = set[str]()
+        for row, message in zip(rows, rendered, strict=True):
+            match next(outcomes) if message else None:
+                case Poison() as unsendable:
+                    await self._set_aside(row, unsendable)
+                case Transient() as away:
+                    waits.add(str(away))
+                case place:
+                    places.append((row, place))
+        await self._mark(places)
+        if waits:
+            raise Transient("; ".join(sorted(waits)))
 
     async def _alone_or_aside(self, rows: Sequence[Waiting], error: Poison) -> None:
         if len(rows) == 1:

@@ -1,0 +1,407 @@
+"""Both lanes out: what was committed goes out, all of it, however the broker and the clocks of others behave."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clawback_common.bus import producer
+from clawback_common.bus.envelope import Message
+from clawback_common.bus.producer import Producer
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.db import Database, Querier
+from clawback_common.errors import Poison, Transient
+from clawback_common.outbox import news, orders, relay
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.outbox.relay import Lane, Relay, Waiting
+from clawback_common.process import Stopping
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.listening import AT, said
+from clawback_common.testing.waiting import until
+
+pytestmark = pytest.mark.integration
+
+Aside = list[tuple[str, str]]
+
+
+@asynccontextmanager
+async def relaying(
+    context: BusContext, lane: Lane = orders.LANE, aside: Aside | None = None
+) -> AsyncIterator[Relay]:
+    """A relay at work; after the block it has sent what there was."""
+
+    async def note(name: str, what: str) -> None:
+        if aside is not None:
+            aside.append((name, what))
+
+    sender = Producer(context.settings, context.service, linger_ms=0)
+    one = Relay(lane, context.db, sender, context.clock, note)
+    stop = Stopping()
+    task = asyncio.create_task(one.run(stop))
+    try:
+        yield one
+    finally:
+        stop.set()
+        one.wake()
+        await asyncio.wait_for(task, 20)
+        await sender.close()
+
+
+async def put(db: Database, *messages: Message, again: bool = False) -> None:
+    async with db.transaction() as tx:
+        await OrdersOutbox().put(tx, messages, again=again)
+
+
+async def waiting(db: Database, table: str = "outbox_orders") -> int:
+    sql = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL AND set_aside IS NULL"
+    count: int = await db.fetchval(sql.replace("outbox_orders", table))
+    return count
+
+
+async def sent_all(db: Database, table: str = "outbox_orders") -> None:
+    async def none() -> bool:
+        return await waiting(db, table) == 0
+
+    await until(none, what="everything sent")
+
+
+async def values(broker: Broker, topic: str) -> list[int]:
+    """The numbers said on the topic, sorted."""
+    return sorted(
+        int(record.value.split(b'"number":')[1].split(b",")[0]) for record in await broker.read(topic)
+    )
+
+
+async def test_what_was_committed_is_sent_and_what_was_rolled_back_is_not(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic(3)
+    await put(context.db, said(1, topic=topic))
+    with suppress(ValueError):
+        async with context.db.transaction() as tx:
+            await context.outbox.put(tx, [said(2, topic=topic)])
+            raise ValueError
+    async with relaying(context):
+        await sent_all(context.db)
+    assert await values(broker, topic) == [1]
+
+
+async def test_a_sent_row_says_where_it_lies(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic(3)
+    await put(context.db, *(said(n, who=f"w{n}", topic=topic) for n in range(20)))
+    async with relaying(context):
+        await sent_all(context.db)
+    lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
+    rows = await context.db.fetch("SELECT key, partition, kafka_offset FROM outbox_orders")
+    assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == lies
+    assert len(lies) == 20
+
+
+async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    message = replace(said(1, topic=topic), traceparent=trace)
+    await put(context.db, message)
+    async with relaying(context):
+        await sent_all(context.db)
+    (record,) = await broker.read(topic)
+    assert dict(record.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": str(message.event_id).encode(),
+        "ce_source": f"/clawback/{context.service}".encode(),
+        "ce_type": b"test.said.v1",
+        "ce_time": AT.isoformat().encode(),
+        "ce_subject": b"ann",
+        "content-type": b"application/json",
+        "traceparent": trace.encode(),
+    }
+
+
+async def test_a_row_committed_late_below_rows_already_sent_is_not_passed_over(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", 3)
+    topic = await broker.new_topic()
+    async with context.db.transaction() as slow:
+        await OrdersOutbox().put(slow, [said(0, topic=topic)])  # takes the lowest id, and commits last
+        async with relaying(context):
+            for n in range(1, 13):
+                await put(context.db, said(n, topic=topic))
+
+            async def all_the_others() -> bool:
+                return await values(broker, topic) == list(range(1, 13))
+
+            await until(all_the_others, what="the others")
+            await asyncio.sleep(0.2)
+    async with relaying(context):
+        await sent_all(context.db)
+    assert await values(broker, topic) == list(range(13))
+
+
+async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", 3)
+    topic = await broker.new_topic()
+    async with relaying(context):
+        async with context.db.transaction() as slow:
+            await OrdersOutbox().put(slow, [said(0, topic=topic)])
+            await put(context.db, *(said(n, topic=topic) for n in range(1, 13)))
+
+            async def others_sent() -> bool:
+                return await waiting(context.db) == 0
+
+            await until(others_sent, what="the others")
+        await sent_all(context.db)
+    assert await values(broker, topic) == list(range(13))
+
+
+async def test_a_row_that_is_too_large_is_set_aside_with_a_word_and_the_rest_goes_on(
+    broker: Broker, context: BusContext
+) -> None:
+    ours = await broker.new_topic()
+    theirs = await broker.new_topic(config={"max.message.bytes": "20000"})
+    huge = replace(said(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    large = replace(said(2, topic=theirs), value=os.urandom(60_000))
+    await put(context.db, said(0, topic=ours), huge, large, said(3, topic=ours), said(4, topic=theirs))
+    aside: Aside = []
+    async with relaying(context, aside=aside):
+        await sent_all(context.db)
+    assert await values(broker, ours) == [0, 3]
+    assert await values(broker, theirs) == [4]
+    assert sorted(lane for lane, _ in aside) == ["orders", "orders"]
+    assert all("too_large" in what for _, what in aside)
+    rows = await context.db.fetch("SELECT set_aside FROM outbox_orders WHERE set_aside IS NOT NULL")
+    assert len(rows) == 2
+
+
+async def test_a_topic_that_is_not_there_holds_up_only_its_own_messages(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer, "TOPIC_S_MAX", 0.3)
+    monkeypatch.setattr(relay, "BATCH", 3)
+    topic = await broker.new_topic()
+    await put(context.db, *(said(n, topic="test-nowhere") for n in range(100, 105)))
+    async with relaying(context):
+        await put(context.db, *(said(n, topic=topic) for n in range(10)))
+
+        async def others() -> bool:
+            return await waiting(context.db) == 5
+
+        await until(others, what="the others")
+        assert await values(broker, topic) == list(range(10))
+
+
+async def test_the_same_event_put_again_goes_out_once_and_anew_only_on_request(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    first, second = said(1, words="first", topic=topic), said(1, words="second", topic=topic)
+    await put(context.db, first, first)
+    await put(context.db, second)
+    async with relaying(context):
+        await sent_all(context.db)
+    async with relaying(context):
+        await put(context.db, second)
+    assert [b"first" in record.value for record in await broker.read(topic)] == [True]
+    async with relaying(context):
+        await put(context.db, second, again=True)
+        await sent_all(context.db)
+    records = await broker.read(topic)
+    assert [b"second" in record.value for record in records] == [False, True]
+    assert len({dict(record.headers)["ce_id"] for record in records}) == 1
+
+
+async def test_what_could_not_be_sent_stays_aside_when_it_is_put_again(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    await put(context.db, huge)
+    aside: Aside = []
+    async with relaying(context, aside=aside):
+        await sent_all(context.db)
+    async with relaying(context, aside=aside):
+        await put(context.db, huge, again=True)
+    assert len(aside) == 1
+
+
+async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    topic = await broker.new_topic()
+    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    await put(context.db, *(said(n, topic=topic) for n in range(5)))
+    async with relaying(replace(context, settings=away)) as one:
+        with pytest.raises(Transient, match="the broker does not answer"):
+            await one.send_some()
+        assert await waiting(context.db) == 5
+    async with relaying(context):
+        await sent_all(context.db)
+    assert await values(broker, topic) == list(range(5))
+
+
+async def test_a_confirmation_that_does_not_come_leaves_the_row_waiting(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    sender = Producer(context.settings, context.service, linger_ms=0)
+    one = Relay(orders.LANE, context.db, sender, context.clock)
+    await put(context.db, said(1, topic=topic))
+
+    async def never(*_: object, **__: object) -> Any:
+        return asyncio.get_running_loop().create_future()
+
+    opened = await sender._open()
+    monkeypatch.setattr(opened, "send", never)
+    monkeypatch.setattr(producer, "SEND_S_MAX", 0.2)
+    with pytest.raises(Transient, match="did not confirm"):
+        await one.send_some()
+    assert await waiting(context.db) == 1
+    monkeypatch.setattr(producer, "SEND_S_MAX", 20)
+    assert sender._producer is None  # a producer that hung is never used again
+    await one.send_some()
+    assert await values(broker, topic) == [1]
+    await sender.close()
+
+
+async def test_of_two_relays_one_sends_and_the_other_takes_over(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    senders: list[str] = []
+    original = Relay.send_some
+
+    async def noted(self: Relay) -> int:
+        moved = await original(self)
+        if moved:
+            senders.append(self._producer._source)
+        return moved
+
+    monkeypatch.setattr(Relay, "send_some", noted)
+    async with relaying(replace(context, service="second")):
+        async with relaying(replace(context, service="first")):
+            for n in range(10):
+                await put(context.db, said(n, topic=topic))
+                await sent_all(context.db)
+            assert len(set(senders)) == 1
+            (leader,) = set(senders)
+            await context.db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            )
+            await put(context.db, said(10, topic=topic))
+            await sent_all(context.db)
+        await put(context.db, said(11, topic=topic))
+        await sent_all(context.db)
+    assert leader in {"first", "second"}
+    assert await values(broker, topic) == list(range(12))
+
+
+async def test_asked_to_end_it_first_sends_what_was_committed(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    async with relaying(context) as one:
+        await put(context.db, said(0, topic=topic))
+        await sent_all(context.db)
+        await put(context.db, *(said(n, topic=topic) for n in range(1, 700)))
+        assert isinstance(one, Relay)
+    assert await waiting(context.db) == 0
+    assert len(await broker.read(topic)) == 700
+
+
+async def test_a_commit_in_the_same_process_wakes_the_relay_at_once(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LOOK_S", 3600)
+    monkeypatch.setattr(relay, "LOOK_S_MAX", 3600)
+    topic = await broker.new_topic()
+    async with relaying(context) as one:
+        outbox = OrdersOutbox(one.wake)
+        await asyncio.sleep(0.3)
+        async with context.db.transaction() as tx:
+            await outbox.put(tx, [said(1, topic=topic)])
+        await sent_all(context.db)
+    assert await values(broker, topic) == [1]
+
+
+class Shelf:
+    """What references refer to; an empty place has nothing to say."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.words: dict[str, int] = {}
+        self.poison: str | None = None
+
+    async def render(self, _: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        """The messages of a batch."""
+        refs = [row["ref"] for row in rows]
+        if self.poison in refs:
+            raise Poison("cannot_be_said")
+        return [
+            said(self.words[ref], who=ref, topic=self.topic) if ref in self.words else None for ref in refs
+        ]
+
+
+async def put_news(db: Database, *refs: str) -> None:
+    async with db.transaction() as tx:
+        await NewsOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
+
+
+async def test_news_say_what_is_so_when_they_are_sent_and_nothing_of_what_was_withdrawn(
+    broker: Broker, context: BusContext
+) -> None:
+    shelf = Shelf(await broker.new_topic())
+    await put_news(context.db, "a", "b", "c")
+    shelf.words = {"a": 1, "c": 3}  # b was withdrawn before it was sent
+    async with relaying(context, news.lane(shelf.render)):
+        await sent_all(context.db, "outbox_news")
+    assert await values(broker, shelf.topic) == [1, 3]
+    rows = await context.db.fetch("SELECT ref, partition, kafka_offset FROM outbox_news ORDER BY id")
+    assert [(row["ref"], row["partition"]) for row in rows] == [("a", 0), ("b", None), ("c", 0)]
+
+
+async def test_a_reference_that_cannot_be_rendered_is_set_aside_alone(
+    broker: Broker, context: BusContext
+) -> None:
+    shelf = Shelf(await broker.new_topic())
+    shelf.words, shelf.poison = {"a": 1, "b": 2, "c": 3}, "b"
+    await put_news(context.db, "a", "b", "c")
+    aside: Aside = []
+    async with relaying(context, news.lane(shelf.render), aside):
+        await sent_all(context.db, "outbox_news")
+    assert await values(broker, shelf.topic) == [1, 3]
+    assert [lane for lane, _ in aside] == ["news"]
+
+
+async def test_a_queue_of_news_does_not_stand_before_an_order(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    gate = asyncio.Event()
+
+    async def slow(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        await gate.wait()
+        return [None] * len(rows)
+
+    await put_news(context.db, *(str(n) for n in range(1_000)))
+    async with relaying(context), relaying(context, news.lane(slow)):
+        await put(context.db, said(1, topic=topic))
+        await sent_all(context.db)
+        assert await waiting(context.db, "outbox_news") == 1_000
+        gate.set()
+
+
+async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
+    await put(context.db, *(said(n) for n in range(3)))
+    await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 1", AT)
+    await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
+    clock.advance(days=30, seconds=1)
+    sender = Producer(context.settings, context.service)
+    await Relay(orders.LANE, context.db, sender, clock).tidy()
+    assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_orders ORDER BY id")] == [2, 3]
+    assert relay._WAITING.labels("orders")._value.get() == 1
+    assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()
