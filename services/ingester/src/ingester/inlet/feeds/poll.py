@@ -1,6 +1,7 @@
 """One pass over a feed: page by page until a short one, each page stored with its cursor or not at all."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -232,7 +233,7 @@ def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
         Poison(entry.code, entry.detail),
         source=flow.GROUP,
         topic=f"feed:{feed.name}",
-        event_id=f"{feed.name}/{entry.sequence or entry.provider_id or entry.index}",
+        event_id=f"{feed.name}/{entry.sequence or hashlib.sha256(entry.raw).hexdigest()[:32]}",
         subject=f"{feed.settings.provider}:{entry.provider_id}" if entry.provider_id else None,
         type=feed.settings.kind,
         value=entry.raw,
