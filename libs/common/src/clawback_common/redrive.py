@@ -28,7 +28,7 @@ def redrive_by_subscription(group: str, subscriptions: Sequence[Subscription]) -
 
 
 def _through(group: str, subscription: Subscription) -> Redrive:
-    decoder = Decoder(group, subscription.events)
+    decoder = Decoder(group, subscription.events, subscription.value_bytes_max)
 
     async def again(row: Row) -> None:
         record = SimpleNamespace(

@@ -15,15 +15,18 @@ from clawback_contracts.envelope import Event, major
 
 NEEDED = frozenset({"ce_id", "ce_type", "traceparent"})
 """Headers of a good record that are read at all; of a bad one, all are kept."""
-VALUE_BYTES_MAX = 1_500_000
-"""Above what any contract allows; such a value is not even parsed."""
+VALUE_BYTES_MAX = 1_000_000
+"""Above what contracts allow; such a value is not even parsed."""
 
 
 class Decoder:
     """Knows the events of one subscription by their type."""
 
-    def __init__(self, group: str, events: Iterable[type[Event]]) -> None:
+    def __init__(
+        self, group: str, events: Iterable[type[Event]], value_bytes_max: int = VALUE_BYTES_MAX
+    ) -> None:
         self._group = group
+        self._value_bytes_max = value_bytes_max
         self._adapters: Mapping[str, TypeAdapter[Any]] = {event.TYPE: TypeAdapter(event) for event in events}
         self._names = {name_version[0] for type_ in self._adapters if (name_version := major(type_))}
 
@@ -56,7 +59,7 @@ class Decoder:
         if not headers.get("ce_id"):
             raise Poison("header_missing", "ce_id is missing, null or not UTF-8")
         adapter = self._adapter(headers.get("ce_type"))
-        if len(record.value) > VALUE_BYTES_MAX:
+        if len(record.value) > self._value_bytes_max:
             raise Poison("value_too_large", f"{len(record.value)} bytes")
         try:
             value: Event = adapter.validate_json(record.value)

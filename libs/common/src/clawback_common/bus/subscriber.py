@@ -21,7 +21,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from clawback_common import quarantine
 from clawback_common.bus import offsets
 from clawback_common.bus.connection import framework_connection
-from clawback_common.bus.decode import Decoder
+from clawback_common.bus.decode import VALUE_BYTES_MAX, Decoder
 from clawback_common.bus.envelope import Batch
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
@@ -60,6 +60,7 @@ class Subscription:
     parallel: int = 1
     """Subscribers in this process: so many batches overlap."""
     records_max: int = 200
+    value_bytes_max: int = VALUE_BYTES_MAX
     idle_ms: int = 20
     """A quiet topic is asked again after so long; a takedown waits for it at every step."""
     own_offsets: bool = False
@@ -81,7 +82,7 @@ class Subscriber:
     ) -> None:
         self.subscription = subscription
         self._bus = bus
-        self._decoder = Decoder(bus.service, subscription.events)
+        self._decoder = Decoder(bus.service, subscription.events, subscription.value_bytes_max)
         self.group = group_of(bus.service, subscription)
         self._failures = 0
         self.assigned: frozenset[TopicPartition] | None = None

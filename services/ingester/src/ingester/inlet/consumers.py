@@ -6,7 +6,7 @@ from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscriber import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
-from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from ingester import flow
 from ingester.flow import Service
@@ -29,6 +29,7 @@ def subscriptions(service: Service) -> list[Subscription]:
             ArticleSubmitted.TOPIC,
             (ArticleSubmitted,),
             submissions_arrived,
+            value_bytes_max=CONTENT_BYTES_MAX,
             parallel=service.settings.store_subscribers,
             idle_ms=50,
         ),
