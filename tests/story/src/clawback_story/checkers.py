@@ -151,8 +151,9 @@ def c7_one_to_one(evidence: Evidence) -> Problems:
     unowed = {
         f"{order.article_id} at {holder}"
         for order in evidence.ledger.orders
-        for holder in evidence.ledger.holders
+        for holder, kind in evidence.ledger.holders.items()
         if (order.revocation_id, holder) not in owed
+        and (kind != "expiry" or order.kind == "revoked")
     }
     unanswered = {
         f"{order.article_id} by {one.holder}"

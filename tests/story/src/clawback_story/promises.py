@@ -99,10 +99,12 @@ def _clock(evidence: Evidence) -> Line:
 
 
 def _verified(evidence: Evidence) -> Line:
+    revoked = {order.revocation_id for order in evidence.ledger.orders if order.kind == "revoked"}
     problems = [
         f"{one.holder} closed {one.revocation_id} by {one.how}"
         for one in evidence.ledger.obligations
-        if one.kind == "store" and one.state == "verified" and one.how != "holdings"
+        if one.kind == "store" and one.revocation_id in revoked
+        if one.state == "verified" and one.how != "holdings"
     ]
     looked = sum(1 for one in evidence.ledger.obligations if one.kind == "store" and one.how == "holdings")
     kept = sum(1 for store in evidence.stores if store.whole)
