@@ -13,9 +13,10 @@ from clawback_common.bus.subscriber import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.pool import Row
-from clawback_common.errors import ClawbackError, Poison
+from clawback_common.errors import Poison
 from clawback_common.http.deadletters import DeadLetterFilter, DeadLetterPage, Retried
 from clawback_common.quarantine import SQL
+from clawback_common.telemetry import describe
 
 RETRY_MAX = 500
 Redrive = Callable[[Row], Awaitable[None]]
@@ -79,13 +80,14 @@ class DeadLetterDesk:
             return None
         row = taken[0]
         try:
-            again = self._way_back(row["topic"])
-            if again is None:
-                raise Poison("no_way_back", "nothing here handles what came by this door")
-            await again(row)
-        except ClawbackError as error:
-            reason = error.reason if isinstance(error, Poison) else "failed_again"
-            await self._mark(row, None, reason, str(error)[:500])
+            await (self._way_back(row["topic"]) or _no_way_back)(row)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one record, the others have their turn
+            reason, detail = (
+                (error.reason, error.detail)
+                if isinstance(error, Poison)
+                else ("failed_again", describe(error))
+            )
+            await self._mark(row, None, reason, detail[:500])
             return False
         await self._mark(row, "retried", None, None)
         return True
@@ -103,6 +105,10 @@ class DeadLetterDesk:
         return await self._db.fetch(
             SQL["page"], before, before_id, which.type, which.reason, older, ids, which.resolved, limit
         )
+
+
+async def _no_way_back(_: Row) -> None:
+    raise Poison("no_way_back", "nothing here handles what came by this door")
 
 
 def _position(cursor: str | None) -> tuple[datetime, UUID]:

@@ -20,6 +20,8 @@ from clawback_common.errors import Stop
 Phase = Literal["pre", "post"]
 _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.(pre|post)\.sql$")
 _LOCK = 0x636C6177
+_S_MAX = 6 * 3600.0
+"""A migration may take long, and so may the turn of another runner; the pool's patience is for queries."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     component text NOT NULL,
@@ -80,7 +82,7 @@ async def migrate(db: Database, migrations: Sequence[Migration], phases: Sequenc
     """Runs what is pending in these phases; two callers at once take turns. Gives the names of what ran."""
     ran = []
     async with db.session() as connection:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=_S_MAX)
         try:
             await connection.execute(_TABLE)
             for migration in await pending(connection, migrations):
@@ -94,7 +96,7 @@ async def migrate(db: Database, migrations: Sequence[Migration], phases: Sequenc
 
 async def _run(connection: Any, migration: Migration) -> None:
     async with connection.transaction():
-        await connection.execute(migration.sql)
+        await connection.execute(migration.sql, timeout=_S_MAX)
         await connection.execute(
             "INSERT INTO schema_migration (component, file, sha256) VALUES ($1, $2, $3)",
             migration.component,

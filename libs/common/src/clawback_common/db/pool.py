@@ -1,8 +1,8 @@
 """The pool, and the transaction.
 
 Errors of the driver are renamed here by what to do next, and lose their text, which can quote a row:
-a lost or refused connection, a deadlock, a serialization failure are ``Transient``; a value that PostgreSQL
-cannot hold is ``Poison``.
+a lost or refused connection, a full disk, a deadlock, a serialization failure are ``Transient``; a value that
+PostgreSQL cannot hold is ``Poison``.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -15,13 +15,16 @@ from clawback_common.errors import Poison, Transient
 
 Row: TypeAlias = asyncpg.Record
 
+COMMAND_S_MAX = 60.0
+"""No query of ours takes longer; one that does waits for somebody."""
+
 _TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
@@ -130,7 +133,7 @@ class Database:
             url,
             min_size=0,
             max_size=connections_max,
-            command_timeout=60,
+            command_timeout=COMMAND_S_MAX,
             timeout=10,
             max_inactive_connection_lifetime=300,
             reset=_keep_session,

@@ -1,0 +1,219 @@
+"""The pool, transactions, migrations and named queries, on a real PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from clawback_common.db import Database, Queries
+from clawback_common.db.migrate import (
+    COMMON_PACKAGE,
+    Migration,
+    Phase,
+    load,
+    migrate,
+    pending,
+    require_migrated,
+)
+from clawback_common.errors import Poison, Stop, Transient
+from clawback_common.testing.queries import prepare_all
+
+pytestmark = pytest.mark.integration
+
+TWO = [
+    Migration("thing", "0001_one.pre.sql", "pre", "CREATE TABLE one (id int PRIMARY KEY)"),
+    Migration("thing", "0002_drop.post.sql", "post", "ALTER TABLE one ADD COLUMN x int"),
+    Migration("thing", "0003_two.pre.sql", "pre", "CREATE TABLE two (id int); INSERT INTO two VALUES (1)"),
+]
+PRE: list[Phase] = ["pre"]
+ALL: list[Phase] = ["pre", "post"]
+
+
+async def test_every_named_query_fits_the_migrated_schema(database: Database) -> None:
+    for package in ("clawback_common", "clawback_common.bus", "clawback_common.outbox"):
+        assert await prepare_all(database, package) == []
+
+
+async def test_each_migration_runs_once_in_order_and_by_phase(database: Database) -> None:
+    assert await migrate(database, TWO, PRE) == ["thing/0001_one.pre.sql", "thing/0003_two.pre.sql"]
+    await require_migrated(database, TWO)  # what waits for the old code to be gone is no reason to refuse
+    assert await pending(database, TWO) == [TWO[1]]
+    assert await migrate(database, TWO, ALL) == ["thing/0002_drop.post.sql"]
+    assert await migrate(database, TWO, ALL) == []
+
+
+async def test_a_database_behind_its_migrations_is_refused_with_the_command(database: Database) -> None:
+    await migrate(database, TWO[:1], ALL)
+    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run the role 'migrate' first"):
+        await require_migrated(database, TWO)
+
+
+async def test_an_empty_database_is_behind(database: Database) -> None:
+    await database.execute("DROP TABLE schema_migration")
+    with pytest.raises(Stop, match="0001_messaging"):
+        await require_migrated(database, load("common", COMMON_PACKAGE))
+
+
+async def test_a_migration_edited_after_it_ran_is_refused(database: Database) -> None:
+    await migrate(database, TWO, ALL)
+    edited = [replace(TWO[0], sql=TWO[0].sql + " -- and more"), *TWO[1:]]
+    with pytest.raises(Stop, match=r"thing/0001_one.pre.sql was edited"):
+        await require_migrated(database, edited)
+    with pytest.raises(Stop, match=r"thing/0001_one.pre.sql was edited"):
+        await migrate(database, edited, ALL)
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself_behind(database: Database) -> None:
+    broken = Migration("thing", "0004_broken.pre.sql", "pre", "CREATE TABLE four (id int); SELECT 1/0")
+    with pytest.raises(Poison):
+        await migrate(database, [*TWO, broken], ALL)
+    assert await database.fetchval("SELECT to_regclass('four')") is None
+    assert await database.fetchval("SELECT to_regclass('two')") is not None
+    assert await pending(database, [*TWO, broken]) == [broken]
+
+
+async def test_two_runners_at_once_take_turns(database: Database) -> None:
+    slow = [replace(one, sql=f"SELECT pg_sleep(0.1); {one.sql}") for one in TWO]
+    ran = await asyncio.gather(*(migrate(database, slow, ALL) for _ in range(3)))
+    assert sorted(len(names) for names in ran) == [0, 0, 3]
+
+
+async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = [replace(TWO[0], sql="SELECT pg_sleep(1.2)")]
+    monkeypatch.setattr("clawback_common.db.pool.COMMAND_S_MAX", 0.5)
+    async with Database.connect(database_url) as impatient:
+        with pytest.raises(Transient):
+            await impatient.execute("SELECT pg_sleep(1.2)")
+        first, second = await asyncio.gather(migrate(impatient, slow, ALL), migrate(impatient, slow, ALL))
+    assert sorted((len(first), len(second))) == [0, 1]
+
+
+def test_migrations_are_found_in_the_order_of_their_numbers() -> None:
+    found = load("common", COMMON_PACKAGE)
+    assert [one.file[:4] for one in found] == [f"{n:04}" for n in range(1, len(found) + 1)]
+    assert {one.component for one in found} == {"common"}
+
+
+async def test_what_waits_for_the_commit_happens_after_it_once_and_never_after_a_rollback(
+    database: Database,
+) -> None:
+    seen: list[int | None] = []
+    await database.execute("CREATE TABLE t (x int)")
+
+    def note() -> None:
+        seen.append(None)
+
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO t VALUES (1)")
+        tx.on_commit(note)
+        tx.on_commit(note)
+        assert seen == []
+    assert len(seen) == 1
+
+    async def rolled_back() -> None:
+        async with database.transaction() as tx:
+            tx.on_commit(note)
+            await tx.execute("INSERT INTO t VALUES (2)")
+            raise Poison("no")
+
+    with pytest.raises(Poison):
+        await rolled_back()
+    assert len(seen) == 1
+    assert [row["x"] for row in await database.fetch("SELECT x FROM t")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("sql", "arguments", "error"),
+    [
+        ("SELECT $1::int", (2**40,), Poison),
+        ("SELECT $1::text", ("a\0b",), Poison),
+        ("SELECT $1::jsonb", ('{"x": "\\u0000"}',), Poison),
+        ("SELECT 1 / $1::int", (0,), Poison),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)", (), Transient),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", (), Transient),
+    ],
+)
+async def test_errors_of_the_driver_are_named_by_what_to_do_next_and_quote_nothing(
+    database: Database, sql: str, arguments: tuple[object, ...], error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        await database.execute(sql, *arguments)
+    assert "a\0b" not in str(caught.value)
+    assert str(2**40) not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert await database.fetchval("SELECT 1") == 1
+
+
+async def test_a_mistake_of_ours_is_not_renamed(database: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await database.execute("SELECT no_such_column")
+
+
+async def test_a_connection_lost_in_mid_transaction_is_transient_and_the_next_one_works(
+    database: Database,
+) -> None:
+    done: list[str] = []
+
+    async def lost() -> None:
+        async with database.transaction() as tx:
+            tx.on_commit(lambda: done.append("told"))
+            pid = await tx.fetchval("SELECT pg_backend_pid()")
+            await database.execute("SELECT pg_terminate_backend($1)", pid)
+            await tx.execute("SELECT 1")
+
+    with pytest.raises(Transient, match="the database does not answer"):
+        await lost()
+    assert done == []
+    assert await database.fetchval("SELECT 1") == 1
+
+
+async def test_a_deadlock_is_transient_for_one_of_the_two(database: Database) -> None:
+    await database.execute("CREATE TABLE t (id int PRIMARY KEY, x int); INSERT INTO t VALUES (1, 0), (2, 0)")
+    both = asyncio.Barrier(2)
+
+    async def crosswise(first: int, second: int) -> str:
+        try:
+            async with database.transaction() as tx:
+                await tx.execute("UPDATE t SET x = x + 1 WHERE id = $1", first)
+                await both.wait()
+                await tx.execute("UPDATE t SET x = x + 1 WHERE id = $1", second)
+        except Transient:
+            return "try again"
+        return "done"
+
+    assert sorted(await asyncio.gather(crosswise(1, 2), crosswise(2, 1))) == ["done", "try again"]
+
+
+async def test_a_database_that_is_down_makes_a_process_unready_not_dead(unused_tcp_port: int) -> None:
+    async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as away:
+        for ask in (away.fetch, away.fetchrow, away.fetchval, away.execute):
+            with pytest.raises(Transient, match="the database does not answer"):
+                await ask("SELECT 1")
+
+
+async def test_rows_can_be_copied_in(database: Database) -> None:
+    await database.execute("CREATE TABLE t (x int, y text)")
+    async with database.transaction() as tx:
+        await tx.copy("t", ["x", "y"], [(n, str(n)) for n in range(100)])
+        row = await tx.fetchrow("SELECT count(*) AS n, sum(x) AS s FROM t")
+    assert row is not None
+    assert tuple(row) == (100, 4950)
+
+
+def test_an_unknown_query_says_where_it_was_looked_for() -> None:
+    queries = Queries.load("clawback_common", "inbox")
+    assert set(queries) == {"take", "purge"}
+    assert len(queries) == 2
+    with pytest.raises(KeyError, match=r"no query 'give' in clawback_common/inbox.sql"):
+        queries["give"]
+
+
+async def test_an_operator_sees_who_is_connected(database_url: str) -> None:
+    name = f"svc-{uuid4().hex[:6]}"
+    async with Database.connect(database_url, name=name) as db:
+        assert await db.fetchval("SHOW application_name") == name
+        assert await db.fetchval("SHOW timezone") == "UTC"

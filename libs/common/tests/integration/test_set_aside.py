@@ -1,0 +1,282 @@
+"""What was set aside: quarantine, dead letters tried again, incidents, and the inbox, in a real database."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from clawback_common import inbox, incidents, quarantine
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscriber import Subscription
+from clawback_common.db import Database
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison, Transient
+from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad
+from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.listening import AT, Heard, Said, fails_at, said
+
+pytestmark = pytest.mark.integration
+
+GROUP = "svc"
+TOPIC = "said"
+
+
+def bad(number: int, subject: str | None = "ann", **changed: object) -> Bad:
+    """A record that was refused once, and is readable."""
+    message = said(number)
+    headers = {name: value.decode() for name, value in message.headers("test")}
+    one = Bad(
+        Poison("refused_here", "a field"),
+        source=GROUP,
+        topic=TOPIC,
+        partition=1,
+        offset=number,
+        at=AT,
+        event_id=str(message.event_id),
+        subject=subject,
+        type=message.type,
+        key=message.key.encode(),
+        value=message.value,
+        headers=headers,
+    )
+    return replace(one, **changed)  # type: ignore[arg-type] # fields by name
+
+
+async def set_aside(db: Database, clock: FakeClock, *bads: Bad) -> list[UUID]:
+    async with db.transaction() as tx:
+        return await quarantine.put(tx, OrdersOutbox(), bads, clock.now())
+
+
+async def kept(db: Database) -> list[Row]:
+    return await db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
+
+
+async def test_the_same_record_is_set_aside_once_however_often_it_comes(
+    database: Database, clock: FakeClock
+) -> None:
+    assert len(await set_aside(database, clock, bad(1), bad(1), bad(2))) == 2
+    clock.advance(hours=1)
+    assert len(await set_aside(database, clock, bad(1), bad(3))) == 1
+    assert len(await kept(database)) == 3
+    assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 3
+
+
+async def test_the_same_place_in_a_log_that_was_wiped_is_another_record(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1))
+    await set_aside(database, clock, bad(1, at=AT + timedelta(days=1)), bad(1, event_id="other"))
+    assert len(await kept(database)) == 3
+
+
+async def test_text_that_postgresql_cannot_hold_is_set_aside_all_the_same(
+    database: Database, clock: FakeClock
+) -> None:
+    odd = "a\0b" + "x" * 9_000
+    one = bad(1, subject=odd, event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
+    one = replace(one, error=Poison("odd", "x" * 9_000), value=b"\0\xff")
+    assert len(await set_aside(database, clock, one)) == 1
+    (row,) = await kept(database)
+    assert (row["subject"][:3], len(row["subject"]), row["value"]) == ("a\ufffdb", 500, b"\0\xff")
+
+
+async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, "ann"), bad(2, "ann"), bad(3, "bob"), bad(4, None))
+    assert await quarantine.held(database, ["ann", "bob", "eve"]) == {"ann", "bob"}
+    async with database.transaction() as tx:
+        assert await quarantine.purge(tx, ["ann", "eve"], clock.now()) == {"ann"}
+    assert await quarantine.held(database, ["ann", "bob"]) == {"bob"}
+    rows = await kept(database)
+    assert [(row["value"] is None, row["record_key"] is None, row["headers"]) for row in rows[:2]] == [
+        (True, True, "{}")
+    ] * 2
+    assert [(row["resolution"], row["reason"]) for row in rows] == [
+        ("removed", "refused_here"),
+        ("removed", "refused_here"),
+        (None, "refused_here"),
+        (None, "refused_here"),
+    ]
+    async with database.transaction() as tx:
+        assert await quarantine.purge(tx, ["ann"], clock.now()) == set()
+
+
+async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, "ann"), bad(2, None))
+
+    async def with_bytes() -> list[int]:
+        async with database.transaction() as tx:
+            await quarantine.tidy(tx, clock.now())
+        return [row["kafka_offset"] for row in await kept(database) if row["value"] is not None]
+
+    clock.advance(hours=11)
+    assert await with_bytes() == [1, 2]
+    clock.advance(hours=2)
+    assert await with_bytes() == [1]
+    clock.advance(days=30)
+    assert await with_bytes() == []
+    assert len(await kept(database)) == 2
+
+
+def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterDesk:
+    async def handle(batch: Batch[Said]) -> None:
+        await heard(batch)
+
+    ways: dict[str, Redrive] = redrive_by_subscription(GROUP, [Subscription(TOPIC, (Said,), handle)])
+    return DeadLetterDesk(database, clock, ways.get)
+
+
+async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, *(bad(n) for n in range(4)))
+    clock.advance(minutes=1)
+    heard = Heard(fails_at(2, Poison("still_refused", "number")))
+    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    assert (outcome.retried, outcome.failed) == (3, 1)
+    assert sorted(heard.numbers) == [0, 1, 3]
+    rows = await kept(database)
+    assert [row["resolution"] for row in rows] == ["retried", "retried", None, "retried"]
+    assert [row["value"] is None for row in rows] == [True, True, False, True]
+    assert (rows[2]["reason"], rows[2]["retries"]) == ("still_refused", 1)
+    again = Heard()
+    outcome = await desk(database, clock, again).retry(DeadLetterFilter())
+    assert (outcome.retried, outcome.failed, again.numbers) == (1, 0, [2])
+
+
+@pytest.mark.parametrize("error", [Transient("away"), RuntimeError("a mistake of ours")])
+async def test_a_dead_letter_that_fails_again_does_not_hold_up_the_others(
+    database: Database, clock: FakeClock, error: Exception
+) -> None:
+    await set_aside(database, clock, *(bad(n) for n in range(3)))
+    clock.advance(minutes=1)
+    heard = Heard(fails_at(1, error))
+    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    assert (outcome.retried, outcome.failed) == (2, 1)
+    assert [row["value"] is not None for row in await kept(database)] == [False, True, False]
+
+
+async def test_what_is_still_unreadable_or_has_no_way_back_stays_with_its_reason(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a door"))
+    clock.advance(minutes=1)
+    outcome = await desk(database, clock, Heard()).retry(DeadLetterFilter())
+    assert (outcome.retried, outcome.failed) == (0, 2)
+    rows = await kept(database)
+    assert [row["reason"] for row in rows] == ["value_invalid", "refused_here", "no_way_back"]
+
+
+async def test_dead_letters_are_listed_newest_first_each_once_and_by_filter(
+    database: Database, clock: FakeClock
+) -> None:
+    for n in range(5):
+        await set_aside(database, clock, bad(n, error=Poison("odd" if n % 2 else "even")))
+        clock.advance(minutes=n % 2)
+    table = desk(database, clock, Heard())
+    seen: list[int] = []
+    cursor: str | None = None
+    while True:
+        page = await table.list(DeadLetterFilter(), 2, cursor)
+        seen += [item["kafka_offset"] for item in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == [0, 1, 2, 3, 4]
+    assert len((await table.list(DeadLetterFilter(reason="odd"), 10, None)).items) == 2
+    assert (await table.list(DeadLetterFilter(type="test.sung.v1"), 10, None)).items == []
+    assert len((await table.list(DeadLetterFilter(older_than_s=90), 10, None)).items) == 2
+    with pytest.raises(Poison, match="bad_cursor"):
+        await table.list(DeadLetterFilter(), 10, "nonsense")
+
+
+async def open_two(db: Database, clock: FakeClock) -> list[UUID]:
+    ids = [uuid4(), uuid4()]
+    async with db.transaction() as tx:
+        await incidents.open_all(
+            tx, "odd_thing", [(ids[0], "ann", "why"), (ids[1], None, "why")], clock.now()
+        )
+        await incidents.open_all(tx, "odd_thing", [(ids[0], "ann", "why else")], clock.now())
+        await incidents.open_all(tx, "odd_thing", [], clock.now())
+    return ids
+
+
+async def incidents_of(db: Database, *, closed_too: bool = False) -> Sequence[Row]:
+    return await incidents.page(
+        db, closed_too=closed_too, before=AT + timedelta(days=9), before_id=UUID(int=2**128 - 1), limit=10
+    )
+
+
+async def test_an_incident_stays_open_until_a_person_closes_it_once(
+    database: Database, clock: FakeClock
+) -> None:
+    ids = await open_two(database, clock)
+    assert await incidents.open_count(database) == 2
+    async with database.transaction() as tx:
+        closed = await incidents.close(tx, ids[0], "olga", "looked", clock.now())
+        assert closed is not None
+        assert (closed["subject"], closed["detail"]) == ("ann", "why")
+        assert await incidents.close(tx, ids[0], "otto", "looked too", clock.now()) is None
+        assert await incidents.close(tx, uuid4(), "otto", "what", clock.now()) is None
+    assert await incidents.open_count(database) == 1
+    assert [row["id"] for row in await incidents_of(database)] == [ids[1]]
+    told = {
+        row["id"]: (row["closed_by"], row["note"]) for row in await incidents_of(database, closed_too=True)
+    }
+    assert told == {ids[0]: ("olga", "looked"), ids[1]: (None, None)}
+
+
+async def test_an_unreadable_record_opens_one_incident_under_its_quarantines_id(
+    database: Database, clock: FakeClock
+) -> None:
+    one = bad(7)
+    for _ in range(2):
+        async with database.transaction() as tx:
+            await incidents.open_for_unreadable(tx, [one], clock.now())
+    (row,) = await incidents_of(database)
+    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "said-1 offset 7: refused_here")
+
+
+async def test_an_effect_happens_once_an_event_id_for_each_consumer(
+    database: Database, clock: FakeClock
+) -> None:
+    async with database.transaction() as tx:
+        assert await inbox.take(tx, "a", ["1", "2", "2"], clock.now()) == {"1", "2"}
+        assert await inbox.take(tx, "a", ["2", "3"], clock.now()) == {"3"}
+        assert await inbox.take(tx, "b", ["2"], clock.now()) == {"2"}
+        assert await inbox.take(tx, "b", [], clock.now()) == set()
+
+
+async def test_an_event_whose_effect_was_rolled_back_is_new_again(
+    database: Database, clock: FakeClock
+) -> None:
+    class GaveUp(Exception):
+        """Of the effect."""
+
+    async def effect() -> None:
+        async with database.transaction() as tx:
+            await inbox.take(tx, "a", ["1"], clock.now())
+            raise GaveUp
+
+    with pytest.raises(GaveUp):
+        await effect()
+    async with database.transaction() as tx:
+        assert await inbox.take(tx, "a", ["1"], clock.now()) == {"1"}
+
+
+async def test_the_inbox_forgets_what_is_old_in_slices(database: Database, clock: FakeClock) -> None:
+    async with database.transaction() as tx:
+        await inbox.take(tx, "a", [str(n) for n in range(5)], clock.now())
+        await inbox.take(tx, "a", ["young"], clock.advance(days=31))
+        assert await inbox.purge(tx, clock.now(), rows_max=3) == 3
+        assert await inbox.purge(tx, clock.now(), rows_max=3) == 2
+        assert await inbox.purge(tx, clock.now(), rows_max=3) == 0
+        assert await inbox.take(tx, "a", ["young", "0"], clock.now()) == {"0"}
