@@ -6,6 +6,7 @@ but people must look (returned by jobs).
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -104,6 +105,16 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
         return _ended_by(error)
     finally:
         shutdown_tracing()
+
+
+def keep_what_is_loaded() -> None:
+    """Tell the garbage collector that what a service has loaded stays, and that its batches are large.
+
+    Python looks at all of it again and again otherwise, each time a few hundred values of a batch were
+    made: a third of the time to read one.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 async def loop_forever(

@@ -25,7 +25,7 @@ from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.outbox import news, orders
 from clawback_common.outbox.relay import Relay, Render
-from clawback_common.process import Stopping, loop_forever, serve
+from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.settings import CommonSettings
 
 TIDY_EVERY_S = 10.0
@@ -141,6 +141,7 @@ class Worker:
             loops = [*plan.loops, Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays))]
             for loop in loops:
                 tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+            keep_what_is_loaded()
             try:
                 await bus.start(stopping)
                 await stopping.wait()
@@ -149,7 +150,9 @@ class Worker:
                 draining.set()
                 for relay in relays:
                     relay.wake()
-                await asyncio.wait(sending, timeout=self._settings.drain_timeout_s)
+                _, hanging = await asyncio.wait(sending, timeout=self._settings.drain_timeout_s)
+                for task in hanging:  # what they hold is committed, and the next process sends it
+                    task.cancel()
 
     def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0)

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
+from clawback_common.telemetry import tracing
 from clawback_common.telemetry.tracing import (
     LINKS_MAX,
     process_span,
@@ -31,8 +33,8 @@ def test_the_context_of_a_span_is_its_header() -> None:
         context = current.get_span_context()
         header = traceparent()
     assert header is not None
-    version, trace, parent, flags = header.split("-")
-    assert (version, int(trace, 16), int(parent, 16)) == ("00", context.trace_id, context.span_id)
+    version, trace_hex, parent, flags = header.split("-")
+    assert (version, int(trace_hex, 16), int(parent, 16)) == ("00", context.trace_id, context.span_id)
     assert int(flags, 16) & 1 == 1
 
 
@@ -89,6 +91,15 @@ def test_a_large_batch_links_to_so_many() -> None:
     headers = [f"00-{number:032x}-b7ad6b7169203331-01" for number in range(1, 500)]
     with process_span("things.v1", "reader", headers) as current:
         assert len(getattr(current, "links", ())) == LINKS_MAX
+
+
+def test_a_batch_makes_no_links_that_nobody_will_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = tracing._provider("quiet", None)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    with process_span("things.v1", "reader", [PARENT, f"00-{'1' * 32}-b7ad6b7169203331-01"]) as current:
+        assert getattr(current, "links", None) == ()
+    with process_span("things.v1", "reader", [PARENT]):
+        assert trace_id() == TRACE
 
 
 def test_messaging_spans_are_named_and_described_as_the_convention_says(spans: Spans) -> None:

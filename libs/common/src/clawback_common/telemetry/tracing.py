@@ -26,11 +26,14 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 from opentelemetry.util.types import AttributeValue
+from typing_extensions import override
 
 from clawback_common.telemetry.describe import describe
 
 LINKS_MAX = 64
 """A batch of hundreds of records links to the first of them; a trace view shows no more."""
+ALONE_MAX = 2
+"""So many contexts tell whether a batch has only one."""
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACER = trace.get_tracer("clawback")
@@ -91,13 +94,24 @@ def span(
         links: traceparents of other causes; unreadable and repeated ones are left out.
         attributes: no content, ever.
     """
-    context = _parse(parent)
+    with _span(name, kind, _parse(parent), _distinct(links), attributes) as current:
+        yield current
+
+
+@contextmanager
+def _span(
+    name: str,
+    kind: SpanKind,
+    parent: SpanContext | None,
+    links: Sequence[SpanContext],
+    attributes: Mapping[str, AttributeValue] | None,
+) -> Iterator[Span]:
     with _TRACER.start_as_current_span(
         name,
-        context=set_span_in_context(NonRecordingSpan(context)) if context else None,
+        context=set_span_in_context(NonRecordingSpan(parent)) if parent else None,
         kind=kind,
         attributes=attributes,
-        links=[Link(link) for link in _distinct(links)],
+        links=[Link(link) for link in links],
         record_exception=False,
         set_status_on_exception=False,
     ) as current:
@@ -117,10 +131,12 @@ def batch_span(
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Iterator[Span]:
     """A span for a batch: the child of its records' one trace context, else linked to each of theirs."""
-    causes = _distinct(traceparents)
-    parent = _header(causes[0]) if len(causes) == 1 else None
-    links = [] if parent else [_header(cause) for cause in causes]
-    with span(name, kind=kind, parent=parent, links=links, attributes=attributes) as current:
+    provider = trace.get_tracer_provider()
+    nobody_looks = isinstance(provider, _Provider) and not provider.collected
+    causes = _distinct(traceparents, ALONE_MAX if nobody_looks else LINKS_MAX)
+    parent = causes[0] if len(causes) == 1 else None
+    links = [] if parent or nobody_looks else causes
+    with _span(name, kind, parent, links, attributes) as current:
         yield current
 
 
@@ -143,8 +159,19 @@ def note_error(current: Span, error: BaseException) -> None:
     current.set_status(StatusCode.ERROR, words)
 
 
+class _Provider(TracerProvider):
+    """Knows whether anybody receives its spans, for most processes run without a collector."""
+
+    collected = False
+
+    @override
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        self.collected = True
+        super().add_span_processor(span_processor)
+
+
 def _provider(service: str, endpoint: str | None) -> TracerProvider:
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider = _Provider(resource=Resource.create({"service.name": service}))
     if endpoint:
         # Half a second and ten megabytes that a process without a collector should not pay.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
