@@ -1,0 +1,81 @@
+"""The broker's topics are those of the contract, or nobody consumes."""
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from clawback_common.bus import __main__ as command
+from clawback_common.bus.topics import provision, require_topics
+from clawback_common.errors import Stop, Transient
+from clawback_common.settings import CommonSettings
+from clawback_common.testing.broker import Broker
+from clawback_contracts.topics import load_topics
+
+pytestmark = pytest.mark.integration
+
+TOPIC = "compliance-runs.v1"
+
+
+@pytest.fixture
+def settings(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> CommonSettings:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)
+    return CommonSettings()
+
+
+async def test_the_topics_that_were_made_are_those_of_the_contract(
+    settings: CommonSettings, topics: Broker
+) -> None:
+    assert await provision(settings) == []
+    await require_topics(settings, load_topics())
+    assert topics.bootstrap == settings.kafka_bootstrap_servers
+
+
+async def test_a_missing_topic_is_refused_and_made_again(settings: CommonSettings, topics: Broker) -> None:
+    async with topics.admin() as admin:
+        await admin.delete_topics([TOPIC])
+    with pytest.raises(Stop, match=rf"{TOPIC} does not exist.*provision"):
+        await require_topics(settings, load_topics())
+    assert await provision(settings) == [TOPIC]
+    await require_topics(settings, load_topics())
+
+
+async def test_a_topic_with_another_retention_is_refused(settings: CommonSettings, topics: Broker) -> None:
+    right = load_topics()[TOPIC].config(settings.topic_profile)
+    async with topics.admin() as admin:
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, TOPIC, right | {"retention.ms": "1000"})]
+        )
+        try:
+            with pytest.raises(Stop, match=rf"{TOPIC} has retention.ms=1000, not {right['retention.ms']}"):
+                await require_topics(settings, [TOPIC])
+        finally:
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC, right)])
+    await require_topics(settings, [TOPIC])
+
+
+async def test_too_few_partitions_are_refused(settings: CommonSettings, topics: Broker) -> None:
+    wanting = settings.model_copy(update={"topic_profile": "production"})
+    with pytest.raises(Stop, match=r"articles.v1 has 6 partitions, not 12"):
+        await require_topics(wanting, ["articles.v1"])
+    assert topics is not None
+
+
+async def test_a_broker_that_is_away_is_no_difference(settings: CommonSettings, unused_tcp_port: int) -> None:
+    away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    with pytest.raises(Transient, match="the broker does not answer"):
+        await require_topics(away, [TOPIC])
+
+
+def test_the_command_says_what_it_made(settings: CommonSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert settings is not None
+    assert command.main(["provision"]) == 0
+    assert capsys.readouterr().out == "topics made: none, all are there\n"
+
+
+def test_the_command_says_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    assert command.main([]) == 2
+    assert "usage" in capsys.readouterr().err
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{unused_tcp_port}")
+    assert command.main(["provision"]) == 1
+    assert "the broker does not answer" in capsys.readouterr().err

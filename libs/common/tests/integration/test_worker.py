@@ -1,0 +1,251 @@
+"""A whole worker: it refuses what is wrong, waits for what is away, and ends in the order in which nothing is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from clawback_common.bus import producer
+from clawback_common.bus.envelope import Batch, Message
+from clawback_common.bus.subscriber import BusContext, Subscription
+from clawback_common.db import Database, Querier
+from clawback_common.db.migrate import Migration
+from clawback_common.errors import Stop, Transient
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.relay import Waiting
+from clawback_common.process import Stopping
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.listening import AT, Heard, Said, listening, said
+from clawback_common.testing.waiting import until
+from clawback_common.worker import Loop, Plan, Worker
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(slots=True)
+class Running:
+    """A worker under way."""
+
+    worker: Worker
+    stopping: Stopping = field(default_factory=Stopping)
+    task: Any = None
+
+
+@asynccontextmanager
+async def working(
+    context: BusContext,
+    plan: Plan,
+    *,
+    migrations: Sequence[Migration] = (),
+    news: NewsOutbox | None = None,
+    ready: bool = True,
+) -> AsyncIterator[Running]:
+    """A worker that is ready; asked to end after the block, and ended."""
+    settings = context.settings.model_copy(update={"check_topics": False, "drain_timeout_s": 5})
+    worker = Worker(context.service, settings, context.db, context.clock, migrations, 0, context.outbox, news)
+    running = Running(worker)
+    running.task = asyncio.create_task(worker.run(plan, running.stopping))
+    try:
+        if ready:
+            await until(lambda: _ready(worker) or running.task.done(), what="ready")
+        yield running
+    finally:
+        running.stopping.set()
+        await asyncio.wait_for(running.task, 20)
+
+
+def _ready(worker: Worker) -> bool:
+    return "subscriptions" in worker.probes.results and worker.probes.ready
+
+
+async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_committed(
+    broker: Broker, context: BusContext
+) -> None:
+    inlet, outlet = await broker.new_topic(), await broker.new_topic()
+    begun = asyncio.Event()
+
+    async def handle(batch: Batch[Said]) -> None:
+        begun.set()
+        await asyncio.sleep(0.5)
+        async with context.db.transaction() as tx:
+            await context.outbox.put(tx, [said(one.value.number, topic=outlet) for one in batch])
+
+    async with working(context, Plan([Subscription(inlet, (Said,), handle, records_max=10)])):
+        await broker.send(inlet, [said(n, topic=inlet) for n in range(10)])
+        await begun.wait()
+    sent = len(await broker.read(outlet))
+    assert sent >= 1
+    assert (await broker.committed(context.service))[(inlet, 0)] == sent
+
+
+async def test_a_database_behind_its_migrations_is_refused_in_words(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
+    heard = Heard()
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role 'migrate' first")):
+        async with working(context, Plan([Subscription(topic, (Said,), heard)]), migrations=[missing]):
+            pass
+    assert heard.tried == []
+
+
+async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.commit(context.service, {(topic, 0): 1})
+    await broker.cut(topic, up_to=3)
+    heard = Heard()
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
+        async with working(context, Plan([Subscription(topic, (Said,), heard)])):
+            pass
+    assert heard.tried == []
+
+
+async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    plan = Plan([Subscription(await broker.new_topic(), (Said,), Heard())])
+    async with working(replace(context, settings=away), plan, ready=False) as running:
+        await asyncio.sleep(1.5)
+        assert not running.task.done()
+        assert not running.worker.probes.ready
+
+
+async def test_it_waits_for_a_database_that_is_away_and_then_begins(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    answers = False
+
+    async def prepare() -> None:
+        if not answers:
+            raise Transient("the database does not answer")
+
+    heard = Heard()
+    plan = Plan([Subscription(topic, (Said,), heard)], prepare=prepare)
+    async with working(context, plan, ready=False) as running:
+        await broker.send(topic, [said(1, topic=topic)])
+        await asyncio.sleep(0.5)
+        assert (running.worker.probes.ready, heard.tried) == (False, [])
+        answers = True
+        await until(lambda: heard.numbers == [1], what="handled")
+        await until(lambda: running.worker.probes.ready, what="ready")
+
+
+async def test_news_wait_until_they_may_be_published_and_orders_do_not(
+    broker: Broker, context: BusContext
+) -> None:
+    topic, other = await broker.new_topic(), await broker.new_topic()
+    allowed = False
+
+    async def may_publish() -> bool:
+        return allowed
+
+    async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        return [said(int(row["ref"]), topic=topic) for row in rows]
+
+    news = NewsOutbox()
+    plan = Plan([], publish=render, may_publish=may_publish)
+    async with working(context, plan, news=news, ready=False):
+        async with context.db.transaction() as tx:
+            await news.put(tx, ["1"], [1], [None], AT)
+            await context.outbox.put(tx, [said(2, topic=other)])
+
+        async def order_sent() -> bool:
+            return len(await broker.read(other)) == 1
+
+        await until(order_sent, what="the order")
+        assert await broker.read(topic) == []
+        allowed = True
+
+        async def news_sent() -> bool:
+            return len(await broker.read(topic)) == 1
+
+        await until(news_sent, what="the news")
+
+
+async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    told: list[tuple[str, str]] = []
+
+    async def on_set_aside(lane: str, what: str) -> None:
+        told.append((lane, what))
+
+    async with working(context, Plan([], on_set_aside=on_set_aside), ready=False):
+        huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+        async with context.db.transaction() as tx:
+            await context.outbox.put(tx, [huge])
+        await until(lambda: told, what="told")
+    assert told[0][0] == "orders"
+
+
+async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(context: BusContext) -> None:
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise RuntimeError("this time")
+        if rounds == 3:
+            raise Stop("a person must look")
+
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop)):
+        async with working(context, Plan([], [Loop("odd", 0.01, work)]), ready=False) as running:
+            await until(running.task.done, what="its end")
+    assert rounds == 3
+
+
+async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    sending = asyncio.Event()
+
+    async def never(*_: object) -> Any:
+        sending.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(producer.Producer, "send", never)
+    async with working(context, Plan([]), ready=False):
+        async with context.db.transaction() as tx:
+            await context.outbox.put(tx, [said(1, topic=topic)])
+        await sending.wait()
+    assert await context.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL") == 1
+
+
+async def test_a_database_that_goes_for_a_while_costs_no_record(
+    broker: Broker, context: BusContext, database_url: str
+) -> None:
+    topic = await broker.new_topic()
+    await context.db.execute("CREATE TABLE effect (number int PRIMARY KEY)")
+
+    async def handle(batch: Batch[Said]) -> None:
+        async with context.db.transaction() as tx:
+            for one in batch:
+                await tx.execute("INSERT INTO effect VALUES ($1)", one.value.number)
+
+    name = database_url.rpartition("/")[2]
+    admin = database_url.rpartition("/")[0] + "/postgres"
+    async with (
+        Database.connect(admin, name="admin") as server,
+        listening(context, Subscription(topic, (Said,), handle)),
+    ):
+        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        await broker.send(topic, [said(n, topic=topic) for n in range(20)])
+        await asyncio.sleep(1)
+        assert (topic, 0) not in await broker.committed(context.service)
+        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+        async def all_there() -> bool:
+            return bool(await context.db.fetchval("SELECT count(*) = 20 FROM effect"))
+
+        await until(all_there, what="all effects")
