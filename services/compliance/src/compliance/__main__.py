@@ -9,6 +9,8 @@ import sys
 from clawback_common.process import Stopping, in_words, run
 from compliance.settings import Settings
 
+MINUTES_MAX = 24 * 60
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one role until it ends; gives the exit code."""
@@ -38,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _minutes(written: str) -> float:
     minutes = float(written)
-    if not 0 <= minutes <= 24 * 60:
-        raise ValueError("between 0 and a day")
+    if not 0 <= minutes <= MINUTES_MAX:
+        raise argparse.ArgumentTypeError(f"between 0 and {MINUTES_MAX}")
     return minutes
 
 

@@ -1,9 +1,11 @@
 """Compliance's settings."""
 
+import json
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, model_validator
+from pydantic import AnyHttpUrl, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from clawback_common.settings import CommonSettings
 
@@ -23,10 +25,10 @@ class Settings(CommonSettings):
     ingester_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8001")
     ingester_api_key_file: Path | None = None
     """A key with the role operator, for the poll of a feed."""
-    stores: dict[str, AnyHttpUrl] = Field(
+    stores: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(
         default_factory=lambda: {"ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings")}
     )
-    """Where our own stores answer whether ids are held, by holder."""
+    """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
     kafka_forgets_after_h: float = Field(8, gt=0)
     """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
     poll_timeout_s: float = Field(900, gt=0)
@@ -43,6 +45,18 @@ class Settings(CommonSettings):
     def feed_names(self) -> tuple[str, ...]:
         """The revocation feeds by name; empty: ask the ingester."""
         return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
+
+    @field_validator("stores", mode="before")
+    @classmethod
+    def _read_stores(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        if not written.lstrip().startswith("{"):
+            return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
+        try:
+            return json.loads(written)
+        except json.JSONDecodeError:
+            raise ValueError("neither name=address with commas nor a JSON object") from None
 
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:

@@ -1,0 +1,424 @@
+"""The worker as a process: real Kafka, real PostgreSQL, killed, fed garbage, wiped."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+from aiokafka import AIOKafkaConsumer
+
+from clawback_common.bus.envelope import Message
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.revocation.v1 import (
+    ArticleReinstated,
+    ArticleRemoved,
+    ArticleRevoked,
+    CopyRemoval,
+    Outcome,
+    Reason,
+    RevocationNoticed,
+)
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_local.ports import claimed
+from compliance import flow
+from compliance.flow import Service
+from compliance.settings import Settings
+from services.compliance.tests.integration.conftest import SEARCH
+from services.compliance.tests.integration.neighbours import Neighbour
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+LIVE = {f"metabase:live-{n}" for n in range(10)}
+
+
+@dataclass(slots=True)
+class Around:
+    """Everything around a compliance process."""
+
+    broker: Broker
+    db: Database
+    neighbour: Neighbour
+    env: Mapping[str, str]
+    port: int
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def worker(self) -> asyncio.subprocess.Process:
+        """A worker that consumes."""
+        process = await self.start("worker")
+
+        async def ready() -> bool:
+            assert process.returncode is None, "the worker has ended"
+            try:
+                async with httpx.AsyncClient() as http:
+                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(ready, deadline_s=60, what="the worker is ready")
+        return process
+
+    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
+        """A process of compliance."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "compliance",
+            *role,
+            env={**os.environ, **self.env, **env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if role[0] != "worker" else None,
+        )
+        self.running.append(process)
+        return process
+
+    async def job(self, *role: str, **env: str) -> tuple[int, str]:
+        """A job to its end: exit code and all that it said."""
+        process = await self.start(*role, **env)
+        out, err = await process.communicate()
+        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
+
+    async def notice(self, *article_ids: str, poll_id: object = None) -> list[RevocationNoticed]:
+        """Notices on the topic."""
+        notices = [
+            RevocationNoticed.model_validate(
+                {
+                    "notice_id": uuid4(),
+                    "article_id": one,
+                    "reason": Reason.LICENSOR,
+                    "noticed_by": "metabase-revoked",
+                    "noticed_at": datetime.now(UTC),
+                    "poll_id": poll_id,
+                }
+            )
+            for one in article_ids
+        ]
+        await self.broker.send(RevocationNoticed.TOPIC, [_message(one, one.notice_id) for one in notices])
+        return notices
+
+    async def orders(self) -> list[Any]:
+        """Everything that was ordered so far."""
+        return await self.broker.events("revocations.v1", ArticleRevoked, ArticleReinstated)
+
+    async def states(self, holder: str) -> dict[str, int]:
+        """What a holder owes, by state."""
+        rows = await self.db.fetch(
+            "SELECT state, count(*) AS n FROM obligation WHERE holder = $1 GROUP BY state", holder
+        )
+        return {row["state"]: row["n"] for row in rows}
+
+
+def _message(event: Event, identity: Any) -> Message:
+    return Message.of(event, identity, at=datetime.now(UTC), traceparent=None)
+
+
+@pytest_asyncio.fixture
+async def around(
+    topics: Broker, database: Database, database_url: str, kafka_bootstrap: str
+) -> AsyncIterator[Around]:
+    """A broker, a database, an ingester that holds what it lists, and a registered consumer."""
+    neighbour = Neighbour(held=set(LIVE), listed=set(LIVE))
+    with claimed({"probes": 8102, "neighbour": 8011}) as ports:
+        probe_port, http_port = ports["probes"], ports["neighbour"]
+        server = uvicorn.Server(
+            uvicorn.Config(neighbour.app(), port=http_port, log_level="warning", lifespan="off")
+        )
+        serving = asyncio.create_task(server.serve())
+        base = f"http://127.0.0.1:{http_port}"
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+            "DATABASE_URL": database_url,
+            "HTTP_PORT": str(probe_port),
+            "INGESTER_URL": base,
+            "STORES": f'{{"ingester": "{base}/api/v1/ingester/holdings"}}',
+            "LOG_LEVEL": "warning",
+        }
+        made = Around(topics, database, neighbour, env, probe_port)
+        service = Service(Settings(), database, OrdersOutbox(), SystemClock())
+        await flow.holder_registered(SEARCH, "test", service)
+        try:
+            yield made
+        finally:
+            for process in made.running:
+                if process.returncode is None:
+                    process.send_signal(signal.SIGTERM)
+                    try:
+                        await asyncio.wait_for(process.wait(), 30)
+                    except TimeoutError:
+                        process.kill()
+                        await process.wait()
+            server.should_exit = True
+            await serving
+
+
+KINDS = {"search": SEARCH.copy_kinds, "ingester": ("content", "quarantine")}
+
+
+@asynccontextmanager
+async def answering(around: Around, *holders: str, miss: int = 0) -> AsyncIterator[list[int]]:
+    """Holders that answer every order as it comes, but for the first few; gives the attempts that they saw."""
+    consumer = AIOKafkaConsumer(
+        "revocations.v1",
+        bootstrap_servers=around.broker.bootstrap,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=20,
+    )
+    attempts: list[int] = []
+
+    async def answer() -> None:
+        left = miss
+        while not stopping.is_set():
+            found = await consumer.getmany(timeout_ms=50)
+            orders = [
+                ArticleRevoked.model_validate_json(one.value) for some in found.values() for one in some
+            ]
+            attempts.extend(order.attempt for order in orders)
+            heard, left = orders[left:], max(0, left - len(orders))
+            around.neighbour.held -= {order.article_id for order in heard}
+            if heard:
+                receipts = [_receipt(order, name) for order in heard for name in holders]
+                await around.broker.send(ArticleRemoved.TOPIC, receipts)
+
+    stopping = asyncio.Event()
+    await consumer.start()
+    task = asyncio.create_task(answer())
+    try:
+        yield attempts
+    finally:
+        stopping.set()
+        await task
+        await consumer.stop()
+
+
+def _receipt(order: ArticleRevoked, holder: str) -> Message:
+    receipt = ArticleRemoved(
+        receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
+        article_id=order.article_id,
+        order=order.order,
+        holder=holder,
+        removals=tuple(CopyRemoval(copy_kind=kind, outcome=Outcome.REMOVED) for kind in KINDS[holder]),
+        answered_at=datetime.now(UTC),
+        attempt=order.attempt,
+    )
+    return _message(receipt, receipt.receipt_id)
+
+
+async def _closed(around: Around, count: int) -> bool:
+    return await around.states("ingester") == {"verified": count} and await around.states("search") == {
+        "verified": count
+    }
+
+
+async def test_a_notice_on_kafka_ends_verified_and_answered(around: Around) -> None:
+    around.neighbour.held.add("metabase:1")
+    await around.worker()
+    async with answering(around, "ingester", "search"):
+        await around.notice("metabase:1")
+        await until(lambda: _closed(around, 1), what="it is closed")
+    (order,) = await around.orders()
+    assert (order.article_id, order.order, order.attempt) == ("metabase:1", 1, 1)
+
+
+async def test_a_worker_killed_in_the_middle_loses_no_notice_and_gives_no_number_twice(
+    around: Around,
+) -> None:
+    ids = [f"metabase:{n}" for n in range(300)]
+    worker = await around.worker()
+    async with answering(around, "ingester", "search"):
+        sending = asyncio.create_task(around.notice(*ids))
+        await until(lambda: around.db.fetchval("SELECT count(*) FROM notice"), what="the first are taken")
+        worker.kill()
+        await worker.wait()
+        await sending
+        await around.worker()
+        await until(lambda: _closed(around, 300), deadline_s=60, what="all are closed")
+    assert {(order.article_id, order.order) for order in await around.orders()} == {(one, 1) for one in ids}
+
+
+async def test_garbage_on_the_topics_is_set_aside_once_and_its_neighbours_go_through(around: Around) -> None:
+    good = RevocationNoticed(
+        notice_id=uuid4(),
+        article_id="metabase:1",
+        reason=Reason.LICENSOR,
+        noticed_by="upstream",
+        noticed_at=datetime.now(UTC),
+    )
+    raw = Raw.of(_message(good, good.notice_id))
+    secret = b'{"title": "the text of somebody else"}'
+    bad = [
+        raw.but(value=None),
+        raw.but(value=b"\xff\xfe"),
+        raw.but(value=b"not json"),
+        raw.but(value=secret),
+        raw.but(headers={"ce_type": b"clawback.revocation.noticed.v9"}),
+        raw.but(headers={"ce_id": ...}),
+        raw.but(headers={"ce_id": None}),
+        raw.but(headers={"ce_type": b"\xff"}),
+        raw.but(key=b"metabase:other"),
+        raw.but(value=b'{"pad": "' + b"x" * 900_000 + b'"}'),
+    ]
+    await around.broker.send(RevocationNoticed.TOPIC, [*bad[:5], raw, *bad[5:]])
+    await around.broker.send(ArticleRemoved.TOPIC, [raw.but(value=b"not json")])
+    await around.worker()
+    await until(lambda: around.db.fetchval("SELECT count(*) FROM notice"), what="the good one is taken")
+    count = len(bad) + 1
+
+    async def all_told() -> bool:
+        return len(await around.broker.read("compliance.dlq.v1")) == count
+
+    await until(all_told, what="each has its dead letter")
+    letters = await around.broker.events("compliance.dlq.v1", DeadLetter)
+    assert len({letter.quarantine_id for letter in letters}) == count
+    for record in await around.broker.read("compliance.dlq.v1"):
+        assert b"somebody else" not in record.value
+    assert await around.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == count
+
+    async def paged() -> bool:
+        return "UnreadableRevocationRecord" in {
+            alert.name for alert in await around.broker.events("alerts.v1", AlertRaised)
+        }
+
+    await until(paged, what="the officer is paged")
+
+
+async def test_an_order_whose_receipt_was_lost_is_sent_again(around: Around) -> None:
+    worker = await around.worker()
+    async with answering(around, "ingester", "search", miss=1) as attempts:
+        await around.notice("metabase:1")
+        await until(lambda: attempts, what="the order is seen")
+        await until(
+            lambda: around.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NOT NULL")
+        )
+        await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
+        await until(lambda: _closed(around, 1), what="it is closed")
+    assert attempts[:2] == [1, 2]
+    assert worker.returncode is None
+
+
+async def test_a_wiped_broker_loses_nothing_that_is_open(around: Around) -> None:
+    await around.worker()
+    await around.notice("metabase:1", "metabase:2")
+    await until(
+        lambda: around.db.fetchval(
+            "SELECT count(*) = 2 FROM outbox_orders WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
+        )
+    )
+    await around.broker.cut("revocations.v1")
+    assert await around.orders() == []
+    async with answering(around, "ingester", "search"):
+        await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
+        await until(lambda: _closed(around, 2), what="all is closed")
+
+
+async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around) -> None:
+    await around.worker()
+    group = f"stranger-{uuid4().hex[:6]}"
+    for name in (group, "search"):
+        async with AIOKafkaConsumer(
+            "articles.v1", bootstrap_servers=around.broker.bootstrap, group_id=name, enable_auto_commit=False
+        ) as consumer:
+            await until(consumer.assignment, what="it is assigned")
+            await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
+    from compliance.inlet.watchers import watch_readers  # noqa: PLC0415
+
+    settings = Settings(kafka_bootstrap_servers=around.broker.bootstrap)
+    service = Service(settings, around.db, OrdersOutbox(), SystemClock())
+    await watch_readers(service)
+    rows = await around.db.fetch(
+        "SELECT name, labels ->> 'group' AS reader FROM watch WHERE resolved_at IS NULL"
+    )
+    assert [(row["name"], row["reader"]) for row in rows] == [("UnregisteredConsumer", group)]
+
+
+async def test_a_run_in_a_process_of_its_own_waits_for_the_worker(around: Around) -> None:
+    async def brings(poll_id: object) -> int:
+        around.neighbour.held |= {"metabase:1", "metabase:2"}
+        await around.notice("metabase:1", "metabase:2", poll_id=poll_id)
+        return 2
+
+    around.neighbour.brings = brings
+    await around.worker()
+    async with answering(around, "ingester", "search"):
+        code, said = await around.job("run", "--wait", "1")
+    assert code == 0, said
+    assert "2 of 2 notices recorded, 4 of 4 obligations closed" in said
+
+    async def told() -> list[Any]:
+        return await around.broker.events("compliance-runs.v1", RunCompleted, RunFailed)
+
+    (completed,) = await until(told, what="the run is told")
+    assert (completed.noticed, completed.closed, completed.open) == (2, 4, 0)
+
+
+async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Around) -> None:
+    async def brings(poll_id: object) -> int:
+        await around.notice("metabase:1", poll_id=poll_id)
+        return 1
+
+    around.neighbour.brings = brings
+    code, said = await around.job("run", "--wait", "0.02")
+    assert code == 3, said
+    assert "no worker seems to be at work (never seen)" in said
+    code, said = await around.job("health")
+    assert code == 0, "a run completed, and nothing is late yet"
+
+
+async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> None:
+    around.neighbour.failing = 502
+    code, said = await around.job("run", "--wait", "0.02")
+    assert (code, "FAILED" in said) == (1, True)
+    assert await around.db.fetchval("SELECT state FROM run") == "failed"
+
+
+async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
+    async with databases.fresh([]) as empty:
+        code, said = await around.job("worker", DATABASE_URL=empty)
+        assert code == 2
+        code, said = await around.job("migrate", DATABASE_URL=empty)
+        assert (code, "compliance/0001_spine.pre.sql" in said) == (0, True)
+        code, said = await around.job("migrate", DATABASE_URL=empty)
+        assert "up to date" in said
+        connection = await asyncpg.connect(empty)
+        assert await connection.fetchval("SELECT count(*) FROM revocation") == 0
+        await connection.close()
+
+
+async def test_the_dead_letters_are_tried_again_by_command(around: Around) -> None:
+    code, said = await around.job("replay-dlq")
+    assert (code, said.splitlines()[0]) == (0, "dead letters: 0 went in, 0 failed again")
+    code, said = await around.job("accept-gap")
+    assert (code, "there is no gap" in said) == (0, True)
+
+
+async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+    process = await around.start("api")
+
+    async def ready() -> bool:
+        try:
+            async with httpx.AsyncClient() as http:
+                return (await http.get(f"http://127.0.0.1:{around.port}/readyz")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    await until(ready, deadline_s=60, what="the API is ready")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
+        assert (await http.get("/api/v1/compliance/status")).json()["status"] == "unknown"
+        assert (await http.get("/openapi.json")).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 0

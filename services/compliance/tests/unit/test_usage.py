@@ -1,0 +1,86 @@
+"""Wrong usage and settings end in words, before anything is touched."""
+
+import pytest
+
+from clawback_contracts.holder.v1 import HolderKind
+from compliance.__main__ import main
+from compliance.app import own_holders
+from compliance.settings import Settings
+
+
+@pytest.mark.parametrize("arguments", [["run", "--wait", "soon"], ["run", "--wait", "-1"], ["dance"], []])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: compliance" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"COMPLIANCE": "required"}, "REVOCATION_FEEDS and TAKEDOWN_DEADLINE_H"),
+        ({"COMPLIANCE": "required", "REVOCATION_FEEDS": "a"}, "needs TAKEDOWN_DEADLINE_H"),
+        ({"COMPLIANCE": "required", "TAKEDOWN_DEADLINE_H": "24"}, "needs REVOCATION_FEEDS"),
+        ({"TAKEDOWN_DEADLINE_H": "-1"}, "TAKEDOWN_DEADLINE_H"),
+        ({"ENVIRONMENT": "production"}, "ENVIRONMENT=production"),
+        ({"STORES": "{no json"}, "STORES: neither"),
+        ({"STORES": "no address"}, "STORES_no address".upper()),
+    ],
+)
+def test_wrong_settings_end_with_2_in_words(
+    environment: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["health"])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_beyond_development_mock_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "ENABLE_AUTH": "true",
+        "API_KEYS_FILE": "/keys",
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="needs COMPLIANCE=required"):
+        Settings()
+
+
+def test_required_with_a_feed_and_a_deadline_is_no_mock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "COMPLIANCE": "required",
+        "REVOCATION_FEEDS": "one, two,",
+        "TAKEDOWN_DEADLINE_H": "12",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.mock, settings.feed_names) == (False, ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ingester=http://a/holdings, analytics=http://b/holdings",
+        '{"ingester": "http://a/holdings", "analytics": "http://b/holdings"}',
+    ],
+)
+def test_our_stores_and_the_brokers_are_holders_by_themselves(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORES", written)
+    settings = Settings()
+    found = {one.name: one for one in own_holders(settings)}
+    assert {name: one.kind for name, one in found.items()} == {
+        "analytics": HolderKind.STORE,
+        "ingester": HolderKind.STORE,
+        "kafka": HolderKind.EXPIRY,
+    }
+    assert found["ingester"].copy_kinds == ("content", "quarantine")
