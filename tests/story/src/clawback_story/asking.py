@@ -5,7 +5,7 @@ from typing import Any
 
 from clawback_story.world import World
 
-LIVE = "SELECT count(*) FROM article_content"
+LIVE = "SELECT count(*) FROM article WHERE state = 'live'"
 UNANSWERED = "SELECT count(*) FROM notice WHERE answered_at IS NULL"
 OPEN = """
 SELECT count(*) FROM obligation

@@ -13,7 +13,8 @@ from clawback_story.looking import expectation
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, PARTNER, REVOKED_FEED, UPSTREAM, Broken, World
 
-READ_EVERY_S = 0.05
+COUNT_EVERY_S = 0.5
+READ_EVERY_S = 0.1
 """A reader's pause between two articles."""
 START_S, HELD_S, ANSWERED_S, BACK_S = 30.0, 120.0, 60.0, 60.0
 OK, GONE, CREATED, ACCEPTED = 200, 410, 201, 202
@@ -96,7 +97,7 @@ async def _count(world: World) -> None:
         stored = await world.value("ingester", asking.LIVE)
         held = await asyncio.to_thread(world.downstream.count)
         world.teller.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(COUNT_EVERY_S)
 
 
 async def a_run_that_fails(world: World) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from types import FrameType
 
 from clawback_local import Stack
@@ -30,12 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Plays the story; 0 when every promise was kept."""
     parser = argparse.ArgumentParser(prog="clawback_story", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="another one tells it with other articles")
+    parser.add_argument("--run-dir", type=Path, default=RUN, help="where its data and logs are")
     parser.add_argument("--small", action="store_true", help="with few articles")
     options = parser.parse_args(argv)
     teller = Teller()
-    places = Places(RUN)
+    places = Places(options.run_dir.absolute())
     if runs(places):
-        teller.bad(f"another demo runs in {RUN}")
+        teller.bad(f"another demo runs in {places.run}")
         return WRONG_USE
     for name in OWN_SERVERS:
         if os.environ.pop(name, None):
@@ -56,7 +58,7 @@ def _on_a_stack(teller: Teller, places: Places, sizes: Sizes, seed: int) -> int:
     delete(places)
     teller.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
     stack = Stack(
-        RUN,
+        places.run,
         env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
         progress=teller.part,
     )
@@ -81,12 +83,16 @@ async def tell(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> int:
     async with opened(stack, sizes, seed, teller) as world:
         try:
             await chapters.play(world)
-        except* Broken as group:
-            wrong = "; ".join(str(error) for error in _leaves(group))
+        except* Exception as group:  # noqa: BLE001 - whatever it is, it is told, and what can be looked at is
+            wrong = "; ".join(dict.fromkeys(map(_in_words, _leaves(group))))
             teller.bad(f"the story ended early: {wrong}")
         with suppress(Exception) if wrong else nullcontext():
             promises = await _look(world)
     return _close(teller, stack, promises, wrong)
+
+
+def _in_words(error: BaseException) -> str:
+    return str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

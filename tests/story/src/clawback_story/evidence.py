@@ -35,6 +35,8 @@ class Store:
     whole: bool
     """It must hold everything that may be held; others may hold some of it."""
     versions: Mapping[str, int] | None = None
+    with_texts: bool = True
+    """All texts were read, not only some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,9 @@ class Evidence:
     scanned: Mapping[str, int]
     """Places that were searched, with the tokens found; a home without any was not really searched."""
     api_answers: Mapping[str, int]
-    """What the API answers for every article that must be gone: status by id."""
+    """What the API answers for some of the articles that must be gone: status by id."""
+    api_revoked: frozenset[str]
+    """The API's list of revoked ids."""
     holdings: Mapping[str, Mapping[str, str]]
     """What each holder says of those: holding by id."""
     incidents_open: int

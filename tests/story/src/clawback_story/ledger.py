@@ -63,18 +63,19 @@ async def read(world: World) -> Ledger:
 
 async def by_holder(world: World) -> list[str]:
     """The table of holders, a line each: obligations, and seconds from notice to closed."""
-    lines = [
-        f"  {'holder':<10} {'opened':>8} {'removed':>8} {'verified':>9}   notice to closed: p50      p99      max"
-    ]
+    lines = [_line("holder", "opened", "removed", "verified", "notice to closed: p50     p99       max")]
     for row in await world.rows("compliance", TIMES):
         if row["kind"] == "expiry":
             lines.append(
-                f"  {row['holder']:<10} {row['opened']:>8} {'-':>8} {'-':>9}   forgets by age; closed by the health check"
+                _line(row["holder"], row["opened"], "-", "-", "forgets by age; the health check closes it")
             )
             continue
-        times = "".join(f"{row[name] or 0:>8.2f} s"[:10] for name in ("p50_s", "p99_s", "max_s"))
-        lines.append(
-            f"  {row['holder']:<10} {row['opened']:>8} {row['removed']:>8} {row['verified']:>9}   {'':<17}{times}"
-            + (f"  ({row['superseded']} superseded)" if row["superseded"] else "")
-        )
+        times = "".join(f"{row[name] or 0:>8.2f} s" for name in ("p50_s", "p99_s", "max_s"))
+        superseded = f"  ({row['superseded']} superseded)" if row["superseded"] else ""
+        told = f"{'':<13}{times}{superseded}"
+        lines.append(_line(row["holder"], row["opened"], row["removed"], row["verified"], told))
     return lines
+
+
+def _line(holder: str, opened: object, removed: object, verified: object, times: str) -> str:
+    return f"  {holder:<10} {opened:>8} {removed:>8} {verified:>9}   {times}"

@@ -7,35 +7,14 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-WORDS = [
-    "harbour",
-    "council",
-    "winter",
-    "glass",
-    "bridge",
-    "market",
-    "orchard",
-    "signal",
-    "river",
-    "paper",
-    "engine",
-    "meadow",
-    "lantern",
-    "copper",
-    "election",
-    "theatre",
-    "railway",
-    "garden",
-    "vessel",
-    "archive",
-    "weather",
-    "museum",
-    "tunnel",
-    "forest",
-    "letter",
-    "kitchen",
-    "bicycle",
-]
+WORDS = tuple(
+    word
+    for line in (
+        "harbour council winter glass bridge market orchard signal river paper engine meadow lantern copper",
+        "election theatre railway garden vessel archive weather museum tunnel forest letter kitchen bicycle",
+    )
+    for word in line.split()
+)
 BODY_WORDS = 500
 TOKEN = re.compile(rb"cnry-[0-9a-f]{12}")
 """What stands in a text and nowhere else; the simulator's articles carry tokens of the same shape."""
