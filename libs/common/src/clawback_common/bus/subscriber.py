@@ -23,6 +23,7 @@ from clawback_common.bus import offsets
 from clawback_common.bus.connection import framework_connection
 from clawback_common.bus.decode import VALUE_BYTES_MAX, Decoder
 from clawback_common.bus.envelope import Batch
+from clawback_common.bus.stepping import step_over_unreadable
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.errors import Poison, Stop, Transient
@@ -85,6 +86,7 @@ class Subscriber:
         self._decoder = Decoder(bus.service, subscription.events, subscription.value_bytes_max)
         self.group = group_of(bus.service, subscription)
         self._failures = 0
+        self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
         settings = bus.settings
         self.inner = broker.subscriber(
@@ -174,6 +176,20 @@ class Subscriber:
             if self.subscription.on_bad:
                 await self.subscription.on_bad(tx, [one for one in bad if one.id in new])
 
+    def be_careful(self) -> None:
+        """Once a consumer: a record that cannot even be unpacked does not stop its partition."""
+        consumer = self.inner.consumer
+        if consumer is not self._careful:
+            self._careful = consumer
+            step_over_unreadable(consumer, self._unpackable)
+
+    async def _unpackable(self, topic: str, partition: int, offset: int) -> None:
+        error = Poison(
+            "record_unreadable", "the record cannot be unpacked; its bytes stay on the topic alone"
+        )
+        bad = Bad(error, source=self._bus.service, topic=topic, partition=partition, offset=offset)
+        await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
+
     async def start_from(self, assigned: set[TopicPartition]) -> None:
         """Starts from the smaller of our own offsets and the group's; where either is unknown, from the log's start.
 
@@ -223,6 +239,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Decides where to start."""
+        self._subscriber.be_careful()
         await retrying(
             IN_PROCESS, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
         )

@@ -1,0 +1,53 @@
+"""A record that the client cannot unpack costs that record alone."""
+
+from typing import Any
+
+import pytest
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from typing_extensions import override
+
+from clawback_common.bus.subscriber import BusContext, Subscription
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.listening import Heard, Said, listening, said
+from clawback_common.testing.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+class NotUtf8(str):
+    """A header's name as a client in another language may send it."""
+
+    __slots__ = ()
+
+    @override
+    def encode(self, *_: Any) -> bytes:
+        """Bytes that are no text."""
+        return b"\xff\xfe\xfd"
+
+
+@pytest.fixture
+def _sends_any_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (producer, message_accumulator):
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+
+
+@pytest.mark.usefixtures("_sends_any_bytes")
+async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic(partitions=2)
+    spoilt = Raw.of(said(99))
+    spoilt = Raw(spoilt.value, spoilt.key, [*spoilt.headers, (NotUtf8("x"), b"y")], partition=0)
+    good = [Raw.of(said(n)).but(partition=n % 2) for n in range(10)]
+    for batch in (good[:5], [spoilt], good[5:], [spoilt]):
+        await broker.send(topic, batch)
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: sorted(heard.numbers) == list(range(10)), what="every neighbour")
+
+        async def set_aside() -> bool:
+            rows = await context.db.fetch("SELECT reason, partition FROM quarantine")
+            return [tuple(row) for row in rows] == [("record_unreadable", 0)] * 2
+
+        await until(set_aside, what="both set aside")
