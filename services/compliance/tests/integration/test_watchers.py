@@ -107,7 +107,7 @@ async def test_an_event_ends_when_it_has_not_come_again_for_a_day(world: World) 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await flow.on_set_aside("orders", "row 7: too_large", world.service)
     await flow.on_set_aside("orders", "row 7: too_large", world.service)
-    assert await world.alerts() == ["UnsendableMessage"]
+    assert await world.alerts() == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
 
 

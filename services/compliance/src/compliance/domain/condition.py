@@ -168,7 +168,7 @@ def stray_receipt(meaning: str, holder: str) -> Condition:
 def unsendable(lane: str) -> Condition:
     """A message that cannot be sent was set aside."""
     return Condition(
-        "UnsendableMessage",
+        "OutboxRowSetAside",
         Severity.CRITICAL,
         f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
         {"lane": lane},
