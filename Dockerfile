@@ -4,9 +4,6 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ARG SERVICE
-ARG PACKAGES="services/${SERVICE}"
-ARG REQUIREMENTS=runtime
 ARG OFFLINE=""
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
@@ -16,12 +13,18 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --quiet ${OFFLINE:+--no-index --find-links wheels} --require-hashes -r requirements/build.txt \
     && python -m venv /opt/clawback \
     && /opt/clawback/bin/pip install --quiet ${OFFLINE:+--no-index --find-links wheels} --require-hashes \
+        -r requirements/runtime.txt
+# All services share the layers up to here.
+ARG REQUIREMENTS=runtime
+RUN /opt/clawback/bin/pip install --quiet ${OFFLINE:+--no-index --find-links wheels} --require-hashes \
         -r "requirements/${REQUIREMENTS}.txt"
 COPY contracts contracts
 COPY libs libs
 COPY services services
 COPY tests/simulator tests/simulator
 COPY deploy/local deploy/local
+ARG SERVICE
+ARG PACKAGES="services/${SERVICE}"
 # shellcheck disable=SC2086
 RUN test -n "${SERVICE}" \
     && for package in contracts libs/common ${PACKAGES}; do \
@@ -29,7 +32,6 @@ RUN test -n "${SERVICE}" \
             --wheel-dir ours "./${package}" || exit 1; \
     done \
     && /opt/clawback/bin/pip install --quiet --no-index --no-deps ours/*.whl \
-    && /opt/clawback/bin/python -m compileall -q /opt/clawback/lib \
     && /opt/clawback/bin/pip uninstall --quiet --yes pip \
     && printf '#!/bin/sh\nexec /opt/clawback/bin/python -m %s "$@"\n' "${SERVICE}" > /opt/clawback/bin/service \
     && chmod 0755 /opt/clawback/bin/service

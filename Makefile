@@ -126,12 +126,13 @@ lock: $(UV) ## Pin the requirements again, with hashes
 	@$(COMPILE) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 
 .PHONY: wheels
-wheels: setup ## Download what images are built of, so that they can be built without a package index
-	@mkdir -p .cache/wheels
-	@$(PY) -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version 3.11 --require-hashes \
-		--dest .cache/wheels -r requirements/images.txt
-	@$(PY) -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version 3.11 --require-hashes \
-		--dest .cache/wheels -r requirements/build.txt
+wheels: .cache/wheels/.complete ## Download what images are built of, so that they can be built without a package index
+.cache/wheels/.complete: requirements/images.txt requirements/build.txt | setup
+	$(call say,wheels for the images)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@for name in images build; do $(PY) -m pip download --quiet --disable-pip-version-check --require-hashes \
+		--only-binary :all: --python-version 3.11 --dest $(@D) -r requirements/$$name.txt; done
+	@touch $@
 
 # ---- how the coverage of subprocesses is gathered, and the gates
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -119,8 +120,10 @@ def ask(
         except OSError:
             raise StackError(f"no stack runs in {places.run}") from None
         connection.sendall(json.dumps(request).encode() + b"\n")
+        end = time.monotonic() + timeout_s
         try:
             for line in connection.makefile("rb"):
+                connection.settimeout(max(0.01, end - time.monotonic()))
                 event = json.loads(line)
                 if "ok" not in event:
                     if on_event is not None:
