@@ -111,7 +111,7 @@ async def on_orders(batch: Batch[ArticleRevoked | ArticleReinstated], service: S
     async with service.db.transaction() as tx:
         rows, dated = await articles.fold_orders(tx, takedown.latest(orders), now)
         removed = await contents.remove(tx, dated)
-        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.revoked], now)
+        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
         await service.orders.put(
             tx,
             [
@@ -264,7 +264,7 @@ async def close_incident(service: Service, incident_id: UUID, by: str, note: str
     async with service.db.transaction() as tx:
         closed = await incidents.close(tx, incident_id, by, note, now)
         row = await articles.release(tx, closed["subject"], now) if closed and closed["subject"] else None
-        if row is not None and row["version"]:
+        if row is not None and row["version"] and row["state"] == "live":
             await service.news.put(tx, [row["article_id"]], [row["version"]], [traceparent()], now)
     return closed
 

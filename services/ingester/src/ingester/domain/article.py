@@ -40,11 +40,11 @@ def deliveries(
 
 
 def newest(batch: Iterable[Delivery]) -> list[Delivery]:
-    """One delivery an id, the newest, sorted by id: the order in which rows are taken everywhere."""
+    """One delivery an id, the newest, of equals the first, sorted by id: the order in which rows are taken."""
     best: dict[str, Delivery] = {}
     for delivery in batch:
         held = best.get(delivery.article_id)
-        if held is None or delivery.source_order >= held.source_order:
+        if held is None or delivery.source_order > held.source_order:
             best[delivery.article_id] = delivery
     return sorted(best.values(), key=lambda delivery: delivery.article_id)
 

@@ -23,6 +23,11 @@ class Folded:
     revoked: bool
     ever_held: bool
 
+    @property
+    def empties(self) -> bool:
+        """Whether no text may be left: it is revoked, or an order was applied just now."""
+        return self.revoked or self.order_no > self.order_before
+
 
 def latest(orders: Iterable[AnyOrder]) -> list[AnyOrder]:
     """One order an article, the greatest, sorted by id."""
@@ -52,7 +57,7 @@ def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], kind: str) 
             return Outcome.REINSTATED
         case ArticleRevoked() if order.article_id in removed:
             return Outcome.REMOVED
-        case ArticleRevoked() if row.order_before >= order.order and row.ever_held and kind == CONTENT:
+        case ArticleRevoked() if row.ever_held and kind == CONTENT:
             return Outcome.ALREADY_REMOVED
         case ArticleRevoked():
             return Outcome.NEVER_HELD

@@ -51,7 +51,7 @@ def judge(raw: bytes, providers: Sequence[str]) -> Judged:
     refused: list[Refused] = []
     for index, item in enumerate(items):
         encoded = orjson.dumps(item)
-        errors, article = _one(encoded, providers)
+        errors, article = judge_one(encoded, providers)
         if article is None:
             refused.append(Refused(index, errors, encoded))
         else:
@@ -86,7 +86,10 @@ def _items(body: object) -> list[object]:
             )
 
 
-def _one(encoded: bytes, providers: Sequence[str]) -> tuple[list[dict[str, str]], ArticleSubmitted | None]:
+def judge_one(
+    encoded: bytes, providers: Sequence[str]
+) -> tuple[list[dict[str, str]], ArticleSubmitted | None]:
+    """What is wrong with an item, by field; or the article that it is."""
     if len(encoded) > CONTENT_BYTES_MAX:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     try:

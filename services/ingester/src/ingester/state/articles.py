@@ -42,7 +42,11 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
 async def fold_orders(
     tx: Transaction, orders: Sequence[AnyOrder], now: datetime
 ) -> tuple[dict[str, Folded], dict[str, datetime]]:
-    """Applies the orders that are greater than the row's. Gives the rows, and when those with content date from."""
+    """Applies the orders that are greater than the row's. Gives the rows, and when those date from that lose content.
+
+    Every order that is applied takes what came before it, a reinstatement too: the revocation that it lifts may have
+    been passed over, and the text comes back only by being published again.
+    """
     rows = await tx.fetch(
         SQL["fold_orders"],
         [order.article_id for order in orders],
@@ -65,7 +69,7 @@ async def fold_orders(
     dated = {
         r["article_id"]: r["kept_from"]
         for r in rows
-        if r["state"] == "revoked" and r["kept_from"] is not None
+        if folded[r["article_id"]].empties and r["kept_from"] is not None
     }
     return folded, dated
 
@@ -76,7 +80,7 @@ async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -
 
 
 async def release(tx: Transaction, article_id: str, now: datetime) -> Row | None:
-    """Lifts what ``withhold`` did. Gives id and version to publish, or None where nothing was withheld."""
+    """Lifts what ``withhold`` did. Gives id, version and state, or None where there was nothing to lift."""
     return await tx.fetchrow(SQL["release"], article_id, now)
 
 

@@ -26,7 +26,8 @@ RETURNING new.article_id, new.kept_from, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
 -- name: fold_orders
--- Takes the identity rows, also of ids never seen, and applies the orders that are greater than the row's.
+-- Takes the identity rows, also of ids never seen, and applies the orders that are greater than the row's. What is
+-- withheld stays so under a reinstatement: the order that could not be read may be a later one.
 INSERT INTO article AS a (article_id, updated_at, order_no, state, reason, ordered_at)
 SELECT o.article_id, $6, o.order_no, o.state, o.reason, o.ordered_at
 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::timestamptz[])
@@ -36,7 +37,8 @@ ON CONFLICT (article_id) DO UPDATE SET
     updated_at = excluded.updated_at,
     (order_no, state, reason, ordered_at) = (
         SELECT CASE WHEN newer THEN excluded.order_no ELSE a.order_no END,
-               CASE WHEN newer THEN excluded.state ELSE a.state END,
+               CASE WHEN NOT newer OR (a.state = 'withheld' AND excluded.state = 'live') THEN a.state
+                    ELSE excluded.state END,
                CASE WHEN newer THEN excluded.reason ELSE a.reason END,
                CASE WHEN newer THEN excluded.ordered_at ELSE a.ordered_at END
         FROM (SELECT excluded.order_no > a.order_no) AS n (newer)
@@ -52,9 +54,12 @@ ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', updated_at = excluded
 WHERE a.state IN ('live', 'embargoed')
 
 -- name: release
-UPDATE article SET state = 'live', updated_at = $2
+-- Not while another incident or a notice on it is open, and an embargo goes on where it is not over.
+UPDATE article AS a SET state = CASE WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END, updated_at = $2
 WHERE article_id = $1 AND state = 'withheld'
-RETURNING article_id, version
+  AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
+  AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
+RETURNING article_id, version, state
 
 -- name: embargo_over
 UPDATE article SET state = 'live', updated_at = $1

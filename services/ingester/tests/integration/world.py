@@ -1,0 +1,200 @@
+"""An ingester without its processes, and what stands around it: the provider, the orders, what it wants to say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from clawback_common.bus.envelope import Received
+from clawback_common.db import Database
+from clawback_common.outbox.relay import Waiting
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import Event
+from clawback_contracts.revocation.v1 import (
+    ArticleReinstated,
+    ArticleRemoved,
+    ArticleRevoked,
+    Reason,
+    RevocationNoticed,
+)
+from ingester import app, flow
+from ingester.flow import Service
+from ingester.inlet.feeds import poll
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.feeds.values import Bad, Page, RevokedId, RevokedPage
+from ingester.settings import FeedKind, FeedSettings
+from ingester.state import contents
+
+AnyOrder = ArticleRevoked | ArticleReinstated
+TYPES: dict[str, type[Event]] = {
+    event.TYPE: event for event in (RevocationNoticed, ArticleRemoved, AlertRaised, AlertResolved, DeadLetter)
+}
+CANARY = "zq-canary-7719"
+"""Stands in every text; found anywhere else, it is a leak."""
+
+
+@dataclass(slots=True)
+class World:
+    """The service, in a test's words."""
+
+    service: Service
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
+        """An article that its source published yesterday."""
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "published_at": self.clock.now() - timedelta(days=1),
+            "title": f"{text} {CANARY}",
+            "body": CANARY,
+            "source": Source(key="s"),
+        }
+        return ArticleSubmitted(**(given | more))
+
+    def received(self, events: Sequence[Event]) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for event in events:
+            batch.append(Received(event, str(uuid4()), None, event.TOPIC, 0, self.offset))
+            self.offset += 1
+        return batch
+
+    async def submit(self, *articles: ArticleSubmitted) -> None:
+        """They arrive on the submission topic, in one batch."""
+        await flow.on_submissions(self.received(articles), self.service)
+
+    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
+        """An order to remove."""
+        now = self.clock.now()
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "reason": Reason.LICENSOR,
+            "clock_started_at": now,
+            "due_at": now + timedelta(hours=24),
+            "ordered_at": now,
+        }
+        return ArticleRevoked(**(given | more))
+
+    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
+        """An order that lifts one."""
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "ordered_at": self.clock.now(),
+        }
+        return ArticleReinstated(**(given | more))
+
+    async def order(self, *orders: AnyOrder) -> None:
+        """They arrive in one batch."""
+        await flow.on_orders(self.received(orders), self.service)
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox of orders, in its order."""
+        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
+        wanted = {kind.TYPE for kind in kinds}
+        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
+
+    async def sent(self) -> None:
+        """The relay has sent everything that waited."""
+        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+
+    async def alerts(self) -> list[str]:
+        """The names of the alerts that wait to be sent."""
+        return [alert.name for alert in await self.said(AlertRaised)]
+
+    async def news(self) -> list[ArticlePublished]:
+        """What the waiting references say now; they count as sent."""
+        rows: list[Waiting] = await self.db.fetch(
+            "SELECT * FROM outbox_news WHERE sent_at IS NULL ORDER BY id"
+        )
+        messages = await app._publish(self.service, self.db, rows)
+        await self.db.execute("UPDATE outbox_news SET sent_at = $1", self.clock.now())
+        return [ArticlePublished.model_validate_json(message.value) for message in messages if message]
+
+    async def state(self, article_id: str) -> str | None:
+        """Of the identity row."""
+        found: str | None = await self.db.fetchval(
+            "SELECT state FROM article WHERE article_id = $1", article_id
+        )
+        return found
+
+    async def text(self, article_id: str) -> str | None:
+        """The first word of the stored title, whatever the identity row says; None: there is no content."""
+        document = await self.db.fetchval(
+            "SELECT document FROM article_content WHERE article_id = $1", article_id
+        )
+        return None if document is None else str(orjson.loads(document)["title"]).split()[0]
+
+    async def held(self, *article_ids: str) -> set[str]:
+        """As holdings answers."""
+        return await contents.held(self.db, article_ids) | await flow.quarantined(self.service, article_ids)
+
+
+@dataclass(slots=True)
+class Script:
+    """A provider that answers what the test says, one page or error a call, and then pages without entries."""
+
+    answers: list[Any] = field(default_factory=list)
+    cursors: list[str] = field(default_factory=list)
+    polls: list[UUID] = field(default_factory=list)
+
+    def connect(self, poll_id: UUID) -> "Script":
+        """For one pass."""
+        self.polls.append(poll_id)
+        return self
+
+    async def articles(self, cursor: str = "0", limit: int = 500) -> Page:
+        """A page of articles."""
+        assert limit > 0
+        answer = await self._next(cursor)
+        return answer or Page((), (), None, 0)
+
+    async def revoked(self, cursor: str = "0", limit: int = 10_000) -> RevokedPage:
+        """A page of revocations."""
+        assert limit > 0
+        answer = await self._next(cursor)
+        return answer or RevokedPage((), (), None, 0)
+
+    async def _next(self, cursor: str) -> Any:
+        self.cursors.append(cursor)
+        answer = self.answers.pop(0) if self.answers else None
+        if callable(answer):
+            answer = await answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def feed(self, kind: FeedKind = "revoked", *, name: str | None = None, limit: int = 3) -> Feed:
+        """A feed that this provider answers for."""
+        return Feed(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit), self.connect)
+
+
+def revoked_page(
+    *ids: str, cursor: str | None = None, bad: Sequence[Bad] = (), **times: datetime
+) -> RevokedPage:
+    """Entries numbered by their id."""
+    entries = tuple(RevokedId(one, f"s{one}", times.get(f"at{one}")) for one in ids)
+    return RevokedPage(entries, tuple(bad), cursor, len(entries) + len(bad))
+
+
+def articles_page(*articles: ArticleSubmitted, cursor: str | None = None, bad: Sequence[Bad] = ()) -> Page:
+    """Articles as a page."""
+    return Page(tuple(articles), tuple(bad), cursor, len(articles) + len(bad))
+
+
+__all__ = ["CANARY", "Script", "World", "articles_page", "poll", "revoked_page"]
