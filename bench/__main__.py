@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import pipeline, results, stage
+from bench import ingest, pipeline, results, stage
 from bench.results import Result
 from bench.stage import Stage
 
-FAMILIES = ("pipeline",)
+FAMILIES = ("pipeline", "ingest")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=FAMILIES, action="append", help="a family; by default all")
     parser.add_argument("--articles", type=int, default=50_000)
     parser.add_argument("--naive-articles", type=int, default=3_000)
+    parser.add_argument("--feed-articles", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args(arguments)
     started = time.monotonic()
@@ -39,6 +40,9 @@ async def _run(on: Stage, chosen: argparse.Namespace) -> list[Result]:
         await stage.fill_submissions(on, chosen.articles)
         print("· pipeline, articles a second", flush=True)
         found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
+    if "ingest" in families:
+        print(f"· a provider with {chosen.feed_articles:,} articles, articles a second", flush=True)
+        found += await ingest.run(on, chosen.feed_articles, chosen.rounds)
     return found
 
 

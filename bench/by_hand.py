@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from clawback_common.outbox import news
+from clawback_common.process import keep_what_is_loaded
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.state import articles, contents
 
@@ -49,10 +50,7 @@ async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitt
         [row["kept_from"] for row in stored],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
-        [
-            by_id[row["article_id"]][0].model_dump_json(exclude_none=True, exclude={"source_order"})
-            for row in stored
-        ],
+        [document(by_id[row["article_id"]][0]) for row in stored],
     )
     await connection.execute(
         news.SQL["put"],
@@ -63,13 +61,25 @@ async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitt
     )
 
 
+def document(article: ArticleSubmitted) -> str:
+    """What is stored of an article: all but the sender's numbering."""
+    return article.model_dump_json(exclude_none=True, exclude={"source_order"})
+
+
 def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:
     """The ``traceparent`` of a record."""
     return next((value.decode() for name, value in headers if name == "traceparent"), None)
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    """Runs until SIGTERM."""
+def run(work: Callable[[], Awaitable[None]], *, tuned: bool = False) -> None:
+    """Runs until SIGTERM, or until the work is done.
+
+    Args:
+        work: the contestant.
+        tuned: the limits leave what is loaded to itself and collect garbage seldom, as our services do.
+    """
+    if tuned:
+        keep_what_is_loaded()
 
     async def until_asked() -> None:
         task = asyncio.ensure_future(work())

@@ -66,4 +66,4 @@ async def _loop(consumer: AIOKafkaConsumer, places: list[TopicPartition], pool: 
 
 
 if __name__ == "__main__":
-    by_hand.run(main)
+    by_hand.run(main, tuned=True)

@@ -1,0 +1,133 @@
+"""The limit: pages of the provider parsed, stored and published by hand, the next page fetched meanwhile.
+
+The ingester's parser and its own statements; no cursor, no outbox, no record of calls, no retry.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import httpx
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from bench import by_hand
+from clawback_common.db import Database
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.envelope import event_id
+from ingester.inlet.feeds.metabase_wire import parse_articles
+from ingester.inlet.feeds.values import Page
+from ingester.state import articles, contents
+from ingester.state.contents import Months
+
+URL = os.environ.get("METABASE_URL", "")
+LIMIT = 500
+
+
+async def main() -> None:
+    """Drains the feed once; prints articles and seconds."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=by_hand.KAFKA,
+        enable_idempotence=True,
+        compression_type="zstd",
+        linger_ms=5,
+        max_batch_size=262_144,
+    )
+    async with (
+        httpx.AsyncClient() as http,
+        producer,
+        Database.connect(by_hand.DATABASE_URL) as db,
+        asyncpg.create_pool(by_hand.DATABASE_URL, min_size=1, max_size=1) as pool,
+        pool.acquire() as connection,
+    ):
+        started = time.monotonic()
+        count = await _drain(http, producer, connection, Months(db))
+        print(json.dumps({"articles": count, "seconds": time.monotonic() - started}), flush=True)
+
+
+async def _drain(http: httpx.AsyncClient, producer: AIOKafkaProducer, connection: Any, months: Months) -> int:
+    count = 0
+    page = await _page(http, "0")
+    sending: list[asyncio.Future[Any]] = []
+    while True:
+        last = page.count < LIMIT
+        following = None if last else asyncio.create_task(_page(http, page.last_sequence or "0"))
+        now = datetime.now(UTC)
+        await months.make(min(article.published_at, now) for article in page.articles)
+        values = await _store(connection, page, now)
+        sending += [await producer.send(ArticlePublished.TOPIC, **message) for message in values]
+        count += page.count
+        if following is None:
+            await asyncio.gather(*sending)
+            return count
+        page = await following
+
+
+async def _page(http: httpx.AsyncClient, cursor: str) -> Page:
+    params = {"key": "by-hand", "sequence_id": cursor, "limit": str(LIMIT)}
+    answer = await http.get(f"{URL}/api/v10/articles", params=params)
+    return parse_articles(answer.content, answer.headers["content-type"], received_at=datetime.now(UTC))
+
+
+async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[str, Any]]:
+    """Rows taken and documents stored in one transaction; gives what is to be published."""
+    by_id = {article.article_id: article for article in page.articles}
+    taking = [by_id[article_id] for article_id in sorted(by_id)]
+    async with connection.transaction():
+        rows = await connection.fetch(
+            articles.SQL["take"],
+            [article.article_id for article in taking],
+            [article.published_at for article in taking],
+            [article.source_order for article in taking],
+            [article.embargoed_until for article in taking],
+            [article.licence_ends_at for article in taking],
+            now,
+        )
+        documents = [by_hand.document(by_id[row["article_id"]]) for row in rows]
+        await connection.execute(
+            contents.SQL["put"],
+            [row["kept_from"] for row in rows],
+            [row["article_id"] for row in rows],
+            [row["version"] for row in rows],
+            documents,
+        )
+    return [
+        _message(row, document, by_id[row["article_id"]].source_order, now)
+        for row, document in zip(rows, documents, strict=True)
+    ]
+
+
+def _message(row: Any, document: str, source_order: int | None, now: datetime) -> dict[str, Any]:
+    head = orjson.dumps(
+        {
+            "version": row["version"],
+            "after_order": 0,
+            "source_order": source_order,
+            "kept_from": row["kept_from"],
+            "received_at": now,
+        }
+    )
+    identity = str(event_id("article", row["article_id"], row["version"], 0))
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": identity,
+        "ce_source": "/bench/by-hand",
+        "ce_type": ArticlePublished.TYPE,
+        "ce_time": now.isoformat(),
+        "ce_subject": row["article_id"],
+        "content-type": "application/json",
+    }
+    return {
+        "key": row["article_id"].encode(),
+        "value": head[:-1] + b"," + document.encode()[1:],
+        "headers": [(name, value.encode()) for name, value in attributes.items()],
+    }
+
+
+if __name__ == "__main__":
+    by_hand.run(main, tuned=True)
