@@ -79,6 +79,8 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
             every_s=0.25,
         )
         counting.cancel()
+    if failing:
+        await garbage_provider.refused(world)
     offered = await expectation(world)
     teller.line(
         f"the consumer holds exactly the {len(offered.held):,} articles that were offered, compared by id"
@@ -187,7 +189,6 @@ async def garbage_by_every_door(world: World) -> None:
     await garbage_http.by_submission(world, more)
     more = write_all(world.seed, UPSTREAM, count, first=20_000)
     await garbage_kafka.on_topics(world, more, [f"{PARTNER}:{world.seed}-1"])
-    await garbage_provider.refused(world)
     await garbage_provider.spoilt_articles(world)
     await garbage_provider.in_a_row(world, "articles", *garbage_provider.WORTH_ANOTHER)
     await doors.poll_well(world)
@@ -289,12 +290,13 @@ async def settle(world: World) -> None:
     """Wait until nothing is on its way, and note how long that took."""
     seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
     await world.until(
-        "the consumer holds what it must", lambda: _holds_exactly(world), within_s=ANSWERED_S, every_s=0.25
+        "the consumer holds what it must", lambda: holds_exactly(world), within_s=ANSWERED_S, every_s=0.25
     )
     world.history.drained_after_s["the story"] = seconds
 
 
-async def _holds_exactly(world: World) -> bool:
+async def holds_exactly(world: World) -> bool:
+    """Whether the consumer holds what it must, by id, and nothing else."""
     expected = await expectation(world)
     return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
 

@@ -219,6 +219,11 @@ def c10_vacuity(evidence: Evidence) -> Problems:
     if not history.faults:
         problems.append("nothing was broken")
     problems += [f"nothing was in flight at: {one.what}" for one in history.faults if one.in_flight <= 0]
+    problems += [
+        f"the provider was to answer with {mode} {times} times and did {evidence.injected.get(mode, 0)} times"
+        for mode, times in history.planned.items()
+        if evidence.injected.get(mode, 0) < times
+    ]
     if not history.served:
         problems.append("nobody read while articles were revoked")
     if not evidence.topics.content_tokens:

@@ -19,10 +19,9 @@ from clawback_story.looking import gather
 from clawback_story.plan import DEMO, SMALL, Sizes
 from clawback_story.promises import Promise, judge
 from clawback_story.telling import Teller
-from clawback_story.world import QUICK_ENV, Broken, World, opened
+from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
 
 RUN = DEFAULT_RUN / "demo"
-OWN_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_URL", "METABASE_URL")
 KEPT, BROKEN, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 PROBLEMS_SHOWN = 5
 

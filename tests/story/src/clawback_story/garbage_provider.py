@@ -23,12 +23,14 @@ async def between_pages(world: World, *modes: FaultMode) -> None:
     """Each of these spoils one answer, with sound answers between: every page is got at the second try."""
     for mode in modes:
         await world.simulator.fail("articles", mode, skip=1)
+    world.history.planned.update(modes)
 
 
 async def in_a_row(world: World, endpoint: EndpointName, *modes: FaultMode) -> None:
     """The next answers fail one after the other."""
     for mode in modes:
         await world.simulator.fail(endpoint, mode)
+    world.history.planned.update(modes)
 
 
 async def spoilt_articles(world: World) -> None:
@@ -44,6 +46,7 @@ async def spoilt_articles(world: World) -> None:
 async def refused(world: World, feed: str = FEED) -> None:
     """The provider refuses the key: the feed stops at once and says so, until a person lets it go on."""
     await world.simulator.fail("articles", "failure", code=REFUSED_CODE)
+    world.history.planned["failure"] += 1
     await failing_poll(world, feed, f"FAILURE {REFUSED_CODE}")
     await world.ingester.post(f"/feeds/{feed}/resume", headers=world.key("operator"))
 

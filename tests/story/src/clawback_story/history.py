@@ -1,5 +1,6 @@
 """What happened in the story, written down as it happens; the checkers judge it afterwards."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -96,5 +97,7 @@ class History:
     """Taken from a partner or an upstream system with a 202 or a broker's confirmation."""
     spoilt: int = 0
     """Articles on the provider's feed that nobody can take."""
+    planned: Counter[str] = field(default_factory=Counter)
+    """Failures that the provider was told to answer with, by mode."""
     drained_after_s: dict[str, float] = field(default_factory=dict)
     """Seconds from the end of a fault until everything was carried out."""

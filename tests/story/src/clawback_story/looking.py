@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -74,9 +75,7 @@ async def gather(world: World) -> Evidence:
         incidents_seen=await _incidents(world, ""),
         revoked_rows=await _pairs(world, "SELECT article_id, order_no FROM article WHERE state = 'revoked'"),
         quarantined=await _pairs(world, "SELECT topic, count(*) FROM quarantine GROUP BY topic"),
-        injected={
-            mode: times for calls in truth.calls.values() for mode, times in calls.injected.items() if times
-        },
+        injected=sum((Counter(calls.injected) for calls in truth.calls.values()), Counter()),
         restarts=sum(row["restarts"] for row in await world.in_thread(world.stack.status)),
         looked_at=datetime.now(UTC),
     )

@@ -49,7 +49,7 @@ def _never_lost(evidence: Evidence) -> Line:
     noticed = len({notice.article_id for notice in ledger.notices})
     closed = sum(1 for order in ledger.orders if order.closed_at is not None)
     faults = ", ".join(f"{one.what} with {one.in_flight} open" for one in evidence.history.faults)
-    shown = f"{len(gone)} revoked ids, {noticed} noticed, {len(ledger.orders)} orders, {closed} closed, despite {faults}"
+    shown = f"{len(gone)} revoked ids, {noticed} noticed, {len(ledger.orders)} orders, {closed} closed, after {faults}"
     problems = [
         *checkers.c1_lost(evidence),
         *checkers.c7_one_to_one(evidence),
@@ -204,7 +204,10 @@ def _failing_provider(evidence: Evidence) -> Line:
 
 
 def _enough(evidence: Evidence) -> Line:
-    shown = f"{len(evidence.history.served)} reads while articles were revoked, every planned failure fired, no store empty"
+    shown = (
+        f"{len(evidence.history.served)} reads while articles were revoked, every planned failure fired, "
+        "no store empty"
+    )
     return "· and enough happened for this to mean something", shown, checkers.c10_vacuity(evidence)
 
 

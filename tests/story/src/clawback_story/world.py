@@ -27,6 +27,8 @@ FEED, REVOKED_FEED = "metabase-articles", "metabase-revoked"
 METABASE, PARTNER, UPSTREAM = "metabase", "partner", "upstream"
 RECORD_BYTES_MAX = 3_000_000
 HTTP_TIMEOUT_S = 120.0
+OWN_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_URL", "METABASE_URL")
+"""Variables that name servers; the story breaks and fills its own, and leaves a developer's alone."""
 QUICK_ENV = {
     "ingester-worker": {"METABASE_PAUSE_S": "0.05"},
     "ingester-api": {"METABASE_PAUSE_S": "0.05"},
@@ -92,6 +94,19 @@ class World:
             await self._producer.start()
         return self._producer
 
+    async def reconnect(self) -> None:
+        """Let go of the databases' connections; the next question makes new ones."""
+        for pool in self.databases.values():
+            pool.terminate()
+        self.databases = await _pools(self.stack.env["POSTGRES_URL"])
+
+    async def close(self) -> None:
+        """End what we started."""
+        await self.downstream.stop()
+        await self.forget_producer()
+        for pool in self.databases.values():
+            pool.terminate()
+
     async def forget_producer(self) -> None:
         """Let go of the connections to Kafka."""
         if self._producer is not None:
@@ -141,36 +156,32 @@ class World:
 async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> AsyncIterator[World]:
     """The world of a running stack; everything that it started ends with the block."""
     env = stack.env
-    timeout = httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0)
     async with AsyncExitStack() as ending:
-        databases = {
-            name: await ending.enter_async_context(
-                asyncpg.create_pool(
-                    database_address(env["POSTGRES_URL"], name), min_size=0, max_size=4, timeout=10
-                )
-            )
-            for name in ("ingester", "compliance")
-        }
         world = World(
             stack,
             sizes,
             seed,
             teller,
             await ending.enter_async_context(SimulatorClient(env["METABASE_URL"])),
-            await ending.enter_async_context(
-                httpx.AsyncClient(base_url=f"{env['INGESTER_URL']}/api/v1", timeout=timeout, trust_env=False)
-            ),
-            await ending.enter_async_context(
-                httpx.AsyncClient(
-                    base_url=f"{env['COMPLIANCE_URL']}/api/v1", timeout=timeout, trust_env=False
-                )
-            ),
-            databases,
+            await ending.enter_async_context(_http(env["INGESTER_URL"])),
+            await ending.enter_async_context(_http(env["COMPLIANCE_URL"])),
+            await _pools(env["POSTGRES_URL"]),
             Downstream(stack.run_dir),
         )
-        ending.push_async_callback(world.downstream.stop)
-        ending.push_async_callback(world.forget_producer)
+        ending.push_async_callback(world.close)
         yield world
+
+
+def _http(url: str) -> httpx.AsyncClient:
+    timeout = httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0)
+    return httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=timeout, trust_env=False)
+
+
+async def _pools(admin: str) -> dict[str, asyncpg.Pool]:
+    return {
+        name: await asyncpg.create_pool(database_address(admin, name), min_size=0, max_size=4, timeout=10)
+        for name in ("ingester", "compliance")
+    }
 
 
 def database_address(admin: str, name: str) -> str:

@@ -1,0 +1,30 @@
+"""The demo's story on a stack of its own, with other articles and in a small size; played once for all tests."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from clawback_local import Stack
+from clawback_story import chapters
+from clawback_story.evidence import Evidence
+from clawback_story.looking import gather
+from clawback_story.plan import SMALL
+from clawback_story.telling import Teller
+from clawback_story.world import OWN_SERVERS, QUICK_ENV, opened
+
+SEED = 20_241
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def evidence() -> AsyncIterator[Evidence]:
+    """What was found after the story had been played."""
+    env = {**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_SERVERS:
+            patch.delenv(name, raising=False)
+        with Stack(env=env) as stack:
+            async with opened(stack, SMALL, SEED, Teller()) as world:
+                await chapters.play(world)
+                found = await gather(world)
+            yield found

