@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -134,22 +135,28 @@ def _argv(libs: Path, properties: Path, *options: str) -> tuple[str, ...]:
 
 
 def _copy_dependencies(libs: Path) -> None:
-    command = [
-        str(tools.maven()),
-        "--batch-mode",
-        "--quiet",
-        "--file",
-        str(POM),
-        "dependency:copy-dependencies",
-    ]
+    command = [str(tools.maven()), "--batch-mode", "--quiet", "-Dstyle.color=never", *_repository()]
+    command += ["--file", str(POM), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
     answer = subprocess.run(  # noqa: S603 - arguments are ours
         command, capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
-        lines = (answer.stdout + answer.stderr).strip().splitlines()
-        tail = "\n  ".join(lines[:12])
+        lines = [
+            line.removeprefix("[ERROR]").strip() for line in (answer.stdout + answer.stderr).splitlines()
+        ]
+        tail = "\n  ".join([line for line in lines if line][:4])
         raise StackError(f"Maven could not fetch Kafka's jars (is there a network?):\n  {tail}")
+
+
+def _repository() -> list[str]:
+    """Maven keeps its downloads in the user's home; a user who has none gets a folder among our downloads."""
+    try:
+        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        home = Path("/nonexistent")
+    usable = os.access(home / ".m2" if (home / ".m2").exists() else home, os.W_OK)
+    return [] if usable else [f"-Dmaven.repo.local={CACHE / 'maven'}"]
 
 
 def _move_into_place(made: Path, wanted: Path) -> None:
