@@ -41,7 +41,6 @@ async def poll_command(feed: Feed | None, service: Service, name: str) -> int:
     """``ingester poll FEED``: prints what the pass brought. 0 caught up, 1 the provider failed."""
     if feed is None:
         raise Stop(f"no feed {name} in FEEDS")
-    await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
     result = await poll_recorded(feed, service, "command")
     sys.stdout.write(
         f"{name}: {result.pages} pages, {result.received} entries, {result.noticed} notices, "

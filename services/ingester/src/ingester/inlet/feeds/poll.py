@@ -69,8 +69,12 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
     """Drains the feed, or joins the pass that is draining it.
 
     A failing provider ends the pass with ``error`` set and the cursor after the last page that was stored.
+
+    Raises:
+        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
     """
     poll_id = uuid4()
+    await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
     async with service.db.transaction() as tx:
         leased = await feeds.lease(tx, feed.name, poll_id, cause, service.clock.now())
     if leased is None:
@@ -80,6 +84,9 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
         with span(f"poll {feed.name}", kind=SpanKind.INTERNAL):
             async with _renewed(feed.name, poll_id, service):
                 result = await _drain(feed, service, leased, poll_id)
+    except Conflict as error:
+        result = replace(result, error=str(error))
+        raise
     except ClawbackError as error:
         result = await _failed(feed, service, poll_id, error)
     finally:

@@ -1,0 +1,412 @@
+"""The doors over HTTP: webhooks, submissions, reading, holdings, feeds, dead letters, incidents."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+import yaml
+
+from clawback_common.errors import Poison
+from clawback_common.http.probes import Probes
+from clawback_common.quarantine import Bad
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from ingester import flow
+from ingester.inlet import deliveries, jobs
+from ingester.inlet.api import api
+from ingester.inlet.feeds import poll, values
+from ingester.inlet.feeds.codes import failure
+from ingester.inlet.webhooks import sign
+from ingester.settings import FeedSettings
+from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
+
+pytestmark = pytest.mark.integration
+
+ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"]}
+SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
+A, B = "up:a", "up:b"
+
+
+@pytest_asyncio.fixture
+async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key; each subject's key is its name."""
+    keys, secrets = tmp_path / "api_keys.yaml", tmp_path / "webhook_secrets.yaml"
+    keys.write_text(
+        yaml.safe_dump(
+            [
+                {"subject": name, "roles": roles, "sha256": hashlib.sha256(name.encode()).hexdigest()}
+                for name, roles in ROLES.items()
+            ]
+        )
+    )
+    secrets.write_text(yaml.safe_dump({"partner": [SECRET]}))
+    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "webhook_secrets": secrets})
+    world.service = replace(world.service, settings=settings)
+    feed = script.feed()
+    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
+        yield client
+
+
+def item(article_id: str, **more: Any) -> dict[str, Any]:
+    """An article as JSON."""
+    given = {
+        "article_id": article_id,
+        "published_at": "2026-02-28T12:00:00Z",
+        "title": CANARY,
+        "body": CANARY,
+        "source": {"key": "s"},
+    }
+    return {name: value for name, value in (given | more).items() if value is not ...}
+
+
+def signed(
+    world: World, body: bytes, webhook_id: str = "w1", *, at: float = 0, secret: str = SECRET
+) -> dict[str, str]:
+    """Headers of a webhook, sent so many seconds from now."""
+    stamp = int(world.clock.now().timestamp() + at)
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": sign(secret, webhook_id, stamp, body),
+    }
+
+
+async def push(http: httpx.AsyncClient, world: World, body: Any, **more: Any) -> httpx.Response:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return await http.post("/webhooks/partner", content=raw, headers=signed(world, raw, **more))
+
+
+async def submit(http: httpx.AsyncClient, body: Any, **headers: str) -> httpx.Response:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return await http.post("/submissions", content=raw, headers={"X-API-Key": "upstream"} | headers)
+
+
+# Webhooks
+
+
+async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_from_there(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    body = orjson.dumps(item("partner:1"))
+    answer = await push(http, world, body)
+    assert (answer.status_code, answer.json()) == (202, {"accepted": ["partner:1"], "refused": []})
+    assert await world.db.fetchval("SELECT body FROM delivery") == body
+    assert await world.state("partner:1") is None
+    await deliveries.process_waiting(world.service)
+    assert await world.state("partner:1") == "live"
+    assert await world.db.fetchval("SELECT body FROM delivery") is None
+
+
+async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    first = await push(http, world, item("partner:1"))
+    await deliveries.process_waiting(world.service)
+    world.clock.advance(minutes=1)
+    again = await push(http, world, item("partner:1"))
+    assert (again.status_code, again.json()) == (200, first.json())
+    await deliveries.process_waiting(world.service)
+    assert len(await world.news()) == 1
+
+
+async def test_the_same_webhook_id_with_another_body_is_409(http: httpx.AsyncClient, world: World) -> None:
+    await push(http, world, item("partner:1"))
+    assert (await push(http, world, item("partner:2"))).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("more", "drop"),
+    [
+        ({"at": -301}, None),
+        ({"at": 301}, None),
+        ({"secret": "whsec_b3RoZXI="}, None),
+        ({}, "webhook-id"),
+        ({}, "webhook-timestamp"),
+        ({}, "webhook-signature"),
+    ],
+)
+async def test_a_webhook_that_is_late_or_not_its_partners_is_401_and_leaves_no_trace(
+    http: httpx.AsyncClient, world: World, more: dict[str, Any], drop: str | None
+) -> None:
+    raw = orjson.dumps(item("partner:1"))
+    headers = signed(world, raw, **more)
+    if drop:
+        del headers[drop]
+    answer = await http.post("/webhooks/partner", content=raw, headers=headers)
+    assert answer.status_code == 401
+    assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
+
+
+async def test_a_signature_of_another_body_is_401_and_an_unknown_partner_404(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    raw = orjson.dumps(item("partner:1"))
+    assert (
+        await http.post("/webhooks/partner", content=raw + b" ", headers=signed(world, raw))
+    ).status_code == 401
+    assert (await http.post("/webhooks/nobody", content=raw, headers=signed(world, raw))).status_code == 404
+
+
+async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    items = [item(f"partner:{n}") for n in range(500)]
+    items[321] = item("partner:321", published_at=...)
+    answer = await push(http, world, {"items": items})
+    assert answer.status_code == 202
+    body = answer.json()
+    assert len(body["accepted"]) == 499
+    ((index, errors),) = [(one["index"], one["errors"]) for one in body["refused"]]
+    assert (index, errors[0]["path"]) == (321, "published_at")
+    await deliveries.process_waiting(world.service)
+    assert await world.db.fetchval("SELECT count(*) FROM article") == 499
+    row = await world.db.fetchrow("SELECT topic, subject FROM quarantine")
+    assert row is not None
+    assert tuple(row) == ("webhook:partner", "partner:321")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"not json", 422),
+        (b'{"title": "\xff\xfe"}', 422),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b'{"items": []}', 422),
+        (orjson.dumps({"items": [item(f"partner:{n}") for n in range(501)]}), 422),
+        (orjson.dumps({"items": [1, None]}), 422),
+        (orjson.dumps(item("metabase:1")), 422),
+        (orjson.dumps(item("partner:1", title="a\0b")), 422),
+        (orjson.dumps(item("partner:1", body="x" * 900_001)), 422),
+        (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, 422),
+        (b" " * 10_000_001, 413),
+    ],
+    ids=str,
+)
+async def test_a_body_that_cannot_be_taken_is_refused_in_words_and_not_stored(
+    http: httpx.AsyncClient, world: World, body: bytes, status: int
+) -> None:
+    for answer in (await push(http, world, body), await submit(http, body)):
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert CANARY not in answer.text
+    assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
+    assert await world.db.fetchval("SELECT count(*) FROM article") == 0
+
+
+# Submissions
+
+
+async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncClient, world: World) -> None:
+    answer = await submit(http, {"items": [item(A), item("metabase:1")]})
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == [A]
+    assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_of_this_door"
+    assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
+
+
+async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_version(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    first = await submit(http, item(A), **{"Idempotency-Key": "k"})
+    world.clock.advance(minutes=1)
+    again = await submit(http, item(A), **{"Idempotency-Key": "k"})
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert await world.db.fetchval("SELECT version FROM article") == 1
+    assert (await submit(http, item(B), **{"Idempotency-Key": "k"})).status_code == 409
+
+
+async def test_without_a_key_nothing_is_taken(http: httpx.AsyncClient, world: World) -> None:
+    for headers in ({}, {"X-API-Key": "nobody"}):
+        assert (await http.post("/submissions", json=item(A), headers=headers)).status_code == 401
+    assert (
+        await http.post("/submissions", json=item(A), headers={"X-API-Key": "officer"})
+    ).status_code == 403
+    assert await world.db.fetchval("SELECT count(*) FROM article") == 0
+
+
+# Reading
+
+
+async def test_a_revoked_article_is_410_with_its_reason_and_no_word_of_it(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.submit(world.article(A), world.article(B))
+    assert CANARY in (await http.get(f"/articles/{A}")).text
+    await world.order(world.revocation(A, 3))
+    answer = await http.get(f"/articles/{A}")
+    assert (answer.status_code, answer.json()["reason"], answer.json()["order"]) == (410, "licensor", 3)
+    assert CANARY not in answer.text
+    listed = (await http.get("/articles")).json()["items"]
+    assert [one["article_id"] for one in listed] == [B]
+    revoked = (await http.get("/revoked")).json()["items"]
+    assert [(one["article_id"], one["reason"]) for one in revoked] == [(A, "licensor")]
+
+
+async def test_what_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: World) -> None:
+    await world.submit(world.article(A, embargoed_until=world.clock.now().replace(year=2027)))
+    await world.submit(world.article(B))
+    await world.db.execute("UPDATE article SET state = 'withheld' WHERE article_id = $1", B)
+    for one in (A, B, "up:unknown"):
+        answer = await http.get(f"/articles/{one}")
+        assert answer.status_code == 404
+        assert CANARY not in answer.text
+    assert (await http.get("/articles")).json()["items"] == []
+    assert (await http.get("/admin/articles/stats")).json() == {"embargoed": 1, "withheld": 1}
+
+
+async def test_lists_come_in_pages_each_item_once(http: httpx.AsyncClient, world: World) -> None:
+    ids = [f"up:{n}" for n in range(5)]
+    await world.submit(*(world.article(one) for one in ids))
+    await world.order(*(world.revocation(one) for one in ids[:3]))
+    for path, expected in (("/articles", ids[3:]), ("/revoked", ids[:3])):
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = (await http.get(path, params={"limit": 1} | ({"cursor": cursor} if cursor else {}))).json()
+            seen += [one["article_id"] for one in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert seen == expected
+    only = (await http.get("/articles", params={"fields": "article_id,version"})).json()["items"]
+    assert only == [{"article_id": one, "version": 1} for one in ids[3:]]
+
+
+async def holdings(http: httpx.AsyncClient, *ids: str) -> dict[str, str]:
+    answer = await http.post("/ingester/holdings", json={"article_ids": ids})
+    items: dict[str, str] = answer.json()["items"]
+    return items
+
+
+async def test_holdings_are_answered_from_the_content_and_not_from_the_guard(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.submit(world.article(A), world.article(B))
+    await world.order(world.revocation(A))
+    assert await holdings(http, A, B, "up:c") == {A: "gone", B: "held", "up:c": "gone"}
+    # As if a mistake had marked the row and left the text.
+    await world.db.execute("UPDATE article SET state = 'revoked' WHERE article_id = $1", B)
+    assert (await holdings(http, B))[B] == "held"
+    await submit(http, {"items": [item("up:c"), item("up:d", title=...)]})
+    assert await holdings(http, "up:d") == {"up:d": "held"}
+
+
+# Feeds
+
+
+async def test_a_poll_answers_what_it_brought(http: httpx.AsyncClient, world: World, script: Script) -> None:
+    script.answers = [revoked_page("1", cursor="c")]
+    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    body = answer.json()
+    assert (answer.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
+    (notice,) = await world.said(RevocationNoticed)
+    assert str(notice.poll_id) == body["poll_id"]
+    listed = (await http.get("/feeds")).json()["items"]
+    assert [(one["name"], one["cursor"], one["state"], one["configured"]) for one in listed] == [
+        ("test-revoked", "c", "ok", True)
+    ]
+
+
+async def test_a_poll_of_a_failing_provider_is_502_and_never_nothing_revoked(
+    http: httpx.AsyncClient, script: Script
+) -> None:
+    script.answers = [failure(9999)]
+    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    assert (answer.status_code, "9999" in answer.json()["detail"]) == (502, True)
+    assert (await http.post("/feeds/nothing/poll", headers={"X-API-Key": "operator"})).status_code == 404
+    assert (await http.post("/feeds/test-revoked/poll")).status_code == 401
+
+
+async def test_a_stopped_feed_is_resumed_by_an_operator(http: httpx.AsyncClient, script: Script) -> None:
+    operator = {"X-API-Key": "operator"}
+    script.answers = [failure(1000)]
+    await http.post("/feeds/test-revoked/poll", headers=operator)
+    assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 204
+    assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 409
+
+
+# Dead letters and incidents
+
+
+async def test_dead_letters_are_listed_without_content_and_tried_again_through_the_same_guard(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await submit(http, {"items": [item("up:ok"), item("metabase:1"), item(A, source=...)]})
+    listed = await http.get("/ingester/dlq", headers={"X-API-Key": "operator"})
+    assert sorted(one["reason"] for one in listed.json()["items"]) == ["missing", "provider_not_of_this_door"]
+    assert CANARY not in listed.text
+    await world.db.execute("UPDATE quarantine SET value = $1 WHERE subject = $2", orjson.dumps(item(A)), A)
+    world.clock.advance(minutes=1)
+    retried = await http.post(
+        "/ingester/dlq/retry", json={"older_than_s": 0}, headers={"X-API-Key": "operator"}
+    )
+    assert retried.json() == {"retried": 1, "failed": 1}
+    assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
+
+
+async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
+    http: httpx.AsyncClient, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await submit(http, {"items": [item("up:ok"), item(A, source=...)]})
+    await world.order(world.revocation(A))
+    world.clock.advance(minutes=1)
+    assert await jobs.replay_command(world.service) == 0
+    assert "0 went in, 0 failed again" in capsys.readouterr().out
+    assert await world.held(A) == set()
+
+
+async def test_a_dead_letter_of_a_feed_goes_back_through_its_reader(world: World, script: Script) -> None:
+    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="f", kind="articles"),)
+    sound = {
+        "sequenceId": "7",
+        "id": "77",
+        "title": "t",
+        "content": "c",
+        "publishedDate": "2026-02-28T10:00:00Z",
+        "source": {"name": "n", "feed": {"id": "7"}},
+    }
+    entries = [
+        values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
+        values.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
+    ]
+    script.answers = [articles_page(bad=entries, cursor="8")]
+    await poll.poll(script.feed("articles", name="f"), world.service, "test")
+    world.clock.advance(minutes=1)
+    assert await jobs.replay_command(world.service) == 3
+    assert await world.state("metabase:77") == "live"
+
+
+async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient, world: World) -> None:
+    await world.submit(world.article(A))
+    bad = Bad(Poison("null_value"), "ingester", "revocations.v1", subject=A)
+    async with world.db.transaction() as tx:
+        await flow.on_unreadable_orders(tx, [bad], world.service)
+    (listed,) = (await http.get("/ingester/incidents")).json()["items"]
+    path = f"/ingester/incidents/{listed['id']}/close"
+    assert (await http.post(path, json={"note": "looked"})).status_code == 401
+    assert (
+        await http.post(path, json={"note": "looked"}, headers={"X-API-Key": "operator"})
+    ).status_code == 403
+    officer = {"X-API-Key": "officer"}
+    assert (await http.post(path, json={"note": ""}, headers=officer)).status_code == 422
+    assert (await http.post(path, json={"note": "looked"}, headers=officer)).status_code == 200
+    assert (await http.post(path, json={"note": "looked"}, headers=officer)).status_code == 404
+    assert (await http.get("/ingester/incidents")).json()["items"] == []
+    closed = (await http.get("/ingester/incidents", params={"closed": True})).json()["items"]
+    assert [(one["closed_by"], one["note"]) for one in closed] == [("officer", "looked")]
+    assert (await http.get("/ingester/incidents", params={"cursor": "WyJ4IiwieSJd"})).status_code == 422
+    assert await world.state(A) == "live"
+
+
+async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, script: Script) -> None:
+    await jobs.poll_recorded(script.feed(), world.service, "schedule")
+    assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
+    assert (await http.get("/ingester/health")).json()["status"] == "healthy"

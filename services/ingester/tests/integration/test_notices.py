@@ -1,0 +1,154 @@
+"""Notices are open until the order that cites them is seen; time brings embargoes and licences to their end."""
+
+from datetime import timedelta
+
+import pytest
+
+from clawback_contracts.revocation.v1 import ArticleRemoved, Reason, RevocationNoticed
+from ingester import flow
+from ingester.domain.article import deliveries
+from ingester.domain.feed import Sighting
+from ingester.inlet.feeds import poll
+from services.ingester.tests.integration.world import Script, World, revoked_page
+
+pytestmark = pytest.mark.integration
+
+A, B = "up:a", "up:b"
+
+
+async def noticed(world: World, script: Script, *ids: str) -> list[RevocationNoticed]:
+    """The provider lists these; gives the notices that wait to be sent."""
+    script.answers.append(revoked_page(*ids, cursor="c"))
+    await poll.poll(script.feed(), world.service, "test")
+    found: list[RevocationNoticed] = await world.said(RevocationNoticed)
+    return found
+
+
+async def test_a_notice_is_sent_at_once_and_again_after_1_5_and_15_minutes_then_hourly(
+    world: World, script: Script
+) -> None:
+    (notice,) = await noticed(world, script, "1")
+    await world.sent()
+    for minutes in (1, 5, 15, 60, 60, 60):
+        world.clock.advance(minutes=minutes, seconds=-1)
+        await flow.on_time(world.service)
+        assert await world.said(RevocationNoticed) == []
+        world.clock.advance(seconds=1)
+        await flow.on_time(world.service)
+        assert await world.said(RevocationNoticed) == [notice]
+        await world.sent()
+
+
+async def test_the_order_that_cites_it_closes_a_notice_and_no_other_does(
+    world: World, script: Script
+) -> None:
+    first, second = await noticed(world, script, "1", "2")
+    await world.sent()
+    await world.order(
+        world.revocation(first.article_id, notice_ids=(first.notice_id,)),
+        world.revocation(second.article_id),
+        world.reinstatement(second.article_id),
+    )
+    await world.sent()
+    world.clock.advance(minutes=2)
+    await flow.on_time(world.service)
+    assert await world.said(RevocationNoticed) == [second]
+    open_ones = await world.db.fetchval("SELECT count(*) FROM notice WHERE answered_at IS NULL")
+    assert open_ones == 1
+
+
+async def test_a_notice_answered_by_a_late_sending_of_an_old_order_is_closed_too(
+    world: World, script: Script
+) -> None:
+    await world.order(world.revocation("metabase:1"))
+    (notice,) = await noticed(world, script, "1")
+    await world.order(world.revocation("metabase:1", attempt=2, notice_ids=(notice.notice_id,)))
+    assert await world.db.fetchval("SELECT order_no FROM notice") == 1
+    assert len(await world.said(ArticleRemoved)) == 2
+
+
+async def test_the_same_entry_seen_again_is_the_same_notice(world: World, script: Script) -> None:
+    await noticed(world, script, "1", "1")
+    assert len(await noticed(world, script, "1", "2")) == 2
+
+
+async def test_an_entry_without_a_number_counts_as_new_after_a_reinstatement(world: World) -> None:
+    poll_id = await world.db.fetchval("SELECT gen_random_uuid()")
+    entry = [Sighting(A, None, None)]
+
+    async def seen() -> int:
+        async with world.db.transaction() as tx:
+            return await flow.on_sightings(tx, world.service, "f", entry, poll_id, None)
+
+    assert [await seen(), await seen()] == [1, 0]
+    await world.order(world.revocation(A))
+    assert await seen() == 0
+    await world.order(world.reinstatement(A))
+    assert [await seen(), await seen()] == [1, 0]
+
+
+async def test_while_a_notice_waits_for_its_order_the_article_is_not_published(
+    world: World, script: Script
+) -> None:
+    await flow.store(
+        world.service,
+        deliveries(
+            [(world.article("metabase:1"), None), (world.article("metabase:2"), None)], world.clock.now()
+        ),
+        door="feed",
+    )
+    await noticed(world, script, "1")
+    assert [one.article_id for one in await world.news()] == ["metabase:2"]
+
+
+async def test_an_embargoed_article_is_neither_readable_nor_published_until_its_embargo_ends(
+    world: World,
+) -> None:
+    until = world.clock.now() + timedelta(hours=2)
+    await world.submit(world.article(A, embargoed_until=until), world.article(B))
+    assert [one.article_id for one in await world.news()] == [B]
+    assert await world.state(A) == "embargoed"
+    world.clock.advance(hours=2, seconds=-1)
+    await flow.on_time(world.service)
+    assert (await world.state(A), await world.news()) == ("embargoed", [])
+    world.clock.advance(seconds=1)
+    await flow.on_time(world.service)
+    assert [one.article_id for one in await world.news()] == [A]
+    await flow.on_time(world.service)
+    assert await world.news() == []
+
+
+async def test_an_embargoed_article_that_is_revoked_never_comes_out(world: World) -> None:
+    await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=2)))
+    await world.order(world.revocation(A))
+    world.clock.advance(hours=3)
+    await flow.on_time(world.service)
+    assert (await world.state(A), await world.news(), await world.held(A)) == ("revoked", [], set())
+
+
+async def test_the_end_of_a_licence_becomes_one_notice(world: World) -> None:
+    ends = world.clock.now() + timedelta(days=1)
+    await world.submit(world.article(A, licence_ends_at=ends), world.article(B))
+    await flow.on_time(world.service)
+    assert await world.said(RevocationNoticed) == []
+    world.clock.advance(days=1)
+    for _ in range(3):
+        await flow.on_time(world.service)
+    (notice,) = await world.said(RevocationNoticed)
+    assert (notice.article_id, notice.reason, notice.revoked_at) == (A, Reason.LICENCE_EXPIRED, ends)
+
+
+async def test_an_article_whose_licence_had_ended_when_it_came_is_never_published(world: World) -> None:
+    await world.submit(world.article(A, licence_ends_at=world.clock.now() - timedelta(days=1)))
+    await flow.on_time(world.service)
+    assert await world.news() == []
+    assert [notice.article_id for notice in await world.said(RevocationNoticed)] == [A]
+
+
+async def test_a_prolonged_licence_is_one_that_counts(world: World) -> None:
+    now = world.clock.now()
+    await world.submit(world.article(A, licence_ends_at=now + timedelta(days=1), source_order=1))
+    await world.submit(world.article(A, licence_ends_at=now + timedelta(days=9), source_order=2))
+    world.clock.advance(days=2)
+    await flow.on_time(world.service)
+    assert await world.said(RevocationNoticed) == []

@@ -1,0 +1,446 @@
+"""Feeds: the cursor moves only with what it brought, one pass at a time, and a failing provider looks like one."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from clawback_common import jobs as job_runs
+from clawback_common.db.pool import Row
+from clawback_common.errors import Conflict, Transient
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from ingester.app import _revocations_were_read
+from ingester.domain.feed import PollResult
+from ingester.inlet import jobs
+from ingester.inlet.feeds import poll
+from ingester.inlet.feeds.codes import Unreadable, UnreadableAnswer, failure
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.feeds.provider import _take_slot
+from ingester.inlet.feeds.values import Bad
+from ingester.settings import FeedSettings
+from ingester.state import feeds
+from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
+
+pytestmark = pytest.mark.integration
+
+UNWELL: list[Exception] = [
+    UnreadableAnswer(Unreadable.EMPTY),
+    UnreadableAnswer(Unreadable.HTML),
+    failure(9999),
+    failure(1004),
+    failure(None, 503),
+    Transient("no connection"),
+]
+
+
+async def declared(world: World, *of: Feed) -> None:
+    await feeds.declare(
+        world.db, [feed.name for feed in of], [feed.settings.kind for feed in of], world.clock.now()
+    )
+
+
+async def row_of(world: World, feed: Feed) -> Row:
+    (row,) = [row for row in await feeds.all_feeds(world.db) if row["name"] == feed.name]
+    return row
+
+
+async def drained(world: World, feed: Feed) -> PollResult:
+    await declared(world, feed)
+    return await poll.poll(feed, world.service, "test")
+
+
+def page_of(world: World, start: int, size: int, cursor: str | None = None) -> Any:
+    """Articles with sequences from a start; the cursor is the last one's."""
+    numbers = range(start, start + size)
+    articles = [world.article(f"metabase:{n}", source_order=n) for n in numbers]
+    return articles_page(*articles, cursor=cursor or str(numbers[-1]))
+
+
+async def test_a_pass_drains_until_a_short_page_and_goes_on_from_there(world: World, script: Script) -> None:
+    feed = script.feed("articles")
+    script.answers = [page_of(world, 1, 3), page_of(world, 4, 3), page_of(world, 7, 1)]
+    result = await drained(world, feed)
+    assert (result.pages, result.received, result.caught_up, result.error) == (3, 7, True, None)
+    assert script.cursors == ["0", "3", "6"]
+    await drained(world, feed)
+    assert script.cursors[3:] == ["7"]
+    assert len(await world.news()) == 7
+
+
+async def test_an_empty_page_neither_moves_nor_clears_the_cursor(world: World, script: Script) -> None:
+    feed = script.feed("articles")
+    script.answers = [page_of(world, 1, 2)]
+    await drained(world, feed)
+    result = await drained(world, feed)
+    assert (result.caught_up, (await row_of(world, feed))["cursor"]) == (True, "2")
+
+
+@pytest.mark.parametrize("error", UNWELL, ids=str)
+@pytest.mark.parametrize("kind", ["articles", "revoked"])
+async def test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do(
+    world: World, script: Script, kind: Any, error: Exception
+) -> None:
+    feed = script.feed(kind, limit=2)
+    first = page_of(world, 1, 2) if kind == "articles" else revoked_page("1", "2", cursor="2")
+    script.answers = [first, error]
+    result = await drained(world, feed)
+    assert not result.caught_up
+    assert (result.error, result.pages) == (str(error), 1)
+    row = await row_of(world, feed)
+    assert (row["cursor"], row["state"], row["state_reason"]) == ("2", "failing", str(error))
+    assert row["last_complete_at"] is None
+
+
+async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
+    world: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = script.feed("articles")
+    await declared(world, feed)
+    script.answers = [page_of(world, 1, 1)]
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("the process ends here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingester.state.feeds.turn_page", dies)
+        with pytest.raises(RuntimeError):
+            await poll.poll(feed, world.service, "test")
+    assert (await world.state("metabase:1"), (await row_of(world, feed))["cursor"]) == (None, None)
+    script.answers = [page_of(world, 1, 1)]
+    await drained(world, feed)
+    assert ((await world.state("metabase:1")), (await row_of(world, feed))["cursor"]) == ("live", "1")
+
+
+async def test_notices_are_stored_with_their_cursor_or_not_at_all(
+    world: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    script.answers = [revoked_page("1", cursor="c1")]
+
+    async def lost(*_: object, **__: object) -> bool:
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingester.state.feeds.turn_page", lost)
+        with pytest.raises(Conflict):
+            await poll.poll(feed, world.service, "test")
+    assert await world.said(RevocationNoticed) == []
+    assert await world.db.fetchval("SELECT count(*) FROM notice") == 0
+    script.answers = [revoked_page("1", cursor="c1")]
+    assert (await drained(world, feed)).noticed == 1
+
+
+async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+
+    async def somebody_takes_over() -> Any:
+        world.clock.advance(minutes=1)
+        await world.db.execute("UPDATE feed SET lease_poll = NULL, lease_until = NULL")
+        return revoked_page("1", cursor="c1")
+
+    script.answers = [somebody_takes_over, revoked_page("1", cursor="c1")]
+    result = await jobs.poll_recorded(feed, world.service, "test")
+    assert (result.caught_up, result.noticed) == (True, 1)
+    assert (await row_of(world, feed))["state"] == "ok"
+
+
+async def test_a_second_caller_joins_the_pass_under_way(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Any:
+        begun.set()
+        await gate.wait()
+        return revoked_page("1", cursor="c1")
+
+    script.answers = [slow]
+    first = asyncio.create_task(poll.poll(feed, world.service, "schedule"))
+    await begun.wait()
+    second = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    await asyncio.sleep(0.1)
+    gate.set()
+    ended, joined = await first, await second
+    assert joined == ended
+    assert (len(script.cursors), len(script.polls)) == (1, 1)
+
+
+async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    async with world.db.transaction() as tx:
+        assert await feeds.lease(tx, feed.name, uuid4(), "schedule", world.clock.now()) is not None
+    script.answers = [revoked_page("1", cursor="c1")]
+    waiting = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    world.clock.advance(seconds=16)
+    assert (await asyncio.wait_for(waiting, 5)).noticed == 1
+
+
+async def test_who_joined_a_pass_that_failed_hears_that_it_failed(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Any:
+        begun.set()
+        await gate.wait()
+        raise failure(9999)
+
+    script.answers = [slow]
+    first = asyncio.create_task(poll.poll(feed, world.service, "schedule"))
+    await begun.wait()
+    second = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    await asyncio.sleep(0.1)
+    gate.set()
+    assert (await first).error == (await second).error == str(failure(9999))
+
+
+async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    script.answers = [failure(1000), failure(1000), failure(1000)]
+    await drained(world, feed)
+    await drained(world, feed)
+    assert (await row_of(world, feed))["state"] == "stopped"
+    assert await world.alerts() == ["FeedStopped"]
+    world.clock.advance(hours=1)
+    await drained(world, feed)
+    assert await world.alerts() == ["FeedStopped"] * 2
+    await jobs.poll_on_schedule(feed, world.service)
+    assert len(script.cursors) == 3
+    assert await feeds.resume(world.db, feed.name, world.clock.now())
+    await jobs.poll_on_schedule(feed, world.service)
+    assert (await row_of(world, feed))["state"] == "ok"
+
+
+async def test_a_feed_that_fails_for_long_is_told_and_its_end_too(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    script.answers = [failure(9999)] * 3
+    await drained(world, feed)
+    world.clock.advance(minutes=4)
+    await drained(world, feed)
+    assert await world.alerts() == []
+    world.clock.advance(minutes=2)
+    await drained(world, feed)
+    assert await world.alerts() == ["FeedFailing"]
+    await drained(world, feed)
+    resolved = {one.name for one in await world.said(AlertResolved)}
+    assert "FeedFailing" in resolved
+
+
+async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_left(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("articles", limit=1)
+    harvested = world.clock.now() - timedelta(hours=50)
+
+    def page(n: int) -> Any:
+        article = world.article(f"metabase:{n}", source_order=n, harvested_at=harvested)
+        return articles_page(article, cursor=str(n))
+
+    script.answers = [page(n) for n in range(1, 12)]
+    await drained(world, feed)
+    (alert,) = await world.said(AlertRaised)
+    assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
+    assert "10 full pages" in alert.summary
+    assert "within 22 h" in alert.summary
+
+
+async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_one(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("articles", limit=1)
+    await declared(world, feed)
+    for n in range(1, 11):
+        script.answers = [page_of(world, n, 1), failure(9999)]
+        await poll.poll(feed, world.service, "test")
+    assert "FeedFallingBehind" in await world.alerts()
+    script.answers = []
+    await drained(world, feed)
+    assert "FeedFallingBehind" in {one.name for one in await world.said(AlertResolved)}
+    assert (await row_of(world, feed))["full_pages"] == 0
+
+
+async def test_a_full_page_that_does_not_say_where_to_go_on_fails(world: World, script: Script) -> None:
+    feed = script.feed("revoked", limit=1)
+    script.answers = [revoked_page("1", cursor="c1"), revoked_page("2", cursor="c1")]
+    result = await drained(world, feed)
+    assert result.error is not None
+    assert "cursor_stands_still" in result.error
+
+
+async def test_a_bad_entry_is_quarantined_and_its_neighbours_are_stored(world: World, script: Script) -> None:
+    feed = script.feed("articles")
+    bad = Bad(1, "9", "2", "date_invalid", "publishedDate", b"<article>canary</article>")
+    script.answers = [articles_page(world.article("metabase:1", source_order=1), bad=[bad], cursor="2")]
+    result = await drained(world, feed)
+    assert (result.received, (await row_of(world, feed))["cursor"]) == (2, "2")
+    assert await world.state("metabase:1") == "live"
+    row = await world.db.fetchrow("SELECT * FROM quarantine")
+    assert row is not None
+    assert (row["topic"], row["subject"], row["reason"]) == (
+        f"feed:{feed.name}",
+        "metabase:9",
+        "date_invalid",
+    )
+
+
+async def test_an_unreadable_entry_among_revocations_is_an_incident_and_an_alert(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    bad = Bad(1, None, None, "id_missing", "id", b"<article/>")
+    script.answers = [revoked_page("1", bad=[bad], cursor="c")]
+    assert (await drained(world, feed)).noticed == 1
+    assert await world.alerts() == ["UnreadableRevocation"]
+    assert await world.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == 1
+
+
+async def test_a_notice_says_the_earliest_time_that_it_can_have_been(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    first_asked = world.clock.now()
+    await drained(world, feed)
+    world.clock.advance(hours=1)
+    given = first_asked + timedelta(minutes=30)
+    script.answers = [revoked_page("1", "2", cursor="c", at2=given)]
+    result = await drained(world, feed)
+    notices: list[RevocationNoticed] = await world.said(RevocationNoticed)
+    assert {one.article_id: (one.revoked_at, one.earliest_at) for one in notices} == {
+        "metabase:1": (None, first_asked),
+        "metabase:2": (given, first_asked),
+    }
+    assert {one.poll_id for one in notices} == {result.poll_id}
+
+
+async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    asked_at = world.clock.now()
+
+    async def slow() -> Any:
+        world.clock.advance(minutes=3)
+        return revoked_page("1", cursor="c")
+
+    script.answers = [slow]
+    await drained(world, feed)
+    assert (await row_of(world, feed))["last_complete_at"] == asked_at
+
+
+async def test_nothing_is_published_before_every_feed_of_revocations_was_read_once(
+    world: World, script: Script
+) -> None:
+    articles, one, two = script.feed("articles"), script.feed(name="r1"), script.feed(name="r2")
+    await declared(world, articles, one, two)
+    assert not await _revocations_were_read(world.service)
+    await drained(world, one)
+    script.answers = [failure(9999)]
+    await drained(world, two)
+    assert not await _revocations_were_read(world.service)
+    await drained(world, two)
+    assert await _revocations_were_read(world.service)
+
+
+async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    script.answers = [revoked_page("1", cursor="c"), revoked_page(), failure(9999)]
+    for _ in range(3):
+        await jobs.poll_recorded(feed, world.service, "schedule")
+        world.clock.advance(seconds=1)
+    runs = await job_runs.page(world.db)
+    assert [(run.outcome, run.counts["noticed"]) for run in runs] == [
+        ("attention", 0),
+        ("done", 0),
+        ("done", 1),
+    ]
+
+
+async def test_the_command_tells_what_a_pass_brought(
+    world: World, script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed = script.feed("revoked")
+    script.answers = [revoked_page("1", cursor="c"), failure(9999)]
+    assert await jobs.poll_command(feed, world.service, feed.name) == 0
+    assert "1 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
+    assert await jobs.poll_command(feed, world.service, feed.name) == 1
+    assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
+
+
+async def slot(world: World, at: datetime, *, urgent: bool) -> datetime | None:
+    return await feeds.take_slot(world.db, "k", at, timedelta(seconds=20), urgent=urgent)
+
+
+async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
+    now = world.clock.now()
+    assert await slot(world, now, urgent=False) is None
+    free_at = now + timedelta(seconds=20)
+    assert await slot(world, now, urgent=True) == free_at  # it waits, and has said so
+    assert await slot(world, now, urgent=False) == free_at
+    assert await slot(world, free_at, urgent=False) is not None
+    assert await slot(world, free_at, urgent=True) is None
+    later = free_at + timedelta(seconds=19)
+    assert await slot(world, later, urgent=False) == free_at + timedelta(seconds=20)
+
+
+async def test_of_many_who_want_the_key_at_once_one_gets_it(world: World) -> None:
+    now = world.clock.now()
+    got = await asyncio.gather(*(slot(world, now, urgent=n % 2 == 0) for n in range(10)))
+    assert got.count(None) == 1
+
+
+async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: World) -> None:
+    now = world.clock.now()
+    await slot(world, now, urgent=False)
+    await slot(world, now, urgent=True)
+    assert await slot(world, now + timedelta(seconds=26), urgent=False) is None
+
+
+async def test_a_caller_waits_for_the_keys_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        world.clock.advance(seconds=seconds)
+
+    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
+    settings = FeedSettings(name="f", kind="articles")
+    await _take_slot(settings, world.service)
+    await _take_slot(settings, world.service)
+    assert waits == [20]
+
+
+async def test_another_key_has_a_pace_of_its_own(world: World) -> None:
+    now = world.clock.now()
+    assert await slot(world, now, urgent=False) is None
+    assert await feeds.take_slot(world.db, "other", now, timedelta(seconds=20), urgent=False) is None
+    await feeds.not_before(world.db, "other", now + timedelta(hours=1))
+    assert await feeds.take_slot(
+        world.db, "other", now, timedelta(seconds=20), urgent=True
+    ) == now + timedelta(hours=1)
+
+
+async def test_with_compliance_required_nothing_is_published_while_revocations_are_unread(
+    world: World, script: Script
+) -> None:
+    required = world.service.settings.model_copy(update={"compliance": "required"})
+    strict = World(replace(world.service, settings=required), world.clock)
+    feed = script.feed("revoked")
+    await drained(strict, feed)
+    await strict.submit(strict.article("up:1"))
+    world.clock.advance(hours=26)
+    with pytest.raises(Transient, match="revocations of test-revoked are unread for 26 h"):
+        await strict.news()
+    await drained(strict, feed)
+    assert len(await strict.news()) == 1

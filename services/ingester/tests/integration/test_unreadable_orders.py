@@ -1,0 +1,175 @@
+"""Orders that cannot be read neither stop the lane nor are just set aside."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from clawback_common.bus.envelope import Message
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.clock import SystemClock
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad
+from clawback_common.settings import CommonSettings
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.listening import listening
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import event_id
+from ingester import flow
+from ingester.domain.feed import Sighting
+from ingester.inlet.consumers import subscriptions
+from services.ingester.tests.integration.world import AnyOrder, World
+
+pytestmark = pytest.mark.integration
+
+A, B, C = "up:a", "up:b", "up:c"
+TOPIC = "revocations.v1"
+
+
+def message(order: AnyOrder) -> Message:
+    return Message.of(
+        order, event_id("o", order.article_id, order.order), at=order.ordered_at, traceparent=None
+    )
+
+
+@pytest_asyncio.fixture
+async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
+    """Of the worker's subscribers; the broker's topics are empty."""
+    assert topics.bootstrap == common_settings.kafka_bootstrap_servers
+    return BusContext("ingester", common_settings, world.db, world.service.orders, SystemClock())
+
+
+async def listen(context: BusContext, world: World, broker: Broker, records: Sequence[Raw | Message]) -> None:
+    """The worker's lane of orders takes these."""
+    lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
+    async with listening(context, *lane):
+        await broker.send(TOPIC, records)
+
+        async def handled() -> bool:
+            committed = await broker.committed("ingester.orders")
+            return sum(offset for offset in committed.values() if offset > 0) >= len(records)
+
+        await until(handled, what="all orders dealt with")
+
+
+async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_lets_neighbours_through(
+    world: World, topics: Broker, context: BusContext
+) -> None:
+    await world.submit(world.article(A), world.article(B), world.article(C))
+    good = Raw.of(message(world.revocation(B)))
+    bad = Raw.of(message(world.revocation(A))).but(value=b'{"article_id": "up:a", "order": "many"}')
+    await listen(context, world, topics, [Raw(None, A.encode()), bad, good])
+    assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
+    assert [one.article_id for one in await world.news()] == [C]
+    assert await world.alerts() == ["UnreadableOrder"] * 2
+    for alert in await world.said(AlertRaised):
+        assert (alert.severity, alert.labels["subject"]) == ("critical", A)
+    letters: list[DeadLetter] = await world.said(DeadLetter)
+    assert sorted(letter.reason for letter in letters) == ["null_value", "value_invalid"]
+    rows = await world.db.fetch("SELECT id, subject, closed_at FROM incident")
+    assert {row["id"] for row in rows} == {letter.quarantine_id for letter in letters}
+    assert {(row["subject"], row["closed_at"]) for row in rows} == {(A, None)}
+
+
+async def test_the_same_unreadable_order_again_is_the_same_incident_and_pages_once(
+    world: World, topics: Broker, context: BusContext
+) -> None:
+    await listen(context, world, topics, [Raw(None, A.encode())])
+    await world.db.execute("DELETE FROM consumer_offset")
+    assert await world.alerts() == ["UnreadableOrder"]
+    lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
+    async with listening(context, *lane):
+        await topics.send(TOPIC, [message(world.revocation(B))])
+
+        async def removed() -> bool:
+            return await world.state(B) == "revoked"
+
+        await until(removed, what="the neighbour")
+    assert await world.alerts() == ["UnreadableOrder"]
+    assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
+
+
+async def test_an_unreadable_order_on_an_unknown_article_keeps_it_back_when_it_comes(
+    world: World, topics: Broker, context: BusContext
+) -> None:
+    await listen(context, world, topics, [Raw(b"{", A.encode())])
+    await world.submit(world.article(A))
+    assert (await world.state(A), await world.news()) == ("withheld", [])
+    (incident,) = await incident_ids(world)
+    await flow.close_incident(world.service, incident, "olga", "a test message")
+    assert await world.state(A) == "live"
+    assert [one.article_id for one in await world.news()] == [A]
+
+
+async def incident_ids(world: World) -> list[UUID]:
+    return [row["id"] for row in await world.db.fetch("SELECT id FROM incident WHERE closed_at IS NULL")]
+
+
+async def withheld(world: World, *ids: str) -> list[UUID]:
+    """Unreadable orders on these; gives the incidents."""
+    bads = [
+        Bad(Poison("null_value"), "ingester", TOPIC, offset=n, event_id=str(n), subject=one)
+        for n, one in enumerate(ids)
+    ]
+    async with world.db.transaction() as tx:
+        await flow.on_unreadable_orders(tx, bads, world.service)
+    return [bad.id for bad in bads]
+
+
+async def test_closing_the_incident_releases_the_article_and_publishes_it(world: World) -> None:
+    await world.submit(world.article(A))
+    await world.news()
+    (incident,) = await withheld(world, A)
+    closed = await flow.close_incident(world.service, incident, "olga", "looked")
+    assert closed is not None
+    assert await world.state(A) == "live"
+    assert [one.article_id for one in await world.news()] == [A]
+    assert await flow.close_incident(world.service, incident, "olga", "again") is None
+
+
+async def test_of_two_incidents_on_one_article_the_last_one_releases_it(world: World) -> None:
+    await world.submit(world.article(A))
+    first, second = await withheld(world, A, A)
+    await flow.close_incident(world.service, first, "olga", "looked")
+    assert await world.state(A) == "withheld"
+    await flow.close_incident(world.service, second, "olga", "looked")
+    assert await world.state(A) == "live"
+
+
+async def test_an_embargo_is_not_lifted_by_closing_an_incident(world: World) -> None:
+    await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
+    (incident,) = await withheld(world, A)
+    await flow.close_incident(world.service, incident, "olga", "looked")
+    assert (await world.state(A), await world.news()) == ("embargoed", [])
+    world.clock.advance(hours=1)
+    await flow.on_time(world.service)
+    assert [one.article_id for one in await world.news()] == [A]
+
+
+async def test_an_article_on_which_a_notice_waits_stays_withheld(world: World) -> None:
+    await world.submit(world.article(A))
+    async with world.db.transaction() as tx:
+        poll_id = await tx.fetchval("SELECT gen_random_uuid()")
+        await flow.on_sightings(tx, world.service, "f", [Sighting(A, "s1", None)], poll_id, None)
+    (incident,) = await withheld(world, A)
+    await flow.close_incident(world.service, incident, "olga", "looked")
+    assert await world.state(A) == "withheld"
+
+
+async def test_a_readable_order_that_comes_after_all_revokes_what_was_withheld(world: World) -> None:
+    await world.submit(world.article(A))
+    (incident,) = await withheld(world, A)
+    await world.order(world.revocation(A))
+    await flow.close_incident(world.service, incident, "olga", "it came again")
+    assert (await world.state(A), await world.held(A)) == ("revoked", set())
+
+
+async def test_a_reinstatement_does_not_release_what_an_unreadable_order_withheld(world: World) -> None:
+    await world.submit(world.article(A))
+    await withheld(world, A)
+    await world.order(world.reinstatement(A))
+    assert await world.state(A) == "withheld"
