@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import ingest, pipeline, results, stage
+from bench import ingest, pipeline, results, stage, takedown
 from bench.results import Result
 from bench.stage import Stage
+from clawback_local import Stack
 
-FAMILIES = ("pipeline", "ingest")
+FAMILIES = ("pipeline", "ingest", "takedown")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--articles", type=int, default=50_000)
     parser.add_argument("--naive-articles", type=int, default=3_000)
     parser.add_argument("--feed-articles", type=int, default=20_000)
+    parser.add_argument("--samples", type=int, default=300)
+    parser.add_argument("--load", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args(arguments)
     started = time.monotonic()
@@ -37,12 +40,16 @@ async def _run(on: Stage, chosen: argparse.Namespace) -> list[Result]:
     found: list[Result] = []
     if "pipeline" in families:
         print(f"· filling the topic with {chosen.articles:,} articles", flush=True)
-        await stage.fill_submissions(on, chosen.articles)
+        await stage.submit(on.kafka, chosen.articles)
         print("· pipeline, articles a second", flush=True)
         found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
     if "ingest" in families:
         print(f"· a provider with {chosen.feed_articles:,} articles, articles a second", flush=True)
         found += await ingest.run(on, chosen.feed_articles, chosen.rounds)
+    if "takedown" in families:
+        print("· takedowns, idle and while a full topic drains", flush=True)
+        with Stack(stage.RUN / "stack") as stack:
+            found += await takedown.run(on, stack, chosen.samples, chosen.load)
     return found
 
 

@@ -44,7 +44,7 @@ async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
 async def simulator(on: Stage, articles: int) -> AsyncIterator[str]:
     """The provider with so many articles on its feed, every page rendered; its address."""
     port = stage.free_port()
-    with contestant("simulator", "clawback_simulator", "--port", str(port), env={}, logs=on.logs):
+    with contestant("simulator", "-m", "clawback_simulator", "--port", str(port), env={}, logs=on.logs):
         if not await until(lambda: listens(port), deadline_s=15):
             raise BenchError("the simulator does not listen")
         async with SimulatorClient(f"http://127.0.0.1:{port}") as client:
@@ -57,7 +57,7 @@ async def by_hand(on: Stage, provider: str, articles: int) -> float:
     """The limit's articles a second."""
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "METABASE_URL": provider}
-        with contestant("limit_ingest", "bench.limit_ingest", env=env, logs=on.logs) as who:
+        with contestant("limit_ingest", "-m", "bench.limit_ingest", env=env, logs=on.logs) as who:
             code = await asyncio.to_thread(who.process.wait, GIVE_UP_S)
             said = json.loads(who.log.read_text().splitlines()[-1]) if code == 0 else {"articles": 0}
     if said["articles"] != articles:
@@ -78,7 +78,7 @@ async def ingester(on: Stage, provider: str, articles: int) -> float:
             "METABASE_PAUSE_S": "0",
             "FEEDS": str(feeds),
         }
-        with contestant("ingester", "ingester", "worker", env=env, logs=on.logs) as who:
+        with contestant("ingester", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
             return articles / await _took_s(who, url, articles)
 
 

@@ -56,18 +56,18 @@ async def by_hand(on: Stage, module: str, articles: int) -> float:
     """One of the contestants of this folder."""
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
-        with contestant(module, f"bench.{module}", env=env, logs=on.logs) as who:
+        with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
             return await rate(who, url, articles)
 
 
 async def worker(on: Stage, articles: int, *, publishing: bool = False) -> float:
     """The real worker; it stores only, or publishes at the same time what it stored."""
-    await stage.rewind(on, "ingester", ArticleSubmitted.TOPIC)
+    await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC)
     async with stage.database(on) as url:
         if not publishing:
             await _hold_news(url)
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
-        with contestant("worker", "ingester", "worker", env=env, logs=on.logs) as who:
+        with contestant("worker", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
             return await rate(who, url, articles)
 
 

@@ -40,13 +40,18 @@ def _words() -> tuple[str, ...]:
     return tuple("".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(4_000))
 
 
+def article_id(number: int) -> str:
+    """The id of the article of that number."""
+    return f"{PROVIDER}:{number:08d}"
+
+
 def submission(number: int, now: datetime) -> ArticleSubmitted:
     """The article of that number."""
     chance = random.Random(number)  # noqa: S311 - variety, not secrecy
     text = " ".join(chance.choices(_words(), k=BODY_CHARS // 6))
     published_at = now - timedelta(seconds=chance.randrange(DAYS * 86_400))
     return ArticleSubmitted(
-        article_id=f"{PROVIDER}:{number:08d}",
+        article_id=article_id(number),
         published_at=published_at,
         title=text[100:180],
         summary=text[500:800],
@@ -66,10 +71,10 @@ def submission(number: int, now: datetime) -> ArticleSubmitted:
     )
 
 
-def messages(count: int, now: datetime | None = None) -> Iterator[cloudevents.Message]:
-    """Submissions 0 to ``count`` as records, each in a trace of its own."""
-    at = now or datetime.now(UTC)
-    for number in range(count):
+def messages(count: int, first: int = 0) -> Iterator[cloudevents.Message]:
+    """So many submissions as records, each in a trace of its own."""
+    at = datetime.now(UTC)
+    for number in range(first, first + count):
         trace = f"00-{number + 1:032x}-{number + 1:016x}-01".encode()
         yield cloudevents.write(
             submission(number, at),

@@ -26,7 +26,7 @@ from ingester.state.contents import Months
 
 RUN = Path(".run/bench")
 TEMPLATE = "bench_template"
-REWIND_TRIES = 200
+PLACE_TRIES = 200
 
 
 class BenchError(Exception):
@@ -94,33 +94,34 @@ async def _administer(stage: Stage, *statements: str) -> None:
         await connection.close()
 
 
-async def fill_submissions(stage: Stage, articles: int) -> None:
-    """Publishes the articles on ``article-submissions.v1``; back when the broker has confirmed all."""
+async def submit(kafka: str, articles: int, first: int = 0) -> None:
+    """Publishes so many articles on ``article-submissions.v1``; back when the broker has confirmed all."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=stage.kafka,
+        bootstrap_servers=kafka,
         enable_idempotence=True,
         compression_type="zstd",
         linger_ms=20,
         max_batch_size=262_144,
     )
     async with producer:
-        sent = [await producer.send(**message) for message in sample.messages(articles)]
+        sent = [await producer.send(**message) for message in sample.messages(articles, first)]
         await asyncio.gather(*sent)
 
 
-async def rewind(stage: Stage, group: str, topic: str) -> None:
-    """Sets a group back to the start of a topic; waits until its last member has left.
+async def place_group(kafka: str, group: str, topic: str, *, at_end: bool = False) -> None:
+    """Sets a group to the start of a topic, or to its end; waits until its last member has left.
 
     Raises:
         BenchError: somebody still consumes in it.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=stage.kafka, group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
     async with consumer:
         places = [TopicPartition(topic, number) for number in range(load_topics()[topic].partitions("local"))]
         consumer.assign(places)
-        for _ in range(REWIND_TRIES):
+        offsets = await consumer.end_offsets(places) if at_end else dict.fromkeys(places, 0)
+        for _ in range(PLACE_TRIES):
             try:
-                await consumer.commit(dict.fromkeys(places, 0))
+                await consumer.commit(offsets)
             except KafkaError:
                 await asyncio.sleep(0.1)
             else:

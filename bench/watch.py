@@ -14,10 +14,12 @@ from pathlib import Path
 import asyncpg
 
 from bench.stage import BenchError
+from clawback_local.places import ROOT
 
 LOOK_S = 0.01
 GIVE_UP_S = 240.0
 END_S = 25.0
+LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
 BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_news_id_seq"
 """Costs nothing to ask, and runs ahead of the committed rows by what is in flight."""
 STORED = "SELECT least((SELECT count(*) FROM article_content), (SELECT count(*) FROM outbox_news))"
@@ -43,14 +45,13 @@ class Contestant:
 
 
 @contextmanager
-def contestant(
-    name: str, module: str, *arguments: str, env: Mapping[str, str], logs: Path
-) -> Iterator[Contestant]:
-    """Runs ``python -m module`` for the length of a block; ended by SIGTERM."""
+def contestant(name: str, *arguments: str, env: Mapping[str, str], logs: Path) -> Iterator[Contestant]:
+    """Runs Python with these arguments for the length of a block; ended by SIGTERM, and never outlives us."""
     log = logs / f"bench-{name}.log"
+    tied = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 - arguments are ours
-            [sys.executable, "-m", module, *arguments], env={**os.environ, **env}, stdout=out, stderr=out
+            [*tied, sys.executable, *arguments], env={**os.environ, **env}, stdout=out, stderr=out
         )
         try:
             yield Contestant(name, process, log)

@@ -1,0 +1,148 @@
+"""The limit of a takedown: notice, order, removal, receipt, question, verified; each by hand, committed each time.
+
+Two processes, as in the real chain: ``compliance`` and ``ingester``. The downstream consumer is the real one. No
+outbox: what is committed is sent at once, and lost when the process dies in between.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import httpx
+import uvicorn
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from bench import by_hand
+from clawback_contracts import cloudevents
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, Outcome, RevocationNoticed
+from ingester.state import articles, contents
+
+PORT = int(os.environ.get("HOLDINGS_PORT", "0"))
+INGESTER, DOWNSTREAM = "ingester", "downstream"
+ORDERED = "INSERT INTO by_hand_order (article_id, ordered_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+OBLIGED = (
+    "INSERT INTO by_hand_obligation (article_id, holder) VALUES ($1, $2), ($1, $3) ON CONFLICT DO NOTHING"
+)
+VERIFIED = "UPDATE by_hand_obligation SET verified_at = $3 WHERE article_id = $1 AND holder = $2"
+
+Handle = Callable[[Any], Awaitable[None]]
+
+
+class Hand:
+    """What either role works with."""
+
+    def __init__(self, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> None:
+        self.pool = pool
+        self.producer = producer
+
+    async def say(self, event: Event, identity: object, cause: Any) -> None:
+        """Sends at once, and waits for the broker."""
+        at = datetime.now(UTC)
+        message = cloudevents.write(event, event_id(identity), "/bench/by-hand", at, cause.headers)
+        await self.producer.send_and_wait(**message)
+
+
+async def compliance(hand: Hand) -> None:
+    """Notices become orders; receipts are looked after and become verified."""
+    async with httpx.AsyncClient() as http:
+
+        async def noticed(record: Any) -> None:
+            await _order(hand, RevocationNoticed.model_validate_json(record.value), record)
+
+        async def removed(record: Any) -> None:
+            await _close(hand, http, ArticleRemoved.model_validate_json(record.value))
+
+        await asyncio.gather(
+            _listen(RevocationNoticed.TOPIC, noticed), _listen(ArticleRemoved.TOPIC, removed)
+        )
+
+
+async def _order(hand: Hand, notice: RevocationNoticed, record: Any) -> None:
+    now = datetime.now(UTC)
+    async with hand.pool.acquire() as connection, connection.transaction():
+        await connection.execute(ORDERED, notice.article_id, now)
+        await connection.execute(OBLIGED, notice.article_id, INGESTER, DOWNSTREAM)
+    order = ArticleRevoked(
+        article_id=notice.article_id,
+        order=1,
+        revocation_id=event_id("revocation", notice.article_id),
+        reason=notice.reason,
+        notice_ids=(notice.notice_id,),
+        clock_started_at=now,
+        due_at=now,
+        ordered_at=now,
+    )
+    await hand.say(order, ("order", notice.article_id), record)
+
+
+async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) -> None:
+    """A store is asked; a consumer is believed."""
+    if answer.holder == INGESTER:
+        question = {"article_ids": [answer.article_id]}
+        said = (await http.post(f"http://127.0.0.1:{PORT}/holdings", json=question)).json()
+        if said["items"][answer.article_id] != "gone":
+            return
+    await hand.pool.execute(VERIFIED, answer.article_id, answer.holder, datetime.now(UTC))
+
+
+async def ingester(hand: Hand) -> None:
+    """Removes what an order names, answers it, and answers what is held."""
+
+    async def ordered(record: Any) -> None:
+        await _remove(hand, ArticleRevoked.model_validate_json(record.value), record)
+
+    async def holdings(request: Request) -> JSONResponse:
+        asked = (await request.json())["article_ids"]
+        held = {row["article_id"] for row in await hand.pool.fetch(contents.SQL["held"], asked)}
+        return JSONResponse({"items": {one: "held" if one in held else "gone" for one in asked}})
+
+    app = Starlette(routes=[Route("/holdings", holdings, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=PORT, log_level="warning", access_log=False))
+    await asyncio.gather(_listen(ArticleRevoked.TOPIC, ordered), server._serve())  # noqa: SLF001 - signals are ours
+
+
+async def _remove(hand: Hand, order: ArticleRevoked, record: Any) -> None:
+    now = datetime.now(UTC)
+    columns = ([order.article_id], [order.order], ["revoked"], [order.reason], [order.ordered_at])
+    async with hand.pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(articles.SQL["fold_orders"], *columns, now)
+        dated = [row["kept_from"] for row in rows if row["kept_from"]]
+        await connection.fetch(contents.SQL["remove"], dated, [order.article_id])
+    answer = receipt(order, INGESTER, {"content": Outcome.REMOVED}, at=now)
+    await hand.say(answer, answer.receipt_id, record)
+
+
+async def _listen(topic: str, handle: Handle) -> None:
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=by_hand.KAFKA,
+        group_id=f"{by_hand.GROUP}-{topic}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    async with consumer:
+        async for record in consumer:
+            await handle(record)
+            await consumer.commit()
+
+
+async def main() -> None:
+    """The role that the command line names."""
+    role = {"compliance": compliance, "ingester": ingester}[sys.argv[1]]
+    producer = AIOKafkaProducer(bootstrap_servers=by_hand.KAFKA, enable_idempotence=True, linger_ms=0)
+    async with producer, asyncpg.create_pool(by_hand.DATABASE_URL, min_size=2, max_size=4) as pool:
+        await role(Hand(pool, producer))
+
+
+if __name__ == "__main__":
+    by_hand.run(main, tuned=True)

@@ -1,0 +1,202 @@
+"""``takedown.idle``, ``takedown.loaded``: from a notice on Kafka to verified at the ingester and answered downstream.
+
+The real chain is a whole stack of its own: both services, the API that is asked for holdings, the consumer of the
+contracts. Beside it stands the chain by hand, with a consumer of its own; idle samples alternate between the two.
+"""
+
+import asyncio
+import statistics
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from bench import by_hand, results, sample, stage
+from bench.chain import DOWNSTREAM, Chain, downstream, until_held
+from bench.results import Result
+from bench.stage import BenchError, Stage
+from bench.watch import BEGUN, contestant
+from clawback_contracts import cloudevents
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from clawback_local import Stack
+
+FIRST = 1_000_000
+"""Articles that are taken down are numbered from here, apart from those that make the load."""
+WARM_UP = 10
+"""Samples of each chain that do not count: first connections, first partitions."""
+GROUP = "bench-downstream"
+REAL_ARTICLE = "SELECT article_id FROM revocation WHERE revocation_id = NEW.revocation_id"
+BY_HAND_TABLES = """
+    CREATE TABLE by_hand_order (article_id text PRIMARY KEY, ordered_at timestamptz NOT NULL);
+    CREATE TABLE by_hand_obligation (
+        article_id text, holder text, verified_at timestamptz, PRIMARY KEY (article_id, holder)
+    );
+"""
+LOADED_EVERY_S = 0.1
+"""Notices under load come at this pace, whatever became of those before."""
+WORKER = "ingester-worker"
+TOPICS = (RevocationNoticed.TOPIC, ArticleRevoked.TOPIC, ArticleRemoved.TOPIC)
+
+
+async def run(on: Stage, stack: Stack, samples: int, load: int) -> list[Result]:
+    """Idle beside the limit, then loaded."""
+    async with _real(stack, 2 * samples + WARM_UP) as real:
+        async with _limit(on, samples + WARM_UP) as limit:
+            pairs = await _alternate(real, limit, samples)
+        idle = [ours for ours, _ in pairs]
+        print(f"  idle {_percentile(idle, 50):.3f} s, p99 {_percentile(idle, 99):.3f} s", flush=True)
+        loaded = await _loaded(real, stack, FIRST + WARM_UP + samples, samples, load)
+        print(f"  loaded {_percentile(loaded, 50):.3f} s, p99 {_percentile(loaded, 99):.3f} s", flush=True)
+    by_hand_s = _percentile([other for _, other in pairs], 50)
+    return [
+        _of_medians("takedown.idle", idle, by_hand_s, most=2.0),
+        results.at_most("takedown.idle.p99", _percentile(idle, 99), "s", 1.0),
+        _of_medians("takedown.loaded", loaded, by_hand_s),
+        results.at_most("takedown.loaded.p99", _percentile(loaded, 99), "s", 2.0),
+    ]
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def _of_medians(name: str, ours: Sequence[float], limit: float, most: float | None = None) -> Result:
+    p50 = _percentile(ours, 50)
+    met = None if most is None else p50 / limit <= most
+    return Result(name, p50, "s", limit, p50 / limit, f"≤ {most}" if most else "", met)
+
+
+async def _alternate(real: Chain, limit: Chain, samples: int) -> list[tuple[float, float]]:
+    """One of ours, one by hand, and so on; the first few of each do not count."""
+    pairs = []
+    for number in range(FIRST, FIRST + WARM_UP + samples):
+        article_id = sample.article_id(number)
+        pairs.append((await real.take_down(article_id), await limit.take_down(article_id)))
+    return pairs[WARM_UP:]
+
+
+async def _loaded(real: Chain, stack: Stack, first: int, samples: int, load: int) -> list[float]:
+    """Notices at a steady pace while the ingester drains a full topic."""
+    await asyncio.to_thread(stack.stop, WORKER)
+    print(f"  filling the topic with {load:,} articles", flush=True)
+    await stage.submit(stack.env["KAFKA_BOOTSTRAP_SERVERS"], load)
+    before = await _stored(stack)
+    await asyncio.to_thread(stack.start, WORKER)
+    while await _stored(stack) <= before:
+        await asyncio.sleep(0.05)
+    async with asyncio.TaskGroup() as tasks:
+        taken = []
+        for number in range(first, first + samples):
+            taken.append(tasks.create_task(real.take_down(sample.article_id(number))))
+            await asyncio.sleep(LOADED_EVERY_S)
+        drained = await _stored(stack) - before
+    if drained >= load:
+        print("  the topic was drained before the last sample", flush=True)
+    return [task.result() for task in taken]
+
+
+async def _stored(stack: Stack) -> int:
+    connection = await asyncpg.connect(stack.env["INGESTER_DATABASE_URL"])
+    try:
+        count: int = await connection.fetchval(BEGUN)
+        return count
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _real(stack: Stack, articles: int) -> AsyncIterator[Chain]:
+    """The real chain, holding so many articles at the ingester and downstream."""
+    env = stack.env
+    await _register(stack)
+    kafka, logs = env["KAFKA_BOOTSTRAP_SERVERS"], stack.places.logs
+    with downstream(kafka, GROUP, stack.run_dir, logs) as store:
+        await stage.submit(kafka, articles, FIRST)
+        await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
+        async with Chain.watched(kafka, env["COMPLIANCE_DATABASE_URL"], "obligation", REAL_ARTICLE) as chain:
+            yield chain
+
+
+async def _register(stack: Stack) -> None:
+    key = await asyncio.to_thread((stack.places.keys / "operator.key").read_text)
+    registration = {
+        "name": DOWNSTREAM,
+        "kind": "consumer",
+        "group": GROUP,
+        "purpose": "benchmark",
+        "copy_kinds": ["content"],
+    }
+    async with httpx.AsyncClient(base_url=stack.env["COMPLIANCE_URL"]) as http:
+        answer = await http.post(
+            "/api/v1/compliance/holders",
+            json=registration,
+            headers={"Authorization": f"Bearer {key.strip()}"},
+        )
+    if answer.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
+        raise BenchError(f"the consumer was not registered: {answer.status_code} {answer.text[:300]}")
+
+
+@asynccontextmanager
+async def _limit(on: Stage, articles: int) -> AsyncIterator[Chain]:
+    """The chain by hand, holding as many articles, on servers of its own."""
+    number, port = next(on.numbers), str(stage.free_port())
+    env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "HOLDINGS_PORT": port, "GROUP": f"bench-{number}"}
+    async with AsyncExitStack() as running:
+        url = await running.enter_async_context(stage.database(on))
+        await _hold(url, articles)
+        for topic in TOPICS:
+            await stage.place_group(on.kafka, f"bench-{number}-{topic}", topic, at_end=True)
+        await stage.place_group(on.kafka, GROUP, ArticlePublished.TOPIC, at_end=True)
+        await stage.place_group(on.kafka, GROUP, ArticleRevoked.TOPIC, at_end=True)
+        store = running.enter_context(downstream(on.kafka, GROUP, on.logs, on.logs))
+        await _publish(on.kafka, articles)
+        await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
+        for role in ("ingester", "compliance"):
+            running.enter_context(
+                contestant(
+                    f"by-hand-{role}",
+                    "-m",
+                    "bench.limit_takedown",
+                    role,
+                    env={**env, "DATABASE_URL": url},
+                    logs=on.logs,
+                )
+            )
+        yield await running.enter_async_context(
+            Chain.watched(on.kafka, url, "by_hand_obligation", "NEW.article_id")
+        )
+
+
+async def _hold(url: str, articles: int) -> None:
+    """Stores what is to be taken down."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(BY_HAND_TABLES)
+        now = datetime.now(UTC)
+        batch = [(sample.submission(number, now), None) for number in range(FIRST, FIRST + articles)]
+        await by_hand.store(connection, batch)
+    finally:
+        await connection.close()
+
+
+async def _publish(kafka: str, articles: int) -> None:
+    """Gives the consumer what is to be taken down."""
+    now = datetime.now(UTC)
+    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=20) as producer:
+        sent = []
+        for number in range(FIRST, FIRST + articles):
+            told = sample.submission(number, now).model_dump() | {
+                "version": 1,
+                "after_order": 0,
+                "kept_from": now,
+                "received_at": now,
+            }
+            event = ArticlePublished.model_validate(told)
+            message = cloudevents.write(event, event_id("bench-published", number), "/bench", now)
+            sent.append(await producer.send(**message))
+        await asyncio.gather(*sent)
