@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.errors import Conflict
+from clawback_common.errors import Conflict, Poison
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import flow
@@ -94,6 +94,10 @@ async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -
     seen: list[int] = []
     service = replace(world.service, wake_looking=lambda: seen.append(1))
     await flow.on_receipts(world.received([world.receipt(order, "search")]), service)
+    assert seen == []
+    impossible = [replace(one, offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
+    with pytest.raises(Poison):
+        await flow.on_receipts(impossible, service)
     assert seen == []
     await flow.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     assert seen == [1]
