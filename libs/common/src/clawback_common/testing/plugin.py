@@ -6,9 +6,11 @@ A service's tests say which migrations its database has by a fixture ``migration
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
@@ -17,6 +19,15 @@ from clawback_common.testing.broker import Broker
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.servers import kafka_server, postgres_server
+
+
+def pytest_configure() -> None:
+    """Structlog's default prints an error with every local variable of every frame, which takes seconds."""
+    structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
+
+
+def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
+    raise structlog.DropEvent
 
 
 @pytest.fixture(scope="session")

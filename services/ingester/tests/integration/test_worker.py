@@ -1,0 +1,271 @@
+"""The ingester's worker as a whole, on a real broker and against a provider that answers over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from clawback_common.bus.envelope import Message
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.telemetry import configure_logging
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.queries import prepare_all
+from clawback_common.testing.waiting import until
+from clawback_common.worker import Worker
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from ingester import app
+from ingester.flow import Service
+from ingester.inlet import jobs
+from ingester.inlet.feeds.provider import configured_feeds
+from ingester.outlet import events, metrics
+from ingester.settings import Settings
+from services.ingester.tests.integration.world import CANARY, World
+
+pytestmark = pytest.mark.integration
+
+KEY = "key-9921-secret"
+Answer = Callable[[httpx.Request], Any]
+
+
+def message(world: World, event: Event) -> Message:
+    return Message.of(event, event_id("m", event.model_dump_json()), at=world.clock.now(), traceparent=None)
+
+
+@asynccontextmanager
+async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIterator[Service]:
+    """A worker with everything that a worker has; ended after the block."""
+    service = Service(settings, db, SystemClock(), OrdersOutbox(), NewsOutbox())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        worker = Worker(
+            "ingester", settings, db, service.clock, app.migrations(), 0, service.orders, service.news
+        )
+        stopping = Stopping()
+        task = asyncio.create_task(worker.run(app.plan(service, configured_feeds(service, http)), stopping))
+        try:
+            await until(lambda: ready(worker) or task.done(), what="ready")
+            yield service
+        finally:
+            stopping.set()
+            await asyncio.wait_for(task, 20)
+
+
+def ready(worker: Worker) -> bool:
+    return "subscriptions" in worker.probes.results and worker.probes.ready
+
+
+@pytest.fixture
+def settings(topics: Broker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a worker with two feeds, on this test's servers."""
+    feeds = tmp_path / "feeds.yaml"
+    kinds = {"metabase-revoked": "revoked", "metabase-articles": "articles"}
+    listed = [{"name": name, "kind": kind, "every": "1s"} for name, kind in kinds.items()]
+    feeds.write_text(yaml.safe_dump({"feeds": listed}))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics.bootstrap)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return Settings(
+        feeds=feeds,
+        metabase_api_key=SecretStr(KEY),
+        metabase_pause_s=0.05,
+        metabase_format="json",
+        submission_providers=("up",),
+    )
+
+
+def page(*entries: dict[str, Any], revoked: bool = False) -> httpx.Response:
+    name = "revokedArticles" if revoked else "articles"
+    return said({"status": "SUCCESS", name: list(entries)})
+
+
+def said(body: Any, content_type: str = "application/json") -> httpx.Response:
+    """As it comes from the wire, in pieces."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return httpx.Response(200, stream=httpx.ByteStream(raw), headers={"content-type": content_type})
+
+
+def entry(number: int) -> dict[str, Any]:
+    """An article on the provider's wire."""
+    return {
+        "sequenceId": str(number),
+        "id": str(number),
+        "title": CANARY,
+        "content": CANARY,
+        "publishedDate": "2026-02-28T10:00:00Z",
+        "source": {"name": "n", "feed": {"id": "7"}},
+    }
+
+
+def empty(request: httpx.Request) -> httpx.Response:
+    return page(revoked="revoked" in request.url.path)
+
+
+async def test_every_named_query_fits_the_migrated_schema(database: Database) -> None:
+    assert await prepare_all(database, "ingester.state") == []
+
+
+async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and_answered(
+    world: World, topics: Broker, settings: Settings
+) -> None:
+    articles = [world.article(f"up:{n}", source_order=1) for n in range(50)]
+    async with working(settings, world.db, empty):
+        await topics.send("article-submissions.v1", [message(world, one) for one in articles])
+
+        async def published() -> bool:
+            return len(await topics.events("articles.v1", ArticlePublished)) == 50
+
+        await until(published, what="all published")
+        orders = [world.revocation(f"up:{n}") for n in range(0, 50, 2)]
+        await topics.send("revocations.v1", [message(world, one) for one in orders])
+
+        async def answered() -> bool:
+            return len(await topics.events("removal-receipts.v1", ArticleRemoved)) == 25
+
+        await until(answered, what="all answered")
+    said = await topics.events("articles.v1", ArticlePublished)
+    assert {one.article_id for one in said} == {one.article_id for one in articles}
+    assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 50, 2)}
+    lies = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_news")
+    assert {(row["partition"], row["kafka_offset"]) for row in lies} == {
+        (record.partition, record.offset) for record in await topics.read("articles.v1")
+    }
+
+
+async def test_the_first_start_reads_all_revocations_before_anything_is_published(
+    world: World, topics: Broker, settings: Settings
+) -> None:
+    gate = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if "revoked" not in request.url.path:
+            first = request.url.params["sequence_id"] == "0"
+            return page(*(entry(n) for n in range(1, 6))) if first else page()
+        await gate.wait()
+        return page({"sequenceId": "1", "id": "3"}, revoked=True)
+
+    async with working(settings, world.db, answer):
+
+        async def stored() -> bool:
+            return bool(await world.db.fetchval("SELECT count(*) = 5 FROM article"))
+
+        await until(stored, what="all stored")
+        await asyncio.sleep(0.7)
+        assert await topics.read("articles.v1") == []
+        gate.set()
+
+        async def published() -> bool:
+            return len(await topics.read("articles.v1")) >= 4
+
+        await until(published, what="the others")
+        (notice,) = await topics.events("revocation-notices.v1", RevocationNoticed)
+        assert notice.article_id == "metabase:3"
+    said = {one.article_id for one in await topics.events("articles.v1", ArticlePublished)}
+    assert said == {f"metabase:{n}" for n in (1, 2, 4, 5)}
+
+
+async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
+    world: World, topics: Broker, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("ingester", "debug", "json")
+    calls = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        assert request.url.params["key"] == KEY
+        if calls == 3:
+            return said(f"<html>{CANARY} {KEY}</html>".encode(), "text/html")
+        if calls == 4:
+            return said({"status": "FAILURE", "messageCode": "9999", "userMessage": KEY})
+        if calls == 5:
+            raise httpx.ConnectError(f"{request.url} {CANARY}")
+        if "revoked" in request.url.path:
+            return page(revoked=True)
+        broken = entry(8) | {"publishedDate": CANARY, "id": None}
+        return page(entry(7), broken) if request.url.params["sequence_id"] == "0" else page()
+
+    good = Raw.of(message(world, world.article("up:1")))
+    odd = f'{{"article_id": "up:2", "title": {{"{CANARY}": 1}}, "body": "{CANARY}"}}'.encode()
+    garbage = [
+        good,
+        good.but(value=odd, key=b"up:2"),
+        good.but(value=CANARY.encode()),
+        good.but(key=CANARY.encode()),
+    ]
+    async with working(settings, world.db, answer):
+        await topics.send("article-submissions.v1", garbage)
+
+        async def done() -> bool:
+            told = len(await topics.events("ingester.dlq.v1", DeadLetter))
+            return calls > 12 and told >= 3 and len(await topics.read("articles.v1")) >= 2
+
+        await until(done, what="it all happened", deadline_s=30)
+    logged = capsys.readouterr().err
+    assert "listening" in logged
+    outcomes = {row["outcome"] for row in await world.db.fetch("SELECT outcome FROM api_call")}
+    assert {"ok", "html", "transient", "unreachable"} <= outcomes
+    told: list[str] = [logged]
+    for table in ("api_call", "feed", "feed_poll", "job_run", "incident", "outbox_orders", "notice"):
+        sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM api_call AS t"
+        told.append(await world.db.fetchval(sql.replace("api_call", table)))
+    for topic in ("ingester.dlq.v1", "alerts.v1", "revocation-notices.v1", "removal-receipts.v1"):
+        told += [repr(record) for record in await topics.read(topic)]
+    for text in told:
+        assert KEY not in text
+        assert CANARY not in text
+
+
+async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
+    await app._unsendable(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await app._unsendable(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    assert await world.alerts() == ["OutboxRowSetAside"]
+    assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
+
+
+async def test_a_worker_measures_what_it_holds(world: World) -> None:
+    await world.submit(world.article("up:1"))
+    await app._measure(world.service)
+    assert metrics.ARTICLES.labels("live")._value.get() == 1
+
+
+async def test_a_published_article_is_what_was_stored_and_what_the_contract_says(world: World) -> None:
+    article = world.article("up:1", tags=("a",), extra={"x": [1, None]}, source_order=4)
+    await world.submit(article)
+    (published,) = await world.news()
+    given = orjson.loads(article.model_dump_json(exclude={"source_order"}))
+    assert orjson.loads(published.model_dump_json(include=set(given))) == given
+    assert (published.version, published.after_order, published.source_order) == (1, 0, 4)
+
+
+async def test_a_released_article_is_said_under_the_same_event_id(clock: FakeClock) -> None:
+    row = {"article_id": "up:1", "version": 1, "order_no": 0, "source_order": 1}
+    row |= {"kept_from": clock.now(), "received_at": clock.now(), "document": '{"article_id":"up:1"}'}
+    one: Any = row
+    first = events.published(one, None, clock.now())
+    assert events.published(one, None, clock.advance(hours=1)).event_id == first.event_id
+
+
+async def test_the_commands_of_the_service_tell_what_they_did(
+    settings: Settings, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert database is not None
+    await app.migrate(settings, "all")
+    assert "none, the database is up to date" in capsys.readouterr().out
+    async with app.opened(settings) as (service, feeds):
+        assert sorted(feeds) == ["metabase-articles", "metabase-revoked"]
+        assert await jobs.accept_gap_command(service) == 0
+        assert await jobs.replay_command(service) == 0
+    assert "there is no gap" in capsys.readouterr().out
