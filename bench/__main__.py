@@ -2,16 +2,17 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Sequence
 
-from bench import ingest, pipeline, results, stage, takedown
+from bench import ingest, pipeline, results, stage, starts, takedown
 from bench.results import Result
 from bench.stage import Stage
 from clawback_local import Stack
 
-FAMILIES = ("pipeline", "ingest", "takedown")
+FAMILIES = ("pipeline", "ingest", "worker", "takedown", "stack")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--load", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a coordinator that is not there yet is no news
     started = time.monotonic()
     with stage.opened() as on:
         found = asyncio.run(_run(on, chosen))
@@ -46,10 +48,16 @@ async def _run(on: Stage, chosen: argparse.Namespace) -> list[Result]:
     if "ingest" in families:
         print(f"· a provider with {chosen.feed_articles:,} articles, articles a second", flush=True)
         found += await ingest.run(on, chosen.feed_articles, chosen.rounds)
+    if "worker" in families:
+        print("· starts of the worker", flush=True)
+        found += await starts.worker(on, chosen.rounds)
     if "takedown" in families:
         print("· takedowns, idle and while a full topic drains", flush=True)
         with Stack(stage.RUN / "stack") as stack:
             found += await takedown.run(on, stack, chosen.samples, chosen.load)
+    if "stack" in families:
+        print("· start of the stack", flush=True)
+        found.append(await asyncio.to_thread(starts.stack))
     return found
 
 

@@ -30,11 +30,12 @@ class Rates:
 async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> list[Result]:
     """All of them in turn, so many rounds."""
     rates = Rates()
+    rss_mb: list[float] = []
     for _ in range(rounds):
         rates.limit.append(await by_hand(on, "limit_store", articles))
-        rates.worker.append(await worker(on, articles))
+        _keep(await worker(on, articles), rates.worker, rss_mb)
         rates.batch.append(await by_hand(on, "plain_batch", articles))
-        rates.publishing.append(await worker(on, articles, publishing=True))
+        _keep(await worker(on, articles, publishing=True), rates.publishing, rss_mb)
         rates.naive.append(await by_hand(on, "naive", naive_articles))
         print(
             "  " + "  ".join(f"{name} {getattr(rates, name)[-1]:,.0f}" for name in Rates.__slots__),
@@ -45,7 +46,13 @@ async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> lis
         _result("pipeline.batch", rates.worker, rates.batch, least=1.3),
         _result("pipeline.naive", rates.worker, rates.naive, least=15),
         _result("pipeline.store_publishing", rates.publishing, rates.limit),
+        results.at_most("worker.rss_mb", max(rss_mb), "MB", 150),
     ]
+
+
+def _keep(found: tuple[float, float], rates: list[float], rss_mb: list[float]) -> None:
+    rates.append(found[0])
+    rss_mb.append(found[1])
 
 
 def _result(name: str, ours: list[float], others: list[float], *, least: float | None = None) -> Result:
@@ -60,15 +67,16 @@ async def by_hand(on: Stage, module: str, articles: int) -> float:
             return await rate(who, url, articles)
 
 
-async def worker(on: Stage, articles: int, *, publishing: bool = False) -> float:
-    """The real worker; it stores only, or publishes at the same time what it stored."""
+async def worker(on: Stage, articles: int, *, publishing: bool = False) -> tuple[float, float]:
+    """The real worker; it stores only, or publishes at the same time what it stored. Gives its memory in MB, too."""
     await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC)
     async with stage.database(on) as url:
         if not publishing:
             await _hold_news(url)
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
         with contestant("worker", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
-            return await rate(who, url, articles)
+            found = await rate(who, url, articles)
+            return found, who.rss_mb()
 
 
 async def _hold_news(url: str) -> None:

@@ -15,7 +15,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from bench import by_hand, results, sample, stage
-from bench.chain import DOWNSTREAM, Chain, downstream, until_held
+from bench.chain import DOWNSTREAM, SAMPLE_S_MAX, Chain, downstream, until_held
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import BEGUN, contestant
@@ -24,6 +24,7 @@ from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_local import Stack
+from clawback_local.waiting import until
 
 FIRST = 1_000_000
 """Articles that are taken down are numbered from here, apart from those that make the load."""
@@ -87,8 +88,7 @@ async def _loaded(real: Chain, stack: Stack, first: int, samples: int, load: int
     await stage.submit(stack.env["KAFKA_BOOTSTRAP_SERVERS"], load)
     before = await _stored(stack)
     await asyncio.to_thread(stack.start, WORKER)
-    while await _stored(stack) <= before:
-        await asyncio.sleep(0.05)
+    await until(lambda: _more_than(stack, before), deadline_s=SAMPLE_S_MAX)
     async with asyncio.TaskGroup() as tasks:
         taken = []
         for number in range(first, first + samples):
@@ -98,6 +98,10 @@ async def _loaded(real: Chain, stack: Stack, first: int, samples: int, load: int
     if drained >= load:
         print("  the topic was drained before the last sample", flush=True)
     return [task.result() for task in taken]
+
+
+async def _more_than(stack: Stack, before: int) -> bool:
+    return await _stored(stack) > before
 
 
 async def _stored(stack: Stack) -> int:

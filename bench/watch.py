@@ -43,6 +43,12 @@ class Contestant:
         if code is not None:
             raise BenchError(f"{self.name} ended with {code}; see {self.log}")
 
+    def rss_mb(self) -> float:
+        """What it holds in memory now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) / 1024
+
 
 @contextmanager
 def contestant(name: str, *arguments: str, env: Mapping[str, str], logs: Path) -> Iterator[Contestant]:
@@ -75,23 +81,27 @@ async def rate(who: Contestant, database_url: str, articles: int) -> float:
     Raises:
         BenchError: it ended, took too long, or stored something else.
     """
+    first, seen = await stored(who, database_url, 1)
+    last, _ = await stored(who, database_url, articles)
+    return (articles - seen) / (last - first)
+
+
+async def stored(who: Contestant, database_url: str, articles: int) -> tuple[float, int]:
+    """Waits until so many articles are stored; when that was, and how many there were then.
+
+    Raises:
+        BenchError: it ended or took too long.
+    """
     connection = await asyncpg.connect(database_url)
     try:
-        first, seen = await _until(who, connection, 1)
-        last, _ = await _until(who, connection, articles)
-        return (articles - seen) / (last - first)
+        give_up = time.monotonic() + GIVE_UP_S
+        while time.monotonic() < give_up:
+            who.must_live()
+            if await connection.fetchval(BEGUN) >= articles:
+                there: int = await connection.fetchval(STORED)
+                if there >= articles:
+                    return time.monotonic(), there
+            await asyncio.sleep(LOOK_S)
     finally:
         await connection.close()
-
-
-async def _until(who: Contestant, connection: asyncpg.Connection, articles: int) -> tuple[float, int]:
-    """When so many articles were stored, and how many were then."""
-    give_up = time.monotonic() + GIVE_UP_S
-    while time.monotonic() < give_up:
-        who.must_live()
-        if await connection.fetchval(BEGUN) >= articles:
-            stored: int = await connection.fetchval(STORED)
-            if stored >= articles:
-                return time.monotonic(), stored
-        await asyncio.sleep(LOOK_S)
     raise BenchError(f"{who.name} has not stored {articles} articles within {GIVE_UP_S:.0f} s; see {who.log}")

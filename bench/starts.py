@@ -1,0 +1,82 @@
+"""``worker.ready_s``, ``worker.back_s``, ``stack.warm_s``: how long until work is done, the first time and again."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from bench import results, stage
+from bench.results import Result
+from bench.stage import RUN, BenchError, Stage
+from bench.watch import Contestant, contestant, stored
+from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_local.waiting import answers, until
+
+READY_S_MAX = 60.0
+ARTICLES = 60
+"""Enough that every partition has some: a worker consumes again when it has stored all of them."""
+FIRST = 2_000_000
+
+
+async def worker(on: Stage, rounds: int) -> list[Result]:
+    """Start to ready, and SIGKILL to consuming again."""
+    ready_s, back_s = [], []
+    for _ in range(rounds):
+        await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC, at_end=True)
+        async with stage.database(on) as url:
+            env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url}
+            took_s = await _round(on, env, url)
+        ready_s.append(took_s[0])
+        back_s.append(took_s[1])
+        print(f"  ready {took_s[0]:.2f} s, back {took_s[1]:.2f} s", flush=True)
+    return [
+        results.at_most("worker.ready_s", statistics.median(ready_s), "s", 3),
+        results.at_most("worker.back_s", statistics.median(back_s), "s", 10),
+    ]
+
+
+async def _round(on: Stage, env: Mapping[str, str], url: str) -> tuple[float, float]:
+    started = time.monotonic()
+    port = stage.free_port()
+    with _worker(on, env, port) as first:
+        ready_s = await _ready(first, port, started)
+        await stage.submit(on.kafka, ARTICLES, FIRST)
+        await stored(first, url, ARTICLES)
+        first.process.kill()
+        killed = time.monotonic()
+        await stage.submit(on.kafka, ARTICLES, FIRST + ARTICLES)
+        with _worker(on, env, stage.free_port()) as second:
+            await stored(second, url, 2 * ARTICLES)
+            return ready_s, time.monotonic() - killed
+
+
+def _worker(on: Stage, env: Mapping[str, str], port: int) -> AbstractContextManager[Contestant]:
+    return contestant("starts", "-m", "ingester", "worker", env={**env, "HTTP_PORT": str(port)}, logs=on.logs)
+
+
+async def _ready(who: Contestant, port: int, started: float) -> float:
+    if not await until(lambda: answers(port, "/readyz"), deadline_s=READY_S_MAX):
+        raise BenchError(f"the worker was not ready within {READY_S_MAX:.0f} s; see {who.log}")
+    return time.monotonic() - started
+
+
+def stack() -> Result:
+    """``make up`` when everything is set up: the second time in a folder."""
+    local = [sys.executable, "-m", "clawback_local", "--run-dir", str(RUN / "warm")]
+    took_s = 0.0
+    for _ in range(2):
+        started = time.monotonic()
+        try:
+            _do([*local, "up"])
+            took_s = time.monotonic() - started
+        finally:
+            _do([*local, "down"])
+    return results.at_most("stack.warm_s", took_s, "s", 25)
+
+
+def _do(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - arguments are ours
+    if done.returncode:
+        raise BenchError(f"{' '.join(command[2:])} failed: {done.stderr[-500:]}")
