@@ -131,12 +131,12 @@ class Worker:
             relays = [self._relay(plan, ending)]
             if plan.publish is not None:
                 relays.append(self._news_relay(plan.publish, plan, ending))
-            sending = [tasks.create_task(relays[0].run(draining))]
-            if plan.publish is not None:
-                sending.append(tasks.create_task(self._publish(plan, relays[1], draining)))
             bus = Bus(
                 BusContext(self.name, self._settings, self._db, self._orders, self._clock), plan.subscriptions
             )
+            sending = [tasks.create_task(relays[0].run(draining))]
+            if plan.publish is not None:
+                sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
             self.probes.add("subscriptions", bus.ready)
             loops = [*plan.loops, Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays))]
             for loop in loops:
@@ -169,18 +169,19 @@ class Worker:
             self._news.wake = relay.wake
         return relay
 
-    async def _publish(self, plan: Plan, relay: Relay, draining: Stopping) -> None:
-        while plan.may_publish is not None and not draining.is_set():
-            try:
-                if await plan.may_publish():
-                    break
-            except Transient as error:
-                _log.warning("waiting to publish", error=error)
-            await draining.sleep(0.25)
-        else:
-            if draining.is_set():
+    async def _publish(self, plan: Plan, bus: Bus, relay: Relay, draining: Stopping) -> None:
+        """Sends news once nothing that we were told before is left to be obeyed."""
+        while not await self._may_publish(plan, bus):
+            if await draining.sleep(0.1):
                 return
         await relay.run(draining)
+
+    async def _may_publish(self, plan: Plan, bus: Bus) -> bool:
+        try:
+            return bus.caught_up and (plan.may_publish is None or await plan.may_publish())
+        except Transient as error:
+            _log.warning("waiting to publish", error=error)
+            return False
 
     async def _tidy(self, relays: Sequence[Relay]) -> None:
         for relay in relays:

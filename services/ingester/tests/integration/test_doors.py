@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from clawback_common.errors import Poison
+from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
 from clawback_common.quarantine import Bad
 from clawback_contracts.revocation.v1 import RevocationNoticed
@@ -32,6 +32,10 @@ SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 A, B = "up:a", "up:b"
 
 
+async def _obeyed() -> None:
+    """Every order that was there at the start is dealt with."""
+
+
 @pytest_asyncio.fixture
 async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key; each subject's key is its name."""
@@ -48,7 +52,7 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
     settings = world.service.settings.model_copy(update={"api_keys_file": keys, "webhook_secrets": secrets})
     world.service = replace(world.service, settings=settings)
     feed = script.feed()
-    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes()))
+    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes(), _obeyed))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
         yield client
 
@@ -410,3 +414,14 @@ async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, s
     await jobs.poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
+
+
+async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> None:
+    async def behind() -> None:
+        raise Transient("what was there at the start is not dealt with yet")
+
+    transport = httpx.ASGITransport(api(world.service, {}, Probes(), behind))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
+        for path in ("/articles", f"/articles/{A}"):
+            assert (await client.get(path)).status_code == 503
+        assert (await client.get("/revoked")).status_code == 200

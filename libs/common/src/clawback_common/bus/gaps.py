@@ -1,6 +1,8 @@
 """A gap: the group's committed offset lies before the log's start, so records are gone that nobody handled."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -49,36 +51,49 @@ async def _accept(settings: CommonSettings, group: str, topics: Iterable[str]) -
         place: first for place, committed, first in positions if committed is not None and committed < first
     }
     if behind:
-        consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
-        try:
-            await consumer.start()
+        async with _looking(settings, group) as consumer:
             consumer.assign(list(behind))
             await consumer.commit(behind)
-        except (KafkaError, OSError) as error:
-            raise Transient(f"the broker does not answer ({type(error).__name__})") from None
-        finally:
-            await consumer.stop()
     return [f"{place.topic}-{place.partition} from offset {first}" for place, first in behind.items()]
+
+
+async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int, int]]:
+    """The first and the next offset of each partition of a topic.
+
+    Raises:
+        Transient: the broker does not answer.
+    """
+    async with _looking(settings) as consumer:
+        places = await _partitions(consumer, [topic])
+        first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    return {place.partition: (first[place], end[place]) for place in places}
 
 
 async def _positions(
     settings: CommonSettings, group: str, topics: Iterable[str]
 ) -> list[tuple[TopicPartition, int | None, int]]:
     """(partition, committed offset, first offset in the log) of every partition."""
-    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
-    try:
-        await consumer.start()
-        places = []
-        for topic in topics:
-            await consumer._client.force_metadata_update()  # noqa: SLF001  # a consumer without subscription knows none
-            places += [
-                TopicPartition(topic, number)
-                for number in consumer._client.cluster.partitions_for_topic(topic) or ()  # noqa: SLF001
-            ]
+    async with _looking(settings, group) as consumer:
+        places = await _partitions(consumer, topics)
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
         return [(place, await consumer.committed(place), first[place]) for place in places]
+
+
+@asynccontextmanager
+async def _looking(settings: CommonSettings, group: str | None = None) -> AsyncIterator[Any]:
+    """A consumer that takes part in nothing."""
+    consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        yield consumer
     except (KafkaError, OSError) as error:
         raise Transient(f"the broker does not answer ({type(error).__name__})") from None
     finally:
         await consumer.stop()
+
+
+async def _partitions(consumer: Any, topics: Iterable[str]) -> list[TopicPartition]:
+    await consumer._client.force_metadata_update()  # noqa: SLF001  # without a subscription it knows no topic
+    cluster = consumer._client.cluster  # noqa: SLF001
+    return [TopicPartition(topic, n) for topic in topics for n in cluster.partitions_for_topic(topic) or ()]

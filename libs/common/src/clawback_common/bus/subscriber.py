@@ -88,6 +88,8 @@ class Subscriber:
         self._failures = 0
         self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
+        self._behind: dict[TopicPartition, int] = {}
+        """Where the log ended when we began, for partitions that we have not read so far."""
         settings = bus.settings
         self.inner = broker.subscriber(
             subscription.topic,
@@ -137,6 +139,9 @@ class Subscriber:
             await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
             raise
         self._failures = 0
+        if self._behind:
+            for record in records:
+                self._reached(record.topic, record.partition, record.offset + 1)
         _HANDLED.labels(topic).inc(len(records))
         _SECONDS.labels(topic).observe(time.monotonic() - started)
 
@@ -189,16 +194,20 @@ class Subscriber:
         )
         bad = Bad(error, source=self._bus.service, topic=topic, partition=partition, offset=offset)
         await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
+        self._reached(topic, partition, offset + 1)
 
     async def start_from(self, assigned: set[TopicPartition]) -> None:
         """Starts from the smaller of our own offsets and the group's; where either is unknown, from the log's start.
 
         A group without offsets has lost them together with the log, or never was: ours may speak of another log.
         """
-        self.assigned = frozenset(assigned)
+        self._behind.clear()
         consumer = self.inner.consumer
-        if not self.subscription.own_offsets or consumer is None or not assigned:
-            return
+        if self.subscription.own_offsets and consumer is not None and assigned:
+            await self._rewind(consumer, assigned)
+        self.assigned = frozenset(assigned)
+
+    async def _rewind(self, consumer: Any, assigned: set[TopicPartition]) -> None:
         ours = await offsets.stored(self._bus.db, self._bus.service)
         first = await consumer.beginning_offsets(list(assigned))
         end = await consumer.end_offsets(list(assigned))
@@ -208,10 +217,28 @@ class Subscriber:
                 await consumer.committed(place),
             )
             known = stored is not None and committed is not None and stored <= end[place]
-            consumer.seek(place, max(first[place], min(stored, committed)) if known else first[place])
+            start = max(first[place], min(stored, committed)) if known else first[place]
+            consumer.seek(place, start)
+            if start < end[place]:
+                self._behind[place] = end[place]
+
+    def _reached(self, topic: str, partition: int, offset: int) -> None:
+        """Notes that all before this offset is dealt with."""
+        place = TopicPartition(topic, partition)
+        if offset >= self._behind.get(place, offset + 1):
+            del self._behind[place]
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether what was on the topic at the start is dealt with; only lanes with their own offsets must."""
+        return not self.subscription.own_offsets or (self.assigned is not None and not self._behind)
 
     def ready(self, silent_s_max: float = 10.0) -> str | None:
-        """None when it is consuming, else why not."""
+        """None when it is consuming, else why not.
+
+        Where it keeps its own offsets it must have caught up first: a database that was restored knows again what
+        it had been told to forget.
+        """
         consumer = self.inner.consumer
         if consumer is None or self.assigned is None:
             return f"{self.subscription.topic}: no partitions assigned yet"
@@ -220,6 +247,8 @@ class Subscriber:
             asked_ms = consumer.last_poll_timestamp(place) if place in consumer.assignment() else None
             if asked_ms is not None and now_ms - asked_ms > silent_s_max * 1000:
                 return f"{place.topic}: the broker has not answered for {silent_s_max:.0f} s"
+        if self._behind:
+            return f"{self.subscription.topic}: catching up with what was there at the start"
         return None
 
 
@@ -294,6 +323,11 @@ class Bus:
     async def stop(self) -> None:
         """Stops polling, finishes what is in hand, commits it, leaves the groups."""
         await self._broker.stop()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every lane that keeps its own offsets has read what was there when it began."""
+        return all(one.caught_up for one in self.subscribers)
 
     async def ready(self) -> None:
         """A readiness check.

@@ -6,10 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from clawback_common.bus.catchup import CatchUp
 from clawback_common.http.app import create_app
-from clawback_common.http.probes import Probes
+from clawback_common.http.probes import Check, Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.flow import Service
 from ingester.inlet.deadletters import desk
 from ingester.inlet.feeds.poll import Feed
@@ -20,8 +22,8 @@ NAME = "ingester"
 BODY_BYTES_MAX = 10_000_000
 
 
-def api(service: Service, by_name: Mapping[str, Feed], probes: Probes) -> FastAPI:
-    """The application."""
+def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: Check) -> FastAPI:
+    """The application; articles are read from it once the orders that were there at the start are obeyed."""
     secrets = WebhookSecrets(service.settings.webhook_secrets)
     release = version("clawback-ingester")
     return create_app(
@@ -30,7 +32,7 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes) -> FastAP
         settings=service.settings,
         probes=probes,
         routers=[
-            *routers(service, by_name, secrets),
+            *routers(service, by_name, secrets, obeyed),
             jobs_router(NAME, service.db),
             dlq_router(NAME, desk(service)),
             health_router(NAME, release, probes, clock=service.clock),
@@ -50,14 +52,16 @@ async def serve_api(service: Service, by_name: Mapping[str, Feed], stopping: Sto
     async def database() -> None:
         await service.db.fetchval("SELECT 1")
 
+    told = CatchUp(service.settings, service.db, NAME, ArticleRevoked.TOPIC)
     probes.add("database", database)
+    probes.add("orders", told.check)
     settings = service.settings
     await probes.check()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(probes.watch(stopping))
         tasks.create_task(
             serve(
-                api(service, by_name, probes),
+                api(service, by_name, probes, told.check),
                 settings.http_host,
                 settings.http_port or settings.api_port,
                 stopping,

@@ -23,6 +23,7 @@ from clawback_common.http.paging import (
     page,
     project,
 )
+from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import ArticleId
@@ -51,18 +52,24 @@ class Closing(BaseModel):
     note: str = Field(min_length=3, max_length=1_000)
 
 
-def routers(service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets) -> list[APIRouter]:
+def routers(
+    service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets, obeyed: Check
+) -> list[APIRouter]:
     """All of them, to be mounted under ``/api/v1``."""
     return [
-        _reading(service),
+        _reading(service, obeyed),
+        _looking(service),
         _submitting(service, secrets),
         _feeding(service, by_name),
         _minding(service),
     ]
 
 
-def _reading(service: Service) -> APIRouter:
-    router = APIRouter(tags=["articles"])
+def _reading(service: Service, obeyed: Check) -> APIRouter:
+    async def every_order_is_obeyed() -> None:
+        await obeyed()
+
+    router = APIRouter(tags=["articles"], dependencies=[Depends(every_order_is_obeyed)])
 
     @router.get("/articles", summary="Articles that may be read, by id")
     async def list_articles(_: Reader, fields: Fields, limit: Limit = 100, cursor: Cursor = None) -> Any:
@@ -95,6 +102,12 @@ def _reading(service: Service) -> APIRouter:
                 raise Problem(404, "This article is withheld until a person has looked at it.")
             case _:
                 raise Problem(404, "There is no such article to read.")
+
+    return router
+
+
+def _looking(service: Service) -> APIRouter:
+    router = APIRouter(tags=["articles"])
 
     @router.get("/revoked", summary="Revoked ids, by id")
     async def list_revoked(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:

@@ -1,0 +1,55 @@
+"""A process that serves waits for its service to have dealt with what was there."""
+
+import pytest
+
+from clawback_common.bus import offsets
+from clawback_common.bus.catchup import CatchUp
+from clawback_common.bus.envelope import Received
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.errors import Transient
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.listening import said
+
+pytestmark = pytest.mark.integration
+
+
+def _catch_up(context: BusContext, topic: str) -> CatchUp:
+    return CatchUp(context.settings, context.db, context.service, topic)
+
+
+async def _keep(context: BusContext, topic: str, offset: int) -> None:
+    async with context.db.transaction() as tx:
+        await offsets.keep(tx, context.service, [Received(None, "e", None, topic, 0, offset)])
+
+
+async def test_nothing_is_served_before_what_was_there_at_the_start_is_dealt_with(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n) for n in range(3)])
+    told = _catch_up(context, topic)
+    with pytest.raises(Transient):
+        await told.check()
+    await _keep(context, topic, 1)
+    with pytest.raises(Transient):
+        await told.check()
+    await broker.send(topic, [said(3)])
+    await _keep(context, topic, 2)
+    await told.check()
+
+
+async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    await _catch_up(context, topic).check()
+    await broker.send(topic, [said(1)])
+    await broker.cut(topic)
+    await _catch_up(context, topic).check()
+
+
+async def test_offsets_of_a_log_that_is_gone_count_as_caught_up_when_the_new_one_is_shorter(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(1)])
+    await _keep(context, topic, 500)
+    await _catch_up(context, topic).check()
