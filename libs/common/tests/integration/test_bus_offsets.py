@@ -1,5 +1,6 @@
 """Where a lane starts that keeps its offsets in the database, and what it refuses to start on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,6 +56,26 @@ async def test_a_database_restored_from_before_hears_again_what_it_has_forgotten
     await hear(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     await hear(context, topic, [2, 3, 4])
+
+
+async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotten(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await hear(context, topic, [0, 1, 2, 3, 4])
+    await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
+    may_go_on = asyncio.Event()
+
+    async def handle(_: Batch[Said]) -> None:
+        await may_go_on.wait()
+
+    subscription = Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)
+    async with listening(context, subscription) as bus:
+        with pytest.raises(Transient, match="catching up"):
+            await bus.ready()
+        may_go_on.set()
+        await until(lambda: bus.subscribers[0].ready() is None, what="ready")
 
 
 async def test_a_database_restored_from_before_it_ever_listened_hears_all_again(
