@@ -1,6 +1,5 @@
 """A real supervisor, with the lightest of the real parts: the mail sink."""
 
-import os
 import signal
 import smtplib
 import subprocess
@@ -97,9 +96,11 @@ def test_the_next_start_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
 
 def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pids").mkdir()
-    (tmp_path / "pids/mail").write_text(f'{{"pid": {os.getpid()}, "started": "1"}}')
-    with Stack(tmp_path, parts=LIGHT):
-        pass
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        (tmp_path / "pids/mail").write_text(f'{{"pid": {stranger.pid}, "started": "1"}}')
+        with Stack(tmp_path, parts=LIGHT):
+            assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
