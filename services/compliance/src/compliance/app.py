@@ -90,7 +90,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
         subscriptions(service),
         [
             Loop("look", 0.002, looker.wait_and_look),
-            Loop("controls", 60.0, controls.refresh),
+            Loop("controls", 60.0, partial(controls.refresh, service)),
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("notified", 1.0, partial(_notified, service)),
             Loop("requested runs", 1.0, check.requested),

@@ -79,12 +79,27 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
 ) -> None:
     await _removed(world)
     looker = _looker(world, neighbour)
-    await looker._controls.refresh()
+    await looker._controls.refresh(world.service)
     neighbour.held.clear()
     neighbour.listed.clear()
     await looker.look()
     assert (await world.states(A))[1, "ingester"] == "verified"
     assert await world.alerts() == []
+
+
+async def test_an_ingester_that_has_just_begun_is_asked_again_for_what_must_be_held(
+    world: World, neighbour: Neighbour
+) -> None:
+    controls = Controls(neighbour.ingester())
+    neighbour.failing = 503
+    await controls.refresh(world.service)
+    neighbour.failing = None
+    neighbour.listed.clear()
+    assert await controls.some(world.service) == []
+    neighbour.listed |= LIVE
+    assert await controls.some(world.service) == []
+    world.clock.advance(seconds=2)
+    assert len(await controls.some(world.service)) == CONTROLS
 
 
 async def test_a_store_that_does_not_know_of_a_control_is_not_believed(

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import httpx
 import structlog
@@ -23,6 +24,8 @@ from compliance.state.obligations import Claim
 CONTROLS = 5
 """In each question; they must be held, or the answers on the others are worth nothing."""
 CONTROLS_KEPT = 100
+FEW_AGAIN = timedelta(seconds=2)
+"""While there are too few, as in an ingester that has just begun, they are fetched anew so soon."""
 IDLE_S = 1.0
 """What another process left to look at is found so late."""
 _log = structlog.stdlib.get_logger(__name__)
@@ -34,21 +37,29 @@ class Controls:
     def __init__(self, ingester: Ingester) -> None:
         self._ingester = ingester
         self._ids: deque[str] = deque()
-        self._fetched = False
+        self._fetched_at: datetime | None = None
 
-    async def refresh(self) -> None:
-        """Asks the ingester what there is to read.
+    async def refresh(self, service: Service) -> None:
+        """Asks the ingester what there is to read; where it does not answer, what we have stays."""
+        try:
+            await self._fetch(service.clock.now())
+        except Transient as error:
+            _log.warning("no articles to compare with", error=error)
 
-        Raises:
-            Transient: it does not answer; what we have stays.
-        """
+    async def _fetch(self, now: datetime) -> None:
         self._ids = deque(await self._ingester.live_ids(CONTROLS_KEPT))
-        self._fetched = True
+        self._fetched_at = now
 
     async def some(self, service: Service) -> list[str]:
-        """A few of them that are not revoked."""
-        if not self._fetched:
-            await self.refresh()
+        """A few of them that are not revoked.
+
+        Raises:
+            Transient: there are none yet, and the ingester does not answer.
+        """
+        now = service.clock.now()
+        few = len(self._ids) < CONTROLS
+        if self._fetched_at is None or (few and now - self._fetched_at >= FEW_AGAIN):
+            await self._fetch(now)
         self._ids.rotate(-CONTROLS)
         chosen = [self._ids[n] for n in range(min(CONTROLS, len(self._ids)))]
         revoked = await articles.revoked_among(service.db, chosen) if chosen else set()

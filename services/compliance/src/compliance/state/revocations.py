@@ -40,11 +40,13 @@ class Settled:
 
     async def feed(self, after: int, limit: int, now: datetime) -> list[Row]:
         """Orders after a position, the oldest first."""
-        if after + limit > self._up_to and (self._asked_at is None or now - self._asked_at >= _ASKED_AGAIN):
-            async with self._db.transaction() as tx:
-                await hold_alone(tx)
-                self._up_to = int(await tx.fetchval(SQL["last_seq"]))
-            self._asked_at = now
+        rows = await self._db.fetch(SQL["feed"], after, self._up_to, limit)
+        if len(rows) == limit or (self._asked_at is not None and now - self._asked_at < _ASKED_AGAIN):
+            return rows
+        async with self._db.transaction() as tx:
+            await hold_alone(tx)
+            self._up_to = int(await tx.fetchval(SQL["last_seq"]))
+        self._asked_at = now
         return await self._db.fetch(SQL["feed"], after, self._up_to, limit)
 
 

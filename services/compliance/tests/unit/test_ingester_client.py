@@ -1,0 +1,67 @@
+"""The ingester, as compliance asks it: no answer is an error, in words, and never an empty list."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import AnyHttpUrl
+
+from clawback_common.errors import Stop, Transient
+from compliance.outlet import stores
+from compliance.outlet.ingester import Ingester
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def _ingester(answer: Answer, key_file: Path | None = None) -> Ingester:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return Ingester(http, AnyHttpUrl("http://ingester/"), key_file, 5)
+
+
+def _unreachable(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("somebody's address")
+
+
+async def test_an_ingester_that_is_away_is_told_without_addresses() -> None:
+    with pytest.raises(Transient, match=r"does not answer \(ConnectError\)"):
+        await _ingester(_unreachable).revocation_feeds()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"items": [{"name": 1}]}'])
+async def test_an_unreadable_answer_is_never_an_empty_list(body: bytes) -> None:
+    with pytest.raises(Transient, match="unreadably"):
+        await _ingester(lambda _: httpx.Response(200, content=body)).revocation_feeds()
+
+
+@pytest.mark.parametrize("body", [b'{"detail": "The provider failed"}', b"<html>", b"[]"])
+async def test_a_refusal_is_told_with_its_status(body: bytes) -> None:
+    with pytest.raises(Transient, match="502"):
+        await _ingester(lambda _: httpx.Response(502, content=body)).poll("metabase-revoked")
+
+
+async def test_the_key_is_read_anew_for_every_call(tmp_path: Path) -> None:
+    path, seen = tmp_path / "key", []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return httpx.Response(200, json={"items": []})
+
+    for key in ("one", "two"):
+        path.write_text(f"{key}\n")
+        assert await _ingester(answer, path).live_ids(5) == []
+    assert seen == ["Bearer one", "Bearer two"]
+
+
+async def test_a_key_that_cannot_be_read_needs_a_person(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="INGESTER_API_KEY_FILE"):
+        await _ingester(_unreachable, tmp_path / "none").live_ids(5)
+
+
+@pytest.mark.parametrize(
+    "answer", [_unreachable, lambda _: httpx.Response(500), lambda _: httpx.Response(200)]
+)
+async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        with pytest.raises(Transient, match="holdings"):
+            await stores.ask(http, "http://store/holdings", ["metabase:1"])
