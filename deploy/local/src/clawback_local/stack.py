@@ -167,8 +167,12 @@ def start_supervisor(order: Order) -> "subprocess.Popen[bytes]":
             start_new_session=True,
         )
     os.close(writing)
-    with open(reading) as announced:  # noqa: PTH123 - a descriptor, no path
-        word = announced.read().strip()
+    try:
+        with open(reading) as announced:  # noqa: PTH123 - a descriptor, no path
+            word = announced.read().strip()
+    except BaseException:
+        end_supervisor(process)
+        raise
     if word != "ready":
         end_supervisor(process)
         raise StackError(word or f"the supervisor died at once; see {places.supervisor_log}")
