@@ -1,4 +1,4 @@
-"""``python -m bench``: runs the benchmarks, prints the table, writes ``.run/bench.json``; 1 when a target is missed."""
+"""``python -m bench``: runs the benchmarks, prints the table, writes the figures; 1 when a target is missed."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench import ingest, pipeline, results, stage, starts, takedown
 from bench.results import Result
@@ -15,50 +16,68 @@ from clawback_local import Stack
 FAMILIES = ("pipeline", "ingest", "worker", "takedown", "stack")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--only", choices=FAMILIES, action="append", help="a family; by default all")
-    parser.add_argument("--articles", type=int, default=50_000)
-    parser.add_argument("--naive-articles", type=int, default=3_000)
-    parser.add_argument("--feed-articles", type=int, default=20_000)
-    parser.add_argument("--samples", type=int, default=300)
-    parser.add_argument("--load", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args(arguments)
+    parser.add_argument("--rounds", type=int, default=3, help="of each pair, in turn")
+    parser.add_argument("--articles", type=int, default=50_000, help="on the topic of the pipeline")
+    parser.add_argument("--naive-articles", type=int, default=3_000, help="for who takes one at a time")
+    parser.add_argument("--feed-articles", type=int, default=20_000, help="at the provider")
+    parser.add_argument("--samples", type=int, default=300, help="takedowns, idle and again loaded")
+    parser.add_argument("--load", type=int, default=100_000, help="articles that drain meanwhile")
+    parser.add_argument("--run", type=Path, default=Path(".run/bench"), help="servers' data and logs")
+    parser.add_argument("--out", type=Path, default=Path(".run/bench.json"), help="the figures")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    chosen = options(arguments)
+    chosen.only = chosen.only or list(FAMILIES)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a coordinator that is not there yet is no news
     started = time.monotonic()
-    with stage.opened() as on:
-        found = asyncio.run(_run(on, chosen))
-    results.write(found)
+    found: list[Result] = []
+    with stage.opened(chosen.run / "servers") as on:
+        found += asyncio.run(_beside_others(on, chosen))
+    if "takedown" in chosen.only:
+        found += _takedowns(chosen)
+    if "stack" in chosen.only:
+        _say("start of the stack")
+        found.append(starts.stack(chosen.run / "warm"))
+    results.write(found, chosen.out)
     print(results.table(found))
-    print(f"{time.monotonic() - started:.0f} s; {results.FILE}")
+    print(f"{time.monotonic() - started:.0f} s; {chosen.out}")
     return 1 if any(result.met is False for result in found) else 0
 
 
-async def _run(on: Stage, chosen: argparse.Namespace) -> list[Result]:
+async def _beside_others(on: Stage, chosen: argparse.Namespace) -> list[Result]:
+    """What needs the servers only."""
     await stage.prepare(on)
-    families = chosen.only or FAMILIES
     found: list[Result] = []
-    if "pipeline" in families:
-        print(f"· filling the topic with {chosen.articles:,} articles", flush=True)
+    if "pipeline" in chosen.only:
+        _say(f"a topic with {chosen.articles:,} articles: articles a second")
         await stage.submit(on.kafka, chosen.articles)
-        print("· pipeline, articles a second", flush=True)
         found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
-    if "ingest" in families:
-        print(f"· a provider with {chosen.feed_articles:,} articles, articles a second", flush=True)
+    if "ingest" in chosen.only:
+        _say(f"a provider with {chosen.feed_articles:,} articles: articles a second")
         found += await ingest.run(on, chosen.feed_articles, chosen.rounds)
-    if "worker" in families:
-        print("· starts of the worker", flush=True)
+    if "worker" in chosen.only:
+        _say("starts of the worker")
         found += await starts.worker(on, chosen.rounds)
-    if "takedown" in families:
-        print("· takedowns, idle and while a full topic drains", flush=True)
-        with Stack(stage.RUN / "stack") as stack:
-            found += await takedown.run(on, stack, chosen.samples, chosen.load)
-    if "stack" in families:
-        print("· start of the stack", flush=True)
-        found.append(await asyncio.to_thread(starts.stack))
     return found
+
+
+def _takedowns(chosen: argparse.Namespace) -> list[Result]:
+    """The whole stack, and beside it servers for the chain by hand."""
+    _say("takedowns, idle and while a full topic drains")
+    stage.forget(chosen.run / "stack")
+    with stage.opened(chosen.run / "servers") as on, Stack(chosen.run / "stack") as stack:
+        return asyncio.run(takedown.run(on, stack, chosen.samples, chosen.load))
+
+
+def _say(line: str) -> None:
+    print(f"· {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(".run/bench.json")
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -61,10 +59,10 @@ def at_most(name: str, value: float, unit: str, most: float) -> Result:
     return Result(name, value, unit, target=f"≤ {most:g} {unit}", met=value <= most)
 
 
-def write(results: Sequence[Result]) -> None:
-    """Writes ``.run/bench.json``."""
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
+def write(results: Sequence[Result], file: Path) -> None:
+    """Writes the list of ``{name, value, unit, limit, ratio}``."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
 
 
 def table(results: Sequence[Result]) -> str:

@@ -24,7 +24,6 @@ from clawback_local.stack import delete
 from ingester.app import migrations
 from ingester.state.contents import Months
 
-RUN = Path(".run/bench")
 TEMPLATE = "bench_template"
 PLACE_TRIES = 200
 
@@ -48,14 +47,18 @@ class Stage:
 
 
 @contextmanager
-def opened() -> Iterator[Stage]:
+def opened(place: Path) -> Iterator[Stage]:
     """Kafka with its topics, nothing in them, and PostgreSQL, for the length of a block."""
-    place = RUN / "servers"
-    delete(Places(place.absolute()))
+    forget(place)
     with Stack(place, parts=["topics", "postgres"]) as stack:
         yield Stage(
             stack.env["KAFKA_BOOTSTRAP_SERVERS"], stack.env["POSTGRES_URL"], stack.places.logs, count(1)
         )
+
+
+def forget(place: Path) -> None:
+    """Deletes what an earlier stack left in a folder."""
+    delete(Places(place.absolute()))
 
 
 async def prepare(stage: Stage) -> None:

@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from bench import results, stage
 from bench.results import Result
-from bench.stage import RUN, BenchError, Stage
+from bench.stage import BenchError, Stage
 from bench.watch import Contestant, contestant, stored
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_local.waiting import answers, until
@@ -62,9 +63,9 @@ async def _ready(who: Contestant, port: int, started: float) -> float:
     return time.monotonic() - started
 
 
-def stack() -> Result:
+def stack(place: Path) -> Result:
     """``make up`` when everything is set up: the second time in a folder."""
-    local = [sys.executable, "-m", "clawback_local", "--run-dir", str(RUN / "warm")]
+    local = [sys.executable, "-m", "clawback_local", "--run-dir", str(place)]
     took_s = 0.0
     for _ in range(2):
         started = time.monotonic()

@@ -46,6 +46,7 @@ TOPICS = (RevocationNoticed.TOPIC, ArticleRevoked.TOPIC, ArticleRemoved.TOPIC)
 
 async def run(on: Stage, stack: Stack, samples: int, load: int) -> list[Result]:
     """Idle beside the limit, then loaded."""
+    await stage.prepare(on)
     async with _real(stack, 2 * samples + WARM_UP) as real:
         async with _limit(on, samples + WARM_UP) as limit:
             pairs = await _alternate(real, limit, samples)
