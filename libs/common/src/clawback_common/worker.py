@@ -44,6 +44,8 @@ class Loop:
     name: str
     every_s: float
     work: Callable[[], Awaitable[object]]
+    interrupt: bool = False
+    """Ended in the middle when the process is asked to end: it may wait for long, and loses nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,18 @@ class Worker:
                 sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
             self.probes.add("subscriptions", bus.ready)
             loops = [*plan.loops, Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays))]
-            for loop in loops:
-                tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+            looping = {
+                loop: tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+                for loop in loops
+            }
             keep_what_is_loaded()
             try:
                 await bus.start(stopping)
                 await stopping.wait()
             finally:
+                for loop, task in looping.items():
+                    if loop.interrupt:
+                        task.cancel()
                 await bus.stop()
                 draining.set()
                 for relay in relays:

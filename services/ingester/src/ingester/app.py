@@ -71,7 +71,12 @@ async def worker(settings: Settings, stopping: Stopping) -> None:
 def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
     """What this worker does."""
     polls = [
-        Loop(f"poll {name}", feed.settings.interval_s, partial(jobs.poll_on_schedule, feed, service))
+        Loop(
+            f"poll {name}",
+            feed.settings.interval_s,
+            partial(jobs.poll_on_schedule, feed, service),
+            interrupt=True,
+        )
         for name, feed in by_name.items()
     ]
     return Plan(

@@ -87,6 +87,9 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
     except Conflict as error:
         result = replace(result, error=str(error))
         raise
+    except asyncio.CancelledError:
+        result = replace(result, error="interrupted: the process was asked to end")
+        raise
     except ClawbackError as error:
         result = await _failed(feed, service, poll_id, error)
     finally:
