@@ -10,13 +10,16 @@ from clawback_common.settings import CommonSettings
 
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
+METADATA_MAX_AGE_MS = 10_000
+"""A group that joined before its topics were there (a broker that came back empty) is deaf for so long."""
+
 
 def connection(settings: CommonSettings) -> dict[str, Any]:
     """Arguments that aiokafka's producer, consumer and admin client share."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "security_protocol": settings.kafka_security_protocol,
-        "metadata_max_age_ms": 60_000,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
     }
     if "SSL" in settings.kafka_security_protocol:
         arguments["ssl_context"] = _tls(settings)
@@ -34,7 +37,7 @@ def framework_connection(settings: CommonSettings) -> dict[str, Any]:
     """The same, in FastStream's words."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
-        "metadata_max_age_ms": 60_000,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
     }
     protocol = settings.kafka_security_protocol
     context = _tls(settings) if "SSL" in protocol else None
