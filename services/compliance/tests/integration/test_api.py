@@ -287,6 +287,9 @@ async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient
     assert answer.json()["items"][0]["meaning"] == "closed"
     assert (await http.post("/compliance/receipts", json=other, headers=_as("officer"))).status_code == 202
     assert (await http.post("/compliance/receipts", json=[], headers=_as("officer"))).status_code == 422
+    wrong = [receipt, receipt | {"order": 0}]
+    refused = await http.post("/compliance/receipts", json=wrong, headers=_as("search"))
+    assert refused.json()["errors"][0]["path"] == "[1].order"
 
 
 async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:

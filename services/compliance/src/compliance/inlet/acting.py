@@ -21,8 +21,10 @@ from compliance.inlet.bodies import (
     HolderChange,
     LiftBody,
     NoticeBody,
+    documented,
     fitting,
     notice_body,
+    receipts_body,
 )
 from compliance.inlet.callers import Answering, Approver, Noticing, Officer, Operator
 from compliance.inlet.reading import holder_told
@@ -38,7 +40,10 @@ def _noticing(service: Service) -> APIRouter:
     router = APIRouter(prefix="/compliance/notices", tags=["notices"])
 
     @router.post(
-        "", status_code=202, summary="Say that articles may no longer be held: one, up to 10,000, or CSV"
+        "",
+        status_code=202,
+        summary="Say that articles may no longer be held: one, up to 10,000, or CSV",
+        openapi_extra=documented(NoticeBody),
     )
     async def notice(
         request: Request,
@@ -156,11 +161,14 @@ def _lifting(service: Service) -> APIRouter:
             "order": lifting.order_no,
         }
 
-    @router.post("/receipts", status_code=202, summary="A holder answers an order, one or up to 500")
-    async def answer(body: ArticleRemoved | list[ArticleRemoved], caller: Answering) -> Any:
-        events = body if isinstance(body, list) else [body]
-        if not 1 <= len(events) <= SLICE:
-            raise Problem(422, f"A list of receipts has 1 to {SLICE}.")
+    @router.post(
+        "/receipts",
+        status_code=202,
+        summary="A holder answers an order, one or up to 500",
+        openapi_extra=documented(ArticleRemoved, many=True),
+    )
+    async def answer(request: Request, caller: Answering) -> Any:
+        events = await receipts_body(request)
         others = {event.holder for event in events} - {caller.subject}
         if others and "officer" not in caller.roles:
             raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")

@@ -3,22 +3,33 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Request
-from pydantic import AnyHttpUrl, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
 from clawback_contracts.holder.v1 import HolderFilter, HolderKind, HolderRegistration
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
 
 IDS_MAX = 10_000
 ERRORS_MAX = 100
 _ID = re.compile(ARTICLE_ID)
+_RECEIPT = TypeAdapter(ArticleRemoved)
+_RECEIPTS = TypeAdapter(Annotated[list[ArticleRemoved], Field(min_length=1, max_length=500)])
 
 
 class NoticeBody(BaseModel):
@@ -80,6 +91,42 @@ def _csv_ids(raw: bytes) -> Iterator[str]:
     if errors:
         raise Problem(422, f"{len(errors)} line(s) are not valid.", errors=errors[:ERRORS_MAX])
     return iter(one for _, one in found)
+
+
+async def receipts_body(request: Request) -> list[ArticleRemoved]:
+    """One receipt, or a list of them.
+
+    Raises:
+        Problem: 422, naming each field that is wrong.
+    """
+    given = parse_json(await request.body())
+    try:
+        return (
+            _RECEIPTS.validate_python(given) if isinstance(given, list) else [_RECEIPT.validate_python(given)]
+        )
+    except ValidationError as error:
+        raise invalid(error.errors(), skip=0) from None
+
+
+def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
+    """What OpenAPI says of a body that is read by hand."""
+    whole = model.model_json_schema()
+    schema = _inlined({name: part for name, part in whole.items() if name != "$defs"}, whole.get("$defs", {}))
+    one_or_many = {"oneOf": [schema, {"type": "array", "items": schema}]} if many else schema
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": one_or_many}}}}
+
+
+def _inlined(part: Any, known: Mapping[str, Any]) -> Any:
+    """A schema without references: in the document they would lead nowhere."""
+    match part:
+        case {"$ref": str(name)}:
+            return _inlined(known[name.rpartition("/")[2]], known)
+        case dict():
+            return {name: _inlined(inner, known) for name, inner in part.items()}
+        case list():
+            return [_inlined(inner, known) for inner in part]
+        case _:
+            return part
 
 
 class LiftBody(BaseModel):
