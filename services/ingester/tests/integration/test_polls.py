@@ -115,6 +115,25 @@ async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
     assert ((await world.state("metabase:1")), (await row_of(world, feed))["cursor"]) == ("live", "1")
 
 
+async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
+    world: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = script.feed("articles")
+    script.answers = [page_of(world, 1, 2)]
+
+    async def away(*_: object) -> None:
+        raise Transient("the database does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingester.state.contents.put", away)
+        result = await drained(world, feed)
+    assert not result.caught_up
+    assert (await row_of(world, feed))["cursor"] is None
+    script.answers = [page_of(world, 1, 2)]
+    assert (await drained(world, feed)).received == 2
+    assert script.cursors == ["0", "0"]
+
+
 async def test_notices_are_stored_with_their_cursor_or_not_at_all(
     world: World, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:

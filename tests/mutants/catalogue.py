@@ -1,0 +1,283 @@
+"""The known mistakes, each as a change of the source and the tests that must catch it.
+
+A change that no longer fits the source is an error of this catalogue: mend it with the code that it speaks of.
+"""
+
+from dataclasses import dataclass
+
+COMMON = "libs/common/src/clawback_common"
+COMMON_TESTS = "libs/common/tests/integration"
+INGESTER = "services/ingester/src/ingester"
+INGESTER_TESTS = "services/ingester/tests"
+COMPLIANCE = "services/compliance/src/compliance"
+COMPLIANCE_TESTS = "services/compliance/tests/integration"
+
+BUS = f"{COMMON_TESTS}/test_bus.py"
+OFFSETS = f"{COMMON_TESTS}/test_bus_offsets.py"
+OUTBOX = f"{COMMON_TESTS}/test_outbox.py"
+RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
+NOTICES = f"{INGESTER_TESTS}/integration/test_notices.py"
+POLLS = f"{INGESTER_TESTS}/integration/test_polls.py"
+DOORS = f"{INGESTER_TESTS}/integration/test_doors.py"
+CHECKS = f"{COMPLIANCE_TESTS}/test_checks.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In this file, this text (which stands there once) becomes that one."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A mistake somebody could make, and who must notice."""
+
+    name: str
+    changes: tuple[Change, ...]
+    tests: tuple[str, ...]
+
+
+def at(file: str, *names: str) -> tuple[str, ...]:
+    """Tests of one file."""
+    return tuple(f"{file}::{name}" for name in names)
+
+
+MUTANTS = (
+    Mutant(
+        "commit before processing",
+        (
+            Change(
+                f"{COMMON}/bus/subscriber.py",
+                "ack_policy=AckPolicy.NACK_ON_ERROR,",
+                "ack_policy=AckPolicy.ACK_FIRST,",
+            ),
+            Change(f"{COMMON}/bus/subscriber.py", "        refuse_commit_first(self._broker)\n", ""),
+        ),
+        at(
+            BUS,
+            "test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed",
+            "test_a_process_that_dies_in_mid_batch_leaves_it_to_the_next",
+        ),
+    ),
+    Mutant(
+        "swallowed poison",
+        (
+            Change(
+                f"{COMMON}/bus/subscriber.py",
+                "                await retrying(IN_PROCESS, lambda: self._set_aside(bad))\n            if good:",
+                "                _log.warning('bad records', count=len(bad))\n            if good:",
+            ),
+        ),
+        at(BUS, "test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once"),
+    ),
+    Mutant(
+        "upsert that resets the revocation",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)",
+                "(a.source_order IS NULL OR excluded.source_order > a.source_order)",
+            ),
+        ),
+        at(
+            RULES,
+            "test_a_revoked_article_is_removed_and_never_stored_again",
+            "test_any_sequence_of_texts_and_orders_ends_as_the_rules_say",
+        ),
+    ),
+    Mutant(
+        "revocation before its article lost",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "     AS o (article_id, order_no, state, reason, ordered_at)\nORDER BY",
+                "     AS o (article_id, order_no, state, reason, ordered_at)\n"
+                "JOIN article USING (article_id)\nORDER BY",
+            ),
+            Change(
+                f"{INGESTER}/flow.py",
+                "                for one in batch\n            ],\n            again=True,",
+                "                for one in batch\n                if one.value.article_id in rows\n            ],\n"
+                "            again=True,",
+            ),
+        ),
+        at(RULES, "test_an_article_revoked_before_it_came_is_not_stored_when_it_comes"),
+    ),
+    Mutant(
+        "revoke in one statement",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "INSERT INTO article AS a (article_id, updated_at, order_no,",
+                "WITH folded AS (\nINSERT INTO article AS a (article_id, updated_at, order_no,",
+            ),
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "          coalesce(old.version, 0) AS version_before\n",
+                "          coalesce(old.version, 0) AS version_before\n), gone AS (\n"
+                "    DELETE FROM article_content WHERE article_id IN (SELECT article_id FROM folded)\n"
+                ")\nSELECT * FROM folded\n",
+            ),
+            Change(
+                f"{INGESTER}/flow.py",
+                "removed = await contents.remove(tx, dated)",
+                "removed = set(dated)",
+            ),
+        ),
+        at(RULES, "test_of_articles_that_are_published_and_revoked_at_once_none_stays"),
+    ),
+    Mutant(
+        "old text after a reinstatement accepted",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "(a.source_order IS NULL OR excluded.source_order > a.source_order)",
+                "(a.source_order IS NULL OR a.order_no > 0 OR excluded.source_order > a.source_order)",
+            ),
+        ),
+        at(RULES, "test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes_in"),
+    ),
+    Mutant(
+        "repeated order not answered",
+        (
+            Change(
+                f"{INGESTER}/flow.py",
+                "                for one in batch\n            ],\n            again=True,",
+                "                for one in batch\n"
+                "                if one.value.order > rows[one.value.article_id].order_before\n"
+                "            ],\n            again=True,",
+            ),
+        ),
+        at(RULES, "test_an_order_that_comes_again_is_answered_again"),
+    ),
+    Mutant(
+        "notice forgotten after it was sent once",
+        (
+            Change(
+                f"{INGESTER}/state/notices.sql",
+                "$5::timestamptz + interval '1 minute'",
+                "'infinity'::timestamptz",
+            ),
+        ),
+        at(NOTICES, "test_a_notice_is_sent_at_once_and_again_after_1_5_and_15_minutes_then_hourly"),
+    ),
+    Mutant(
+        "outbox read by id > alone",
+        (
+            Change(
+                f"{COMMON}/outbox/relay.py",
+                'rows[-1]["id"] if len(rows) == BATCH else 0',
+                'rows[-1]["id"]',
+            ),
+            Change(
+                f"{COMMON}/outbox/relay.py", "            if self._sent_up_to:\n", "            if False:\n"
+            ),
+        ),
+        at(OUTBOX, "test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others"),
+    ),
+    Mutant(
+        "cursor moved on failure",
+        (
+            Change(
+                f"{INGESTER}/state/feeds.sql",
+                "UPDATE feed SET state = $2, state_reason = $3,",
+                "UPDATE feed SET cursor = NULL, state = $2, state_reason = $3,",
+            ),
+        ),
+        at(POLLS, "test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do"),
+    ),
+    Mutant(
+        "cursor moved before its page is stored",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/poll.py",
+                "    await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])",
+                "    async with service.db.transaction() as tx:\n        await turn(tx)\n"
+                "    await flow.store(service, incoming, door=feed.name, bad=bad)",
+            ),
+        ),
+        at(POLLS, "test_a_page_that_cannot_be_stored_does_not_move_the_cursor"),
+    ),
+    Mutant(
+        "unreadable answer read as zero",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                "    if name not in answer.lists:\n        raise UnreadableAnswer(Unreadable.NO_LIST, name)\n",
+                "    if name not in answer.lists:\n        return ()\n",
+            ),
+        ),
+        (f"{INGESTER_TESTS}/unit/feeds/test_revoked_page.py", f"{INGESTER_TESTS}/unit/feeds/test_answers.py"),
+    ),
+    Mutant(
+        "dead letter that carries content",
+        (
+            Change(
+                f"{COMMON}/quarantine.py",
+                "        detail=bad.error.detail[:500],\n        quarantine_id",
+                '        detail=(bad.value or b"").decode(errors="replace")[:500],\n        quarantine_id',
+            ),
+        ),
+        at(BUS, "test_a_dead_letter_carries_no_content"),
+    ),
+    Mutant(
+        "receipt without removal",
+        (
+            Change(
+                f"{INGESTER}/flow.py",
+                "removed = await contents.remove(tx, dated)",
+                "removed = set(dated)",
+            ),
+        ),
+        at(RULES, "test_a_receipt_goes_out_only_with_the_removal_it_speaks_of"),
+    ),
+    Mutant(
+        "a run record only when something was found",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/checks.py",
+                "        noticed = sum(poll.noticed for poll in polls)\n",
+                "        noticed = sum(poll.noticed for poll in polls)\n"
+                "        if not noticed:\n            return None\n",
+            ),
+        ),
+        at(CHECKS, "test_a_quiet_day_leaves_a_record"),
+    ),
+    Mutant(
+        "offsets of a log that was wiped believed",
+        (
+            Change(
+                f"{COMMON}/bus/subscriber.py",
+                "known = stored is not None and committed is not None and stored <= end[place]",
+                "committed = stored if committed is None else committed\n"
+                "            known = stored is not None and committed is not None and stored <= end[place]",
+            ),
+        ),
+        at(OFFSETS, "test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over"),
+    ),
+    Mutant(
+        "a reinstatement that spares the old text",
+        (
+            Change(
+                f"{INGESTER}/domain/takedown.py",
+                "        return self.revoked or self.order_no > self.order_before\n",
+                "        return self.revoked\n",
+            ),
+        ),
+        at(RULES, "test_a_reinstatement_whose_revocation_was_passed_over_still_takes_the_old_text"),
+    ),
+    Mutant(
+        "holdings answered from the guard",
+        (
+            Change(
+                f"{INGESTER}/state/contents.sql",
+                "WHERE a.article_id = ANY ($1::text[])\n\n-- name: months",
+                "WHERE a.article_id = ANY ($1::text[]) AND a.state <> 'revoked'\n\n-- name: months",
+            ),
+        ),
+        at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
+    ),
+)

@@ -1,0 +1,99 @@
+"""Plants one mutant into a pytest run, in memory: sources are changed while they are read, no file is touched.
+
+A plugin of pytest, for this purpose alone; the name of the mutant stands in ``CLAWBACK_MUTANT``.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from typing_extensions import override
+
+from tests.mutants.catalogue import MUTANTS, Change
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class DoesNotFit(Exception):
+    """The catalogue speaks of a text that does not stand in the source once."""
+
+
+class Planting(MetaPathFinder):
+    """Loads the changed modules; leaves every other to Python."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self._changes: dict[str, list[Change]] = {}
+        for change in changes:
+            self._changes.setdefault(str(ROOT / change.file), []).append(change)
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A spec for a module that is changed."""
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.origin not in self._changes:
+            return None
+        spec.loader = Changed(fullname, spec.origin, self)
+        return spec
+
+    def text(self, file: str, text: str) -> str:
+        """What a file says with its changes."""
+        for change in self._changes.get(file, ()):
+            if text.count(change.old) != 1:
+                raise DoesNotFit(f"{change.file} has {text.count(change.old)} times: {change.old!r}")
+            text = text.replace(change.old, change.new)
+        return text
+
+
+class Changed(SourceLoader):
+    """Never takes or leaves bytecode: that of the file as it is would be used."""
+
+    def __init__(self, fullname: str, file: str, planting: Planting) -> None:
+        self._fullname, self._file, self._planting = fullname, file, planting
+
+    @override
+    def get_filename(self, fullname: str) -> str:
+        """Where the module lies."""
+        return self._file
+
+    @override
+    def get_data(self, path: str | bytes) -> bytes:
+        """Its source with the changes."""
+        if path != self._file:
+            raise OSError("no bytecode")
+        return self._planting.text(self._file, Path(self._file).read_bytes().decode()).encode()
+
+    @override
+    def path_stats(self, path: str | bytes) -> dict[str, Any]:
+        """None: so nothing is cached."""
+        raise OSError("not cached")
+
+
+def plant(changes: Sequence[Change]) -> None:
+    """From now on these sources are read with their changes, modules and texts alike."""
+    planting = Planting(changes)
+    for change in changes:  # says at once when one does not fit
+        file = str(ROOT / change.file)
+        planting.text(file, Path(file).read_bytes().decode())
+    sys.meta_path.insert(0, planting)
+    read_text = Path.read_text
+
+    def read(self: Path, *arguments: Any, **named: Any) -> str:
+        return planting.text(str(self), read_text(self, *arguments, **named))
+
+    Path.read_text = read  # type: ignore[method-assign] # named queries are texts beside the modules
+
+
+def _chosen() -> Sequence[Change]:
+    name = os.environ["CLAWBACK_MUTANT"]
+    return next(mutant.changes for mutant in MUTANTS if mutant.name == name)
+
+
+if "CLAWBACK_MUTANT" in os.environ:
+    plant(_chosen())
