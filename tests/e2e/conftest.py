@@ -11,14 +11,14 @@ from clawback_story.evidence import Evidence
 from clawback_story.looking import gather
 from clawback_story.plan import SMALL
 from clawback_story.telling import Teller
-from clawback_story.world import OWN_SERVERS, QUICK_ENV, opened
+from clawback_story.world import OWN_SERVERS, QUICK_ENV, World, opened
 
 SEED = 20_241
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def evidence() -> AsyncIterator[Evidence]:
-    """What was found after the story had been played."""
+async def world() -> AsyncIterator[World]:
+    """A stack on which the story has been played."""
     env = {**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
@@ -26,5 +26,10 @@ async def evidence() -> AsyncIterator[Evidence]:
         with Stack(env=env) as stack:
             async with opened(stack, SMALL, SEED, Teller()) as world:
                 await chapters.play(world)
-                found = await gather(world)
-            yield found
+                yield world
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def evidence(world: World) -> Evidence:
+    """What was found after the story had been played."""
+    return await gather(world)

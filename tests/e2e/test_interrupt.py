@@ -22,9 +22,8 @@ INTERRUPTED = 130
 @pytest.mark.parametrize(
     ("said", "number"),
     [
-        ("start", signal.SIGINT),
-        ("stored", signal.SIGINT),
-        ("compliance run: 0 of", signal.SIGTERM),
+        ("is ready", signal.SIGTERM),
+        ("compliance run: 0 of", signal.SIGINT),
     ],
 )
 def test_whoever_stops_the_demo_is_left_with_nothing_running(

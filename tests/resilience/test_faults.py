@@ -124,6 +124,8 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await world.in_thread(world.stack.wait_ready)
     await world.downstream.start(world.bootstrap_servers)
     await faults.drained(world, "Kafka's data wiped", sending_again=True)
+    await faults.articles(world, NEW, submitted=SUBMITTED)
+    await faults.drained(world, "articles on the new log")
     await _all_is_well(world)
 
 

@@ -89,6 +89,7 @@ class History:
     failed_polls: list[FailedPoll] = field(default_factory=list)
     runs: list[RunSeen] = field(default_factory=list)
     revoked_by_officer: set[str] = field(default_factory=set)
+    """Also those whose licence ended: revoked, and not on the provider's list."""
     reinstated: set[str] = field(default_factory=set)
     """Revoked, and lifted again by an officer; what the provider sends afterwards may be held."""
     back: set[str] = field(default_factory=set)

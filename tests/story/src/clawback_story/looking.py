@@ -32,7 +32,8 @@ async def expectation(world: World, *, texts: bool = False) -> Expected:
     held = {
         f"{METABASE}:{one}": frozenset(canaries.get(one, {}).get(versions[one], {}).values()) for one in live
     }
-    held |= {one.article_id: one.tokens for one in world.written.values() if one.article_id not in revoked}
+    held |= {one.article_id: one.tokens for one in world.written.values()}
+    held = {one: tokens for one, tokens in held.items() if one not in revoked - history.back}
     owners = {token: f"{METABASE}:{one}" for token, one in truth.tokens().items()}
     owners |= {token: one.article_id for one in world.written.values() for token in one.tokens}
     owners |= dict.fromkeys(world.spoilt_tokens - owners.keys(), "")
