@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -39,6 +40,8 @@ from clawback_contracts.envelope import Event
 IN_PROCESS = Retry(attempts=40, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """About three minutes: longer than a database needs to come back, shorter than ``max.poll.interval``."""
 BACK_OFF_S_MAX = 30.0
+WAIT_MS = 500
+"""A subscriber of a quiet topic looks up so often; what arrives wakes it at once."""
 
 _HANDLED = counter("bus_handled_total", "Records that a subscriber has dealt with.", ("topic",))
 _FAILED = counter("bus_failed_batches_total", "Batches that failed and come again.", ("topic",))
@@ -62,8 +65,6 @@ class Subscription:
     """Subscribers in this process: so many batches overlap."""
     records_max: int = 200
     value_bytes_max: int = VALUE_BYTES_MAX
-    idle_ms: int = 20
-    """A quiet topic is asked again after so long; a takedown waits for it at every step."""
     own_offsets: bool = False
     """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
     on_bad: OnBad | None = None
@@ -96,7 +97,6 @@ class Subscriber:
             group_id=self.group,
             batch=True,
             max_records=subscription.records_max,
-            batch_timeout_ms=subscription.idle_ms,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
             session_timeout_ms=settings.kafka_session_timeout_ms,
@@ -108,7 +108,13 @@ class Subscriber:
             listener=_Listener(self),
             title=f"{subscription.topic}-{number}",
         )
+        self.inner.get_msg = self._take  # type: ignore[method-assign] # as said there
         self.inner(self._handle)
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
+        """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer."""
+        found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
+        return tuple(chain.from_iterable(found.values()))
 
     async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
         """Tolerant: reads no header, so that no header can fail the batch."""

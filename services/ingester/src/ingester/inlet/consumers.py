@@ -31,7 +31,6 @@ def subscriptions(service: Service) -> list[Subscription]:
             submissions_arrived,
             value_bytes_max=CONTENT_BYTES_MAX,
             parallel=service.settings.store_subscribers,
-            idle_ms=50,
         ),
         Subscription(
             ArticleRevoked.TOPIC,
