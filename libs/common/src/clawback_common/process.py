@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import structlog
 import uvloop
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from clawback_common.errors import ClawbackError, Stop
 from clawback_common.telemetry.describe import describe
@@ -82,6 +83,8 @@ def in_words(load: Callable[[], T]) -> T:
         return load()
     except Stop as error:
         _say(str(error))
+    except SettingsError as error:
+        _say(f"{error}: it takes JSON, such as [\"one\", \"two\"]")
     except ValidationError as error:
         for detail in error.errors(include_input=False, include_context=False, include_url=False):
             name = "_".join(str(part) for part in detail["loc"]).upper()

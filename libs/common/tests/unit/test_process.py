@@ -27,6 +27,7 @@ from clawback_common.settings import CommonSettings
 SECRET = "the text of somebody else"
 class Settings(CommonSettings):
     pause_s: float = Field(20, gt=0)
+    names: tuple[str, ...] = ()
 def ready(): print("ready", flush=True)
 """
 TAIL = """
@@ -124,6 +125,14 @@ def test_settings_that_are_wrong_are_told_in_words_without_their_values() -> Non
     code, _, err = _play(body, PAUSE_S="hunter2", ENVIRONMENT="development", LOG_FORMAT="json")
     assert code == 2
     assert err == "PAUSE_S: Input should be a valid number, unable to parse string as a number\n"
+
+
+def test_a_list_that_is_no_json_is_told_in_words_without_its_value() -> None:
+    code, _, err = _play("async def main(stopping): ...", NAMES="hunter2")
+    assert code == 2
+    assert '"names"' in err
+    assert "it takes JSON" in err
+    assert "hunter2" not in err
 
 
 def test_settings_that_contradict_each_other_are_told_in_their_own_words() -> None:
