@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
@@ -38,6 +39,17 @@ async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
     """Listens until these were handled, and commits them."""
     async with lane(context, topic) as heard:
         await until(lambda: heard.numbers == expected, what=f"{expected}")
+        if expected:
+            await until(lambda: _all_committed(context, topic), what="committed")
+
+
+async def _all_committed(context: BusContext, topic: str) -> bool:
+    """Who ends right after the handler may end before the commit, and hears the batch again."""
+    place, bootstrap = TopicPartition(topic, 0), context.settings.kafka_bootstrap_servers
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        end = (await consumer.end_offsets([place]))[place]
+    committed = await Broker(bootstrap).committed(f"{context.service}.orders")
+    return bool(committed.get((topic, 0)) == end)
 
 
 async def test_it_goes_on_where_it_stood(broker: Broker, context: BusContext) -> None:
