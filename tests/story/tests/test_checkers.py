@@ -37,7 +37,8 @@ replace = dataclasses.replace
 
 def sound() -> Evidence:
     """One article is held, one was revoked, and all is as it must be."""
-    order = Order(uuid5(SPACE, GONE), GONE, 1, "revoked", "licensor", NOW, NOW + DAY, None, NOW, NOW)
+    order_id = uuid5(SPACE, GONE)
+    order = Order(order_id, GONE, 1, "revoked", "licensor", NOW, NOW + DAY, None, NOW, NOW)
     obligations = tuple(
         Obligation(
             order.revocation_id,

@@ -1,6 +1,7 @@
 """Looks for itself, past the services: at databases, the consumer's store, APIs, topics and logs."""
 
 import asyncio
+import copy
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +64,7 @@ async def gather(world: World) -> Evidence:
     return Evidence(
         sizes=world.sizes,
         expected=expected,
-        history=world.history,
+        history=copy.deepcopy(world.history),
         stores=stores,
         ledger=await ledger.read(world),
         topics=of_topics.result(),

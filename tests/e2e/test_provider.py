@@ -1,0 +1,49 @@
+"""A provider that fails in every way it can, seen from the consumer's store."""
+
+import asyncio
+from typing import get_args
+
+import pytest
+
+from clawback_simulator.actions import FaultMode
+from clawback_story import chapters, doors, faults, garbage_provider
+from clawback_story.world import METABASE, REVOKED_FEED, World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+
+SLOW = {"hang"}
+"""It takes the client's whole patience of half a minute; the client's own tests have it with less."""
+MODES = sorted(set(get_args(FaultMode)) - SLOW)
+WITHIN_S = 30.0
+
+
+@pytest.mark.usefixtures("evidence")
+async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world: World) -> None:
+    published = set()
+    for mode in MODES:
+        code = {"code": 9002} if mode == "failure" else {}
+        await world.simulator.fail("articles", mode, **code)
+        published |= set((await world.simulator.publish(2)).ids)
+        await doors.poll_well(world)
+    truth = await world.simulator.truth()
+    assert all(truth.calls["articles"].injected[mode] for mode in MODES)
+    await world.until("the articles", lambda: chapters.holds_exactly(world), within_s=WITHIN_S)
+    held = await asyncio.to_thread(world.downstream.ids)
+    assert {f"{METABASE}:{one}" for one in published} <= held
+
+
+@pytest.mark.usefixtures("evidence")
+async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_still_read(world: World) -> None:
+    revoked = await world.simulator.revoke(count=5)
+    await world.simulator.set(revoked_shape="renamed")
+    answer = await garbage_provider.failing_poll(world, REVOKED_FEED, "a renamed list")
+    assert answer.status_code == 502
+    failed = world.history.failed_polls[-1]
+    assert failed.state == "failing"
+    assert failed.cursor_before == failed.cursor_after
+    await world.simulator.set(revoked_shape="revokedArticles")
+    told = await doors.poll_well(world, REVOKED_FEED)
+    assert told["noticed"] == len(revoked.ids)
+    await faults.drained(world, "the provider is well again")
+    _, problems = await faults.judged(world)
+    assert {name: said for name, said in problems.items() if said} == {}
