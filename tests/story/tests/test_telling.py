@@ -24,23 +24,23 @@ def test_without_a_terminal_there_are_plain_lines_and_no_colours() -> None:
     teller = Teller(out)
     teller.chapter("A chapter")
     teller.counter("1 of 2")
-    teller.check("a promise", kept=False)
+    teller.check("a promise", "its evidence", kept=False)
     assert "\033" not in out.getvalue()
     assert "\r" not in out.getvalue()
-    assert out.getvalue().splitlines()[-1] == "  BROKEN  a promise"
+    assert out.getvalue().splitlines()[-2:] == ["  BROKEN  a promise", "          its evidence"]
 
 
 def test_on_a_terminal_a_broken_promise_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
-    Teller(out).check("a promise", kept=False)
+    Teller(out).check("a promise", "its evidence", kept=False)
     assert "\033[31ma promise" in out.getvalue()
 
 
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out = Terminal()
-    Teller(out).check("a promise", kept=False)
+    Teller(out).check("a promise", "its evidence", kept=False)
     assert "\033[31m" not in out.getvalue()
 
 

@@ -104,6 +104,9 @@ async def _count(world: World) -> None:
 
 async def a_run_that_fails(world: World) -> None:
     """The provider answers the daily run with HTML: that is a failure, never "0 revoked"."""
+    world.teller.line(
+        'a run while the provider answers HTML: it must fail, never read "0 revoked" out of that'
+    )
     await garbage_provider.in_a_row(world, "revokedArticles", "html", "html", "html", "html")
     before = await doors.feed_row(world, REVOKED_FEED)
     seen = await jobs.daily_run(world, "the provider answers HTML", 1)

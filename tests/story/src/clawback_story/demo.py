@@ -118,9 +118,9 @@ def _close(teller: Teller, stack: Stack, promises: Sequence[Promise], wrong: str
     teller.chapter("What was promised")
     kept = not wrong and bool(promises)
     for promise in promises:
-        teller.check(f"{promise.text}: {promise.evidence}", kept=not promise.problems)
+        teller.check(promise.text, promise.evidence, kept=not promise.problems)
         for problem in promise.problems[:PROBLEMS_SHOWN]:
-            teller.bad(f"            {problem}")
+            teller.bad(f"          {problem}")
         kept = kept and not promise.problems
     if kept:
         teller.plain(f"\nEverything promised was kept, in {teller.elapsed_s:.0f} s.")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -9,6 +10,7 @@ from typing import Any, TextIO
 RED, GREEN, BOLD, DIM, PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 QUIET_LINE_EVERY_S = 5.0
 WIDTH = 110
+INDENT = " " * 10
 
 
 class Teller:
@@ -42,14 +44,14 @@ class Teller:
 
     def detail(self, text: str) -> None:
         """What belongs to the line before."""
-        self._print(f"          {self._paint(DIM, text)}")
+        self._print(f"{INDENT}{self._paint(DIM, text)}")
 
     def plain(self, text: str = "") -> None:
         """A line of a table."""
         self._print(text)
 
-    def counter(self, text: str) -> None:
-        """How far something has come."""
+    def counter(self, text: str, *, at_once: bool = False) -> None:
+        """How far something has come; ``at_once``: worth a line also where there is no terminal."""
         if self._silent:
             return
         now = time.monotonic()
@@ -57,14 +59,16 @@ class Teller:
             self._out.write(f"\r\033[K{self.elapsed_s:6.1f} s  {text[:WIDTH]}")
             self._out.flush()
             self._open_line = True
-        elif now - self._counter_at >= QUIET_LINE_EVERY_S:
+        elif at_once or now - self._counter_at >= QUIET_LINE_EVERY_S:
             self._counter_at = now
             self.line(text)
 
-    def check(self, text: str, *, kept: bool) -> None:
-        """A line of the closing list."""
+    def check(self, text: str, evidence: str, *, kept: bool) -> None:
+        """An entry of the closing list: a promise, whether it was kept, and what shows it."""
         mark = self._paint(GREEN, "kept  ") if kept else self._paint(RED, "BROKEN")
         self._print(f"  {mark}  {text if kept else self._paint(RED, text)}")
+        for line in textwrap.wrap(evidence, WIDTH - len(INDENT)):
+            self._print(f"{INDENT}{self._paint(DIM, line)}")
 
     def bad(self, text: str) -> None:
         """Something that must not be."""
@@ -75,7 +79,7 @@ class Teller:
         if event["state"] == "waiting":
             return
         if event["state"] in {"ready", "done"}:
-            self.counter(f"{event['part']} is {event['state']}")
+            self.counter(f"{event['part']} is {event['state']}", at_once=True)
         elif event["state"] in {"failed", "died"}:
             self.line(f"{event['part']} {event['state']} {event['detail']}")
 
