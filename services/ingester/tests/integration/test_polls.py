@@ -426,6 +426,19 @@ async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: W
     assert await slot(world, now + timedelta(seconds=26), urgent=False) is None
 
 
+async def test_who_was_first_holds_up_nobody_afterwards(world: World) -> None:
+    second = timedelta(seconds=1)
+
+    async def take(at: datetime, *, urgent: bool) -> datetime | None:
+        return await feeds.take_slot(world.db, "k", at, second, urgent=urgent)
+
+    now = world.clock.now()
+    await take(now, urgent=False)
+    await take(now, urgent=True)  # it waits, and has said so
+    assert await take(now + second, urgent=True) is None
+    assert await take(now + 2 * second, urgent=False) is None
+
+
 async def test_a_caller_waits_for_the_keys_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 

@@ -64,9 +64,9 @@ WHERE name = $1 AND state = 'stopped'
 RETURNING name
 
 -- name: pace
--- A slot of the key, or nothing when it may not be used yet. The urgent go first.
+-- A slot of the key, or nothing when it may not be used yet. The urgent go first, and take their mark away again.
 INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, $3, '-infinity')
-ON CONFLICT (key_name) DO UPDATE SET next_at = $3
+ON CONFLICT (key_name) DO UPDATE SET next_at = $3, urgent_until = '-infinity'
 WHERE k.next_at <= $2 AND ($4 OR k.urgent_until <= $2)
 RETURNING next_at
 
