@@ -84,7 +84,7 @@ def in_words(load: Callable[[], T]) -> T:
     except Stop as error:
         _say(str(error))
     except SettingsError as error:
-        _say(f"{error}: it takes JSON, such as [\"one\", \"two\"]")
+        _say(f'{error}: it takes JSON, such as ["one", "two"]')
     except ValidationError as error:
         for detail in error.errors(include_input=False, include_context=False, include_url=False):
             name = "_".join(str(part) for part in detail["loc"]).upper()

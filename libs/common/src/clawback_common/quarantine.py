@@ -120,7 +120,7 @@ async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
 
 async def tidy(tx: Transaction, now: datetime) -> None:
     """Lets go of bytes by age."""
-    await tx.execute(SQL["purge_old"], now - KEPT_WITHOUT_SUBJECT, now - KEPT)
+    await tx.execute(SQL["purge_old"], now - KEPT_WITHOUT_SUBJECT, now - KEPT, now)
 
 
 def instant(timestamp_ms: int | None) -> datetime | None:

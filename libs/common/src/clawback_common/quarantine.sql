@@ -20,7 +20,8 @@ SELECT DISTINCT subject FROM gone
 
 -- name: purge_old
 -- A record that names no subject cannot be found by a takedown, so its bytes go by age.
-UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}'
+UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', resolved_at = coalesce(resolved_at, $3),
+       resolution = coalesce(resolution, 'expired')
 WHERE id IN (
     SELECT id FROM quarantine
     WHERE value IS NOT NULL AND set_aside_at < CASE WHEN subject IS NULL THEN $1::timestamptz ELSE $2::timestamptz END

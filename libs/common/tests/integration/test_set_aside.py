@@ -123,6 +123,7 @@ async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
     assert await with_bytes() == [1]
     clock.advance(days=30)
     assert await with_bytes() == []
+    assert [row["resolution"] for row in await kept(database)] == ["expired", "expired"]
     assert len(await kept(database)) == 2
 
 

@@ -119,6 +119,17 @@ async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
     assert len(await world.news()) == 1
 
 
+async def test_a_stored_webhook_that_is_good_no_longer_is_set_aside_and_holds_up_no_other(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await push(http, world, item("partner:1"))
+    await world.db.execute("UPDATE delivery SET body = '{\"items\": 3'")
+    await push(http, world, item("partner:2"), webhook_id="w2")
+    await deliveries.process_waiting(world.service)
+    assert await world.state("partner:2") == "live"
+    assert await world.db.fetchval("SELECT reason FROM quarantine") == "json_invalid"
+
+
 async def test_the_same_webhook_id_with_another_body_is_409(http: httpx.AsyncClient, world: World) -> None:
     await push(http, world, item("partner:1"))
     assert (await push(http, world, item("partner:2"))).status_code == 409

@@ -16,7 +16,7 @@ from clawback_common.telemetry import span, traceparent
 from ingester import flow
 from ingester.domain.article import deliveries
 from ingester.flow import GROUP, Service
-from ingester.inlet.bodies import Refused, judge
+from ingester.inlet.bodies import Judged, Refused, judge
 from ingester.inlet.webhooks import WebhookSecrets
 from ingester.state import deliveries as state
 
@@ -54,11 +54,19 @@ async def process_waiting(service: Service) -> None:
 
 
 async def _process(service: Service, row: Row) -> None:
-    judged = judge(row["body"], (row["provider"],))
+    judged = _judged_again(row)
     incoming = deliveries(((article, traceparent()) for article in judged.accepted), row["received_at"])
     done = partial(_done, service, row)
     bad = [refused_as_bad(f"webhook:{row['provider']}", row["webhook_id"], one) for one in judged.refused]
     await flow.store(service, incoming, door=f"webhook:{row['provider']}", bad=bad, beside=[done])
+
+
+def _judged_again(row: Row) -> Judged:
+    """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
+    try:
+        return judge(row["body"], (row["provider"],))
+    except Problem as problem:
+        return Judged([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
 
 
 async def _done(service: Service, row: Row, tx: Transaction) -> None:
@@ -81,6 +89,9 @@ def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
 
 
 def _subject(raw: bytes) -> str | None:
-    item = orjson.loads(raw)
+    try:
+        item = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
     found = item.get("article_id") if isinstance(item, dict) else None
     return found if isinstance(found, str) else None
