@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -30,3 +31,5 @@ async def world() -> AsyncIterator[World]:
                 reading = asyncio.create_task(chapters.a_reader(world, live))
                 yield world
                 reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading

@@ -23,6 +23,7 @@ from clawback_story.telling import Teller
 from clawback_story.texts import Written
 
 LOOK_S = 0.1
+DISCONNECT_S = 5.0
 FEED, REVOKED_FEED = "metabase-articles", "metabase-revoked"
 METABASE, PARTNER, UPSTREAM = "metabase", "partner", "upstream"
 RECORD_BYTES_MAX = 3_000_000
@@ -96,16 +97,21 @@ class World:
 
     async def reconnect(self) -> None:
         """Let go of the databases' connections; the next question makes new ones."""
-        for pool in self.databases.values():
-            pool.terminate()
+        await self._disconnect()
         self.databases = await _pools(self.stack.env["POSTGRES_URL"])
 
     async def close(self) -> None:
         """End what we started."""
         await self.downstream.stop()
         await self.forget_producer()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         for pool in self.databases.values():
-            pool.terminate()
+            try:
+                await asyncio.wait_for(pool.close(), DISCONNECT_S)
+            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                pool.terminate()
 
     async def forget_producer(self) -> None:
         """Let go of the connections to Kafka."""
