@@ -34,8 +34,10 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 
 .PHONY: test
 test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
-	$(call say,unit and integration tests)
-	@$(COVERED) -m "not e2e and not live"
+	$(call say,integration tests; beside them the unit tests)
+	@$(COVERED) -m "$(UNIT)" >.run/unit-tests.txt 2>&1 & unit=$$!; failed=0; \
+		$(COVERED) -m "integration or container" || failed=1; \
+		wait $$unit || failed=1; tail -n 40 .run/unit-tests.txt; exit $$failed
 	$(call say,end-to-end tests)
 	@$(COVERED) -m e2e
 	@$(MAKE) coverage-gate
@@ -87,7 +89,7 @@ contracts-check: setup
 .PHONY: test-unit
 test-unit: setup ## Unit tests
 	$(call say,unit tests)
-	@$(PYTEST) -m "not integration and not e2e and not container and not live"
+	@$(PYTEST) -m "$(UNIT)"
 
 .PHONY: test-integration
 test-integration: setup ## Tests with a real Kafka and PostgreSQL
@@ -136,6 +138,7 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 
 # ---- how the coverage of subprocesses is gathered, and the gates
 
+UNIT := not integration and not e2e and not container and not live
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 
 .PHONY: coverage-erase
