@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loo
 
 NEW, SUBMITTED, REVOKED = 300, 200, 60
 AWAY_S = 8.0
+PROBES_S = 3.0
+"""Longer than a process takes to look at its own checks."""
 
 
 async def _all_is_well(world: World) -> None:
@@ -100,7 +102,12 @@ async def test_a_restored_ingester_converges_before_it_serves(world: World) -> N
     assert await world.value("ingester", held, ids) == len(ids), (
         "the dump was taken too late to mean anything"
     )
-    await world.in_thread(world.stack.start, "ingester-worker")
+    async with faults.locked(world, ids):  # so that it cannot be quicker than our look at it
+        starting = asyncio.create_task(world.in_thread(world.stack.start, "ingester-worker"))
+        await world.until("the lane of orders", lambda: faults.somebody_waits(world), within_s=30)
+        await asyncio.sleep(PROBES_S)
+        assert not (await faults.readiness(world, ["ingester-worker"]))["ingester-worker"]
+    await starting
     assert await world.value("ingester", held, ids) == 0, "ready, and still holding what is revoked"
     await world.in_thread(world.stack.start, "ingester-api")
     await faults.drained(world, "restore of the ingester's database")

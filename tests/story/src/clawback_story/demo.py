@@ -118,7 +118,7 @@ def _close(teller: Teller, stack: Stack, promises: Sequence[Promise], wrong: str
     teller.chapter("What was promised")
     kept = not wrong and bool(promises)
     for promise in promises:
-        teller.check(promise.text, promise.evidence, kept=not promise.problems)
+        teller.check(promise.text, "" if promise.problems else promise.evidence, kept=not promise.problems)
         for problem in promise.problems[:PROBLEMS_SHOWN]:
             teller.bad(f"          {problem}")
         kept = kept and not promise.problems

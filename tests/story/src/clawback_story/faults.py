@@ -3,8 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
@@ -95,10 +95,29 @@ async def judged(world: World) -> tuple[Evidence, dict[str, checkers.Problems]]:
     return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}
 
 
-async def readiness(world: World) -> dict[str, bool]:
+async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, bool]:
     """Whether each process of a service says that it is ready."""
-    addresses = {name: await world.in_thread(world.stack.address, name) for name in SERVICES}
+    addresses = {name: await world.in_thread(world.stack.address, name) for name in names}
     return {name: await _ready(address) for name, address in addresses.items()}
+
+
+@asynccontextmanager
+async def locked(world: World, article_ids: Sequence[str]) -> AsyncIterator[None]:
+    """Nobody else can change these articles in the ingester's database for as long as the block."""
+    async with world.databases["ingester"].acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT FROM article WHERE article_id = ANY ($1) ORDER BY article_id FOR UPDATE", article_ids
+        )
+        yield
+
+
+async def somebody_waits(world: World) -> bool:
+    """Somebody waits for a lock in the ingester's database."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = 'ingester' AND usename = 'ingester' AND wait_event_type = 'Lock'
+    """
+    return bool(await world.value("ingester", waiting))
 
 
 async def _ready(address: str) -> bool:
