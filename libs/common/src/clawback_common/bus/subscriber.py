@@ -39,6 +39,8 @@ from clawback_contracts.envelope import Event
 
 IN_PROCESS = Retry(attempts=40, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """About three minutes: longer than a database needs to come back, shorter than ``max.poll.interval``."""
+UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
+"""Where to start is asked until somebody answers: going on without it would pass over what a restore undid."""
 BACK_OFF_S_MAX = 30.0
 WAIT_MS = 500
 """A subscriber of a quiet topic looks up so often; what arrives wakes it at once."""
@@ -89,6 +91,7 @@ class Subscriber:
         self._failures = 0
         self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
+        self._placed = asyncio.Event()
         self._behind: dict[TopicPartition, int] = {}
         """Where the log ended when we began, for partitions that we have not read so far."""
         settings = bus.settings
@@ -113,6 +116,7 @@ class Subscriber:
 
     async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer."""
+        await self._placed.wait()  # the client hands out records before the listener could say where to start
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
         return tuple(chain.from_iterable(found.values()))
 
@@ -212,6 +216,12 @@ class Subscriber:
         if self.subscription.own_offsets and consumer is not None and assigned:
             await self._rewind(consumer, assigned)
         self.assigned = frozenset(assigned)
+        self._placed.set()
+
+    def lost(self) -> None:
+        """Its partitions are being dealt out anew."""
+        self.assigned = None
+        self._placed.clear()
 
     async def _rewind(self, consumer: Any, assigned: set[TopicPartition]) -> None:
         ours = await offsets.stored(self._bus.db, self._bus.service)
@@ -270,13 +280,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """What was in hand comes again to whoever gets the partition; effects are idempotent."""
         if revoked:
-            self._subscriber.assigned = None
+            self._subscriber.lost()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Decides where to start."""
         self._subscriber.be_careful()
         await retrying(
-            IN_PROCESS, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
+            UNTIL_KNOWN, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
         )
 
 
