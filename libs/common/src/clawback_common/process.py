@@ -117,7 +117,7 @@ def keep_what_is_loaded() -> None:
     made: a third of the time to read one.
     """
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(30_000, 10, 10)
 
 
 async def loop_forever(
