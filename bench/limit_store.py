@@ -14,7 +14,7 @@ from bench import by_hand
 from clawback_contracts.article.v1 import ArticleSubmitted
 
 IN_FLIGHT = 3
-RECORDS_MAX = 200
+RECORDS_MAX = 500
 ADAPTER = TypeAdapter(ArticleSubmitted)
 
 

@@ -9,7 +9,7 @@ from faststream.kafka import KafkaBroker
 from bench import by_hand
 from clawback_contracts.article.v1 import ArticleSubmitted
 
-RECORDS_MAX = 200
+RECORDS_MAX = 500
 
 
 async def main() -> None:

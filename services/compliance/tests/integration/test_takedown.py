@@ -95,7 +95,7 @@ async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -
     service = replace(world.service, wake_looking=lambda: seen.append(1))
     await flow.on_receipts(world.received([world.receipt(order, "search")]), service)
     assert seen == []
-    impossible = [replace(one, offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
+    impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
     with pytest.raises(Poison):
         await flow.on_receipts(impossible, service)
     assert seen == []

@@ -63,6 +63,8 @@ class Settings(CommonSettings):
     """With ``COMPLIANCE=required``: unread for longer, nothing more is published."""
     store_subscribers: int = Field(3, ge=1, le=16)
     """Batches of submissions in work at once."""
+    store_batch_max: int = Field(300, ge=1, le=500)
+    """Submissions in one transaction. More are hardly faster, and three such batches are in memory at once."""
 
     @cached_property
     def feed_list(self) -> tuple[FeedSettings, ...]:

@@ -13,7 +13,7 @@ from clawback_common.quarantine import Bad, instant
 from clawback_common.telemetry import describe
 from clawback_contracts.envelope import Event, major
 
-NEEDED = frozenset({"ce_id", "ce_type", "traceparent"})
+NEEDED = ("ce_id", "ce_type", "traceparent")
 """Headers of a good record that are read at all; of a bad one, all are kept."""
 VALUE_BYTES_MAX = 1_000_000
 """Above what contracts allow; such a value is not even parsed."""

@@ -1,9 +1,9 @@
 """CloudEvents in Kafka headers: written from an event, read from whatever arrived."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from clawback_contracts.envelope import Event
@@ -48,7 +48,7 @@ class Message:
 
 
 def read_headers(
-    raw: Iterable[tuple[str, bytes | None]] | None, only: Container[str] | None = None
+    raw: Iterable[tuple[str, bytes | None]] | None, only: Iterable[str] | None = None
 ) -> dict[str, str]:
     """Headers as text. Null and non-UTF-8 values are left out, so that what needs one finds it missing.
 
@@ -57,8 +57,10 @@ def read_headers(
         only: the names that are wanted; None: all.
     """
     headers: dict[str, str] = {}
-    for name, value in raw or ():
-        if value is not None and (only is None or name in only):
+    last = dict(raw or ())
+    for name in last if only is None else only:
+        value = last.get(name)
+        if value is not None:
             try:
                 headers[name] = value.decode()
             except UnicodeDecodeError:
@@ -69,9 +71,8 @@ def read_headers(
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[T_co]):
-    """One record that could be read, and where it lay."""
+class Received(NamedTuple, Generic[T_co]):
+    """One record that could be read, and where it lay. A tuple: it is made for every record."""
 
     value: T_co
     event_id: str

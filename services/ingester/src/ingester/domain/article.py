@@ -1,16 +1,15 @@
 """Articles: what a delivery becomes, and whose door it may come by."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from clawback_contracts.article.v1 import ArticleSubmitted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """An article on its way in: what it says, which of two deliveries is newer, which trace it belongs to."""
 
     article: ArticleSubmitted

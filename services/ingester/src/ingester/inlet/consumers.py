@@ -31,6 +31,7 @@ def subscriptions(service: Service) -> list[Subscription]:
             submissions_arrived,
             value_bytes_max=CONTENT_BYTES_MAX,
             parallel=service.settings.store_subscribers,
+            records_max=service.settings.store_batch_max,
         ),
         Subscription(
             ArticleRevoked.TOPIC,

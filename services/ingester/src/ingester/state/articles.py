@@ -1,8 +1,8 @@
 """Identity rows: taken before anything else, in the order of their ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
@@ -13,8 +13,7 @@ from ingester.domain.takedown import AnyOrder, Folded
 SQL = Queries.load(__package__, "articles")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """An identity row after a delivery."""
 
     article_id: str
@@ -36,7 +35,7 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
         [d.article.licence_ends_at for d in batch],
         now,
     )
-    return [Taken(*row) for row in rows]
+    return [Taken._make(row) for row in rows]
 
 
 async def fold_orders(
