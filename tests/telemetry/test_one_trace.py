@@ -58,8 +58,12 @@ class Collector:
             self.spans += [span for scope in resource.scope_spans for span in scope.spans]
 
     def names(self, trace: str) -> set[str]:
-        """The names of a trace's spans."""
-        return {span.name for span in self.spans if span.trace_id.hex() == trace}
+        """The names of a trace's spans, and of spans of batches that link to it."""
+        return {
+            span.name
+            for span in self.spans
+            if trace in {span.trace_id.hex(), *(link.trace_id.hex() for link in span.links)}
+        }
 
 
 @pytest.fixture(scope="module")
