@@ -39,7 +39,7 @@ test: lint types walls contracts-check coverage-erase ## Everything: lint, types
 		$(COVERED) -m "integration or container" || failed=1; \
 		wait $$unit || failed=1; tail -n 40 .run/unit-tests.txt; exit $$failed
 	$(call say,end-to-end tests)
-	@$(COVERED) -m e2e
+	@$(COVERED) -m e2e $(SOCKETS)
 	@$(MAKE) coverage-gate
 
 .PHONY: setup
@@ -99,7 +99,7 @@ test-integration: setup ## Tests with a real Kafka and PostgreSQL
 .PHONY: test-e2e
 test-e2e: setup ## The whole story with other seeds, and its disasters
 	$(call say,end-to-end tests)
-	@$(PYTEST) -m e2e
+	@$(PYTEST) -m e2e $(SOCKETS)
 
 .PHONY: test-mutants
 test-mutants: setup ## Plant each known mistake, and see who catches it
@@ -138,6 +138,8 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 
 # ---- how the coverage of subprocesses is gathered, and the gates
 
+# Servers are killed with connections open to them; what Python says of those sockets is told, and fails nothing.
+SOCKETS := -W default::ResourceWarning
 UNIT := not integration and not e2e and not container and not live
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 
