@@ -327,7 +327,7 @@ class Bus:
         delay_s = 0.5
         while not stop.is_set():
             try:
-                await self._broker.start()
+                await self._start_side_by_side()
             except (KafkaError, OSError, Transient) as error:
                 _log.warning("waiting for the broker", error=error)
                 await self._broker.stop()
@@ -335,6 +335,15 @@ class Bus:
                 delay_s = min(delay_s * 2, 5.0)
             else:
                 return
+
+    async def _start_side_by_side(self) -> None:
+        """Members of a group that join one after the other deal out its partitions each time, half a second each."""
+        await self._broker.connect()
+        starts = [one.inner.start() for one in self.subscribers]
+        for outcome in await asyncio.gather(*starts, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        self._broker.running = True
 
     async def stop(self) -> None:
         """Stops polling, finishes what is in hand, commits it, leaves the groups."""
