@@ -31,8 +31,13 @@ def test_every_topic_of_the_architecture_has_a_file() -> None:
         "removal-receipts.v1",
         "compliance-runs.v1",
         "alerts.v1",
+        "sweeps.v1",
+        "sweep-results.v1",
         "ingester.dlq.v1",
         "compliance.dlq.v1",
+        "analytics.dlq.v1",
+        "alerting.dlq.v1",
+        "retention.dlq.v1",
     }
 
 

@@ -11,6 +11,7 @@ from clawback_contracts.revocation.v1 import (
     RevocationNoticed,
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_contracts.sweep.v1 import SweepCompleted, SweepFailed, SweepRequested
 
 EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
@@ -23,6 +24,9 @@ EVENTS: dict[str, type[Event]] = {
         ArticleRemoved,
         RunCompleted,
         RunFailed,
+        SweepRequested,
+        SweepCompleted,
+        SweepFailed,
         AlertRaised,
         AlertResolved,
         DeadLetter,
