@@ -1,0 +1,1 @@
+"""Tells people what they must know, once, by the channels that they chose."""

@@ -1,0 +1,1 @@
+"""Counts what the licensed articles are about, and forgets what was revoked."""
