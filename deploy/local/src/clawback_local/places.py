@@ -39,6 +39,16 @@ class Places:
         return self.run / "mail"
 
     @property
+    def sms(self) -> Path:
+        """What the SMS sink received, one .json a message."""
+        return self.run / "sms"
+
+    @property
+    def archive(self) -> Path:
+        """What owners archive before they delete it."""
+        return self.run / "archive"
+
+    @property
     def kafka(self) -> Path:
         """The broker's data and configuration."""
         return self.run / "kafka"
@@ -75,5 +85,5 @@ class Places:
     def make(self) -> None:
         """Create the folders; only their owner can enter, for the logs and keys of a stack are private."""
         self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.logs, self.pids, self.keys, self.mail):
+        for folder in (self.logs, self.pids, self.keys, self.mail, self.sms, self.archive):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -6,10 +6,9 @@ import signal
 from collections.abc import Collection, Mapping
 
 from clawback_local import databases, keys, servers
-from clawback_local.parts import Answers, Listens, Part
+from clawback_local.parts import Listens, Part
+from clawback_local.services import BUILT, SERVICES, STORES
 from clawback_local.site import Site
-
-INFRASTRUCTURE = ("kafka", "postgres")
 
 KAFKA = Part(
     "kafka",
@@ -29,11 +28,24 @@ POSTGRES = Part(
     stop_signal=signal.SIGINT,
     death_signal=signal.SIGQUIT,
 )
+VALKEY = Part(
+    "valkey",
+    command=servers.valkey_command,
+    ports={"valkey": 6380},
+    ready=Listens(),
+    wipe=servers.wipe_valkey,
+)
 KEYS = Part("keys", inside=keys.make)
 MAIL = Part(
     "mail",
     argv=("{python}", "-m", "clawback_local.mail", "--port", "{mail_port}", "--folder", "{mail}"),
     ports={"mail": 1025},
+    ready=Listens(),
+)
+SMS = Part(
+    "sms",
+    argv=("{python}", "-m", "clawback_local.sms", "--port", "{sms_port}", "--folder", "{sms}"),
+    ports={"sms": 1026},
     ready=Listens(),
 )
 SIMULATOR = Part(
@@ -50,93 +62,54 @@ TOPICS = Part(
     needs=("kafka",),
 )
 
-SERVICE_ENV = {
-    "ENVIRONMENT": "development",
-    "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
-    "TOPIC_PROFILE": "{topic_profile}",
-    "API_KEYS_FILE": "{keys}/api_keys.yaml",
-    "SMTP_URL": "smtp://127.0.0.1:{mail_port}",
-}
-INGESTER_ENV = SERVICE_ENV | {
-    "DATABASE_URL": "{ingester_database}",
-    "METABASE_URL": "{metabase_url}",
-    "METABASE_API_KEY": "{metabase_api_key}",
-    "FEEDS": "{feeds}",
-    "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
-}
-COMPLIANCE_ENV = SERVICE_ENV | {
-    "DATABASE_URL": "{compliance_database}",
-    "INGESTER_URL": "{ingester_api_url}",
-    "INGESTER_API_KEY_FILE": "{keys}/operator.key",
-    "STORES": '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings"}}',
-}
 
-
-def service(name: str, env: Mapping[str, str], *, port: int, needs: tuple[str, ...] = ()) -> tuple[Part, ...]:
-    """The processes of one service: migrations once, then the worker and the API."""
-    python = ("{python}", "-m", name)
-    prepared = (f"{name}-migrate", "topics", "keys", *needs)
-    api, worker = f"{name}_api", f"{name}_worker"
-    return (
-        Part(f"{name}-migrate", argv=(*python, "migrate"), env=env, needs=("postgres",), deadline_s=60),
-        Part(
-            f"{name}-worker",
-            argv=(*python, "worker"),
-            env={**env, "HTTP_PORT": f"{{{worker}_port}}"},
-            needs=prepared,
-            ports={worker: port + 100},
-            ready=Answers(),
-            deadline_s=60,
-            group=name,
-        ),
-        Part(
-            f"{name}-api",
-            argv=(*python, "api"),
-            env={**env, "HTTP_PORT": f"{{{api}_port}}"},
-            needs=prepared,
-            ports={api: port},
-            ready=Answers(),
-            deadline_s=60,
-        ),
-    )
+GIVEN: Mapping[str, Part] = {
+    "KAFKA_BOOTSTRAP_SERVERS": Part("kafka", inside=servers.given_kafka),
+    "POSTGRES_URL": Part("postgres", inside=databases.ensure),
+    "REDIS_URL": Part("valkey", inside=servers.given_valkey),
+    "METABASE_URL": Part("simulator"),
+    "SMTP_URL": Part("mail"),
+    "SMS_URL": Part("sms"),
+}
+"""An address in the environment, and the part that it replaces: looked at where we can, instead of started."""
 
 
 def parts(environment: Mapping[str, str] | None = None) -> dict[str, Part]:
     """Every part by name; a server that the environment gives an address of is checked instead of started."""
     environment = os.environ if environment is None else environment
-    ingester = service("ingester", INGESTER_ENV, port=8001, needs=("simulator", "mail"))
-    compliance = service("compliance", COMPLIANCE_ENV, port=8002, needs=("mail",))
-    everything = (KAFKA, POSTGRES, KEYS, MAIL, SIMULATOR, TOPICS, *ingester, *compliance)
-    by_name = {part.name: part for part in everything}
-    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
-        by_name["kafka"] = Part("kafka", inside=servers.given_kafka)
-    if environment.get("POSTGRES_URL"):
-        by_name["postgres"] = Part("postgres", inside=databases.ensure)
-    if environment.get("METABASE_URL"):
-        by_name["simulator"] = Part("simulator")
-    return by_name
+    services = [part for service in SERVICES if service.name in BUILT for part in service.parts]
+    everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
+    given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
+    return {part.name: given.get(part.name, part) for part in everything}
 
 
-ENV: Mapping[str, tuple[str, str]] = {
-    "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "{kafka}"),
-    "TOPIC_PROFILE": ("topics", "{topic_profile}"),
-    "POSTGRES_URL": ("postgres", "{postgres_admin}"),
-    "INGESTER_DATABASE_URL": ("postgres", "{ingester_database}"),
-    "COMPLIANCE_DATABASE_URL": ("postgres", "{compliance_database}"),
-    "METABASE_URL": ("simulator", "{metabase_url}"),
-    "METABASE_API_KEY": ("simulator", "{metabase_api_key}"),
-    "INGESTER_URL": ("ingester-api", "{ingester_api_url}"),
-    "INGESTER_WORKER_URL": ("ingester-worker", "{ingester_worker_url}"),
-    "COMPLIANCE_URL": ("compliance-api", "{compliance_api_url}"),
-    "COMPLIANCE_WORKER_URL": ("compliance-worker", "{compliance_worker_url}"),
-    "STORES": ("ingester-api", COMPLIANCE_ENV["STORES"]),
-    "KEYS": ("keys", "{keys}"),
-    "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
-    "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
-    "FEEDS": ("keys", "{feeds}"),
-    "SMTP_URL": ("mail", SERVICE_ENV["SMTP_URL"]),
-    "MAIL": ("mail", "{mail}"),
-}
+def _env() -> dict[str, tuple[str, str]]:
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "{kafka}"),
+        "TOPIC_PROFILE": ("topics", "{topic_profile}"),
+        "POSTGRES_URL": ("postgres", "{postgres_admin}"),
+        "REDIS_URL": ("valkey", "{redis_url}"),
+        "METABASE_URL": ("simulator", "{metabase_url}"),
+        "METABASE_API_KEY": ("simulator", "{metabase_api_key}"),
+        "STORES": ("compliance-api", STORES),
+        "ARCHIVE_URL": ("compliance-api", "{archive_url}"),
+        "KEYS": ("keys", "{keys}"),
+        "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
+        "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
+        "FEEDS": ("keys", "{feeds}"),
+        "SMTP_URL": ("mail", "{smtp_url}"),
+        "MAIL": ("mail", "{mail}"),
+        "SMS_URL": ("sms", "{sms_url}"),
+        "SMS": ("sms", "{sms}"),
+    }
+    for name in (service.name for service in SERVICES):
+        env[f"{name.upper()}_DATABASE_URL"] = ("postgres", f"{{{name}_database}}")
+        env[f"{name.upper()}_URL"] = (f"{name}-api", f"{{{name}_api_url}}")
+        env[f"{name.upper()}_WORKER_URL"] = (f"{name}-worker", f"{{{name}_worker_url}}")
+    return env
+
+
+ENV = _env()
 """What `.run/env` says, and the part that makes it true."""
 
 

@@ -1,14 +1,16 @@
-"""What must be done around the two servers that are not ours: before a start, after it, instead of it."""
+"""What must be done around the servers that are not ours: before a start, after it, instead of it."""
 
 import asyncio
 import shutil
+from urllib.parse import urlsplit
 
-from clawback_local import kafka, postgres, waiting
+from clawback_local import kafka, postgres, valkey, waiting
 from clawback_local.errors import StackError
 from clawback_local.parts import Command
 from clawback_local.site import Site, secret
 
 GIVEN_DEADLINE_S = 15.0
+REDIS_PORT = 6379
 
 
 async def kafka_command(site: Site) -> Command:
@@ -30,10 +32,20 @@ async def given_kafka(site: Site) -> None:
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
         raise StackError(f"KAFKA_BOOTSTRAP_SERVERS must be host:port, not {address}")
-    if not await waiting.until(lambda: waiting.listens(int(port), host), deadline_s=GIVEN_DEADLINE_S):
-        raise StackError(
-            f"nothing listens on {address} (KAFKA_BOOTSTRAP_SERVERS) after {GIVEN_DEADLINE_S:.0f} s"
-        )
+    await _require(host, int(port), "KAFKA_BOOTSTRAP_SERVERS")
+
+
+async def given_valkey(site: Site) -> None:
+    """Check that the Valkey or Redis of the environment is there."""
+    address = urlsplit(site.facts["redis_url"])
+    if address.scheme not in {"redis", "rediss"} or not address.hostname:
+        raise StackError("REDIS_URL must be redis://host:port/database")
+    await _require(address.hostname, address.port or REDIS_PORT, "REDIS_URL")
+
+
+async def _require(host: str, port: int, variable: str) -> None:
+    if not await waiting.until(lambda: waiting.listens(port, host), deadline_s=GIVEN_DEADLINE_S):
+        raise StackError(f"nothing listens on {host}:{port} ({variable}) after {GIVEN_DEADLINE_S:.0f} s")
 
 
 async def postgres_command(site: Site) -> Command:
@@ -46,3 +58,12 @@ async def postgres_command(site: Site) -> Command:
 async def wipe_postgres(site: Site) -> None:
     """Forget every database."""
     await asyncio.to_thread(postgres.wipe, site.places.postgres)
+
+
+async def valkey_command(site: Site) -> Command:
+    """Say the command line."""
+    return Command(valkey.argv(site.ports["valkey"]))
+
+
+async def wipe_valkey(_: Site) -> None:
+    """Nothing to delete: it forgets everything when it stops."""

@@ -7,21 +7,26 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from clawback_local import postgres
-from clawback_local.places import Places
+from clawback_local.places import ROOT, Places
 from clawback_local.ports import LOOPBACK
 
-DATABASES = ("ingester", "compliance")
+DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
 """One database a service, each with a role of the same name that can connect to no other."""
 
 DEVELOPMENT_KEY = "development"
 """The simulator takes any key."""
+
+ALERT_ROUTES = ROOT / "services/alerting/src/alerting/routes.example.yaml"
+"""Who is told what in the local stack, unless `ALERT_ROUTES` names another file."""
+POLICIES = ROOT / "services/retention/src/retention/policies.yaml"
+"""How long each class of data is kept, unless `POLICIES` names another file."""
 
 
 @dataclass(frozen=True)
 class Site:
     """What templates of parts may speak of.
 
-    `environment` is the user's: an address there (`KAFKA_BOOTSTRAP_SERVERS`, `POSTGRES_URL`) replaces a part.
+    `environment` is the user's: an address there (`KAFKA_BOOTSTRAP_SERVERS`, `POSTGRES_URL`…) replaces a part.
     """
 
     places: Places
@@ -42,13 +47,11 @@ def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, s
         "run": str(places.run),
         "keys": str(places.keys),
         "mail": str(places.mail),
+        "sms": str(places.sms),
         "feeds": str(places.feeds),
     }
     facts["python"] = sys.executable
-    facts["metabase_url"] = environment.get("METABASE_URL") or facts.get("simulator_url", "")
-    facts["metabase_api_key"] = environment.get("METABASE_API_KEY") or DEVELOPMENT_KEY
-    facts["kafka"] = environment.get("KAFKA_BOOTSTRAP_SERVERS") or f"{LOOPBACK}:{ports.get('kafka', 0)}"
-    facts["topic_profile"] = environment.get("TOPIC_PROFILE", "local")
+    facts |= {fact: environment.get(name) or ours for name, fact, ours in _given(places, ports)}
     own_server = f"{LOOPBACK}:{ports.get('postgres', 0)}"
     own_admin = f"postgresql://{postgres.ADMIN}:{secret(places, 'postgres')}@{own_server}/postgres"
     admin = environment.get("POSTGRES_URL") or own_admin
@@ -56,6 +59,26 @@ def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, s
     for name in DATABASES:
         facts[f"{name}_database"] = database_url(admin, name, secret(places, f"database-{name}"))
     return Site(places, ports, environment, facts)
+
+
+def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, str], ...]:
+    """Variables of the user, the facts that they are, and what these are without them."""
+
+    def local(name: str) -> str:
+        return f"{LOOPBACK}:{ports.get(name, 0)}"
+
+    return (
+        ("METABASE_URL", "metabase_url", f"http://{local('simulator')}"),
+        ("METABASE_API_KEY", "metabase_api_key", DEVELOPMENT_KEY),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka", local("kafka")),
+        ("TOPIC_PROFILE", "topic_profile", "local"),
+        ("REDIS_URL", "redis_url", f"redis://{local('valkey')}/0"),
+        ("SMTP_URL", "smtp_url", f"smtp://{local('mail')}"),
+        ("SMS_URL", "sms_url", f"http://{local('sms')}/messages"),
+        ("ARCHIVE_URL", "archive_url", places.archive.as_uri()),
+        ("ALERT_ROUTES", "alert_routes", str(ALERT_ROUTES)),
+        ("POLICIES", "policies", str(POLICIES)),
+    )
 
 
 def database_url(admin: str, name: str, password: str) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures of integration tests: one Kafka and one PostgreSQL a session, a fresh database a test.
+"""Fixtures of integration tests: one Kafka, PostgreSQL and Valkey a session, a fresh database a test.
 
 A service's tests say which migrations its database has by a fixture ``migrations`` of their own.
 """
@@ -6,7 +6,7 @@ A service's tests say which migrations its database has by a fixture ``migration
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -18,7 +18,10 @@ from clawback_common.settings import CommonSettings
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
-from clawback_common.testing.servers import kafka_server, postgres_server
+from clawback_common.testing.servers import kafka_server, postgres_server, valkey_server
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 
 def pytest_configure() -> None:
@@ -41,6 +44,13 @@ def kafka_bootstrap() -> Iterator[str]:
 def postgres_url() -> Iterator[str]:
     """An administrator's address of a PostgreSQL 18."""
     with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """The address of a Valkey's database, which tests may empty; Redis speaks the same."""
+    with valkey_server() as url:
         yield url
 
 
@@ -86,6 +96,16 @@ async def topics(broker: Broker) -> Broker:
     """The broker with the contract's topics empty and every group forgotten."""
     await broker.empty()
     return broker
+
+
+@pytest_asyncio.fixture
+async def valkey(valkey_url: str) -> AsyncIterator["Redis"]:
+    """A client of an empty Valkey; its address is ``valkey_url``."""
+    from redis.asyncio import Redis  # noqa: PLC0415 - most tests need none
+
+    async with Redis.from_url(valkey_url) as client:
+        await client.flushdb()
+        yield client
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Kafka and a PostgreSQL for one test session, from whoever has them.
+"""A Kafka, a PostgreSQL and a Valkey for one test session, from whoever has them.
 
 An address in the environment comes first: it must lead to servers that tests may empty. Then a container engine
 that has the images. Then the local stack, in a folder of its own that is deleted afterwards.
@@ -17,6 +17,7 @@ from clawback_local.ports import claimed
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"
+VALKEY_IMAGE = "valkey/valkey:9"
 STARTED_S_MAX = 60
 
 
@@ -47,6 +48,20 @@ def postgres_server() -> Iterator[str]:
     else:
         with _local("postgres") as env:
             yield env["POSTGRES_URL"]
+
+
+@contextmanager
+def valkey_server() -> Iterator[str]:
+    """The address of a database of a Valkey."""
+    given = os.environ.get("REDIS_URL")
+    if given:
+        yield given
+    elif _engine_has(VALKEY_IMAGE):
+        with _valkey_container() as url:
+            yield url
+    else:
+        with _local("valkey") as env:
+            yield env["REDIS_URL"]
 
 
 @contextmanager
@@ -107,6 +122,17 @@ def _postgres_container() -> Iterator[str]:
                 timeout=STARTED_S_MAX,
             )
             yield f"postgresql://postgres:test@127.0.0.1:{ports['postgres']}/postgres"
+
+
+@contextmanager
+def _valkey_container() -> Iterator[str]:
+    from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
+
+    with claimed({"valkey": 6380}, prefer_documented=False) as ports:
+        container = _container(VALKEY_IMAGE, ports["valkey"], 6379)
+        with container:
+            wait_for_logs(container, "Ready to accept connections", timeout=STARTED_S_MAX)
+            yield f"redis://127.0.0.1:{ports['valkey']}/0"
 
 
 def _container(image: str, outside: int, inside: int) -> Any:

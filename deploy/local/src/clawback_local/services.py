@@ -1,0 +1,108 @@
+"""The five services as parts: what each process is told, and what it needs first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clawback_local.parts import Answers, Part
+
+ROLES = ("worker", "api")
+PROBES = 100
+"""A worker's probes are so many ports above its API."""
+READY_DEADLINE_S = 90.0
+
+COMMON_ENV = {
+    "ENVIRONMENT": "development",
+    "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+    "TOPIC_PROFILE": "{topic_profile}",
+    "API_KEYS_FILE": "{keys}/api_keys.yaml",
+}
+BUILT = ("ingester", "compliance")
+"""The services that are started."""
+
+STORES = (
+    '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings", '
+    '"analytics": "{analytics_api_url}/api/v1/analytics/holdings"}}'
+    if "analytics" in BUILT
+    else '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings"}}'
+)
+"""Where our own stores answer whether they hold an article."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: its own settings beside the common ones, its API's port, and the servers that it uses."""
+
+    name: str
+    port: int
+    env: Mapping[str, str]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What each of its processes is told."""
+        return {**COMMON_ENV, "DATABASE_URL": f"{{{self.name}_database}}", **self.env}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its processes: migrations once, then the worker and the API, which need not wait for each other."""
+        python = ("{python}", "-m", self.name)
+        migrate = Part(
+            f"{self.name}-migrate",
+            argv=(*python, "migrate"),
+            env=self.settings,
+            needs=("postgres",),
+            deadline_s=READY_DEADLINE_S,
+        )
+        return (migrate, *(self._process(role) for role in ROLES))
+
+    def _process(self, role: str) -> Part:
+        port = f"{self.name}_{role}"
+        return Part(
+            f"{self.name}-{role}",
+            argv=("{python}", "-m", self.name, role),
+            env={**self.settings, "HTTP_PORT": f"{{{port}_port}}"},
+            needs=(f"{self.name}-migrate", "topics", "keys", *self.needs),
+            ports={port: self.port + PROBES * (role == "worker")},
+            ready=Answers(),
+            deadline_s=READY_DEADLINE_S,
+            group=self.name if role == "worker" else None,
+        )
+
+
+SERVICES = (
+    Service(
+        "ingester",
+        8001,
+        {
+            "METABASE_URL": "{metabase_url}",
+            "METABASE_API_KEY": "{metabase_api_key}",
+            "FEEDS": "{feeds}",
+            "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
+        },
+        needs=("simulator",),
+    ),
+    Service(
+        "compliance",
+        8002,
+        {
+            "INGESTER_URL": "{ingester_api_url}",
+            "INGESTER_API_KEY_FILE": "{keys}/operator.key",
+            "STORES": STORES,
+            "ARCHIVE_URL": "{archive_url}",
+        },
+    ),
+    Service("analytics", 8003, {"REDIS_URL": "{redis_url}"}, needs=("valkey",)),
+    Service(
+        "alerting",
+        8004,
+        {
+            "REDIS_URL": "{redis_url}",
+            "SMTP_URL": "{smtp_url}",
+            "SMS_URL": "{sms_url}",
+            "ALERT_ROUTES": "{alert_routes}",
+        },
+        needs=("valkey", "mail", "sms"),
+    ),
+    Service("retention", 8005, {"POLICIES": "{policies}"}),
+)
+"""In the order of their ports."""
