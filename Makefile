@@ -37,7 +37,7 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
 	$(call say,integration tests; beside them the unit tests)
 	@$(COVERED) -m "$(UNIT)" >.run/unit-tests.txt 2>&1 & unit=$$!; failed=0; \
-		$(COVERED) -m "integration or container" || failed=1; \
+		$(COVERED) -m "integration or container or cluster" || failed=1; \
 		wait $$unit || failed=1; tail -n 40 .run/unit-tests.txt; exit $$failed
 	$(call say,end-to-end tests)
 	@$(COVERED) -m e2e $(SOCKETS)
@@ -95,7 +95,7 @@ test-unit: setup ## Unit tests
 .PHONY: test-integration
 test-integration: setup ## Tests with a real Kafka and PostgreSQL
 	$(call say,integration tests)
-	@$(PYTEST) -m "integration or container"
+	@$(PYTEST) -m "integration or container or cluster"
 
 .PHONY: test-e2e
 test-e2e: setup ## The whole story with other seeds, and its disasters
@@ -141,7 +141,7 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 
 # Servers are killed with connections open to them; what Python says of those sockets is told, and fails nothing.
 SOCKETS := -W default::ResourceWarning
-UNIT := not integration and not e2e and not container and not live
+UNIT := not integration and not e2e and not container and not cluster and not live
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 
 .PHONY: coverage-erase

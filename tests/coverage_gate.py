@@ -26,6 +26,9 @@ GATES: dict[str, tuple[float, tuple[str, ...]]] = {
     ),
     "ingester": (85, ("services/ingester/*",)),
     "compliance": (85, ("services/compliance/*",)),
+    "analytics": (85, ("services/analytics/*",)),
+    "alerting": (85, ("services/alerting/*",)),
+    "retention": (85, ("services/retention/*",)),
     "contracts": (95, ("contracts/*",)),
 }
 """Per cent, and the files meant. A `*` also stands for folders."""
