@@ -1,13 +1,15 @@
 """Documents say what is there: links lead somewhere, every alert has a runbook, every topic and setting is named."""
 
+import ast
+import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clawback_contracts.topics import load_topics
-from compliance.settings import Settings as ComplianceSettings
-from ingester.settings import Settings as IngesterSettings
+from clawback_local.services import BUILT
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -16,18 +18,31 @@ DOCUMENTS = sorted(
     if not {".venv", ".run", ".cache", "node_modules", ".hypothesis"} & set(path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
-ALERT = re.compile(r'"([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+)"')
+ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 
 
 def _alerts() -> set[str]:
-    """CamelCase names that stand quoted where alerts are made."""
-    sources = [
-        *ROOT.glob("services/ingester/src/ingester/flow.py"),
-        *ROOT.glob("services/ingester/src/ingester/app.py"),
-        *ROOT.glob("services/ingester/src/ingester/inlet/feeds/poll.py"),
-        *ROOT.glob("services/compliance/src/compliance/domain/condition.py"),
-    ]
-    return {name for source in sources for name in ALERT.findall(source.read_text())}
+    """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
+    return {
+        word
+        for source in ROOT.glob("services/*/src/**/*.py")
+        for word in _quoted(ast.parse(source.read_text()))
+        if ALERT.fullmatch(word)
+    }
+
+
+def _quoted(tree: ast.AST) -> Iterator[str]:
+    """Every string of a module but those that stand for a type."""
+    types = {
+        id(part)
+        for node in ast.walk(tree)
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if isinstance(annotation, ast.AST)
+        for part in ast.walk(annotation)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in types:
+            yield node.value
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -46,13 +61,15 @@ def test_the_readme_names_every_topic() -> None:
     assert [name for name in load_topics() if name not in readme] == []
 
 
-def test_every_setting_of_a_service_is_documented() -> None:
+def test_the_readme_names_every_service() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in BUILT if f"(services/{name}/README.md)" not in readme] == []
+
+
+@pytest.mark.parametrize("service", BUILT)
+def test_every_setting_of_a_service_is_documented(service: str) -> None:
     told = "".join(document.read_text() for document in DOCUMENTS)
     families = ("KAFKA_SASL_",)
-    names = {
-        name.upper()
-        for settings in (IngesterSettings, ComplianceSettings)
-        for name in settings.model_fields
-        if name not in {"api_port", "probe_port"}
-    }
+    settings = importlib.import_module(f"{service}.settings").Settings
+    names = {name.upper() for name in settings.model_fields if name not in {"api_port", "probe_port"}}
     assert sorted(name for name in names if name not in told and not name.startswith(families)) == []
