@@ -140,11 +140,6 @@ async def last_done(db: Querier) -> dict[str, datetime]:
     return {row["job"]: row["ended_at"] for row in await db.fetch(_SQL["last_done"])}
 
 
-async def purge(db: Querier, ended_before: datetime, *, rows_max: int = 1000) -> None:
-    """Forget runs that ended before then, so many at a time."""
-    await db.execute(_SQL["purge"], ended_before, rows_max)
-
-
 async def _begin(
     db: Database, clock: Clock, current: Run, cause: str, subject: str | None, *, exclusive: bool
 ) -> None:

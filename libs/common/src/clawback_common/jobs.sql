@@ -37,7 +37,3 @@ LIMIT $5
 -- name: last_done
 -- When each job last ended well; people having to look is well for the job.
 SELECT job, max(ended_at) AS ended_at FROM job_run WHERE outcome IN ('done', 'attention') GROUP BY job
-
--- name: purge
-DELETE FROM job_run
-WHERE id IN (SELECT id FROM job_run WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)

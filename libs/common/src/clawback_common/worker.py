@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from clawback_common import inbox, jobs, quarantine
+from clawback_common import inbox, quarantine
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
 from clawback_common.bus.subscriber import Bus, BusContext, Subscription, group_of
@@ -30,7 +30,6 @@ from clawback_common.settings import CommonSettings
 
 TIDY_EVERY_S = 10.0
 INBOX_KEPT = timedelta(days=31)
-JOB_RUNS_KEPT = timedelta(days=365)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -148,7 +147,7 @@ class Worker:
             keep_what_is_loaded()
             try:
                 await bus.start(stopping)
-                await stopping.wait()
+                await bus.listen(stopping)
             finally:
                 for loop, task in looping.items():
                     if loop.interrupt:
@@ -197,7 +196,6 @@ class Worker:
         async with self._db.transaction() as tx:
             await quarantine.tidy(tx, now)
             await inbox.purge(tx, now - INBOX_KEPT)
-        await jobs.purge(self._db, now - JOB_RUNS_KEPT)
 
 
 async def _not_started() -> None:

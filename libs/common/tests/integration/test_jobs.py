@@ -160,15 +160,6 @@ async def test_when_each_job_was_last_done_is_known(db: Database, clock: FakeClo
     assert await jobs.last_done(db) == {"a": done_at}
 
 
-async def test_old_runs_are_forgotten(db: Database, clock: FakeClock) -> None:
-    for _ in range(3):
-        async with jobs.run(db, clock, "a", cause="schedule"):
-            pass
-        clock.advance(days=1)
-    await jobs.purge(db, clock.now() - timedelta(days=1))
-    assert len(await jobs.page(db)) == 1
-
-
 class Settings:
     """Of an API that is open for reading."""
 

@@ -105,6 +105,30 @@ async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) ->
     assert heard.tried == []
 
 
+async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_over_what_is_gone(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    go_on = asyncio.Event()
+
+    async def wait(_numbers: list[int]) -> None:
+        await go_on.wait()
+
+    heard = Heard(trouble=wait)
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never handled: {topic}-0 offsets 2 to 3$")):
+        async with working(context, Plan([Subscription(topic, (Said,), heard)])) as running:
+            await broker.send(topic, [said(0, topic=topic)])
+            await until(lambda: heard.tried == [[0]], what="the first is in hand")
+            await broker.send(topic, [said(1, topic=topic)])
+            await asyncio.sleep(1)  # the client fetches one answer ahead
+            await broker.send(topic, [said(n, topic=topic) for n in range(2, 6)])
+            await broker.cut(topic, up_to=4)
+            go_on.set()
+            await until(running.task.done, what="the end of the worker")
+    assert heard.numbers == [0, 1]
+    assert (await broker.committed(context.service))[(topic, 0)] == 2
+
+
 async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:

@@ -4,6 +4,8 @@ A database that is restored from yesterday stands where it stood yesterday: from
 the group's it reads again what it has forgotten.
 """
 
+from collections.abc import Mapping
+
 from clawback_common.bus.envelope import Batch
 from clawback_common.db import Querier, Queries, Transaction
 
@@ -16,6 +18,11 @@ async def keep(tx: Transaction, group: str, batch: Batch[object]) -> None:
     for one in batch:
         place = (one.topic, one.partition)
         after[place] = max(after.get(place, 0), one.offset + 1)
+    await move(tx, group, after)
+
+
+async def move(tx: Transaction, group: str, after: Mapping[tuple[str, int], int]) -> None:
+    """Notes the next offset of each (topic, partition)."""
     places = sorted(after)
     await tx.execute(
         SQL["keep"], group, [t for t, _ in places], [p for _, p in places], [after[place] for place in places]

@@ -8,7 +8,7 @@ batches; each partition keeps its order.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -94,6 +94,8 @@ class Subscriber:
         self._placed = asyncio.Event()
         self._behind: dict[TopicPartition, int] = {}
         """Where the log ended when we began, for partitions that we have not read so far."""
+        self._next: dict[TopicPartition, int] = {}
+        """The offset that we read next."""
         settings = bus.settings
         self.inner = broker.subscriber(
             subscription.topic,
@@ -117,8 +119,30 @@ class Subscriber:
     async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer."""
         await self._placed.wait()  # the client hands out records before the listener could say where to start
+        for place in consumer.assignment() - self._next.keys():
+            self._next[place] = await consumer.position(place)
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
+        for place, records in found.items():
+            if records[0].offset > self._next.get(place, records[0].offset):
+                await self._overtaken(consumer, place)
+            self._next[place] = records[-1].offset + 1
         return tuple(chain.from_iterable(found.values()))
+
+    async def _overtaken(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
+        """A hole before what we read: a transaction's marker, or records that were deleted before we came to them.
+
+        The client goes on from the log's start without a word. Nothing is committed behind the hole: the process
+        ends, and refuses to start until a person has accepted the gap.
+        """
+        first = (await consumer.beginning_offsets([place]))[place]
+        if first > self._next[place]:
+            self._bus.refuse(
+                Stop(
+                    f"records are gone that {self.group} never handled: "
+                    f"{place.topic}-{place.partition} offsets {self._next[place]} to {first - 1}"
+                )
+            )
+            await asyncio.Event().wait()
 
     async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
         """Tolerant: reads no header, so that no header can fail the batch."""
@@ -205,6 +229,7 @@ class Subscriber:
         bad = Bad(error, source=self._bus.service, topic=topic, partition=partition, offset=offset)
         await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
         self._reached(topic, partition, offset + 1)
+        self._next[TopicPartition(topic, partition)] = offset + 1
 
     async def start_from(self, assigned: set[TopicPartition]) -> None:
         """Starts from the smaller of our own offsets and the group's; where either is unknown, from the log's start.
@@ -212,6 +237,7 @@ class Subscriber:
         A group without offsets has lost them together with the log, or never was: ours may speak of another log.
         """
         self._behind.clear()
+        self._next.clear()
         consumer = self.inner.consumer
         if self.subscription.own_offsets and consumer is not None and assigned:
             await self._rewind(consumer, assigned)
@@ -299,6 +325,11 @@ class BusContext:
     db: Database
     outbox: OrdersOutbox
     clock: Clock
+    refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
+
+    def refuse(self, why: Stop) -> None:
+        """This process must not go on listening."""
+        self.refused.put_nowait(why)
 
 
 class Bus:
@@ -344,6 +375,22 @@ class Bus:
             if isinstance(outcome, BaseException):
                 raise outcome
         self._broker.running = True
+
+    async def listen(self, stop: Stopping) -> None:
+        """Until asked to end.
+
+        Raises:
+            Stop: records are gone that were never handled.
+        """
+        refused = asyncio.ensure_future(self._context.refused.get())
+        asked = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((refused, asked), return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise refused.result()
+        finally:
+            refused.cancel()
+            asked.cancel()
 
     async def stop(self) -> None:
         """Stops polling, finishes what is in hand, commits it, leaves the groups."""

@@ -1,0 +1,28 @@
+-- name: leaves
+-- A table, or the partitions that hold its rows.
+SELECT tree.relid::oid AS table_oid, tree.relid::regclass::text AS name
+FROM unnest($1::text[]) AS t (name)
+CROSS JOIN LATERAL pg_partition_tree(t.name::regclass) AS tree
+WHERE tree.isleaf
+ORDER BY name
+
+-- name: can_look_inside
+SELECT EXISTS (
+    SELECT FROM pg_proc WHERE proname = 'pgstattuple_approx' AND has_function_privilege(oid, 'EXECUTE')
+)
+
+-- name: sizes
+-- Bloat as the statistics tell it: the share of rows that are dead.
+SELECT c.oid AS table_oid, pg_total_relation_size(c.oid) AS bytes,
+       coalesce(s.n_dead_tup::float8 / nullif(s.n_live_tup + s.n_dead_tup, 0), 0) AS bloat
+FROM pg_class AS c
+LEFT JOIN pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.oid = ANY ($1::oid[])
+
+-- name: unfinished_indexes
+-- What an interrupted REINDEX CONCURRENTLY leaves behind: invalid copies that are kept up to date for nobody.
+SELECT i.indexrelid::regclass::text AS name
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE i.indrelid = ANY ($1::oid[]) AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+ORDER BY name

@@ -1,0 +1,115 @@
+"""What the log no longer has is read from who wrote it, and only then."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.refill import pages, refill
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.errors import Stop, Transient
+from clawback_common.process import Stopping, serve
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.listening import Said, said
+
+pytestmark = pytest.mark.integration
+
+
+class Writer:
+    """Lists what it ever wrote, two at a time; or answers something else."""
+
+    def __init__(self, count: int, instead: Response | None = None) -> None:
+        self.items = [{"who": "ann", "number": n, "words": ""} for n in range(count)]
+        self.instead = instead
+
+    async def answer(self, request: Request) -> Response:
+        """A page, as compliance gives it."""
+        start = int(request.query_params["after"] or 0)
+        page = self.items[start : start + 2]
+        end = start + len(page)
+        body = {"items": page, "next_cursor": str(end), "caught_up": end == len(self.items)}
+        return self.instead or JSONResponse(body)
+
+
+@asynccontextmanager
+async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
+    stopping = Stopping()
+    app = Starlette(routes=[Route("/said", writer.answer)])
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
+    try:
+        while True:
+            with suppress(OSError):
+                _, line = await asyncio.open_connection("127.0.0.1", port)
+                line.close()
+                break
+            await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/said"
+    finally:
+        stopping.set()
+        await serving
+
+
+def read(item: Mapping[str, Any]) -> Said:
+    return Said.model_validate(item)
+
+
+async def fill(context: BusContext, topic: str, address: str) -> list[int]:
+    """The numbers that were handed over."""
+    numbers: list[int] = []
+
+    async def handle(batch: Batch[Said]) -> None:
+        numbers.extend(one.value.number for one in batch)
+
+    settings, db = context.settings, context.db
+    count = await refill(settings, db, context.service, topic, pages(address, None), read, handle)
+    assert count == len(numbers)
+    return numbers
+
+
+async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_said_once(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.cut(topic, up_to=3)
+    async with listed(Writer(5), unused_tcp_port) as address:
+        assert await fill(context, topic, address) == [0, 1, 2, 3, 4]
+        assert await fill(context, topic, address) == []
+
+
+async def test_while_the_log_has_everything_nobody_is_asked(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(0, topic=topic)])
+    assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/said") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Response(status_code=503), Transient),
+        (Response("<html>"), Transient),
+        (JSONResponse({"items": [{"number": "none"}], "next_cursor": "1", "caught_up": True}), Transient),
+        (Response(status_code=401), Stop),
+    ],
+    ids=["failing", "no JSON", "no event", "no key"],
+)
+async def test_a_list_that_cannot_be_read_is_no_empty_list(
+    broker: Broker, context: BusContext, unused_tcp_port: int, answer: Response, error: type[Exception]
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(2)])
+    await broker.cut(topic, up_to=1)
+    async with listed(Writer(2, answer), unused_tcp_port) as address:
+        with pytest.raises(error):
+            await fill(context, topic, address)
+    async with listed(Writer(2), unused_tcp_port) as address:
+        assert await fill(context, topic, address) == [0, 1]
