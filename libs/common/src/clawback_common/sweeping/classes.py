@@ -28,10 +28,7 @@ class Tally:
 
 
 class Progress:
-    """How far a sweep is: counts and notes that are kept in the transaction of the slice that they tell of.
-
-    After a transaction that failed this one tells too much: the sweep begins again, from what was kept.
-    """
+    """How far a sweep is: counts and notes, kept in the transaction of the slice that they tell of."""
 
     def __init__(self, kept: Mapping[str, Any] | None = None, keep: Keep | None = None) -> None:
         """Starts from what was kept.
@@ -42,9 +39,10 @@ class Progress:
         """
         self._notes: dict[str, Any] = dict(kept or {})
         self._keep = keep
+        self._open: tuple[Transaction, dict[str, Any]] | None = None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A note, as JSON brought it back."""
+        """A note, as it was last committed."""
         return self._notes.get(name, default)
 
     def count(self, name: str) -> int:
@@ -54,14 +52,23 @@ class Progress:
     async def note(self, tx: Transaction, notes: Mapping[str, Any] | None = None, **added: int) -> None:
         """Adds to counts (``found``, ``removed``, ``held``, ``kept``, or names of one's own) and sets notes.
 
+        They hold when the transaction commits. Notes are JSON.
+
         Raises:
             Conflict: it was asked anew meanwhile, with other holds perhaps, or another worker has it: begin again.
         """
-        self._notes.update(notes or {})
+        now = self._open[1] if self._open and self._open[0] is tx else dict(self._notes)
+        now.update(notes or {})
         for name, amount in added.items():
-            self._notes[name] = self.count(name) + amount
+            now[name] = int(now.get(name, 0)) + amount
         if self._keep is not None:
-            await self._keep(tx, self._notes)
+            await self._keep(tx, now)
+        self._open = tx, now
+        tx.on_commit(self._committed)
+
+    def _committed(self) -> None:
+        if self._open is not None:
+            self._notes, self._open = self._open[1], None
 
     def tally(self, archives: Sequence[Archive] = ()) -> Tally:
         """The counts so far."""

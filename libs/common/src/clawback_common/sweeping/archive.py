@@ -1,0 +1,219 @@
+"""Archives: compressed files of JSON lines in a folder, with a manifest that has the hash of each.
+
+Nothing counts as archived before it was read back from the disk and compared. The functions block: call them in a
+thread.
+"""
+
+import gzip
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clawback_common.errors import Poison, Stop, Transient
+from clawback_contracts.sweep.v1 import Archive
+
+FORMAT = "clawback-archive/1"
+MANIFEST = "manifest.json"
+RECORDS_MAX = 10_000
+"""In one file: some megabytes, so that a damaged one costs little."""
+
+
+class Record(NamedTuple):
+    """One archived record: whose shape it has, and what it says."""
+
+    schema: str
+    value: Mapping[str, Any]
+
+
+class File(BaseModel):
+    """One file, as the manifest says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9.-]{1,100}$")
+    sha256: str
+    bytes: int
+    records: int
+
+
+class Manifest(BaseModel):
+    """What an archive holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: str
+    archive: str
+    written_at: datetime
+    records: int
+    schemas: dict[str, int]
+    """Records of each."""
+    files: tuple[File, ...]
+
+
+class ArchiveFolder:
+    """Where a service writes its archives."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def at(cls, url: str) -> "ArchiveFolder":
+        """The folder at ``file:///…``.
+
+        Raises:
+            Stop: it is another kind of address, or no absolute folder.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+            raise Stop(
+                f"ARCHIVE_URL begins with '{parts.scheme or 'nothing'}:': it must be file:/// and the absolute "
+                "path of a folder, where another volume may be mounted"
+            )
+        return cls(Path(unquote(parts.path)))
+
+    def write(self, name: str, records: Iterable[Record], written_at: datetime) -> Archive:
+        """Writes an archive and reads it back; one of that name that was begun before is replaced.
+
+        Args:
+            name: a path below the folder, ``<class>/<sweep>/<number>``.
+            records: in the order in which they are to be read.
+            written_at: for the manifest.
+
+        Raises:
+            Transient: the folder cannot be written.
+            Poison: what is read back is not what was written.
+        """
+        folder = self.root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            schemas = Counter[str]()
+            files = [
+                _write_part(folder, number, part, schemas)
+                for number, part in enumerate(_parts(records), start=1)
+            ]
+            manifest = Manifest(
+                format=FORMAT,
+                archive=name,
+                written_at=written_at,
+                records=sum(file.records for file in files),
+                schemas=dict(sorted(schemas.items())),
+                files=tuple(files),
+            )
+            text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+            _put(folder / MANIFEST, text)
+            _settle(folder, self.root)
+        except OSError as error:
+            raise Transient(f"the archive cannot be written ({type(error).__name__})") from None
+        found = verify(folder / MANIFEST)
+        if found != manifest:
+            raise Poison("archive_damaged", "the manifest read back is not the one written")
+        return Archive(
+            path=f"{name}/{MANIFEST}",
+            sha256=hashlib.sha256(text).hexdigest(),
+            records=manifest.records,
+            bytes=sum(file.bytes for file in files) + len(text),
+        )
+
+
+def verify(manifest: Path) -> Manifest:
+    """Reads every file of an archive and compares it with the manifest.
+
+    Raises:
+        Poison: ``archive_damaged``, and which file.
+    """
+    said = _manifest(manifest)
+    schemas = Counter[str]()
+    for file in said.files:
+        data = _bytes(manifest.parent / file.name)
+        if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
+            raise Poison("archive_damaged", f"{file.name} is not the file that was written")
+        found = Counter(record.schema for record in _records(file.name, data))
+        if found.total() != file.records:
+            raise Poison("archive_damaged", f"{file.name} does not hold the records that the manifest says")
+        schemas += found
+    if dict(schemas) != said.schemas or sum(file.records for file in said.files) != said.records:
+        raise Poison("archive_damaged", "the files do not hold the records that the manifest says")
+    return said
+
+
+def read(manifest: Path) -> Iterator[Record]:
+    """Every record, in order, from files that were compared with the manifest first."""
+    said = verify(manifest)
+    return chain.from_iterable(
+        _records(file.name, _bytes(manifest.parent / file.name)) for file in said.files
+    )
+
+
+def _parts(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
+    rest = iter(records)
+    while part := list(islice(rest, RECORDS_MAX)):
+        yield part
+
+
+def _write_part(folder: Path, number: int, part: Sequence[Record], schemas: Counter[str]) -> File:
+    lines = b"".join(
+        orjson.dumps({"schema": one.schema, "record": one.value}, option=orjson.OPT_APPEND_NEWLINE)
+        for one in part
+    )
+    data = gzip.compress(lines, mtime=0)
+    name = f"part-{number:05}.jsonl.gz"
+    _put(folder / name, data)
+    schemas.update(one.schema for one in part)
+    return File(name=name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), records=len(part))
+
+
+def _put(path: Path, data: bytes) -> None:
+    """The whole file under its name, or none: also when the power fails."""
+    beside = path.with_name(f"{path.name}.tmp")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _settle(folder: Path, root: Path) -> None:
+    """The names too are on the disk before anybody relies on them."""
+    for one in (folder, *folder.parents):
+        handle = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if one == root:
+            return
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        found = Manifest.model_validate_json(_bytes(path))
+    except ValidationError:
+        raise Poison("archive_damaged", f"{path.name} is no manifest of ours") from None
+    if found.format != FORMAT:
+        raise Poison("archive_damaged", f"{path.name} is of another format than {FORMAT}")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Poison("archive_damaged", f"{path.name} cannot be read ({type(error).__name__})") from None
+
+
+def _records(name: str, data: bytes) -> Iterator[Record]:
+    try:
+        for line in gzip.decompress(data).splitlines():
+            found = orjson.loads(line)
+            yield Record(found["schema"], found["record"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        raise Poison("archive_damaged", f"{name} cannot be unpacked") from None
