@@ -1,0 +1,87 @@
+"""What an article is counted by, in words and in numbers."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from clawback_contracts.article.v1 import ArticlePublished
+
+TEXT_MAX = 500
+"""Characters of a value's text: an index entry holds no more, and no name is longer."""
+
+
+SOURCE: Final = 1
+"""The dimension of sources, by the number that is stored. Every article has exactly one source: sums over this
+dimension alone are numbers of articles."""
+TOPIC: Final = 2
+"""The dimension of topics."""
+
+Cell = tuple[str, str, tuple[str, ...]]
+"""Language ("": not known), source, licences: all by which a reader may narrow the counts."""
+Term = tuple[int, str]
+"""A dimension, and a value of it in words."""
+
+
+class Described(NamedTuple):
+    """An article by what it is counted by, in words. Of its text, this holds what its provider made of it."""
+
+    article_id: str
+    version: int
+    after_order: int
+    kept_from: datetime
+    day: date
+    cell: Cell
+    words: int
+    source: Term
+    topics: tuple[Term, ...]
+    labels: dict[Term, str | None]
+    """Of its terms: the name of the source, the group of a topic."""
+
+
+class Facets(NamedTuple):
+    """What an article is counted by, in the numbers that stand for words."""
+
+    day: date
+    """On which it was published, in UTC."""
+    cell_id: int
+    words: int
+    source_id: int
+    topic_ids: tuple[int, ...]
+    withheld: bool = False
+    """Not counted for now, but may be counted again."""
+
+
+def described(article: ArticlePublished) -> Described:
+    """Reads off what the article is counted by. A topic that it has twice counts once."""
+    source = article.source
+    term = (SOURCE, source.key)
+    labels: dict[Term, str | None] = {term: _short(source.name)}
+    for topic in article.topics:
+        if topic.name:
+            labels.setdefault((TOPIC, topic.name[:TEXT_MAX]), topic.group)
+    return Described(
+        article.article_id,
+        article.version,
+        article.after_order,
+        article.kept_from,
+        article.published_at.date(),
+        (article.language or "", source.key, tuple(sorted({licence.name for licence in article.licences}))),
+        article.word_count or 0,
+        term,
+        tuple(one for one in labels if one is not term),
+        labels,
+    )
+
+
+def newest(batch: Iterable[ArticlePublished]) -> list[Described]:
+    """One an id, the one with the latest order and version, sorted by id: the order in which rows are taken."""
+    best: dict[str, ArticlePublished] = {}
+    for article in batch:
+        held = best.get(article.article_id)
+        if held is None or (article.after_order, article.version) > (held.after_order, held.version):
+            best[article.article_id] = article
+    return [described(best[article_id]) for article_id in sorted(best)]
+
+
+def _short(text: str | None) -> str | None:
+    return text[:TEXT_MAX] if text else None

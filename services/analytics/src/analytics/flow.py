@@ -1,0 +1,213 @@
+"""The story of analytics: one function an event, each a batch in one transaction.
+
+Whatever changes what an article is counted by goes one way: take the facet rows, see by what they were counted and by
+what they are counted now, change the counts by the difference. So counts are exact at every commit.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from analytics.domain import takedown
+from analytics.domain.counting import Delta
+from analytics.domain.facets import Described, newest
+from analytics.outlet import events, metrics
+from analytics.outlet.cache import Cache
+from analytics.settings import Settings
+from analytics.state import facets, rollups, runs
+from analytics.state.values import Vocabulary
+from clawback_common import incidents, quarantine
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Conflict, Transient
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad
+from clawback_common.sweeping import Held, Progress
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.envelope import ARTICLE_ID, event_id
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_contracts.sweep.v1 import SweepRequested
+
+GROUP = "analytics"
+TRIES = 5
+"""A word that goes while it is counted under is rare; it does not happen to a batch again and again."""
+SLICE = 1_000
+"""Rows that a sweep empties in one transaction."""
+_AN_ID = re.compile(ARTICLE_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the flow works with."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    orders: OrdersOutbox
+    cache: Cache
+    vocabulary: Vocabulary = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The words belong to the database."""
+        object.__setattr__(self, "vocabulary", Vocabulary(self.db))
+
+
+async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:
+    """Articles were published: count each by what it says now, and no longer by what it said before."""
+    described = newest(one.value for one in batch)
+    for _ in range(TRIES):
+        try:
+            taken = await _count(described, service)
+        except Conflict:
+            metrics.BEGUN_AGAIN.inc()
+            service.vocabulary.forget()
+        else:
+            metrics.ARRIVED.labels("counted").inc(taken)
+            metrics.ARRIVED.labels("refused").inc(len(batch) - taken)
+            return
+    raise Transient("values go as fast as they come")
+
+
+async def _count(described: Sequence[Described], service: Service) -> int:
+    cells = await service.vocabulary.cells(described)
+    async with service.db.transaction() as tx:
+        numbers = await service.vocabulary.numbers(tx, described, cells)
+        by_id = {one.article_id: numbers.of(one) for one in described}
+        taken = await facets.take(tx, described, list(by_id.values()))
+        delta = Delta()
+        for row in taken:
+            if row.before is not None:
+                delta.take_away(row.before)
+            delta.add(
+                by_id[row.article_id]._replace(withheld=True) if row.withheld else by_id[row.article_id]
+            )
+        await rollups.apply(tx, delta, numbers.made)
+    return len(taken)
+
+
+async def on_orders(
+    batch: Batch[ArticleRevoked | ArticleReinstated], service: Service, *, positions: bool = True
+) -> None:
+    """Take away the counts of what was revoked, and answer each order, however often it comes.
+
+    Args:
+        batch: the orders.
+        service: ours.
+        positions: note where we stand on the topic, which a second try of an old record must not.
+    """
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        rows, emptied = await facets.fold_orders(tx, takedown.latest(one.value for one in batch))
+        await _uncount(tx, list(emptied.values()))
+        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
+        answered = [
+            events.receipt(
+                one.value,
+                takedown.answer(one.value, rows[one.value.article_id], emptied, purged),
+                now,
+                one.traceparent,
+            )
+            for one in batch
+        ]
+        await service.orders.put(tx, answered, again=True)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+    for kind, count in Counter(type(one.value).__name__ for one in batch).items():
+        metrics.ORDERED.labels(kind).inc(count)
+
+
+async def _uncount(tx: Transaction, counted: Sequence[facets.Facets]) -> None:
+    delta = Delta()
+    for one in counted:
+        delta.take_away(one)
+    await rollups.apply(tx, delta)
+
+
+async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
+    """An order that cannot be read: do not count what it speaks of, and page a person. The lane goes on."""
+    now = service.clock.now()
+    subjects = sorted({one.subject for one in bad if one.subject and _AN_ID.fullmatch(one.subject)})
+    delta = Delta()
+    for counted in await facets.withhold(tx, subjects):
+        delta.take_away(counted)
+        delta.add(counted._replace(withheld=True))
+    await rollups.apply(tx, delta)
+    await incidents.open_for_unreadable(tx, bad, now)
+    await service.orders.put(
+        tx,
+        [
+            events.alert(
+                "UnreadableOrder",
+                f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
+                f"({one.error.reason}); the article that it names is not counted. Look, then close the incident.",
+                at=now,
+                cause=one.id,
+                topic=one.topic,
+                subject=one.subject if one.subject in subjects else "none",
+            )
+            for one in bad
+        ],
+    )
+
+
+async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+    """A person has looked: what was withheld for it is counted again. None: no such open incident."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        closed = await incidents.close(tx, incident_id, by, note, now)
+        counted = await facets.release(tx, closed["subject"]) if closed and closed["subject"] else None
+        if counted is not None:
+            delta = Delta()
+            delta.take_away(counted._replace(withheld=True))
+            delta.add(counted)
+            await rollups.apply(tx, delta)
+    return closed
+
+
+async def on_runs(batch: Batch[RunCompleted | RunFailed], service: Service) -> None:
+    """A compliance run ended: note how."""
+    ended = {one.value.run_id: one.value for one in batch}
+    async with service.db.transaction() as tx:
+        await runs.put(tx, list(ended.values()))
+
+
+async def on_set_aside(service: Service, lane: str, what: str) -> None:
+    """A row of the outbox cannot be sent: an incident and an alert, the rest goes on."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        await incidents.open_all(
+            tx, "unsendable_row", [(event_id(GROUP, lane, what), None, f"{lane}: {what}")], now
+        )
+        summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and was set aside: {what}"
+        await service.orders.put(
+            tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
+        )
+
+
+async def raise_floor(service: Service, request: SweepRequested) -> None:
+    """A sweep begins: nothing that it would remove is let in from now on."""
+    if request.before is not None:
+        async with service.db.transaction() as tx:
+            await facets.raise_floor(tx, request.before)
+
+
+async def sweep_slice(service: Service, request: SweepRequested, progress: Progress) -> int:
+    """Takes away the counts of a slice of what is old and not held. Gives how many articles that were."""
+    if request.before is None:
+        return 0
+    async with service.db.transaction() as tx:
+        emptied = await facets.empty_old(tx, request.before, Held.of(request.holds), SLICE)
+        await progress.note(tx, removed=len(emptied), kept=len(emptied))
+        await _uncount(tx, emptied)
+    return len(emptied)
+
+
+async def held(service: Service, article_ids: Sequence[str]) -> set[str]:
+    """The ids of which anything is held: in the facets themselves, or in quarantine."""
+    return await facets.held(service.db, article_ids) | await quarantine.held(service.db, article_ids)

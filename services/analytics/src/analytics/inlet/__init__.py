@@ -1,0 +1,1 @@
+"""What comes in: events, requests, jobs."""

@@ -1,0 +1,55 @@
+"""What analytics listens to."""
+
+from collections.abc import Sequence
+
+from analytics import flow
+from analytics.flow import Service
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscriber import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
+
+PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
+"""The ingester adds its numbers and times to what it was given."""
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """The articles, the orders on a lane of their own, the runs.
+
+    ``positions``: note where we stand, which a second try of old records must not.
+    """
+
+    async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
+        await flow.on_articles(batch, service)
+
+    async def orders_arrived(batch: Batch[ArticleRevoked | ArticleReinstated]) -> None:
+        await flow.on_orders(batch, service, positions=positions)
+
+    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await flow.on_unreadable_orders(tx, bad, service)
+
+    async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
+        await flow.on_runs(batch, service)
+
+    return [
+        Subscription(
+            ArticlePublished.TOPIC,
+            (ArticlePublished,),
+            articles_arrived,
+            value_bytes_max=PUBLISHED_BYTES_MAX,
+            parallel=service.settings.count_subscribers,
+            records_max=service.settings.count_batch_max,
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            (ArticleRevoked, ArticleReinstated),
+            orders_arrived,
+            lane="orders",
+            own_offsets=True,
+            on_bad=orders_unreadable,
+        ),
+        Subscription(Run.TOPIC, (RunCompleted, RunFailed), runs_arrived, lane="runs"),
+    ]

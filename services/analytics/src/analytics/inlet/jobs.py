@@ -1,0 +1,26 @@
+"""What a person starts by a command, and what it prints."""
+
+import sys
+
+from analytics.flow import GROUP, Service
+from analytics.inlet.consumers import subscriptions
+from analytics.inlet.deadletters import desk
+from clawback_common.bus.gaps import accept_gaps
+from clawback_common.bus.subscriber import group_of
+from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.sweeping import Sweeper
+
+
+async def replay_command(service: Service) -> int:
+    """``analytics replay-dlq``: tries every quarantined record again. 0 all went in, 3 some are still bad."""
+    outcome = await desk(service).retry(DeadLetterFilter(older_than_s=0))
+    sys.stdout.write(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again\n")
+    return 3 if outcome.failed else 0
+
+
+async def accept_gap_command(service: Service, sweeper: Sweeper) -> int:
+    """``analytics accept-gap``: moves the groups past records that are gone. Stop the workers first."""
+    listened = [*subscriptions(service), sweeper.subscription()]
+    moved = await accept_gaps(service.settings, {one.topic: group_of(GROUP, one) for one in listened})
+    sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
+    return 0

@@ -1,0 +1,124 @@
+"""What compliance and operators ask: holdings, incidents, the cache."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from analytics import flow
+from analytics.flow import Service
+from analytics.inlet.callers import Officer, Operator, Reader
+from analytics.state import runs
+from clawback_common import incidents
+from clawback_common.errors import Transient
+from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
+from clawback_common.http.problem import Problem
+from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+
+
+class Closing(BaseModel):
+    """Why an incident may be closed."""
+
+    note: str = Field(min_length=3, max_length=1_000)
+
+
+class CacheStats(BaseModel):
+    """How the cache does, as this process sees it since it started."""
+
+    enabled: bool
+    available: bool
+    hits: int
+    misses: int
+    failures: int
+    hit_rate: float | None
+    keys: int | None
+
+
+def minding(service: Service) -> list[APIRouter]:
+    """All of them."""
+    return [_holding(service), _incidents(service), _cache(service)]
+
+
+def _holding(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/analytics", tags=["holdings"])
+
+    @router.post("/holdings", summary="Are these ids held? Asked of what is counted, and of the quarantine")
+    async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
+        held = await flow.held(service, question.article_ids)
+        return HoldingsAnswer(
+            items={one: Holding.HELD if one in held else Holding.GONE for one in question.article_ids}
+        )
+
+    @router.get("/runs", summary="Compliance runs as they ended, newest first")
+    async def list_runs(_: Reader, limit: Limit = 20) -> Any:
+        return page([dict(row) for row in await runs.newest(service.db, limit)])
+
+    return router
+
+
+def _incidents(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/analytics", tags=["incidents"])
+
+    @router.get("/incidents", summary="What waits for a person, newest first")
+    async def list_incidents(
+        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
+    ) -> Any:
+        before, before_id = _position(cursor)
+        rows = await incidents.page(
+            service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
+        )
+        items = [dict(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return page(
+            items, encode_cursor(items[-1]["opened_at"].isoformat(), str(items[-1]["id"])) if more else None
+        )
+
+    @router.post(
+        "/incidents/{incident_id}/close", summary="A person has looked; what was withheld is counted again"
+    )
+    async def close(caller: Officer, incident_id: UUID, closing: Closing) -> Any:
+        closed = await flow.close_incident(service, incident_id, caller.subject, closing.note)
+        if closed is None:
+            raise Problem(404, "There is no such open incident.")
+        return dict(closed)
+
+    return router
+
+
+def _position(cursor: str | None) -> tuple[datetime, UUID]:
+    if cursor is None:
+        return datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
+    at, found = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(at), UUID(found)
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def _cache(service: Service) -> APIRouter:
+    router = APIRouter(tags=["cache"])
+
+    @router.get("/cache/stats", summary="Hits and misses of this process, and how many answers are kept")
+    async def stats(_: Reader) -> CacheStats:
+        tried = service.cache.tried
+        try:
+            keys = await service.cache.keys() if service.cache.enabled else None
+        except Transient:
+            keys = None
+        return CacheStats(
+            enabled=service.cache.enabled,
+            available=keys is not None,
+            hits=tried.hits,
+            misses=tried.misses,
+            failures=tried.failures,
+            hit_rate=tried.hit_rate,
+            keys=keys,
+        )
+
+    @router.post("/admin/cache/clear", summary="Forget every kept answer")
+    async def clear(_: Operator) -> dict[str, int]:
+        return {"removed": await service.cache.clear()}
+
+    return router

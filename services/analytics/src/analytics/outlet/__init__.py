@@ -1,0 +1,1 @@
+"""What leaves: events, metrics, the cache."""

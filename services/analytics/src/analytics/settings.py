@@ -1,0 +1,21 @@
+"""The settings of analytics."""
+
+from pydantic import Field, SecretStr
+
+from clawback_common.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Read from the environment; see ``CommonSettings``."""
+
+    api_port: int = 8003
+    probe_port: int = 8103
+    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    redis_url: SecretStr | None = None
+    """``redis://host:port/database``, where answers are kept. None: each is computed anew."""
+    redis_cache_ttl: float = Field(3_600, ge=1, le=30 * 86_400)
+    """Seconds. An answer is dropped with the first change of a count; this bounds what nobody asks for again."""
+    count_subscribers: int = Field(3, ge=1, le=16)
+    """Batches of articles in work at once."""
+    count_batch_max: int = Field(400, ge=1, le=500)
+    """Articles in one transaction."""

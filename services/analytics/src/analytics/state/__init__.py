@@ -1,0 +1,1 @@
+"""Facets, values and rollups in PostgreSQL."""

@@ -1,0 +1,118 @@
+"""Facet rows: taken before anything else, in the order of their ids. Each function gives what was counted before."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from analytics.domain.facets import Described, Facets
+from analytics.domain.takedown import AnyOrder, Folded
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_common.sweeping import Held
+from clawback_contracts.revocation.v1 import ArticleRevoked
+
+SQL = Queries.load(__package__, "facets")
+
+
+class Taken(NamedTuple):
+    """A row that has let an article in."""
+
+    article_id: str
+    withheld: bool
+    before: Facets | None
+    """By what it was counted until now."""
+
+
+async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[Facets]) -> list[Taken]:
+    """Lets in what may be let in, under the rows' locks. The batch has each id once, sorted.
+
+    Args:
+        tx: the transaction.
+        batch: the articles.
+        numbered: the facets of each, in the same order.
+    """
+    await tx.execute(SQL["begin"])
+    rows = await tx.fetch(
+        SQL["take"],
+        [one.article_id for one in batch],
+        [one.version for one in batch],
+        [one.after_order for one in batch],
+        [one.kept_from for one in batch],
+        [facets.day for facets in numbered],
+        [facets.cell_id for facets in numbered],
+        [facets.words for facets in numbered],
+        [facets.source_id for facets in numbered],
+        [f"{{{','.join(map(str, facets.topic_ids))}}}" for facets in numbered],
+    )
+    return [Taken(row[0], row[1], _before(row, withheld=row[1])) for row in rows]
+
+
+async def fold_orders(
+    tx: Transaction, orders: Sequence[AnyOrder]
+) -> tuple[dict[str, Folded], dict[str, Facets]]:
+    """Applies the orders that are greater than the row's. Gives the rows, and what those held that were emptied."""
+    rows = await tx.fetch(
+        SQL["fold_orders"],
+        [order.article_id for order in orders],
+        [order.order for order in orders],
+        [isinstance(order, ArticleRevoked) for order in orders],
+    )
+    folded = {
+        r["article_id"]: Folded(
+            r["article_id"], r["order_no"], r["order_before"], r["revoked"], r["version_before"] > 0
+        )
+        for r in rows
+    }
+    emptied = {r["article_id"]: before for r in rows if (before := _before(r, withheld=r["withheld"]))}
+    return folded, emptied
+
+
+async def withhold(tx: Transaction, article_ids: Sequence[str]) -> list[Facets]:
+    """Holds them back from counting until a person has looked. Gives by what they were counted."""
+    rows = await tx.fetch(SQL["withhold"], article_ids)
+    return [before for row in rows if (before := _before(row, withheld=False))]
+
+
+async def release(tx: Transaction, article_id: str) -> Facets | None:
+    """Lifts what ``withhold`` did. Gives by what it is counted again, or None where there is nothing to lift."""
+    row = await tx.fetchrow(SQL["release"], article_id)
+    return _before(row, withheld=False) if row else None
+
+
+async def held(db: Querier, article_ids: Sequence[str]) -> set[str]:
+    """The ids of which anything is held."""
+    return {row["article_id"] for row in await db.fetch(SQL["held"], article_ids)}
+
+
+async def raise_floor(tx: Transaction, before: datetime) -> None:
+    """Lets in nothing older from now on; waits for those who are letting in."""
+    await tx.execute(SQL["lock_floor"])
+    await tx.execute(SQL["raise_floor"], before)
+
+
+async def old(db: Querier, before: datetime, spared: Held) -> tuple[int, int]:
+    """How many are older, and how many of these a hold spares."""
+    row = await db.fetchrow(SQL["old"], before, spared.ids, spared.froms, spared.untils)
+    return (row["found"], row["held"]) if row else (0, 0)
+
+
+async def empty_old(tx: Transaction, before: datetime, spared: Held, rows_max: int) -> list[Facets]:
+    """Takes so many of what is older and not spared. Gives by what they were counted."""
+    taken = await tx.fetch(SQL["take_old"], before, spared.ids, spared.froms, spared.untils, rows_max)
+    rows = await tx.fetch(SQL["empty"], [row["article_id"] for row in taken], before)
+    return [found for row in rows if (found := _before(row, withheld=row["withheld"]))]
+
+
+async def counts(db: Querier) -> dict[str, int]:
+    """Articles by state: counted, withheld, revoked."""
+    row = await db.fetchrow(SQL["counts"])
+    return dict(row) if row else {}
+
+
+def _before(row: Row, *, withheld: bool) -> Facets | None:
+    day = row["day"]
+    if day is None:
+        return None
+    return Facets(
+        day, row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"] or ()), withheld
+    )

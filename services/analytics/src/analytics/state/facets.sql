@@ -1,0 +1,106 @@
+-- name: begin
+-- Shared by all who let articles in; a sweep that raises the floor waits for them, and they for it. A statement of its
+-- own: in the same one, the snapshot would be older than the wait.
+SELECT pg_advisory_xact_lock_shared(hashtext('analytics.floor'))
+
+-- name: take
+-- The one door through which an article enters. Takes the rows in the order of their ids and decides under their locks:
+-- an article is let in when it knows a later order than the row, or the same, is not revoked, and is newer. What is
+-- older than the floor is not even looked at. Gives what was let in, and by what it was counted before.
+INSERT INTO facet AS f (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
+SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::int[]
+FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[], $5::date[], $6::int[], $7::int[], $8::int[], $9::text[])
+     AS d (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
+WHERE d.kept_from >= (SELECT before FROM floor)
+ORDER BY d.article_id
+ON CONFLICT (article_id) DO UPDATE SET
+    version = excluded.version, order_no = excluded.order_no, revoked = false, kept_from = excluded.kept_from,
+    day = excluded.day, cell_id = excluded.cell_id, words = excluded.words, source_id = excluded.source_id,
+    topic_ids = excluded.topic_ids
+WHERE excluded.order_no > f.order_no
+   OR (excluded.order_no = f.order_no AND NOT f.revoked AND excluded.version > f.version)
+RETURNING new.article_id, new.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: fold_orders
+-- Takes the rows, also of ids never seen, and applies the orders that are greater than the row's. An order that is
+-- applied empties the row, a reinstatement too: the revocation that it lifts may have been passed over, and the article
+-- comes back only by being published again. What is withheld stays so under a reinstatement.
+INSERT INTO facet AS f (article_id, order_no, revoked)
+SELECT o.article_id, o.order_no, o.revoked
+FROM unnest($1::text[], $2::int[], $3::bool[]) AS o (article_id, order_no, revoked)
+ORDER BY o.article_id
+ON CONFLICT (article_id) DO UPDATE SET
+    (order_no, revoked, withheld, day, cell_id, words, source_id, topic_ids) = (
+        SELECT CASE WHEN newer THEN excluded.order_no ELSE f.order_no END,
+               CASE WHEN newer THEN excluded.revoked ELSE f.revoked END,
+               f.withheld AND NOT (newer AND excluded.revoked),
+               CASE WHEN newer THEN NULL ELSE f.day END, CASE WHEN newer THEN NULL ELSE f.cell_id END,
+               CASE WHEN newer THEN NULL ELSE f.words END, CASE WHEN newer THEN NULL ELSE f.source_id END,
+               CASE WHEN newer THEN NULL ELSE f.topic_ids END
+        FROM (SELECT excluded.order_no > f.order_no) AS n (newer)
+    )
+RETURNING new.article_id, new.order_no, coalesce(old.order_no, 0) AS order_before, new.revoked,
+          coalesce(old.version, 0) AS version_before, coalesce(old.withheld, false) AS withheld,
+          CASE WHEN new.day IS NULL THEN old.day END AS day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: withhold
+-- An order on these could not be read: not counted until a person has looked. What is needed to count them stays.
+INSERT INTO facet AS f (article_id, withheld)
+SELECT id, true FROM unnest($1::text[]) AS w (id) ORDER BY id
+ON CONFLICT (article_id) DO UPDATE SET withheld = true
+WHERE NOT f.withheld AND NOT f.revoked
+RETURNING new.article_id, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: release
+-- Not while another incident on it is open.
+UPDATE facet AS f SET withheld = false
+WHERE article_id = $1 AND withheld
+  AND NOT EXISTS (SELECT FROM incident WHERE subject = f.article_id AND closed_at IS NULL)
+RETURNING article_id, day, cell_id, words, source_id, topic_ids
+
+-- name: held
+-- Asks what is needed for counting, whatever the row says of orders.
+SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL
+
+-- name: lock_floor
+-- Waits for those who let articles in under the former floor.
+SELECT pg_advisory_xact_lock(hashtext('analytics.floor'))
+
+-- name: raise_floor
+UPDATE floor SET before = $1 WHERE before < $1
+
+-- name: old
+-- What a sweep finds, and what of it a hold keeps: these ids, or what dates from these spans.
+SELECT count(*) AS found,
+       count(*) FILTER (
+           WHERE article_id = ANY ($2::text[])
+              OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
+                         WHERE coalesce(kept_from >= since, true) AND coalesce(kept_from < until, true))
+       ) AS held
+FROM facet
+WHERE day IS NOT NULL AND kept_from < $1
+
+-- name: take_old
+-- A slice of what a sweep removes, in the order of the ids.
+SELECT article_id FROM facet
+WHERE article_id IN (
+    SELECT article_id FROM facet
+    WHERE day IS NOT NULL AND kept_from < $1 AND article_id <> ALL ($2::text[])
+      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
+                      WHERE coalesce(kept_from >= since, true) AND coalesce(kept_from < until, true))
+    ORDER BY kept_from LIMIT $5
+)
+ORDER BY article_id
+FOR UPDATE
+
+-- name: empty
+-- Takes away what the rows are counted by. Version, order and date stay: a replay stays out, an order is answered.
+UPDATE facet SET day = NULL, cell_id = NULL, words = NULL, source_id = NULL, topic_ids = NULL
+WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL AND kept_from < $2
+RETURNING old.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: counts
+SELECT count(*) FILTER (WHERE day IS NOT NULL AND NOT withheld) AS counted,
+       count(*) FILTER (WHERE withheld) AS withheld,
+       count(*) FILTER (WHERE revoked) AS revoked
+FROM facet

@@ -1,0 +1,114 @@
+"""The counts: rows change after the facets, values after the rows, the mark last. Everyone takes them in this order."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from analytics.domain.counting import Change, Delta
+from analytics.domain.facets import SOURCE
+from analytics.state.values import SQL as VALUES
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Conflict
+
+SQL = Queries.load(__package__, "rollups")
+
+
+class Narrowed(NamedTuple):
+    """Which counts are asked for."""
+
+    since: date
+    until: date
+    """Included."""
+    language: str | None
+    source: str | None
+    licence: str | None
+    limit: int
+
+
+class Counted(NamedTuple):
+    """One line of an answer."""
+
+    key: int | date
+    """The number of a value, or a day."""
+    articles: int
+    words: int
+
+
+async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None:
+    """Changes the counts, and forgets the values that nothing is counted under any more.
+
+    Args:
+        tx: the transaction that took the facets.
+        delta: what changes.
+        made: values that this transaction has made, used or not.
+
+    Raises:
+        Conflict: a value has gone meanwhile; look the words up again.
+    """
+    changes = delta.changes
+    refs = Counter(delta.parked)
+    if changes:
+        refs.update(await _count(tx, changes))
+    await _refer(tx, {value: by for value, by in refs.items() if by}, made)
+    if changes:
+        await tx.execute(SQL["change"])
+
+
+async def _count(tx: Transaction, changes: Sequence[Change]) -> Counter[int]:
+    """Changes the rows. Gives by how many rows each value is needed more, or less."""
+    dimensions, days, cells, values = zip(*(change.key for change in changes), strict=True)
+    rows = await tx.fetch(
+        SQL["count"],
+        dimensions,
+        days,
+        cells,
+        values,
+        [change.articles for change in changes],
+        [change.words for change in changes],
+    )
+    refs: Counter[int] = Counter(row["value_id"] for row in rows if row["born"])
+    dead = [row for row in rows if row["dead"]]
+    if dead:
+        refs.subtract(row["value_id"] for row in dead)
+        await tx.execute(
+            SQL["remove"],
+            [row["dimension"] for row in dead],
+            [row["day"] for row in dead],
+            [row["cell_id"] for row in dead],
+            [row["value_id"] for row in dead],
+        )
+    return refs
+
+
+async def _refer(tx: Transaction, refs: dict[int, int], made: Sequence[int]) -> None:
+    if refs:
+        ids = sorted(refs)
+        if len(await tx.fetch(VALUES["lock"], ids)) < len(ids):
+            raise Conflict("a value has gone meanwhile")
+        await tx.execute(VALUES["refer"], ids, [refs[one] for one in ids])
+    unused = sorted({value for value, by in refs.items() if by < 0} | set(made))
+    if unused:
+        await tx.execute(VALUES["forget"], unused)
+
+
+async def mark(db: Querier) -> UUID:
+    """Under which the counts stand now; another after every change."""
+    found: UUID = await db.fetchval(SQL["mark"])
+    return found
+
+
+async def values(db: Querier, dimension: int, asked: Narrowed) -> list[Counted]:
+    """The values with most articles."""
+    return _counted(await db.fetch(SQL["values"], dimension, *asked))
+
+
+async def days(db: Querier, asked: Narrowed) -> list[Counted]:
+    """The newest days that have articles."""
+    return _counted(await db.fetch(SQL["days"], SOURCE, *asked))
+
+
+def _counted(rows: Sequence[Row]) -> list[Counted]:
+    return [Counted._make(row) for row in rows]

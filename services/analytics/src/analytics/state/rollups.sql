@@ -1,0 +1,49 @@
+-- name: count
+-- Adds to the counts, or takes away, in one order. Gives the rows that were not there before, and those that say 0 now.
+WITH counted AS (
+    INSERT INTO rollup AS r (dimension, day, cell_id, value_id, articles, words)
+    SELECT * FROM unnest($1::smallint[], $2::date[], $3::int[], $4::int[], $5::int[], $6::bigint[])
+                  AS d (dimension, day, cell_id, value_id, articles, words)
+    ORDER BY dimension, day, cell_id, value_id
+    ON CONFLICT (dimension, day, cell_id, value_id) DO UPDATE
+    SET articles = r.articles + excluded.articles, words = r.words + excluded.words
+    RETURNING new.dimension, new.day, new.cell_id, new.value_id, old.articles IS NULL AS born, new.articles = 0 AS dead
+)
+SELECT * FROM counted WHERE born OR dead
+
+-- name: remove
+-- The rows that say 0, locked by this transaction already.
+DELETE FROM rollup AS r
+USING unnest($1::smallint[], $2::date[], $3::int[], $4::int[]) AS d (dimension, day, cell_id, value_id)
+WHERE (r.dimension, r.day, r.cell_id, r.value_id) = (d.dimension, d.day, d.cell_id, d.value_id) AND r.articles = 0
+
+-- name: change
+-- Last before the commit, for all who count wait here for one another.
+UPDATE generation SET number = number + 1, mark = gen_random_uuid()
+
+-- name: mark
+SELECT mark FROM generation
+
+-- name: values
+-- The values with most articles, over the days and cells that fit. Of two with as many, the older comes first.
+SELECT r.value_id, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
+FROM rollup AS r
+JOIN cell AS c ON c.id = r.cell_id
+WHERE r.dimension = $1 AND r.day >= $2 AND r.day <= $3
+  AND ($4::text IS NULL OR c.language = $4) AND ($5::text IS NULL OR c.source = $5)
+  AND ($6::text IS NULL OR $6 = ANY (c.licences))
+GROUP BY r.value_id
+ORDER BY articles DESC, r.value_id
+LIMIT $7
+
+-- name: days
+-- The newest days that have articles.
+SELECT r.day, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
+FROM rollup AS r
+JOIN cell AS c ON c.id = r.cell_id
+WHERE r.dimension = $1 AND r.day >= $2 AND r.day <= $3
+  AND ($4::text IS NULL OR c.language = $4) AND ($5::text IS NULL OR c.source = $5)
+  AND ($6::text IS NULL OR $6 = ANY (c.licences))
+GROUP BY r.day
+ORDER BY r.day DESC
+LIMIT $7

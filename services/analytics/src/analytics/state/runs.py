@@ -1,0 +1,31 @@
+"""Compliance runs, a row each."""
+
+from collections.abc import Sequence
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+
+SQL = Queries.load(__package__, "runs")
+
+
+async def put(tx: Transaction, runs: Sequence[RunCompleted | RunFailed]) -> None:
+    """Notes how they ended. Each id once."""
+    completed = [run if isinstance(run, RunCompleted) else None for run in runs]
+    await tx.execute(
+        SQL["put"],
+        [run.run_id for run in runs],
+        [run.started_at for run in runs],
+        [run.ended_at for run in runs],
+        [run is not None for run in completed],
+        [run.mock for run in runs],
+        [run.noticed if run else None for run in completed],
+        [run.closed if run else None for run in completed],
+        [run.open if run else None for run in completed],
+        [run.overdue if run else None for run in completed],
+    )
+
+
+async def newest(db: Querier, limit: int) -> list[Row]:
+    """The runs that ended last."""
+    return await db.fetch(SQL["newest"], limit)

@@ -1,0 +1,37 @@
+-- name: make_cells
+INSERT INTO cell (digest, language, source, licences)
+SELECT c.digest, c.language, c.source, ARRAY(SELECT jsonb_array_elements_text(c.licences))
+FROM unnest($1::bytea[], $2::text[], $3::text[], $4::jsonb[]) AS c (digest, language, source, licences)
+ORDER BY c.digest
+ON CONFLICT (digest) DO NOTHING
+
+-- name: cells
+SELECT id, digest FROM cell WHERE digest = ANY ($1::bytea[])
+
+-- name: make
+-- Gives those that were not there.
+INSERT INTO value (dimension, text, label)
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[]) AS v (dimension, text, label)
+ORDER BY v.dimension, v.text
+ON CONFLICT (dimension, text) DO NOTHING
+RETURNING id
+
+-- name: known
+SELECT v.id, v.dimension, v.text
+FROM value AS v JOIN unnest($1::smallint[], $2::text[]) AS w (dimension, text) USING (dimension, text)
+
+-- name: lock
+-- In the order of their ids; who counts takes them after its counts.
+SELECT id FROM value WHERE id = ANY ($1::int[]) ORDER BY id FOR NO KEY UPDATE
+
+-- name: refer
+UPDATE value AS v SET refs = v.refs + d.refs
+FROM unnest($1::int[], $2::int[]) AS d (id, refs)
+WHERE v.id = d.id
+
+-- name: forget
+-- The text of what nothing is counted under.
+DELETE FROM value WHERE id = ANY ($1::int[]) AND refs = 0
+
+-- name: texts
+SELECT id, text, label FROM value WHERE id = ANY ($1::int[])
