@@ -1,0 +1,1 @@
+"""Nouns and decisions of retention: plain values in, plain values out."""

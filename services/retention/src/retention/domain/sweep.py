@@ -1,0 +1,47 @@
+"""A sweep as we see it: one request to the owners of one class, sent until each has answered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted
+
+STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One request."""
+
+    sweep_id: UUID
+    data_class: str
+    action: Action
+    owners: tuple[str, ...]
+    before: datetime | None
+    dry_run: bool
+    requested_at: datetime
+    requested_by: str
+    attempt: int = 1
+
+
+def next_send_at(requested_at: datetime, now: datetime) -> datetime:
+    """When a request that stays open is sent again: 1, 5 and 15 minutes after it was made, then every hour."""
+    for step in STEPS:
+        if now < requested_at + step:
+            return requested_at + step
+    return now + EVERY
+
+
+def newest(answers: list[SweepAnswer]) -> list[SweepAnswer]:
+    """Of each sweep and owner the answer that counts: to the latest attempt, and of these the one that ended last."""
+    found: dict[tuple[UUID, str], SweepAnswer] = {}
+    for answer in answers:
+        known = found.get((answer.sweep_id, answer.owner))
+        if known is None or _rank(answer) > _rank(known):
+            found[answer.sweep_id, answer.owner] = answer
+    return sorted(found.values(), key=lambda answer: (answer.sweep_id, answer.owner))
+
+
+def _rank(answer: SweepAnswer) -> tuple[int, datetime, bool]:
+    return answer.attempt, answer.ended_at, isinstance(answer, SweepCompleted)

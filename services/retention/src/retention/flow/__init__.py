@@ -1,0 +1,27 @@
+"""The story of a sweep: a policy becomes a request, its owners answer, and what is held is spared.
+
+One function an event, one transaction each. Rows are taken in one order everywhere: the lock of the holds, holds,
+sweeps by id, answers; so no two of these functions can wait for one another in a circle.
+"""
+
+from retention.flow.answers import on_answers
+from retention.flow.holding import HoldPlaced, hold_confirmed, hold_kept, hold_lifted, hold_placed
+from retention.flow.saying import on_conditions, on_set_aside, on_silence
+from retention.flow.service import GROUP, Service
+from retention.flow.sweeps import press, sweeps_requested
+
+__all__ = [
+    "GROUP",
+    "HoldPlaced",
+    "Service",
+    "hold_confirmed",
+    "hold_kept",
+    "hold_lifted",
+    "hold_placed",
+    "on_answers",
+    "on_conditions",
+    "on_set_aside",
+    "on_silence",
+    "press",
+    "sweeps_requested",
+]

@@ -1,0 +1,89 @@
+"""Legal holds: placed by one person, confirmed by a second; ended only by two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from clawback_common.http.problem import Problem
+from retention.domain import hold as holding
+from retention.domain.hold import LegalHold, Refused, State
+from retention.domain.sweep import Sweep
+from retention.flow.service import Service
+from retention.flow.sweeps import send_again
+from retention.state import holds, sweeps
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """What a hold came too late for, perhaps."""
+
+    under_way: Sequence[Sweep]
+    """Sweeps that some owner has not answered: they may have removed already what the hold names."""
+
+
+async def hold_placed(hold: LegalHold, reason: str, service: Service) -> HoldPlaced:
+    """Place a hold. It is in force when this returns, and told at once to every sweep of its class that is open.
+
+    Raises:
+        Conflict: with it, the holds in force on the class would not fit into a request.
+    """
+    async with service.db.transaction() as tx:
+        await holds.alone(tx)
+        now = service.clock.now()
+        in_force = (await holds.in_force(tx, [hold.data_class]))[hold.data_class]
+        too_many = holding.too_many([*in_force, hold])
+        if too_many:
+            raise Conflict(f"{too_many}: hold a span of time, or the whole class")
+        await holds.put(tx, hold, reason, now)
+        under_way = await sweeps.take_open(tx, hold.data_class)
+        await send_again(tx, under_way, service, now)
+    return HoldPlaced([one.sweep for one in under_way])
+
+
+async def hold_confirmed(hold_id: UUID, by: str, note: str, service: Service) -> State | None:
+    """A second person confirms a hold, or its end. Gives the new state; None when there is no such hold.
+
+    Raises:
+        Problem: 403, the same person cannot be the second.
+        Conflict: there is nothing to confirm.
+    """
+    async with service.db.transaction() as tx:
+        hold = await holds.take(tx, hold_id)
+        return await _move(tx, hold, holding.confirm(hold, by), by, note, service) if hold else None
+
+
+async def hold_lifted(hold_id: UUID, by: str, reason: str, service: Service) -> State | None:
+    """Somebody asks for the end of a hold; it holds until a second person has confirmed that.
+
+    Raises:
+        Conflict: it is over, or its end has been asked for.
+    """
+    async with service.db.transaction() as tx:
+        hold = await holds.take(tx, hold_id)
+        return await _move(tx, hold, holding.end(hold, by), by, reason, service) if hold else None
+
+
+async def hold_kept(hold_id: UUID, by: str, note: str, service: Service) -> State | None:
+    """The end that was asked for is refused: it holds on.
+
+    Raises:
+        Conflict: nobody has asked for its end.
+    """
+    async with service.db.transaction() as tx:
+        hold = await holds.take(tx, hold_id)
+        return await _move(tx, hold, holding.keep(hold), by, note, service) if hold else None
+
+
+async def _move(
+    tx: Transaction, hold: LegalHold, to: State | Refused, by: str, note: str, service: Service
+) -> State:
+    match to:
+        case Refused(words, same_person=True):
+            raise Problem(403, words)
+        case Refused(words):
+            raise Conflict(words)
+        case State():
+            await holds.moved(tx, hold, to, by, note, service.clock.now())
+            return to

@@ -1,0 +1,1 @@
+"""Where things come in: topics, HTTP, jobs, and the loops of the live worker."""

@@ -1,0 +1,79 @@
+"""What people and systems send to retention."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from clawback_contracts.envelope import ArticleId
+from clawback_contracts.sweep.v1 import HELD_IDS_MAX
+from retention.domain.hold import LegalHold, State
+
+Reason = Annotated[str, Field(min_length=3, max_length=500)]
+
+
+class HoldBody(BaseModel):
+    """What is to be spared, named in one of three ways, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data_class: str = Field(max_length=50)
+    article_ids: list[ArticleId] = Field(default_factory=list, max_length=HELD_IDS_MAX)
+    dated_from: AwareDatetime | None = None
+    dated_until: AwareDatetime | None = None
+    """Not included."""
+    everything: bool = False
+    """The whole class; said on purpose, not by leaving the rest out."""
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _one_way_of_naming(self) -> Self:
+        span = self.dated_from is not None or self.dated_until is not None
+        if [bool(self.article_ids), span, self.everything].count(True) != 1:
+            raise ValueError("give article_ids, or dated_from and dated_until, or everything")
+        if self.dated_from and self.dated_until and self.dated_from >= self.dated_until:
+            raise ValueError("dated_from must be before dated_until")
+        return self
+
+    def hold(self, hold_id: UUID, placed_by: str) -> LegalHold:
+        """The hold that it asks for."""
+        return LegalHold(
+            hold_id=hold_id,
+            data_class=self.data_class,
+            article_ids=tuple(dict.fromkeys(self.article_ids)),
+            dated_from=self.dated_from,
+            dated_until=self.dated_until,
+            state=State.PLACED,
+            placed_by=placed_by,
+        )
+
+
+class NoteBody(BaseModel):
+    """What a second person has to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=500)
+
+
+class SweepBody(BaseModel):
+    """Which class is to be swept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data_class: str | None = Field(None, max_length=50)
+    """None: all of them."""
+    dry_run: bool = False
+    """Count, and touch nothing."""
+
+
+class VacuumBody(BaseModel):
+    """What is to be done with the tables of which classes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["vacuum", "analyze", "reindex"] = "vacuum"
+    classes: Annotated[list[str] | None, Field(min_length=1, max_length=50)] = None
+    """None: all of them."""
+    dry_run: bool = False
+    """Measure, and touch nothing."""

@@ -1,0 +1,14 @@
+"""Who may do what: acts always need a key, reads only where that is set."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from clawback_common.http.auth import Caller, reader, require
+
+Reader = Annotated[Caller, Depends(reader())]
+Operator = Annotated[Caller, Depends(require("operator", "officer"))]
+Officer = Annotated[Caller, Depends(require("officer"))]
+"""Who may place a hold, and ask for its end."""
+Approver = Annotated[Caller, Depends(require("approver"))]
+"""Who may be the second person."""

@@ -1,0 +1,1 @@
+"""What retention remembers: asyncpg, and the named queries beside each module."""

@@ -1,0 +1,52 @@
+"""What owners answered, the latest of each."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
+
+SQL = Queries.load(__package__, "answers")
+
+
+async def put(tx: Transaction, answers: Sequence[SweepAnswer], now: datetime) -> set[tuple[UUID, str]]:
+    """Folds answers in, one a sweep and owner. Gives those that were news."""
+    done = [one if isinstance(one, SweepCompleted) else None for one in answers]
+    rows = await tx.fetch(
+        SQL["put"],
+        [one.sweep_id for one in answers],
+        [one.owner for one in answers],
+        [one.attempt for one in answers],
+        ["completed" if one else "failed" for one in done],
+        [one.started_at for one in answers],
+        [one.ended_at for one in answers],
+        [one.found if one else 0 for one in done],
+        [one.removed if one else 0 for one in done],
+        [one.held if one else 0 for one in done],
+        [one.kept if one else 0 for one in done],
+        [sum(archive.records for archive in one.archives) if one else 0 for one in done],
+        [_json(one.archives) if one else "[]" for one in done],
+        [_json(one.tables) if one else "[]" for one in done],
+        [one.error if isinstance(one, SweepFailed) else None for one in answers],
+        now,
+    )
+    return {(row["sweep_id"], row["owner"]) for row in rows}
+
+
+def _json(values: Sequence[object]) -> str:
+    return orjson.dumps([dict(value) for value in values]).decode()  # type: ignore[call-overload]
+
+
+async def owners(db: Querier, sweep_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """Who has answered, by sweep."""
+    rows = await db.fetch(SQL["owners"], list(sweep_ids))
+    return {row["sweep_id"]: frozenset(row["owners"]) for row in rows}
+
+
+async def of_sweeps(db: Querier, sweep_ids: Sequence[UUID]) -> list[Row]:
+    """All answers to these, by sweep and owner."""
+    return await db.fetch(SQL["of_sweeps"], list(sweep_ids))

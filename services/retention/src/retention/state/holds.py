@@ -1,0 +1,103 @@
+"""Legal holds, and all that was done to them."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from retention.domain.hold import LegalHold, State
+
+SQL = Queries.load(__package__, "holds")
+_LOCK = 0x686F6C64
+
+
+async def alone(tx: Transaction) -> None:
+    """Nobody else places a hold or sends a request until this transaction ends."""
+    await tx.execute(SQL["alone"], _LOCK)
+
+
+async def put(tx: Transaction, hold: LegalHold, reason: str, now: datetime) -> None:
+    """Places it."""
+    await tx.execute(
+        SQL["put"],
+        hold.hold_id,
+        hold.data_class,
+        list(hold.article_ids),
+        hold.dated_from,
+        hold.dated_until,
+        reason,
+        hold.placed_by,
+        now,
+    )
+    await changed(tx, hold.hold_id, State.PLACED, hold.placed_by, reason, now)
+
+
+async def changed(tx: Transaction, hold_id: UUID, change: str, by: str, note: str, now: datetime) -> None:
+    """Adds to its history."""
+    await tx.execute(SQL["changed"], hold_id, now, by, change, note)
+
+
+async def in_force(db: Querier, data_classes: Collection[str]) -> dict[str, list[LegalHold]]:
+    """The holds in force by class; a class without any is there with none."""
+    found: dict[str, list[LegalHold]] = {name: [] for name in data_classes}
+    for row in await db.fetch(SQL["in_force"], list(data_classes)):
+        found[row["data_class"]].append(_hold(row))
+    return found
+
+
+async def take(tx: Transaction, hold_id: UUID) -> LegalHold | None:
+    """Locks one."""
+    row = await tx.fetchrow(SQL["take"], hold_id)
+    return _hold(row) if row else None
+
+
+async def moved(tx: Transaction, hold: LegalHold, to: State, by: str, note: str, now: datetime) -> None:
+    """Notes its new state, who brought it there, and why."""
+    match to:
+        case State.CONFIRMED if hold.state is State.PLACED:
+            await tx.execute(SQL["confirmed"], hold.hold_id, by, now)
+        case State.PLACED | State.CONFIRMED:
+            await tx.execute(SQL["kept"], hold.hold_id, to.value)
+        case State.LIFTING:
+            await tx.execute(SQL["lifting"], hold.hold_id, by, now, note)
+        case State.LIFTED | State.WITHDRAWN:
+            await tx.execute(SQL["ended"], hold.hold_id, to.value, by, now)
+    change = "kept" if hold.state is State.LIFTING and to.in_force else to.value
+    await changed(tx, hold.hold_id, change, by, note, now)
+
+
+async def one(db: Querier, hold_id: UUID) -> Row | None:
+    """One with its ids."""
+    return await db.fetchrow(SQL["one"], hold_id)
+
+
+async def changes(db: Querier, hold_id: UUID) -> list[Row]:
+    """Who did what to it, in order."""
+    return await db.fetch(SQL["changes"], hold_id)
+
+
+async def page(
+    db: Querier, before: tuple[datetime, UUID], limit: int, data_class: str | None, *, ended_too: bool
+) -> list[Row]:
+    """Holds without their ids, the newest first, from a position on."""
+    return await db.fetch(SQL["page"], *before, data_class, ended_too, limit)
+
+
+async def counts(db: Querier) -> dict[str, int]:
+    """How many are in force, by class."""
+    return {row["data_class"]: row["holds"] for row in await db.fetch(SQL["counts"])}
+
+
+def _hold(row: Row) -> LegalHold:
+    return LegalHold(
+        hold_id=row["hold_id"],
+        data_class=row["data_class"],
+        article_ids=tuple(row["article_ids"]),
+        dated_from=row["dated_from"],
+        dated_until=row["dated_until"],
+        state=State(row["state"]),
+        placed_by=row["placed_by"],
+        confirmed_by=row["confirmed_by"],
+        lift_asked_by=row["lift_asked_by"],
+    )

@@ -1,0 +1,1 @@
+"""Numbered SQL files; see `clawback_common.db.migrate`."""

@@ -1,0 +1,73 @@
+"""Conditions that hold, since when we watch, and when the worker was last seen."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import orjson
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from retention.domain.condition import Condition
+
+SQL = Queries.load(__package__, "watches")
+
+
+async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
+    """Locks a watcher's conditions: when each was said last, by fingerprint."""
+    return {row["fingerprint"]: row["said_at"] for row in await tx.fetch(SQL["take"], watcher)}
+
+
+async def raise_all(
+    tx: Transaction, watcher: str, conditions: Sequence[Condition], now: datetime, said_before: datetime
+) -> dict[str, int]:
+    """Notes that these are said now, but for those that hold and were said since. Gives the number of each saying."""
+    distinct = list({condition.fingerprint: condition for condition in conditions}.values())
+    rows = await tx.fetch(
+        SQL["raise"],
+        watcher,
+        [condition.fingerprint for condition in distinct],
+        [condition.name for condition in distinct],
+        [orjson.dumps(dict(condition.labels)).decode() for condition in distinct],
+        [condition.severity.value for condition in distinct],
+        [condition.summary for condition in distinct],
+        now,
+        said_before,
+    )
+    return {row["fingerprint"]: row["occurrence"] for row in rows}
+
+
+async def resolve(tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Row]:
+    """Notes that these hold no more. Gives fingerprint, name and number of those that did."""
+    return await tx.fetch(SQL["resolve"], fingerprints, now)
+
+
+async def silent(tx: Transaction, watcher: str, since: datetime) -> list[str]:
+    """Locks the conditions that a watcher has not found since then. Gives their fingerprints."""
+    return [row["fingerprint"] for row in await tx.fetch(SQL["silent"], watcher, since)]
+
+
+async def raised(db: Querier) -> list[Row]:
+    """What holds now."""
+    return await db.fetch(SQL["raised"])
+
+
+async def begin(db: Querier, now: datetime) -> None:
+    """Notes the first start; later ones change nothing."""
+    await db.execute(SQL["begin"], now)
+
+
+async def begun(db: Querier) -> datetime | None:
+    """Since when we watch."""
+    found: datetime | None = await db.fetchval(SQL["begun"])
+    return found
+
+
+async def beat(db: Querier, role: str, now: datetime) -> None:
+    """A process of this role is at work."""
+    await db.execute(SQL["beat"], role, now)
+
+
+async def seen(db: Querier, role: str) -> datetime | None:
+    """When a process of this role was last at work."""
+    found: datetime | None = await db.fetchval(SQL["seen"], role)
+    return found

@@ -1,0 +1,51 @@
+-- name: take
+-- The conditions of one watcher, locked: whoever finds the same at the same time waits, and then says nothing twice.
+SELECT fingerprint, name, occurrence, raised_at, said_at
+FROM watch
+WHERE watcher = $1 AND resolved_at IS NULL
+ORDER BY fingerprint
+FOR UPDATE
+
+-- name: raise
+-- A condition that held before is the next occurrence; one that holds is said again, if not said lately.
+INSERT INTO watch AS w (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at)
+SELECT n.fingerprint, $1, n.name, n.labels, n.severity, n.summary, 1, $7, $7
+FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
+     AS n (fingerprint, name, labels, severity, summary)
+ORDER BY n.fingerprint
+ON CONFLICT (fingerprint) DO UPDATE
+SET occurrence = w.occurrence + 1, summary = excluded.summary, severity = excluded.severity, said_at = $7,
+    raised_at = CASE WHEN w.resolved_at IS NULL THEN w.raised_at ELSE $7 END, resolved_at = NULL
+WHERE w.resolved_at IS NOT NULL OR w.said_at <= $8
+RETURNING new.fingerprint, new.occurrence
+
+-- name: resolve
+UPDATE watch SET resolved_at = $2, occurrence = occurrence + 1
+WHERE fingerprint = ANY ($1::text[]) AND resolved_at IS NULL
+RETURNING fingerprint, name, occurrence
+
+-- name: silent
+SELECT fingerprint FROM watch
+WHERE watcher = $1 AND resolved_at IS NULL AND said_at <= $2
+ORDER BY fingerprint
+FOR UPDATE
+
+-- name: raised
+SELECT fingerprint, name, labels, severity, summary, raised_at, said_at
+FROM watch
+WHERE resolved_at IS NULL
+ORDER BY raised_at, fingerprint
+LIMIT 500
+
+-- name: begin
+INSERT INTO beginning (started_at) VALUES ($1) ON CONFLICT DO NOTHING
+
+-- name: begun
+SELECT started_at FROM beginning
+
+-- name: beat
+INSERT INTO heartbeat (role, seen_at) VALUES ($1, $2)
+ON CONFLICT (role) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: seen
+SELECT seen_at FROM heartbeat WHERE role = $1
