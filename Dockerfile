@@ -39,7 +39,7 @@ RUN test -n "${SERVICE}" \
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/clawback /opt/clawback
 ENV PATH="/opt/clawback/bin:${PATH}" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HTTP_HOST=0.0.0.0
-RUN mkdir /var/lib/clawback && chown 65532:65532 /var/lib/clawback
+RUN mkdir /var/lib/clawback /var/lib/archive && chown 65532:65532 /var/lib/clawback /var/lib/archive
 USER 65532:65532
 WORKDIR /var/lib/clawback
 ENTRYPOINT ["service"]

@@ -27,6 +27,12 @@ STORES = (
 )
 """Where our own stores answer whether they hold an article."""
 
+ADDRESSES = ",".join(
+    f"{name}={{{name}_api_url}},{name}-worker={{{name}_worker_url}}"
+    for name in ("ingester", "compliance", "analytics", "alerting", "retention")
+)
+"""Whom alerting asks how they are."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -78,6 +84,7 @@ SERVICES = (
             "METABASE_API_KEY": "{metabase_api_key}",
             "FEEDS": "{feeds}",
             "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
+            "COMPLIANCE_URL": "{compliance_api_url}",
         },
         needs=("simulator",),
     ),
@@ -99,10 +106,10 @@ SERVICES = (
             "REDIS_URL": "{redis_url}",
             "SMTP_URL": "{smtp_url}",
             "SMS_URL": "{sms_url}",
-            "ALERT_ROUTES": "{alert_routes}",
+            "SERVICES": ADDRESSES,
         },
         needs=("valkey", "mail", "sms"),
     ),
-    Service("retention", 8005, {"POLICIES": "{policies}"}),
+    Service("retention", 8005, {}),
 )
 """In the order of their ports."""

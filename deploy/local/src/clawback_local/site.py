@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from clawback_local import postgres
-from clawback_local.places import ROOT, Places
+from clawback_local.places import Places
 from clawback_local.ports import LOOPBACK
 
 DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
@@ -15,11 +15,6 @@ DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
 
 DEVELOPMENT_KEY = "development"
 """The simulator takes any key."""
-
-ALERT_ROUTES = ROOT / "services/alerting/src/alerting/routes.example.yaml"
-"""Who is told what in the local stack, unless `ALERT_ROUTES` names another file."""
-POLICIES = ROOT / "services/retention/src/retention/policies.yaml"
-"""How long each class of data is kept, unless `POLICIES` names another file."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,9 @@ def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, st
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka", local("kafka")),
         ("TOPIC_PROFILE", "topic_profile", "local"),
         ("REDIS_URL", "redis_url", f"redis://{local('valkey')}/0"),
-        ("SMTP_URL", "smtp_url", f"smtp://{local('mail')}"),
+        ("SMTP_URL", "smtp_url", f"smtp://{local('mail')}?from=alerts@clawback.example"),
         ("SMS_URL", "sms_url", f"http://{local('sms')}/messages"),
         ("ARCHIVE_URL", "archive_url", places.archive.as_uri()),
-        ("ALERT_ROUTES", "alert_routes", str(ALERT_ROUTES)),
-        ("POLICIES", "policies", str(POLICIES)),
     )
 
 

@@ -9,6 +9,7 @@ import yaml
 from clawback_local import keys, processes, site
 from clawback_local.parts import Part
 from clawback_local.places import Places
+from clawback_local.services import ROLES, SERVICES
 from clawback_local.site import Site
 from clawback_local.stack import read_env
 
@@ -33,27 +34,46 @@ def test_every_part_can_be_filled_from_the_facts_and_needs_only_parts_before_it(
 
 
 def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
-    assert PORTS == {
+    services = {f"{service.name}_{role}" for service in SERVICES for role in ROLES}
+    assert {name: port for name, port in PORTS.items() if name not in services} == {
         "kafka": 9092,
         "kafka_controller": 9093,
         "postgres": 5433,
+        "valkey": 6380,
         "mail": 1025,
+        "sms": 1026,
         "simulator": 8010,
-        "ingester_api": 8001,
-        "ingester_worker": 8101,
-        "compliance_api": 8002,
-        "compliance_worker": 8102,
     }
+    assert {service.name: service.port for service in SERVICES} == {
+        "ingester": 8001,
+        "compliance": 8002,
+        "analytics": 8003,
+        "alerting": 8004,
+        "retention": 8005,
+    }
+    assert PORTS["ingester_worker"] == 8101
 
 
 def test_an_address_in_the_environment_replaces_a_part() -> None:
     given = {
         "KAFKA_BOOTSTRAP_SERVERS": "k:9092",
         "POSTGRES_URL": "postgresql://a@b/c",
+        "REDIS_URL": "redis://r",
         "METABASE_URL": "http://m",
+        "SMTP_URL": "smtp://s",
+        "SMS_URL": "http://g",
     }
     parts = processes.parts(given)
-    assert [parts[name].is_one_shot for name in ("kafka", "postgres", "simulator")] == [True, True, True]
+    replaced = ("kafka", "postgres", "valkey", "simulator", "mail", "sms")
+    assert [name for name in replaced if not parts[name].is_one_shot or parts[name].argv] == []
+
+
+def test_an_address_in_the_environment_is_the_one_that_services_are_told(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.make()
+    facts = site.survey(places, PORTS, {"REDIS_URL": "redis://r:1/2", "SMS_URL": "https://g/x"}).facts
+    assert (facts["redis_url"], facts["sms_url"]) == ("redis://r:1/2", "https://g/x")
+    assert facts["smtp_url"].startswith("smtp://127.0.0.1:1025")
 
 
 def test_a_given_server_gets_the_services_own_databases(tmp_path: Path) -> None:
@@ -70,6 +90,9 @@ def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Site) 
     env = read_env(here.places)
     assert env["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
     assert env["STORES"] == '{"ingester": "http://127.0.0.1:8001/api/v1/ingester/holdings"}'
+    assert env["REDIS_URL"] == "redis://127.0.0.1:6380/0"
+    assert env["COMPLIANCE_WORKER_URL"] == "http://127.0.0.1:8102"
+    assert env["ARCHIVE_URL"].endswith("/a%20run/archive")
     assert env["KEYS"].endswith("a run/keys")
     assert stat.S_IMODE(here.places.env.stat().st_mode) == 0o600
 

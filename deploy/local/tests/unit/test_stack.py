@@ -1,13 +1,17 @@
 """A real supervisor, with the lightest of the real parts: the mail sink."""
 
+import json
 import signal
 import smtplib
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from clawback_local import Stack, StackError
 from clawback_local.__main__ import main
@@ -34,6 +38,57 @@ def test_mail_is_kept_as_a_file() -> None:
         (mail,) = Path(stack.env["MAIL"]).glob("*.eml")
         assert "X-Envelope-To: b@example.org" in mail.read_text()
         assert "please look" in mail.read_text()
+
+
+def test_an_sms_is_kept_as_a_file() -> None:
+    with Stack(parts=("sms",)) as stack:
+        address = stack.env["SMS_URL"]
+        sent = {"to": "+15550100", "text": "überfällig", "id": "7"}
+        assert posted(address, json.dumps(sent).encode(), {"Idempotency-Key": "7"}) == 200
+        assert posted(address, b"no json \xff", {}) == 200
+        assert posted(address, b"x" * 200_000, {}) == 413
+        first, second = sorted(Path(stack.env["SMS"]).iterdir())
+        assert json.loads(first.read_text()) == {"path": "/messages", "idempotency_key": "7", "body": sent}
+        assert json.loads(second.read_text())["body"] == "no json \ufffd"
+
+
+def posted(address: str, body: bytes, headers: dict[str, str]) -> int:
+    """The status that a POST is answered with."""
+    request = urllib.request.Request(address, body, headers)  # noqa: S310 - the stack's own address
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_valkey_answers_on_loopback_and_forgets_when_it_is_wiped() -> None:
+    with Stack(parts=("valkey",)) as stack:
+        url = stack.env["REDIS_URL"]
+        with Redis.from_url(url) as client:
+            client.set("a", "1")
+            assert client.config_get("save") == {"save": ""}
+            assert client.config_get("bind") == {"bind": LOOPBACK}
+        stack.wipe("valkey")
+        with Redis.from_url(url) as client:
+            assert client.get("a") is None
+        assert not list(stack.run_dir.rglob("*.rdb"))
+
+
+def test_a_given_valkey_is_used_and_none_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stack(parts=("valkey",)) as host:
+        monkeypatch.setenv("REDIS_URL", host.env["REDIS_URL"])
+        with Stack(tmp_path, parts=("valkey",)) as guest:
+            assert [row["state"] for row in guest.status()] == ["done"]
+            assert guest.env["REDIS_URL"] == host.env["REDIS_URL"]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "redis:///0"])
+def test_a_given_valkey_that_cannot_be_one_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("REDIS_URL", address)
+    with pytest.raises(StackError, match="REDIS_URL must be"):
+        Stack(parts=("valkey",)).up()
 
 
 def test_nothing_runs_and_nothing_is_left_after_the_block() -> None:
