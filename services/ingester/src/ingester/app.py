@@ -11,6 +11,7 @@ import httpx
 
 from clawback_common import incidents
 from clawback_common.bus.envelope import Message
+from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
@@ -22,6 +23,8 @@ from clawback_common.outbox.relay import Waiting
 from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.feed import order_listed
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester import flow
 from ingester.flow import Service
 from ingester.inlet import deliveries, jobs
@@ -86,17 +89,24 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
             Loop("time", 1.0, partial(flow.on_time, service)),
             Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
             Loop("measure", 15.0, partial(_measure, service)),
+            service.sweeper.loop(),
         ],
-        prepare=partial(_declare_feeds, service, by_name),
+        prepare=partial(_prepare, service, by_name),
         publish=partial(_publish, service),
         may_publish=partial(_revocations_were_read, service),
         on_set_aside=partial(_unsendable, service),
     )
 
 
-async def _declare_feeds(service: Service, by_name: Mapping[str, Feed]) -> None:
+async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     kinds = [feed.settings.kind for feed in by_name.values()]
     await feeds.declare(service.db, list(by_name), kinds, service.clock.now())
+    settings = service.settings
+    listed = pages(
+        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+    )
+    obey = partial(flow.on_orders, service=service, positions=False)
+    await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 
 async def _revocations_were_read(service: Service) -> bool:

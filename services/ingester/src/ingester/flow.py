@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from clawback_common import incidents, quarantine
@@ -20,6 +21,7 @@ from clawback_common.errors import Poison
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad
+from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
@@ -31,6 +33,7 @@ from ingester.outlet import events, metrics
 from ingester.settings import Settings
 from ingester.state import articles, contents, notices
 from ingester.state.contents import Months
+from ingester.state.sweeping import Articles, api_calls
 
 GROUP = "ingester"
 Step = Callable[[Transaction], Awaitable[None]]
@@ -48,10 +51,22 @@ class Service:
     orders: OrdersOutbox
     news: NewsOutbox
     months: Months = field(init=False)
+    sweeper: Sweeper = field(init=False)
 
     def __post_init__(self) -> None:
-        """The months belong to the database."""
-        object.__setattr__(self, "months", Months(self.db))
+        """The months belong to the database, and so does what is swept."""
+        months = Months(self.db)
+        owned = (Articles(self.db, self.clock, months), api_calls(self.db))
+        object.__setattr__(self, "months", months)
+        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.orders, owned))
+
+
+class Stored(NamedTuple):
+    """What became of deliveries."""
+
+    stored: int = 0
+    too_old: int = 0
+    """Refused: older than what was swept."""
 
 
 async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> None:
@@ -71,27 +86,30 @@ async def store(
     door: str,
     bad: Sequence[Bad] = (),
     beside: Sequence[Step] = (),
-) -> None:
+) -> Stored:
     """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing."""
     now = service.clock.now()
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
-        stored = await _store(tx, service, chosen, now)
+        became = await _store(tx, service, chosen, now)
         if bad:
             await quarantine.put(tx, service.orders, bad, now)
         for step in beside:
             await step(tx)
-    metrics.DELIVERED.labels(door, "stored").inc(stored)
-    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - stored)
+    metrics.DELIVERED.labels(door, "stored").inc(became.stored)
+    metrics.DELIVERED.labels(door, "too_old").inc(became.too_old)
+    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - became.stored - became.too_old)
     metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
+    return became
 
 
-async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], now: datetime) -> int:
+async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], now: datetime) -> Stored:
     if not chosen:
-        return 0
+        return Stored()
     by_id = {delivery.article_id: delivery for delivery in chosen}
-    taken = [row for row in await articles.take(tx, chosen, now) if row.stored]
+    rows = await articles.take(tx, chosen, now)
+    taken = [row for row in rows if row.stored]
     await contents.put(tx, taken, by_id)
     live = [row for row in taken if row.state == "live"]
     await service.news.put(
@@ -101,11 +119,16 @@ async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], 
         [by_id[row.article_id].traceparent for row in live],
         now,
     )
-    return len(taken)
+    return Stored(len(taken), len(chosen) - len(rows))
 
 
-async def on_orders(batch: Batch[ArticleRevoked | ArticleReinstated], service: Service) -> None:
-    """Remove what was revoked, and answer each order, however often it comes."""
+async def on_orders(
+    batch: Batch[ArticleRevoked | ArticleReinstated], service: Service, *, positions: bool = True
+) -> None:
+    """Remove what was revoked, and answer each order, however often it comes.
+
+    ``positions``: note where we stand, which orders that did not come by the topic must not.
+    """
     now = service.clock.now()
     orders = [one.value for one in batch]
     async with service.db.transaction() as tx:
@@ -126,7 +149,8 @@ async def on_orders(batch: Batch[ArticleRevoked | ArticleReinstated], service: S
             again=True,
         )
         await notices.answered(tx, orders, now)
-        await offsets.keep(tx, GROUP, batch)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
     for kind, count in Counter(type(order).__name__ for order in orders).items():
         metrics.ORDERED.labels(kind).inc(count)
 

@@ -58,6 +58,10 @@ class Settings(CommonSettings):
     webhook_secrets: Path | None = None
     submission_providers: tuple[str, ...] = ("upstream",)
     """Whose ids may come by ``article-submissions.v1`` and ``POST /submissions``."""
+    compliance_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
+    """Asked for all orders when our database stands before the start of their topic."""
+    compliance_api_key_file: Path | None = None
+    """A key for that; none where reads need none."""
     compliance: Literal["mock", "required"] = "mock"
     revocations_unread_h_max: float = Field(25, gt=0)
     """With ``COMPLIANCE=required``: unread for longer, nothing more is published."""

@@ -42,7 +42,7 @@ class AgedTable:
     async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
         """Removes slice after slice."""
         refuse_others(request, Action.DELETE)
-        while await self._slice(request, progress) == SLICE:
+        while await self._slice(request, progress):
             pass
         left = await self.count(request)
         return Tally(progress.count("removed") + left.held, progress.count("removed"), left.held)

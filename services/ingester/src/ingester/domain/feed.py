@@ -39,6 +39,8 @@ class PollResult:
     pages: int = 0
     received: int = 0
     noticed: int = 0
+    too_old: int = 0
+    """Articles that were refused, for what is so old was swept."""
     caught_up: bool = False
     error: str | None = None
 

@@ -13,7 +13,7 @@ from ingester.flow import Service
 
 
 def subscriptions(service: Service) -> list[Subscription]:
-    """The submissions, and the orders on a lane of their own."""
+    """The submissions; the orders, and what is to be swept, on lanes of their own."""
 
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
         await flow.on_submissions(batch, service)
@@ -41,4 +41,5 @@ def subscriptions(service: Service) -> list[Subscription]:
             own_offsets=True,
             on_bad=orders_unreadable,
         ),
+        service.sweeper.subscription(),
     ]

@@ -31,7 +31,9 @@ async def poll_recorded(feed: Feed, service: Service, cause: str) -> PollResult:
         except Conflict:
             run.retried()
             result = await poll(feed, service, cause)
-        run.count(pages=result.pages, received=result.received, noticed=result.noticed)
+        run.count(
+            pages=result.pages, received=result.received, noticed=result.noticed, too_old=result.too_old
+        )
         if result.error:
             run.needs_attention(result.error)
         return result

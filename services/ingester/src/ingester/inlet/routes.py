@@ -79,7 +79,10 @@ def _reading(service: Service, obeyed: Check) -> APIRouter:
         following = encode_cursor(items[-1]["article_id"]) if len(rows) > limit else None
         return page(project(items, fields, ARTICLE_FIELDS), following)
 
-    @router.get("/articles/{article_id}", summary="One article; 410 with the reason when it was revoked")
+    @router.get(
+        "/articles/{article_id}",
+        summary="One article; 410 with the reason when it was revoked, or swept for its age",
+    )
     async def one_article(_: Reader, article_id: OneId) -> Any:
         row = await articles.one(service.db, article_id)
         if row is None:
@@ -98,6 +101,12 @@ def _reading(service: Service, obeyed: Check) -> APIRouter:
             case "live" if row["document"] is not None:
                 known = {name: row[name] for name in ARTICLE_FIELDS if name != "document"}
                 return {**known, "document": orjson.loads(row["document"])}
+            case "live" if row["too_old"]:
+                raise Problem(
+                    410,
+                    "This article is older than what is kept; its text was removed.",
+                    extra={"reason": "retention", "kept_from": row["kept_from"]},
+                )
             case "withheld":
                 raise Problem(404, "This article is withheld until a person has looked at it.")
             case _:

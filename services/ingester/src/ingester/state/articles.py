@@ -25,7 +25,7 @@ class Taken(NamedTuple):
 
 
 async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Taken]:
-    """Takes the rows and decides under their locks. The batch has each id once, sorted."""
+    """Takes the rows and decides under their locks. The batch has each id once, sorted; what is too old is missing."""
     rows = await tx.fetch(
         SQL["take"],
         [d.article_id for d in batch],

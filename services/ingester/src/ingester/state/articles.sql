@@ -1,19 +1,25 @@
 -- name: take
 -- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
 -- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing.
--- source_order is raised even by what is refused, so that an old text stays old after a reinstatement.
-INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state,
+-- source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
+-- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept.
+INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state, given,
                           embargoed_until, licence_ends_at)
 SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, 1,
        CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
+       coalesce(d.licence_ends_at > $6, true) AND coalesce(d.embargoed_until <= $6, true),
        d.embargoed_until, d.licence_ends_at
 FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
      AS d (article_id, published_at, source_order, embargoed_until, licence_ends_at)
+WHERE CASE WHEN least(d.published_at, $6) >= (SELECT kept_from FROM floor) THEN true
+           ELSE (SELECT x.kept_from >= (SELECT kept_from FROM floor) FROM article AS x WHERE x.article_id = d.article_id)
+      END
 ORDER BY d.article_id
 ON CONFLICT (article_id) DO UPDATE SET
     updated_at = excluded.updated_at,
     kept_from = coalesce(a.kept_from, excluded.kept_from),
     received_at = coalesce(a.received_at, excluded.received_at),
+    given = a.given OR excluded.given,
     source_order = greatest(a.source_order, excluded.source_order),
     (version, state, embargoed_until, licence_ends_at) = (
         SELECT CASE WHEN newer THEN a.version + 1 ELSE a.version END,
@@ -22,6 +28,7 @@ ON CONFLICT (article_id) DO UPDATE SET
                CASE WHEN newer THEN excluded.licence_ends_at ELSE a.licence_ends_at END
         FROM (SELECT a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)) AS n (newer)
     )
+WHERE coalesce(a.kept_from, excluded.kept_from) >= (SELECT kept_from FROM floor)
 RETURNING new.article_id, new.kept_from, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
@@ -55,14 +62,15 @@ WHERE a.state IN ('live', 'embargoed')
 
 -- name: release
 -- Not while another incident or a notice on it is open, and an embargo goes on where it is not over.
-UPDATE article AS a SET state = CASE WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END, updated_at = $2
+UPDATE article AS a SET state = CASE WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END, updated_at = $2,
+       given = given OR coalesce(embargoed_until <= $2, true)
 WHERE article_id = $1 AND state = 'withheld'
   AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
   AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
 RETURNING article_id, version, state
 
 -- name: embargo_over
-UPDATE article SET state = 'live', updated_at = $1
+UPDATE article SET state = 'live', given = true, updated_at = $1
 WHERE article_id IN (
     SELECT article_id FROM article WHERE state = 'embargoed' AND embargoed_until <= $1
     ORDER BY article_id LIMIT 500 FOR UPDATE SKIP LOCKED
@@ -80,21 +88,26 @@ WHERE a.article_id = over.article_id
 RETURNING a.article_id, over.licence_ends_at, a.state
 
 -- name: one
+-- With its text where it may be read, also from where a legal hold keeps it.
 SELECT a.article_id, a.state, a.reason, a.ordered_at, a.version, a.order_no, a.source_order, a.kept_from,
-       a.received_at, a.updated_at, c.document
+       a.received_at, a.updated_at, coalesce(c.document, h.document) AS document,
+       coalesce(a.kept_from < (SELECT kept_from FROM floor), false) AS too_old
 FROM article AS a
 LEFT JOIN article_content AS c
        ON c.kept_from = a.kept_from AND c.article_id = a.article_id AND a.state = 'live'
+LEFT JOIN article_held AS h ON h.article_id = a.article_id AND a.state = 'live'
 WHERE a.article_id = $1
 
 -- name: page
--- The lateral subquery is not flattened (OFFSET 0): each content row is found by its key, whatever the statistics.
+-- The lateral subquery is not flattened (LIMIT): each content row is found by its key, whatever the statistics. What was
+-- swept has no text and is not listed; what a legal hold spared is.
 SELECT a.article_id, a.version, a.kept_from, a.received_at, a.updated_at, c.document
 FROM article AS a
 CROSS JOIN LATERAL (
-    SELECT document FROM article_content
-    WHERE kept_from = a.kept_from AND article_id = a.article_id
-    OFFSET 0
+    SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
+    UNION ALL
+    SELECT document FROM article_held WHERE article_id = a.article_id
+    LIMIT 1
 ) AS c
 WHERE a.state = 'live' AND a.article_id > $1
 ORDER BY a.article_id
@@ -108,11 +121,12 @@ ORDER BY article_id
 LIMIT $2
 
 -- name: to_publish
--- What the references say now: only what is live, only in the version that the reference means, and nothing on
--- which a notice waits for its order.
+-- What the references say now: only what is live, only in the version that the reference means, nothing on which a
+-- notice waits for its order, and nothing that is being swept.
 SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document
 FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS n (ref, version, number)
 JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
+                 AND a.kept_from >= (SELECT kept_from FROM floor)
 CROSS JOIN LATERAL (
     SELECT document FROM article_content
     WHERE kept_from = a.kept_from AND article_id = a.article_id AND version = a.version
@@ -121,4 +135,10 @@ CROSS JOIN LATERAL (
 WHERE NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
 
 -- name: counts
-SELECT state, count(*) AS articles FROM article GROUP BY state
+-- What was swept is an id without a text, whatever its state was.
+SELECT CASE WHEN a.state <> 'revoked' AND a.kept_from < (SELECT kept_from FROM floor)
+                 AND NOT EXISTS (SELECT FROM article_held WHERE article_id = a.article_id)
+            THEN 'swept' ELSE a.state END AS state,
+       count(*) AS articles
+FROM article AS a
+GROUP BY 1

@@ -4,10 +4,16 @@ SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::int[], $4::text[])
 ON CONFLICT (kept_from, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
 -- name: remove
--- Two arrays instead of a join, so that partitions are pruned and the key is used however the statistics stand.
-DELETE FROM article_content
-WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
-RETURNING article_id
+-- Two arrays instead of a join, so that partitions are pruned and the key is used however the statistics stand. What a
+-- legal hold spared goes as well: no hold stops a takedown.
+WITH in_month AS (
+    DELETE FROM article_content
+    WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
+    RETURNING article_id
+), apart AS (
+    DELETE FROM article_held WHERE article_id = ANY ($2::text[]) RETURNING article_id
+)
+SELECT article_id FROM in_month UNION SELECT article_id FROM apart
 
 -- name: held
 -- Asks the content itself, whatever the identity row says of its state; the row only tells in which month to look.
@@ -17,6 +23,5 @@ CROSS JOIN LATERAL (
     SELECT 1 FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id OFFSET 0
 ) AS c
 WHERE a.article_id = ANY ($1::text[])
-
--- name: months
-SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'article_content'::regclass
+UNION
+SELECT article_id FROM article_held WHERE article_id = ANY ($1::text[])

@@ -96,7 +96,7 @@ async def failing(db: Querier, name: str, state: str, reason: str, now: datetime
 
 async def end(tx: Transaction, result: PollResult, now: datetime) -> None:
     """Ends a pass and frees the lease."""
-    await tx.execute(SQL["end"], result.poll_id, now, result.caught_up, result.error)
+    await tx.execute(SQL["end"], result.poll_id, now, result.caught_up, result.error, result.too_old)
     await tx.execute(SQL["free"], result.feed, result.poll_id)
 
 

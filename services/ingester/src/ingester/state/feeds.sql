@@ -39,19 +39,19 @@ WHERE name = $1
 RETURNING state_since
 
 -- name: end
-UPDATE feed_poll SET ended_at = $2, caught_up = $3, error = $4 WHERE poll_id = $1
+UPDATE feed_poll SET ended_at = $2, caught_up = $3, error = $4, too_old = $5 WHERE poll_id = $1
 
 -- name: free
 UPDATE feed SET lease_poll = NULL, lease_until = NULL WHERE name = $1 AND lease_poll = $2
 
 -- name: poll
-SELECT poll_id, feed, cause, started_at, ended_at, pages, received, noticed, caught_up, error
+SELECT poll_id, feed, cause, started_at, ended_at, pages, received, noticed, too_old, caught_up, error
 FROM feed_poll WHERE poll_id = $1
 
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
-       p.received AS last_poll_received, p.noticed AS last_poll_noticed
+       p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
 FROM feed AS f
 LEFT JOIN LATERAL (
     SELECT * FROM feed_poll WHERE feed = f.name ORDER BY started_at DESC LIMIT 1

@@ -110,6 +110,7 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
                 row["pages"],
                 row["received"],
                 row["noticed"],
+                row["too_old"],
                 row["caught_up"],
                 row["error"],
             )
@@ -149,6 +150,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
             pages=result.pages + 1,
             received=result.received + page.count,
             noticed=result.noticed + page.noticed,
+            too_old=result.too_old + page.too_old,
         )
         metrics.POLLED.labels(feed.name, "ok").inc()
         if page.count < feed.limit(service):
@@ -169,6 +171,7 @@ class _Turned:
     cursor: str | None
     reached: datetime | None = None
     """How far in time the feed is read."""
+    too_old: int = 0
 
 
 async def _articles_page(
@@ -184,9 +187,9 @@ async def _articles_page(
         await _turn(tx, feed, service, poll_id, page.last_sequence, page.count, 0, asked_at)
 
     bad = [_bad(feed, entry, trace) for entry in page.bad]
-    await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
+    became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
     reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
-    return _Turned(page.count, 0, page.last_sequence, reached)
+    return _Turned(page.count, 0, page.last_sequence, reached, became.too_old)
 
 
 async def _revoked_page(

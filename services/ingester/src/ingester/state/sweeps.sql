@@ -1,0 +1,109 @@
+-- name: floor
+SELECT nullif(kept_from, '-infinity') FROM floor
+
+-- name: raise_floor
+UPDATE floor SET kept_from = $1, raised_at = $2 WHERE kept_from < $1
+
+-- name: tally
+-- What is older than the limit: documents, in the months and held apart, and of these what a hold speaks of.
+SELECT count(*) AS found,
+       count(*) FILTER (
+           WHERE c.article_id = ANY ($2::text[])
+              OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
+                         WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true))
+       ) AS held
+FROM (
+    SELECT article_id, kept_from FROM article_content WHERE kept_from < $1
+    UNION ALL
+    SELECT article_id, kept_from FROM article_held WHERE kept_from < $1
+) AS c
+
+-- name: outliving
+-- Identity rows older than the limit that stay without their text: revoked, ordered, or given to anyone. No partial
+-- index over these: they are nearly all, and each delivery would pay for it.
+SELECT count(*) FROM article WHERE kept_from < $1 AND (given OR order_no > 0 OR state = 'revoked')
+
+-- name: held_in
+-- A slice of the documents of a span that a hold speaks of, behind a place in it.
+SELECT c.kept_from, c.article_id
+FROM article_content AS c
+WHERE c.kept_from >= $1 AND c.kept_from < $2 AND (c.kept_from, c.article_id) > ($3::timestamptz, $4::text)
+  AND (c.article_id = ANY ($5::text[])
+       OR EXISTS (SELECT FROM unnest($6::timestamptz[], $7::timestamptz[]) AS h (dated_from, dated_until)
+                  WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true)))
+ORDER BY c.kept_from, c.article_id
+LIMIT $8
+
+-- name: old
+-- A slice of the old documents that may go: no hold speaks of them, or they are held apart by now.
+SELECT c.kept_from, c.article_id, h.article_id IS NOT NULL AS held
+FROM article_content AS c
+LEFT JOIN article_held AS h ON h.article_id = c.article_id
+WHERE c.kept_from < $1
+  AND (h.article_id IS NOT NULL
+       OR c.article_id <> ALL ($2::text[])
+          AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
+                          WHERE coalesce(c.kept_from >= h.dated_from, true)
+                            AND coalesce(c.kept_from < h.dated_until, true)))
+ORDER BY c.kept_from, c.article_id
+LIMIT $5
+
+-- name: lock
+-- The identity rows first, in the order of their ids, as everybody takes them.
+SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) ORDER BY article_id FOR UPDATE
+
+-- name: hold
+-- After the identity rows were taken, in a statement of its own: what a takedown has emptied meanwhile is not there
+-- any more, and what is revoked is held for nobody.
+INSERT INTO article_held (article_id, kept_from, version, document, key_bucket, held_at)
+SELECT c.article_id, c.kept_from, c.version, c.document, c.key_bucket, $3
+FROM article_content AS c
+JOIN article AS a ON a.article_id = c.article_id AND a.state <> 'revoked'
+WHERE c.kept_from = ANY ($1::timestamptz[]) AND c.article_id = ANY ($2::text[])
+ON CONFLICT (article_id) DO UPDATE SET version = excluded.version, document = excluded.document
+
+-- name: in_month
+SELECT count(*) AS found,
+       (SELECT count(*) FROM article_held WHERE kept_from >= $1 AND kept_from < $2) AS held
+FROM article_content
+WHERE kept_from >= $1 AND kept_from < $2
+
+-- name: remove
+DELETE FROM article_content WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
+
+-- name: let_go
+-- Documents held apart of which no hold speaks any more.
+DELETE FROM article_held
+WHERE article_id IN (
+    SELECT c.article_id FROM article_held AS c
+    WHERE c.kept_from < $1 AND c.article_id <> ALL ($2::text[])
+      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
+                      WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true))
+    ORDER BY c.article_id LIMIT $5 FOR UPDATE
+)
+
+-- name: forget
+-- Identity rows of which nobody was ever given the text, and no order nor notice spoke. All others outlive their text:
+-- a revocation in year three reaches everybody who was served in year one.
+DELETE FROM article
+WHERE article_id IN (
+    SELECT a.article_id FROM article AS a
+    WHERE NOT a.given AND a.kept_from < $1 AND a.order_no = 0 AND a.state <> 'revoked'
+      AND a.article_id <> ALL ($2::text[])
+      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
+                      WHERE coalesce(a.kept_from >= h.dated_from, true) AND coalesce(a.kept_from < h.dated_until, true))
+      AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
+      AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
+    ORDER BY a.article_id LIMIT $5 FOR UPDATE
+)
+
+-- name: forget_set_aside
+-- Their bytes went long ago, by a takedown or by age; the fact goes now.
+DELETE FROM quarantine
+WHERE id IN (
+    SELECT q.id FROM quarantine AS q
+    WHERE q.set_aside_at < $1 AND coalesce(q.subject <> ALL ($2::text[]), true)
+      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
+                      WHERE coalesce(q.set_aside_at >= h.dated_from, true) AND coalesce(q.set_aside_at < h.dated_until, true))
+    ORDER BY q.id LIMIT $5 FOR UPDATE
+)
