@@ -3,21 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+import pytest_asyncio
 import yaml
-from pydantic import SecretStr
+from pydantic import AnyHttpUrl, SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
+from clawback_common.process import Stopping, serve
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
@@ -27,7 +33,7 @@ from clawback_common.worker import Worker
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
-from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from ingester import app
 from ingester.flow import Service
 from ingester.inlet import jobs
@@ -68,8 +74,39 @@ def ready(worker: Worker) -> bool:
     return "subscriptions" in worker.probes.results and worker.probes.ready
 
 
+@dataclass(slots=True)
+class Compliance:
+    """Lists every order that it ever gave."""
+
+    url: AnyHttpUrl
+    orders: list[ArticleRevoked] = field(default_factory=list)
+
+    async def listed(self, _: Request) -> Response:
+        """One page of all."""
+        items = [order.model_dump(mode="json") for order in self.orders]
+        return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
+
+
+@pytest_asyncio.fixture
+async def compliance(unused_tcp_port: int) -> AsyncIterator[Compliance]:
+    """For a database that is younger than the log's start, as all are here: the topics of a session are emptied."""
+    listing = Compliance(AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}"))
+    app = Starlette(routes=[Route("/api/v1/compliance/revocations", listing.listed)])
+    stopping = Stopping()
+    serving = asyncio.create_task(serve(app, "127.0.0.1", unused_tcp_port, stopping))
+    yield listing
+    stopping.set()
+    await serving
+
+
 @pytest.fixture
-def settings(topics: Broker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    topics: Broker,
+    database_url: str,
+    compliance: Compliance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
     """Of a worker with two feeds, on this test's servers."""
     feeds = tmp_path / "feeds.yaml"
     kinds = {"metabase-revoked": "revoked", "metabase-articles": "articles"}
@@ -79,6 +116,7 @@ def settings(topics: Broker, database_url: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("DATABASE_URL", database_url)
     return Settings(
         feeds=feeds,
+        compliance_url=compliance.url,
         metabase_api_key=SecretStr(KEY),
         metabase_pause_s=0.05,
         metabase_format="json",
@@ -142,6 +180,24 @@ async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and
     assert {(row["partition"], row["kafka_offset"]) for row in lies} == {
         (record.partition, record.offset) for record in await topics.read("articles.v1")
     }
+
+
+async def test_orders_that_their_topic_no_longer_has_are_read_from_compliance_before_anything_is_published(
+    world: World, topics: Broker, settings: Settings, compliance: Compliance
+) -> None:
+    compliance.orders.append(world.revocation("up:1"))
+    await topics.send("revocations.v1", [message(world, order) for order in compliance.orders])
+    await topics.cut("revocations.v1")
+    async with working(settings, world.db, empty):
+        both = [world.article("up:1", source_order=1), world.article("up:2", source_order=1)]
+        await topics.send("article-submissions.v1", [message(world, one) for one in both])
+
+        async def published() -> bool:
+            return len(await topics.events("articles.v1", ArticlePublished)) > 0
+
+        await until(published, what="the other one")
+    assert [one.article_id for one in await topics.events("articles.v1", ArticlePublished)] == ["up:2"]
+    assert await world.state("up:1") == "revoked"
 
 
 async def test_the_first_start_reads_all_revocations_before_anything_is_published(
