@@ -1,12 +1,11 @@
 """The services in containers, built and started for real where a container engine answers.
 
-`PYTHON_IMAGE` names another base image than the one of the Dockerfile. Kafka, PostgreSQL and the simulator are
-the local stack's, reached over the host's network: what is tried here are our images.
+Kafka, PostgreSQL, Valkey, the simulator and the sinks are the local stack's, reached over the host's network: what
+is tried here are our images.
 """
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,26 +13,20 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import docker
 import pytest
-from docker.errors import DockerException
 
-from clawback_local import Stack
-from clawback_local.places import CACHE, ROOT
+from clawback_common.testing.images import build, container_engine
+from clawback_local import Stack, services
+from clawback_local.places import ROOT
 from clawback_local.ports import claimed
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-SERVICES = ("ingester", "compliance")
-DEFAULT_ENGINE = "unix:///var/run/docker.sock"
-DEFAULT_IMAGE = "python:3.11-slim-bookworm"
-PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in ("worker", "api")}
-BASE = os.environ.get("PYTHON_IMAGE", DEFAULT_IMAGE)
-IMAGES = {
-    "clawback-ingester:0.1.0": {"SERVICE": "ingester"},
-    "clawback-compliance:0.1.0": {"SERVICE": "compliance"},
+SERVICES = tuple(service.name for service in services.SERVICES)
+PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in services.ROLES}
+IMAGES = {f"clawback-{service}:0.1.0": {"SERVICE": service} for service in SERVICES} | {
     "clawback-development:0.1.0": {
         "SERVICE": "clawback_simulator",
         "PACKAGES": "tests/simulator deploy/local",
@@ -44,52 +37,21 @@ IMAGES = {
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
-    """The engine of DOCKER_HOST or the usual socket, with a base image; skips in words without."""
-    host = os.environ.get("DOCKER_HOST", DEFAULT_ENGINE)
-    if not answers(host):
-        pytest.skip(f"no container engine answers at {host}: images are neither built nor started")
-    client = docker.DockerClient.from_env(timeout=600)
-    try:
-        if not client.images.list(name=BASE):
-            client.images.pull(BASE)
-    except DockerException as error:
-        client.close()
-        pytest.skip(
-            f"the engine cannot get the base image {BASE} ({type(error).__name__}); PYTHON_IMAGE names another"
-        )
-    yield client
-    client.close()
-
-
-def answers(host: str) -> bool:
-    """Whether something accepts connections there; the client itself leaks its socket when nothing does."""
-    address = urlsplit(host)
-    family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.settimeout(5)
-        try:
-            probe.connect(
-                address.path if family == socket.AF_UNIX else (address.hostname, address.port or 2375)
-            )
-        except OSError:
-            return False
-        return True
+    """The engine, with a base image."""
+    with container_engine() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
 def images(engine: docker.DockerClient) -> None:
-    """Every image of docker-compose.yml, from wheels that are fetched on this side: a build needs no network."""
-    subprocess.run(["make", "wheels"], cwd=ROOT, check=True, timeout=600)  # noqa: S607 - the make of the path
-    assert any((CACHE / "wheels").iterdir())
-    for tag, arguments in IMAGES.items():
-        buildargs = {"PYTHON_IMAGE": BASE, "OFFLINE": "yes", **arguments}
-        engine.images.build(path=str(ROOT), tag=tag, buildargs=buildargs, rm=True, forcerm=True)
+    """Every image of docker-compose.yml."""
+    build(engine, IMAGES)
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Stack]:
     """What the containers talk to."""
-    with Stack(parts=("postgres", "topics", "simulator")) as stack:
+    with Stack(parts=("postgres", "topics", "simulator", "valkey", "mail", "sms")) as stack:
         yield stack
 
 
@@ -157,10 +119,20 @@ class Compose:
 def settings(servers: Stack, ports: dict[str, int]) -> dict[str, str]:
     """The addresses that docker-compose.yml takes from the environment."""
     env = servers.env
-    ingester = f"http://127.0.0.1:{ports['ingester_api']}"
-    names = ("KAFKA_BOOTSTRAP_SERVERS", "INGESTER_DATABASE_URL", "COMPLIANCE_DATABASE_URL", "METABASE_URL")
-    stores = json.dumps({"ingester": f"{ingester}/api/v1/ingester/holdings"})
-    return {name: env[name] for name in names} | {"INGESTER_URL": ingester, "STORES": stores}
+    addresses = {
+        f"{service}{suffix}": f"http://127.0.0.1:{ports[f'{service}_{role}']}"
+        for service in SERVICES
+        for role, suffix in (("api", ""), ("worker", "-worker"))
+    }
+    stores = {name: f"{addresses[name]}/api/v1/{name}/holdings" for name in ("ingester", "analytics")}
+    names = ("KAFKA_BOOTSTRAP_SERVERS", "METABASE_URL", "REDIS_URL", "SMTP_URL", "SMS_URL")
+    databases = tuple(f"{service.upper()}_DATABASE_URL" for service in SERVICES)
+    return {name: env[name] for name in (*names, *databases)} | {
+        "INGESTER_URL": addresses["ingester"],
+        "COMPLIANCE_URL": addresses["compliance"],
+        "STORES": json.dumps(stores),
+        "SERVICES": json.dumps(addresses),
+    }
 
 
 def override_text(ports: dict[str, int]) -> str:
@@ -168,7 +140,7 @@ def override_text(ports: dict[str, int]) -> str:
     lines = ["services:"]
     for service in SERVICES:
         lines += [f"  {service}-migrate: {{network_mode: host}}"]
-        for role in ("worker", "api"):
+        for role in services.ROLES:
             port = ports[f"{service}_{role}"]
             lines += [
                 f"  {service}-{role}:",
@@ -185,7 +157,7 @@ def test_the_services_come_up_hardened_answer_and_drain(
     compose("run", "--rm", "--no-deps", "keys")
     for service in SERVICES:
         compose("run", "--rm", "--no-deps", f"{service}-migrate")
-    names = [f"{service}-{role}" for service in SERVICES for role in ("worker", "api")]
+    names = [f"{service}-{role}" for service in SERVICES for role in services.ROLES]
     compose("up", "--detach", "--no-build", "--no-deps", *names)
     for port in PORTS:
         compose.wait_ready(port)
