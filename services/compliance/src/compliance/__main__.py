@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 
 
 import argparse
 import sys
+from pathlib import Path
 
 from clawback_common.process import Stopping, in_words, run
 from compliance.settings import Settings
@@ -29,13 +30,25 @@ def main(arguments: list[str] | None = None) -> int:
     roles.add_parser("health", help="what is late; closes what time has closed")
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    archived = roles.add_parser("archive", help="look into what was archived")
+    archived.add_argument("do", choices=("verify", "read"), help="compare it with its manifest, or print it")
+    archived.add_argument("path", type=Path, metavar="PATH", help="its manifest, or the folder of it")
     chosen = parser.parse_args(arguments)
+    if chosen.role == "archive":
+        return _archive(chosen)
     settings = in_words(Settings)
 
     async def work(stopping: Stopping) -> int | None:
         return await _role(chosen, settings, stopping)
 
     return run(work, service="compliance", settings=settings)
+
+
+def _archive(chosen: argparse.Namespace) -> int:
+    """Needs no settings and no server: an archive is read wherever it lies."""
+    from compliance.inlet.archives import read_command, verify_command  # noqa: PLC0415
+
+    return verify_command(chosen.path) if chosen.do == "verify" else read_command(chosen.path)
 
 
 def _minutes(written: str) -> float:

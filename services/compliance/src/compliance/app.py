@@ -31,8 +31,10 @@ from compliance.settings import Settings
 from compliance.state import obligations, watches
 
 NAME = "compliance"
-COPY_KINDS = {"ingester": ("content", "quarantine")}
+COPY_KINDS = dict.fromkeys(("ingester", "analytics"), ("content", "quarantine"))
 """The kinds of copies that each of our stores answers for."""
+READING = {"analytics": "analytics"}
+"""The group with which a store reads articles; the ingester reads none, it publishes them."""
 RUN_WAIT = timedelta(minutes=15)
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -97,6 +99,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service)),
             Loop("readers", 60.0, partial(watchers.watch_readers, service)),
+            service.sweeper.loop(),
         ],
         prepare=partial(prepare, service),
         on_set_aside=partial(_set_aside, service),
@@ -120,6 +123,7 @@ def own_holders(settings: Settings) -> list[HolderRegistration]:
         HolderRegistration(
             name=name,
             kind=HolderKind.STORE,
+            group=READING.get(name),
             purpose="one of our own stores",
             copy_kinds=COPY_KINDS.get(name, ("content",)),
         )

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AnyHttpUrl, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from clawback_common.errors import Stop
 from clawback_common.settings import CommonSettings
+from clawback_common.sweeping.archive import ArchiveFolder
 
 
 class Settings(CommonSettings):
@@ -26,7 +28,10 @@ class Settings(CommonSettings):
     ingester_api_key_file: Path | None = None
     """A key with the role operator, for the poll of a feed."""
     stores: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(
-        default_factory=lambda: {"ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings")}
+        default_factory=lambda: {
+            "ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings"),
+            "analytics": AnyHttpUrl("http://127.0.0.1:8003/api/v1/analytics/holdings"),
+        }
     )
     """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
     kafka_forgets_after_h: float = Field(8, gt=0)
@@ -35,6 +40,24 @@ class Settings(CommonSettings):
     """One pass over a feed may drain a backlog at the provider's pace."""
     confirm_above: int = Field(500, ge=1, le=10_000)
     """Notices on more ids at once need a second person."""
+
+    archive_url: str | None = None
+    """``file:///`` and a folder, where records go before they are removed for their age. None: they stay."""
+
+    @property
+    def archive_folder(self) -> ArchiveFolder | None:
+        """Where records are archived."""
+        return ArchiveFolder.at(self.archive_url) if self.archive_url else None
+
+    @field_validator("archive_url")
+    @classmethod
+    def _archive_is_a_folder(cls, url: str | None) -> str | None:
+        try:
+            if url is not None:
+                ArchiveFolder.at(url)
+        except Stop as error:
+            raise ValueError(str(error)) from None
+        return url
 
     @property
     def mock(self) -> bool:

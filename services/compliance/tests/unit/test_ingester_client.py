@@ -49,13 +49,13 @@ async def test_the_key_is_read_anew_for_every_call(tmp_path: Path) -> None:
 
     for key in ("one", "two"):
         path.write_text(f"{key}\n")
-        assert await _ingester(answer, path).live_ids(5) == []
+        assert await _ingester(answer, path).live(5) == []
     assert seen == ["Bearer one", "Bearer two"]
 
 
 async def test_a_key_that_cannot_be_read_needs_a_person(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="INGESTER_API_KEY_FILE"):
-        await _ingester(_unreachable, tmp_path / "none").live_ids(5)
+        await _ingester(_unreachable, tmp_path / "none").live(5)
 
 
 @pytest.mark.parametrize(

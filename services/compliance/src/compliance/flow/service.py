@@ -1,12 +1,14 @@
 """What every part of the story needs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.sweeping import Sweeper
+from compliance.flow.sweeping import Records
 from compliance.settings import Settings
 
 GROUP = "compliance"
@@ -26,6 +28,12 @@ class Service:
     clock: Clock
     wake_looking: Callable[[], None] = _nobody
     """Called after a commit that leaves something to look at."""
+    sweeper: Sweeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is swept belongs to the database."""
+        records = Records(self.db, self.clock, self.settings.archive_folder)
+        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.outbox, (records,)))
 
     @property
     def deadline(self) -> timedelta:

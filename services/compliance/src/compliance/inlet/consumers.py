@@ -12,7 +12,7 @@ from compliance.flow import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """The notices and the receipts; ``positions``: note where we stand, which a second try of old records must not."""
+    """Notices, receipts, sweeps; ``positions``: note where we stand, which a second try of old records must not."""
 
     async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
         await flow.on_notices(batch, service, positions=positions)
@@ -39,4 +39,5 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             own_offsets=True,
             on_bad=unreadable,
         ),
+        service.sweeper.subscription(),
     ]

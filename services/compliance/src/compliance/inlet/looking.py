@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 import httpx
 import structlog
@@ -24,6 +25,12 @@ from compliance.state.obligations import Claim
 CONTROLS = 5
 """In each question; they must be held, or the answers on the others are worth nothing."""
 CONTROLS_KEPT = 100
+REACHED_AFTER = timedelta(minutes=1)
+"""By then an article has come to the stores that read it from the topic: it may be asked of them too."""
+FAIR_TIME = timedelta(minutes=10)
+"""Such a store may be behind, or have swept before the ingester has: what it misses for longer it answers wrongly."""
+LISTS = "ingester"
+"""The store that lists the articles holds what it lists at every moment."""
 FEW_AGAIN = timedelta(seconds=2)
 """While there are too few, as in an ingester that has just begun, they are fetched anew so soon."""
 IDLE_S = 1.0
@@ -37,6 +44,7 @@ class Controls:
     def __init__(self, ingester: Ingester) -> None:
         self._ingester = ingester
         self._ids: deque[str] = deque()
+        self._reached: dict[str, datetime] = {}
         self._fetched_at: datetime | None = None
 
     async def refresh(self, service: Service) -> None:
@@ -47,11 +55,13 @@ class Controls:
             _log.warning("no articles to compare with", error=error)
 
     async def _fetch(self, now: datetime) -> None:
-        self._ids = deque(await self._ingester.live_ids(CONTROLS_KEPT))
+        listed = await self._ingester.live(CONTROLS_KEPT)
+        self._ids = deque(one.article_id for one in listed)
+        self._reached = {one.article_id: one.updated_at + REACHED_AFTER for one in listed if one.updated_at}
         self._fetched_at = now
 
-    async def some(self, service: Service) -> list[str]:
-        """A few of them that are not revoked.
+    async def some(self, service: Service, store: str = LISTS) -> list[str]:
+        """A few of them that are not revoked, and that this store has had time to hear of.
 
         Raises:
             Transient: there are none yet, and the ingester does not answer.
@@ -61,7 +71,8 @@ class Controls:
         if self._fetched_at is None or (few and now - self._fetched_at >= FEW_AGAIN):
             await self._fetch(now)
         self._ids.rotate(-CONTROLS)
-        chosen = [self._ids[n] for n in range(min(CONTROLS, len(self._ids)))]
+        fair = (one for one in self._ids if store == LISTS or self._reached.get(one, now) <= now)
+        chosen = list(islice(fair, CONTROLS))
         revoked = await articles.revoked_among(service.db, chosen) if chosen else set()
         return [one for one in chosen if one not in revoked]
 
@@ -85,6 +96,8 @@ class Looker:
         self._http = http
         self._controls = controls
         self._woken = asyncio.Event()
+        self._missing_since: dict[tuple[str, str], datetime] = {}
+        """By store and id: must be held, and is called gone."""
 
     def wake(self) -> None:
         """There is something to look at."""
@@ -123,7 +136,7 @@ class Looker:
         if address is None:
             raise Transient(f"STORES has no address of {holder}")
         ours = claims[0].kind is HolderKind.STORE
-        must_be_held = await self._controls.some(self._service) if ours else []
+        must_be_held = await self._controls.some(self._service, holder) if ours else []
         ids = list(dict.fromkeys([*(claim.article_id for claim in claims), *must_be_held]))
         answers = await stores.ask(self._http, str(address), ids)
         looked = Looked(holder, answers, controls=len(must_be_held))
@@ -132,7 +145,20 @@ class Looker:
     async def _weighed(self, looked: Looked, must_be_held: Sequence[str]) -> Looked:
         gone = [one for one in must_be_held if looked.answers.get(one) is Holding.GONE]
         unsure = any(looked.answers.get(one, Holding.UNKNOWN) is Holding.UNKNOWN for one in must_be_held)
-        wrong = await self._controls.missed(gone) if gone else []
+        missed = await self._controls.missed(gone) if gone else []
+        wrong = self._too_long(looked.store, must_be_held, missed)
         if wrong:
             metrics.LOOKS_FAILED.labels(looked.store).inc()
+        if missed and len(gone) == len(must_be_held):
+            unsure = True  # nothing that must be there was seen there
         return replace(looked, controls=looked.controls - len(gone), wrong=tuple(wrong), unsure=unsure)
+
+    def _too_long(self, store: str, asked: Sequence[str], missed: Sequence[str]) -> list[str]:
+        """Those that a store has missed for longer than it may be behind."""
+        now = self._service.clock.now()
+        for article_id in asked:
+            if article_id not in missed:
+                self._missing_since.pop((store, article_id), None)
+        since = {one: self._missing_since.setdefault((store, one), now) for one in missed}
+        fair = timedelta(0) if store == LISTS else FAIR_TIME
+        return [one for one in missed if now - since[one] >= fair]

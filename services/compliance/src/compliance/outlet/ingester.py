@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -39,12 +40,16 @@ class _Feeds(BaseModel):
     items: list[_Feed]
 
 
-class _Listed(BaseModel):
+class Listed(BaseModel):
+    """An article that is there to be read."""
+
     article_id: ArticleId
+    updated_at: datetime | None = None
+    """None: the ingester does not say, so long ago."""
 
 
 class _Articles(BaseModel):
-    items: list[_Listed]
+    items: list[Listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,14 @@ class Ingester:
                 response = await self._call("GET", response.headers["location"])
         return _read(Poll, response)
 
-    async def live_ids(self, limit: int) -> list[str]:
+    async def live(self, limit: int) -> list[Listed]:
         """Some articles that are there to be read.
 
         Raises:
             Transient: no answer, or one that cannot be read.
         """
-        listed = await self._call("GET", f"/articles?limit={limit}&fields=article_id")
-        return [item.article_id for item in _read(_Articles, listed).items]
+        listed = await self._call("GET", f"/articles?limit={limit}&fields=article_id,updated_at")
+        return _read(_Articles, listed).items
 
     async def lists(self, article_id: str) -> bool:
         """Whether this article is there to be read."""
