@@ -8,6 +8,8 @@ from clawback_local.places import Places
 from clawback_local.stack import read_env
 
 LAG_TIMEOUT_S = 8.0
+LANE = "."
+"""Between a service's name and the lane of one of its groups, as in `ingester.orders`."""
 HEADER = ("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")
 Row = Mapping[str, Any]
 
@@ -39,7 +41,7 @@ def _cells(row: Row, lags: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _lags(places: Places, groups: Sequence[str]) -> dict[str, int]:
-    """How many messages each group has not committed yet; without those that cannot be asked for."""
+    """How many messages each service's groups have not committed yet; nothing when they cannot be asked for."""
     if not groups:
         return {}
     try:
@@ -53,17 +55,20 @@ async def _ask(bootstrap: str, groups: Sequence[str]) -> dict[str, int]:
     from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
-    lags = {}
+    lags: dict[str, int] = {}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     try:
         async with asyncio.timeout(LAG_TIMEOUT_S):
             await admin.start()
             await consumer.start()
-            for group in groups:
-                committed = await admin.list_consumer_group_offsets(group)
-                ends = await consumer.end_offsets(list(committed))
-                lags[group] = sum(max(0, ends[place] - committed[place].offset) for place in committed)
+            for known, *_ in await admin.list_consumer_groups():
+                service = known.partition(LANE)[0]
+                if service in groups:
+                    committed = await admin.list_consumer_group_offsets(known)
+                    ends = await consumer.end_offsets(list(committed))
+                    behind = sum(max(0, ends[place] - committed[place].offset) for place in committed)
+                    lags[service] = lags.get(service, 0) + behind
     except KafkaError as error:
         raise OSError(str(error)) from error
     finally:
