@@ -1,0 +1,146 @@
+"""A retention service on a real database, its clock in the test's hands, and what it wants to say read back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from clawback_common.bus.envelope import Received
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.envelope import Event
+from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+from retention import flow
+from retention.app import load_policies
+from retention.app import migrations as all_migrations
+from retention.domain.hold import LegalHold, State
+from retention.domain.policy import by_class
+from retention.domain.sweep import Sweep
+from retention.flow import Service
+from retention.settings import Settings
+
+TYPES: dict[str, type[Event]] = {event.TYPE: event for event in (SweepRequested, AlertRaised, AlertResolved)}
+
+
+@dataclass(slots=True)
+class World:
+    """The service and those around it."""
+
+    service: Service
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
+        """Somebody asks for a sweep."""
+        given = {"by": "test", "cause": "test"} | more
+        policies = by_class(self.service.policies, data_class)
+        return await flow.sweeps_requested(policies, self.service, **given)
+
+    def completed(self, sweep: Sweep, owner: str, **more: Any) -> SweepCompleted:
+        """An owner has done it."""
+        counts = {"found": 10, "removed": 8, "held": 2}
+        return SweepCompleted.model_validate(self._answer(sweep, owner) | counts | more)
+
+    def failed(self, sweep: Sweep, owner: str, **more: Any) -> SweepFailed:
+        """An owner could not."""
+        return SweepFailed.model_validate(
+            self._answer(sweep, owner) | {"error": "the archive is not there"} | more
+        )
+
+    def _answer(self, sweep: Sweep, owner: str) -> dict[str, Any]:
+        return {
+            "sweep_id": sweep.sweep_id,
+            "data_class": sweep.data_class,
+            "owner": owner,
+            "action": sweep.action,
+            "dry_run": sweep.dry_run,
+            "started_at": self.clock.now(),
+            "ended_at": self.clock.now(),
+            "attempt": sweep.attempt,
+        }
+
+    async def answers(self, *answers: SweepAnswer) -> None:
+        """They arrive in one batch."""
+        batch = []
+        for answer in answers:
+            batch.append(Received(answer, str(uuid4()), None, answer.TOPIC, 0, self.offset))
+            self.offset += 1
+        await flow.on_answers(batch, self.service)
+
+    async def finish(self, *asked: Sweep) -> None:
+        """Every owner does it."""
+        await self.answers(*(self.completed(sweep, owner) for sweep in asked for owner in sweep.owners))
+
+    async def hold(
+        self, *article_ids: str, data_class: str = "articles", by: str = "ann", **more: Any
+    ) -> UUID:
+        """Somebody places a hold; without ids and a span it is on everything."""
+        hold = LegalHold(
+            hold_id=uuid4(),
+            data_class=data_class,
+            article_ids=article_ids,
+            dated_from=more.get("dated_from"),
+            dated_until=more.get("dated_until"),
+            state=State.PLACED,
+            placed_by=by,
+        )
+        await flow.hold_placed(hold, "a law suit", self.service)
+        return hold.hold_id
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox, in its order."""
+        rows = await self.db.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
+        wanted = {kind.TYPE for kind in kinds}
+        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
+
+    async def requests(self) -> list[SweepRequested]:
+        """What owners were asked, in order."""
+        return await self.said(SweepRequested)
+
+    async def alerts(self) -> list[str]:
+        """The names of the alerts raised so far."""
+        return [alert.name for alert in await self.said(AlertRaised)]
+
+    async def state(self, sweep: Sweep) -> str:
+        """How far a sweep is."""
+        found: str = await self.db.fetchval("SELECT state FROM sweep WHERE sweep_id = $1", sweep.sweep_id)
+        return found
+
+    async def answer_of(self, sweep: Sweep, owner: str) -> tuple[int, str, int]:
+        """Attempt, outcome and how many were removed, as noted."""
+        row = await self.db.fetchrow(
+            "SELECT attempt, outcome, removed FROM sweep_answer WHERE sweep_id = $1 AND owner = $2",
+            sweep.sweep_id,
+            owner,
+        )
+        assert row is not None
+        return row["attempt"], row["outcome"], row["removed"]
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """What runs in a retention database."""
+    return all_migrations()
+
+
+@pytest.fixture
+def service(database: Database, clock: FakeClock) -> Service:
+    """Without its processes."""
+    settings = Settings()
+    return Service(settings, database, OrdersOutbox(), clock, load_policies(settings))
+
+
+@pytest.fixture
+def world(service: Service, clock: FakeClock) -> World:
+    """Of this test alone."""
+    return World(service, clock)

@@ -1,0 +1,179 @@
+"""Processes of retention, and owners on Kafka that answer them, well or badly."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import httpx
+from aiokafka import AIOKafkaConsumer
+
+from clawback_common.bus.envelope import Message
+from clawback_common.db import Database
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.waiting import until
+from clawback_contracts.envelope import event_id
+from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+
+Answers: TypeAlias = Sequence[Raw | Message]
+Behaviour: TypeAlias = Callable[[SweepRequested, str], Answers]
+"""What an owner sends when it is asked."""
+
+
+def does_it(request: SweepRequested, owner: str) -> Answers:
+    """As an owner should."""
+    return [completed(request, owner)]
+
+
+def does_it_twice(request: SweepRequested, owner: str) -> Answers:
+    """The broker repeats it."""
+    return [completed(request, owner)] * 2
+
+
+def fails(request: SweepRequested, owner: str) -> Answers:
+    """It could not."""
+    answer = SweepFailed(**_common(request, owner), error="the archive is not there")
+    return [_message(answer)]
+
+
+def is_silent(_request: SweepRequested, _owner: str) -> Answers:
+    """It never answers."""
+    return []
+
+
+def talks_nonsense(request: SweepRequested, owner: str) -> Answers:
+    """Records that nobody can read, and only then the answer."""
+    raw = Raw.of(completed(request, owner))
+    secret = b'{"title": "the text of somebody else"}'
+    return [
+        raw.but(value=None),
+        raw.but(value=b"\xff\xfe"),
+        raw.but(value=b"not json"),
+        raw.but(value=secret),
+        raw.but(headers={"ce_type": b"clawback.sweep.completed.v9"}),
+        raw.but(headers={"ce_id": ...}),
+        raw.but(key=b"somebody-else"),
+        raw,
+    ]
+
+
+NONSENSE = 7
+
+
+def silent_until(attempt: int) -> Behaviour:
+    """It misses the first requests."""
+    return lambda request, owner: does_it(request, owner) if request.attempt >= attempt else []
+
+
+def completed(request: SweepRequested, owner: str) -> Message:
+    """An owner's answer."""
+    return _message(SweepCompleted(**_common(request, owner), found=10, removed=8, held=2))
+
+
+def _common(request: SweepRequested, owner: str) -> dict[str, object]:
+    now = datetime.now(UTC)
+    return {
+        "sweep_id": request.sweep_id,
+        "data_class": request.data_class,
+        "owner": owner,
+        "action": request.action,
+        "dry_run": request.dry_run,
+        "started_at": now,
+        "ended_at": now,
+        "attempt": request.attempt,
+    }
+
+
+def _message(answer: SweepAnswer) -> Message:
+    identity = event_id("sweep", answer.sweep_id, answer.owner, answer.attempt)
+    return Message.of(answer, identity, at=datetime.now(UTC), traceparent=None)
+
+
+@dataclass(slots=True)
+class Around:
+    """Everything around a retention process."""
+
+    broker: Broker
+    db: Database
+    env: Mapping[str, str]
+    port: int
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def ready(self, role: str = "worker") -> asyncio.subprocess.Process:
+        """A process that answers that it is ready."""
+        process = await self.start(role)
+
+        async def answers() -> bool:
+            assert process.returncode is None, f"the {role} has ended"
+            try:
+                async with httpx.AsyncClient() as http:
+                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(answers, deadline_s=60, what=f"the {role} is ready")
+        return process
+
+    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
+        """A process of retention."""
+        lives = role[0] in {"worker", "api"} and not env
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "retention",
+            *role,
+            env={**os.environ, **self.env, **env},
+            stdout=None if lives else asyncio.subprocess.PIPE,
+            stderr=None if lives else asyncio.subprocess.PIPE,
+        )
+        self.running.append(process)
+        return process
+
+    async def job(self, *role: str, **env: str) -> tuple[int, str]:
+        """A job to its end: exit code and all that it said."""
+        process = await self.start(*role, **env)
+        out, err = await process.communicate()
+        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
+
+    async def requests(self) -> list[SweepRequested]:
+        """Everything that was asked so far."""
+        return await self.broker.events(SweepRequested.TOPIC, SweepRequested)
+
+
+@asynccontextmanager
+async def owners(around: Around, **behaviours: Behaviour) -> AsyncIterator[None]:
+    """Owners of data that answer each request as it comes, each in its way."""
+    consumer = AIOKafkaConsumer(
+        SweepRequested.TOPIC,
+        bootstrap_servers=around.broker.bootstrap,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=20,
+    )
+    stopping = asyncio.Event()
+
+    async def answer() -> None:
+        while not stopping.is_set():
+            for some in (await consumer.getmany(timeout_ms=50)).values():
+                for record in some:
+                    request = SweepRequested.model_validate_json(record.value)
+                    said = [
+                        one
+                        for owner in request.owners
+                        if owner in behaviours
+                        for one in behaviours[owner](request, owner)
+                    ]
+                    if said:
+                        await around.broker.send(SweepAnswer.TOPIC, said)
+
+    await consumer.start()
+    task = asyncio.create_task(answer())
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+        await consumer.stop()

@@ -1,0 +1,122 @@
+"""Legal holds: from the moment they are placed until two people have ended them, every request says them."""
+
+import asyncio
+
+import pytest
+
+from clawback_common.errors import Conflict
+from clawback_common.http.problem import Problem
+from retention import flow
+from retention.domain.hold import State
+from services.retention.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+
+async def _spared(world: World, data_class: str = "articles") -> list[tuple[str, ...]]:
+    await world.sweep(data_class)
+    return [hold.article_ids for hold in (await world.requests())[-1].holds]
+
+
+async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end_it(world: World) -> None:
+    hold_id = await world.hold("metabase:1", by="ann")
+    assert await _spared(world) == [("metabase:1",)], "placed, and nobody has confirmed it"
+    with pytest.raises(Problem, match="second person"):
+        await flow.hold_confirmed(hold_id, "ann", "", world.service)
+    assert await flow.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
+    assert await _spared(world) == [("metabase:1",)]
+    assert await flow.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
+    with pytest.raises(Problem, match="second person"):
+        await flow.hold_confirmed(hold_id, "ann", "", world.service)
+    assert await _spared(world) == [("metabase:1",)], "its end waits for a second person"
+    assert await flow.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
+    assert await _spared(world) == []
+
+
+async def test_a_refused_end_leaves_it_in_force(world: World) -> None:
+    hold_id = await world.hold("metabase:1", by="ann")
+    await flow.hold_confirmed(hold_id, "bob", "", world.service)
+    await flow.hold_lifted(hold_id, "ann", "settled", world.service)
+    assert await flow.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
+    with pytest.raises(Conflict):
+        await flow.hold_confirmed(hold_id, "bob", "", world.service)
+    assert await _spared(world) == [("metabase:1",)]
+    assert await flow.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
+    assert await flow.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
+
+
+async def test_who_placed_it_may_take_it_back_while_nobody_has_confirmed_it(world: World) -> None:
+    hold_id = await world.hold("metabase:1", by="ann")
+    assert await flow.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
+    assert await _spared(world) == []
+    with pytest.raises(Conflict, match="no longer in force"):
+        await flow.hold_confirmed(hold_id, "bob", "", world.service)
+
+
+async def test_its_history_says_who_did_what_when_and_why(world: World) -> None:
+    hold_id = await world.hold("metabase:1", by="ann")
+    for step, by, note in (
+        (flow.hold_confirmed, "bob", "seen"),
+        (flow.hold_lifted, "ann", "settled"),
+        (flow.hold_kept, "bob", "not yet"),
+        (flow.hold_lifted, "bob", "settled now"),
+        (flow.hold_confirmed, "ann", "yes"),
+    ):
+        world.clock.advance(hours=1)
+        await step(hold_id, by, note, world.service)
+    rows = await world.db.fetch("SELECT change, changed_by, note, changed_at FROM hold_change ORDER BY id")
+    assert [(row["change"], row["changed_by"], row["note"]) for row in rows] == [
+        ("placed", "ann", "a law suit"),
+        ("confirmed", "bob", "seen"),
+        ("lifting", "ann", "settled"),
+        ("kept", "bob", "not yet"),
+        ("lifting", "bob", "settled now"),
+        ("lifted", "ann", "yes"),
+    ]
+    assert rows[-1]["changed_at"] == world.clock.now()
+
+
+async def test_a_hold_is_told_at_once_to_sweeps_that_are_under_way(world: World) -> None:
+    (sweep,) = await world.sweep("articles")
+    (dry,) = await world.sweep("articles", dry_run=True)
+    (done,) = await world.sweep("articles")
+    (other,) = await world.sweep("alerts")
+    await world.finish(done)
+    await world.answers(world.completed(sweep, "ingester"))
+    before = len(await world.requests())
+    await world.hold("metabase:1")
+    told = (await world.requests())[before:]
+    assert [(one.sweep_id, one.attempt, one.owners) for one in told] == [(sweep.sweep_id, 2, ("analytics",))]
+    assert [hold.article_ids for hold in told[0].holds] == [("metabase:1",)]
+    assert {await world.state(one) for one in (dry, other)} == {"requested"}
+
+
+async def test_a_hold_and_a_sweep_at_once_never_miss_one_another(world: World) -> None:
+    for number in range(15):
+        await asyncio.gather(world.sweep("articles"), world.hold(f"metabase:{number}"))
+        rows = await world.db.fetch("SELECT sweep_id, hold_ids FROM sweep WHERE state = 'requested'")
+        assert {len(row["hold_ids"]) for row in rows} == {number + 1}, "each request was told of every hold"
+    latest = {one.sweep_id: one for one in sorted(await world.requests(), key=lambda one: one.attempt)}
+    assert {len(one.holds) for one in latest.values()} == {15}
+
+
+async def test_a_hold_on_one_class_says_nothing_to_another(world: World) -> None:
+    await world.hold("metabase:1", data_class="compliance_records")
+    assert await _spared(world, "articles") == []
+    assert await _spared(world, "compliance_records") == [("metabase:1",)]
+
+
+async def test_more_ids_than_fit_into_a_request_are_refused_and_nothing_is_placed(world: World) -> None:
+    await world.hold(*(f"metabase:{n}" for n in range(9_999)))
+    with pytest.raises(Conflict, match="10001 articles"):
+        await world.hold("metabase:a", "metabase:b")
+    assert await world.db.fetchval("SELECT count(*) FROM hold") == 1
+    await world.hold("metabase:a")
+    assert sorted(len(ids) for ids in await _spared(world)) == [1, 9_999]
+    await world.hold("metabase:a", "metabase:b", data_class="compliance_records")
+
+
+async def test_what_nobody_placed_is_nothing(world: World) -> None:
+    (sweep,) = await world.sweep("articles")
+    for step in (flow.hold_confirmed, flow.hold_lifted, flow.hold_kept):
+        assert await step(sweep.sweep_id, "ann", "", world.service) is None

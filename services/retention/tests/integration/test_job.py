@@ -1,0 +1,168 @@
+"""The weekly sweep as a job: what it says, what it counts, how it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from clawback_common.process import Stopping
+from clawback_common.testing.waiting import until
+from retention.domain.sweep import Sweep
+from retention.inlet.jobs import holds_command
+from retention.inlet.sweeping import SweepJob
+from retention.inlet.watchers import beat
+from retention.state import sweeps
+from services.retention.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """What the job tells."""
+    return []
+
+
+def _job(world: World, lines: list[str], wait_min: float = 15) -> SweepJob:
+    return SweepJob(world.service, Stopping(), lines.append, timedelta(minutes=wait_min))
+
+
+@asynccontextmanager
+async def _running(
+    job: SweepJob, data_class: str | None = "articles", *, dry_run: bool = False
+) -> AsyncIterator[asyncio.Task[int]]:
+    task = asyncio.create_task(job.asked(data_class, dry_run=dry_run, cause="test", by="test"))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _asked(world: World) -> list[Sweep]:
+    async def some() -> list[Sweep]:
+        rows = await world.db.fetch("SELECT sweep_id FROM sweep WHERE state = 'requested'")
+        async with world.db.transaction() as tx:
+            return list((await sweeps.take(tx, [row["sweep_id"] for row in rows])).values())
+
+    return await until(some, what="owners are asked")
+
+
+async def _last_run(world: World) -> tuple[str, str | None]:
+    row = await world.db.fetchrow(
+        "SELECT outcome, error FROM job_run ORDER BY started_at DESC, ended_at DESC LIMIT 1"
+    )
+    assert row is not None
+    return row["outcome"], row["error"]
+
+
+async def test_it_waits_for_every_owner_and_says_what_each_did(world: World, lines: list[str]) -> None:
+    await beat(world.service)
+    await world.hold("metabase:1")
+    async with _running(_job(world, lines)) as task:
+        (sweep,) = await _asked(world)
+        await world.answers(world.completed(sweep, "ingester"))
+        await until(lambda: any("ingester found 10" in line for line in lines), what="it says so")
+        assert not task.done()
+        await world.answers(world.completed(sweep, "analytics", found=5, removed=5, held=0))
+        assert await task == 0
+    assert lines[0].startswith(
+        "articles: ingester, analytics asked to delete what dates from before 2024-03-01 12:00 UTC, 1 hold in force"
+    )
+    assert "articles: ingester found 10, 8 removed, 2 held" in lines
+    table = [line.split() for line in lines[-3:]]
+    assert table == [
+        ["class", "owner", "outcome", "found", "removed", "archived", "held", "kept"],
+        ["articles", "ingester", "completed", "10", "8", "0", "2", "0"],
+        ["articles", "analytics", "completed", "5", "5", "0", "0", "0"],
+    ]
+    assert "WARNING" not in "".join(lines)
+    counts = await world.db.fetchval("SELECT counts ->> 'removed' FROM job_run")
+    assert (await _last_run(world), counts) == (("done", None), "13")
+
+
+async def test_an_owner_that_failed_is_a_matter_for_people(world: World, lines: list[str]) -> None:
+    async with _running(_job(world, lines), "compliance_records") as task:
+        (sweep,) = await _asked(world)
+        await world.answers(world.failed(sweep, "compliance"))
+        assert await task == 3
+    assert "compliance_records: compliance FAILED: the archive is not there" in lines
+    assert await _last_run(world) == ("attention", "1 answers of owners were failures, 0 did not come")
+
+
+async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str]) -> None:
+    async with _running(_job(world, lines)) as task:
+        (sweep,) = await _asked(world)
+        await world.answers(world.completed(sweep, "ingester"))
+        await until(lambda: any("ingester found" in line for line in lines), what="one has answered")
+        world.clock.advance(minutes=15)
+        assert await task == 3
+    assert lines[-2].split()[:4] == ["articles", "analytics", "no", "answer"]
+    assert lines[-1] == "1 answers did not come in time; requests are sent again until they do"
+    await world.answers(world.completed(sweep, "analytics"))
+    assert await world.state(sweep) == "done", "the worker takes it later"
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
+)
+async def test_it_says_so_when_no_worker_seems_to_be_at_work(
+    world: World,
+    lines: list[str],
+    seen: bool,
+    words: str,  # noqa: FBT001 - a case
+) -> None:
+    if seen:
+        await beat(world.service)
+    world.clock.advance(seconds=21)
+    assert await _job(world, lines, wait_min=0).asked("cache", dry_run=False, cause="test", by="test") == 3
+    assert len([line for line in lines if "no worker seems to be at work" in line and words in line]) == 1
+
+
+async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, lines: list[str]) -> None:
+    others: list[str] = []
+    async with _running(_job(world, lines)) as task:
+        (sweep,) = await _asked(world)
+        assert await _job(world, others).asked("articles", dry_run=False, cause="test", by="test") == 0
+        assert others == ["another sweep is at work; this one has nothing to do"]
+        assert await _last_run(world) == ("skipped", "another sweep is at work")
+        await world.finish(sweep)
+        assert await task == 0
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1
+    async with _running(_job(world, lines)) as task:
+        await world.finish(*await _asked(world))
+        assert await task == 0, "and after it the next may"
+
+
+async def test_asked_to_end_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
+    job = _job(world, lines)
+    async with _running(job) as task:
+        await _asked(world)
+        job.stopping.set()
+        assert await task == 3
+    assert "asked to end; the requests are out, and the worker takes the answers" in lines
+
+
+async def test_a_dry_run_of_everything_says_what_would_go(world: World, lines: list[str]) -> None:
+    async with _running(_job(world, lines), None, dry_run=True) as task:
+        asked = await _asked(world)
+        assert {sweep.dry_run for sweep in asked} == {True}
+        await world.finish(*asked)
+        assert await task == 0
+    assert "dry run: nothing was touched, and removed is what would go" in lines
+    assert len([line for line in lines if line.split()[2:3] == ["completed"]]) == 11
+
+
+async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    said: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731 - read twice
+    assert await holds_command(world.service, ended_too=False) == 0
+    assert said() == "no holds are in force\n"
+    await world.hold("metabase:1", "metabase:2")
+    await world.hold(data_class="alerts")
+    await world.hold(dated_from=world.clock.now(), data_class="job_runs")
+    await holds_command(world.service, ended_too=True)
+    listed = said()
+    assert all(words in listed for words in ("2 articles", "everything", "from 2026-03-01 until for ever"))
+    assert "metabase:1" not in listed

@@ -1,0 +1,159 @@
+"""Requests are sent until every owner has answered, and answers are folded in whatever order they come."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from clawback_contracts.sweep.v1 import Action, Archive
+from retention import flow
+from retention.domain.sweep import Sweep
+from services.retention.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+
+async def _sweep(world: World, data_class: str = "articles") -> Sweep:
+    (sweep,) = await world.sweep(data_class)
+    return sweep
+
+
+async def test_a_request_says_what_the_policy_says(world: World) -> None:
+    sweep = await _sweep(world)
+    (request,) = await world.requests()
+    assert (request.sweep_id, request.data_class, request.action) == (
+        sweep.sweep_id,
+        "articles",
+        Action.DELETE,
+    )
+    assert request.owners == ("ingester", "analytics")
+    assert request.before == datetime(2024, 3, 1, 12, tzinfo=UTC)
+    assert (request.attempt, request.dry_run, request.holds) == (1, False, ())
+
+
+async def test_all_classes_are_asked_for_at_once_or_not_at_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken_outbox:
+        broken_outbox.setattr(type(world.service.outbox), "put", broken)
+        with pytest.raises(RuntimeError):
+            await world.sweep(None)
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
+    await world.sweep(None)
+    assert {one.data_class for one in await world.requests()} == set(world.service.policies)
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 6
+
+
+async def test_a_sweep_is_done_when_every_owner_has_answered(world: World) -> None:
+    sweep = await _sweep(world)
+    await world.answers(world.completed(sweep, "ingester"))
+    assert await world.state(sweep) == "requested"
+    await world.answers(world.completed(sweep, "analytics"))
+    assert await world.state(sweep) == "done"
+    world.clock.advance(days=1)
+    assert await flow.press(world.service) == 0, "what is closed is not sent again"
+
+
+async def test_a_silent_owner_is_asked_again_after_1_5_and_15_minutes_then_hourly(world: World) -> None:
+    sweep = await _sweep(world)
+    await world.answers(world.completed(sweep, "ingester"))
+    begun, sent = world.clock.now(), []
+    for _ in range(140):
+        world.clock.advance(minutes=1)
+        if await flow.press(world.service):
+            sent.append((world.clock.now() - begun) / timedelta(minutes=1))
+    assert sent == [1, 5, 15, 75, 135]
+    requests = await world.requests()
+    assert [one.attempt for one in requests] == [1, 2, 3, 4, 5, 6]
+    assert {one.owners for one in requests[1:]} == {("analytics",)}, "who has answered is left alone"
+    assert {one.before for one in requests} == {sweep.before}
+    identities = await world.db.fetchval("SELECT count(DISTINCT event_id) FROM outbox_orders")
+    assert identities == 6
+
+
+async def test_a_request_sent_again_says_the_holds_that_are_in_force_then(world: World) -> None:
+    await world.hold("metabase:1")
+    sweep = await _sweep(world)
+    await world.hold("metabase:2", data_class="compliance_records")
+    second = await world.hold(dated_until=datetime(2023, 1, 1, tzinfo=UTC))
+    world.clock.advance(minutes=1)
+    await flow.press(world.service)
+    first_sent, *_, last_sent = await world.requests()
+    assert [hold.article_ids for hold in first_sent.holds] == [("metabase:1",)]
+    assert {hold.article_ids for hold in last_sent.holds} == {("metabase:1",), ()}
+    noted = await world.db.fetchval("SELECT hold_ids FROM sweep WHERE sweep_id = $1", sweep.sweep_id)
+    assert second in noted
+
+
+async def test_a_late_answer_to_an_older_attempt_overwrites_nothing(world: World) -> None:
+    sweep = await _sweep(world)
+    old = world.completed(sweep, "ingester", removed=1)
+    world.clock.advance(minutes=1)
+    await flow.press(world.service)
+    await world.answers(world.completed(sweep, "ingester", attempt=2, removed=9, found=9))
+    world.clock.advance(minutes=1)
+    await world.answers(old, world.failed(sweep, "ingester"))
+    assert await world.answer_of(sweep, "ingester") == (2, "completed", 9)
+
+
+async def test_an_answer_that_comes_twice_is_one(world: World) -> None:
+    sweep = await _sweep(world)
+    answer = world.completed(sweep, "ingester")
+    await world.answers(answer, answer)
+    received = await world.db.fetchval("SELECT received_at FROM sweep_answer")
+    world.clock.advance(minutes=1)
+    await world.answers(answer)
+    assert await world.db.fetchval("SELECT received_at FROM sweep_answer") == received
+
+
+async def test_an_owner_that_failed_leaves_it_to_people_until_it_answers_well(world: World) -> None:
+    sweep = await _sweep(world)
+    await world.answers(world.failed(sweep, "ingester"), world.completed(sweep, "analytics"))
+    assert await world.state(sweep) == "attention"
+    world.clock.advance(minutes=5)
+    assert await flow.press(world.service) == 0
+    await world.answers(world.completed(sweep, "ingester"))
+    assert await world.state(sweep) == "done"
+
+
+async def test_answers_to_what_was_not_asked_change_nothing(world: World) -> None:
+    sweep = await _sweep(world)
+    await world.answers(
+        world.completed(sweep, "ingester", sweep_id=uuid4()),
+        world.completed(sweep, "alerting"),
+        world.completed(sweep, "ingester", data_class="alerts"),
+        world.completed(sweep, "ingester", action=Action.VACUUM),
+        world.completed(sweep, "ingester", dry_run=True),
+        world.completed(sweep, "ingester", attempt=2),
+    )
+    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 0
+    await world.answers(world.completed(sweep, "analytics"), world.completed(sweep, "alerting"))
+    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "its neighbour is taken"
+
+
+async def test_what_was_archived_is_noted_with_its_manifest(world: World) -> None:
+    sweep = await _sweep(world, "compliance_records")
+    archives = tuple(
+        Archive(path=f"compliance_records/2019-0{n}/manifest.json", sha256="ab" * 32, records=20, bytes=1_000)
+        for n in (1, 2)
+    )
+    await world.answers(world.completed(sweep, "compliance", archives=archives))
+    row = await world.db.fetchrow("SELECT archived, archives ->> 0 AS first FROM sweep_answer")
+    assert row is not None
+    assert row["archived"] == 40
+    assert "2019-01/manifest.json" in row["first"]
+
+
+async def test_an_answer_and_a_new_sending_at_once_wait_for_one_another(world: World) -> None:
+    sweeps = [await _sweep(world) for _ in range(10)]
+    world.clock.advance(minutes=1)
+    await asyncio.gather(
+        *(world.finish(sweep) for sweep in sweeps), *(flow.press(world.service) for _ in range(5))
+    )
+    assert {await world.state(sweep) for sweep in sweeps} == {"done"}
+    world.clock.advance(days=1)
+    assert await flow.press(world.service) == 0

@@ -1,0 +1,183 @@
+"""The worker as a process on real Kafka and PostgreSQL, the sweep in another, and owners of every kind."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.waiting import until
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.sweep.v1 import SweepCompleted
+from clawback_local.ports import claimed
+from retention.app import load_policies
+from retention.flow import Service
+from retention.settings import Settings
+from services.retention.tests.integration.conftest import World
+from services.retention.tests.integration.processes import (
+    NONSENSE,
+    Around,
+    does_it,
+    does_it_twice,
+    fails,
+    is_silent,
+    owners,
+    silent_until,
+    talks_nonsense,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+@pytest_asyncio.fixture
+async def around(
+    topics: Broker, database: Database, database_url: str, kafka_bootstrap: str
+) -> AsyncIterator[Around]:
+    """A broker and a database."""
+    with claimed({"probes": 8105}) as ports:
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+            "DATABASE_URL": database_url,
+            "HTTP_PORT": str(ports["probes"]),
+            "LOG_LEVEL": "warning",
+        }
+        made = Around(topics, database, env, ports["probes"])
+        try:
+            yield made
+        finally:
+            for process in made.running:
+                if process.returncode is None:
+                    process.send_signal(signal.SIGTERM)
+                    try:
+                        await asyncio.wait_for(process.wait(), 30)
+                    except TimeoutError:
+                        process.kill()
+                        await process.wait()
+
+
+async def _states(around: Around) -> dict[str, str]:
+    rows = await around.db.fetch("SELECT data_class, state FROM sweep")
+    return {row["data_class"]: row["state"] for row in rows}
+
+
+async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_of_them(
+    around: Around,
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=400)
+    await around.db.execute(
+        "INSERT INTO job_run (id, job, cause, exclusive, started_at, beat_at, ended_at, outcome)"
+        " VALUES (gen_random_uuid(), 'sweep', 'test', false, $1, $1, $1, 'done')",
+        old,
+    )
+    await around.ready()
+    async with owners(
+        around,
+        ingester=does_it_twice,
+        compliance=does_it,
+        analytics=talks_nonsense,
+        alerting=does_it,
+    ):
+        code, said = await around.job("sweep", "--wait", "1")
+    assert code == 0, said
+    assert set((await _states(around)).values()) == {"done"}
+    assert "job_runs: retention found 1, 1 removed" in said
+    assert "WARNING" not in said
+    assert await around.db.fetchval("SELECT count(*) FROM job_run WHERE started_at = $1", old) == 0
+    asked_of_analytics = [one for one in await around.requests() if "analytics" in one.owners]
+    count = NONSENSE * len(asked_of_analytics)
+
+    async def all_told() -> bool:
+        return len(await around.broker.read("retention.dlq.v1")) == count
+
+    await until(all_told, what="each unreadable answer has its dead letter")
+    letters = await around.broker.events("retention.dlq.v1", DeadLetter)
+    assert len({letter.quarantine_id for letter in letters}) == count
+    for record in await around.broker.read("retention.dlq.v1"):
+        assert b"somebody else" not in record.value
+
+
+async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_the_sweep(
+    around: Around,
+) -> None:
+    await around.ready()
+    async with owners(around, ingester=is_silent, analytics=does_it, compliance=fails, alerting=does_it):
+        code, said = await around.job("sweep", "--class", "compliance_records", "--wait", "1")
+        assert (code, "compliance FAILED: the archive is not there" in said) == (3, True), said
+        code, said = await around.job("sweep", "--class", "articles", "--wait", "0.05")
+        assert (code, "1 answers did not come in time" in said) == (3, True), said
+    assert await _states(around) == {"compliance_records": "attention", "articles": "requested"}
+    await around.db.execute("UPDATE sweep SET next_send_at = now() WHERE state = 'requested'")
+    async with owners(around, ingester=silent_until(2)):
+
+        async def closed() -> bool:
+            return (await _states(around))["articles"] == "done"
+
+        await until(closed, what="the late answer is taken")
+    first, second = [one for one in await around.requests() if one.data_class == "articles"]
+    assert (first.owners, second.owners) == (("ingester", "analytics"), ("ingester",))
+
+
+async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_waits_with_its_holds(
+    around: Around,
+) -> None:
+    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock(), load_policies(Settings()))
+    await World(service, SystemClock()).hold("metabase:1")  # type: ignore[arg-type]
+    code, said = await around.job("sweep", "--class", "articles", "--wait", "0.02")
+    assert code == 3, said
+    assert "no worker seems to be at work (never seen)" in said
+    code, said = await around.job("holds")
+    assert (code, "1 articles" in said) == (0, True)
+    await around.ready()
+    async with owners(around, ingester=does_it, analytics=does_it):
+
+        async def closed() -> bool:
+            return await _states(around) == {"articles": "done"}
+
+        await until(closed, what="it is answered")
+    (request,) = await around.requests()
+    assert [hold.article_ids for hold in request.holds] == [("metabase:1",)]
+
+
+async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around) -> None:
+    worker = await around.ready()
+    sweeping = asyncio.create_task(around.job("sweep", "--class", "alerts", "--wait", "2"))
+    await until(around.requests, what="it is asked")
+    worker.kill()
+    await worker.wait()
+    await around.broker.cut("sweeps.v1")
+    await around.db.execute("UPDATE sweep SET next_send_at = now()")
+    await around.ready()
+    async with owners(around, alerting=does_it):
+        code, said = await sweeping
+    assert code == 0, said
+    (answer,) = await around.broker.events("sweep-results.v1", SweepCompleted)
+    assert answer.attempt == 2
+
+
+async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> None:
+    async with databases.fresh([]) as empty:
+        code, said = await around.job("worker", DATABASE_URL=empty)
+        assert (code, "run the role 'migrate' first" in said) == (2, True), said
+        code, said = await around.job("migrate", DATABASE_URL=empty)
+        assert (code, "retention/0001_retention.pre.sql" in said) == (0, True), said
+    code, said = await around.job("replay-dlq")
+    assert (code, said.splitlines()[0]) == (0, "dead letters: 0 went in, 0 failed again")
+    code, said = await around.job("accept-gap")
+    assert (code, "there is no gap" in said) == (0, True)
+
+
+async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+    process = await around.ready("api")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
+        assert len((await http.get("/api/v1/retention/policies")).json()["items"]) == 6
+        assert (await http.get("/openapi.json")).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 0

@@ -1,0 +1,136 @@
+"""The file of policies, and every mistake that one can have."""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from clawback_common.errors import Stop
+from clawback_contracts.sweep.v1 import Action
+from retention.app import load_policies
+from retention.domain.classes import CLASSES
+from retention.domain.policy import Mistakes, read
+from retention.settings import Settings
+
+PACKAGED = files("retention").joinpath("policies.yaml").read_text(encoding="utf-8")
+
+
+def _mistakes(text: str) -> list[str]:
+    with pytest.raises(Mistakes) as found:
+        read(text, "p.yaml")
+    return found.value.found
+
+
+def test_the_packaged_policies_are_those_that_were_promised() -> None:
+    policies = read(PACKAGED, "policies.yaml")
+    assert {name: (str(one.age), one.action.value, one.owners) for name, one in policies.items()} == {
+        "articles": ("2 years", "delete", ("ingester", "analytics")),
+        "api_calls": ("1 year", "delete", ("ingester",)),
+        "compliance_records": ("7 years", "archive", ("compliance",)),
+        "alerts": ("1 year", "delete", ("alerting",)),
+        "job_runs": ("1 year", "delete", ("ingester", "compliance", "analytics", "alerting", "retention")),
+        "cache": ("30 days", "delete", ("analytics",)),
+    }
+    assert all(one.description and one.basis for one in policies.values())
+    assert policies["articles"].before(datetime(2026, 3, 8, 1, tzinfo=UTC)) == datetime(
+        2024, 3, 8, 1, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "at", "words"),
+    [
+        ("age: 30 days", "age: 0 d", "age: 0 d", "'0 d' is no age"),
+        ("age: 2 years", "age: 2 yeers", "age: 2 yeers", "'2 yeers' is no age"),
+        ("age: 2 years", "age: 101 years", "age: 101", "up to 100 years"),
+        ("age: 2 years", "age: [2, years]", "age: [2", "is no age"),
+        ("age: 7 years", "age: 6 years", "age: 6", "6 years is too short, it must be kept for 7 years"),
+        ("age: 30 days", "age: 5 minutes", "age: 5", "minutes and hours are for ENVIRONMENT=development"),
+        ("action: archive", "action: burn", "action: burn", "unknown action 'burn'; there are delete and archive"),
+        ("action: archive", "action: vacuum", "action: vacuum", "unknown action 'vacuum'"),
+        ("action: archive", "action: delete", "action: delete", "compliance_records: the action must be archive"),
+        ("owners: [alerting]", "owners: [alertings]", "[alertings]", "unknown owner 'alertings'"),
+        ("owners: [alerting]", "owners: [ingester]", "[ingester]", "alerts: ingester owns none of it"),
+        ("owners: [alerting]", "owners: []", "owners: []", "alerts: a list of at least one owner"),
+        ("owners: [alerting]", "owners: alerting", "owners: alerting", "alerts: a list of at least one owner"),
+        ("owners: [alerting]", "owners: [alerting, alerting]", "[alerting,", "the owner alerting stands there twice"),
+        ("owners: [alerting]", "", "  alerts:", "alerts: the key owners is missing"),
+        ("[ingester, analytics]", "[ingester]", "[ingester]", "articles: the owner analytics is missing"),
+        ("  cache:", "  caches:", "  caches:", "unknown class 'caches'"),
+        ("  cache:", "  alerts:", None, "policies: 'alerts' stands there twice"),
+        ("  cache:\n", "  cache:\n    until: never\n", "until:", "cache: unknown key 'until'"),
+        ("  cache:\n", "  cache:\n    age: 1 day\n", "age: 30 days", "cache: 'age' stands there twice"),
+        ("policies:", "polices:", "polices:", "unknown key 'polices'"),
+        ("policies:\n", "more: 1\npolicies:\n", "more: 1", "unknown key 'more'"),
+        ("basis: The licence", "basis: ''\n    #", "basis: ''", "articles: a text of 1 to 500 characters"),
+        ("basis: The licence", "basis: [a]\n    #", "basis: [a]", "articles: a text of 1 to 500 characters"),
+        ("basis: The licence", "reason: The licence", "  articles:", "articles: the key basis is missing"),
+        ("age: 30 days", "? [a, b]\n    : 1", "? [a, b]", "cache: a key is a word"),
+        ("age: 30 days", "<<: {age: 1 day}", "<<:", "cache: unknown key '<<'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_line(there: str, instead: str, at: str | None, words: str) -> None:
+    assert PACKAGED.count(there) >= 1
+    text = PACKAGED.replace(there, instead, 1) if there != "  cache:" or at else _second_alerts()
+    mistakes = _mistakes(text)
+    matching = [line for line in mistakes if words in line]
+    assert matching, mistakes
+    where = at or "  alerts:"
+    places = [number for number, line in enumerate(text.splitlines(), 1) if where in line]
+    assert any(matching[0].startswith(f"p.yaml:{number}: ") for number in places[-1:]), (matching, places)
+
+
+def _second_alerts() -> str:
+    return PACKAGED.replace("  cache:", "  alerts:", 1)
+
+
+def test_a_class_without_a_policy_is_a_mistake() -> None:
+    text = PACKAGED[: PACKAGED.index("  cache:")]
+    assert _mistakes(text) == ["p.yaml:3: cache has no policy, so it would be kept for ever"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "p.yaml:1: there is nothing in the file"),
+        ("policies: [1]", "p.yaml:1: policies: a mapping belongs here"),
+        ("- a", "p.yaml:1: the file: a mapping belongs here"),
+        ("policies:\n  articles: {age\n", "p.yaml:3: no YAML: "),
+        ("a: 1\n---\nb: 2", "p.yaml:2: no YAML: "),
+        ("a: \x00", "no YAML"),
+        ("policies:\n  articles: 2 years\n", "p.yaml:2: articles: a mapping belongs here"),
+    ],
+)
+def test_what_is_no_file_of_policies_is_told_as_well(text: str, words: str) -> None:
+    assert any(words in line for line in _mistakes(text)), _mistakes(text)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
+    text = PACKAGED.replace("age: 2 years", "age: 2 yeers").replace("action: archive", "action: burn")
+    lines = [int(line.split(":")[1]) for line in _mistakes(text)]
+    assert len(lines) == 2
+    assert lines == sorted(lines)
+
+
+def test_short_ages_are_for_development() -> None:
+    text = PACKAGED.replace("age: 2 years", "age: 5 minutes")
+    assert str(read(text, "p.yaml", short_ages=True)["articles"].age) == "5 minutes"
+
+
+def test_a_file_that_cannot_be_used_stops_the_process(tmp_path: Path) -> None:
+    wrong = tmp_path / "mine.yaml"
+    wrong.write_text(PACKAGED.replace("age: 1 year", "age: 0 d", 1))
+    with pytest.raises(Stop, match=r"mine.yaml:14: api_calls: '0 d' is no age"):
+        load_policies(Settings(policies=wrong))
+    with pytest.raises(Stop, match="cannot be read"):
+        load_policies(Settings(policies=tmp_path / "none.yaml"))
+    wrong.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(Stop, match="cannot be read"):
+        load_policies(Settings(policies=wrong))
+
+
+def test_without_a_file_the_packaged_one_is_read() -> None:
+    policies = load_policies(Settings())
+    assert set(policies) == set(CLASSES)
+    assert policies["compliance_records"].action is Action.ARCHIVE

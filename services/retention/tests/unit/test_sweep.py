@@ -1,0 +1,63 @@
+"""When a request is sent again, and which answer counts."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed
+from retention.domain.sweep import newest, next_send_at
+
+AT = datetime(2026, 3, 8, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent_after_s", "again_after_s"),
+    [(0, 60), (60, 300), (300, 900), (900, 900 + 3600), (7200, 7200 + 3600), (59, 60)],
+)
+def test_a_request_is_sent_after_1_5_and_15_minutes_then_hourly(
+    sent_after_s: int, again_after_s: int
+) -> None:
+    now = AT + timedelta(seconds=sent_after_s)
+    assert next_send_at(AT, now) == AT + timedelta(seconds=again_after_s)
+
+
+def _completed(
+    attempt: int, ended_s: int, removed: int = 0, sweep: int = 1, owner: str = "ingester"
+) -> SweepCompleted:
+    return SweepCompleted(**_common(attempt, ended_s, sweep, owner), found=removed, removed=removed)
+
+
+def _failed(attempt: int, ended_s: int) -> SweepFailed:
+    return SweepFailed(**_common(attempt, ended_s, 1, "ingester"), error="the archive is not there")
+
+
+def _common(attempt: int, ended_s: int, sweep: int, owner: str) -> dict[str, object]:
+    return {
+        "sweep_id": UUID(int=sweep),
+        "data_class": "articles",
+        "owner": owner,
+        "action": Action.DELETE,
+        "started_at": AT,
+        "ended_at": AT + timedelta(seconds=ended_s),
+        "attempt": attempt,
+    }
+
+
+def test_the_answer_to_the_latest_attempt_counts_whenever_it_comes() -> None:
+    early, late = _completed(1, 90), _completed(2, 30)
+    assert newest([early, late]) == newest([late, early]) == [late]
+
+
+def test_of_one_attempt_the_answer_that_ended_last_counts() -> None:
+    assert newest([_completed(1, 20), _failed(1, 10)]) == [_completed(1, 20)]
+    assert newest([_completed(1, 10), _failed(1, 10)]) == newest([_failed(1, 10), _completed(1, 10)])
+
+
+def test_each_sweep_and_owner_has_its_own() -> None:
+    answers = [_completed(1, 1, sweep=2), _completed(1, 1), _completed(1, 1, owner="analytics")]
+    assert [(one.sweep_id.int, one.owner) for one in newest([*answers])] == [
+        (1, "analytics"),
+        (1, "ingester"),
+        (2, "ingester"),
+    ]

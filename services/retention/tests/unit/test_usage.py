@@ -1,0 +1,41 @@
+"""Wrong usage and settings end in words, before anything is touched."""
+
+from pathlib import Path
+
+import pytest
+
+from retention.__main__ import main
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["sweep", "--wait", "soon"], ["sweep", "--wait", "-1"], ["sweep", "--class", "people"], ["dance"], []],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: retention" in capsys.readouterr().err
+
+
+def test_wrong_settings_end_with_2_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    with pytest.raises(SystemExit) as ended:
+        main(["holds"])
+    assert ended.value.code == 2
+    assert "ENVIRONMENT=production needs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("role", ["worker", "api", "sweep", "holds", "migrate"])
+def test_a_file_of_policies_with_mistakes_ends_every_role_with_2_and_their_lines(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "policies.yaml"
+    path.write_text("policies:\n  articles:\n    age: 2 yeers\n")
+    monkeypatch.setenv("POLICIES", str(path))
+    assert main([role]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:3: articles: '2 yeers' is no age" in said
+    assert f"{path}:2: articles: the key owners is missing" in said
