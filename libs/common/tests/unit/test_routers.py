@@ -66,7 +66,7 @@ async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> Asyn
     async def details() -> dict[str, object]:
         if quarantine.away:
             raise Transient("the database is away")
-        return {"dlq_depth": 3}
+        return {"dlq_depth": 3, "worker_seen_at": FakeClock().now()}
 
     routers = [
         health_router("thing", "1.0", probes, details=details, clock=FakeClock()),
@@ -98,7 +98,7 @@ async def test_health_follows_the_checks(
 
 async def test_detailed_health_tells_what_it_runs_on(client: httpx.AsyncClient) -> None:
     body = (await client.get("/api/v1/thing/health/detailed")).json()
-    assert body["dlq_depth"] == 3
+    assert (body["dlq_depth"], body["worker_seen_at"]) == (3, "2026-03-01T12:00:00+00:00")
     assert body["memory"]["rss_bytes_max"] >= body["memory"]["rss_bytes"] > 10_000_000
     assert {"python", "aiokafka"} <= set(body["versions"])
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -57,7 +58,7 @@ def health_router(
         return head | {"checks": probes.answer()["checks"]}
 
     def answer(body: Mapping[str, Any]) -> JSONResponse:
-        return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
+        return JSONResponse(jsonable_encoder(body), 503 if body["status"] == "unhealthy" else 200)
 
     @router.get("/health", summary="Whether this service works")
     async def health_brief() -> JSONResponse:
