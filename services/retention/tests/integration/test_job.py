@@ -111,8 +111,9 @@ async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str
 async def test_it_says_so_when_no_worker_seems_to_be_at_work(
     world: World,
     lines: list[str],
+    *,
     seen: bool,
-    words: str,  # noqa: FBT001 - a case
+    words: str,
 ) -> None:
     if seen:
         await beat(world.service)
