@@ -1,4 +1,4 @@
-"""How counts change when an article comes, changes or goes: away with what it was counted by, on with what it is now."""
+"""How counts change with an article: away with what it was counted by before, on with what it is counted by now."""
 
 from datetime import date
 from typing import NamedTuple

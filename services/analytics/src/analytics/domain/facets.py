@@ -58,7 +58,7 @@ def described(article: ArticlePublished) -> Described:
     labels: dict[Term, str | None] = {term: _short(source.name)}
     for topic in article.topics:
         if topic.name:
-            labels.setdefault((TOPIC, topic.name[:TEXT_MAX]), topic.group)
+            labels.setdefault((TOPIC, topic.name[:TEXT_MAX]), _short(topic.group))
     return Described(
         article.article_id,
         article.version,

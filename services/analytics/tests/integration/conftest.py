@@ -1,0 +1,75 @@
+"""Analytics on a real database, with its clock in the test's hands."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+
+from analytics import app
+from analytics.flow import Service
+from analytics.inlet.api import api
+from analytics.outlet.cache import Cache
+from analytics.settings import Settings
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from services.analytics.tests.integration.world import World
+
+SUBJECTS = {"officer": ["officer"], "operator": ["operator"], "search": ["holder"]}
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """What runs in a database of analytics."""
+    return app.migrations()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """With one key a subject, named as the subject."""
+    path = tmp_path / "api_keys.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            [
+                {"subject": subject, "roles": roles, "sha256": hashlib.sha256(subject.encode()).hexdigest()}
+                for subject, roles in SUBJECTS.items()
+            ]
+        )
+    )
+    return Settings(api_keys_file=path)
+
+
+@pytest.fixture
+def cache() -> Cache:
+    """None, unless a test's file has one."""
+    return Cache(None, 60)
+
+
+@pytest.fixture
+def service(database: Database, clock: FakeClock, settings: Settings, cache: Cache) -> Service:
+    """Without its processes."""
+    return Service(settings, database, clock, OrdersOutbox(), cache)
+
+
+@pytest.fixture
+def world(service: Service, clock: FakeClock) -> World:
+    """The service, in a test's words."""
+    return World(service, clock)
+
+
+@pytest_asyncio.fixture
+async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key."""
+
+    async def obeyed() -> None:
+        return None
+
+    transport = httpx.ASGITransport(app=api(service, Probes(), obeyed))
+    async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as client:
+        yield client

@@ -1,0 +1,194 @@
+"""What the rules say, without a database: an ingester that publishes, an analytics that counts, as plain dicts."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from analytics.state.rollups import Narrowed
+from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from services.analytics.tests.integration.world import AnyOrder, World
+
+IDS = tuple(f"up:{name}" for name in "abcde")
+AGES_D = {"up:a": 1, "up:b": 2, "up:c": 40, "up:d": 400, "up:e": 800}
+"""How old each article is: of the five, one goes with the first sweep, and one more with a later one."""
+SHAPES: tuple[dict[str, Any], ...] = (
+    {"language": "en", "source": "s1", "topics": ("t1", "t2"), "licences": ("l1",), "words": 10},
+    {"language": "en", "source": "s2", "topics": ("t2",), "licences": ("l1", "l2"), "words": 20},
+    {"language": None, "source": "s1", "topics": (), "licences": (), "words": None},
+    {"language": "de", "source": "s3", "topics": ("t3",), "licences": ("l2",), "words": 0},
+    {"language": "de", "source": "s3", "topics": ("t3", "t1", "t2"), "licences": ("l2",), "words": 5},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """By what an article is counted."""
+
+    day: date
+    language: str
+    source: str
+    licences: tuple[str, ...]
+    topics: frozenset[str]
+    words: int
+
+
+@dataclass(slots=True)
+class Row:
+    """What is known of one id."""
+
+    version: int = 0
+    order: int = 0
+    revoked: bool = False
+    withheld: bool = False
+    shape: Shape | None = None
+
+
+@dataclass(slots=True)
+class Ingester:
+    """Of one id, as compliance and its providers treat it."""
+
+    version: int = 0
+    order: int = 0
+    revoked: bool = False
+    published: bool = False
+    """Whether it has a text that may be read."""
+
+
+@dataclass(slots=True)
+class Model:
+    """Both sides."""
+
+    world: World
+    floor: datetime | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
+    ingester: dict[str, Ingester] = field(default_factory=lambda: {one: Ingester() for one in IDS})
+    events: list[ArticlePublished | AnyOrder] = field(default_factory=list)
+    """All that was ever sent."""
+
+    def publish(self, article_id: str, shape: int, moved_d: int) -> None:
+        """The provider delivers; what is revoked is not published. A later version may say another day."""
+        known, as_given = self.ingester[article_id], SHAPES[shape]
+        if known.revoked:
+            return
+        known.version, known.published = known.version + 1, True
+        age = AGES_D[article_id]
+        self.events.append(
+            self.world.article(
+                article_id,
+                known.version,
+                known.order,
+                published_at=self.world.ago(days=age + moved_d),
+                kept_from=self.world.ago(days=age),
+                language=as_given["language"],
+                source=Source(key=as_given["source"]),
+                topics=tuple(Topic(name=name) for name in as_given["topics"]),
+                licences=tuple(Licence(name=name) for name in as_given["licences"]),
+                word_count=as_given["words"],
+            )
+        )
+
+    def order(self, article_id: str) -> None:
+        """Compliance revokes what is live, and reinstates what is revoked."""
+        known = self.ingester[article_id]
+        known.order, known.revoked, known.published = known.order + 1, not known.revoked, False
+        order = self.world.revocation if known.revoked else self.world.reinstatement
+        self.events.append(order(article_id, known.order))
+
+    def article_arrives(self, article: ArticlePublished) -> None:
+        """One at a time, in any order."""
+        if self.floor is not None and article.kept_from < self.floor:
+            return
+        row = self.rows.setdefault(article.article_id, Row())
+        newer = article.after_order == row.order and not row.revoked and article.version > row.version
+        if article.after_order > row.order or newer:
+            row.version, row.order, row.revoked = article.version, article.after_order, False
+            row.shape = Shape(
+                article.published_at.date(),
+                article.language or "",
+                article.source.key,
+                tuple(sorted(licence.name for licence in article.licences)),
+                frozenset(topic.name for topic in article.topics),
+                article.word_count or 0,
+            )
+
+    def orders_arrive(self, orders: Sequence[AnyOrder]) -> None:
+        """A batch: the greatest of each id."""
+        for article_id in {order.article_id for order in orders}:
+            row = self.rows.setdefault(article_id, Row())
+            order = max((one for one in orders if one.article_id == article_id), key=lambda one: one.order)
+            if order.order > row.order:
+                row.order, row.revoked, row.shape = order.order, isinstance(order, ArticleRevoked), None
+                row.withheld = row.withheld and not row.revoked
+
+    def withhold(self, article_id: str) -> None:
+        """An order on it cannot be read."""
+        row = self.rows.setdefault(article_id, Row())
+        row.withheld = row.withheld or not row.revoked
+
+    def people_looked(self) -> None:
+        """All incidents are closed."""
+        for row in self.rows.values():
+            row.withheld = False
+
+    def sweep(self, before: datetime, held: Iterable[str]) -> int:
+        """What is older and not held is emptied. Gives how many."""
+        self.floor = max(self.floor or before, before)
+        old = [
+            row
+            for article_id, row in self.rows.items()
+            if row.shape and self.world.ago(days=AGES_D[article_id]) < before and article_id not in held
+        ]
+        for row in old:
+            row.shape = None
+        return len(old)
+
+    @property
+    def counted(self) -> list[Shape]:
+        """What counts."""
+        return [row.shape for row in self.rows.values() if row.shape and not row.withheld]
+
+    def answer(self, what: str, asked: Narrowed) -> dict[Any, tuple[int, int]]:
+        """Articles and words by topic, source or day, of what fits."""
+        articles: Counter[Any] = Counter()
+        words: Counter[Any] = Counter()
+        for shape in self.counted:
+            if not (
+                asked.since <= shape.day <= asked.until
+                and asked.language in {None, shape.language}
+                and asked.source in {None, shape.source}
+                and (asked.licence is None or asked.licence in shape.licences)
+            ):
+                continue
+            keys = {"topics": shape.topics, "sources": {shape.source}, "timeline": {shape.day}}[what]
+            articles.update(keys)
+            words.update(dict.fromkeys(keys, shape.words))
+        return {key: (articles[key], words[key]) for key in articles}
+
+
+def split(
+    batch: Iterable[ArticlePublished | ArticleRevoked | ArticleReinstated],
+) -> tuple[list[ArticlePublished], list[AnyOrder]]:
+    """Articles and orders, which travel apart."""
+    events = list(batch)
+    return (
+        [one for one in events if isinstance(one, ArticlePublished)],
+        [one for one in events if not isinstance(one, ArticlePublished)],
+    )
+
+
+def questions(world: World) -> list[Narrowed]:
+    """Every way to narrow, alone and together."""
+    first, last = date.min, date.max
+    recent = (world.ago(days=30).date(), world.ago(days=1).date())
+    return [
+        Narrowed(first, last, None, None, None, 500),
+        Narrowed(first, last, "en", None, None, 500),
+        Narrowed(first, last, None, "s1", None, 500),
+        Narrowed(first, last, None, None, "l2", 500),
+        Narrowed(*recent, None, None, None, 500),
+        Narrowed(first, last, "de", "s3", "l2", 500),
+        Narrowed(first, world.ago(days=399).date() + timedelta(days=1), None, None, "l1", 500),
+    ]

@@ -1,0 +1,226 @@
+"""The API as people and systems use it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from analytics import flow
+from analytics.flow import Service
+from analytics.inlet.api import api
+from analytics.settings import Settings
+from clawback_common.errors import Poison, Transient
+from clawback_common.http.probes import Probes
+from clawback_common.quarantine import Bad, put
+from clawback_contracts.article.v1 import Licence, Source, Topic
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from services.analytics.tests.integration.world import World
+
+pytestmark = pytest.mark.integration
+A, B, C = "up:a", "up:b", "up:c"
+
+
+async def filled(world: World) -> None:
+    """Three articles: two sources, two languages, two licences, three days."""
+    now = world.clock.now()
+    await world.publish(
+        world.article(A, published_at=now - timedelta(days=3), licences=(Licence(name="l1"),)),
+        world.article(
+            B,
+            published_at=now - timedelta(days=2),
+            source=Source(key="s2", name="Weekly"),
+            licences=(Licence(name="l1"), Licence(name="l2")),
+            topics=(Topic(name="Markets"), Topic(name="Energy", group="Business")),
+            word_count=40,
+        ),
+        world.article(
+            C, published_at=now - timedelta(days=1), language="de", topics=(), licences=(), word_count=None
+        ),
+    )
+
+
+async def items(http: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    answer = await http.get(f"/analytics/{path}")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["next_cursor"] is None
+    found: list[dict[str, Any]] = body["items"]
+    return found
+
+
+async def test_topics_sources_and_days_are_counted(world: World, http: httpx.AsyncClient) -> None:
+    await filled(world)
+    assert await items(http, "topics") == [
+        {"topic": "Markets", "group": "Business", "articles": 2, "words": 140},
+        {"topic": "Energy", "group": "Business", "articles": 1, "words": 40},
+    ]
+    assert await items(http, "sources") == [
+        {"source": "s1", "name": "The Daily", "articles": 2, "words": 100},
+        {"source": "s2", "name": "Weekly", "articles": 1, "words": 40},
+    ]
+    assert await items(http, "timeline") == [
+        {"day": "2026-02-28", "articles": 1, "words": 0},
+        {"day": "2026-02-27", "articles": 1, "words": 40},
+        {"day": "2026-02-26", "articles": 1, "words": 100},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "days"),
+    [
+        ("from=2026-02-27", ["2026-02-28", "2026-02-27"]),
+        ("to=2026-02-27", ["2026-02-27", "2026-02-26"]),
+        ("from=2026-02-27&to=2026-02-27", ["2026-02-27"]),
+        ("language=de", ["2026-02-28"]),
+        ("source=s2", ["2026-02-27"]),
+        ("license=l1", ["2026-02-27", "2026-02-26"]),
+        ("license=l2&language=en", ["2026-02-27"]),
+        ("license=l2&language=de", []),
+        ("limit=1", ["2026-02-28"]),
+        ("language=EN", []),
+    ],
+)
+async def test_every_filter_narrows(
+    world: World, http: httpx.AsyncClient, query: str, days: list[str]
+) -> None:
+    await filled(world)
+    assert [one["day"] for one in await items(http, f"timeline?{query}")] == days
+
+
+async def test_what_is_revoked_is_counted_no_longer(world: World, http: httpx.AsyncClient) -> None:
+    await filled(world)
+    await world.order(world.revocation(B))
+    assert [one["topic"] for one in await items(http, "topics")] == ["Markets"]
+    assert [one["source"] for one in await items(http, "sources")] == ["s1"]
+    assert len(await items(http, "timeline")) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("from=yesterday", "from"),
+        ("to=2026-02-30", "to"),
+        ("from=2026-02-02&to=2026-02-01", "from"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("language=", "language"),
+        ("source=a%00b", "source"),
+        (f"license={'x' * 501}", "license"),
+    ],
+)
+@pytest.mark.parametrize("what", ["topics", "sources", "timeline"])
+async def test_a_question_that_cannot_be_meant_is_a_problem_with_its_place(
+    http: httpx.AsyncClient, what: str, query: str, path: str
+) -> None:
+    answer = await http.get(f"/analytics/{what}?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
+async def test_holdings_are_asked_of_what_is_counted_and_of_the_quarantine(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await filled(world)
+    await world.order(world.revocation(A))
+    await world.withhold(B)
+    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subject="up:q", value=b"x")
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.orders, [bad], world.clock.now())
+    answer = await http.post("/analytics/holdings", json={"article_ids": [A, B, C, "up:q", "up:never"]})
+    assert answer.json() == {"items": {A: "gone", B: "held", C: "held", "up:q": "held", "up:never": "gone"}}
+    await world.db.execute("UPDATE facet SET revoked = true, order_no = 9 WHERE article_id = $1", C)
+    answer = await http.post("/analytics/holdings", json={"article_ids": [C]})
+    assert answer.json() == {"items": {C: "held"}}, "the guard was believed"
+
+
+@pytest.mark.parametrize("ids", [[], ["no id"], [f"up:{n}" for n in range(501)]])
+async def test_holdings_are_asked_of_1_to_500_ids(http: httpx.AsyncClient, ids: list[str]) -> None:
+    assert (await http.post("/analytics/holdings", json={"article_ids": ids})).status_code == 422
+
+
+async def test_incidents_are_listed_and_closed_by_an_officer(world: World, http: httpx.AsyncClient) -> None:
+    await filled(world)
+    ids = await world.withhold(A, B)
+    listed = (await http.get("/analytics/incidents?limit=1")).json()
+    rest = (await http.get(f"/analytics/incidents?cursor={listed['next_cursor']}")).json()
+    assert {one["id"] for one in listed["items"] + rest["items"]} == {str(one) for one in ids}
+    assert (await http.get("/analytics/incidents?cursor=WyJhIiwiYiJd")).status_code == 422
+    close = f"/analytics/incidents/{ids[0]}/close"
+    assert (await http.post(close, json={"note": "looked"})).status_code == 401
+    operator, officer = {"X-API-Key": "operator"}, {"X-API-Key": "officer"}
+    assert (await http.post(close, json={"note": "looked"}, headers=operator)).status_code == 403
+    closed = await http.post(close, json={"note": "looked"}, headers=officer)
+    assert (closed.status_code, closed.json()["subject"]) == (200, A)
+    assert (await http.post(close, json={"note": "looked"}, headers=officer)).status_code == 404
+    assert await world.total() == 2
+
+
+async def test_compliance_runs_are_kept_as_they_ended(world: World, http: httpx.AsyncClient) -> None:
+    now = world.clock.now()
+    times: dict[str, Any] = {"started_at": now - timedelta(minutes=9), "ended_at": now}
+    done = RunCompleted(run_id=uuid4(), noticed=3, closed=2, open=1, overdue=0, **times)
+    failed = RunFailed(
+        run_id=uuid4(), error="the provider failed", **(times | {"ended_at": world.ago(days=1)})
+    )
+    batch = world.received([done, failed, done])
+    await flow.on_runs(batch, world.service)
+    await flow.on_runs(batch, world.service)
+    listed = (await http.get("/analytics/runs")).json()["items"]
+    assert [(one["completed"], one["noticed"], one["open"]) for one in listed] == [
+        (True, 3, 1),
+        (False, None, None),
+    ]
+
+
+async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(service: Service) -> None:
+    async def not_yet() -> None:
+        raise Transient("catching up", retry_after_s=1)
+
+    transport = httpx.ASGITransport(app=api(service, Probes(), not_yet))
+    async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as http:
+        for what in ("topics", "sources", "timeline"):
+            answer = await http.get(f"/analytics/{what}")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await http.post("/analytics/holdings", json={"article_ids": [A]})).status_code == 200
+
+
+async def test_reads_need_a_key_where_that_is_set(service: Service, settings: Settings) -> None:
+    object.__setattr__(service, "settings", settings.model_copy(update={"enable_auth": True}))
+
+    async def obeyed() -> None:
+        return None
+
+    transport = httpx.ASGITransport(app=api(service, Probes(), obeyed))
+    async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as http:
+        for path in (
+            "/analytics/topics",
+            "/analytics/incidents",
+            "/cache/stats",
+            "/analytics/health/detailed",
+        ):
+            assert (await http.get(path)).status_code == 401
+            assert (await http.get(path, headers={"X-API-Key": "search"})).status_code in {200, 503}
+
+
+async def test_jobs_dead_letters_and_health_are_where_every_service_has_them(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await filled(world)
+    assert (await http.get("/analytics/jobs")).json()["items"] == []
+    operator = {"X-API-Key": "operator"}
+    assert (await http.get("/analytics/dlq", headers=operator)).json()["items"] == []
+    detailed = (await http.get("/analytics/health/detailed")).json()
+    assert detailed["articles"] == {"counted": 3, "withheld": 0, "revoked": 0}
+    assert detailed["cache"] == {"enabled": False, "hit_rate": None}
+
+
+async def test_without_a_cache_every_answer_is_computed_and_the_stats_say_so(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await filled(world)
+    assert len(await items(http, "topics")) == len(await items(http, "topics")) == 2
+    stats = (await http.get("/cache/stats")).json()
+    assert (stats["enabled"], stats["available"], stats["hits"], stats["keys"]) == (False, False, 0, None)
+    assert (await http.post("/admin/cache/clear")).status_code == 401

@@ -1,0 +1,292 @@
+"""Which article counts, and what an order is answered."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from analytics import flow
+from analytics.domain.counting import Delta
+from analytics.domain.facets import newest
+from analytics.flow import Service
+from analytics.state import facets, rollups
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad, put
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from services.analytics.tests.integration.world import CANARY, World
+
+pytestmark = pytest.mark.integration
+A, B, C = "up:a", "up:b", "up:c"
+
+
+def topics(*names: str) -> tuple[Topic, ...]:
+    return tuple(Topic(name=name) for name in names)
+
+
+async def test_an_article_counts_once_however_often_it_comes(world: World) -> None:
+    article = world.article(A, topics=topics("Markets", "Energy", "Markets"))
+    await world.publish(article, article)
+    await world.publish(article)
+    assert (await world.counted(), await world.total()) == ({"Markets": 1, "Energy": 1}, 1)
+    await world.must_be_exact()
+
+
+async def test_a_newer_version_counts_instead_of_the_older_one(world: World) -> None:
+    await world.publish(world.article(A, 1, topics=topics("Markets", "Energy")))
+    await world.publish(world.article(A, 3, topics=topics("Energy", "Sports"), word_count=7))
+    await world.publish(world.article(A, 2, topics=topics("Politics")))
+    assert await world.counted() == {"Energy": 1, "Sports": 1}
+    assert await world.words() == {"s1", "Energy", "Sports"}
+    await world.must_be_exact()
+
+
+async def test_a_revoked_article_leaves_no_count_and_none_of_its_words(world: World) -> None:
+    await world.publish(world.article(A, topics=topics("Only here")), world.article(B))
+    await world.order(world.revocation(A))
+    assert (await world.counted(), await world.total()) == ({"Markets": 1}, 1)
+    assert await world.words() == {"s1", "Markets"}
+    assert await world.held(A, B) == {B}
+    await world.must_be_exact()
+
+
+async def test_every_arrival_of_an_order_is_answered(world: World) -> None:
+    await world.publish(world.article(A))
+    order = world.revocation(A)
+    await world.order(order)
+    assert await world.answers() == [(A, 1, "removed", "never_held")]
+    await world.order(order, world.revocation(B))
+    assert await world.answers() == [
+        (A, 1, "already_removed", "never_held"),
+        (B, 1, "never_held", "never_held"),
+    ]
+    await world.order(world.reinstatement(A))
+    await world.order(order)
+    assert await world.answers() == [(A, 2, *["reinstated"] * 2), (A, 1, *["superseded"] * 2)]
+
+
+async def test_a_record_in_quarantine_is_purged_by_an_order_and_answered_for(world: World) -> None:
+    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subject=A, value=CANARY.encode())
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.orders, [bad], world.clock.now())
+    assert await world.held(A) == {A}
+    await world.order(world.revocation(A))
+    assert (await world.held(A), await world.answers()) == (set(), [(A, 1, "never_held", "removed")])
+
+
+async def test_an_article_that_was_revoked_before_it_came_stays_out(world: World) -> None:
+    await world.order(world.revocation(A))
+    await world.publish(world.article(A, topics=topics("Only here")))
+    assert (await world.total(), await world.held(A), await world.words()) == (0, set(), set())
+
+
+async def test_an_old_text_stays_out_after_a_reinstatement_and_a_new_one_counts(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.revocation(A))
+    await world.order(world.reinstatement(A))
+    await world.publish(world.article(A, 2, after_order=0))
+    assert await world.total() == 0
+    await world.publish(world.article(A, 2, after_order=2))
+    assert await world.total() == 1
+    await world.must_be_exact()
+
+
+async def test_what_was_published_after_a_reinstatement_counts_also_when_it_overtakes_the_orders(
+    world: World,
+) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.revocation(A))
+    again = world.article(A, 2, after_order=2, topics=topics("Energy"))
+    await world.publish(again)
+    await world.order(world.reinstatement(A))
+    await world.order(world.revocation(A))
+    await world.publish(again)
+    assert await world.counted() == {"Energy": 1}
+    assert [outcome for _, _, outcome, _ in await world.answers()] == ["removed", "reinstated", "superseded"]
+    await world.must_be_exact()
+
+
+async def test_a_reinstatement_takes_what_came_before_the_revocation_that_was_passed_over(
+    world: World,
+) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.reinstatement(A))
+    assert (await world.total(), await world.held(A)) == (0, set())
+    await world.must_be_exact()
+
+
+async def test_an_unreadable_order_takes_the_article_out_until_a_person_has_looked(world: World) -> None:
+    await world.publish(world.article(A, topics=topics("Only here")), world.article(B))
+    first, second = await world.withhold(A, A)
+    assert (await world.counted(), await world.held(A)) == ({"Markets": 1}, {A})
+    await world.publish(world.article(A, 2, topics=topics("Also here")))
+    assert await world.counted() == {"Markets": 1}
+    await world.must_be_exact()
+    await flow.close_incident(world.service, first, "olga", "looked")
+    assert await world.counted() == {"Markets": 1}
+    assert await flow.close_incident(world.service, second, "olga", "looked") is not None
+    assert await world.counted() == {"Markets": 1, "Also here": 1}
+    assert await flow.close_incident(world.service, second, "olga", "again") is None
+    await world.must_be_exact()
+    alerts: list[AlertRaised] = await world.said(AlertRaised)
+    assert {(one.name, one.labels["subject"]) for one in alerts} == {("UnreadableOrder", A)}
+
+
+@pytest.mark.parametrize("key", ["up:\0", "no id", "x" * 4_000, f"up:{'x' * 400}"])
+async def test_a_key_that_is_no_id_withholds_nothing_and_stops_nothing(world: World, key: str) -> None:
+    await world.publish(world.article(A))
+    await world.withhold(key)
+    assert await world.total() == 1
+    (alert,) = await world.said(AlertRaised)
+    assert alert.labels["subject"] == "none"
+
+
+async def test_an_order_that_comes_after_all_ends_the_withholding(world: World) -> None:
+    await world.publish(world.article(A))
+    (incident,) = await world.withhold(A)
+    await world.order(world.revocation(A))
+    assert (await world.held(A), await world.words()) == (set(), set())
+    await world.order(world.reinstatement(A))
+    await world.publish(world.article(A, 2, after_order=2))
+    assert await world.total() == 1
+    await flow.close_incident(world.service, incident, "olga", "it came")
+    assert await world.total() == 1
+    await world.must_be_exact()
+
+
+async def test_an_article_with_several_licences_counts_once_and_under_each(world: World) -> None:
+    both = (Licence(name="Standard"), Licence(name="Premium"))
+    await world.publish(world.article(A, licences=both), world.article(B))
+    cells = await world.db.fetch("SELECT licences FROM cell ORDER BY licences")
+    assert [row["licences"] for row in cells] == [["Premium", "Standard"], ["Standard"]]
+    assert (await world.total(), await world.counted()) == (2, {"Markets": 2})
+
+
+async def test_nothing_of_the_content_is_kept(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.revocation(A))
+    for table in ("facet", "value", "cell", "rollup", "outbox_orders", "quarantine", "incident"):
+        sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
+        assert CANARY not in await world.db.fetchval(sql)
+
+
+async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: World) -> None:
+    with pytest.raises(Poison):
+        await world.publish(world.article(A, topics=topics("a\0b")))
+    await world.publish(world.article(B, topics=topics("x" * 30_000), source=Source(key="ß" * 500)))
+    assert await world.total() == 1
+    await world.must_be_exact()
+
+
+async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
+    other = Service(world.service.settings, world.db, world.clock, world.service.orders, world.service.cache)
+    await world.publish(world.article(A, topics=topics("Rare")))
+    await flow.on_orders(world.received([world.revocation(A)]), other)
+    assert await world.words() == set()
+    await world.publish(world.article(B, topics=topics("Rare")))
+    assert await world.counted() == {"Rare": 1}
+    await world.must_be_exact()
+
+
+async def count_in(service: Service, tx: object, article: ArticlePublished) -> None:
+    """As the flow does it, in a transaction that stays open."""
+    described = newest([article])
+    numbers = await service.vocabulary.numbers(tx, described, await service.vocabulary.cells(described))  # type: ignore[arg-type]
+    delta = Delta()
+    (row,) = await facets.take(tx, described, [numbers.of(described[0])])  # type: ignore[arg-type]
+    if row.before:
+        delta.take_away(row.before)
+    delta.add(numbers.of(described[0]))
+    await rollups.apply(tx, delta, numbers.made)  # type: ignore[arg-type]
+
+
+async def waits_for_a_lock(world: World) -> bool:
+    return bool(
+        await world.db.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+    )
+
+
+async def test_who_waits_for_another_worker_takes_away_what_that_one_counted(world: World) -> None:
+    days = [world.ago(days=number) for number in range(3)]
+    first, second, third = (
+        world.article(A, number + 1, published_at=day, topics=topics(f"t{number}"))
+        for number, day in enumerate(days)
+    )
+    await world.publish(first)
+    async with world.db.transaction() as tx:
+        await count_in(world.service, tx, second)
+        waiting = asyncio.create_task(world.publish(third))
+        await until(lambda: waits_for_a_lock(world), what="the other worker waits")
+    await waiting
+    assert await world.counted() == {"t2": 1}
+    await world.must_be_exact()
+
+
+async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world: World) -> None:
+    await world.publish(world.article(A, topics=topics("t0")))
+    async with world.db.transaction() as tx:
+        await count_in(
+            world.service, tx, world.article(A, 2, topics=topics("t1"), published_at=world.ago(days=9))
+        )
+        waiting = asyncio.create_task(world.order(world.revocation(A)))
+        await until(lambda: waits_for_a_lock(world), what="the order waits")
+    await waiting
+    assert (await world.total(), await world.words()) == (0, set())
+    await world.must_be_exact()
+
+
+async def test_two_workers_that_count_the_same_words_in_another_order_do_not_stand_in_each_others_way(
+    world: World,
+) -> None:
+    other = Service(world.service.settings, world.db, world.clock, world.service.orders, world.service.cache)
+    names = [f"t{number}" for number in range(30)]
+    for turn in range(6):
+        ours = [
+            world.article(f"up:{turn}-{n}", topics=topics(*names), source=Source(key=f"s{n}"))
+            for n in range(20)
+        ]
+        theirs = [
+            world.article(f"up:{turn}+{n}", topics=topics(*names[::-1]), source=Source(key=f"s{20 - n}"))
+            for n in range(20)
+        ]
+        orders = [world.revocation(f"up:{turn - 1}-{n}") for n in range(20)]
+        await asyncio.gather(
+            flow.on_articles(world.received(ours), world.service),
+            flow.on_articles(world.received(theirs[::-1]), other),
+            flow.on_orders(world.received(orders), other),
+        )
+    assert await world.total() == 6 * 40 - 5 * 20
+    await world.must_be_exact()
+
+
+async def test_every_change_of_a_count_makes_another_mark_and_nothing_else_does(world: World) -> None:
+    marks = [await rollups.mark(world.db)]
+    article = world.article(A)
+
+    async def changed() -> bool:
+        marks.append(await rollups.mark(world.db))
+        return marks[-1] not in marks[:-1]
+
+    await world.publish(article)
+    assert await changed()
+    await world.publish(article)
+    assert not await changed()
+    await world.publish(world.article(A, 2))
+    assert not await changed()
+    await world.order(world.revocation(A))
+    assert await changed()
+    await world.order(world.revocation(A))
+    assert not await changed()
+
+
+async def test_days_are_days_in_utc(world: World) -> None:
+    midnight = world.clock.now().replace(hour=0)
+    await world.publish(
+        world.article(A, published_at=midnight),
+        world.article(B, published_at=midnight - timedelta(seconds=1)),
+    )
+    days = {row["day"] for row in await world.db.fetch("SELECT day FROM rollup")}
+    assert days == {midnight.date(), midnight.date() - timedelta(days=1)}

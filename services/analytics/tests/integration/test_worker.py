@@ -1,0 +1,225 @@
+"""The worker as a whole, on a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from analytics import app, flow
+from analytics.flow import Service
+from analytics.inlet import jobs
+from analytics.inlet.sweeps import sweeper
+from analytics.outlet import metrics
+from analytics.settings import Settings
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.errors import Stop
+from clawback_common.process import Stopping
+from clawback_common.telemetry import configure_logging
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.waiting import until
+from clawback_common.worker import Worker
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.run.v1 import RunFailed
+from clawback_contracts.sweep.v1 import SweepCompleted
+from services.analytics.tests.integration.world import CANARY, World, message
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def settings(topics: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a worker on this test's servers."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics.bootstrap)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return Settings()
+
+
+@asynccontextmanager
+async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
+    """A worker with everything that a worker has; ended after the block."""
+    async with app.opened(settings) as opened:
+        service = Service(settings, db, SystemClock(), opened.orders, opened.cache)
+        worker = Worker("analytics", settings, db, service.clock, app.migrations(), 0, service.orders)
+        stopping = Stopping()
+        task = asyncio.create_task(worker.run(app.plan(service), stopping))
+        try:
+            await until(lambda: ready(worker) or task.done(), what="ready")
+            yield service
+        finally:
+            stopping.set()
+            await asyncio.wait_for(task, 20)
+
+
+def ready(worker: Worker) -> bool:
+    return "subscriptions" in worker.probes.results and worker.probes.ready
+
+
+async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_and_answered(
+    world: World, topics: Broker, settings: Settings
+) -> None:
+    at = world.clock.now()
+    articles = [world.article(f"up:{n}") for n in range(60)]
+    async with working(settings, world.db):
+        await topics.send("articles.v1", [message(one, at=at) for one in articles])
+
+        async def counted() -> bool:
+            return await world.total() == 60
+
+        await until(counted, what="all counted")
+        orders = [world.revocation(f"up:{n}") for n in range(0, 60, 2)]
+        await topics.send("revocations.v1", [message(one, at=at) for one in orders])
+        run = RunFailed(run_id=world.sweep().sweep_id, started_at=at, ended_at=at, error="failed")
+        await topics.send("compliance-runs.v1", [message(run, at=at)])
+        await topics.send("sweeps.v1", [message(world.sweep("job_runs"), at=at)])
+
+        async def answered() -> bool:
+            swept = await topics.events("sweep-results.v1", SweepCompleted)
+            told = await topics.events("removal-receipts.v1", ArticleRemoved)
+            runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
+            return len(told) == 30 and len(swept) == 1 and runs == 1
+
+        await until(answered, what="all answered")
+    receipts: list[ArticleRemoved] = await topics.events("removal-receipts.v1", ArticleRemoved)
+    assert {one.holder for one in receipts} == {"analytics"}
+    assert {(removal.copy_kind, removal.outcome.value) for one in receipts for removal in one.removals} == {
+        ("content", "removed"),
+        ("quarantine", "never_held"),
+    }
+    assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 60, 2)}
+    await world.must_be_exact()
+
+
+async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
+    world: World, topics: Broker, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("analytics", "debug", "json")
+    at = world.clock.now()
+    good = Raw.of(message(world.article("up:1"), at=at))
+    order = Raw.of(message(world.revocation("up:2"), at=at))
+    sweep = Raw.of(message(world.sweep("job_runs"), at=at))
+    run = Raw.of(
+        message(RunFailed(run_id=world.sweep().sweep_id, started_at=at, ended_at=at, error="e"), at=at)
+    )
+    sent = {
+        topic: [*_garbage(raw), raw]
+        for topic, raw in {
+            "articles.v1": good,
+            "revocations.v1": order,
+            "sweeps.v1": sweep,
+            "compliance-runs.v1": run,
+        }.items()
+    }
+    sent["articles.v1"].append(good.but(value=b'{"x":"' + b"a" * (CONTENT_BYTES_MAX + 20_000) + b'"}'))
+    sent["articles.v1"].append(
+        Raw.of(message(world.article("up:1", 2, topics=({"name": "a\0b"},)), at=at)).but()  # type: ignore[list-item]
+    )
+    bad = sum(len(some) for some in sent.values()) - 4
+    async with working(settings, world.db):
+        for topic, records in sent.items():
+            await topics.send(topic, records)
+
+        async def done() -> bool:
+            told = len(await topics.events("analytics.dlq.v1", DeadLetter))
+            answers = len(await topics.events("removal-receipts.v1", ArticleRemoved))
+            swept = len(await topics.events("sweep-results.v1", SweepCompleted))
+            runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
+            return (told, answers, swept, runs, await world.total()) == (bad, 1, 1, 1, 1)
+
+        await until(done, what="it all happened", deadline_s=40)
+    logged = capsys.readouterr().err
+    assert "listening" in logged
+    reasons = {one.reason for one in await topics.events("analytics.dlq.v1", DeadLetter)}
+    assert reasons >= {
+        "null_value",
+        "value_invalid",
+        "header_missing",
+        "version_unknown",
+        "type_unknown",
+        "key_mismatch",
+        "value_too_large",
+        "database_refused_value",
+    }
+    alerts: list[AlertRaised] = await topics.events("alerts.v1", AlertRaised)
+    assert {one.name for one in alerts} == {"UnreadableOrder"}
+    told = [logged]
+    for topic in ("analytics.dlq.v1", "alerts.v1", "removal-receipts.v1", "sweep-results.v1"):
+        told += [repr(record) for record in await topics.read(topic)]
+    for table in ("facet", "value", "cell", "incident", "outbox_orders", "job_run", "sweep_task"):
+        sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
+        told.append(await world.db.fetchval(sql))
+    assert not [text for text in told if CANARY in text]
+
+
+def _garbage(good: Raw) -> list[Raw]:
+    """What nobody should send."""
+    return [
+        good.but(value=None),
+        good.but(value=CANARY.encode()),
+        good.but(value=f'{{"article_id": ["{CANARY}"]}}'.encode()),
+        good.but(value=b"\xff\xfe"),
+        good.but(headers={"ce_id": None}),
+        good.but(headers={"ce_type": b"\xff"}),
+        good.but(headers={"ce_type": ...}),
+        good.but(headers={"ce_type": dict(good.headers)["ce_type"][:-1] + b"9"}),  # type: ignore[index,operator]
+        good.but(headers={"ce_type": b"clawback.unheard.of.v1"}),
+        good.but(key=b"up:other"),
+        good.but(key=None),
+    ]
+
+
+async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
+    await flow.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await flow.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    assert [one.name for one in await world.said(AlertRaised)] == ["OutboxRowSetAside"]
+    assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
+
+
+async def test_a_worker_measures_what_it_holds(world: World) -> None:
+    await world.publish(world.article("up:1"))
+    await app._measure(world.service)
+    assert metrics.HELD.labels("counted")._value.get() == 1
+
+
+async def test_the_commands_of_the_service_tell_what_they_did(
+    world: World, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await app.migrate(settings, "all")
+    assert "none, the database is up to date" in capsys.readouterr().out
+    bad = Raw.of(message(world.article("up:1"), at=world.clock.now()))
+    assert bad.value is not None
+    async with app.opened(settings) as service:
+        assert await jobs.accept_gap_command(service, sweeper(service)) == 0
+        assert await jobs.replay_command(service) == 0
+    assert "there is no gap" in capsys.readouterr().out
+
+
+async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_again(
+    world: World, topics: Broker, settings: Settings
+) -> None:
+    good = Raw.of(message(world.article("up:1"), at=world.clock.now()))
+    async with working(settings, world.db):
+        await topics.send("articles.v1", [good.but(headers={"ce_id": None})])
+
+        async def set_aside() -> bool:
+            return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))
+
+        await until(set_aside, what="set aside")
+    assert await jobs.replay_command(world.service) == 3
+    await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
+    assert await jobs.replay_command(world.service) == 0
+    assert await world.total() == 1
+
+
+async def test_a_worker_refuses_a_database_that_is_not_migrated(
+    settings: Settings, database: Database
+) -> None:
+    await database.execute("DROP TABLE schema_migration")
+    async with app.opened(settings) as service:
+        worker = Worker("analytics", settings, database, service.clock, app.migrations(), 0, service.orders)
+        with pytest.RaisesGroup(Stop, flatten_subgroups=True):
+            await worker.run(app.plan(service), Stopping())

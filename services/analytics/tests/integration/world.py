@@ -1,0 +1,210 @@
+"""Analytics without its processes, in a test's words; and the recount, which knows nothing of how counts change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from analytics import flow
+from analytics.flow import Service
+from clawback_common.bus.envelope import Message, Received
+from clawback_common.db import Database
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRemoved, ArticleRevoked, Reason
+from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
+
+AnyOrder = ArticleRevoked | ArticleReinstated
+TYPES: dict[str, type[Event]] = {
+    event.TYPE: event for event in (ArticleRemoved, AlertRaised, DeadLetter, SweepCompleted, SweepFailed)
+}
+CANARY = "zq-canary-4471"
+"""Stands in every text that is content; found anywhere, it is a leak: analytics keeps none of it."""
+
+WRONG = """
+    WITH facets AS (
+        SELECT 1 AS dimension, day, cell_id, source_id AS value_id, words, withheld FROM facet WHERE day IS NOT NULL
+        UNION ALL
+        SELECT 2, day, cell_id, unnest(topic_ids), words, withheld FROM facet WHERE day IS NOT NULL
+    ),
+    truth AS (
+        SELECT dimension::smallint, day, cell_id, value_id, count(*)::int AS articles, sum(words)::bigint AS words
+        FROM facets WHERE NOT withheld GROUP BY 1, 2, 3, 4
+    ),
+    needed AS (
+        SELECT value_id AS id, sum(n)::int AS refs
+        FROM (SELECT value_id, 1 AS n FROM rollup UNION ALL SELECT value_id, 1 FROM facets WHERE withheld) AS r
+        GROUP BY value_id
+    )
+    SELECT 'not counted' AS what, to_jsonb(t)::text AS row FROM (TABLE truth EXCEPT TABLE rollup) AS t
+    UNION ALL
+    SELECT 'counted wrongly', to_jsonb(t)::text FROM (TABLE rollup EXCEPT TABLE truth) AS t
+    UNION ALL
+    SELECT 'needed', to_jsonb(t)::text FROM (TABLE needed EXCEPT SELECT id, refs FROM value) AS t
+    UNION ALL
+    SELECT 'not needed', to_jsonb(t)::text FROM (SELECT id, refs FROM value EXCEPT TABLE needed) AS t
+"""
+"""Where counts, and the values they stand under, differ from what the facets say. One statement, so one snapshot."""
+
+
+@dataclass(slots=True)
+class World:
+    """The service, in a test's words."""
+
+    service: Service
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def article(
+        self, article_id: str, version: int = 1, after_order: int = 0, **more: Any
+    ) -> ArticlePublished:
+        """As the ingester publishes it: from yesterday, 100 words."""
+        at = self.clock.now() - timedelta(days=1)
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "published_at": at,
+            "title": CANARY,
+            "body": CANARY,
+            "tags": (CANARY,),
+            "authors": (CANARY,),
+            "word_count": 100,
+            "language": "en",
+            "source": Source(key="s1", name="The Daily"),
+            "topics": (Topic(name="Markets", group="Business"),),
+            "licences": (Licence(name="Standard"),),
+            "version": version,
+            "after_order": after_order,
+            "source_order": version,
+            "kept_from": more.get("published_at", at),
+            "received_at": self.clock.now(),
+        }
+        return ArticlePublished(**(given | more))
+
+    def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for event in events:
+            batch.append(Received(event, str(uuid4()), None, topic or event.TOPIC, 0, self.offset))
+            self.offset += 1
+        return batch
+
+    async def publish(self, *articles: ArticlePublished) -> None:
+        """They arrive in one batch."""
+        await flow.on_articles(self.received(articles), self.service)
+
+    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
+        """An order to remove."""
+        now = self.clock.now()
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "reason": Reason.LICENSOR,
+            "clock_started_at": now,
+            "due_at": now + timedelta(hours=24),
+            "ordered_at": now,
+        }
+        return ArticleRevoked(**(given | more))
+
+    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
+        """An order that lifts one."""
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "ordered_at": self.clock.now(),
+        }
+        return ArticleReinstated(**(given | more))
+
+    async def order(self, *orders: AnyOrder) -> None:
+        """They arrive in one batch."""
+        await flow.on_orders(self.received(orders), self.service)
+
+    async def withhold(self, *article_ids: str) -> list[UUID]:
+        """Orders on these cannot be read. Gives the incidents."""
+        bads = [
+            Bad(Poison("null_value"), "analytics", "revocations.v1", event_id=str(uuid4()), subject=one)
+            for one in article_ids
+        ]
+        async with self.db.transaction() as tx:
+            await flow.on_unreadable_orders(tx, bads, self.service)
+        return [bad.id for bad in bads]
+
+    def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
+        """A request to let go of what is older than a year."""
+        given: dict[str, Any] = {
+            "sweep_id": uuid4(),
+            "data_class": data_class,
+            "action": Action.DELETE,
+            "owners": ("ingester", "analytics"),
+            "before": self.ago(days=365),
+            "requested_at": self.clock.now(),
+            "requested_by": "test",
+        }
+        return SweepRequested(**(given | more))
+
+    def ago(self, **by: float) -> datetime:
+        """Before now."""
+        return self.clock.now() - timedelta(**by)
+
+    async def counted(self) -> dict[str, int]:
+        """Topics, with their articles, as the rollups say."""
+        rows = await self.db.fetch(
+            "SELECT text, sum(articles)::int AS articles FROM rollup AS r JOIN value AS v ON v.id = value_id"
+            " WHERE r.dimension = 2 GROUP BY text"
+        )
+        return {row["text"]: row["articles"] for row in rows}
+
+    async def total(self) -> int:
+        """Articles that are counted."""
+        return int(
+            await self.db.fetchval("SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1")
+        )
+
+    async def held(self, *article_ids: str) -> set[str]:
+        """As holdings answers."""
+        return await flow.held(self.service, article_ids)
+
+    async def words(self) -> set[str]:
+        """The texts of all values."""
+        return {row["text"] for row in await self.db.fetch("SELECT text FROM value")}
+
+    async def must_be_exact(self) -> None:
+        """The counts are what a recount from the facets gives, and no value stays that nothing needs."""
+        wrong = [tuple(row) for row in await self.db.fetch(WRONG)]
+        assert wrong == []
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox, in its order."""
+        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
+        wanted = {kind.TYPE for kind in kinds}
+        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
+
+    async def sent(self) -> None:
+        """The relay has sent everything that waited."""
+        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+
+    async def answers(self) -> list[tuple[str, int, str, str]]:
+        """Receipts that wait: id, order, outcome for what is counted and for the quarantine. They count as sent."""
+        receipts: list[ArticleRemoved] = await self.said(ArticleRemoved)
+        await self.sent()
+        return [
+            (one.article_id, one.order, *(removal.outcome.value for removal in one.removals))  # type: ignore[misc]
+            for one in receipts
+        ]
+
+
+def message(event: Event, *, at: datetime) -> Message:
+    """As its sender would send it."""
+    return Message.of(event, event_id("m", event.model_dump_json()), at=at, traceparent=None)

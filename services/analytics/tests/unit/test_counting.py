@@ -1,0 +1,116 @@
+"""What an article is counted by, and how counts change."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.domain.counting import Change, Delta
+from analytics.domain.facets import SOURCE, TEXT_MAX, TOPIC, Facets, described, newest
+from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+
+AT = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
+DAY = AT.date()
+
+
+def article(
+    article_id: str = "up:a", version: int = 1, after_order: int = 0, **more: Any
+) -> ArticlePublished:
+    given: dict[str, Any] = {
+        "article_id": article_id,
+        "published_at": AT,
+        "title": "t",
+        "source": Source(key="s"),
+        "version": version,
+        "after_order": after_order,
+        "source_order": 1,
+        "kept_from": AT,
+        "received_at": AT,
+    }
+    return ArticlePublished(**(given | more))
+
+
+def test_a_bare_article_is_counted_under_its_source_alone() -> None:
+    found = described(article())
+    assert (found.day, found.cell, found.words) == (DAY, ("", "s", ()), 0)
+    assert (found.source, found.topics) == ((SOURCE, "s"), ())
+
+
+def test_topics_count_once_and_licences_are_a_set() -> None:
+    found = described(
+        article(
+            topics=(Topic(name="b", group="g"), Topic(name="a"), Topic(name="b", group="h"), Topic(name="")),
+            licences=(Licence(name="l2"), Licence(name="l1"), Licence(name="l2")),
+        )
+    )
+    assert found.topics == ((TOPIC, "b"), (TOPIC, "a"))
+    assert found.labels[TOPIC, "b"] == "g"
+    assert found.cell[2] == ("l1", "l2")
+
+
+def test_a_topic_named_as_the_source_is_another_value() -> None:
+    found = described(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
+    assert (found.source, found.topics) == ((SOURCE, "s"), ((TOPIC, "s"),))
+
+
+def test_a_text_is_cut_where_an_index_ends() -> None:
+    (topic,) = described(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),))).topics
+    assert len(topic[1]) == TEXT_MAX
+    assert (
+        max(
+            len(label or "")
+            for label in described(article(topics=(Topic(name="x", group="y" * 9_000),))).labels.values()
+        )
+        == TEXT_MAX
+    )
+
+
+def test_of_a_batch_the_latest_order_and_version_counts_sorted_by_id() -> None:
+    batch = [article("up:b", 3), article("up:a", 1), article("up:b", 2, 2), article("up:b", 1, 2)]
+    assert [(one.article_id, one.version, one.after_order) for one in newest(batch)] == [
+        ("up:a", 1, 0),
+        ("up:b", 2, 2),
+    ]
+
+
+facets = st.builds(
+    Facets,
+    day=st.sampled_from([date(2026, 3, 1), date(2026, 3, 2)]),
+    cell_id=st.integers(1, 2),
+    words=st.integers(0, 3),
+    source_id=st.integers(1, 2),
+    topic_ids=st.lists(st.integers(3, 5), unique=True, max_size=3).map(tuple),
+    withheld=st.booleans(),
+)
+
+
+@given(st.lists(facets))
+def test_what_is_added_and_taken_away_changes_nothing(some: list[Facets]) -> None:
+    delta = Delta()
+    for one in some:
+        delta.add(one)
+    for one in reversed(some):
+        delta.take_away(one)
+    assert (delta.changes, delta.parked) == ([], {})
+
+
+@given(st.lists(facets))
+def test_every_article_counts_once_under_its_source_and_changes_are_in_order(some: list[Facets]) -> None:
+    delta = Delta()
+    for one in some:
+        delta.add(one)
+    counted = [one for one in some if not one.withheld]
+    assert sum(change.articles for change in delta.changes if change.key[0] == SOURCE) == len(counted)
+    assert sum(change.words for change in delta.changes if change.key[0] == SOURCE) == sum(
+        one.words for one in counted
+    )
+    assert [change.key for change in delta.changes] == sorted({change.key for change in delta.changes})
+    assert sum(delta.parked.values()) == sum(1 + len(one.topic_ids) for one in some if one.withheld)
+
+
+def test_a_change_of_words_alone_is_a_change() -> None:
+    delta = Delta()
+    delta.take_away(Facets(DAY, 1, 100, 1, ()))
+    delta.add(Facets(DAY, 1, 90, 1, ()))
+    assert delta.changes == [Change((SOURCE, DAY, 1, 1), 0, -10)]

@@ -1,0 +1,32 @@
+"""Wrong usage and settings end in words, before anything is touched."""
+
+import pytest
+
+from analytics.__main__ import main
+
+
+@pytest.mark.parametrize("arguments", [["migrate", "--phase", "now"], ["dance"], []])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: analytics" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COUNT_BATCH_MAX", "501"),
+        ("COUNT_SUBSCRIBERS", "0"),
+        ("REDIS_CACHE_TTL", "0"),
+        ("ENVIRONMENT", "production"),
+    ],
+)
+def test_wrong_settings_end_with_2_in_words(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["migrate"])
+    assert ended.value.code == 2
+    assert name in capsys.readouterr().err
