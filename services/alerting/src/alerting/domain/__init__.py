@@ -1,0 +1,1 @@
+"""Alerts and what follows from them, as values: who is told what, when, in which words."""

@@ -1,0 +1,50 @@
+"""Retention asks that old alerts go: with what was told of them, and never what still holds or waits."""
+
+from clawback_common.db import Database
+from clawback_common.sweeping import AgedTable, Progress, Tally
+from clawback_contracts.sweep.v1 import SweepRequested
+
+_OVER = "status = 'resolved'"
+_DONE_WITH = (
+    "(sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND NOT EXISTS (SELECT FROM notification AS n"
+    " JOIN alert AS a USING (fingerprint) WHERE n.message_id = message.message_id AND a.status = 'firing')"
+)
+_UNTOLD = "NOT EXISTS (SELECT FROM notification AS n WHERE n.fingerprint = alert.fingerprint)"
+"""What was told of an alert must go before it: a new alert of its fingerprint would count as told."""
+
+
+class Alerts:
+    """The class ``alerts``: messages, alerts, silences and groups, each by its own age."""
+
+    name = "alerts"
+    tables = ("message", "notification", "alert", "silence", "alert_group")
+
+    def __init__(self, db: Database) -> None:
+        """Over the service's own database."""
+        common = [
+            AgedTable(db=db, name=self.name, table="silence", key="silence_id", dated_by="ends_at"),
+            AgedTable(db=db, name=self.name, table="alert_group", key="group_key", dated_by="flush_at"),
+        ]
+        messages = AgedTable(
+            db=db, name=self.name, table="message", key="message_id", dated_by="due_at", only=_DONE_WITH
+        )
+        self._counted = [messages, self._alerts(db, _OVER), *common]
+        self._removed = [messages, self._alerts(db, f"{_OVER} AND {_UNTOLD}"), *common]
+
+    def _alerts(self, db: Database, only: str) -> AgedTable:
+        return AgedTable(
+            db=db, name=self.name, table="alert", key="fingerprint", dated_by="last_at", only=only
+        )
+
+    async def count(self, request: SweepRequested) -> Tally:
+        """What would go."""
+        counted = [await table.count(request) for table in self._counted]
+        found, held = sum(one.found for one in counted), sum(one.held for one in counted)
+        return Tally(found, found - held, held)
+
+    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+        """Removes slice after slice: first what was told, then what it was told of."""
+        for table in self._removed:
+            await table.remove(request, progress)
+        left = await self.count(request)
+        return Tally(progress.count("removed") + left.found, progress.count("removed"), left.found)

@@ -1,0 +1,91 @@
+"""What people and Alertmanager do by HTTP. Each act has a subject."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from alerting import flow
+from alerting.flow import Service
+from alerting.inlet.bodies import ALERTMANAGER, AmBody, SilenceBody
+from alerting.inlet.callers import Minding, Operator, Pushing
+from alerting.inlet.reading import Fingerprint, alert_told
+from alerting.outlet import metrics
+from clawback_common.http.bodies import read_json
+from clawback_common.http.problem import Problem
+
+
+def acting(service: Service) -> list[APIRouter]:
+    """All that is done."""
+    return [_alerts(service), _silences(service), _testing(service), _pushed(service)]
+
+
+def _alerts(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/alerts", tags=["alerts"])
+
+    @router.post("/{alert_id}/ack", summary="Somebody looks at it: no more reminders of this occurrence")
+    async def acknowledge(alert_id: Fingerprint, caller: Minding) -> Any:
+        found = await flow.acknowledge(alert_id, caller.subject, service)
+        if found is None:
+            raise Problem(404, "There is no such alert.")
+        return alert_told(found)
+
+    @router.post("/{alert_id}/resolve", summary="It is mended; said again, it is a new occurrence")
+    async def resolve(alert_id: Fingerprint, caller: Minding) -> Any:
+        found = await flow.resolve_by_hand(alert_id, caller.subject, service)
+        if found is None:
+            raise Problem(404, "There is no such alert.")
+        return alert_told(found)
+
+    return router
+
+
+def _silences(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/silences", tags=["silences"])
+
+    @router.post("", status_code=201, summary="Mute what matches; what still holds when it ends is told then")
+    async def silence(body: SilenceBody, caller: Minding) -> Any:
+        span = body.span(service.clock.now())
+        made = await flow.silence(body.matchers, span, caller.subject, body.comment, service)
+        return asdict(made)
+
+    @router.delete("/{silence_id}", summary="End a silence now; it stays on record")
+    async def end(silence_id: UUID, caller: Minding) -> Any:
+        ended = await flow.end_silence(silence_id, caller.subject, service)
+        if ended is None:
+            raise Problem(404, "There is no such silence that is not over.")
+        return dict(ended)
+
+    return router
+
+
+def _testing(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.post("/test-alert", status_code=202, summary="A test to everyone by every channel")
+    async def test(caller: Operator) -> Any:
+        made = await flow.test_everybody(caller.subject, service)
+        return {**alert_told(made), "status_url": f"/api/v1/alerts/{made.fingerprint}"}
+
+    return router
+
+
+def _pushed(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+    @router.post("/alertmanager", status_code=202, summary="Alertmanager's webhook, version 4")
+    async def alertmanager(request: Request, _: Pushing) -> Any:
+        body = AmBody.read(await read_json(request))
+        said, refused = body.read_alerts(service.clock.now())
+        if said:
+            await flow.said_by_door(said, service)
+        if refused:
+            metrics.REFUSED.inc(len(refused))
+            await flow.on_unreadable_door(ALERTMANAGER, service)
+        if not said:
+            errors = [error for one in refused for error in one["errors"]]
+            raise Problem(422, "None of the alerts can be read.", errors=errors[:100])
+        return {"accepted": len(said), "refused": refused}
+
+    return router

@@ -1,0 +1,14 @@
+"""Who may do what: acts always need a key, reads only where that is set."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from clawback_common.http.auth import Caller, reader, require
+
+Reader = Annotated[Caller, Depends(reader())]
+Minding = Annotated[Caller, Depends(require("operator", "officer"))]
+"""Who may acknowledge, resolve and silence."""
+Operator = Annotated[Caller, Depends(require("operator"))]
+Pushing = Annotated[Caller, Depends(require("operator", "upstream"))]
+"""Who may hand in alerts: Alertmanager, with a key of its own."""

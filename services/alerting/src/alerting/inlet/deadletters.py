@@ -1,0 +1,11 @@
+"""The way back in for records that could not be used: through the same handlers as any other."""
+
+from alerting.flow import GROUP, Service
+from alerting.inlet.consumers import subscriptions
+from clawback_common.redrive import DeadLetterDesk, redrive_by_subscription
+
+
+def desk(service: Service) -> DeadLetterDesk:
+    """The quarantine of alerting, with the way back of each topic."""
+    again = redrive_by_subscription(GROUP, subscriptions(service, positions=False))
+    return DeadLetterDesk(service.db, service.clock, again.get)

@@ -1,0 +1,71 @@
+"""The health of the whole system, for whoever balances, watches or looks."""
+
+import platform
+import time
+from importlib.metadata import version as version_of
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from alerting.domain import health
+from alerting.flow import Service
+from alerting.inlet.callers import Reader
+from alerting.outlet.neighbours import Neighbours
+from alerting.settings import SERVICE_NAMES
+from clawback_common.http.routers import rss_bytes
+
+_STARTED_S = time.monotonic()
+
+
+def health_of_all(service: Service, neighbours: Neighbours, release: str) -> APIRouter:
+    """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health", summary="Whether the whole system works")
+    async def brief() -> JSONResponse:
+        return _answer(_page(await neighbours.ask(), release))
+
+    async def detailed(_: Reader) -> JSONResponse:
+        asked = await neighbours.ask()
+        return _answer(_page(asked, release) | _details(asked, service))
+
+    for path in ("/health/detailed", "/admin/health/detailed"):
+        router.add_api_route(path, detailed, methods=["GET"], summary="How each part of the system is")
+    return router
+
+
+def _answer(body: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
+
+
+def _page(asked: health.Asked, release: str) -> dict[str, Any]:
+    found = health.parts(asked)
+    return {
+        "status": health.overall(found, SERVICE_NAMES),
+        "timestamp": asked.at.isoformat(),
+        "version": release,
+        "services": {name: part.told() for name, part in found.items()},
+        "metrics": health.metrics(asked),
+    }
+
+
+def _details(asked: health.Asked, service: Service) -> dict[str, Any]:
+    told = asked.broker.body if asked.broker.ok else None
+    pool = service.db.pool
+    return {
+        "uptimeSeconds": round(time.monotonic() - _STARTED_S, 1),
+        "memory": {"rss_bytes": rss_bytes()},
+        "versions": {"python": platform.python_version()}
+        | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg", "apprise")},
+        "pool": {"connections": pool.get_size(), "idle": pool.get_idle_size(), "max": pool.get_max_size()},
+        "lags": told["lags"] if told else None,
+        "deadLetters": told["dead_letters"] if told else None,
+        "outboxes": {
+            name: {"waiting": one.body[0], "oldestSeconds": one.body[1]} if one.ok else None
+            for name, one in asked.outboxes.items()
+        },
+        "lastDone": health.last_done(asked),
+        "feeds": asked.feeds.body if asked.feeds.ok else None,
+        "parts": {name: one.body for name, one in asked.details.items() if one.body},
+    }

@@ -1,0 +1,1 @@
+"""What leaves alerting: notifications by channels, questions to neighbours, numbers."""

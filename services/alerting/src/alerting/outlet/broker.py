@@ -1,0 +1,70 @@
+"""The broker, asked from outside: does it answer, how far behind are the groups, what lies among the dead letters."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin.client import AIOKafkaAdminClient
+from aiokafka.consumer import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from clawback_common.bus.connection import connection
+from clawback_common.errors import Transient
+from clawback_common.settings import CommonSettings
+
+DEAD_LETTERS = ".dlq.v1"
+
+
+async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
+    """Lags by ``group/topic`` of these services' groups, and records by topic of dead letters.
+
+    Raises:
+        Transient: it does not answer.
+    """
+    owners = set(services)
+    admin: Any = AIOKafkaAdminClient(**connection(settings))
+    consumer: Any = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
+    try:
+        await admin.start()
+        await consumer.start()
+        groups = [name for name, *_ in await admin.list_consumer_groups() if name.split(".")[0] in owners]
+        committed = {group: await admin.list_consumer_group_offsets(group) for group in groups}
+        dead = await _places(admin, [t for t in await admin.list_topics() if t.endswith(DEAD_LETTERS)])
+        places = {place for offsets in committed.values() for place in offsets} | set(dead)
+        ends = await consumer.end_offsets(list(places)) if places else {}
+        first = await consumer.beginning_offsets(dead) if dead else {}
+    except (KafkaError, OSError) as error:
+        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return {"lags": _lags(committed, ends), "dead_letters": _depths(dead, first, ends)}
+
+
+async def _places(admin: Any, topics: list[str]) -> list[TopicPartition]:
+    if not topics:
+        return []
+    return [
+        TopicPartition(described["topic"], partition["partition"])
+        for described in await admin.describe_topics(topics)
+        for partition in described["partitions"]
+    ]
+
+
+def _lags(committed: dict[str, Any], ends: dict[TopicPartition, int]) -> dict[str, int]:
+    lags: dict[str, int] = {}
+    for group, offsets in committed.items():
+        for place, kept in offsets.items():
+            if kept.offset >= 0:
+                key = f"{group}/{place.topic}"
+                lags[key] = lags.get(key, 0) + max(0, ends[place] - kept.offset)
+    return lags
+
+
+def _depths(
+    places: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+) -> dict[str, int]:
+    depths: dict[str, int] = {}
+    for place in places:
+        depths[place.topic] = depths.get(place.topic, 0) + ends[place] - first[place]
+    return depths

@@ -1,0 +1,96 @@
+"""Alerting's settings."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from clawback_common.settings import CommonSettings
+
+SERVICE_NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
+_SMTP = ("smtp", "smtps", "smtp+starttls")
+
+
+def _documented() -> dict[str, AnyHttpUrl]:
+    """Where the five listen unless somebody says otherwise."""
+    found = {}
+    for number, name in enumerate(SERVICE_NAMES, 1):
+        found[name] = AnyHttpUrl(f"http://127.0.0.1:800{number}")
+        found[f"{name}-worker"] = AnyHttpUrl(f"http://127.0.0.1:810{number}")
+    return found
+
+
+class Settings(CommonSettings):
+    """Read from the environment; see ``CommonSettings``."""
+
+    api_port: int = 8004
+    probe_port: int = 8104
+    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    alert_routes: Path = Path(str(files("alerting").joinpath("routes.example.yaml")))
+    """A YAML file: who is told what, how soon, and who has consented to it. The packaged one is for development."""
+    smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:1025?from=alerts@clawback.example")
+    """``smtp://``, ``smtp+starttls://`` or ``smtps://``, with user and password where needed, and ``from``."""
+    sms_url: SecretStr = SecretStr("http://127.0.0.1:1080/sms")
+    """An HTTP gateway that takes ``{"to", "text", "id"}`` as JSON, or an address of apprise with ``{to}`` in it."""
+    send_timeout_s: float = Field(15, gt=0, le=30)
+    """For one attempt by one channel; below the lease of a message."""
+    runbooks_url: str = "docs/runbooks"
+    """Where runbooks are, for the text of a notification: a folder or an address."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6380/0")
+    services: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(default_factory=_documented)
+    """Whom health asks: ``name=address`` of each API, ``name-worker=address`` of each worker; with commas, or JSON."""
+    services_api_key_file: Path | None = None
+    """A key for reads of the others, where theirs need one."""
+    health_timeout_s: float = Field(2, gt=0, le=30)
+    """For each question about health; they are asked side by side."""
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _read_services(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        if not written.lstrip().startswith("{"):
+            return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
+        try:
+            return json.loads(written)
+        except json.JSONDecodeError:
+            raise ValueError("neither name=address with commas nor a JSON object") from None
+
+    @field_validator("services", mode="after")
+    @classmethod
+    def _known_services(cls, given: dict[str, AnyHttpUrl]) -> dict[str, AnyHttpUrl]:
+        strangers = [name for name in given if name.removesuffix("-worker") not in SERVICE_NAMES]
+        if strangers:
+            raise ValueError(
+                f"{', '.join(strangers)}: the services are {', '.join(SERVICE_NAMES)}, and NAME-worker"
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _channels_can_be_used(self) -> Self:
+        smtp = urlsplit(self.smtp_url.get_secret_value())
+        if smtp.scheme not in _SMTP or not smtp.hostname:
+            raise ValueError(f"SMTP_URL needs one of {', '.join(_SMTP)}, and a host")
+        sms = urlsplit(self.sms_url.get_secret_value())
+        if sms.scheme not in {"http", "https"} and "{to}" not in self.sms_url.get_secret_value():
+            raise ValueError("SMS_URL is neither http, https, nor an address with {to} in it")
+        if self.environment != "development":
+            self._refuse_defaults(smtp.scheme, sms.scheme)
+        return self
+
+    def _refuse_defaults(self, smtp_scheme: str, sms_scheme: str) -> None:
+        missing = [
+            f"{name.upper()} to be set"
+            for name in ("alert_routes", "smtp_url", "sms_url")
+            if name not in self.model_fields_set
+        ]
+        if smtp_scheme == "smtp":
+            missing.append("SMTP_URL with TLS")
+        if sms_scheme == "http":
+            missing.append("SMS_URL with TLS")
+        if missing:
+            raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(missing)}")

@@ -1,0 +1,1 @@
+"""What alerting remembers: alerts, silences, what was told to whom, and how the channels do."""

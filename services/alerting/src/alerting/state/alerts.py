@@ -1,0 +1,93 @@
+"""Alerts by fingerprint."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import orjson
+
+from alerting.domain.alert import Alert
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.alert.v1 import Severity
+
+SQL = Queries.load(__package__, "alerts")
+
+
+async def take(tx: Transaction, fingerprints: Iterable[str], now: datetime) -> dict[str, Alert]:
+    """Locks each, making it where it is new."""
+    rows = await tx.fetch(SQL["take"], sorted(set(fingerprints)), now)
+    return {row["fingerprint"]: alert_of(row) for row in rows}
+
+
+async def take_known(tx: Transaction, fingerprints: Iterable[str]) -> dict[str, Alert]:
+    """Locks those that are known."""
+    rows = await tx.fetch(SQL["take_known"], sorted(set(fingerprints)))
+    return {row["fingerprint"]: alert_of(row) for row in rows}
+
+
+async def put(tx: Transaction, alerts: Sequence[Alert]) -> None:
+    """Writes alerts that are taken."""
+    if not alerts:
+        return
+    await tx.execute(
+        SQL["put"],
+        [one.fingerprint for one in alerts],
+        [one.name for one in alerts],
+        [one.service for one in alerts],
+        [one.severity.value for one in alerts],
+        [one.summary for one in alerts],
+        [orjson.dumps(dict(one.labels)).decode() for one in alerts],
+        [one.is_event for one in alerts],
+        [one.status for one in alerts],
+        [one.occurrence for one in alerts],
+        [one.count for one in alerts],
+        [one.first_at for one in alerts],
+        [one.last_at for one in alerts],
+        [one.resolved_at for one in alerts],
+        [one.resolved_by for one in alerts],
+        [one.acknowledged_at for one in alerts],
+        [one.acknowledged_by for one in alerts],
+    )
+
+
+async def firing(db: Querier, after: str, limit: int) -> list[str]:
+    """Fingerprints of what holds, a slice in their order."""
+    return [row["fingerprint"] for row in await db.fetch(SQL["firing"], after, limit)]
+
+
+async def firing_of_name(db: Querier, name: str, silent_since: datetime) -> list[str]:
+    """Fingerprints of what holds under this name and was not said since."""
+    return [row["fingerprint"] for row in await db.fetch(SQL["firing_of_name"], name, silent_since)]
+
+
+async def page(
+    db: Querier,
+    before: tuple[datetime, str],
+    *,
+    status: str | None,
+    severity: str | None,
+    name: str | None,
+    limit: int,
+) -> list[Alert]:
+    """Alerts, the one said last first, from a position on."""
+    rows = await db.fetch(SQL["page"], *before, status, severity, name, limit)
+    return [alert_of(row) for row in rows]
+
+
+async def one(db: Querier, fingerprint: str) -> Alert | None:
+    """One alert."""
+    row = await db.fetchrow(SQL["one"], fingerprint)
+    return alert_of(row) if row else None
+
+
+async def firing_counts(db: Querier) -> dict[str, int]:
+    """How many hold, by severity."""
+    return {row["severity"]: row["firing"] for row in await db.fetch(SQL["firing_counts"])}
+
+
+def alert_of(row: Row) -> Alert:
+    """The alert that a row is."""
+    given = dict(row)
+    return Alert(
+        **{**given, "labels": orjson.loads(given["labels"]), "severity": Severity(given["severity"])}
+    )

@@ -1,0 +1,32 @@
+"""Consent of those who are notified, as the routes file said it over time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from alerting.domain.routing import Recipient
+from clawback_common.db import Querier, Queries
+from clawback_common.db.pool import Row
+
+SQL = Queries.load(__package__, "consents")
+
+
+async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) -> None:
+    """Notes what is new in the file."""
+    rows = [
+        (one, channel, address) for one in recipients for channel, address in sorted(one.addresses.items())
+    ]
+    await db.execute(
+        SQL["record"],
+        [one.name for one, _, _ in rows],
+        [channel for _, channel, _ in rows],
+        [address for _, _, address in rows],
+        [one.consented_at for one, _, _ in rows],
+        [one.consented_by for one, _, _ in rows],
+        [one.withdrawn_at for one, _, _ in rows],
+        now,
+    )
+
+
+async def history(db: Querier, limit: int = 500) -> list[Row]:
+    """What was recorded, the latest first."""
+    return await db.fetch(SQL["history"], limit)

@@ -1,0 +1,22 @@
+-- name: record
+-- The latest word on each recipient and channel; a row only where it differs from the one before.
+INSERT INTO consent (recipient, channel, address, consented_at, consented_by, withdrawn_at, recorded_at)
+SELECT n.recipient, n.channel, n.address, n.consented_at, n.consented_by, n.withdrawn_at, $7
+FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::text[], $6::date[])
+     AS n (recipient, channel, address, consented_at, consented_by, withdrawn_at)
+LEFT JOIN LATERAL (
+    SELECT c.address, c.consented_at, c.consented_by, c.withdrawn_at FROM consent AS c
+    WHERE c.recipient = n.recipient AND c.channel = n.channel
+    ORDER BY c.id DESC
+    LIMIT 1
+) AS last ON true
+WHERE (last.address, last.consented_at, last.consented_by, last.withdrawn_at)
+      IS DISTINCT FROM (n.address, n.consented_at, n.consented_by, n.withdrawn_at)
+ORDER BY n.recipient, n.channel
+
+-- name: history
+-- Without addresses: whoever may see them has the routes file.
+SELECT recipient, channel, consented_at, consented_by, withdrawn_at, recorded_at
+FROM consent
+ORDER BY id DESC
+LIMIT $1

@@ -1,0 +1,204 @@
+"""The outbox of channels: what is to be told, collected by group, claimed by one sender at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+
+from alerting.domain.alert import Alert
+from alerting.domain.routing import Target
+from alerting.domain.telling import Telling, Told
+from alerting.domain.wording import Line
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from clawback_contracts.alert.v1 import Severity
+from clawback_contracts.envelope import event_id
+
+SQL = Queries.load(__package__, "messages")
+LEASE = timedelta(seconds=45)
+"""Longer than one attempt by any channel: a sender that died is replaced so soon."""
+_RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that is this sender's until its lease ends."""
+
+    message_id: UUID
+    recipient: str
+    channel: str
+    severity: Severity
+    due_at: datetime
+    attempts: int
+
+
+async def told(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple[str, str], Told]]:
+    """What is known to be told of the present occurrences of alerts that are taken, by fingerprint."""
+    rows = await tx.fetch(
+        SQL["told"], [alert.fingerprint for alert in alerts], [alert.occurrence for alert in alerts]
+    )
+    found: dict[str, dict[tuple[str, str], Told]] = {}
+    for row in rows:
+        one = Told(row["repeats"], row["resolved"], row["last_sent_at"])
+        found.setdefault(row["fingerprint"], {})[row["recipient"], row["channel"]] = one
+    return found
+
+
+async def queue(tx: Transaction, tellings: Sequence[Telling], now: datetime) -> None:
+    """Queues what is to be told of alerts that are taken, in the message of its group where that still collects."""
+    if not tellings:
+        return
+    flush_at = await _flush(tx, {one.target.group_key: one.target for one in tellings}, now)
+    wanted = [
+        (_message_id(one, flush_at[one.target.group_key]), flush_at[one.target.group_key], one)
+        for one in tellings
+    ]
+    there = await _collect(tx, wanted)
+    # One that is being sent takes no more, so what comes a moment too late has a message of its own.
+    late = [(event_id("late", key, *_identity(one)), now, one) for key, _, one in wanted if key not in there]
+    await _collect(tx, late)
+    placed = [row for row in wanted if row[0] in there] + late
+    await tx.execute(
+        SQL["tell"],
+        [one.alert.fingerprint for _, _, one in placed],
+        [one.alert.occurrence for _, _, one in placed],
+        [one.target.recipient for _, _, one in placed],
+        [one.target.channel for _, _, one in placed],
+        [one.what for _, _, one in placed],
+        [one.number for _, _, one in placed],
+        [key for key, _, _ in placed],
+        [_snapshot(one.alert) for _, _, one in placed],
+    )
+
+
+async def _flush(tx: Transaction, groups: Mapping[str, Target], now: datetime) -> dict[str, datetime]:
+    rows = await tx.fetch(
+        SQL["flush"],
+        list(groups),
+        [target.wait for target in groups.values()],
+        [target.interval for target in groups.values()],
+        now,
+    )
+    return {row["group_key"]: row["flush_at"] for row in rows}
+
+
+async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Telling]]) -> set[UUID]:
+    gravest: dict[UUID, tuple[int, datetime, Telling]] = {}
+    for key, due_at, one in rows:
+        rank = _RANKS[one.alert.severity.value]
+        if key not in gravest or rank < gravest[key][0]:
+            gravest[key] = rank, due_at, one
+    if not gravest:
+        return set()
+    found = await tx.fetch(
+        SQL["collect"],
+        list(gravest),
+        [one.target.recipient for _, _, one in gravest.values()],
+        [one.target.channel for _, _, one in gravest.values()],
+        [one.alert.severity.value for _, _, one in gravest.values()],
+        [rank for rank, _, _ in gravest.values()],
+        [due_at for _, due_at, _ in gravest.values()],
+    )
+    return {row["message_id"] for row in found}
+
+
+def _message_id(telling: Telling, flush_at: datetime) -> UUID:
+    target = telling.target
+    return event_id("message", target.group_key, flush_at, target.recipient, target.channel)
+
+
+def _identity(telling: Telling) -> tuple[object, ...]:
+    return telling.alert.fingerprint, telling.alert.occurrence, telling.what, telling.number
+
+
+def _snapshot(alert: Alert) -> str:
+    """The alert as it is now: by the time of sending it may have changed."""
+    return orjson.dumps(
+        {
+            "name": alert.name,
+            "service": alert.service,
+            "severity": alert.severity.value,
+            "summary": alert.summary,
+            "labels": dict(alert.labels),
+            "is_event": alert.is_event,
+            "since": alert.first_at,
+            "until": alert.resolved_at,
+            "ended_by": alert.resolved_by,
+        }
+    ).decode()
+
+
+async def claim(db: Querier, channel: str, now: datetime) -> Claimed | None:
+    """The most urgent message of a channel that is due, for this sender alone; None when none is."""
+    row = await db.fetchrow(SQL["claim"], channel, now, now + LEASE)
+    return Claimed(**{**row, "severity": Severity(row["severity"])}) if row else None
+
+
+async def lines(db: Querier, message_id: UUID) -> list[Line]:
+    """What a message tells, with what has become of it since."""
+    return [_line(row) for row in await db.fetch(SQL["lines"], message_id)]
+
+
+def _line(row: Row) -> Line:
+    told_then = orjson.loads(row["told"])
+    until, by = told_then["until"], told_then["ended_by"]
+    ended_since = row["occurrence_now"] is not None and (
+        row["occurrence_now"] > row["occurrence"] or row["status_now"] == "resolved"
+    )
+    since = datetime.fromisoformat(told_then["since"])
+    ended_at = datetime.fromisoformat(until) if until else None
+    if ended_at is None and ended_since:
+        same = row["occurrence_now"] == row["occurrence"]
+        ended_at, by = (row["resolved_now"], row["resolved_by_now"]) if same else (since, None)
+    return Line(
+        row["fingerprint"],
+        row["occurrence"],
+        row["what"],
+        row["number"],
+        told_then["name"],
+        told_then["service"],
+        Severity(told_then["severity"]),
+        told_then["summary"],
+        told_then["labels"],
+        told_then["is_event"],
+        since,
+        ended_at,
+        by,
+    )
+
+
+async def sent(tx: Transaction, message_id: UUID, now: datetime) -> None:
+    """The channel took it."""
+    await tx.execute(SQL["sent"], message_id, now)
+
+
+async def failed(tx: Transaction, message_id: UUID, next_try_at: datetime, error: str) -> None:
+    """The channel did not; it comes again then."""
+    await tx.execute(SQL["failed"], message_id, next_try_at, error)
+
+
+async def give_up(tx: Transaction, message_id: UUID, now: datetime, error: str) -> None:
+    """It is not tried any more; the row stays and says why."""
+    await tx.execute(SQL["give_up"], message_id, now, error)
+
+
+async def revive(tx: Transaction, channel: str, now: datetime) -> None:
+    """What waited for the channel goes at once."""
+    await tx.execute(SQL["revive"], channel, now)
+
+
+async def strand(db: Querier, channels: Sequence[str], now: datetime) -> None:
+    """Gives up what waits for channels other than these."""
+    await db.execute(SQL["strand"], list(channels), now)
+
+
+async def waiting(db: Querier) -> dict[str, tuple[int, datetime]]:
+    """By channel: how many wait, and since when the oldest does."""
+    return {row["channel"]: (row["waiting"], row["oldest"]) for row in await db.fetch(SQL["waiting"])}
+
+
+async def of_alert(db: Querier, fingerprint: str) -> list[Row]:
+    """Who was told what of an alert, the latest first; by names, without addresses."""
+    return await db.fetch(SQL["of_alert"], fingerprint)

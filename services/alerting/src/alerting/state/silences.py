@@ -1,0 +1,42 @@
+"""Silences: what is muted, until when, by whom, and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from alerting.domain.matcher import Matcher
+from clawback_common.db import Querier, Queries
+from clawback_common.db.pool import Row
+
+SQL = Queries.load(__package__, "silences")
+
+
+async def put(
+    db: Querier,
+    silence_id: UUID,
+    matchers: Sequence[str],
+    span: tuple[datetime, datetime],
+    by: str,
+    now: datetime,
+    comment: str,
+) -> None:
+    """Begins one."""
+    await db.execute(SQL["put"], silence_id, list(matchers), *span, by, now, comment)
+
+
+async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
+    """The matchers of each that is in force."""
+    rows = await db.fetch(SQL["active"], now)
+    return [[Matcher.parse(written) for written in row["matchers"]] for row in rows]
+
+
+async def end(db: Querier, silence_id: UUID, now: datetime, by: str) -> Row | None:
+    """Ends one. Gives it, None when there is none to end."""
+    return await db.fetchrow(SQL["end"], silence_id, now, by)
+
+
+async def page(
+    db: Querier, before: tuple[datetime, UUID], now: datetime, *, ended_too: bool, limit: int
+) -> list[Row]:
+    """Silences, the newest first, from a position on."""
+    return await db.fetch(SQL["page"], ended_too, now, *before, limit)
