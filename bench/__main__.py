@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import ingest, pipeline, results, stage, starts, takedown
+from bench import analytics, ingest, pipeline, results, stage, starts, takedown
 from bench.results import Result
 from bench.stage import Stage
 from clawback_local import Stack
 
-FAMILIES = ("pipeline", "ingest", "worker", "takedown", "stack")
+FAMILIES = ("pipeline", "analytics", "ingest", "worker", "takedown", "stack")
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -59,6 +59,9 @@ async def _beside_others(on: Stage, chosen: argparse.Namespace) -> list[Result]:
         _say(f"a topic with {chosen.articles:,} articles: articles a second")
         await stage.submit(on.kafka, chosen.articles)
         found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
+    if "analytics" in chosen.only:
+        _say(f"a topic with {chosen.articles:,} published articles: articles a second")
+        found += await analytics.run(on, chosen.articles, chosen.rounds)
     if "ingest" in chosen.only:
         _say(f"a provider with {chosen.feed_articles:,} articles: articles a second")
         found += await ingest.run(on, chosen.feed_articles, chosen.rounds)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from clawback_contracts import cloudevents
-from clawback_contracts.article.v1 import ArticleSubmitted, Company, Licence, Source, Topic
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Company, Licence, Source, Topic
 from clawback_contracts.envelope import event_id
 
 PROVIDER = "upstream"
@@ -30,6 +30,8 @@ SYLLABLES = (
     "pra",
     "xi",
 )
+TOPICS = 60
+"""Names of topics; an article has two of them, and some are more frequent."""
 DAYS = 20
 """Over which the articles are dated: one or two months of content."""
 
@@ -82,4 +84,30 @@ def messages(count: int, first: int = 0) -> Iterator[cloudevents.Message]:
             "/bench/upstream",
             at,
             [("traceparent", trace)],
+        )
+
+
+def publication(number: int, now: datetime) -> ArticlePublished:
+    """The same, as the ingester publishes it, with topics of its own."""
+    chance = random.Random(number)  # noqa: S311 - variety, not secrecy
+    article = submission(number, now)
+    names = {f"Topic {int(TOPICS * chance.random() ** 2)}" for _ in range(2)}
+    given = {name: getattr(article, name) for name in ArticleSubmitted.model_fields if name != "source_order"}
+    given["topics"] = tuple(Topic(name=name, group="Business") for name in sorted(names))
+    return ArticlePublished(
+        **given,
+        version=1,
+        after_order=0,
+        source_order=number + 1,
+        kept_from=article.published_at,
+        received_at=now,
+    )
+
+
+def published(count: int) -> Iterator[cloudevents.Message]:
+    """So many published articles as records."""
+    at = datetime.now(UTC)
+    for number in range(count):
+        yield cloudevents.write(
+            publication(number, at), event_id("bench", "published", number, at), "/clawback/ingester", at
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from bench import sample
 from clawback_common.db import Database
-from clawback_common.db.migrate import migrate
+from clawback_common.db.migrate import Migration, migrate
 from clawback_contracts.topics import load_topics
 from clawback_local import Stack
 from clawback_local.places import Places
@@ -61,25 +61,29 @@ def forget(place: Path) -> None:
     delete(Places(place.absolute()))
 
 
+async def make_template(stage: Stage, name: str, migrations: Sequence[Migration]) -> None:
+    """Makes a migrated database that others are copies of."""
+    await _administer(stage, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    async with Database.connect(stage.url(name)) as db:
+        await migrate(db, migrations, ("pre", "post"))
+
+
 async def prepare(stage: Stage) -> None:
-    """Makes the database that all others are copies of: migrated, with the months that the articles need."""
-    await _administer(
-        stage, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}"
-    )
+    """Makes the ingester's template, with the months that the articles need."""
+    await make_template(stage, TEMPLATE, migrations())
     now = datetime.now(UTC)
     async with Database.connect(stage.url(TEMPLATE)) as db:
-        await migrate(db, migrations(), ("pre", "post"))
         await Months(db).make([now - timedelta(days=days) for days in range(120)])
 
 
 @asynccontextmanager
-async def database(stage: Stage) -> AsyncIterator[str]:
+async def database(stage: Stage, template: str = TEMPLATE) -> AsyncIterator[str]:
     """The address of a fresh database, dropped afterwards. The server starts each with a clean slate."""
     name = f"bench_{next(stage.numbers)}"
     await _administer(
         stage,
         f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-        f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy",
+        f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy",
         "CHECKPOINT",
     )
     try:

@@ -1,0 +1,113 @@
+"""``pipeline.analytics``, ``pipeline.analytics_batch``: from a full ``articles.v1`` to facets and changed counts."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from analytics.app import migrations
+from bench import results, sample, stage
+from bench.results import Result
+from bench.stage import BenchError, Stage
+from bench.watch import GIVE_UP_S, LOOK_S, Contestant, contestant
+from clawback_contracts.article.v1 import ArticlePublished
+
+TEMPLATE = "bench_template_analytics"
+COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
+SUM = "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1"
+
+
+@dataclass(slots=True)
+class Rates:
+    """Articles a second of each contestant, a value a round."""
+
+    worker: list[float] = field(default_factory=list)
+    limit: list[float] = field(default_factory=list)
+    batch: list[float] = field(default_factory=list)
+
+
+async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
+    """All of them in turn, so many rounds."""
+    await stage.make_template(on, TEMPLATE, migrations())
+    await publish(on.kafka, articles)
+    rates = Rates()
+    for _ in range(rounds):
+        rates.limit.append(await by_hand(on, "limit_analytics", articles))
+        rates.worker.append(await worker(on, articles))
+        rates.batch.append(await by_hand(on, "plain_analytics", articles))
+        print(
+            "  " + "  ".join(f"{name} {getattr(rates, name)[-1]:,.0f}" for name in Rates.__slots__),
+            flush=True,
+        )
+    return [
+        _result("pipeline.analytics", rates.worker, rates.limit, least=0.8),
+        _result("pipeline.analytics_batch", rates.worker, rates.batch, least=1.3),
+    ]
+
+
+def _result(name: str, ours: list[float], others: list[float], *, least: float) -> Result:
+    return results.of_pairs(name, "articles/s", list(zip(ours, others, strict=True)), least=least)
+
+
+async def publish(kafka: str, articles: int) -> None:
+    """Publishes so many articles as the ingester does; back when the broker has confirmed all."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka,
+        enable_idempotence=True,
+        compression_type="zstd",
+        linger_ms=20,
+        max_batch_size=262_144,
+    )
+    async with producer:
+        sent = [await producer.send(**message) for message in sample.published(articles)]
+        await asyncio.gather(*sent)
+
+
+async def by_hand(on: Stage, module: str, articles: int) -> float:
+    """One of the contestants of this folder."""
+    async with stage.database(on, TEMPLATE) as url:
+        env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
+        with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
+            return await rate(who, url, articles)
+
+
+async def worker(on: Stage, articles: int) -> float:
+    """The real worker."""
+    await stage.place_group(on.kafka, "analytics", ArticlePublished.TOPIC)
+    async with stage.database(on, TEMPLATE) as url:
+        env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
+        with contestant("analytics", "-m", "analytics", "worker", env=env, logs=on.logs) as who:
+            return await rate(who, url, articles)
+
+
+async def rate(who: Contestant, database_url: str, articles: int) -> float:
+    """Articles a second from the first that are counted to the last.
+
+    Looked at seldom while there is much to do, for counting rows costs the contestant time, and often at the end.
+
+    Raises:
+        BenchError: it ended, took too long, or counted something else.
+    """
+    connection = await asyncpg.connect(database_url)
+    give_up = time.monotonic() + GIVE_UP_S
+    began, seen = 0.0, 0
+    try:
+        while time.monotonic() < give_up:
+            who.must_live()
+            there = await connection.fetchval(COUNTED)
+            now = time.monotonic()
+            if there and not seen:
+                began, seen = now, there
+            if there >= articles:
+                if await connection.fetchval(SUM) != articles:
+                    raise BenchError(f"{who.name} has counted something else; see {who.log}")
+                return (articles - seen) / (now - began)
+            left_s = (articles - there) * (now - began) / (there - seen) if there > seen else 0.0
+            await asyncio.sleep(min(1.0, max(LOOK_S, left_s / 2)))
+    finally:
+        await connection.close()
+    raise BenchError(
+        f"{who.name} has not counted {articles} articles within {GIVE_UP_S:.0f} s; see {who.log}"
+    )

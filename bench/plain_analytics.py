@@ -1,0 +1,40 @@
+"""FastStream's batch subscriber as its documentation shows it: typed, one batch in flight, as large as ours."""
+
+import asyncio
+
+import asyncpg
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from bench import by_hand
+from bench.count_by_hand import Words, count
+from clawback_contracts.article.v1 import ArticlePublished
+
+RECORDS_MAX = 400
+
+
+async def main() -> None:
+    """Consumes until cancelled."""
+    broker = KafkaBroker(by_hand.KAFKA, logger=None)
+    words = Words()
+    async with asyncpg.create_pool(by_hand.DATABASE_URL) as pool:
+
+        @broker.subscriber(
+            ArticlePublished.TOPIC,
+            group_id=by_hand.GROUP,
+            batch=True,
+            max_records=RECORDS_MAX,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+        )
+        async def arrived(batch: list[ArticlePublished]) -> None:
+            async with pool.acquire() as connection:
+                await count(connection, batch, words)
+
+        async with broker:
+            await broker.start()
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    by_hand.run(main)
