@@ -40,7 +40,9 @@ NAMES = {
 @pytest.mark.integration
 @pytest.mark.timeout(400)
 def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
-    families = [part for name in ("pipeline", "analytics", "ingest", "sweep", "takedown") for part in ("--only", name)]
+    families = [
+        part for name in ("pipeline", "analytics", "ingest", "sweep", "takedown") for part in ("--only", name)
+    ]
     sizes = [str(part) for pair in SIZES.items() for part in pair]
     places = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "bench.json")]
     done = subprocess.run(  # noqa: S603 - arguments are ours

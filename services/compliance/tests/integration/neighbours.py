@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import httpx
@@ -32,6 +33,10 @@ class Neighbour:
     brings: Brought = nothing
     failing: int | None = None
     """Every answer has this status."""
+    behind: set[str] = field(default_factory=set)
+    """What analytics has not heard of so far; else it holds what the ingester holds."""
+    updated_at: datetime | None = None
+    """Of every article that is listed."""
     caught_up: bool = True
     later: bool = False
     """A poll is answered with 202 and an address first."""
@@ -51,6 +56,7 @@ class Neighbour:
                 Route(f"{prefix}/articles", self._articles),
                 Route(f"{prefix}/articles/{{article_id}}", self._article),
                 Route(f"{prefix}/ingester/holdings", self._holdings, methods=["POST"]),
+                Route(f"{prefix}/analytics/holdings", self._holdings_behind, methods=["POST"]),
             ]
         )
 
@@ -83,16 +89,23 @@ class Neighbour:
         )
 
     async def _articles(self, _: Request) -> Response:
-        return self._answer({"items": [{"article_id": one} for one in sorted(self.listed)]})
+        said = {"updated_at": self.updated_at.isoformat()} if self.updated_at else {}
+        return self._answer({"items": [{"article_id": one, **said} for one in sorted(self.listed)]})
 
     async def _article(self, request: Request) -> Response:
         there = request.path_params["article_id"] in self.listed
         return JSONResponse({}, 200 if there else 410)
 
     async def _holdings(self, request: Request) -> Response:
+        return await self._held(request, self.held)
+
+    async def _holdings_behind(self, request: Request) -> Response:
+        return await self._held(request, self.held - self.behind)
+
+    async def _held(self, request: Request, held: set[str]) -> Response:
         asked = (await request.json())["article_ids"]
         self.questions.append(asked)
-        truth = {one: "held" if one in self.held else "gone" for one in asked}
+        truth = {one: "held" if one in held else "gone" for one in asked}
         return self._answer({"items": {one: self.answers.get(one, said) for one, said in truth.items()}})
 
     def _answer(self, body: object) -> Response:

@@ -7,9 +7,10 @@ import pytest
 from pydantic import AnyHttpUrl
 
 from clawback_common.clock import SystemClock
-from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import flow
-from compliance.inlet.looking import CONTROLS, Controls, Looker
+from compliance.inlet.looking import CONTROLS, FAIR_TIME, Controls, Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -173,3 +174,68 @@ async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: 
     )
     await asyncio.wait_for(round_, 0.9)
     assert (await world.states(A))[1, "ingester"] == "verified"
+
+
+async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Looker:
+    """It says so; nobody has looked."""
+    there = HolderRegistration(
+        name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
+    )
+    await flow.holder_registered(there, "test", world.service)
+    (order,) = await world.revoke(A)
+    said = {"content": Outcome.REMOVED, "quarantine": Outcome.NEVER_HELD}
+    await world.receipts(world.receipt(order, "analytics", said))
+    address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
+    settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
+    service = replace(world.service, settings=settings)
+    return Looker(service, neighbour.http(), Controls(neighbour.ingester()))
+
+
+async def _looked(world: World, looker: Looker) -> str:
+    world.clock.advance(seconds=6)
+    await looker.look()
+    return (await world.states(A))[1, "analytics"]
+
+
+async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.behind = set(LIVE)
+    looker = await _removed_from_analytics(world, neighbour)
+    assert await _looked(world, looker) == "removed"
+    assert await world.alerts() == []
+    neighbour.behind = set()
+    assert await _looked(world, looker) == "verified"
+
+
+async def test_a_store_that_is_behind_with_some_is_believed_for_what_it_holds_of_the_others(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.behind = LIVE - {max(LIVE)}
+    looker = await _removed_from_analytics(world, neighbour)
+    states = [await _looked(world, looker) for _ in range(len(LIVE) // CONTROLS)]
+    assert states[-1] == "verified"
+    assert await world.alerts() == []
+
+
+async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.behind = set(LIVE)
+    looker = await _removed_from_analytics(world, neighbour)
+    for _ in range(len(LIVE) // CONTROLS):
+        assert await _looked(world, looker) == "removed"
+    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    assert await _looked(world, looker) == "removed"
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+
+
+async def test_what_has_just_been_published_is_asked_of_the_ingester_alone(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.updated_at = world.clock.now()
+    controls = Controls(neighbour.ingester())
+    assert len(await controls.some(world.service)) == CONTROLS
+    assert await controls.some(world.service, "analytics") == []
+    world.clock.advance(seconds=60)
+    assert len(await controls.some(world.service, "analytics")) == CONTROLS

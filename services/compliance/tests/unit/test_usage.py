@@ -83,4 +83,5 @@ def test_our_stores_and_the_brokers_are_holders_by_themselves(
         "ingester": HolderKind.STORE,
         "kafka": HolderKind.EXPIRY,
     }
-    assert found["ingester"].copy_kinds == ("content", "quarantine")
+    assert found["ingester"].copy_kinds == found["analytics"].copy_kinds == ("content", "quarantine")
+    assert (found["ingester"].group, found["analytics"].group) == (None, "analytics"), "who reads is no stranger"

@@ -1,9 +1,8 @@
 -- name: leaves
 -- A table, or the partitions that hold its rows.
-SELECT tree.relid::oid AS table_oid, tree.relid::regclass::text AS name
+SELECT coalesce(tree.relid, t.name::regclass)::oid AS table_oid, coalesce(tree.relid, t.name::regclass)::text AS name
 FROM unnest($1::text[]) AS t (name)
-CROSS JOIN LATERAL pg_partition_tree(t.name::regclass) AS tree
-WHERE tree.isleaf
+LEFT JOIN LATERAL pg_partition_tree(t.name::regclass) AS tree ON tree.isleaf
 ORDER BY name
 
 -- name: can_look_inside

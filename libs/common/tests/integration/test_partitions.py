@@ -1,0 +1,197 @@
+"""Months: made once, gone as a whole, without locking anybody out for long; and tables put in shape."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from clawback_common.db import Database
+from clawback_common.errors import Transient
+from clawback_common.retry import Retry
+from clawback_common.sweeping import maintenance, partitions
+from clawback_common.sweeping.partitions import MonthPartitions, empty, writers_gone
+from clawback_common.testing.waiting import until
+from clawback_contracts.sweep.v1 import Action
+
+pytestmark = pytest.mark.integration
+
+FIRST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def month(number: int) -> datetime:
+    """The tenth of a month of 2026."""
+    return datetime(2026, number, 10, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def months(database: Database, monkeypatch: pytest.MonkeyPatch) -> MonthPartitions:
+    """Of a table of leaves; with little patience."""
+    monkeypatch.setattr(partitions, "LOCK_MS_MAX", 50)
+    monkeypatch.setattr(partitions, "LOCKING", Retry(attempts=3, first_delay_ms=10))
+    await database.execute("CREATE TABLE leaf (at timestamptz, n int) PARTITION BY RANGE (at)")
+    return MonthPartitions(database, "leaf", FIRST)
+
+
+@asynccontextmanager
+async def held_by(db: Database, statement: str, *args: object) -> AsyncIterator[Any]:
+    """Somebody's transaction that has done this, and is open as long as the block."""
+    async with db.session() as connection, connection.transaction():
+        await connection.execute(statement, *args)
+        yield connection
+
+
+async def names(months: MonthPartitions) -> list[str]:
+    return [one.name for one in await months.all() if one.attached]
+
+
+async def test_months_are_made_once_also_by_two_at_a_time(months: MonthPartitions) -> None:
+    other = MonthPartitions(months._db, "leaf", FIRST)
+    await asyncio.gather(*(one.make([month(1), month(2), month(2)]) for one in (months, other)))
+    assert await names(months) == ["leaf_2026_01", "leaf_2026_02"]
+
+
+async def test_what_is_older_than_the_first_month_gets_none(months: MonthPartitions) -> None:
+    await months.make([datetime(1999, 5, 1, tzinfo=UTC)])
+    assert await names(months) == []
+
+
+async def test_a_month_that_went_is_not_made_again(database: Database, months: MonthPartitions) -> None:
+    await months.make([month(1), month(2), month(3)])
+
+    async def oldest() -> datetime:
+        return month(2)
+
+    for one in await months.over(datetime(2026, 2, 1, tzinfo=UTC)):
+        await months.drop(one)
+    assert await names(months) == ["leaf_2026_02", "leaf_2026_03"]
+    await MonthPartitions(database, "leaf", FIRST, oldest).make([month(1), month(2)])
+    assert await names(months) == ["leaf_2026_02", "leaf_2026_03"]
+
+
+async def test_a_month_is_over_when_its_last_instant_is_old(months: MonthPartitions) -> None:
+    await months.make([month(1), month(12)])
+    assert [one.start.month for one in await months.over(datetime(2026, 2, 1, tzinfo=UTC))] == [1]
+    assert await months.over(datetime(2026, 1, 31, tzinfo=UTC)) == []
+    assert len(await months.over(datetime(2027, 1, 1, tzinfo=UTC))) == 2
+
+
+async def test_a_month_that_somebody_reads_is_left_alone_and_goes_later(
+    database: Database, months: MonthPartitions
+) -> None:
+    await months.make([month(1)])
+    (old,) = await months.all()
+    async with held_by(database, "SELECT * FROM leaf"):
+        with pytest.raises(Transient):
+            await months.drop(old)
+        await asyncio.wait_for(database.fetch("SELECT * FROM leaf"), 5)
+    await months.drop(old)
+    assert await months.all() == []
+    assert await database.fetchval("SHOW lock_timeout") == "0"
+
+
+async def test_detaching_that_was_interrupted_is_finished(
+    database: Database, months: MonthPartitions
+) -> None:
+    await months.make([month(1), month(2)])
+    async with held_by(database, "SELECT * FROM leaf"), database.session() as connection:
+        await connection.execute("SET statement_timeout = 200")
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await connection.execute("ALTER TABLE leaf DETACH PARTITION leaf_2026_01 CONCURRENTLY")
+        await connection.execute("RESET statement_timeout")
+    first, second = await months.all()
+    assert (first.pending, second.pending) == (True, False)
+    await months.drop(second)
+    assert [(one.name, one.attached) for one in await months.all()] == [("leaf_2026_01", False)]
+    (left,) = await months.over(datetime(2027, 1, 1, tzinfo=UTC))
+    await months.drop(left)
+    assert await months.all() == []
+
+
+async def test_emptying_waits_for_nobody_for_long(database: Database, months: MonthPartitions) -> None:
+    await months.make([month(1)])
+    await database.execute("INSERT INTO leaf VALUES ($1, 1)", month(1))
+    async with held_by(database, "SELECT * FROM leaf"):
+        with pytest.raises(Transient):
+            async with database.transaction() as tx:
+                await empty(tx, "leaf_2026_01")
+    async with database.transaction() as tx:
+        await empty(tx, "leaf_2026_01")
+    assert await database.fetchval("SELECT count(*) FROM leaf") == 0
+
+
+async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
+    database: Database, months: MonthPartitions
+) -> None:
+    await months.make([month(1)])
+    async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
+        waiting = asyncio.create_task(writers_gone(database, "leaf", 0.005))
+        await until(lambda: waiting.done() or _waits(database), what="it waits")
+        assert not waiting.done()
+    async with held_by(database, "INSERT INTO leaf VALUES ($1, 2)", month(1)):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def _waits(database: Database) -> bool:
+    return bool(await partitions._writers(database, "leaf"))
+
+
+async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
+    database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "WRITERS_S_MAX", 0.05)
+    await months.make([month(1)])
+    async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
+        with pytest.raises(Transient, match="writing to leaf"):
+            await writers_gone(database, "leaf", 0.01)
+
+
+async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPartitions) -> None:
+    await _fill(database, months)
+    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM)
+    assert size.table == "leaf_2026_01"
+    assert size.bloat_before > 0.5
+    assert size.bytes_after < size.bytes_before
+    assert size.bloat_after < size.bloat_before
+
+
+async def test_a_dry_run_measures_only(database: Database, months: MonthPartitions) -> None:
+    await _fill(database, months)
+    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM, dry_run=True)
+    assert size.bytes_after == size.bytes_before
+
+
+async def test_the_pages_are_asked_where_the_extension_is_there(
+    database: Database, months: MonthPartitions
+) -> None:
+    await _fill(database, months)
+    await database.execute("CREATE EXTENSION pgstattuple")
+    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.ANALYZE)
+    assert size.bloat_before > 0.5
+
+
+async def test_reindexing_takes_away_what_an_interrupted_one_left(
+    database: Database, months: MonthPartitions
+) -> None:
+    await months.make([month(1)])
+    await database.execute("CREATE TABLE twig (n int PRIMARY KEY)")
+    await database.execute("CREATE UNIQUE INDEX twig_pkey_ccnew ON twig (n)")
+    await database.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'twig_pkey_ccnew'::regclass"
+    )
+    sizes = await maintenance.put_in_shape(database, ["leaf", "twig"], Action.REINDEX)
+    assert [size.table for size in sizes] == ["leaf_2026_01", "twig"]
+    assert await database.fetchval("SELECT count(*) FROM pg_index WHERE indrelid = 'twig'::regclass") == 1
+
+
+async def _fill(database: Database, months: MonthPartitions) -> None:
+    """A month most of whose rows are dead, the last ones alive none."""
+    await months.make([month(1)])
+    await database.execute("ALTER TABLE leaf_2026_01 SET (autovacuum_enabled = off)")
+    await database.execute("INSERT INTO leaf SELECT $1, n FROM generate_series(1, 5000) AS n", month(1))
+    await database.execute("DELETE FROM leaf WHERE n > 100")
+    await database.execute("SELECT pg_stat_force_next_flush()")

@@ -1,0 +1,351 @@
+"""The owner's side of a sweep, on a real broker and database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from clawback_common import jobs
+from clawback_common.bus.envelope import Message, Received
+from clawback_common.bus.subscriber import BusContext
+from clawback_common.db import Database
+from clawback_common.errors import Poison, Stop, Transient
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.sweeping import AgedTable, Progress, Sweeper, Tally
+from clawback_common.sweeping import sweeper as module
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.listening import listening
+from clawback_common.testing.queries import prepare_all
+from clawback_common.testing.waiting import until
+from clawback_contracts.envelope import event_id
+from clawback_contracts.sweep.v1 import (
+    Action,
+    Hold,
+    SweepAnswer,
+    SweepCompleted,
+    SweepFailed,
+    SweepRequested,
+)
+
+pytestmark = pytest.mark.integration
+
+OWNER = "svc"
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS: tuple[type[SweepAnswer], ...] = (SweepCompleted, SweepFailed)
+
+
+@dataclass(slots=True)
+class Leaves:
+    """A class of data that is a number of leaves; it removes two a slice."""
+
+    db: Database
+    trouble: list[Exception] = field(default_factory=list)
+    name: str = "leaves"
+    tables: tuple[str, ...] = ("leaf",)
+    slices: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    waits_after: int | None = None
+
+    async def count(self, request: SweepRequested) -> Tally:
+        """All of them are old."""
+        assert request.dry_run
+        found = await self.db.fetchval("SELECT count(*) FROM leaf")
+        return Tally(found, found)
+
+    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+        """Two a slice."""
+        held = {one for hold in request.holds for one in hold.article_ids}
+        while True:
+            if self.trouble:
+                raise self.trouble.pop(0)
+            async with self.db.transaction() as tx:
+                gone = await tx.execute(
+                    "DELETE FROM leaf WHERE id IN (SELECT id FROM leaf WHERE 'up:' || id <> ALL ($1::text[])"
+                    " ORDER BY id LIMIT 2)",
+                    sorted(held),
+                )
+                count = int(gone.split()[-1])
+                await progress.note(tx, {"last": self.slices}, removed=count)
+            if not count:
+                return Tally(progress.count("removed") + len(held), progress.count("removed"), len(held))
+            self.slices += 1
+            if self.waits_after == self.slices:
+                await self.gate.wait()
+
+
+@pytest_asyncio.fixture
+async def leaves(database: Database) -> Leaves:
+    """Seven of them."""
+    await database.execute("CREATE TABLE leaf (id text PRIMARY KEY)")
+    await database.execute("INSERT INTO leaf SELECT n::text FROM generate_series(1, 7) AS n")
+    return Leaves(database)
+
+
+@dataclass(slots=True)
+class World:
+    """The owner and what it said."""
+
+    db: Database
+    clock: FakeClock
+    sweeper: Sweeper
+
+    async def asked(self, *requests: SweepRequested) -> None:
+        """They arrive in one batch."""
+        batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(requests)]
+        await self.sweeper.requested(batch)
+
+    async def answers(self) -> list[Any]:
+        """What waits to be sent."""
+        rows = await self.db.fetch("SELECT event_id, type, value FROM outbox_orders ORDER BY id")
+        by_type = {kind.TYPE: kind for kind in KINDS}
+        found = [by_type[row["type"]].model_validate_json(row["value"]) for row in rows]
+        for row, answer in zip(rows, found, strict=True):
+            assert row["event_id"] == event_id("sweep", answer.sweep_id, OWNER, answer.attempt)
+        return found
+
+    async def left(self) -> int:
+        """Leaves that are there."""
+        return int(await self.db.fetchval("SELECT count(*) FROM leaf"))
+
+
+@pytest.fixture
+def world(database: Database, clock: FakeClock, leaves: Leaves) -> World:
+    """Of the leaves."""
+    return World(database, clock, Sweeper(OWNER, database, clock, OrdersOutbox(), (leaves,)))
+
+
+def request(**more: Any) -> SweepRequested:
+    """To remove leaves."""
+    given: dict[str, Any] = {
+        "sweep_id": uuid4(),
+        "data_class": "leaves",
+        "action": Action.DELETE,
+        "owners": (OWNER, "other"),
+        "before": BEFORE,
+        "requested_at": BEFORE,
+        "requested_by": "a test",
+    }
+    return SweepRequested(**(given | more))
+
+
+async def test_a_request_is_worked_off_and_answered(world: World) -> None:
+    asked = request()
+    await world.asked(asked)
+    assert await world.answers() == []
+    world.clock.advance(seconds=5)
+    await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert isinstance(answer, SweepCompleted)
+    assert (answer.found, answer.removed, answer.held, answer.attempt) == (7, 7, 0, 1)
+    assert (answer.sweep_id, answer.owner, answer.data_class) == (asked.sweep_id, OWNER, "leaves")
+    assert await world.left() == 0
+
+
+async def test_a_dry_run_says_how_much_and_touches_nothing(world: World) -> None:
+    await world.asked(request(dry_run=True))
+    await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert (answer.found, answer.removed, answer.dry_run) == (7, 7, True)
+    assert await world.left() == 7
+
+
+async def test_a_request_to_others_is_passed_by(world: World) -> None:
+    await world.asked(request(owners=("other",)))
+    assert await world.db.fetchval("SELECT count(*) FROM sweep_task") == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({"data_class": "pebbles"}, "class_unknown"), ({"before": None}, "limit_missing")],
+)
+async def test_what_cannot_be_done_is_answered_in_words_at_once(
+    world: World, more: dict[str, Any], words: str
+) -> None:
+    await world.asked(request(**more))
+    await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert isinstance(answer, SweepFailed)
+    assert words in answer.error
+    assert await world.left() == 7
+
+
+async def test_a_finished_sweep_that_is_asked_again_is_answered_again_and_not_repeated(
+    world: World, leaves: Leaves
+) -> None:
+    asked = request()
+    await world.asked(asked)
+    await world.sweeper.work_off()
+    await world.db.execute("INSERT INTO leaf VALUES ('8')")
+    await world.asked(asked)
+    await world.asked(asked.model_copy(update={"attempt": 2}))
+    await world.sweeper.work_off()
+    first, second = await world.answers()
+    assert (first.attempt, second.attempt, second.removed) == (1, 2, 7)
+    assert await world.left() == 1
+    assert leaves.slices == 4
+
+
+async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
+    world: World, leaves: Leaves, clock: FakeClock
+) -> None:
+    leaves.waits_after = 2
+    await world.asked(request())
+    dying = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 2, what="two slices")
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    assert await world.left() == 3
+    leaves.waits_after = None
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    (answer,) = await world.answers()
+    assert (answer.found, answer.removed) == (7, 7), "what the first removed counts as well"
+
+
+async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: FakeClock) -> None:
+    leaves.waits_after = 1
+    await world.asked(request())
+    first = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 1, what="a slice")
+    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off(), 5)
+    assert leaves.slices == 1
+    leaves.gate.set()
+    await first
+    assert len(await world.answers()) == 1
+
+
+async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
+    world: World, leaves: Leaves
+) -> None:
+    leaves.waits_after = 1
+    asked = request()
+    await world.asked(asked)
+    running = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 1, what="a slice")
+    hold = Hold(hold_id=uuid4(), article_ids=("up:5",))
+    await world.asked(asked.model_copy(update={"attempt": 2, "holds": (hold,)}))
+    leaves.gate.set()
+    await running
+    (answer,) = await world.answers()
+    assert (answer.removed, answer.held, answer.attempt) == (6, 1, 2)
+    assert await world.db.fetchval("SELECT id FROM leaf") == "5"
+
+
+async def test_what_does_not_answer_is_tried_again_and_at_last_a_person_hears_of_it(
+    world: World, leaves: Leaves
+) -> None:
+    await world.asked(asked := request())
+    leaves.trouble = [Transient("the disk is away")]
+    await world.sweeper.work_off()
+    assert await world.answers() == []
+    await world.sweeper.work_off()
+    assert await world.left() == 7, "not before its time"
+    leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
+    for _ in range(module.TRIES.attempts):
+        world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
+        await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert isinstance(answer, SweepFailed)
+    assert "the disk is away" in answer.error
+    await world.asked(asked.model_copy(update={"attempt": 2}))
+    await world.sweeper.work_off()
+    assert (await world.answers())[-1].removed == 7
+
+
+async def test_an_error_that_nobody_expected_is_told_without_its_words(world: World, leaves: Leaves) -> None:
+    leaves.trouble = [ValueError("the text of somebody else")]
+    await world.asked(request())
+    await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert answer.error == "ValueError"
+
+
+async def test_poison_in_a_class_is_told_in_its_words(world: World, leaves: Leaves) -> None:
+    leaves.trouble = [Poison("action_refused", "leaves fall")]
+    await world.asked(request())
+    await world.sweeper.work_off()
+    assert "action_refused: leaves fall" in (await world.answers())[0].error
+
+
+def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) -> None:
+    with pytest.raises(Stop, match="twice"):
+        Sweeper(OWNER, world.db, world.clock, OrdersOutbox(), (leaves, leaves))
+
+
+async def test_a_request_on_the_topic_is_noted_before_it_is_committed_and_wakes_the_worker(
+    topics: Broker, context: BusContext, leaves: Leaves
+) -> None:
+    sweeper = Sweeper(context.service, context.db, context.clock, context.outbox, (leaves,))
+    asked = request(owners=(context.service,))
+    message = Message.of(asked, uuid4(), at=BEFORE, traceparent=None)
+    async with listening(context, sweeper.subscription()):
+        working = asyncio.create_task(sweeper.loop().work())
+        await topics.send(SweepRequested.TOPIC, [message])
+
+        async def answered() -> UUID | None:
+            found: UUID | None = await context.db.fetchval(
+                "SELECT sweep_id FROM sweep_task WHERE outcome = 'completed'"
+            )
+            return found
+
+        assert await until(answered, what="an answer") == asked.sweep_id
+        await asyncio.wait_for(working, 5)
+
+
+async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
+    for _ in range(3):
+        async with jobs.run(world.db, world.clock, "a", cause="schedule"):
+            pass
+        world.clock.advance(days=1)
+    limit = world.clock.now() - timedelta(days=1)
+    await world.asked(request(data_class="job_runs", before=limit, dry_run=True))
+    await world.asked(request(data_class="job_runs", before=limit))
+    await world.sweeper.work_off()
+    counted, removed = sorted(await world.answers(), key=lambda one: not one.dry_run)
+    assert (counted.found, counted.removed, removed.found, removed.removed) == (2, 2, 2, 2)
+    assert len(await jobs.page(world.db)) == 1
+
+
+@pytest_asyncio.fixture
+async def pages(database: Database) -> AsyncIterator[AgedTable]:
+    """A table of rows that are a day apart, on articles a, b, c and so on."""
+    await database.execute(
+        "CREATE TABLE page (n int PRIMARY KEY, at timestamptz, subject text, done boolean)"
+    )
+    await database.execute(
+        "INSERT INTO page SELECT n, $1::timestamptz - n * interval '1 day', 'up:' || chr(96 + n), n <> 4"
+        " FROM generate_series(1, 6) AS n",
+        BEFORE,
+    )
+    yield AgedTable(
+        db=database, name="pages", table="page", key="n", dated_by="at", only="done", held_by="subject"
+    )
+
+
+async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
+    pages: AgedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawback_common.sweeping.aged.SLICE", 2)
+    holds = (
+        Hold(hold_id=uuid4(), article_ids=("up:b",)),
+        Hold(hold_id=uuid4(), dated_until=BEFORE - timedelta(days=5)),
+    )
+    asked = request(data_class="pages", holds=holds)
+    assert await pages.count(asked) == Tally(5, 3, 2)
+    assert await pages.remove(asked, Progress()) == Tally(5, 3, 2)
+    left = await pages.db.fetch("SELECT n FROM page ORDER BY n")
+    assert [row["n"] for row in left] == [2, 4, 6]
+
+
+async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTable) -> None:
+    with pytest.raises(Poison, match="action_refused"):
+        await pages.remove(request(data_class="pages", action=Action.ARCHIVE), Progress())
+
+
+async def test_every_query_can_be_prepared(database: Database) -> None:
+    assert await prepare_all(database, "clawback_common.sweeping") == []

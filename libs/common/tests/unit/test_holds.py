@@ -1,0 +1,44 @@
+"""Holds as a sweep asks them."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from clawback_common.sweeping import Held
+from clawback_contracts.sweep.v1 import Hold
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def _hold(**said: object) -> Hold:
+    return Hold(hold_id=uuid4(), **said)  # type: ignore[arg-type]
+
+
+def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
+    held = Held.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
+    assert held.ids == ("up:a", "up:b")
+    assert held.speaks_of("up:a", AT + DAY)
+    assert not held.speaks_of("up:c", AT - DAY)
+
+
+@pytest.mark.parametrize(
+    ("dated_from", "dated_until", "spared"),
+    [
+        (None, None, [-1, 0, 1]),
+        (AT, None, [0, 1]),
+        (None, AT, [-1]),
+        (AT, AT + DAY, [0]),
+    ],
+)
+def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
+    dated_from: datetime | None, dated_until: datetime | None, spared: list[int]
+) -> None:
+    held = Held.of([_hold(dated_from=dated_from, dated_until=dated_until)])
+    assert (held.froms, held.untils) == ([dated_from], [dated_until])
+    assert [day for day in (-1, 0, 1) if held.speaks_of(dated=AT + day * DAY)] == spared
+
+
+def test_without_holds_nothing_is_spared() -> None:
+    assert not Held.of([]).speaks_of("up:a", AT)

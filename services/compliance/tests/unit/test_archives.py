@@ -1,0 +1,65 @@
+"""Archives are looked into by a command that needs no server."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from clawback_common.sweeping.archive import ArchiveFolder, Record
+from compliance.__main__ import main
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With two archives."""
+    archives = ArchiveFolder(tmp_path)
+    for number in (1, 2):
+        archives.write(f"records/sweep/{number:05}", [Record("notice", {"n": number})], AT)
+    return tmp_path
+
+
+def test_a_whole_archive_is_told_with_its_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["archive", "verify", str(folder)]) == 0
+    assert "2 archives are as they were written" in capsys.readouterr().out
+
+
+def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["archive", "read", str(folder)]) == 0
+    lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [{"schema": "notice", "record": {"n": n}} for n in (1, 2)]
+
+
+def test_one_archive_can_be_read_by_its_manifest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["archive", "read", str(folder / "records/sweep/00002/manifest.json")]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.parametrize("do", ["verify", "read"])
+def test_a_damaged_archive_ends_with_3_and_names_the_file(
+    folder: Path, do: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = folder / "records/sweep/00002/part-00001.jsonl.gz"
+    part.write_bytes(part.read_bytes()[:-1])
+    assert main(["archive", do, str(folder)]) == 3
+    assert "part-00001.jsonl.gz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("do", ["verify", "read"])
+def test_a_folder_without_archives_proves_nothing(
+    tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["archive", do, str(tmp_path)]) == 3
+    assert "no archive" in capsys.readouterr().err
+
+
+def test_an_archive_url_that_is_no_folder_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARCHIVE_URL", "s3://bucket")
+    with pytest.raises(SystemExit) as ended:
+        main(["health"])
+    assert ended.value.code == 2
+    assert "ARCHIVE_URL" in capsys.readouterr().err
