@@ -98,7 +98,12 @@ SERVICES = (
             "ARCHIVE_URL": "{archive_url}",
         },
     ),
-    Service("analytics", 8003, {"REDIS_URL": "{redis_url}"}, needs=("valkey",)),
+    Service(
+        "analytics",
+        8003,
+        {"REDIS_URL": "{redis_url}", "COMPLIANCE_URL": "{compliance_api_url}"},
+        needs=("valkey",),
+    ),
     Service(
         "alerting",
         8004,

@@ -11,11 +11,11 @@ from analytics import flow
 from analytics.flow import Service
 from analytics.inlet import jobs
 from analytics.inlet.consumers import subscriptions
-from analytics.inlet.sweeps import sweeper
 from analytics.outlet import metrics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings
 from analytics.state import facets
+from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
@@ -23,6 +23,8 @@ from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
+from clawback_contracts.revocation.feed import order_listed
+from clawback_contracts.revocation.v1 import ArticleRevoked
 
 NAME = "analytics"
 
@@ -54,12 +56,22 @@ async def worker(settings: Settings, stopping: Stopping) -> None:
 
 def plan(service: Service) -> Plan:
     """What this worker does."""
-    sweeping = sweeper(service)
     return Plan(
-        [*subscriptions(service), sweeping.subscription()],
-        [sweeping.loop(), Loop("measure", 60.0, partial(_measure, service))],
+        subscriptions(service),
+        [service.sweeper.loop(), Loop("measure", 60.0, partial(_measure, service))],
+        prepare=partial(_prepare, service),
         on_set_aside=partial(flow.on_set_aside, service),
     )
+
+
+async def _prepare(service: Service) -> None:
+    """Obeys the orders that their topic no longer has, before any article is counted."""
+    settings = service.settings
+    listed = pages(
+        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+    )
+    obey = partial(flow.on_orders, service=service, positions=False)
+    await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 
 async def _measure(service: Service) -> None:
@@ -81,4 +93,4 @@ async def job(chosen: argparse.Namespace, settings: Settings) -> int:
             case "replay-dlq":
                 return await jobs.replay_command(service)
             case _:
-                return await jobs.accept_gap_command(service, sweeper(service))
+                return await jobs.accept_gap_command(service)

@@ -17,6 +17,7 @@ from analytics.outlet import events, metrics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings
 from analytics.state import facets, rollups, runs
+from analytics.state.sweeping import Articles, CachedAnswers
 from analytics.state.values import Vocabulary
 from clawback_common import incidents, quarantine
 from clawback_common.bus import offsets
@@ -27,18 +28,15 @@ from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad
-from clawback_common.sweeping import Held, Progress
+from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import ARTICLE_ID, event_id
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
-from clawback_contracts.sweep.v1 import SweepRequested
 
 GROUP = "analytics"
 TRIES = 5
 """A word that goes while it is counted under is rare; it does not happen to a batch again and again."""
-SLICE = 1_000
-"""Rows that a sweep empties in one transaction."""
 _AN_ID = re.compile(ARTICLE_ID)
 
 
@@ -52,10 +50,13 @@ class Service:
     orders: OrdersOutbox
     cache: Cache
     vocabulary: Vocabulary = field(init=False)
+    sweeper: Sweeper = field(init=False)
 
     def __post_init__(self) -> None:
-        """The words belong to the database."""
+        """The words belong to the database, and so does what is swept."""
+        owned = (Articles(self.db), CachedAnswers(self.db, self.cache))
         object.__setattr__(self, "vocabulary", Vocabulary(self.db))
+        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.orders, owned))
 
 
 async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:
@@ -104,7 +105,6 @@ async def on_orders(
     now = service.clock.now()
     async with service.db.transaction() as tx:
         rows, emptied = await facets.fold_orders(tx, takedown.latest(one.value for one in batch))
-        await _uncount(tx, list(emptied.values()))
         purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
         answered = [
             events.receipt(
@@ -118,6 +118,7 @@ async def on_orders(
         await service.orders.put(tx, answered, again=True)
         if positions:
             await offsets.keep(tx, GROUP, batch)
+        await _uncount(tx, list(emptied.values()))  # last: others wait for counts
     for kind, count in Counter(type(one.value).__name__ for one in batch).items():
         metrics.ORDERED.labels(kind).inc(count)
 
@@ -137,7 +138,6 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
     for counted in await facets.withhold(tx, subjects):
         delta.take_away(counted)
         delta.add(counted._replace(withheld=True))
-    await rollups.apply(tx, delta)
     await incidents.open_for_unreadable(tx, bad, now)
     await service.orders.put(
         tx,
@@ -154,6 +154,7 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
             for one in bad
         ],
     )
+    await rollups.apply(tx, delta)
 
 
 async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
@@ -188,24 +189,6 @@ async def on_set_aside(service: Service, lane: str, what: str) -> None:
         await service.orders.put(
             tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
         )
-
-
-async def raise_floor(service: Service, request: SweepRequested) -> None:
-    """A sweep begins: nothing that it would remove is let in from now on."""
-    if request.before is not None:
-        async with service.db.transaction() as tx:
-            await facets.raise_floor(tx, request.before)
-
-
-async def sweep_slice(service: Service, request: SweepRequested, progress: Progress) -> int:
-    """Takes away the counts of a slice of what is old and not held. Gives how many articles that were."""
-    if request.before is None:
-        return 0
-    async with service.db.transaction() as tx:
-        emptied = await facets.empty_old(tx, request.before, Held.of(request.holds), SLICE)
-        await progress.note(tx, removed=len(emptied), kept=len(emptied))
-        await _uncount(tx, emptied)
-    return len(emptied)
 
 
 async def held(service: Service, article_ids: Sequence[str]) -> set[str]:

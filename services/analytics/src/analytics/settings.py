@@ -1,6 +1,8 @@
 """The settings of analytics."""
 
-from pydantic import Field, SecretStr
+from pathlib import Path
+
+from pydantic import AnyHttpUrl, Field, SecretStr
 
 from clawback_common.settings import CommonSettings
 
@@ -15,6 +17,10 @@ class Settings(CommonSettings):
     """``redis://host:port/database``, where answers are kept. None: each is computed anew."""
     redis_cache_ttl: float = Field(3_600, ge=1, le=30 * 86_400)
     """Seconds. An answer is dropped with the first change of a count; this bounds what nobody asks for again."""
+    compliance_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
+    """Asked for all orders when our database stands before the start of their topic."""
+    compliance_api_key_file: Path | None = None
+    """A key for that; none where reads need none."""
     count_subscribers: int = Field(3, ge=1, le=16)
     """Batches of articles in work at once."""
     count_batch_max: int = Field(400, ge=1, le=500)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from analytics import flow
 from analytics.domain.facets import SOURCE, TOPIC
 from analytics.flow import Service
-from analytics.inlet.sweeps import Articles
 from analytics.state import rollups, values
+from analytics.state.sweeping import Articles
 from clawback_common.sweeping import Progress
 from clawback_contracts.sweep.v1 import Hold
 from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
@@ -140,7 +140,7 @@ async def _looked_at(world: World) -> AsyncIterator[None]:
 async def _sweep(age_d: int, held: list[str], world: World, model: Model) -> None:
     hold = [Hold(hold_id="6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11", article_ids=tuple(held))] if held else []
     request = world.sweep(before=world.ago(days=age_d), holds=tuple(hold))
-    articles = Articles(world.service)
+    articles = Articles(world.db)
     promised = await articles.count(request)
     done = await articles.remove(request, Progress())
     assert done == promised

@@ -6,14 +6,11 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from analytics import flow
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
-from analytics.inlet import sweeps
-from analytics.inlet.sweeps import Articles, CachedAnswers, sweeper
 from analytics.outlet.cache import Cache
-from analytics.state import facets, rollups
-from clawback_common.db import Database
+from analytics.state import facets, rollups, sweeping
+from analytics.state.sweeping import Articles, CachedAnswers
 from clawback_common.errors import Poison, Transient
 from clawback_common.sweeping import Progress, Tally
 from clawback_common.testing.waiting import until
@@ -37,7 +34,7 @@ async def filled(world: World) -> None:
 async def test_a_dry_run_says_what_would_go_and_touches_nothing(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD, "up:unknown"))
-    assert await Articles(world.service).count(world.sweep(holds=(hold,))) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db).count(world.sweep(holds=(hold,))) == Tally(2, 1, 1, 1)
     assert await world.total() == 3
     await world.publish(world.article("up:x", published_at=world.ago(days=730)))
     assert await world.total() == 4
@@ -47,10 +44,10 @@ async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
     request = world.sweep(holds=(hold,))
-    assert await Articles(world.service).remove(request, Progress()) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db).remove(request, Progress()) == Tally(2, 1, 1, 1)
     assert await world.held(OLD, NEW, HELD) == {NEW, HELD}
     await world.must_be_exact()
-    assert await Articles(world.service).remove(world.sweep(), Progress()) == Tally(1, 1, 0, 1)
+    assert await Articles(world.db).remove(world.sweep(), Progress()) == Tally(1, 1, 0, 1)
     assert (await world.held(OLD, NEW, HELD), await world.total()) == ({NEW}, 1)
     await world.must_be_exact()
 
@@ -68,13 +65,13 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(
         dated_from=world.ago(days=since_d) if since_d else None,
         dated_until=world.ago(days=until_d) if until_d else None,
     )
-    tally = await Articles(world.service).remove(world.sweep(holds=(hold,)), Progress())
+    tally = await Articles(world.db).remove(world.sweep(holds=(hold,)), Progress())
     assert (tally.held, tally.removed) == (spared, 2 - spared)
 
 
 async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answered(world: World) -> None:
     await filled(world)
-    await Articles(world.service).remove(world.sweep(), Progress())
+    await Articles(world.db).remove(world.sweep(), Progress())
     await world.publish(
         world.article(OLD, published_at=world.ago(days=730)),
         world.article(OLD, 2, published_at=world.ago(days=730)),
@@ -88,7 +85,7 @@ async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answer
 async def test_a_hold_does_not_stop_a_takedown(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
-    await Articles(world.service).remove(world.sweep(holds=(hold,)), Progress())
+    await Articles(world.db).remove(world.sweep(holds=(hold,)), Progress())
     await world.order(world.revocation(HELD))
     assert await world.answers() == [(HELD, 1, "removed", "never_held")]
     assert await world.held(HELD) == set()
@@ -96,8 +93,8 @@ async def test_a_hold_does_not_stop_a_takedown(world: World) -> None:
 
 
 async def test_the_floor_only_rises(world: World) -> None:
-    await Articles(world.service).remove(world.sweep(), Progress())
-    await Articles(world.service).remove(world.sweep(before=world.ago(days=999)), Progress())
+    await Articles(world.db).remove(world.sweep(), Progress())
+    await Articles(world.db).remove(world.sweep(before=world.ago(days=999)), Progress())
     await filled(world)
     assert await world.held(OLD, NEW, HELD) == {NEW}
 
@@ -105,15 +102,15 @@ async def test_the_floor_only_rises(world: World) -> None:
 async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow, "SLICE", 2)
-    monkeypatch.setattr(sweeps, "SLICE", 2)
+    monkeypatch.setattr(sweeping, "SLICE", 2)
     old = [world.article(f"up:{n}", published_at=world.ago(days=500 + n)) for n in range(5)]
     await world.publish(*old)
     request, progress = world.sweep(), Progress()
-    await flow.raise_floor(world.service, request)
-    assert await flow.sweep_slice(world.service, request, progress) == 2
+    articles = Articles(world.db)
+    await articles.raise_floor(request)
+    assert await articles.slice(request, progress) == 2
     await world.must_be_exact()
-    assert await Articles(world.service).remove(request, progress) == Tally(5, 5, 0, 5)
+    assert await articles.remove(request, progress) == Tally(5, 5, 0, 5)
     assert await world.total() == 0
     await world.must_be_exact()
 
@@ -127,25 +124,23 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(world: World) -> N
         delta = Delta()
         delta.add(numbers.of(described[0]))
         await rollups.apply(tx, delta, numbers.made)
-        sweeping = asyncio.create_task(Articles(world.service).remove(world.sweep(), Progress()))
-        await until(lambda: waits(world.db), what="the sweep waits")
-    assert (await sweeping).removed == 1
+        waiting = asyncio.create_task(Articles(world.db).remove(world.sweep(), Progress()))
+        await until(lambda: floor_is_up(world), what="the floor has risen")
+        assert not waiting.done()
+    assert (await waiting).removed == 1
     assert await world.total() == 0
     await world.must_be_exact()
 
 
-async def waits(db: Database) -> bool:
-    return bool(
-        await db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    )
+async def floor_is_up(world: World) -> bool:
+    return bool(await world.db.fetchval("SELECT before = $1 FROM floor", world.ago(days=365)))
 
 
 async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World) -> None:
     await filled(world)
     request = world.sweep()
-    sweeping = sweeper(world.service)
-    await sweeping.requested(world.received([request]))
-    await sweeping.work_off()
+    await world.service.sweeper.requested(world.received([request]))
+    await world.service.sweeper.work_off()
     (answer,) = await world.said(SweepCompleted)
     assert (answer.sweep_id, answer.owner) == (request.sweep_id, "analytics")
     assert (answer.found, answer.removed, answer.kept) == (2, 2, 2)
@@ -154,7 +149,7 @@ async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World
 
 async def test_articles_are_not_archived_here(world: World) -> None:
     with pytest.raises(Poison, match="action_refused"):
-        await Articles(world.service).remove(world.sweep(action=Action.ARCHIVE), Progress())
+        await Articles(world.db).remove(world.sweep(action=Action.ARCHIVE), Progress())
 
 
 async def test_answers_without_an_end_go_from_the_cache(
@@ -164,8 +159,7 @@ async def test_answers_without_an_end_go_from_the_cache(
     await valkey.set("analytics:ends", b"1", px=60_000)
     await valkey.set("ingester:not-ours", b"1")
     async with Cache.connect(valkey_url, 60) as cache:
-        object.__setattr__(world.service, "cache", cache)
-        answers = CachedAnswers(world.service)
+        answers = CachedAnswers(world.db, cache)
         request = world.sweep("cache", before=world.ago(days=30))
         assert await answers.count(request) == Tally(1, 1)
         assert await answers.remove(request, Progress()) == Tally(1, 1)
@@ -174,10 +168,9 @@ async def test_answers_without_an_end_go_from_the_cache(
 
 async def test_a_cache_that_is_away_is_tried_again(world: World) -> None:
     async with Cache.connect("redis://127.0.0.1:1/0", 60) as cache:
-        object.__setattr__(world.service, "cache", cache)
         with pytest.raises(Transient):
-            await CachedAnswers(world.service).remove(world.sweep("cache"), Progress())
+            await CachedAnswers(world.db, cache).remove(world.sweep("cache"), Progress())
 
 
 async def test_without_a_cache_nothing_is_found_in_it(world: World) -> None:
-    assert await CachedAnswers(world.service).count(world.sweep("cache")) == Tally(0, 0)
+    assert await CachedAnswers(world.db, world.service.cache).count(world.sweep("cache")) == Tally(0, 0)

@@ -9,7 +9,6 @@ import pytest
 from analytics import app, flow
 from analytics.flow import Service
 from analytics.inlet import jobs
-from analytics.inlet.sweeps import sweeper
 from analytics.outlet import metrics
 from analytics.settings import Settings
 from clawback_common.clock import SystemClock
@@ -193,7 +192,7 @@ async def test_the_commands_of_the_service_tell_what_they_did(
     bad = Raw.of(message(world.article("up:1"), at=world.clock.now()))
     assert bad.value is not None
     async with app.opened(settings) as service:
-        assert await jobs.accept_gap_command(service, sweeper(service)) == 0
+        assert await jobs.accept_gap_command(service) == 0
         assert await jobs.replay_command(service) == 0
     assert "there is no gap" in capsys.readouterr().out
 

@@ -17,7 +17,7 @@ PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """The articles, the orders on a lane of their own, the runs.
+    """The articles; the orders, the runs, and what is to be swept, on lanes of their own.
 
     ``positions``: note where we stand, which a second try of old records must not.
     """
@@ -52,4 +52,5 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             on_bad=orders_unreadable,
         ),
         Subscription(Run.TOPIC, (RunCompleted, RunFailed), runs_arrived, lane="runs"),
+        service.sweeper.subscription(),
     ]

@@ -8,7 +8,6 @@ from analytics.inlet.deadletters import desk
 from clawback_common.bus.gaps import accept_gaps
 from clawback_common.bus.subscriber import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.sweeping import Sweeper
 
 
 async def replay_command(service: Service) -> int:
@@ -18,9 +17,9 @@ async def replay_command(service: Service) -> int:
     return 3 if outcome.failed else 0
 
 
-async def accept_gap_command(service: Service, sweeper: Sweeper) -> int:
+async def accept_gap_command(service: Service) -> int:
     """``analytics accept-gap``: moves the groups past records that are gone. Stop the workers first."""
-    listened = [*subscriptions(service), sweeper.subscription()]
-    moved = await accept_gaps(service.settings, {one.topic: group_of(GROUP, one) for one in listened})
+    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
+    moved = await accept_gaps(service.settings, topics)
     sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
     return 0

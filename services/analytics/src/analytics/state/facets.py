@@ -31,7 +31,6 @@ async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[F
         batch: the articles.
         numbered: the facets of each, in the same order.
     """
-    await tx.execute(SQL["begin"])
     rows = await tx.fetch(
         SQL["take"],
         [one.article_id for one in batch],
@@ -84,10 +83,9 @@ async def held(db: Querier, article_ids: Sequence[str]) -> set[str]:
     return {row["article_id"] for row in await db.fetch(SQL["held"], article_ids)}
 
 
-async def raise_floor(tx: Transaction, before: datetime) -> None:
-    """Lets in nothing older from now on; waits for those who are letting in."""
-    await tx.execute(SQL["lock_floor"])
-    await tx.execute(SQL["raise_floor"], before)
+async def raise_floor(db: Querier, before: datetime) -> None:
+    """Lets in nothing older; but for those who are letting in just now."""
+    await db.execute(SQL["raise_floor"], before)
 
 
 async def old(db: Querier, before: datetime, spared: Held) -> tuple[int, int]:

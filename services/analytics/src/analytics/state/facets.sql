@@ -1,8 +1,3 @@
--- name: begin
--- Shared by all who let articles in; a sweep that raises the floor waits for them, and they for it. A statement of its
--- own: in the same one, the snapshot would be older than the wait.
-SELECT pg_advisory_xact_lock_shared(hashtext('analytics.floor'))
-
 -- name: take
 -- The one door through which an article enters. Takes the rows in the order of their ids and decides under their locks:
 -- an article is let in when it knows a later order than the row, or the same, is not revoked, and is newer. What is
@@ -62,11 +57,8 @@ RETURNING article_id, day, cell_id, words, source_id, topic_ids
 -- Asks what is needed for counting, whatever the row says of orders.
 SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL
 
--- name: lock_floor
--- Waits for those who let articles in under the former floor.
-SELECT pg_advisory_xact_lock(hashtext('analytics.floor'))
-
 -- name: raise_floor
+-- Whoever was letting in under the former floor must be waited for before anything goes.
 UPDATE floor SET before = $1 WHERE before < $1
 
 -- name: old
