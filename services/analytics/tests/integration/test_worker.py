@@ -3,8 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from analytics import app, flow
 from analytics.flow import Service
@@ -14,7 +21,7 @@ from analytics.settings import Settings
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Stop
-from clawback_common.process import Stopping
+from clawback_common.process import Stopping, serve
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.waiting import until
@@ -22,7 +29,7 @@ from clawback_common.worker import Worker
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from clawback_contracts.deadletter.v1 import DeadLetter
-from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked
 from clawback_contracts.run.v1 import RunFailed
 from clawback_contracts.sweep.v1 import SweepCompleted
 from services.analytics.tests.integration.world import CANARY, World, message
@@ -30,12 +37,39 @@ from services.analytics.tests.integration.world import CANARY, World, message
 pytestmark = pytest.mark.integration
 
 
+@dataclass(slots=True)
+class Compliance:
+    """Lists every order that it ever gave."""
+
+    url: AnyHttpUrl
+    orders: list[ArticleRevoked] = field(default_factory=list)
+
+    async def listed(self, _: Request) -> Response:
+        """One page of all."""
+        items = [order.model_dump(mode="json") for order in self.orders]
+        return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
+
+
+@pytest_asyncio.fixture
+async def compliance(unused_tcp_port: int) -> AsyncIterator[Compliance]:
+    """For a database that is younger than the log's start, as all are here: the topics of a session are emptied."""
+    listing = Compliance(AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}"))
+    listing_app = Starlette(routes=[Route("/api/v1/compliance/revocations", listing.listed)])
+    stopping = Stopping()
+    serving = asyncio.create_task(serve(listing_app, "127.0.0.1", unused_tcp_port, stopping))
+    yield listing
+    stopping.set()
+    await serving
+
+
 @pytest.fixture
-def settings(topics: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    topics: Broker, database_url: str, compliance: Compliance, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """Of a worker on this test's servers."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics.bootstrap)
     monkeypatch.setenv("DATABASE_URL", database_url)
-    return Settings()
+    return Settings(compliance_url=compliance.url)
 
 
 @asynccontextmanager
@@ -91,6 +125,23 @@ async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_an
     }
     assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 60, 2)}
     await world.must_be_exact()
+
+
+async def test_orders_that_their_topic_no_longer_has_are_obeyed_before_anything_is_counted(
+    world: World, topics: Broker, settings: Settings, compliance: Compliance
+) -> None:
+    at = world.clock.now()
+    compliance.orders.append(world.revocation("up:1"))
+    await topics.send("revocations.v1", [message(order, at=at) for order in compliance.orders])
+    await topics.cut("revocations.v1")
+    async with working(settings, world.db):
+        await topics.send("articles.v1", [message(world.article(f"up:{n}"), at=at) for n in (1, 2)])
+
+        async def counted() -> bool:
+            return await world.total() > 0
+
+        await until(counted, what="the other one")
+    assert await world.held("up:1", "up:2") == {"up:2"}
 
 
 async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
