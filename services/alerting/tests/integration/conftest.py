@@ -1,0 +1,210 @@
+"""An alerting service on a real database, its clock in the test's hands, and sinks for what it sends."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from alerting import flow
+from alerting.app import migrations as all_migrations
+from alerting.domain.alert import Alert
+from alerting.flow import Service
+from alerting.inlet.routes_file import read_routes
+from alerting.outlet.channels import senders
+from alerting.outlet.outgoing import Send
+from alerting.settings import Settings
+from alerting.state import alerts
+from clawback_common.bus.envelope import Received
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+from clawback_contracts.envelope import Event
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from services.alerting.tests.integration.sinks import MailSink, SmsSink, sinks
+
+ROUTES = """\
+recipients:
+  - name: ann
+    mail: ann@clawback.example
+    sms: "+15550100"
+    consent: {at: 2026-01-05, by: ann}
+  - name: bob
+    mail: bob@clawback.example
+    consent: {at: 2026-01-05, by: ann}
+receivers:
+  - {name: ann, mail: [ann], sms: [ann]}
+  - {name: both, mail: [ann, bob]}
+route:
+  receiver: both
+  group_by: [service]
+  group_wait: 30s
+  group_interval: 5m
+  repeat_interval: 4h
+  routes:
+    - receiver: ann
+      matchers: ['severity="critical"']
+      group_by: ['...']
+      group_wait: 0s
+      repeat_interval: 1h
+      continue: true
+    - receiver: ann
+      matchers: ['severity="critical"', 'name="Twice"']
+      group_wait: 0s
+"""
+
+
+@dataclass(slots=True)
+class World:
+    """The service, in a test's words."""
+
+    service: Service
+    clock: FakeClock
+    sends: Mapping[str, Send]
+    mail: MailSink
+    sms: SmsSink
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def received(self, events: Sequence[Event], ids: Sequence[str] = ()) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for number, event in enumerate(events):
+            identity = ids[number] if number < len(ids) else str(uuid4())
+            batch.append(Received(event, identity, None, event.TOPIC, 0, self.offset))
+            self.offset += 1
+        return batch
+
+    def raised(
+        self, name: str = "FeedStopped", severity: Severity = Severity.CRITICAL, **more: Any
+    ) -> AlertRaised:
+        """Somebody says that it holds."""
+        labels = more.pop("labels", {})
+        given: dict[str, Any] = {
+            "fingerprint": fingerprint("ingester", name, labels),
+            "name": name,
+            "service": "ingester",
+            "severity": severity,
+            "summary": f"{name} of something: mend it.",
+            "labels": labels,
+            "raised_at": self.clock.now(),
+        }
+        return AlertRaised(**(given | more))
+
+    def resolved(self, name: str = "FeedStopped", **more: Any) -> AlertResolved:
+        """Somebody says that it does not any more."""
+        labels = more.pop("labels", {})
+        given: dict[str, Any] = {
+            "fingerprint": fingerprint("ingester", name, labels),
+            "name": name,
+            "service": "ingester",
+            "resolved_at": self.clock.now(),
+        }
+        return AlertResolved(**(given | more))
+
+    async def say(self, *events: AlertRaised | AlertResolved, ids: Sequence[str] = ()) -> None:
+        """They arrive in one batch."""
+        await flow.on_alerts(self.received(events, ids), self.service)
+
+    async def run(self, *events: RunCompleted | RunFailed, ids: Sequence[str] = ()) -> None:
+        """Runs end."""
+        await flow.on_runs(self.received(events, ids), self.service)
+
+    def completed(self, noticed: int = 0, **more: Any) -> RunCompleted:
+        """A run that ended now."""
+        now = self.clock.now()
+        given: dict[str, Any] = {"noticed": noticed, "closed": noticed, "open": 0, "overdue": 0}
+        return RunCompleted(run_id=uuid4(), started_at=now, **({"ended_at": now} | given | more))
+
+    def failed(self, error: str = "the feed could not be read") -> RunFailed:
+        """A run that did not."""
+        now = self.clock.now()
+        return RunFailed(run_id=uuid4(), started_at=now, ended_at=now, error=error)
+
+    async def deliver(self) -> None:
+        """Every sender sends what is due."""
+        for channel, send in self.sends.items():
+            while await flow.send_one(channel, send, self.service):
+                pass
+
+    async def alert(self, name: str = "FeedStopped") -> Alert:
+        """As it is known."""
+        found = await alerts.one(self.db, fingerprint("ingester", name, {}))
+        assert found is not None
+        return found
+
+    async def pass_time(self, **by: float) -> datetime:
+        """The clock moves, and whoever watches it has looked; what is due has been sent."""
+        now = self.clock.advance(**by)
+        await flow.watch_runs(self.service)
+        await flow.watch_channels(self.service)
+        await flow.on_time(self.service)
+        await self.deliver()
+        return now
+
+    async def message(self, channel: str) -> Any:
+        """The one message of a channel."""
+        (row,) = await self.db.fetch("SELECT * FROM message WHERE channel = $1", channel)
+        return row
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """What runs in an alerting database."""
+    return all_migrations()
+
+
+@pytest.fixture
+def routes() -> str:
+    """The routes file."""
+    return ROUTES
+
+
+@pytest_asyncio.fixture
+async def both_sinks() -> AsyncIterator[tuple[MailSink, SmsSink]]:
+    """Mail and text messages."""
+    async with sinks() as listening:
+        yield listening
+
+
+@pytest.fixture
+def settings(both_sinks: tuple[MailSink, SmsSink]) -> Settings:
+    """Of a service that sends to the sinks."""
+    mail, sms = both_sinks
+    return Settings(
+        smtp_url=SecretStr(f"smtp://127.0.0.1:{mail.port}?from=alerts@clawback.example"),
+        sms_url=SecretStr(f"http://127.0.0.1:{sms.port}/sms"),
+        send_timeout_s=1.5,
+    )
+
+
+@pytest_asyncio.fixture
+async def service(
+    database: Database, clock: FakeClock, settings: Settings, routes: str, tmp_path: Path
+) -> Service:
+    """Without its processes, begun."""
+    path = tmp_path / "routes.yaml"
+    path.write_text(routes)
+    made = Service(settings, database, OrdersOutbox(), clock, read_routes(path, lambda _: True))
+    await flow.begin(made)
+    return made
+
+
+@pytest.fixture
+def world(service: Service, clock: FakeClock, both_sinks: tuple[MailSink, SmsSink]) -> World:
+    """The service and those around it."""
+    return World(service, clock, senders(service.settings, service.book), *both_sinks)
+
+
+NOBODY = UUID(int=0)

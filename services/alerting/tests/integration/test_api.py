@@ -1,0 +1,269 @@
+"""What is read and done by HTTP."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+from redis.asyncio import Redis
+
+from alerting.flow import Service
+from alerting.inlet.api import api
+from alerting.outlet.neighbours import Neighbours
+from clawback_common.http.probes import Probes
+from clawback_contracts.alert.v1 import Severity, fingerprint
+from services.alerting.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+KEYS = {role: f"key-of-{role}" for role in ("officer", "operator", "upstream", "holder")}
+
+
+def key(role: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {KEYS[role]}"}
+
+
+@pytest_asyncio.fixture
+async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API."""
+    file = tmp_path / "keys.yaml"
+    rows = [
+        {"subject": role, "roles": [role], "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        for role, text in KEYS.items()
+    ]
+    file.write_text(yaml.safe_dump(rows))
+    settings = world.service.settings.model_copy(update={"api_keys_file": file})
+    service = Service(settings, world.db, world.service.outbox, world.clock, world.service.book)
+    async with httpx.AsyncClient() as outward, Redis.from_url("redis://127.0.0.1:1/0") as redis:
+        app = api(service, Neighbours(settings, world.db, world.clock, outward, redis), Probes())
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as client:
+            yield client
+
+
+async def test_alerts_are_listed_the_latest_first_in_pages_and_by_what_they_are(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    for number in range(5):
+        await world.say(world.raised(f"Some{number}", Severity.WARNING if number % 2 else Severity.CRITICAL))
+        world.clock.advance(seconds=1)
+    await world.say(world.resolved("Some0"))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        more = {"cursor": cursor} if cursor else {}
+        page = (await http.get("/alerts", params={"limit": 2, **more})).json()
+        seen += [one["name"] for one in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["Some4", "Some3", "Some2", "Some1", "Some0"]
+
+    async def names(**params: str) -> list[str]:
+        return [one["name"] for one in (await http.get("/alerts", params=params)).json()["items"]]
+
+    assert await names(status="resolved") == ["Some0"]
+    assert await names(severity="warning") == ["Some3", "Some1"]
+    assert await names(name="Some2") == ["Some2"]
+    assert (await http.get("/alerts", params={"status": "odd"})).status_code == 422
+    assert (await http.get("/alerts", params={"cursor": "odd"})).status_code == 422
+
+
+async def test_one_alert_shows_who_was_told_by_name_and_without_an_address(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await world.say(world.raised())
+    await world.deliver()
+    answer = await http.get(f"/alerts/{(await world.alert()).fingerprint}")
+    told = {
+        (one["recipient"], one["channel"], one["what"]): one["sent_at"]
+        for one in answer.json()["notifications"]
+    }
+    assert set(told) == {("ann", "mail", "raised"), ("ann", "sms", "raised")}
+    assert all(told.values())
+    assert "@" not in answer.text
+    assert (await http.get("/alerts/0000000000000000")).status_code == 404
+    assert (await http.get("/alerts/odd")).status_code == 422
+
+
+async def test_who_acts_needs_a_key_with_the_role(world: World, http: httpx.AsyncClient) -> None:
+    await world.say(world.raised())
+    path = f"/alerts/{(await world.alert()).fingerprint}"
+    for act in (
+        f"{path}/ack",
+        f"{path}/resolve",
+        "/silences",
+        "/health/test-alert",
+        "/webhooks/alertmanager",
+    ):
+        assert (await http.post(act, json={})).status_code == 401, act
+        assert (await http.post(act, json={}, headers=key("holder"))).status_code == 403, act
+    acknowledged = (await http.post(f"{path}/ack", headers=key("officer"))).json()
+    assert acknowledged["acknowledged_by"] == "officer"
+    resolved = (await http.post(f"{path}/resolve", headers=key("operator"))).json()
+    assert (resolved["status"], resolved["resolved_by"]) == ("resolved", "operator")
+    assert (await http.post(f"{path}/ack", headers=key("operator"))).status_code == 409
+    for act in ("ack", "resolve"):
+        assert (await http.post(f"/alerts/{'0' * 16}/{act}", headers=key("operator"))).status_code == 404
+
+
+async def test_a_silence_is_made_listed_and_ended(world: World, http: httpx.AsyncClient) -> None:
+    body: dict[str, Any] = {
+        "matchers": ['name="FeedStopped"'],
+        "ends_at": (world.clock.now() + timedelta(hours=1)).isoformat(),
+        "comment": "a change of the key",
+    }
+    made = await http.post("/silences", json=body, headers=key("operator"))
+    assert made.status_code == 201
+    assert made.json()["created_by"] == "operator"
+    world.clock.advance(seconds=1)
+    await http.post("/silences", json={**body, "matchers": ["a=b"]}, headers=key("officer"))
+    first = (await http.get("/silences", params={"limit": 1})).json()
+    second = (await http.get("/silences", params={"limit": 1, "cursor": first["next_cursor"]})).json()
+    assert [one["matchers"] for one in first["items"] + second["items"]] == [["a=b"], ['name="FeedStopped"']]
+    assert second["next_cursor"] is None
+    path = f"/silences/{made.json()['silence_id']}"
+    assert (await http.delete(path)).status_code == 401
+    ended = await http.delete(path, headers=key("officer"))
+    assert ended.json()["ended_by"] == "officer"
+    assert (await http.delete(path, headers=key("officer"))).status_code == 404
+    assert len((await http.get("/silences")).json()["items"]) == 1
+    assert len((await http.get("/silences", params={"ended": True})).json()["items"]) == 2
+    for wrong in (
+        {"matchers": ["="]},
+        {"ends_at": "soon"},
+        {"ends_at": world.clock.now().isoformat()},
+        {"x": 1},
+    ):
+        answer = await http.post("/silences", json={**body, **wrong}, headers=key("operator"))
+        assert answer.status_code == 422, wrong
+
+
+async def test_channels_say_how_they_do_and_recipients_that_they_agreed(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    world.sms.status = 500
+    await world.say(world.raised())
+    await world.deliver()
+    found = {one["name"]: one for one in (await http.get("/channels")).json()["items"]}
+    assert found["mail"]["last_sent_at"] is not None
+    assert (found["sms"]["failures"], found["sms"]["error"], found["sms"]["waiting"]) == (1, "status 500", 1)
+    assert (await http.get("/channels/recipients")).status_code == 401
+    answer = await http.get("/channels/recipients", headers=key("officer"))
+    people = {one["name"]: one for one in answer.json()["items"]}
+    assert people["ann"]["channels"] == ["mail", "sms"]
+    assert (people["ann"]["notified"], people["ann"]["consented_at"]) == (True, "2026-01-05")
+    assert len(answer.json()["history"]) == 3
+    assert "@" not in answer.text
+    assert "+1555" not in answer.text
+
+
+async def test_a_test_alert_goes_through_every_channel(world: World, http: httpx.AsyncClient) -> None:
+    answer = await http.post("/health/test-alert", headers=key("operator"))
+    assert answer.status_code == 202
+    await world.deliver()
+    assert sorted(world.mail.to) == ["ann@clawback.example", "bob@clawback.example"]
+    assert world.sms.texts[0].startswith("[INFO] TestAlert: This is a test")
+    shown = await http.get(answer.json()["status_url"].removeprefix("/api/v1"))
+    assert len(shown.json()["notifications"]) == 3
+
+
+def pushed(*alerts: Any) -> dict[str, Any]:
+    return {
+        "version": "4",
+        "groupKey": "{}:{}",
+        "status": "firing",
+        "receiver": "clawback",
+        "groupLabels": {},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager",
+        "alerts": list(alerts),
+    }
+
+
+def fires(name: str = "KafkaLag", **more: Any) -> dict[str, Any]:
+    return {
+        "status": "firing",
+        "labels": {"alertname": name, "severity": "critical"},
+        "annotations": {"summary": "A group is behind."},
+        "startsAt": "2026-03-01T11:00:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+    } | more
+
+
+async def test_alertmanager_pushes_and_the_mail_goes_out(world: World, http: httpx.AsyncClient) -> None:
+    path, who = "/webhooks/alertmanager", key("upstream")
+    for _ in range(2):
+        answer = await http.post(path, json=pushed(fires()), headers=who)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "refused": []})
+    await world.deliver()
+    assert world.mail.subjects == ["[CRITICAL] KafkaLag (alertmanager)"]
+    assert "Since:   2026-03-01 11:00:00 UTC" in world.mail.bodies[0]
+    world.clock.advance(minutes=6)
+    await http.post(path, json=pushed(fires(status="resolved")), headers=who)
+    await world.deliver()
+    assert world.mail.subjects[-1].startswith("[RESOLVED]")
+
+
+async def test_one_bad_alert_of_many_loses_one_and_somebody_is_told(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    bad = fires(labels={"alertname": "not camel"})
+    answer = await http.post("/webhooks/alertmanager", json=pushed(fires(), bad), headers=key("upstream"))
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert answer.json()["refused"][0]["errors"][0]["path"] == "alerts[1].labels"
+    listed = (await http.get("/alerts")).json()["items"]
+    assert {one["name"]: one["labels"] for one in listed} == {
+        "KafkaLag": {},
+        "UnreadableAlertRecord": {"door": "alertmanager"},
+    }
+    await world.pass_time(hours=25)
+    states = {one["name"]: one["status"] for one in (await http.get("/alerts")).json()["items"]}
+    assert states["UnreadableAlertRecord"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"not json", ""),
+        (b"\xff", ""),
+        (b"[" * 5000, ""),
+        (b"[]", ""),
+        (b'{"version": "3"}', "version"),
+        (b'{"version": "4", "groupKey": "a", "status": "firing", "alerts": [{}]}', "alerts[0].status"),
+    ],
+)
+async def test_a_strange_payload_is_refused_with_the_path(
+    http: httpx.AsyncClient, body: bytes, path: str
+) -> None:
+    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("upstream"))
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert path in {error["path"] for error in answer.json()["errors"]}
+
+
+async def test_a_body_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
+    body = b'{"version": "4", "x": "' + b"x" * 2_100_000 + b'"}'
+    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("upstream"))
+    assert answer.status_code == 413
+
+
+async def test_own_health_tells_what_fires_and_what_waits(world: World, http: httpx.AsyncClient) -> None:
+    await world.say(world.raised())
+    told = (await http.get("/alerting/health/detailed")).json()
+    assert (told["firing"], told["waiting"]) == ({"critical": 1}, {"mail": 1, "sms": 1})
+    assert (await http.get("/alerting/jobs")).json()["items"] == []
+    assert (await http.get("/alerting/dlq", headers=key("operator"))).json()["items"] == []
+
+
+async def test_the_fingerprint_is_the_id_that_every_service_can_compute(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await world.say(world.raised(labels={"feed": "a"}))
+    found = await http.get(f"/alerts/{fingerprint('ingester', 'FeedStopped', {'feed': 'a'})}")
+    assert found.status_code == 200

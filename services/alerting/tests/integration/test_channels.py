@@ -1,0 +1,191 @@
+"""Channels that refuse, hang, close and come back: nothing is lost, nothing is told twice, nobody else waits."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from alerting import flow
+from alerting.state import messages
+from clawback_contracts.alert.v1 import Severity
+from services.alerting.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_alert_is_not_lost_while_its_channel_is_down(world: World) -> None:
+    await world.mail.stop()
+    await world.say(world.raised())
+    for minutes in (0, 1, 5, 15, 60, 60):
+        await world.pass_time(minutes=minutes)
+    assert world.mail.mails == []
+    await world.mail.start()
+    await world.pass_time(minutes=60)
+    told = [subject for subject in world.mail.subjects if "FeedStopped" in subject]
+    assert told == ["[CRITICAL] FeedStopped (ingester)"]
+
+
+async def test_a_dead_channel_does_not_hold_up_the_others(world: World) -> None:
+    world.mail.manners = "hangs"
+    await world.say(world.raised())
+    hanging = asyncio.create_task(flow.send_one("mail", world.sends["mail"], world.service))
+    started = time.monotonic()
+    await flow.send_one("sms", world.sends["sms"], world.service)
+    assert len(world.sms.texts) == 1
+    assert time.monotonic() - started < 1.4
+    await hanging
+    assert (await world.message("mail"))["sent_at"] is None
+
+
+async def test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
+    world.sms.status = 500
+    await world.say(world.raised())
+    tried = []
+    for minute in range(150):
+        await world.deliver()
+        if world.sms.tried > len(tried):
+            tried.append(minute)
+        world.clock.advance(minutes=1)
+    assert tried == [0, 1, 6, 21, 81, 141]
+
+
+@pytest.mark.parametrize(
+    ("manners", "error"),
+    [("refuses", "refused"), ("closes", "refused"), ("hangs", "no answer within 1.5 s")],
+)
+async def test_mail_that_is_not_taken_is_kept_with_a_reason_that_names_nobody(
+    world: World, manners: Any, error: str
+) -> None:
+    world.mail.manners = manners
+    await world.say(world.raised())
+    await world.deliver()
+    row = await world.message("mail")
+    assert (row["sent_at"], row["attempts"]) == (None, 1)
+    assert row["error"] in {error, "refused"}
+    world.mail.manners = "takes"
+    await world.pass_time(minutes=1)
+    assert len(world.mail.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "manners", "error"),
+    [
+        (500, "takes", "status 500"),
+        (429, "takes", "status 429"),
+        (200, "closes", "no connection"),
+        (200, "hangs", "no connection"),
+    ],
+)
+async def test_a_text_message_that_is_not_taken_is_kept_with_its_status(
+    world: World, status: int, manners: Any, error: str
+) -> None:
+    world.sms.status, world.sms.manners = status, manners
+    await world.say(world.raised())
+    await world.deliver()
+    row = await world.message("sms")
+    assert (row["sent_at"], row["error"]) == (None, error)
+    world.sms.status, world.sms.manners = 200, "takes"
+    await world.pass_time(minutes=1)
+    assert len(world.sms.texts) == 1
+
+
+async def test_a_channel_that_takes_nothing_is_an_alert_by_the_others_and_ends_with_the_first_success(
+    world: World,
+) -> None:
+    await world.mail.stop()
+    await world.say(world.raised("FirstOne"), world.raised("SecondOne"))
+    await world.pass_time(seconds=1)
+    assert not [text for text in world.sms.texts if "ChannelDown" in text]
+    await world.say(world.raised("ThirdOne"))
+    await world.pass_time(seconds=1)
+    (down,) = [text for text in world.sms.texts if "ChannelDown" in text]
+    assert down.startswith("[CRITICAL] ChannelDown: The channel mail has failed 3 times in a row")
+    await world.mail.start()
+    await world.pass_time(minutes=6)
+    names = " ".join(world.mail.subjects)
+    assert all(name in names for name in ("FirstOne", "SecondOne", "ThirdOne"))
+    await world.pass_time(minutes=6)
+    assert any(text.startswith("[RESOLVED] ChannelDown") for text in world.sms.texts)
+    row = await world.db.fetchrow("SELECT failures, failing_since FROM channel WHERE name = 'mail'")
+    assert row is not None
+    assert (row["failures"], row["failing_since"]) == (0, None)
+
+
+async def test_what_waited_goes_with_the_first_success_and_says_what_has_ended_since(world: World) -> None:
+    world.sms.status = 503
+    await world.say(world.raised("FirstOne"), world.raised("SecondOne"))
+    await world.deliver()
+    await world.pass_time(minutes=1)
+    await world.pass_time(minutes=5)
+    await world.say(world.resolved("FirstOne"))
+    world.sms.status = 200
+    world.clock.advance(minutes=1)
+    await world.say(world.raised("ThirdOne"))
+    await world.deliver()
+    first = [text for text in world.sms.texts if "FirstOne" in text]
+    assert first
+    assert all(text.startswith("[RESOLVED]") for text in first)
+    assert any(text.startswith("[CRITICAL] SecondOne") for text in world.sms.texts)
+
+
+async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_is_over(world: World) -> None:
+    await world.say(world.raised())
+    claimed = await messages.claim(world.db, "sms", world.clock.now())
+    assert claimed is not None
+    await world.deliver()
+    assert world.sms.texts == []
+    world.clock.advance(seconds=46)
+    await world.deliver()
+    assert len(world.sms.texts) == 1
+    assert world.sms.keys == [str(claimed.message_id)], "a repeat can be recognised"
+
+
+async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_reference(world: World) -> None:
+    await world.say(world.raised())
+    world.mail.taking = asyncio.Event()
+    sending = asyncio.create_task(flow.send_one("mail", world.sends["mail"], world.service))
+    while not world.mail.mails:  # noqa: ASYNC110 - until the sink has it
+        await asyncio.sleep(0.01)
+    sending.cancel()
+    world.mail.taking.set()
+    world.mail.taking = None
+    world.clock.advance(seconds=46)
+    await world.deliver()
+    references = {str(mail["X-Notification-Id"]) for mail in world.mail.mails}
+    assert len(world.mail.mails) == 2
+    assert len(references) == 1
+
+
+async def test_what_nobody_takes_is_given_up_by_its_severity_and_seen(world: World) -> None:
+    await world.mail.stop()
+    await world.say(world.raised("MildOne", Severity.INFO))
+    for _ in range(30):
+        await world.pass_time(hours=1)
+    rows = await world.db.fetch("SELECT given_up_at FROM message WHERE severity = 'info'")
+    assert rows
+    assert all(row["given_up_at"] for row in rows)
+
+
+async def test_no_log_names_a_recipient_or_a_summary(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("apprise"), "level", logging.DEBUG)
+    caplog.set_level(logging.DEBUG)
+    world.mail.manners, world.sms.status = "refuses", 500
+    await world.say(world.raised(summary="canary of a summary"))
+    await world.deliver()
+    assert "ann@" not in caplog.text
+    assert "15550100" not in caplog.text
+    assert "canary" not in caplog.text
+
+
+async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: World) -> None:
+    world.sms.status = 500
+    await world.say(world.raised("FirstOne"), world.raised("SecondOne"), world.raised("ThirdOne"))
+    await world.pass_time(seconds=1)
+    assert "ChannelDown" in "".join(world.mail.subjects)
+    await messages.strand(world.db, ["mail"], world.clock.now())
+    errors = {row["error"] for row in await world.db.fetch("SELECT error FROM message WHERE channel = 'sms'")}
+    assert errors == {"the channel is not in the routes file any more"}

@@ -1,0 +1,12 @@
+"""Every named query fits the migrated schema."""
+
+import pytest
+
+from clawback_common.db import Database
+from clawback_common.testing.queries import prepare_all
+
+pytestmark = pytest.mark.integration
+
+
+async def test_every_query_can_be_prepared(database: Database) -> None:
+    assert await prepare_all(database, "alerting.state") == []

@@ -1,0 +1,318 @@
+"""What is said becomes one alert, and everyone is told each state of it once."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from alerting import flow
+from alerting.domain.routing import Book
+from alerting.flow import Alerts
+from alerting.state import alerts, messages
+from clawback_common.errors import Conflict
+from clawback_common.sweeping import Progress
+from clawback_contracts.alert.v1 import Severity
+from clawback_contracts.sweep.v1 import Action, Hold, SweepRequested
+from services.alerting.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+SOME = UUID(int=7)
+
+
+async def test_a_repeat_is_one_alert_with_a_count_and_one_mail(world: World) -> None:
+    for _ in range(3):
+        await world.say(world.raised())
+        world.clock.advance(seconds=20)
+        await world.deliver()
+    alert = await world.alert()
+    assert (alert.count, alert.occurrence) == (3, 1)
+    assert sorted(world.mail.to) == ["ann@clawback.example"]
+    assert len(world.sms.texts) == 1
+
+
+async def test_the_same_event_again_counts_once(world: World) -> None:
+    event = world.raised()
+    await world.say(event, event, ids=["a", "a"])
+    await world.say(event, ids=["a"])
+    assert (await world.alert()).count == 1
+
+
+async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World) -> None:
+    await world.say(world.raised(labels={"feed": "metabase-articles"}))
+    await world.deliver()
+    (mail,), (body,) = world.mail.mails, world.mail.bodies
+    assert (mail["From"], mail["To"]) == ("alerts@clawback.example", "ann@clawback.example")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    for part in (
+        "FeedStopped of something: mend it.",
+        "feed=metabase-articles",
+        "critical",
+        "docs/runbooks/FeedStopped.md",
+    ):
+        assert part in body
+    assert mail.get_content_type() == "text/plain"
+    reference = mail["X-Notification-Id"]
+    assert f"Reference: {reference}" in body
+    (post,) = world.sms.posts
+    assert set(post) == {"to", "text", "id"}
+    assert world.sms.keys == [post["id"]]
+
+
+async def test_no_summary_becomes_a_header_or_another_recipient(world: World) -> None:
+    forged = "x\r\nBcc: eve@clawback.example\r\nX-Evil: 1\r\n\r\n.\r\nMAIL FROM:<eve@clawback.example>\r\n"
+    await world.say(
+        world.raised(summary=forged, service=f"s{forged}", labels={f"l{forged}": forged}),
+        world.raised("Other", summary=forged, severity=Severity.WARNING),
+    )
+    await world.pass_time(seconds=31)
+    assert set(world.mail.to) == {"ann@clawback.example", "bob@clawback.example"}
+    for mail in world.mail.mails:
+        assert mail["Bcc"] is None
+        assert mail["X-Evil"] is None
+        assert not [
+            line for line in mail.get_content().splitlines() if line.startswith(("Bcc", "X-Evil", "MAIL"))
+        ]
+    assert len(world.mail.mails) == 3
+
+
+async def test_an_end_is_told_to_who_was_told_the_beginning(world: World) -> None:
+    await world.say(world.raised())
+    await world.deliver()
+    world.clock.advance(minutes=6)
+    await world.say(world.resolved())
+    await world.deliver()
+    assert [text.split(":")[0] for text in world.sms.texts] == [
+        "[CRITICAL] FeedStopped",
+        "[RESOLVED] FeedStopped",
+    ]
+    assert "Until:   2026-03-01 12:06:00 UTC" in world.mail.bodies[-1]
+
+
+async def test_what_is_raised_again_after_its_end_is_told_again(world: World) -> None:
+    for _ in range(2):
+        await world.say(world.raised())
+        await world.pass_time(minutes=6)
+        await world.say(world.resolved())
+        await world.pass_time(minutes=6)
+    assert [text.split("]")[0] for text in world.sms.texts] == ["[CRITICAL", "[RESOLVED"] * 2
+    assert (await world.alert()).occurrence == 2
+
+
+async def test_what_began_and_ended_while_we_were_away_is_told_once_as_over(world: World) -> None:
+    raised = world.raised()
+    world.clock.advance(minutes=3)
+    await world.say(raised, world.resolved())
+    await world.deliver()
+    assert world.mail.subjects == ["[RESOLVED] FeedStopped (ingester)"]
+
+
+async def test_alerts_of_a_group_go_in_one_mail_after_the_wait(world: World) -> None:
+    await world.say(world.raised("FirstOne", Severity.WARNING))
+    await world.pass_time(seconds=20)
+    await world.say(world.raised("SecondOne", Severity.WARNING))
+    await world.pass_time(seconds=9)
+    assert world.mail.mails == []
+    await world.pass_time(seconds=1)
+    assert world.mail.subjects == ["[WARNING] FirstOne (ingester) and 1 more"] * 2
+    assert sorted(world.mail.to) == ["ann@clawback.example", "bob@clawback.example"]
+    await world.say(world.raised("ThirdOne", Severity.WARNING))
+    await world.pass_time(minutes=4)
+    assert len(world.mail.mails) == 2, "the group has its interval"
+    await world.pass_time(minutes=1)
+    assert world.mail.subjects[2:] == ["[WARNING] ThirdOne (ingester)"] * 2
+
+
+async def test_one_named_by_two_routes_gets_one_mail(world: World) -> None:
+    await world.say(world.raised("Twice"))
+    await world.pass_time(minutes=10)
+    assert world.mail.to == ["ann@clawback.example"]
+
+
+async def test_what_holds_is_repeated_until_somebody_acknowledges_it(world: World) -> None:
+    await world.say(world.raised())
+    await world.deliver()
+    await world.pass_time(minutes=59)
+    assert len(world.sms.texts) == 1
+    await world.pass_time(minutes=1)
+    assert len(world.sms.texts) == 2
+    assert "critical, reminder 1" in world.mail.bodies[-1]
+    fingerprint = (await world.alert()).fingerprint
+    seen = await flow.acknowledge(fingerprint, "ann", world.service)
+    assert seen is not None
+    assert seen.acknowledged_by == "ann"
+    await flow.acknowledge(fingerprint, "bob", world.service)
+    assert (await world.alert()).acknowledged_by == "ann"
+    await world.pass_time(hours=5)
+    assert len(world.sms.texts) == 2
+
+
+async def test_what_a_person_resolved_is_told_with_the_name_and_is_new_when_said_again(world: World) -> None:
+    await world.say(world.raised())
+    await world.deliver()
+    world.clock.advance(minutes=6)
+    fingerprint = (await world.alert()).fingerprint
+    await flow.resolve_by_hand(fingerprint, "ann", world.service)
+    await world.deliver()
+    assert "UTC, by ann" in world.mail.bodies[-1]
+    with pytest.raises(Conflict):
+        await flow.resolve_by_hand(fingerprint, "ann", world.service)
+    with pytest.raises(Conflict):
+        await flow.acknowledge(fingerprint, "ann", world.service)
+    assert await flow.acknowledge("0" * 16, "ann", world.service) is None
+    world.clock.advance(minutes=6)
+    await world.say(world.raised())
+    await world.deliver()
+    assert (await world.alert()).occurrence == 2
+    assert len(world.sms.texts) == 3
+
+
+async def test_a_silence_mutes_and_what_still_holds_is_told_when_it_ends(world: World) -> None:
+    now = world.clock.now()
+    span = (now, now + timedelta(hours=1))
+    await flow.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
+    await world.say(world.raised(), world.raised("Other"))
+    await world.pass_time(minutes=59)
+    assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] Other"]
+    await world.pass_time(minutes=2)
+    assert "[CRITICAL] FeedStopped" in {text.split(":")[0] for text in world.sms.texts}
+
+
+async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
+    now = world.clock.now()
+    made = await flow.silence(
+        ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "a change", world.service
+    )
+    await world.say(world.raised())
+    await world.pass_time(minutes=1)
+    assert world.sms.texts == []
+    ended = await flow.end_silence(made.silence_id, "bob", world.service)
+    assert ended is not None
+    assert ended["ended_by"] == "bob"
+    assert await flow.end_silence(made.silence_id, "bob", world.service) is None
+    await world.pass_time(seconds=10)
+    assert len(world.sms.texts) == 1
+
+
+async def test_a_test_reaches_everyone_by_every_channel_through_silences(world: World) -> None:
+    now = world.clock.now()
+    await flow.silence(['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service)
+    await flow.test_everybody("ann", world.service)
+    await flow.test_everybody("ann", world.service)
+    await world.deliver()
+    assert sorted(world.mail.to) == ["ann@clawback.example"] * 2 + ["bob@clawback.example"] * 2
+    assert len(world.sms.texts) == 2
+
+
+async def test_two_workers_tell_it_once(world: World) -> None:
+    await world.say(*(world.raised(f"Some{n}") for n in range(12)))
+    await asyncio.gather(*(world.deliver() for _ in range(4)))
+    assert len(world.mail.mails) == len(world.sms.texts) == 12
+    assert len(set(world.mail.subjects)) == 12
+
+
+async def test_two_that_hear_the_same_at_once_queue_it_once(world: World) -> None:
+    await asyncio.gather(*(world.say(world.raised(), world.raised("Other")) for _ in range(6)))
+    await world.deliver()
+    assert len(world.mail.mails) == 2
+    assert (await world.alert()).count == 6
+
+
+async def test_what_comes_while_its_group_s_message_is_being_sent_has_a_message_of_its_own(
+    world: World,
+) -> None:
+    await world.say(world.raised("FirstOne", Severity.WARNING))
+    world.clock.advance(seconds=30)
+    claimed = await messages.claim(world.db, "mail", world.clock.now())
+    assert claimed is not None
+    world.clock.advance(seconds=-1)  # another worker's clock, a second behind
+    await world.say(world.raised("SecondOne", Severity.WARNING))
+    world.clock.advance(minutes=2)
+    await world.deliver()
+    assert "SecondOne" in "".join(world.mail.bodies)
+    assert len([subject for subject in world.mail.subjects if "FirstOne" in subject]) == 2
+
+
+async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World) -> None:
+    await world.say(world.raised())
+    book = world.service.book
+    ann = replace(book.recipients["ann"], withdrawn_at=world.clock.now().date())
+    world.service = replace(
+        world.service, book=Book(book.root, book.receivers, {**book.recipients, "ann": ann}, {})
+    )
+    await world.deliver()
+    assert (world.mail.mails, world.sms.posts) == ([], [])
+    assert (await world.message("sms"))["error"] == "nobody may be notified there any more"
+    await flow.begin(world.service)
+    rows = await world.db.fetch("SELECT recipient, channel, withdrawn_at FROM consent ORDER BY id")
+    assert len(rows) == 5
+    await flow.begin(world.service)
+    assert await world.db.fetchval("SELECT count(*) FROM consent") == 5
+
+
+async def test_what_holds_keeps_all_that_was_told_of_it_and_what_is_old_and_over_goes(world: World) -> None:
+    await world.say(world.raised("StillHolds"), world.raised("IsOver"), world.raised("IsHeld"))
+    await world.deliver()
+    world.clock.advance(minutes=6)
+    await world.say(world.resolved("IsOver"))
+    await world.deliver()
+    world.clock.advance(days=10)
+    await world.say(world.raised("IsNew"))
+    await world.say(world.resolved("IsNew"))
+    await world.deliver()
+    request = SweepRequested(
+        sweep_id=SOME,
+        data_class="alerts",
+        action=Action.DELETE,
+        owners=("alerting",),
+        before=world.clock.now() - timedelta(days=5),
+        requested_at=world.clock.now(),
+        requested_by="test",
+    )
+    owned = Alerts(world.db)
+    counted = await owned.count(request)
+    tally = await owned.remove(request, Progress())
+    assert counted.found >= tally.removed > 0
+    names = {
+        one.name
+        for one in await alerts.page(
+            world.db,
+            (world.clock.now() + timedelta(days=1), ""),
+            status=None,
+            severity=None,
+            name=None,
+            limit=10,
+        )
+    }
+    assert names == {"StillHolds", "IsHeld", "IsNew"}
+    again = await owned.remove(request, Progress())
+    assert again.removed == 0
+    await world.pass_time(hours=2)
+    assert not [text for text in world.sms.texts if "[CRITICAL] IsOver" in text][1:]
+    assert await messages.of_alert(world.db, (await world.alert("StillHolds")).fingerprint)
+    await world.say(world.raised("IsOver"))
+    await world.deliver()
+    assert len([text for text in world.sms.texts if "[CRITICAL] IsOver" in text]) == 2, "swept, it is new"
+
+
+async def test_a_legal_hold_keeps_alerts_of_its_span(world: World) -> None:
+    await world.say(world.raised())
+    await world.say(world.resolved())
+    await world.deliver()
+    world.clock.advance(days=400)
+    common = {
+        "sweep_id": SOME,
+        "data_class": "alerts",
+        "action": Action.DELETE,
+        "owners": ("alerting",),
+        "before": world.clock.now(),
+        "requested_at": world.clock.now(),
+        "requested_by": "test",
+    }
+    held = SweepRequested.model_validate({**common, "holds": (Hold(hold_id=SOME),)})
+    tally = await Alerts(world.db).remove(held, Progress())
+    assert tally.removed == 0
+    assert tally.held > 0
+    await world.alert()
+    assert (await Alerts(world.db).remove(SweepRequested.model_validate(common), Progress())).removed > 0

@@ -1,0 +1,121 @@
+"""One condition is one alert, whatever is said of it, and in whatever order it arrives."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.domain.alert import Alert, Raised, Resolved, one_line
+from clawback_contracts.alert.v1 import Severity, fingerprint
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NEVER = Alert(
+    "f" * 16,
+    "",
+    "",
+    Severity.INFO,
+    "",
+    {},
+    is_event=False,
+    status="resolved",
+    occurrence=0,
+    count=0,
+    first_at=AT,
+    last_at=AT,
+)
+
+
+def raised(minute: float = 0, **more: Any) -> Raised:
+    said: dict[str, Any] = {
+        "name": "FeedStopped",
+        "service": "ingester",
+        "severity": Severity.WARNING,
+        "summary": "A feed stopped.",
+        "at": AT + timedelta(minutes=minute),
+    }
+    return Raised(**(said | more))
+
+
+def resolved(minute: float, by: str | None = None) -> Resolved:
+    return Resolved("f" * 16, AT + timedelta(minutes=minute), by)
+
+
+def after(*said: Raised | Resolved) -> Alert:
+    alert = NEVER
+    for one in said:
+        alert = alert.told(one)
+    return alert
+
+
+def test_a_repeat_counts_and_keeps_the_beginning() -> None:
+    alert = after(raised(0), raised(1), raised(2, summary="Still."))
+    assert (alert.occurrence, alert.count, alert.status) == (1, 3, "firing")
+    assert (alert.first_at, alert.last_at) == (AT, AT + timedelta(minutes=2))
+    assert alert.summary == "Still."
+
+
+def test_said_again_after_its_end_it_is_the_next_occurrence() -> None:
+    alert = after(raised(0), resolved(1), raised(2))
+    assert (alert.occurrence, alert.count, alert.firing) == (2, 1, True)
+    assert (alert.resolved_at, alert.first_at) == (None, AT + timedelta(minutes=2))
+
+
+def test_an_end_that_is_older_than_the_last_saying_ends_nothing() -> None:
+    assert after(raised(0), raised(5), resolved(3)).firing
+
+
+def test_a_saying_that_is_older_than_the_end_raises_nothing_anew() -> None:
+    alert = after(raised(0), resolved(5), raised(3))
+    assert (alert.occurrence, alert.firing) == (1, False)
+
+
+def test_a_beginning_that_was_overtaken_by_its_end_is_told_as_over() -> None:
+    alert = after(resolved(5), raised(3))
+    assert (alert.occurrence, alert.status, alert.resolved_at) == (1, "resolved", AT + timedelta(minutes=5))
+
+
+def test_an_end_of_what_never_began_is_no_occurrence() -> None:
+    assert after(resolved(5)).occurrence == 0
+
+
+def test_what_gets_graver_is_a_new_occurrence_that_nobody_has_acknowledged() -> None:
+    seen = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
+    graver = seen.told(raised(1, severity=Severity.CRITICAL))
+    assert (graver.occurrence, graver.acknowledged_at, graver.severity) == (2, None, Severity.CRITICAL)
+    milder = graver.told(raised(2, severity=Severity.INFO))
+    assert milder.occurrence == 2
+
+
+def test_each_event_is_news_and_over_at_once() -> None:
+    alert = after(raised(0, is_event=True), raised(1, is_event=True))
+    assert (alert.occurrence, alert.count, alert.status) == (2, 1, "resolved")
+
+
+def test_who_ended_it_is_known() -> None:
+    assert after(raised(0), resolved(1, "ann")).resolved_by == "ann"
+
+
+def test_the_fingerprint_is_the_contract_s_unless_the_sayer_gives_one() -> None:
+    assert raised(labels={"feed": "a"}).fingerprint == fingerprint("ingester", "FeedStopped", {"feed": "a"})
+    assert raised(identity="0" * 16).fingerprint == "0" * 16
+
+
+@given(st.text(max_size=700))
+def test_a_line_stays_one_line(text: str) -> None:
+    line = one_line(text)
+    assert len(line) <= 500
+    assert not set(line) & set("\r\n\x00\x0b\x85\u2028\u202e")
+    line.encode()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=20))
+def test_the_latest_word_wins_in_whatever_order_words_arrive(words: list[tuple[bool, int]]) -> None:
+    alert = after(*(raised(minute) if holds else resolved(minute) for holds, minute in words))
+    beginnings = [minute for holds, minute in words if holds]
+    ends = [minute for holds, minute in words if not holds]
+    if beginnings and (not ends or max(beginnings) > max(ends)):
+        assert alert.firing
+    if ends and (not beginnings or max(ends) > max(beginnings)):
+        assert not alert.firing

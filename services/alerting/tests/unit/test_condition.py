@@ -1,0 +1,71 @@
+"""What alerting itself finds worth an alert."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from alerting.domain import condition
+from clawback_contracts.alert.v1 import Severity, fingerprint
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+H25 = timedelta(hours=25)
+
+
+def completed(noticed: int = 0, *, mock: bool = False) -> RunCompleted:
+    return RunCompleted(
+        run_id=UUID(int=1),
+        started_at=NOW,
+        ended_at=NOW,
+        noticed=noticed,
+        closed=2,
+        open=1,
+        overdue=0,
+        mock=mock,
+    )
+
+
+def test_a_run_is_overdue_after_hour_25_and_not_before() -> None:
+    assert condition.run_overdue(NOW, NOW - H25, NOW + H25) is None
+    late = condition.run_overdue(NOW, NOW - H25, NOW + H25 + timedelta(seconds=1))
+    assert late is not None
+    assert late.severity is Severity.CRITICAL
+
+
+def test_never_having_heard_of_a_run_is_judged_from_the_first_start() -> None:
+    assert condition.run_overdue(None, NOW, NOW + H25) is None
+    late = condition.run_overdue(None, NOW, NOW + timedelta(hours=26))
+    assert late is not None
+    assert "since 2026-03-01 12:00 UTC, when watching began" in late.summary
+
+
+def test_it_is_the_same_alert_as_the_one_of_compliance_s_own_watcher() -> None:
+    late = condition.run_overdue(None, NOW, NOW + timedelta(hours=26))
+    assert late is not None
+    assert late.fingerprint == condition.RUN_OVERDUE == fingerprint("compliance", "ComplianceRunOverdue", {})
+
+
+def test_a_quiet_day_has_a_summary_and_no_alert() -> None:
+    assert condition.revoked_found(completed()) is None
+    assert "nothing revoked" in condition.daily_summary(completed()).summary
+
+
+def test_what_a_run_found_is_an_alert_of_each_run() -> None:
+    found = condition.revoked_found(completed(3))
+    assert found is not None
+    assert found.is_event
+    assert "found 3 notices of revocation: 2 removals are verified, 1 are open" in found.summary
+
+
+def test_what_is_said_under_mock_says_so() -> None:
+    assert "no evidence" in condition.daily_summary(completed(mock=True)).summary
+    assert "no evidence" not in condition.daily_summary(completed()).summary
+
+
+def test_a_failed_run_says_why_and_fits() -> None:
+    run = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="x\n" * 240, mock=True)
+    said = condition.run_failed(run)
+    assert (said.severity, said.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
+    assert len(said.summary) <= 500
+    assert said.summary.endswith("no evidence.")
+    empty = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="")
+    assert "no reason" in condition.run_failed(empty).summary

@@ -1,0 +1,158 @@
+"""The health of the whole, judged from answers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from alerting.domain.health import Answer, Asked, last_done, metrics, overall, parts
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
+READY = Answer(ok=True, ms=1, body={"ready": True, "checks": {"database": {"ok": True}}})
+AWAY = Answer(ok=False, ms=2, error="no answer")
+RUN = {
+    "job": "poll:a",
+    "outcome": "done",
+    "started_at": "2026-03-01T11:00:00+00:00",
+    "ended_at": "2026-03-01T11:01:00+00:00",
+}
+FINE = Asked(
+    NOW,
+    database=Answer(ok=True, ms=1.23),
+    broker=Answer(ok=True, body={"lags": {"analytics/articles.v1": 3}, "dead_letters": {}}),
+    cache=Answer(ok=True, body=(3, 1)),
+    apis=dict.fromkeys(NAMES, READY),
+    workers=dict.fromkeys(NAMES, READY),
+    outboxes=dict.fromkeys(NAMES, Answer(ok=True, body=(2, 0.5))),
+    jobs=dict.fromkeys(NAMES, Answer(ok=True, body=[RUN])),
+    feeds=Answer(
+        ok=True, body=[{"name": "a", "state": "ok", "last_complete_at": "2026-03-01T10:00:00+00:00"}]
+    ),
+)
+
+
+def with_one(kind: str, name: str, answer: Answer) -> Asked:
+    changed: Any = {kind: {**getattr(FINE, kind), name: answer}}
+    return replace(FINE, **changed)
+
+
+def states(asked: Asked) -> dict[str, str]:
+    return {name: part.state for name, part in parts(asked).items() if part.state != "up"}
+
+
+def whole(asked: Asked) -> str:
+    return overall(parts(asked), NAMES)
+
+
+def test_all_that_answers_is_up() -> None:
+    assert states(FINE) == {}
+    assert whole(FINE) == "healthy"
+    assert set(parts(FINE)) == {
+        "database",
+        "broker",
+        "cache",
+        "etlPipeline",
+        "jobQueues",
+        "backgroundJobs",
+        *NAMES,
+    }
+    assert parts(FINE)["database"].told() == {"status": "up", "responseTime": 1.2}
+
+
+@pytest.mark.parametrize(
+    ("asked", "changed", "status"),
+    [
+        (replace(FINE, database=AWAY), {"database": "down"}, "unhealthy"),
+        (replace(FINE, broker=AWAY), {"broker": "down", "etlPipeline": "degraded"}, "unhealthy"),
+        (replace(FINE, cache=AWAY), {"cache": "down"}, "degraded"),
+        (replace(FINE, feeds=AWAY), {"etlPipeline": "degraded"}, "degraded"),
+        (with_one("apis", "retention", AWAY), {"retention": "degraded"}, "degraded"),
+        (with_one("workers", "retention", AWAY), {"retention": "degraded"}, "degraded"),
+        (
+            with_one("workers", "ingester", AWAY),
+            {"ingester": "degraded", "etlPipeline": "degraded"},
+            "degraded",
+        ),
+        (with_one("outboxes", "ingester", AWAY), {"jobQueues": "degraded"}, "degraded"),
+        (
+            with_one("outboxes", "ingester", Answer(ok=True, body=(2, 61.0))),
+            {"jobQueues": "degraded"},
+            "degraded",
+        ),
+        (with_one("jobs", "ingester", AWAY), {"backgroundJobs": "degraded"}, "degraded"),
+        (
+            with_one("jobs", "ingester", Answer(ok=True, body=[{**RUN, "outcome": "failed"}, RUN])),
+            {"backgroundJobs": "degraded"},
+            "degraded",
+        ),
+        (
+            with_one("jobs", "ingester", Answer(ok=True, body=[RUN, {**RUN, "outcome": "failed"}])),
+            {},
+            "healthy",
+        ),
+        (
+            replace(
+                FINE, broker=Answer(ok=True, body={"lags": {"ingester.revocations/revocations.v1": 10_001}})
+            ),
+            {"etlPipeline": "degraded"},
+            "degraded",
+        ),
+        (
+            replace(FINE, feeds=Answer(ok=True, body=[{"name": "a", "state": "stopped"}])),
+            {"etlPipeline": "degraded"},
+            "degraded",
+        ),
+    ],
+)
+def test_a_part_that_stops_changes_its_own_key(asked: Asked, changed: dict[str, str], status: str) -> None:
+    assert states(asked) == changed
+    assert whole(asked) == status
+
+
+def test_a_service_of_which_nothing_answers_is_down_and_the_whole_with_it() -> None:
+    asked = replace(with_one("apis", "retention", AWAY), workers={**FINE.workers, "retention": AWAY})
+    assert states(asked) == {"retention": "down"}
+    assert whole(asked) == "unhealthy"
+    assert parts(asked)["retention"].error == "api: no answer; worker: no answer"
+
+
+def test_when_nobody_answers_queues_jobs_and_pipeline_are_down() -> None:
+    nobody = dict.fromkeys(NAMES, AWAY)
+    asked = replace(FINE, apis=nobody, workers=nobody, outboxes=nobody, jobs=nobody, feeds=AWAY)
+    assert {"jobQueues", "backgroundJobs", "etlPipeline"} <= {
+        n for n, s in states(asked).items() if s == "down"
+    }
+    told = metrics(asked)
+    assert [told[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [None] * 4
+
+
+def test_a_database_that_another_does_not_reach_is_degraded() -> None:
+    unready = Answer(ok=False, error="not ready: database", body={"checks": {"database": {"ok": False}}})
+    found = parts(with_one("workers", "analytics", unready))
+    assert found["database"].state == "degraded"
+    assert found["database"].error == "not reached by analytics"
+
+
+def test_the_numbers_are_of_answers_and_null_where_nobody_knows() -> None:
+    assert metrics(FINE) == {
+        "activeJobs": 0,
+        "pendingJobs": 10,
+        "failedJobs": 0,
+        "lastDataSync": "2026-03-01T10:00:00+00:00",
+        "databaseLatencyMs": 1.2,
+        "cacheHitRate": 0.75,
+        "avgConfidence": None,
+        "webhookSuccessRate": None,
+    }
+    assert metrics(replace(FINE, cache=Answer(ok=True, body=(0, 0))))["cacheHitRate"] is None
+    failed = {**RUN, "outcome": "failed"}
+    old = {**failed, "started_at": "2026-02-01T11:00:00+00:00"}
+    running = {**RUN, "outcome": "running"}
+    told = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
+    assert (told["activeJobs"], told["failedJobs"]) == (1, 1)
+
+
+def test_the_last_success_of_each_job_is_told() -> None:
+    assert last_done(FINE)["ingester/poll:a"] == RUN["ended_at"]

@@ -1,0 +1,224 @@
+"""The routes file is checked whole when a process starts, and each mistake is named with its line."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from alerting.domain.alert import Alert
+from alerting.domain.routing import Book
+from alerting.inlet.routes_file import read_routes
+from clawback_common.errors import Stop
+from clawback_contracts.alert.v1 import Severity
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+GOOD = """\
+recipients:
+  - name: ann
+    mail: ann@example.org
+    sms: "+15550100"
+    consent: {at: 2026-01-05, by: ann}
+  - name: bob
+    mail: bob@example.org
+    consent: {at: 2026-01-05, by: ann}
+channels:
+  - {name: room, url: "json://127.0.0.1"}
+receivers:
+  - {name: all, mail: [ann, bob], sms: [ann], channels: [room]}
+  - {name: ann, mail: [ann]}
+  - {name: nobody, discard: true}
+route:
+  receiver: all
+  group_wait: 10s
+  routes:
+    - receiver: nobody
+      matchers: ['name="Watchdog"']
+    - receiver: ann
+      matchers: ['severity="critical"']
+      group_by: ['...']
+      group_wait: 0s
+      repeat_interval: 1h30m
+      continue: true
+      routes:
+        - matchers: ['service=~"comp.*"']
+          receiver: all
+    - receiver: ann
+      matchers: ['severity!="info"']
+"""
+
+
+def read(tmp_path: Path, text: str, *, known: bool = True) -> Book:
+    path = tmp_path / "routes.yaml"
+    path.write_text(text)
+    return read_routes(path, lambda _: known)
+
+
+def alert(name: str = "Some", severity: Severity = Severity.CRITICAL, service: str = "ingester") -> Alert:
+    return Alert(
+        "f" * 16,
+        name,
+        service,
+        severity,
+        "",
+        {},
+        is_event=False,
+        status="firing",
+        occurrence=1,
+        count=1,
+        first_at=AT,
+        last_at=AT,
+    )
+
+
+def told(book: Book, one: Alert) -> set[tuple[str, str]]:
+    return {(target.recipient, target.channel) for target in book.targets(one)}
+
+
+def test_the_example_can_be_used() -> None:
+    path = Path(str(files("alerting").joinpath("routes.example.yaml")))
+    book = read_routes(path, lambda _: True)
+    assert book.channels == ["mail", "sms"]
+    officer = {("compliance-officer", "mail"), ("compliance-officer", "sms")}
+    for name, severity in (
+        ("ComplianceRunOverdue", Severity.CRITICAL),
+        ("ComplianceRunFailed", Severity.CRITICAL),
+        ("RevokedArticlesFound", Severity.WARNING),
+    ):
+        reached = book.targets(alert(name, severity, "compliance"))
+        assert officer <= {(one.recipient, one.channel) for one in reached}, name
+        assert {one.wait for one in reached if one.recipient == "compliance-officer"} == {timedelta(0)}
+    assert ("compliance-officer", "mail") in told(
+        book, alert("ComplianceDailySummary", Severity.INFO, "compliance")
+    )
+    assert told(book, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
+
+
+def test_the_deepest_route_that_fits_tells_and_continue_looks_further(tmp_path: Path) -> None:
+    book = read(tmp_path, GOOD)
+    everyone = {("ann", "mail"), ("bob", "mail"), ("ann", "sms"), ("room", "room")}
+    assert told(book, alert(severity=Severity.INFO)) == everyone
+    assert told(book, alert("Watchdog")) == set()
+    assert told(book, alert(severity=Severity.WARNING)) == {("ann", "mail")}
+    assert told(book, alert(service="compliance")) == everyone
+    assert told(book, alert(service="ingester")) == {("ann", "mail")}
+
+
+def test_each_recipient_is_one_target_a_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
+    targets = read(tmp_path, GOOD).targets(alert(service="compliance"))
+    pairs = [(one.recipient, one.channel) for one in targets]
+    assert len(pairs) == len(set(pairs))
+    by_pair = {(one.recipient, one.channel): one for one in targets}
+    assert by_pair["ann", "mail"].repeat == timedelta(minutes=90)
+    assert by_pair["bob", "mail"].wait == timedelta(0)
+
+
+def test_groups_are_by_the_labels_named_or_every_alert_alone(tmp_path: Path) -> None:
+    book = read(tmp_path, GOOD)
+    mild = alert(severity=Severity.INFO)
+    other = replace(mild, fingerprint="0" * 16, name="Other")
+    assert book.targets(mild)[0].group_key == book.targets(other)[0].group_key
+    grave, graver = alert(), replace(alert(), fingerprint="0" * 16)
+    assert book.targets(grave)[0].group_key != book.targets(graver)[0].group_key
+
+
+def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> None:
+    text = GOOD.replace("mail: bob@example.org", "mail: bob@example.org\n    withdrawn_at: 2026-02-01")
+    book = read(tmp_path, text)
+    assert not [pair for pair in told(book, alert(severity=Severity.INFO)) if pair[0] == "bob"]
+    assert book.address("bob", "mail") is None
+    assert book.address("ann", "mail") == "ann@example.org"
+    assert not book.recipients["bob"].consents
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("  group_wait: 10s", "  group_wat: 10s", 17, "unknown key 'group_wat'"),
+        ("  group_wait: 10s", "  group_wait: soon", 17, "group_wait is no duration"),
+        ("  group_wait: 10s", "  group_wait: 9000h", 17, "longer than a year"),
+        ("repeat_interval: 1h30m", "repeat_interval: 5s", 25, "shorter than a minute"),
+        ("    - receiver: nobody", "    - receiver: nobdy", 19, "there is no receiver 'nobdy'"),
+        ("""['severity="critical"']""", """['severity=="critical" x']""", 22, "a bad matcher"),
+        ("""'service=~"comp.*"'""", """'service=~"("'""", 28, "no regular expression"),
+        ("{name: ann, mail: [ann]}", "{name: ann}", 13, "reaches nobody by any channel"),
+        ("{name: ann, mail: [ann]}", "{name: all, mail: [ann]}", 13, "a second receiver is named all"),
+        ("{name: ann, mail: [ann]}", "{name: ann, mail: [eve]}", 13, "unknown recipient 'eve'"),
+        ("sms: [ann]", "sms: [bob]", 12, "the recipient bob has no sms"),
+        ("channels: [room]", "channels: [rom]", 12, "unknown channel 'rom'"),
+        ("discard: true", "discard: maybe", 14, "neither true nor false"),
+        ("discard: true", "discard: true, mail: [ann]", 14, "discards and reaches somebody"),
+        ("    consent: {at: 2026-01-05, by: ann}\n  - name: bob", "  - name: bob", 2, "lacks consent"),
+        ("consent: {at: 2026-01-05, by: ann}\n  - name: bob", "consent: {by: ann}\n  - name: bob", 5, "lacks at"),
+        ("consent: {at: 2026-01-05, by: ann}\n  - name: bob", "consent: {at: soon, by: ann}\n  - name: bob", 5, "no date"),
+        ("  - name: bob\n", "  - name: ann\n", 6, "a second recipient is named ann"),
+        ("  - name: bob\n", "  - name: B o b\n", 6, "lower-case letters"),
+        ('sms: "+15550100"', 'sms: "call me"', 4, "no number"),
+        ("mail: bob@example.org", 'mail: "bob@example.org, eve@example.org"', 7, "no address"),
+        ("mail: bob@example.org", 'mail: "bob@example.org\\r\\nBcc: eve@example.org"', 7, "no address"),
+        ("    mail: bob@example.org\n", "", 6, "neither mail nor sms"),
+        ("    - receiver: nobody\n      matchers: ['name=\"Watchdog\"']", "    - receiver: nobody", 20, "unreachable"),
+        ("  receiver: all\n  group", "  group", 16, "a route lacks receiver"),
+        ("  group_wait: 10s", "  matchers: ['a=b']", 17, "unknown key 'matchers'"),
+        ("  group_wait: 10s", "  receiver: all", 17, "says receiver twice"),
+        ("route:", "rout:", 15, "unknown key 'rout'"),
+        ("  - {name: room,", "  - {name: mail,", 10, "a second channel is named mail"),
+        ("[ann, bob]", "ann", 12, "mail of all is no list"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
+    assert old in GOOD
+    with pytest.raises(Stop) as refused:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    told_lines = str(refused.value).splitlines()
+    assert [one for one in told_lines if f"routes.yaml:{line}:" in one and words in one], told_lines
+    assert "example.org" not in str(refused.value)
+
+
+def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays_secret(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Stop, match=r"routes.yaml:10: the url of room is none") as refused:
+        read(tmp_path, GOOD, known=False)
+    assert "json://" not in str(refused.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("10s", "soon").replace("receiver: nobody", "receiver: nobdy")
+    with pytest.raises(Stop) as refused:
+        read(tmp_path, text)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "routes.yaml:1: the file is empty"),
+        ("route: [", "routes.yaml:2: this is no YAML"),
+        ("a: b: c", "routes.yaml:1: this is no YAML"),
+        ("- a", "no mapping"),
+        ("route: 3\nrecipients: 4\nreceivers: {}", "no mapping"),
+        ("a: &a [*a]", "unknown key"),
+    ],
+)
+def test_what_is_no_routes_file_at_all_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(Stop) as refused:
+        read(tmp_path, text)
+    assert words in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="cannot be read"):
+        read_routes(tmp_path / "none.yaml", lambda _: True)
+    (tmp_path / "latin").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(Stop, match="cannot be read"):
+        read_routes(tmp_path / "latin", lambda _: True)
+
+
+def test_routes_may_not_nest_without_end(tmp_path: Path) -> None:
+    deep = "{receiver: all}"
+    for _ in range(30):
+        deep = f"{{receiver: all, routes: [{deep}]}}"
+    with pytest.raises(Stop, match="nest deeper"):
+        read(tmp_path, GOOD[: GOOD.index("route:")] + f"route: {deep}\n")

@@ -1,0 +1,108 @@
+"""Who is told what, and when again."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerting.domain.alert import Alert
+from alerting.domain.routing import Target
+from alerting.domain.telling import Told, next_try, tellings
+from clawback_contracts.alert.v1 import Severity
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ANN = Target("ann", "mail", "g", repeat=HOUR, send_resolved=True)
+FIRING = Alert(
+    "f" * 16,
+    "Some",
+    "s",
+    Severity.CRITICAL,
+    "",
+    {},
+    is_event=False,
+    status="firing",
+    occurrence=1,
+    count=1,
+    first_at=NOW,
+    last_at=NOW,
+)
+OVER = replace(FIRING, status="resolved", resolved_at=NOW)
+
+
+def found(
+    alert: Alert, told: Told | None = None, *, at: datetime = NOW, silenced: bool = False
+) -> list[tuple[str, int]]:
+    known = {("ann", "mail"): told} if told else {}
+    return [
+        (one.what, one.number)
+        for one in tellings(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
+    ]
+
+
+def test_what_holds_is_told_once() -> None:
+    assert found(FIRING) == [("raised", 0)]
+    assert found(FIRING, Told(0, resolved=False, last_sent_at=NOW)) == []
+
+
+def test_what_still_holds_is_repeated_after_the_interval_counted_from_the_sending() -> None:
+    told = Told(2, resolved=False, last_sent_at=NOW)
+    assert found(FIRING, told, at=NOW + HOUR - timedelta(seconds=1)) == []
+    assert found(FIRING, told, at=NOW + HOUR) == [("repeat", 3)]
+
+
+def test_what_has_not_gone_out_is_not_repeated() -> None:
+    assert found(FIRING, Told(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
+
+
+def test_what_somebody_looks_at_is_not_repeated() -> None:
+    seen = replace(FIRING, acknowledged_at=NOW)
+    assert found(seen, Told(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+
+
+def test_an_end_is_told_once_to_those_who_were_told_the_beginning() -> None:
+    assert found(OVER, Told(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
+    assert found(OVER, Told(0, resolved=True, last_sent_at=NOW)) == []
+
+
+def test_what_began_and_ended_before_anybody_was_told_is_told_all_the_same() -> None:
+    assert found(OVER) == [("raised", 0)]
+
+
+def test_what_a_person_ended_before_anybody_was_told_is_not_told() -> None:
+    assert found(replace(OVER, resolved_by="ann")) == []
+
+
+def test_a_silence_mutes_beginnings_and_reminders_but_no_end() -> None:
+    told = Told(0, resolved=False, last_sent_at=NOW)
+    assert found(FIRING, silenced=True) == []
+    assert found(FIRING, told, at=NOW + HOUR, silenced=True) == []
+    assert found(OVER, told, silenced=True) == [("resolved", 0)]
+
+
+def test_history_from_before_the_first_start_is_no_news() -> None:
+    assert found(replace(FIRING, last_at=NOW - 2 * HOUR)) == []
+
+
+def test_an_event_has_no_end_and_no_reminder() -> None:
+    event = replace(OVER, is_event=True)
+    assert found(event) == [("raised", 0)]
+    assert found(event, Told(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+
+
+def test_an_alert_of_which_only_an_end_was_heard_is_not_told() -> None:
+    assert found(replace(OVER, occurrence=0)) == []
+
+
+@pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (3, 15), (4, 60), (400, 60)])
+def test_what_is_not_taken_comes_again_later_and_later(attempts: int, minutes: int) -> None:
+    again = next_try(Severity.CRITICAL, attempts, NOW, NOW, firing=True)
+    assert again == NOW + timedelta(minutes=minutes)
+
+
+def test_a_critical_one_is_never_given_up_while_it_holds() -> None:
+    later = NOW + timedelta(days=30)
+    assert next_try(Severity.CRITICAL, 99, NOW, later, firing=True) is not None
+    assert next_try(Severity.CRITICAL, 99, NOW, later, firing=False) is None
+    assert next_try(Severity.WARNING, 99, NOW, NOW + timedelta(days=3), firing=True) is None
+    assert next_try(Severity.INFO, 9, NOW, NOW + timedelta(hours=23), firing=False) is not None

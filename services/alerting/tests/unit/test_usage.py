@@ -1,0 +1,91 @@
+"""Wrong usage and settings end in words, before anything is touched."""
+
+from pathlib import Path
+
+import pytest
+
+from alerting.__main__ import main
+from alerting.settings import Settings
+
+
+@pytest.mark.parametrize("arguments", [["test", "--wait", "soon"], ["test", "--wait", "-1"], ["dance"], []])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: alerting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"SMTP_URL": "http://mail"}, "SMTP_URL needs one of"),
+        ({"SMTP_URL": "smtp://"}, "SMTP_URL needs one of"),
+        ({"SMS_URL": "twilio://token/number"}, "SMS_URL is neither"),
+        ({"SEND_TIMEOUT_S": "60"}, "SEND_TIMEOUT_S"),
+        ({"SERVICES": "{no json"}, "neither name=address"),
+        ({"SERVICES": "stranger=http://a"}, "stranger: the services are"),
+        ({"SERVICES": "ingester=no address"}, "SERVICES_INGESTER"),
+        ({"ENVIRONMENT": "production"}, "ENVIRONMENT=production"),
+    ],
+)
+def test_wrong_settings_end_with_2_in_words(
+    environment: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["migrate"])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({}, "ALERT_ROUTES to be set"),
+        ({"ALERT_ROUTES": "/r", "SMTP_URL": "smtp://a", "SMS_URL": "https://a"}, "SMTP_URL with TLS"),
+        ({"ALERT_ROUTES": "/r", "SMTP_URL": "smtps://a", "SMS_URL": "http://a"}, "SMS_URL with TLS"),
+    ],
+)
+def test_beyond_development_nothing_goes_by_default_or_in_the_clear(
+    own: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = {
+        "ENVIRONMENT": "production",
+        "ENABLE_AUTH": "true",
+        "API_KEYS_FILE": "/keys",
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+    }
+    for name, value in {**common, **own}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=words):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ingester=http://a, ingester-worker=http://b",
+        '{"ingester": "http://a", "ingester-worker": "http://b"}',
+    ],
+)
+def test_whom_health_asks_is_a_list_or_json(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICES", written)
+    found = {name: str(url) for name, url in Settings().services.items()}
+    assert found == {"ingester": "http://a/", "ingester-worker": "http://b/"}
+
+
+def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_text("recipients: []\nreceivers:\n  - name: a\nroute: {receiver: b}\n")
+    monkeypatch.setenv("ALERT_ROUTES", str(path))
+    assert main(["worker"]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:3: the receiver a reaches nobody" in said
+    assert f"{path}:4: there is no receiver 'b'" in said
