@@ -194,9 +194,9 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/inlet/feeds/poll.py",
-                "    await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])",
+                "    became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])",
                 "    async with service.db.transaction() as tx:\n        await turn(tx)\n"
-                "    await flow.store(service, incoming, door=feed.name, bad=bad)",
+                "    became = await flow.store(service, incoming, door=feed.name, bad=bad)",
             ),
         ),
         at(POLLS, "test_a_page_that_cannot_be_stored_does_not_move_the_cursor"),
@@ -274,8 +274,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/state/contents.sql",
-                "WHERE a.article_id = ANY ($1::text[])\n\n-- name: months",
-                "WHERE a.article_id = ANY ($1::text[]) AND a.state <> 'revoked'\n\n-- name: months",
+                "WHERE a.article_id = ANY ($1::text[])\nUNION",
+                "WHERE a.article_id = ANY ($1::text[]) AND a.state <> 'revoked'\nUNION",
             ),
         ),
         at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),

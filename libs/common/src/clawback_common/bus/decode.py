@@ -15,6 +15,7 @@ from clawback_contracts.envelope import Event, major
 
 NEEDED = ("ce_id", "ce_type", "traceparent")
 """Headers of a good record that are read at all; of a bad one, all are kept."""
+SUBJECT_MAX = 500
 VALUE_BYTES_MAX = 1_000_000
 """Above what contracts allow; such a value is not even parsed."""
 
@@ -105,10 +106,15 @@ def _subject(record: ConsumerRecord[Any, Any]) -> str | None:
             key: str = record.key.decode()
         except UnicodeDecodeError:
             return None
-        return key
+        return _storable(key)
     try:
         body = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
         return None
     subject = body.get("article_id") if isinstance(body, dict) else None
-    return subject if isinstance(subject, str) else None
+    return _storable(subject) if isinstance(subject, str) else None
+
+
+def _storable(subject: str) -> str:
+    """As a database can keep and index it: whoever sends a key must not be able to stop a lane with it."""
+    return subject.replace("\0", "\ufffd")[:SUBJECT_MAX]

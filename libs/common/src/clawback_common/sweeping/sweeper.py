@@ -99,6 +99,8 @@ class Sweeper:
             if self._service in one.value.owners:
                 held = newest.get(one.value.sweep_id)
                 newest[one.value.sweep_id] = max(held or one.value, one.value, key=lambda r: r.attempt)
+        if not newest:
+            return
         async with self._db.transaction() as tx:
             ended = [row for row in await self._note(tx, list(newest.values())) if row["outcome"]]
             await self._outbox.put(
