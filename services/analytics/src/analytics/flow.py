@@ -12,7 +12,7 @@ from uuid import UUID
 
 from analytics.domain import takedown
 from analytics.domain.counting import Delta
-from analytics.domain.facets import Described, newest
+from analytics.domain.facets import Described, Facets, newest
 from analytics.outlet import events, metrics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings
@@ -123,7 +123,7 @@ async def on_orders(
         metrics.ORDERED.labels(kind).inc(count)
 
 
-async def _uncount(tx: Transaction, counted: Sequence[facets.Facets]) -> None:
+async def _uncount(tx: Transaction, counted: Sequence[Facets]) -> None:
     delta = Delta()
     for one in counted:
         delta.take_away(one)

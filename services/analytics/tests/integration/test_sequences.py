@@ -93,6 +93,8 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
             model.people_looked()
         case ("sweep", age_d, held):
             await _sweep(age_d, held, world, model)
+        case _:
+            raise AssertionError(step)
 
 
 async def _deliver(numbers: Any, world: World, model: Model, workers: list[Service]) -> None:

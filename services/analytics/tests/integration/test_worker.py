@@ -166,7 +166,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
     }
     sent["articles.v1"].append(good.but(value=b'{"x":"' + b"a" * (CONTENT_BYTES_MAX + 20_000) + b'"}'))
     sent["articles.v1"].append(
-        Raw.of(message(world.article("up:1", 2, topics=({"name": "a\0b"},)), at=at)).but()  # type: ignore[list-item]
+        Raw.of(message(world.article("up:1", 2, topics=({"name": "a\0b"},)), at=at)).but()
     )
     bad = sum(len(some) for some in sent.values()) - 4
     async with working(settings, world.db):
@@ -215,10 +215,12 @@ def _garbage(good: Raw) -> list[Raw]:
         good.but(headers={"ce_id": None}),
         good.but(headers={"ce_type": b"\xff"}),
         good.but(headers={"ce_type": ...}),
-        good.but(headers={"ce_type": dict(good.headers)["ce_type"][:-1] + b"9"}),  # type: ignore[index,operator]
+        good.but(headers={"ce_type": dict(good.headers)["ce_type"][:-1] + b"9"}),  # type: ignore[index]
         good.but(headers={"ce_type": b"clawback.unheard.of.v1"}),
         good.but(key=b"up:other"),
         good.but(key=None),
+        good.but(key=b"up:\0"),
+        good.but(key=b"x" * 9_000),
     ]
 
 

@@ -85,7 +85,7 @@ class Cache:
         if self._client is None:
             return None
         try:
-            found: bytes | None = await self._ask(self._client.get(_key(mark, question)))
+            found = await self._ask(self._client.get(_key(mark, question)))
         except Transient:
             self.tried.failures += 1
             metrics.CACHE.labels("failure").inc()
@@ -158,7 +158,7 @@ class Cache:
                 removed += int(await self._ask(self._client.unlink(*doomed), patiently=True))
         return removed
 
-    async def _ours(self) -> AsyncIterator[list[bytes]]:
+    async def _ours(self) -> AsyncIterator[list[bytes | str]]:
         cursor = 0
         while self._client is not None:
             cursor, some = await self._ask(
@@ -169,12 +169,11 @@ class Cache:
             if not cursor:
                 return
 
-    async def _without_end(self, keys: Sequence[bytes]) -> list[bytes]:
+    async def _without_end(self, keys: Sequence[bytes | str]) -> list[bytes | str]:
         if self._client is None:
             return []
         async with self._client.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.ttl(key)
+            _ = [pipe.ttl(key) for key in keys]  # nothing is sent, or to be awaited, before all of them are
             ends: list[int] = await self._ask(pipe.execute(), patiently=True)
         return [key for key, end in zip(keys, ends, strict=True) if end == -1]
 

@@ -74,10 +74,10 @@ class Vocabulary:
         Raises:
             Conflict: a value went in this very moment; begin again.
         """
-        labels = {term: label for one in batch for term, label in one.labels.items()}
-        found, missing = _split(self._values, labels)
+        found, missing = _split(self._values, (term for one in batch for term in one.labels))
         if not missing:
             return Numbers(cells, found, ())
+        labels = _labels(batch)
         terms = sorted(missing)
         dimensions, texts = [term[0] for term in terms], [term[1] for term in terms]
         made = await tx.fetch(SQL["make"], dimensions, texts, [labels[term] for term in terms])
@@ -88,6 +88,15 @@ class Vocabulary:
         tx.on_commit(lambda: _remember(self._values, new))
         found.update(new)
         return Numbers(cells, found, [row["id"] for row in made])
+
+
+def _labels(batch: Iterable[Described]) -> dict[Term, str | None]:
+    """Of each term the first that any article gives."""
+    labels: dict[Term, str | None] = {}
+    for one in batch:
+        for term, label in one.labels.items():
+            labels[term] = labels.get(term) or label
+    return labels
 
 
 def _split(known: Mapping[K, int], wanted: Iterable[K]) -> tuple[dict[K, int], set[K]]:
