@@ -1,5 +1,6 @@
 """The truth must be exact, since everything else is judged by it."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from clawback_simulator.client import SimulatorClient
@@ -91,6 +92,26 @@ async def test_every_canary_stands_in_its_text_and_nowhere_else(
     assert len(seen) == sum(len(places) for told in truth.canaries.values() for places in told.values())
 
 
+async def test_the_truth_knows_by_what_each_article_is_counted(control: SimulatorClient, reader: Any) -> None:
+    old = (await control.publish(1, dated_days_ago=3000)).ids[0]
+    await control.publish(40)
+    await control.update(count=5)
+    last = {one["id"]: one for one in await reader.walk()}
+    truth = await control.truth(facets=True)
+    assert truth.facets is not None
+    assert truth.facets.keys() == last.keys()
+    for article_id, told in truth.facets.items():
+        one = last[article_id]
+        assert told.published == one["publishedDate"]
+        assert told.feed_id == one["source"]["feed"]["id"]
+        assert told.language_code == one["languageCode"]
+        assert told.topics == [topic["name"] for topic in one["topics"]]
+        assert told.licenses == [licence["name"] for licence in one["licenses"]]
+    dated = {one.id: one.dated for one in truth.articles}
+    apart = datetime.fromisoformat(last[old]["publishedDate"]) - datetime.fromisoformat(dated[old])
+    assert abs(apart) < timedelta(minutes=11)  # the others: up to half a day
+
+
 async def test_tokens_can_be_asked_for_some_articles(control: SimulatorClient) -> None:
     await control.publish(10)
     gone = (await control.revoke(count=2, unknown=1)).all_ids
@@ -100,6 +121,6 @@ async def test_tokens_can_be_asked_for_some_articles(control: SimulatorClient) -
 
 async def test_the_truth_keeps_its_promised_shape(control: SimulatorClient, reader: Any) -> None:
     await control.publish(2, embargo_s=60)
-    raw = (await reader.http.get("/control/truth?served=1&canaries=1")).json()
+    raw = (await reader.http.get("/control/truth?served=1&canaries=1&facets=1")).json()
     assert set(raw) == set(Truth.model_fields)
     assert raw["articles"][0]["embargo_date"]

@@ -62,7 +62,7 @@ async def _control(simulator: Simulator, request: Request) -> Response:
 
 
 async def _truth(simulator: Simulator, request: Request) -> Response:
-    asked = {name: request.query_params.get(name) in {"1", "true"} for name in ("served", "canaries")}
+    asked = {name: request.query_params.get(name) in {"1", "true"} for name in truth.EXTRAS}
     return _json(truth.tell(simulator, **asked))
 
 

@@ -39,8 +39,14 @@ class Article:
     revoked: bool = False
     withheld_before: int = 0
 
+    @property
+    def ago_s(self) -> float:
+        """How long before it came it says that it was published, in seconds."""
+        days = self.recipe.dated_days_ago
+        return self.dated_ago_s if days is None else days * DAY_S
+
     def dated(self, seconds: float | None) -> str:
-        """A date that the recipe put so many seconds after publication; "" when it did not."""
+        """A date so many seconds after publication; "" where the recipe put none."""
         return "" if seconds is None or self.published_at is None else iso(self.published_at + seconds)
 
     def canaries(self, seed: int, version: int) -> dict[Place, str]:
@@ -173,11 +179,7 @@ def _body(rng: Random, catalogue: Catalogue, article: Article, marks: dict[Place
 def _dates(rng: Random, delivery: Delivery) -> dict[str, str]:
     """Harvested a little before delivery, in no order; published before that, or in 3 % afterwards."""
     article = delivery.article
-    ago_s = (
-        article.dated_ago_s
-        if article.recipe.dated_days_ago is None
-        else article.recipe.dated_days_ago * DAY_S
-    )
+    ago_s = article.ago_s
     harvested = (article.published_at or delivery.at) - rng.uniform(1, 600)
     published = (
         harvested + rng.uniform(60, 38_000) if rng.random() < 0.03 and ago_s < DAY_S else harvested - ago_s

@@ -124,9 +124,13 @@ class SimulatorClient:
         """Begin anew."""
         await self._one("reset", seed=seed)
 
-    async def truth(self, *, served: bool = False, canaries: bool = False) -> Truth:
+    async def truth(self, *, served: bool = False, canaries: bool = False, facets: bool = False) -> Truth:
         """What really happened."""
-        params = {"served": str(int(served)), "canaries": str(int(canaries))}
+        params = {
+            name: "1"
+            for name, asked in (("served", served), ("canaries", canaries), ("facets", facets))
+            if asked
+        }
         answer = await self._http.get("/control/truth", params=params)
         answer.raise_for_status()
         return Truth.model_validate_json(answer.content)

@@ -32,6 +32,7 @@ class Simulator:
         self.faults = Faults()
         self.ledger = Ledger()
         self.pages: dict[PageKey, tuple[bytes, bool]] = {}
+        self._facets: dict[int, Wire] = {}
 
     def article(self, position: int) -> Wire:
         """The article at a position of the feed, as spoilt as it has to be."""
@@ -40,6 +41,20 @@ class Simulator:
         if self.settings.drift:
             made = spoil(made, "unknown_elements")
         return spoil(made, delivery.article.corrupt) if delivery.article.corrupt else made
+
+    def facets(self, position: int) -> Wire:
+        """By what that article can be counted; a delivery says the same for ever, so it is made once."""
+        known = self._facets.get(position)
+        if known is None:
+            made = build(self.seed, self.world.catalogue, self.world.feed[position])
+            known = self._facets[position] = {
+                "published": made["publishedDate"],
+                "language_code": made["languageCode"],
+                "feed_id": made["source"]["feed"]["id"],
+                "topics": [topic["name"] for topic in made["topics"]],
+                "licenses": [licence["name"] for licence in made["licenses"]],
+            }
+        return known
 
     def articles(self, positions: Iterable[int], form: str, *, compact: bool = False) -> bytes:
         """An answer with these articles."""

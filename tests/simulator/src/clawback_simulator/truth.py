@@ -10,6 +10,8 @@ from clawback_simulator.ledger import Calls, Consumer, ConsumerKey
 from clawback_simulator.simulator import Simulator
 
 Told = dict[str, Any]
+EXTRAS = ("served", "canaries", "facets")
+"""What is told only when it is asked for."""
 
 
 class ArticleTruth(BaseModel):
@@ -24,9 +26,25 @@ class ArticleTruth(BaseModel):
     versions: list[int]
     corrupt: str | None
     has_body: bool
+    dated: str
+    """About what its date of publication says, to half a day; "" when it is reserved."""
     embargo_date: str
     license_end_date: str
     content_license_end_date: str
+
+
+class FacetsTruth(BaseModel):
+    """By what an article can be counted, as its last delivery says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    published: str
+    """ISO 8601."""
+    language_code: str
+    feed_id: str
+    """Of its source: the steadiest key there is."""
+    topics: list[str]
+    licenses: list[str]
 
 
 class RevocationTruth(BaseModel):
@@ -108,6 +126,7 @@ class Truth(BaseModel):
     pending_failures: list[dict[str, Any]]
     served: dict[str, dict[str, dict[str, list[str]]]] | None = None
     canaries: dict[str, dict[int, dict[str, str]]] | None = None
+    facets: dict[str, FacetsTruth] | None = None
 
     @property
     def gone_ids(self) -> set[str]:
@@ -140,7 +159,7 @@ HARMLESS = frozenset({None, "numbers", "unknown_elements", "bad_date"})
 """Corruptions that a tolerant reader takes the article with."""
 
 
-def tell(simulator: Simulator, *, served: bool, canaries: bool) -> Told:
+def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Told:
     """The truth as plain values, ready for JSON; its shape is `Truth`."""
     world = simulator.world
     told: Told = {
@@ -180,6 +199,12 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool) -> Told:
             for one, article in world.by_id.items()
             if article.version
         }
+    if facets:
+        told["facets"] = {
+            one: simulator.facets(article.deliveries[-1])
+            for one, article in world.by_id.items()
+            if article.deliveries and article.corrupt != "bare"
+        }
     return told
 
 
@@ -193,6 +218,7 @@ def _article(simulator: Simulator, article: Article) -> Told:
         "versions": [feed[at].version for at in article.deliveries],
         "corrupt": article.corrupt,
         "has_body": article.has_body,
+        "dated": article.dated(-article.ago_s),
         "embargo_date": article.dated(recipe.embargo_s),
         "license_end_date": article.dated(recipe.license_end_s),
         "content_license_end_date": article.dated(recipe.content_license_end_s),
