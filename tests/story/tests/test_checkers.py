@@ -1,196 +1,71 @@
 """A checker proves nothing until it has found what was planted: each defect, and who must find it."""
 
-import dataclasses
-from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid5
+from datetime import timedelta
 
 import pytest
 
-from clawback_story import checkers, promises
-from clawback_story.evidence import (
-    Evidence,
-    Expected,
-    Ledger,
-    Letter,
-    Notice,
-    Obligation,
-    Order,
-    Store,
-    Topics,
-)
-from clawback_story.history import BadRecord, FailedPoll, Fault, History, Refusal, RunSeen, Served
+from clawback_story import checkers, duties, promises
+from clawback_story.history import CountsSeen, FailedPoll, Fault, Refusal, RunSeen, Served
 from clawback_story.plan import Sizes
-
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-DAY = timedelta(hours=24)
-SPACE = UUID(int=7)
-HELD, GONE = "metabase:1", "metabase:2"
-TEXT, OLD_TEXT, GONE_TEXT = "cnry-000000000001", "cnry-000000000002", "cnry-000000000003"
-KINDS = {"ingester": "store", "search": "consumer", "kafka": "expiry"}
-
-Plant = Callable[[Evidence], Evidence]
-replace = dataclasses.replace
-
-
-def sound() -> Evidence:
-    """One article is held, one was revoked, and all is as it must be."""
-    order_id = uuid5(SPACE, GONE)
-    order = Order(order_id, GONE, 1, "revoked", "licensor", NOW, NOW + DAY, None, NOW, NOW)
-    obligations = tuple(
-        Obligation(
-            order.revocation_id,
-            holder,
-            kind,
-            "open" if kind == "expiry" else "verified",
-            NOW + DAY,
-            None if kind == "expiry" else NOW,
-            None if kind == "expiry" else NOW + timedelta(seconds=1),
-            {"store": "holdings", "consumer": "receipt", "expiry": None}[kind],
-        )
-        for holder, kind in KINDS.items()
-    )
-    whole: dict[str, Any] = {
-        "ids": frozenset({HELD}),
-        "tokens": frozenset({TEXT}),
-        "whole": True,
-        "versions": {HELD: 2},
-    }
-    history = History(
-        faults=[Fault("SIGKILL", NOW, 5)],
-        refusals=[Refusal("webhook", "a bad signature", (401,), 401)],
-        bad_records=[BadRecord("ingester", "revocations.v1", 0, 7, "a null value", incident=True)],
-        served=[Served(NOW, GONE, 200), Served(NOW + timedelta(seconds=2), GONE, 410)],
-        failed_polls=[FailedPoll("metabase-revoked", "HTML", 502, "5", "5", "failing")],
-        runs=[RunSeen("HTML", 1, (1,), ()), RunSeen("a day", 0, (0,), ())],
-        acknowledged={HELD},
-        planned=Counter(html=1),
-        spoilt=1,
-        drained_after_s={"SIGKILL": 3.0},
-    )
-    return Evidence(
-        sizes=Sizes(1, 0, 0, 1, 0, 0, 0),
-        expected=Expected(
-            {HELD: frozenset({TEXT})},
-            frozenset({GONE}),
-            frozenset(),
-            {TEXT: HELD, OLD_TEXT: HELD, GONE_TEXT: GONE},
-            1,
-        ),
-        history=history,
-        stores=(
-            Store(name="the ingester's database", **whole),
-            Store(name="the consumer's store", **whole),
-            Store("quarantine and deliveries", frozenset(), frozenset(), whole=False),
-        ),
-        ledger=Ledger(
-            (order,),
-            obligations,
-            (Notice(GONE, "metabase-revoked", NOW, NOW, order.revocation_id),),
-            frozenset({(GONE, 1, "ingester"), (GONE, 1, "search")}),
-            ("failed", "completed"),
-            KINDS,
-        ),
-        topics=Topics(
-            records={"articles.v1": 3, "revocations.v1": 1},
-            leaks={},
-            unreadable=(),
-            backwards=(),
-            letters=(Letter("id-1", "ingester", "revocations.v1", 0, 7),),
-            content_tokens=3,
-        ),
-        leaks={},
-        scanned={"table ingester.article": 0, "logs/kafka.log": 0},
-        api_answers={GONE: 410},
-        api_revoked=frozenset({GONE}),
-        holdings={"ingester": {GONE: "gone"}, "search": {GONE: "gone"}},
-        incidents_open=0,
-        incidents_seen=1,
-        revoked_rows={GONE: 1},
-        quarantined={"feed:metabase-articles": 1},
-        injected={"html": 1},
-        restarts=1,
-        looked_at=NOW + timedelta(minutes=5),
-    )
-
-
-def _ledger(**changes: Any) -> Plant:
-    return lambda e: replace(e, ledger=replace(e.ledger, **changes))
-
-
-def _history(**changes: Any) -> Plant:
-    return lambda e: replace(e, history=replace(e.history, **changes))
-
-
-def _topics(**changes: Any) -> Plant:
-    return lambda e: replace(e, topics=replace(e.topics, **changes))
-
-
-def _expected(**changes: Any) -> Plant:
-    return lambda e: replace(e, expected=replace(e.expected, **changes))
-
-
-def _evidence(**changes: Any) -> Plant:
-    return lambda e: replace(e, **changes)
-
-
-def _store(number: int, **changes: Any) -> Plant:
-    def plant(e: Evidence) -> Evidence:
-        stores = list(e.stores)
-        stores[number] = replace(stores[number], **changes)
-        return replace(e, stores=tuple(stores))
-
-    return plant
-
-
-def _obligations(holder: str, **changes: Any) -> Plant:
-    def plant(e: Evidence) -> Evidence:
-        changed = (replace(one, **changes) if one.holder == holder else one for one in e.ledger.obligations)
-        return replace(e, ledger=replace(e.ledger, obligations=tuple(changed)))
-
-    return plant
-
-
-def _order(**changes: Any) -> Plant:
-    def plant(e: Evidence) -> Evidence:
-        changed = tuple(replace(one, **changes) for one in e.ledger.orders)
-        return replace(e, ledger=replace(e.ledger, orders=changed))
-
-    return plant
-
+from tests.story.tests.sound import (
+    DAY,
+    GONE,
+    GONE_TEXT,
+    HELD,
+    KINDS,
+    NOW,
+    OLD_TEXT,
+    SWEPT,
+    SWEPT_TEXT,
+    TEXT,
+    Plant,
+    evidence,
+    expected,
+    health,
+    history,
+    ledger,
+    obligations,
+    order,
+    replace,
+    sent,
+    sound,
+    store,
+    sweeps,
+    topics,
+    without,
+)
 
 DEFECTS: list[tuple[str, str, Plant]] = [
-    ("a notice that was lost", "C1 lost", _ledger(notices=())),
-    ("an order that was never given", "C1 lost", _ledger(orders=())),
-    ("a holder that never finished", "C1 lost", _obligations("search", state="notified")),
-    ("an order that is not closed", "C1 lost", _order(closed_at=None)),
-    ("a revoked id in a store", "C2 resurrected", _store(0, ids=frozenset({HELD, GONE}))),
-    ("a revoked text in a store", "C2 resurrected", _store(1, tokens=frozenset({TEXT, GONE_TEXT}))),
-    ("a revoked text in quarantine", "C2 resurrected", _store(2, tokens=frozenset({GONE_TEXT}))),
+    ("a notice that was lost", "C1 lost", ledger(notices=())),
+    ("an order that was never given", "C1 lost", ledger(orders=())),
+    ("a holder that never finished", "C1 lost", obligations("search", state="notified")),
+    ("an order that is not closed", "C1 lost", order(closed_at=None)),
+    ("a revoked id in a store", "C2 resurrected", store(0, ids=frozenset({HELD, GONE}))),
+    ("a revoked id in analytics", "C2 resurrected", store(3, ids=frozenset({HELD, GONE}))),
+    ("a revoked text in a store", "C2 resurrected", store(1, tokens=frozenset({TEXT, GONE_TEXT}))),
+    ("a revoked text in quarantine", "C2 resurrected", store(2, tokens=frozenset({GONE_TEXT}))),
     (
         "a reinstated id in a store",
         "C2 resurrected",
-        _expected(absent=frozenset({HELD}), held={}),
+        expected(absent=frozenset({HELD}), held={}),
     ),
-    ("an API that serves", "C2 resurrected", _evidence(api_answers={GONE: 200})),
-    ("an API that was not asked", "C2 resurrected", _evidence(api_answers={})),
-    ("an API that forgot", "C2 resurrected", _evidence(api_revoked=frozenset())),
-    ("unknown taken for gone", "C2 resurrected", _evidence(holdings={"search": {GONE: "unknown"}})),
+    ("an API that serves", "C2 resurrected", evidence(api_answers={GONE: 200})),
+    ("an API that was not asked", "C2 resurrected", evidence(api_answers={})),
+    ("an API that forgot", "C2 resurrected", evidence(api_revoked=frozenset())),
+    ("unknown taken for gone", "C2 resurrected", evidence(holdings={"search": {GONE: "unknown"}})),
     (
         "an article served after its removal",
         "C3 stale serve",
-        _history(served=[Served(NOW + timedelta(seconds=2), GONE, 200)]),
+        history(served=[Served(NOW + timedelta(seconds=2), GONE, 200)]),
     ),
-    ("an obligation closed too late", "C4 late", _obligations("search", verified_at=NOW + 2 * DAY)),
+    ("an obligation closed too late", "C4 late", obligations("search", verified_at=NOW + 2 * DAY)),
     (
         "one that is open and past due",
         "C4 late",
-        _obligations("search", verified_at=None, state="open", due_at=NOW),
+        obligations("search", verified_at=None, state="open", due_at=NOW),
     ),
-    ("content in a log", "C5 residue", _evidence(leaks={"logs/api.log": frozenset({TEXT})})),
-    ("content in a dead letter", "C5 residue", _topics(leaks={"ingester.dlq.v1": frozenset({GONE_TEXT})})),
+    ("content in a log", "C5 residue", evidence(leaks={"logs/api.log": frozenset({TEXT})})),
+    ("content in a dead letter", "C5 residue", topics(leaks={"ingester.dlq.v1": frozenset({GONE_TEXT})})),
     (
         "two orders on one revocation",
         "C6 doubled",
@@ -204,37 +79,91 @@ DEFECTS: list[tuple[str, str, Plant]] = [
             topics=replace(e.topics, letters=(*e.topics.letters, replace(e.topics.letters[0], ce_id="id-2"))),
         ),
     ),
-    ("a store revoked without an order", "C7 one to one", _evidence(revoked_rows={GONE: 1, HELD: 1})),
-    ("another order in the store", "C7 one to one", _evidence(revoked_rows={GONE: 2})),
-    ("a holder that owes nothing", "C7 one to one", _ledger(holders={**KINDS, "site": "consumer"})),
-    ("closed without an answer", "C7 one to one", _ledger(receipts=frozenset())),
-    ("an old version after a new one", "C8 backwards", _topics(backwards=(HELD,))),
-    ("a consumer with an old version", "C8 backwards", _store(1, versions={HELD: 1})),
+    ("a store revoked without an order", "C7 one to one", evidence(revoked_rows={GONE: 1, HELD: 1})),
+    ("another order in the store", "C7 one to one", evidence(revoked_rows={GONE: 2})),
+    ("a holder that owes nothing", "C7 one to one", ledger(holders={**KINDS, "site": "consumer"})),
+    ("closed without an answer", "C7 one to one", ledger(receipts=frozenset())),
+    ("an old version after a new one", "C8 backwards", topics(backwards=(HELD,))),
+    ("analytics with an old version", "C8 backwards", store(3, versions={HELD: 1})),
+    ("a message that was sent twice", "C6 doubled", sent(lambda sent: (*sent, sent[0]))),
+    ("a consumer with an old version", "C8 backwards", store(1, versions={HELD: 1})),
     (
         "everything deleted",
         "C9 removed without cause",
-        _store(0, ids=frozenset(), tokens=frozenset()),
+        store(0, ids=frozenset(), tokens=frozenset()),
     ),
-    ("a text that is not there", "C9 removed without cause", _store(0, tokens=frozenset())),
+    ("everything uncounted", "C9 removed without cause", store(3, ids=frozenset())),
+    (
+        "a sweep that reached a consumer",
+        "C9 removed without cause",
+        store(1, ids=frozenset({HELD}), tokens=frozenset({TEXT})),
+    ),
+    ("a text that is not there", "C9 removed without cause", store(0, tokens=frozenset())),
     (
         "a text of an older version",
         "C9 removed without cause",
-        _store(0, tokens=frozenset({TEXT, OLD_TEXT})),
+        store(0, tokens=frozenset({TEXT, OLD_TEXT})),
     ),
     (
         "an article that nobody offered",
         "C9 removed without cause",
-        _store(0, ids=frozenset({HELD, "metabase:9"})),
+        store(0, ids=frozenset({HELD, "metabase:9"})),
     ),
-    ("nothing was broken", "C10 vacuity", _history(faults=[])),
-    ("a fault that met nothing", "C10 vacuity", _history(faults=[Fault("SIGKILL", NOW, 0)])),
-    ("a failure that never came", "C10 vacuity", _evidence(injected={})),
-    ("nobody read", "C10 vacuity", _history(served=[])),
-    ("a search that finds nothing", "C10 vacuity", _topics(content_tokens=0)),
-    ("nothing searched", "C10 vacuity", _evidence(scanned={})),
-    ("too little traffic", "C10 vacuity", _evidence(sizes=Sizes(50, 0, 0, 1, 0, 0, 0))),
-    ("too few revocations", "C10 vacuity", _evidence(sizes=Sizes(1, 0, 0, 50, 0, 0, 0))),
-    ("a slow recovery", "C11 liveness", _history(drained_after_s={"SIGKILL": 61.0})),
+    ("nothing was broken", "C10 vacuity", history(faults=[])),
+    ("a fault that met nothing", "C10 vacuity", history(faults=[Fault("SIGKILL", NOW, 0)])),
+    ("a failure that never came", "C10 vacuity", evidence(injected={})),
+    ("nobody read", "C10 vacuity", history(served=[])),
+    ("a search that finds nothing", "C10 vacuity", topics(content_tokens=0)),
+    ("nothing searched", "C10 vacuity", evidence(scanned={})),
+    ("too little traffic", "C10 vacuity", evidence(sizes=Sizes(50, 0, 0, 1, 0, 0, 0))),
+    ("too few revocations", "C10 vacuity", evidence(sizes=Sizes(1, 0, 0, 50, 0, 0, 0))),
+    (
+        "a cache that was not searched",
+        "C10 vacuity",
+        evidence(scanned={place: 0 for place in checkers.SEARCHED if place != "cache/"}),
+    ),
+    (
+        "a count that is wrong",
+        "C12 miscounted",
+        history(counts=[CountsSeen("before", "topics", 3, ("Energy: 2 instead of 3",))]),
+    ),
+    ("a rollup that drifted", "C12 miscounted", evidence(miscounted=1)),
+    (
+        "counts that were compared only once",
+        "C12 miscounted",
+        lambda e: replace(e, history=replace(e.history, counts=e.history.counts[:3])),
+    ),
+    ("nothing counted", "C12 miscounted", evidence(rollups=0)),
+    ("a summary that nobody was sent", "C13 untold", without("mail", duties.SUMMARY)),
+    ("a failed run without a text message", "C13 untold", without("sms", duties.FAILED)),
+    ("revoked articles without a mail", "C13 untold", without("mail", duties.FOUND)),
+    (
+        "two mails on one failed run",
+        "C13 untold",
+        sent(lambda sent: (*sent, replace(sent[0], reference="another"))),
+    ),
+    (
+        "somebody else was told",
+        "C13 untold",
+        sent(lambda sent: tuple(replace(one, to="nobody@clawback.example") for one in sent)),
+    ),
+    ("a swept id in a store", "C14 unswept", store(0, ids=frozenset({HELD, SWEPT}))),
+    ("a swept text in a quarantine", "C14 unswept", store(2, tokens=frozenset({SWEPT_TEXT}))),
+    ("a swept id that is counted", "C14 unswept", store(3, ids=frozenset({HELD, SWEPT}))),
+    ("a swept article that is served", "C14 unswept", evidence(swept_answers={SWEPT: 200})),
+    ("an id that was forgotten with its text", "C14 unswept", evidence(outliving=frozenset())),
+    ("an owner that failed", "C14 unswept", sweeps(outcome="failed")),
+    ("an owner that is silent", "C14 unswept", sweeps(outcome="no answer")),
+    ("an owner that removed what was held", "C14 unswept", sweeps(removed=2, held=0)),
+    ("nothing on hold", "C14 unswept", history(on_hold=set())),
+    ("no sweep", "C14 unswept", evidence(sweeps=())),
+    ("what is on hold has gone", "C9 removed without cause", store(0, ids=frozenset())),
+    ("a part that nobody named", "C15 unnoticed", health(1, not_up=frozenset())),
+    ("a system that is healthy without a part", "C15 unnoticed", health(1, status="healthy")),
+    ("a system that stays degraded", "C15 unnoticed", health(0, status="degraded")),
+    ("a health that answers 503", "C15 unnoticed", health(1, code=503)),
+    ("nothing stopped", "C15 unnoticed", history(health=[])),
+    ("a slow recovery", "C11 liveness", history(drained_after_s={"SIGKILL": 61.0})),
 ]
 
 
@@ -249,20 +178,29 @@ def test_a_planted_defect_is_found_by_its_checker(what: str, name: str, plant: P
 
 
 BREACHES: list[tuple[str, str, Plant]] = [
-    ("a clock that starts late", "3", _order(clock_started_at=NOW + timedelta(hours=1))),
-    ("another deadline", "3", _order(due_at=NOW + 2 * DAY)),
-    ("a store believed at its word", "4", _obligations("ingester", how="receipt")),
-    ("a cursor moved on a failure", "6", _history(failed_polls=[FailedPoll("f", "HTML", 502, "5", "6", "failing")])),
-    ("acknowledged and lost", "6", _history(acknowledged={HELD, "partner:1"})),
-    ("no dead letter", "7", _topics(letters=())),
-    ("no incident", "7", _evidence(incidents_seen=0)),
-    ("a door that took garbage", "7", _history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
-    ("a spoilt article that vanished", "7", _evidence(quarantined={})),
-    ("a record that no model reads", "8", _topics(unreadable=("articles.v1-0 3: bad_body",))),
-    ("HTML read as nothing revoked", "9", _history(failed_polls=[FailedPoll("f", "HTML", 200, "5", "5", "ok")])),
-    ("a failed run with exit code 0", "9", _history(runs=[RunSeen("HTML", 0, (1,), ())])),
-    ("a failed run without a record", "9", _ledger(runs=("completed",))),
-    ("no record of a quiet day", "9", _ledger(runs=("failed",))),
+    ("a clock that starts late", "3", order(clock_started_at=NOW + timedelta(hours=1))),
+    ("another deadline", "3", order(due_at=NOW + 2 * DAY)),
+    ("a store believed at its word", "4", obligations("ingester", how="receipt")),
+    ("a cursor moved on a failure", "6", history(failed_polls=[FailedPoll("f", "HTML", 502, "5", "6", "failing")])),
+    ("acknowledged and lost", "6", history(acknowledged={HELD, "partner:1"})),
+    ("no dead letter", "7", topics(letters=())),
+    (
+        "a service without a dead letter",
+        "7",
+        lambda e: replace(e, topics=replace(e.topics, letters=e.topics.letters[:1])),
+    ),
+    ("no incident", "7", evidence(incidents_seen=1)),
+    ("a door that took garbage", "7", history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
+    ("a spoilt article that vanished", "7", evidence(quarantined={})),
+    ("a record that no model reads", "8", topics(unreadable=("articles.v1-0 3: bad_body",))),
+    ("HTML read as nothing revoked", "9", history(failed_polls=[FailedPoll("f", "HTML", 200, "5", "5", "ok")])),
+    ("a failed run with exit code 0", "9", history(runs=[RunSeen("HTML", 0, (1,), ())])),
+    ("a failed run without a record", "9", ledger(runs=("completed",))),
+    ("no record of a quiet day", "9", ledger(runs=("failed",))),
+    ("a rollup that drifted", "10", evidence(miscounted=1)),
+    ("nobody told", "11", evidence(sent=())),
+    ("a sweep that spared the old", "12", store(0, ids=frozenset({HELD, SWEPT}))),
+    ("a part that nobody named", "13", health(1, not_up=frozenset())),
 ]  # fmt: skip
 
 

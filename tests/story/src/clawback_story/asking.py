@@ -14,6 +14,7 @@ WHERE kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
 REVOKED = "SELECT count(*) FROM article WHERE state = 'revoked'"
 UNSENT = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL AND set_aside IS NULL"
 UNPUBLISHED = "SELECT count(*) FROM outbox_news WHERE sent_at IS NULL AND set_aside IS NULL"
+COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
 WAITING_WEBHOOKS = "SELECT count(*) FROM delivery WHERE processed_at IS NULL"
 
 
@@ -32,10 +33,17 @@ async def quiet(world: World) -> bool:
         ("ingester", WAITING_WEBHOOKS),
         ("compliance", OPEN),
         ("compliance", UNSENT),
+        ("analytics", UNSENT),
     ):
         if await world.value(database, question):
             return False
     return True
+
+
+async def counted_ids(world: World) -> frozenset[str]:
+    """Which articles analytics holds."""
+    rows = await world.rows("analytics", "SELECT article_id FROM facet WHERE day IS NOT NULL")
+    return frozenset(row["article_id"] for row in rows)
 
 
 async def order_on(world: World, article_id: str) -> Mapping[str, Any] | None:

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 
 import httpx
 
-from clawback_story import asking, doors, garbage_http, garbage_kafka, garbage_provider, jobs
+from clawback_story import (
+    asking,
+    counting,
+    doors,
+    garbage_http,
+    garbage_kafka,
+    garbage_provider,
+    health,
+    jobs,
+    letting_go,
+    told,
+)
 from clawback_story.history import Served
 from clawback_story.looking import expectation
 from clawback_story.texts import write_all
@@ -18,6 +29,8 @@ READ_EVERY_S = 0.1
 """A reader's pause between two articles."""
 START_S, HELD_S, ANSWERED_S, BACK_S = 30.0, 120.0, 60.0, 60.0
 OK, GONE, CREATED, ACCEPTED = 200, 410, 201, 202
+OLD_REVOKED = 2
+"""So many of the revoked are old: a sweep finds their place empty, and must not forget them."""
 OVER_HTTP_SHARE = 4
 """One in so many submissions comes over HTTP, the others on the topic."""
 
@@ -120,8 +133,12 @@ async def articles_are_revoked(world: World) -> list[str]:
     """The provider revokes many, an officer one. Gives the provider's ids that were delivered before."""
     sizes, teller = world.sizes, world.teller
     teller.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
+    old = (await letting_go.old(world)).live[:OLD_REVOKED]
     revoked = await world.simulator.revoke(
-        count=sizes.ordinary, unknown=sizes.never_delivered, reserved=sizes.afterwards
+        ids=list(old),
+        count=sizes.ordinary - len(old),
+        unknown=sizes.never_delivered,
+        reserved=sizes.afterwards,
     )
     teller.line(
         f"{len(revoked.all_ids)} on the provider's list, {sizes.never_delivered} of them never delivered, "
@@ -137,7 +154,7 @@ async def articles_are_revoked(world: World) -> list[str]:
         raise Broken(f"the officer's notice was refused: {answer.status_code} {answer.text[:300]}")
     world.history.revoked_by_officer.add(article_id)
     teller.line(f"the officer revokes {article_id}")
-    return revoked.ids
+    return [one for one in revoked.ids if one not in old]
 
 
 async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
@@ -269,7 +286,11 @@ async def _held(world: World, article_id: str) -> bool:
 async def an_officer_looks(world: World) -> None:
     """Every incident is looked at and closed by a person; what was withheld is released."""
     closed = 0
-    for http, path in ((world.ingester, "/ingester/incidents"), (world.compliance, "/compliance/incidents")):
+    for http, path in (
+        (world.ingester, "/ingester/incidents"),
+        (world.compliance, "/compliance/incidents"),
+        (world.analytics, "/analytics/incidents"),
+    ):
         while items := (await http.get(path)).json()["items"]:
             for item in items:
                 answer = await http.post(
@@ -285,17 +306,22 @@ async def an_officer_looks(world: World) -> None:
 
 async def a_quiet_day(world: World) -> None:
     """Nothing was revoked; the run leaves a record all the same."""
-    world.teller.chapter("A quiet day")
-    await jobs.daily_run(world, "a quiet day")
+    world.teller.chapter("A quiet day, and a part that stops")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(jobs.daily_run(world, "a quiet day"))
+        tasks.create_task(health.a_part_is_stopped(world))
 
 
 async def settle(world: World) -> None:
     """Wait until nothing is on its way, and note how long that took."""
+    world.teller.chapter("Everything settles")
     seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
     await world.until(
         "the consumer holds what it must", lambda: holds_exactly(world), within_s=ANSWERED_S, every_s=0.25
     )
     world.history.drained_after_s["the story"] = seconds
+    await counting.compare(world, "after the revocations and the sweep")
+    await told.until_all_is_told(world)
 
 
 async def holds_exactly(world: World) -> bool:
@@ -308,6 +334,7 @@ async def play(world: World) -> None:
     """The whole story, in order."""
     await a_holder_registers(world)
     await articles_come_in(world)
+    await counting.compare(world, "before the revocations")
     delivered = await articles_are_revoked(world)
     kept = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{delivered[0]}")
     if kept is None:
@@ -316,4 +343,5 @@ async def play(world: World) -> None:
     await one_is_reinstated(world, delivered, kept.content)
     await an_officer_looks(world)
     await a_quiet_day(world)
+    await letting_go.old_articles_go(world)
     await settle(world)

@@ -1,30 +1,28 @@
 """The checkers: pure functions over what was found. Each gives what is wrong, in words; nothing wrong, nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
-from clawback_story.evidence import Evidence, Obligation, Order
+from clawback_story import duties
+from clawback_story.evidence import Evidence, Obligation, Order, Store
+from clawback_story.problems import Problems, missing, some
 
 LIVENESS_S = 60.0
-SHOWN = 3
 OK, GONE = 200, 410
 TRAFFIC_MIN = 0.9
 """Share of what was planned that must really have happened; a run with less proves nothing."""
 
-Problems = list[str]
+SEARCHED = (
+    *(f"table {name}." for name in ("ingester", "compliance", "analytics", "alerting", "retention")),
+    "logs/",
+    "mail/",
+    "sms/",
+    "cache/",
+)
+"""Where words of articles are looked for and may not be; a search that looks nowhere finds nothing."""
+
 Checker = Callable[[Evidence], Problems]
-
-
-def some(ids: Iterable[str]) -> str:
-    """The first few, and how many there are."""
-    listed = sorted(ids)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more
-
-
-def _missing(what: str, ids: Collection[str]) -> Problems:
-    return [f"{what}: {some(ids)}"] if ids else []
 
 
 def last_orders(evidence: Evidence) -> dict[str, Order]:
@@ -56,10 +54,10 @@ def c1_lost(evidence: Evidence) -> Problems:
         if (last[article_id].revocation_id, holder) not in closed
     }
     return [
-        *_missing("revoked without a notice", gone - noticed),
-        *_missing("revoked without an order", gone - ordered),
-        *_missing("not verified", unfinished),
-        *_missing("order not closed", {one for one in ordered if last[one].closed_at is None}),
+        *missing("revoked without a notice", gone - noticed),
+        *missing("revoked without an order", gone - ordered),
+        *missing("not verified", unfinished),
+        *missing("order not closed", {one for one in ordered if last[one].closed_at is None}),
     ]
 
 
@@ -70,16 +68,16 @@ def c2_resurrected(evidence: Evidence) -> Problems:
     problems = []
     for store in evidence.stores:
         texts = {expected.owners[token] for token in store.tokens if expected.owners.get(token) in unwanted}
-        problems += _missing(f"{store.name} holds what is revoked", store.ids & unwanted)
-        problems += _missing(f"{store.name} has texts of what is revoked", texts)
+        problems += missing(f"{store.name} holds what is revoked", store.ids & unwanted)
+        problems += missing(f"{store.name} has texts of what is revoked", texts)
     readable = {one for one, status in evidence.api_answers.items() if status != 410}
-    problems += _missing("the API does not answer 410", readable)
+    problems += missing("the API does not answer 410", readable)
     if not evidence.api_answers:
         problems.append("the API was not asked")
-    problems += _missing("the API's list of revoked ids differs in", expected.gone ^ evidence.api_revoked)
+    problems += missing("the API's list of revoked ids differs in", expected.gone ^ evidence.api_revoked)
     for holder, answers in evidence.holdings.items():
         held = {one for one in expected.gone if answers.get(one) != "gone"}
-        problems += _missing(f"{holder} does not say gone", held)
+        problems += missing(f"{holder} does not say gone", held)
     return problems
 
 
@@ -90,14 +88,14 @@ def c3_stale_serve(evidence: Evidence) -> Problems:
         article_id: one.verified_at
         for article_id, order in last_orders(evidence).items()
         for one in by_order.get(order.revocation_id, ())
-        if one.kind == "store" and one.verified_at is not None and article_id in evidence.expected.gone
+        if one.holder == "ingester" and one.verified_at is not None and article_id in evidence.expected.gone
     }
     stale = {
         seen.article_id
         for seen in evidence.history.served
         if seen.status == OK and seen.article_id in removed_at and seen.at > removed_at[seen.article_id]
     }
-    return _missing("served after its removal", stale)
+    return missing("served after its removal", stale)
 
 
 def c4_late(evidence: Evidence) -> Problems:
@@ -109,7 +107,7 @@ def c4_late(evidence: Evidence) -> Problems:
         and one.state != "superseded"
         and (one.verified_at or evidence.looked_at) > one.due_at
     }
-    return _missing("late", late)
+    return missing("late", late)
 
 
 def c5_residue(evidence: Evidence) -> Problems:
@@ -129,15 +127,22 @@ def c6_doubled(evidence: Evidence) -> Problems:
         for article_id, count in orders.items()
         if count > (2 if article_id in evidence.history.reinstated else 1)
     }
-    letters: dict[tuple[str, int, int], set[str]] = {}
+    letters: dict[tuple[str, str, int, int], set[str]] = {}
     for letter in evidence.topics.letters:
-        letters.setdefault((letter.topic, letter.partition, letter.offset), set()).add(letter.ce_id)
+        place = letter.group, letter.topic, letter.partition, letter.offset
+        letters.setdefault(place, set()).add(letter.ce_id)
     doubled = {
-        f"{one.topic}-{one.partition} {one.offset}"
+        f"{one.group}: {one.topic}-{one.partition} {one.offset}"
         for one in evidence.history.bad_records
-        if len(letters.get((one.topic, one.partition, one.offset), set())) > 1
+        if len(letters.get((one.group, one.topic, one.partition, one.offset), set())) > 1
     }
-    return [*_missing("ordered twice", twice), *_missing("more than one dead letter", doubled)]
+    repeats = Counter((one.by, one.reference) for one in evidence.sent)
+    told_twice = {f"{by} {reference}" for (by, reference), count in repeats.items() if count > 1}
+    return [
+        *missing("ordered twice", twice),
+        *missing("more than one dead letter", doubled),
+        *missing("sent twice", told_twice),
+    ]
 
 
 def c7_one_to_one(evidence: Evidence) -> Problems:
@@ -165,9 +170,9 @@ def c7_one_to_one(evidence: Evidence) -> Problems:
         and (order.article_id, order.order_no, one.holder) not in evidence.ledger.receipts
     }
     return [
-        *_missing("order and store differ", wrong),
-        *_missing("nobody owes", unowed),
-        *_missing("closed without an answer", unanswered),
+        *missing("order and store differ", wrong),
+        *missing("nobody owes", unowed),
+        *missing("closed without an answer", unanswered),
     ]
 
 
@@ -181,28 +186,34 @@ def _by_order(evidence: Evidence) -> dict[UUID, list[Obligation]]:
 def c8_backwards(evidence: Evidence) -> Problems:
     """Versions only grow on the topic, and every holder has the last one."""
     by_store = {store.name: store.versions for store in evidence.stores if store.versions is not None}
-    ours, theirs = by_store["the ingester's database"], by_store["the consumer's store"]
-    behind = {one for one in evidence.expected.held if one in theirs and theirs[one] != ours.get(one)}
-    return [
-        *_missing("a version followed by an older one", set(evidence.topics.backwards)),
-        *_missing("the consumer has another version", behind),
-    ]
+    ours = by_store.pop("the ingester's database")
+    problems = missing("a version followed by an older one", set(evidence.topics.backwards))
+    for name, theirs in by_store.items():
+        behind = {one for one in evidence.expected.held if one in theirs and theirs[one] != ours.get(one)}
+        problems += missing(f"{name} has another version", behind)
+    return problems
 
 
 def c9_without_cause(evidence: Evidence) -> Problems:
     """Everything that was not revoked is still there, with its text, and nothing that nobody offered."""
     expected, problems = evidence.expected, Problems()
-    wanted = {token for tokens in expected.held.values() for token in tokens}
     for store in evidence.stores:
         if store.whole:
-            problems += _missing(f"{store.name} lacks", expected.held.keys() - store.ids)
+            must = expected.held.keys() - expected.swept if store.ours else expected.held.keys()
+            wanted = {token for one in must for token in expected.held[one]}
+            problems += missing(f"{store.name} lacks", must - store.ids)
             lacking = {expected.owners[token] for token in wanted - store.tokens if store.with_texts}
-            problems += _missing(f"{store.name} lacks the text of", lacking)
+            problems += missing(f"{store.name} lacks the text of", lacking)
             strange = store.ids - expected.held.keys() - expected.gone - expected.absent
-            problems += _missing(f"{store.name} holds what nobody offered", strange)
-            older = {expected.owners.get(token) or "garbage" for token in store.tokens - wanted}
-            problems += _missing(f"{store.name} has a text that is not the last of", older - expected.gone)
+            problems += _texts_of_others(evidence, store, wanted)
+            problems += missing(f"{store.name} holds what nobody offered", strange)
     return problems
+
+
+def _texts_of_others(evidence: Evidence, store: Store, wanted: Collection[str]) -> Problems:
+    owners = evidence.expected.owners
+    older = {owners.get(token) or "garbage" for token in store.tokens.difference(wanted)}
+    return missing(f"{store.name} has a text that is not the last of", older - evidence.expected.gone)
 
 
 def c10_vacuity(evidence: Evidence) -> Problems:
@@ -228,9 +239,11 @@ def c10_vacuity(evidence: Evidence) -> Problems:
         problems.append("nobody read while articles were revoked")
     if not evidence.topics.content_tokens:
         problems.append("the search of topics finds nothing where content is")
-    searched = [place for place in evidence.scanned if place.startswith(("table ", "logs/"))]
-    if len(searched) < 2:
-        problems.append("tables or logs were not searched")
+    problems += [
+        f"nothing was searched under {place}"
+        for place in SEARCHED
+        if not any(one.startswith(place) for one in evidence.scanned)
+    ]
     return problems
 
 
@@ -255,4 +268,8 @@ ALL: dict[str, Checker] = {
     "C9 removed without cause": c9_without_cause,
     "C10 vacuity": c10_vacuity,
     "C11 liveness": c11_liveness,
+    "C12 miscounted": duties.c12_miscounted,
+    "C13 untold": duties.c13_untold,
+    "C14 unswept": duties.c14_unswept,
+    "C15 unnoticed": duties.c15_unnoticed,
 }

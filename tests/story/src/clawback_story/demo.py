@@ -14,7 +14,7 @@ from clawback_local.control import runs
 from clawback_local.errors import StackError
 from clawback_local.places import DEFAULT_RUN, Places
 from clawback_local.stack import delete
-from clawback_story import chapters, ledger
+from clawback_story import chapters, ledger, told
 from clawback_story.looking import gather
 from clawback_story.plan import DEMO, SMALL, Sizes
 from clawback_story.promises import Promise, judge
@@ -108,6 +108,10 @@ async def _look(world: World) -> list[Promise]:
         teller.plain(line)
     teller.chapter("Looking past the services: databases, the consumer's store, the API, topics, logs")
     evidence = await gather(world)
+    teller.chapter("What people were told")
+    for line in told.lines(evidence.sent):
+        teller.plain(line)
+    teller.chapter("Looked past the services")
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)
         teller.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")

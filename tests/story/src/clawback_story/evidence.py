@@ -1,7 +1,7 @@
 """What was found at the end: values that the checkers judge without asking anybody."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,11 +18,13 @@ class Expected:
     gone: frozenset[str]
     """Revoked: held by nobody, in no text."""
     absent: frozenset[str]
-    """Reinstated and not published again: held by nobody, and not revoked."""
+    """Reinstated and not published again, or too old when it came: held by nobody, and not revoked."""
     owners: Mapping[str, str]
     """Every token that was ever in a text, with its article; garbage belongs to nobody: an empty string."""
     revocations: int
     """Entries on the provider's list."""
+    swept: frozenset[str] = frozenset()
+    """Held by those who were given it, and by no store of ours: it was too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Store:
     versions: Mapping[str, int] | None = None
     with_texts: bool = True
     """All texts were read, not only some."""
+    ours: bool = True
+    """A sweep reaches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,33 @@ class Ledger:
     """State of each run, in order."""
     holders: Mapping[str, str]
     """Kind by name."""
+    found_something: int = 0
+    """Runs that completed and found notices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What an owner answered to a sweep."""
+
+    data_class: str
+    owner: str
+    outcome: str
+    found: int
+    removed: int
+    held: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail or a text message, as it lies in its sink."""
+
+    at: datetime
+    by: str
+    to: str
+    subject: str
+    reference: str
+    """The same when it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +184,14 @@ class Evidence:
     """Failures that the provider really answered with."""
     restarts: int
     looked_at: datetime
+    sweeps: tuple[Swept, ...] = ()
+    """Every owner that was asked, in the last sweep of each class."""
+    outliving: frozenset[str] = frozenset()
+    """Swept ids whose identity the ingester has still."""
+    swept_answers: Mapping[str, int] = field(default_factory=dict)
+    """What the API answers for some of the swept: status by id."""
+    sent: tuple[Sent, ...] = ()
+    """What lies in the sinks of mail and text messages."""
+    miscounted: int = 0
+    """Rows of analytics' rollups that a recount from its facets does not confirm."""
+    rollups: int = 0

@@ -13,6 +13,7 @@ import httpx
 from clawback_local.postgres import wheel_install
 from clawback_story import asking, chapters, checkers, doors, looking
 from clawback_story.evidence import Evidence
+from clawback_story.problems import Problems
 from clawback_story.texts import write_all
 from clawback_story.world import FEED, REVOKED_FEED, UPSTREAM, Broken, World
 
@@ -89,7 +90,7 @@ async def _hurry(world: World) -> None:
         await time_passes(world)
 
 
-async def judged(world: World) -> tuple[Evidence, dict[str, checkers.Problems]]:
+async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
     """Look everywhere, by id; gives what each checker has to say."""
     evidence = await looking.gather(world)
     return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}

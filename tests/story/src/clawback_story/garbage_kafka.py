@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from clawback_contracts.run.v1 import RunCompleted
+from clawback_contracts.sweep.v1 import SweepCompleted, SweepRequested
+from clawback_local.site import DATABASES
 from clawback_story import doors
 from clawback_story.garbage_http import spoilt
 from clawback_story.history import BadRecord
@@ -22,10 +26,10 @@ HUGE_BYTES = {True: 1_800_000, False: 1_000_000}
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A topic and whose group must set its garbage aside; nobody's where only downstream systems read."""
+    """A topic, and which of our services must each set its garbage aside."""
 
     event: type[Event]
-    group: str | None
+    services: tuple[str, ...]
     incident: bool = False
 
     @property
@@ -35,12 +39,17 @@ class Lane:
 
 
 LANES = (
-    Lane(ArticleSubmitted, "ingester"),
-    Lane(ArticleRevoked, "ingester", incident=True),
-    Lane(RevocationNoticed, "compliance", incident=True),
-    Lane(ArticleRemoved, "compliance", incident=True),
-    Lane(ArticlePublished, None),
+    Lane(ArticleSubmitted, ("ingester",)),
+    Lane(ArticleRevoked, ("ingester", "analytics"), incident=True),
+    Lane(RevocationNoticed, ("compliance",), incident=True),
+    Lane(ArticleRemoved, ("compliance",), incident=True),
+    Lane(ArticlePublished, ("analytics",)),
+    Lane(RunCompleted, ("alerting", "analytics")),
+    Lane(AlertRaised, ("alerting",)),
+    Lane(SweepRequested, DATABASES),
+    Lane(SweepCompleted, ("retention",)),
 )
+WITH_TEXTS = (ArticleSubmitted, ArticlePublished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:
         Garbage(
             "a huge value",
             key,
-            b'{"x":"' + b"x" * HUGE_BYTES[lane.group is None or not lane.incident] + b'"}',
+            b'{"x":"' + b"x" * HUGE_BYTES[event in WITH_TEXTS] + b'"}',
             headers(event),
         ),
     ]
@@ -113,8 +122,8 @@ async def on_topics(world: World, good: Sequence[Written], withheld: Sequence[st
     for lane, piece, sent in waiting:
         place = sent.result()
         world.history.own_records.add((place.topic, place.partition, place.offset))
-        if lane.group is not None:
-            world.history.bad_records.append(
-                BadRecord(lane.group, place.topic, place.partition, place.offset, piece.what, lane.incident)
-            )
+        world.history.bad_records += [
+            BadRecord(service, place.topic, place.partition, place.offset, piece.what, lane.incident)
+            for service in lane.services
+        ]
     await doors.submit(world, good[half:])

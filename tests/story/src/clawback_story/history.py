@@ -35,7 +35,7 @@ class BadRecord:
     """Garbage that was put on a topic."""
 
     group: str
-    """Whose dead letter is expected."""
+    """Whose dead letter is expected: a service."""
     topic: str
     partition: int
     offset: int
@@ -76,6 +76,29 @@ class RunSeen:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CountsSeen:
+    """An answer of analytics, and where it is not what must be counted."""
+
+    when: str
+    question: str
+    articles: int
+    """The sum of what must be counted."""
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSeen:
+    """An answer about the health of the whole."""
+
+    when: str
+    code: int
+    status: str
+    not_up: frozenset[str]
+    named: str
+    """What was stopped, as health names it; "": nothing was."""
+
+
 @dataclass
 class History:
     """Everything that checkers need to know of what was done."""
@@ -94,6 +117,17 @@ class History:
     """Revoked, and lifted again by an officer; what the provider sends afterwards may be held."""
     back: set[str] = field(default_factory=set)
     """Reinstated ones that came again with a new text."""
+    counts: list[CountsSeen] = field(default_factory=list)
+    health: list[HealthSeen] = field(default_factory=list)
+    sweeps: list[RunSeen] = field(default_factory=list)
+    floor: datetime | None = None
+    """What dates from before this was swept, and is refused."""
+    swept: set[str] = field(default_factory=set)
+    """Delivered, and gone from our own stores for its age: consumers keep theirs."""
+    on_hold: set[str] = field(default_factory=set)
+    came_late: set[str] = field(default_factory=set)
+    """Swept, and sent again with a new text: who was given the former has that."""
+    revoked_when_swept: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
     """Taken from a partner or an upstream system with a 202 or a broker's confirmation."""
     spoilt: int = 0

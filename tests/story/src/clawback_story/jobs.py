@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Callable
 from contextlib import suppress
 
 from clawback_story.downstream import tied
@@ -9,6 +10,8 @@ from clawback_story.history import RunSeen
 from clawback_story.world import World
 
 END_S = 10.0
+Telling = Callable[[str], bool]
+"""Whether a line of a job is worth telling."""
 
 
 async def daily_run(world: World, why: str, *expected: int, wait_min: float = 2.0) -> RunSeen:
@@ -19,7 +22,12 @@ async def daily_run(world: World, why: str, *expected: int, wait_min: float = 2.
 
 
 async def job(
-    world: World, service: str, *arguments: str, why: str = "", expected: tuple[int, ...] = (0,)
+    world: World,
+    service: str,
+    *arguments: str,
+    why: str = "",
+    expected: tuple[int, ...] = (0,),
+    telling: Telling = bool,
 ) -> RunSeen:
     """A job of a service; gives its exit code and what it printed."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")
@@ -35,7 +43,8 @@ async def job(
                 log.write(f"{line}\n")
                 if not line.startswith("{"):
                     lines.append(line)
-                    world.teller.detail(f"{service} {arguments[0]}: {line}")
+                    if telling(line):
+                        world.teller.detail(f"{service} {arguments[0]}: {line}")
         code = await process.wait()
     finally:
         if process.returncode is None:

@@ -58,6 +58,9 @@ async def read(world: World) -> Ledger:
             row["name"]: row["kind"]
             for row in await world.rows("compliance", "SELECT name, kind FROM holder")
         },
+        found_something=await world.value(
+            "compliance", "SELECT count(*) FROM run WHERE state = 'completed' AND noticed > 0"
+        ),
     )
 
 

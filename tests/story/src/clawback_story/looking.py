@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
-from clawback_story import ledger, scanning
-from clawback_story.evidence import Evidence, Expected, Store
+from clawback_simulator.truth import Truth
+from clawback_story import ledger, scanning, told
+from clawback_story.evidence import Evidence, Expected, Store, Swept
+from clawback_story.history import History
 from clawback_story.texts import tokens_in
 from clawback_story.world import METABASE, World
 
@@ -20,6 +22,31 @@ PAGES_WITH_TEXT = 3
 AT_ONCE = 6
 ASKED_ONE_BY_ONE = 120
 CONTENT_BATCH = 2_000
+CONTENT = """
+SELECT article_id, document FROM article_content UNION ALL SELECT article_id, document FROM article_held
+"""
+LAST_SWEEPS = """
+SELECT s.data_class, o.owner, coalesce(a.outcome, 'no answer') AS outcome, coalesce(a.found, 0) AS found,
+       coalesce(a.removed, 0) AS removed, coalesce(a.held, 0) AS held, coalesce(a.kept, 0) AS kept
+FROM (SELECT DISTINCT ON (data_class) * FROM sweep WHERE NOT dry_run AND action IN ('delete', 'archive')
+      ORDER BY data_class, requested_at DESC) AS s
+CROSS JOIN LATERAL unnest(s.owners) AS o (owner)
+LEFT JOIN sweep_answer AS a ON a.sweep_id = s.sweep_id AND a.owner = o.owner
+"""
+MISCOUNTED = """
+WITH recount AS (
+    SELECT 1 AS dimension, day, cell_id, source_id AS value_id, count(*) AS articles, sum(words) AS words
+    FROM facet WHERE day IS NOT NULL AND NOT withheld GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 2, day, cell_id, topic.id, count(*), sum(words)
+    FROM facet CROSS JOIN LATERAL unnest(topic_ids) AS topic (id)
+    WHERE day IS NOT NULL AND NOT withheld GROUP BY 2, 3, 4
+)
+SELECT count(*) FROM recount AS c
+FULL JOIN rollup AS r USING (dimension, day, cell_id, value_id)
+WHERE c.articles IS DISTINCT FROM r.articles OR c.words IS DISTINCT FROM r.words
+"""
+"""Facets counted anew, against the rollups that were kept by adding and taking away."""
 
 
 async def expectation(world: World, *, texts: bool = False) -> Expected:
@@ -28,23 +55,39 @@ async def expectation(world: World, *, texts: bool = False) -> Expected:
     history = world.history
     canaries = truth.canaries or {}
     revoked = {f"{METABASE}:{one}" for one in truth.gone_ids} | history.revoked_by_officer
-    versions = {one.id: one.version for one in truth.articles}
+    versions = {one.id: one.version - (f"{METABASE}:{one.id}" in history.came_late) for one in truth.articles}
     live = truth.live_ids | {one.removeprefix(f"{METABASE}:") for one in history.back}
     held = {
         f"{METABASE}:{one}": frozenset(canaries.get(one, {}).get(versions[one], {}).values()) for one in live
     }
     held |= {one.article_id: one.tokens for one in world.written.values()}
     held = {one: tokens for one, tokens in held.items() if one not in revoked - history.back}
+    refused = _too_old(truth, history)
+    held = {one: tokens for one, tokens in held.items() if one not in refused}
     owners = {token: f"{METABASE}:{one}" for token, one in truth.tokens().items()}
     owners |= {token: one.article_id for one in world.written.values() for token in one.tokens}
     owners |= dict.fromkeys(world.spoilt_tokens - owners.keys(), "")
     return Expected(
         held=held,
         gone=frozenset(revoked - history.reinstated),
-        absent=frozenset(history.reinstated - history.back),
+        absent=frozenset((history.reinstated - history.back) | (refused - revoked)),
         owners=owners,
         revocations=len(truth.revocations),
+        swept=frozenset(history.swept & held.keys()),
     )
+
+
+def _too_old(truth: Truth, history: History) -> set[str]:
+    """What came for the first time when its time was over already."""
+    if history.floor is None:
+        return set()
+    delivered = history.swept | history.on_hold
+    aged = {
+        f"{METABASE}:{one.id}"
+        for one in truth.articles
+        if one.dated and datetime.fromisoformat(one.dated) < history.floor
+    }
+    return aged - delivered
 
 
 async def gather(world: World) -> Evidence:
@@ -54,12 +97,15 @@ async def gather(world: World) -> Evidence:
     async with asyncio.TaskGroup() as tasks:
         of_tables = tasks.create_task(scanning.tables(world))
         of_files = tasks.create_task(asyncio.to_thread(scanning.files, world.stack.run_dir))
-        of_stores = [tasks.create_task(look(world)) for look in (_content, _quarantine, _downstream, _api)]
+        looks = (_content, _quarantine, _downstream, _api, _counted)
+        of_stores = [tasks.create_task(look(world)) for look in looks]
         of_topics = tasks.create_task(scanning.topics(world))
+        of_cache = tasks.create_task(scanning.cache(world))
         statuses = tasks.create_task(_statuses(world, expected.gone))
+        of_swept = tasks.create_task(_statuses(world, expected.swept))
         listed = tasks.create_task(_listed_as_revoked(world))
     stores = tuple(one.result() for one in of_stores)
-    searched = of_tables.result() | of_files.result()
+    searched = of_tables.result() | of_files.result() | of_cache.result()
     counts = {place: len(found) for place, found in searched.items()}
     return Evidence(
         sizes=world.sizes,
@@ -80,7 +126,18 @@ async def gather(world: World) -> Evidence:
         injected=sum((Counter(calls.injected) for calls in truth.calls.values()), Counter()),
         restarts=sum(row["restarts"] for row in await world.in_thread(world.stack.status)),
         looked_at=datetime.now(UTC),
+        sweeps=tuple(Swept(**row) for row in await world.rows("retention", LAST_SWEEPS)),
+        outliving=await _identities(world, expected.swept),
+        swept_answers=of_swept.result(),
+        sent=tuple(await asyncio.to_thread(told.read, world.stack.run_dir)),
+        miscounted=await world.value("analytics", MISCOUNTED),
+        rollups=await world.value("analytics", "SELECT count(*) FROM rollup"),
     )
+
+
+async def _identities(world: World, ids: Iterable[str]) -> frozenset[str]:
+    question = "SELECT article_id FROM article WHERE article_id = ANY ($1)"
+    return frozenset(row["article_id"] for row in await world.rows("ingester", question, sorted(ids)))
 
 
 async def _pairs(world: World, question: str) -> dict[str, int]:
@@ -91,7 +148,7 @@ async def _content(world: World) -> Store:
     ids: set[str] = set()
     tokens: set[str] = set()
     async with world.databases["ingester"].acquire() as connection, connection.transaction():
-        cursor = await connection.cursor("SELECT article_id, document FROM article_content")
+        cursor = await connection.cursor(CONTENT)
         while rows := await cursor.fetch(CONTENT_BATCH):
             for row in rows:
                 ids.add(row["article_id"])
@@ -105,13 +162,11 @@ async def _content(world: World) -> Store:
 
 async def _quarantine(world: World) -> Store:
     """Records set aside and webhooks not yet processed: content, kept apart."""
-    rows = [
-        *await world.rows("ingester", "SELECT subject, value FROM quarantine WHERE value IS NOT NULL"),
-        *await world.rows("compliance", "SELECT subject, value FROM quarantine WHERE value IS NOT NULL"),
-        *await world.rows(
-            "ingester", "SELECT NULL AS subject, body AS value FROM delivery WHERE body IS NOT NULL"
-        ),
-    ]
+    rows = await world.rows(
+        "ingester", "SELECT NULL AS subject, body AS value FROM delivery WHERE body IS NOT NULL"
+    )
+    for name in world.databases:
+        rows += await world.rows(name, "SELECT subject, value FROM quarantine WHERE value IS NOT NULL")
     ids = {row["subject"] for row in rows if row["subject"]}
     tokens = {token for row in rows for token in tokens_in(row["value"])}
     return Store("quarantine and deliveries", frozenset(ids), frozenset(tokens), whole=False)
@@ -121,7 +176,28 @@ async def _downstream(world: World) -> Store:
     copies = await asyncio.to_thread(world.downstream.copies)
     tokens = {token for copy in copies.values() for token in tokens_in(copy.content.encode())}
     versions = {article_id: copy.version for article_id, copy in copies.items()}
-    return Store("the consumer's store", frozenset(copies), frozenset(tokens), whole=True, versions=versions)
+    return Store(
+        "the consumer's store",
+        frozenset(copies),
+        frozenset(tokens),
+        whole=True,
+        versions=versions,
+        ours=False,
+    )
+
+
+async def _counted(world: World) -> Store:
+    """What analytics holds: no text, so its tokens are those of all its tables, and there must be none."""
+    rows = await world.rows("analytics", "SELECT article_id, version FROM facet WHERE day IS NOT NULL")
+    versions = {row["article_id"]: row["version"] for row in rows}
+    return Store(
+        "analytics' database",
+        frozenset(versions),
+        frozenset(),
+        whole=True,
+        versions=versions,
+        with_texts=False,
+    )
 
 
 async def _api(world: World) -> Store:
@@ -174,6 +250,7 @@ async def _holdings(world: World, ids: Iterable[str]) -> Mapping[str, Mapping[st
     """What the ingester and the consumer say that they hold of these."""
     addresses = {
         "ingester": f"{world.ingester.base_url}ingester/holdings",
+        "analytics": f"{world.analytics.base_url}analytics/holdings",
         world.downstream.name: world.downstream.holdings_url,
     }
     return {name: await _asked(world, url, sorted(ids)) for name, url in addresses.items()}

@@ -1,13 +1,13 @@
-"""The nine promises, each judged by its checkers and shown with its evidence."""
+"""The promises, each judged by its checkers and shown with its evidence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_story import checkers
-from clawback_story.checkers import Problems
+from clawback_story import checkers, duties
 from clawback_story.evidence import Evidence
+from clawback_story.problems import Problems, some
 
 DEADLINE = timedelta(hours=24)
 BAD_GATEWAY = 502
@@ -36,6 +36,10 @@ def judge(evidence: Evidence) -> list[Promise]:
             _one_bad_record(evidence),
             _contract(evidence),
             _failing_provider(evidence),
+            _counted(evidence),
+            _told(evidence),
+            _swept(evidence),
+            _noticed(evidence),
             _enough(evidence),
         )
     ]
@@ -61,8 +65,9 @@ def _never_lost(evidence: Evidence) -> Line:
 def _never_back(evidence: Evidence) -> Line:
     sizes = evidence.sizes
     shown = (
-        f"0 of {len(evidence.expected.gone)} readable in {len(evidence.stores)} stores and 2 holdings, 410 from the "
-        f"API; {sizes.afterwards} came after their revocation, {sizes.again} came again, 1 old text came late"
+        f"0 of {len(evidence.expected.gone)} readable in {len(evidence.stores)} stores and {len(evidence.holdings)} "
+        f"holdings, 410 from the API; {sizes.afterwards} came after their revocation, {sizes.again} came again, 1 old "
+        "text came late"
     )
     problems = [
         *checkers.c2_resurrected(evidence),
@@ -109,20 +114,22 @@ def _verified(evidence: Evidence) -> Line:
     looked = sum(1 for one in evidence.ledger.obligations if one.kind == "store" and one.how == "holdings")
     kept = sum(1 for store in evidence.stores if store.whole)
     shown = (
-        f"{looked} obligations of our store closed by looking; {len(evidence.expected.held):,} articles that were not "
-        f"revoked are in all {kept} whole stores, with their texts"
+        f"{looked} obligations of our stores closed by looking; {len(evidence.expected.held):,} articles that were not "
+        f"revoked are in all {kept} whole stores, with their texts, but for {len(evidence.expected.swept)} that were "
+        "swept from ours"
     )
     problems += checkers.c9_without_cause(evidence)
     return "4 removed means verified", shown, problems
 
 
 def _no_content(evidence: Evidence) -> Line:
-    outside = [place for place in evidence.scanned if place.startswith(("table ", "logs/", "mail/"))]
+    outside = [place for place in evidence.scanned if place.startswith(checkers.SEARCHED)]
     quiet = [
         name for name in evidence.topics.records if name not in {"articles.v1", "article-submissions.v1"}
     ]
     shown = (
-        f"0 words of articles in {len(outside)} tables, logs and mails and {len(quiet)} topics; the same search finds "
+        f"0 words of articles in {len(outside)} tables, logs, mails, text messages and cached answers and {len(quiet)} "
+        "topics; the same search finds "
         f"{evidence.topics.content_tokens:,} on the topics of articles"
     )
     return "5 no content outside its homes", shown, checkers.c5_residue(evidence)
@@ -133,10 +140,15 @@ def _durable(evidence: Evidence) -> Line:
     lost = {
         one
         for one in history.acknowledged - evidence.expected.gone
-        if one not in held or any(one not in store.ids for store in evidence.stores if store.whole)
+        if one not in held
+        or any(
+            one not in store.ids
+            for store in evidence.stores
+            if store.whole and not (store.ours and one in evidence.expected.swept)
+        )
     }
     moved = [one for one in history.failed_polls if one.cursor_before != one.cursor_after]
-    problems = [f"acknowledged and lost: {checkers.some(lost)}"] if lost else []
+    problems = [f"acknowledged and lost: {some(lost)}"] if lost else []
     problems += [f"the cursor of {one.feed} moved on {one.what}" for one in moved]
     shown = (
         f"{len(history.acknowledged)} acknowledged articles are there after the SIGKILL; "
@@ -147,9 +159,13 @@ def _durable(evidence: Evidence) -> Line:
 
 def _one_bad_record(evidence: Evidence) -> Line:
     history = evidence.history
-    lettered = {(one.topic, one.partition, one.offset) for one in evidence.topics.letters}
-    silent = [one for one in history.bad_records if (one.topic, one.partition, one.offset) not in lettered]
-    problems = [f"no dead letter for {one.what} on {one.topic}" for one in silent]
+    lettered = {(one.group, one.topic, one.partition, one.offset) for one in evidence.topics.letters}
+    silent = [
+        one
+        for one in history.bad_records
+        if (one.group, one.topic, one.partition, one.offset) not in lettered
+    ]
+    problems = [f"no dead letter of {one.group} for {one.what} on {one.topic}" for one in silent]
     problems += checkers.c6_doubled(evidence)
     problems += [
         f"{one.door} answered {one.what} with {one.got}, not {' or '.join(map(str, one.expected))}"
@@ -167,7 +183,8 @@ def _one_bad_record(evidence: Evidence) -> Line:
     if feed != history.spoilt:
         problems.append(f"{feed} of {history.spoilt} spoilt articles of the feed are in quarantine")
     shown = (
-        f"{len(history.bad_records)} bad records, one dead letter each; {wanted} incidents, closed by an officer; "
+        f"{len(history.bad_records)} times a service met a bad record, one dead letter each; {wanted} incidents, "
+        "closed by an officer; "
         f"{len(history.refusals)} bad requests answered as documented; {feed} spoilt articles in quarantine"
     )
     return "7 one bad record costs one record", shown, problems
@@ -201,6 +218,47 @@ def _failing_provider(evidence: Evidence) -> Line:
     modes = ", ".join(f"{mode} {times}" for mode, times in sorted(evidence.injected.items()))
     shown = f"answered with {modes}; {failed} run failed and says so, {completed} completed, one of them on a quiet day"
     return "9 a failing provider looks like a failing provider", shown, problems
+
+
+def _counted(evidence: Evidence) -> Line:
+    counts = evidence.history.counts
+    by_when = dict.fromkeys(one.when for one in counts)
+    sums = [next(one.articles for one in counts if one.when == when) for when in by_when]
+    told = ", ".join(f"{articles:,} {when}" for when, articles in zip(by_when, sums, strict=True))
+    shown = (
+        f"{told}: {len(counts)} answers by source, day and topic, each as the provider's truth and the writers' lists "
+        f"say; {evidence.rollups:,} rollups are what a recount of the facets says"
+    )
+    return "10 what is gone is counted no longer", shown, duties.c12_miscounted(evidence)
+
+
+def _told(evidence: Evidence) -> Line:
+    def times(name: str) -> str:
+        seen = [len(duties.raised(evidence.sent, by, name)) for by in (duties.MAIL, duties.SMS)]
+        return f"{name} {seen[0]} by mail and {seen[1]} by SMS"
+
+    names = (duties.FOUND, duties.FAILED, duties.SUMMARY)
+    shown = (
+        f"the officer: {', '.join(map(times, names))}, each once; {len(evidence.sent)} messages in the sinks, none "
+        "twice, no words of articles in any"
+    )
+    return "11 people are told, once", shown, duties.c13_untold(evidence)
+
+
+def _swept(evidence: Evidence) -> Line:
+    history = evidence.history
+    limit = f"{history.floor:%Y-%m-%d}" if history.floor else "never"
+    shown = (
+        f"{len(history.swept)} articles from before {limit} are in no store of ours, {len(history.on_hold)} on hold "
+        f"stays; {len(evidence.sweeps)} answers of owners; swept and revoked ids stay out when they come again; "
+        f"{len(history.revoked_when_swept)} was revoked after it was swept, and removed by who was given it"
+    )
+    return "12 what is old goes, what is held stays", shown, duties.c14_unswept(evidence)
+
+
+def _noticed(evidence: Evidence) -> Line:
+    shown = "; ".join(f"{one.when}: {one.status}" for one in evidence.history.health)
+    return "13 a part that stops is named", shown, duties.c15_unnoticed(evidence)
 
 
 def _enough(evidence: Evidence) -> Line:

@@ -1,12 +1,14 @@
 """Searches for words of articles where none may be: tables, topics, logs, mails."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from redis.asyncio import Redis
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
@@ -14,9 +16,10 @@ from clawback_story.evidence import Letter, Topics
 from clawback_story.texts import tokens_in
 from clawback_story.world import World
 
-HOMES = ("article_content", "quarantine", "delivery")
+HOMES = ("article_content", "article_held", "quarantine", "delivery")
 """Tables that are meant for content; they are read row by row elsewhere."""
 CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, ArticleSubmitted.TOPIC})
+FOLDERS = ("logs", "mail", "sms", "archive")
 OVERLAP = 64
 READ_EVERY = 25
 """One in so many articles on the content topics is read by the contract's model; of the others, all are."""
@@ -57,11 +60,25 @@ class Search:
 
 
 def files(run_dir: Path) -> dict[str, frozenset[str]]:
-    """Every log and mail of the stack, with the tokens found in it."""
+    """Every log, mail, text message and archive of the stack, with the tokens found in it."""
     found = {}
-    for path in sorted([*run_dir.glob("logs/*"), *run_dir.glob("mail/*")]):
-        if path.is_file():
-            found[f"{path.parent.name}/{path.name}"] = frozenset(tokens_in(path.read_bytes()))
+    for folder in FOLDERS:
+        for path in sorted((run_dir / folder).rglob("*")):
+            if path.is_file():
+                raw = path.read_bytes()
+                plain = gzip.decompress(raw) if path.suffix == ".gz" else raw
+                found[str(path.relative_to(run_dir))] = frozenset(tokens_in(plain))
+    return found
+
+
+async def cache(world: World) -> dict[str, frozenset[str]]:
+    """Every key of the cache with its value."""
+    found = {}
+    async with Redis.from_url(world.stack.env["REDIS_URL"]) as client:
+        async for key in client.scan_iter(count=1_000):
+            plain = await client.type(key) == b"string"  # a dump may be compressed
+            raw = await (client.get(key) if plain else client.dump(key))
+            found[f"cache/{key.decode(errors='replace')}"] = frozenset(tokens_in(key + b" " + (raw or b"")))
     return found
 
 

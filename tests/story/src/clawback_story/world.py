@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,6 +16,7 @@ import yaml
 from aiokafka import AIOKafkaProducer
 
 from clawback_local import Stack
+from clawback_local.site import DATABASES
 from clawback_simulator.client import SimulatorClient
 from clawback_story.downstream import Downstream
 from clawback_story.history import Fault, History
@@ -28,13 +30,28 @@ FEED, REVOKED_FEED = "metabase-articles", "metabase-revoked"
 METABASE, PARTNER, UPSTREAM = "metabase", "partner", "upstream"
 RECORD_BYTES_MAX = 3_000_000
 HTTP_TIMEOUT_S = 120.0
-OWN_SERVERS = ("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_URL", "METABASE_URL")
+OWN_SERVERS = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "POSTGRES_URL",
+    "METABASE_URL",
+    "REDIS_URL",
+    "SMTP_URL",
+    "SMS_URL",
+    "ARCHIVE_URL",
+)
 """Variables that name servers; the story breaks and fills its own, and leaves a developer's alone."""
+POLICIES = Path(__file__).with_name("policies.yaml")
+ROUTES = Path(__file__).with_name("routes.yaml")
 QUICK_ENV = {
     "ingester-worker": {"METABASE_PAUSE_S": "0.05"},
     "ingester-api": {"METABASE_PAUSE_S": "0.05"},
+    "retention-worker": {"POLICIES": str(POLICIES)},
+    "retention-api": {"POLICIES": str(POLICIES)},
+    "alerting-worker": {"ALERT_ROUTES": str(ROUTES)},
+    "alerting-api": {"ALERT_ROUTES": str(ROUTES)},
 }
-"""The provider's pause between two calls is 20 s; the simulator's answers need none."""
+"""The provider's pause between two calls is 20 s, and the simulator's answers need none; articles are kept for a year
+instead of two; nobody who is told waits for minutes."""
 
 
 class Broken(Exception):
@@ -50,8 +67,8 @@ class World:
     seed: int
     teller: Teller
     simulator: SimulatorClient
-    ingester: httpx.AsyncClient
-    compliance: httpx.AsyncClient
+    services: dict[str, httpx.AsyncClient]
+    """Each service's API."""
     databases: dict[str, asyncpg.Pool]
     downstream: Downstream
     history: History = field(default_factory=History)
@@ -70,6 +87,31 @@ class World:
         """The header that shows the key of a role."""
         key = (self.stack.places.keys / f"{role}.key").read_text().strip()
         return {"Authorization": f"Bearer {key}"}
+
+    @property
+    def ingester(self) -> httpx.AsyncClient:
+        """Articles in, articles out."""
+        return self.services["ingester"]
+
+    @property
+    def compliance(self) -> httpx.AsyncClient:
+        """Notices, orders, holders."""
+        return self.services["compliance"]
+
+    @property
+    def analytics(self) -> httpx.AsyncClient:
+        """Counts."""
+        return self.services["analytics"]
+
+    @property
+    def alerting(self) -> httpx.AsyncClient:
+        """Alerts, and the health of the whole."""
+        return self.services["alerting"]
+
+    @property
+    def retention(self) -> httpx.AsyncClient:
+        """Holds and sweeps."""
+        return self.services["retention"]
 
     @property
     def webhook_secret(self) -> str:
@@ -169,8 +211,7 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
             seed,
             teller,
             await ending.enter_async_context(SimulatorClient(env["METABASE_URL"])),
-            await ending.enter_async_context(_http(env["INGESTER_URL"])),
-            await ending.enter_async_context(_http(env["COMPLIANCE_URL"])),
+            {name: await ending.enter_async_context(_http(env[f"{name.upper()}_URL"])) for name in DATABASES},
             await _pools(env["POSTGRES_URL"]),
             Downstream(stack.run_dir),
         )
@@ -186,7 +227,7 @@ def _http(url: str) -> httpx.AsyncClient:
 async def _pools(admin: str) -> dict[str, asyncpg.Pool]:
     return {
         name: await asyncpg.create_pool(database_address(admin, name), min_size=0, max_size=4, timeout=10)
-        for name in ("ingester", "compliance")
+        for name in DATABASES
     }
 
 

@@ -1,0 +1,177 @@
+"""Analytics' counts, held against what must be counted: the provider's truth and the writers' own lists."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from clawback_story.history import CountsSeen
+from clawback_story.looking import expectation
+from clawback_story.world import METABASE, Broken, World
+
+LIMIT = 500
+WITHIN_S = 45.0
+OK = 200
+SHOWN = 3
+KEYS = {"sources": "source", "timeline": "day", "topics": "topic"}
+"""What an item of each answer is counted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """By what one article must be counted."""
+
+    article_id: str
+    day: date
+    source: str
+    language: str
+    licences: frozenset[str]
+    topics: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to the API, and the same to our own list."""
+
+    path: str
+    params: Mapping[str, str]
+
+    @property
+    def words(self) -> str:
+        """As a reader would write it."""
+        asked = "&".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.path}?{asked}" if asked else self.path
+
+    def fits(self, one: Counted) -> bool:
+        """Whether it asks about this article."""
+        params = self.params
+        return (
+            params.get("from", "0001") <= one.day.isoformat() <= params.get("to", "9999")
+            and params.get("language", one.language) == one.language
+            and params.get("source", one.source) == one.source
+            and ("license" not in params or params["license"] in one.licences)
+        )
+
+    def answer(self, articles: Iterable[Counted]) -> dict[str, int]:
+        """What the API must say: articles by source, day or topic."""
+        counts: Counter[str] = Counter()
+        for one in filter(self.fits, articles):
+            match self.path:
+                case "sources":
+                    counts[one.source] += 1
+                case "timeline":
+                    counts[one.day.isoformat()] += 1
+                case _:
+                    counts.update(one.topics)
+        newest = sorted(counts, reverse=True)[:LIMIT] if self.path == "timeline" else counts
+        return {name: counts[name] for name in newest}
+
+
+def questions(now: datetime) -> list[Question]:
+    """Everything by source, day and topic; then each way of narrowing it."""
+    days = {"from": (now - timedelta(days=2)).date().isoformat(), "to": now.date().isoformat()}
+    return [
+        *(Question(path, {}) for path in KEYS),
+        Question("topics", {"language": "de"}),
+        Question("sources", {"license": "Web Crawl"}),
+        Question("timeline", {"source": "story-wire"}),
+        Question("topics", {**days, "language": "en", "license": "Newsstand Standard"}),
+    ]
+
+
+async def must_be_counted(world: World) -> list[Counted]:
+    """What is held and was neither revoked nor swept, by what its provider or writer says of it."""
+    expected = await expectation(world)
+    truth = await world.simulator.truth(facets=True)
+    facets = truth.facets or {}
+    found = []
+    for article_id in expected.held.keys() - expected.swept:
+        written = world.written.get(article_id)
+        if written is None:
+            told = facets[article_id.removeprefix(f"{METABASE}:")]
+            found.append(
+                Counted(
+                    article_id,
+                    _day(told.published),
+                    f"feed:{told.feed_id}",
+                    told.language_code,
+                    frozenset(told.licenses),
+                    frozenset(told.topics),
+                )
+            )
+        else:
+            body = written.body
+            found.append(
+                Counted(
+                    article_id,
+                    _day(body["published_at"]),
+                    body["source"]["key"],
+                    body["language"],
+                    frozenset(licence["name"] for licence in body["licences"]),
+                    frozenset(),
+                )
+            )
+    return found
+
+
+def _day(written: str) -> date:
+    at = datetime.fromisoformat(written)
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).date()
+
+
+async def asked(world: World, question: Question) -> dict[str, int]:
+    """What the API says.
+
+    Raises:
+        Broken: it did not answer.
+    """
+    params = {**question.params, "limit": str(LIMIT)}
+    answer = await world.analytics.get(f"/analytics/{question.path}", params=params)
+    if answer.status_code != OK:
+        raise Broken(f"analytics answered {question.words} with {answer.status_code}: {answer.text[:300]}")
+    key = KEYS[question.path]
+    return {item[key]: item["articles"] for item in answer.json()["items"]}
+
+
+def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:
+    """Where the two are not the same, in words."""
+    wrong = sorted(one for one in expected.keys() | found.keys() if expected.get(one, 0) != found.get(one, 0))
+    more = (f"and {len(wrong) - SHOWN} more",) if len(wrong) > SHOWN else ()
+    return (
+        *(f"{one}: {found.get(one, 0)} instead of {expected.get(one, 0)}" for one in wrong[:SHOWN]),
+        *more,
+    )
+
+
+async def compare(world: World, when: str) -> None:
+    """Ask everything, when analytics has caught up, and note each answer with what is wrong in it."""
+    must = await must_be_counted(world)
+    every = questions(datetime.now(UTC))
+    for question in every:
+        wanted = question.answer(must)
+        found = await _once_right(world, question, wanted)
+        note = CountsSeen(when, question.words, sum(wanted.values()), differences(wanted, found))
+        world.history.counts.append(note)
+        if note.differs:
+            world.teller.bad(f"analytics does not count what it must {when}: {question.words}")
+            return
+    by_source, by_day, by_topic = (every[number].answer(must) for number in range(3))
+    world.teller.line(
+        f"analytics counts {len(must):,} articles {when}: {len(by_source)} sources, {len(by_day)} days, "
+        f"{len(by_topic)} topics, and {len(every) - 3} narrowed questions, each as the truth says"
+    )
+
+
+async def _once_right(world: World, question: Question, wanted: Mapping[str, int]) -> Mapping[str, int]:
+    """The answer as soon as it is right; the last one, when it never is."""
+    found: dict[str, int] = {}
+
+    async def right() -> bool:
+        nonlocal found
+        found = await asked(world, question)
+        return found == wanted
+
+    with suppress(Broken):
+        await world.until(question.words, right, within_s=WITHIN_S, every_s=0.25)
+    return found

@@ -1,0 +1,156 @@
+"""Old articles go from our own stores, one on legal hold stays, and what is revoked stays away."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from clawback_story import asking, doors, jobs
+from clawback_story.texts import write_all
+from clawback_story.world import METABASE, UPSTREAM, Broken, World
+
+YEAR = timedelta(days=365)
+MARGIN = timedelta(days=1)
+"""The provider's truth knows a date to half a day."""
+CREATED, OK, ACCEPTED = 201, 200, 202
+TABLE = "class "
+WITHIN_S = 60.0
+ASKED = """
+SELECT before FROM sweep WHERE data_class = 'articles' AND NOT dry_run ORDER BY requested_at DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Articles from before the limit, by the provider's ids."""
+
+    live: tuple[str, ...]
+    revoked: tuple[str, ...]
+
+
+async def old(world: World) -> Old:
+    """What is older than the story's policy, and was delivered."""
+    truth = await world.simulator.truth()
+    limit = datetime.now(UTC) - YEAR - MARGIN
+    aged = {one.id for one in truth.articles if one.dated and datetime.fromisoformat(one.dated) < limit}
+    known = {one.removeprefix(f"{METABASE}:") for one in world.history.back}
+    gone = truth.gone_ids - known
+    spoilt = {one.id for one in truth.articles if one.corrupt}
+    return Old(tuple(sorted(aged - gone - spoilt)), tuple(sorted(aged & gone - spoilt)))
+
+
+async def old_articles_go(world: World) -> None:
+    """A hold, the sweep, and everybody who brings something back."""
+    teller = world.teller
+    aged = await old(world)
+    if len(aged.live) < 4 or not aged.revoked:
+        raise Broken(f"{len(aged.live)} old articles and {len(aged.revoked)} revoked ones: too few to sweep")
+    teller.chapter(f"{len(aged.live)} articles are over a year old and go; one of them is on legal hold")
+    held, swept, later = aged.live[0], aged.live[1], aged.live[2]
+    await _hold(world, f"{METABASE}:{held}")
+    copy = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{swept}")
+    await sweep(world, [f"{METABASE}:{one}" for one in aged.live if one != held])
+    await _what_comes_again(world, swept, aged.revoked[0], copy.content if copy else None)
+    await _revoked_in_a_later_year(world, f"{METABASE}:{later}")
+
+
+async def _hold(world: World, article_id: str) -> None:
+    """By one person, confirmed by another."""
+    placed = await world.retention.post(
+        "/retention/holds",
+        headers=world.key("officer"),
+        json={"data_class": "articles", "article_ids": [article_id], "reason": "evidence in a court case"},
+    )
+    if placed.status_code != CREATED:
+        raise Broken(f"the hold was refused: {placed.status_code} {placed.text[:300]}")
+    hold = placed.json()["hold_id"]
+    confirmed = await world.retention.post(
+        f"/retention/holds/{hold}/confirm", headers=world.key("approver"), json={"note": "seen"}
+    )
+    if confirmed.status_code != OK:
+        raise Broken(f"the hold was not confirmed: {confirmed.status_code} {confirmed.text[:300]}")
+    world.history.on_hold.add(article_id)
+    world.teller.line(f"{article_id} is put on hold by an officer, and an approver confirms it")
+
+
+async def sweep(world: World, going: list[str]) -> None:
+    """``python -m retention sweep``: every owner of every class; its table is told."""
+    before = await _articles(world)
+    seen = await jobs.job(
+        world, "retention", "sweep", "--wait", "2", why="the weekly sweep", telling=_table()
+    )
+    world.history.sweeps.append(seen)
+    if seen.exit_code != 0:
+        raise Broken(f"the sweep ended with {seen.exit_code}: {' | '.join(seen.lines[-3:])}")
+    world.history.swept |= set(going)
+    world.history.floor = await world.value("retention", ASKED)
+    after = await _articles(world)
+    world.teller.line(
+        f"articles of our own before and after: ingester {before['ingester']:,} and {after['ingester']:,}, "
+        f"analytics {before['analytics']:,} and {after['analytics']:,}"
+    )
+
+
+def _table() -> jobs.Telling:
+    """Only the table at the end: what each owner of each class did."""
+    begun = False
+
+    def worth_telling(line: str) -> bool:
+        nonlocal begun
+        begun = begun or line.startswith(TABLE)
+        return begun
+
+    return worth_telling
+
+
+async def _articles(world: World) -> Mapping[str, int]:
+    return {
+        "ingester": await world.value(
+            "ingester", "SELECT (SELECT count(*) FROM article_content) + (SELECT count(*) FROM article_held)"
+        ),
+        "analytics": await world.value("analytics", asking.COUNTED),
+    }
+
+
+async def _what_comes_again(world: World, swept: str, revoked: str, published: str | None) -> None:
+    """The provider sends a swept one with a new text and a revoked one with its old; a topic is replayed."""
+    article_id = f"{METABASE}:{swept}"
+    await world.simulator.update(ids=[swept])
+    world.history.came_late.add(article_id)
+    await world.simulator.redeliver(ids=[revoked], text="same")
+    await doors.poll_well(world)
+    if published is None:
+        raise Broken(f"the consumer does not hold {article_id}, which it was given")
+    await doors.publish_late(world, published.encode())
+    beacon = write_all(world.seed, UPSTREAM, 1, first=40_000)
+    await doors.submit(world, beacon)
+
+    async def counted() -> bool:
+        question = "SELECT count(*) FROM facet WHERE article_id = $1 AND day IS NOT NULL"
+        return bool(await world.value("analytics", question, beacon[0].article_id))
+
+    await world.until("an article after what came again", counted, within_s=WITHIN_S)
+    world.teller.line(
+        f"{article_id} is delivered again and replayed on its topic, metabase:{revoked} is sent once more: "
+        "both stay out"
+    )
+
+
+async def _revoked_in_a_later_year(world: World, article_id: str) -> None:
+    """Nothing of ours has it any more; who was given it is told all the same."""
+    answer = await world.compliance.post(
+        "/compliance/notices",
+        headers=world.key("officer"),
+        json={"article_id": article_id, "reason": "manual", "note": "revoked when it was long swept"},
+    )
+    if answer.status_code != ACCEPTED:
+        raise Broken(f"the officer's notice was refused: {answer.status_code} {answer.text[:300]}")
+    world.history.revoked_by_officer.add(article_id)
+    world.history.revoked_when_swept.add(article_id)
+
+    async def removed() -> bool:
+        return await asyncio.to_thread(world.downstream.copy, article_id) is None
+
+    await world.until("the consumer's removal", removed, within_s=WITHIN_S)
+    await world.until("everybody's answer", lambda: asking.quiet(world), within_s=WITHIN_S)
+    world.teller.line(f"{article_id}, swept, is revoked now: the consumer, who was given it, removes it")
