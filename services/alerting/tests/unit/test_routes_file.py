@@ -151,7 +151,12 @@ def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> 
         ("discard: true", "discard: true, mail: [ann]", 14, "discards and reaches somebody"),
         ("    consent: {at: 2026-01-05, by: ann}\n  - name: bob", "  - name: bob", 2, "lacks consent"),
         ("consent: {at: 2026-01-05, by: ann}\n  - name: bob", "consent: {by: ann}\n  - name: bob", 5, "lacks at"),
-        ("consent: {at: 2026-01-05, by: ann}\n  - name: bob", "consent: {at: soon, by: ann}\n  - name: bob", 5, "no date"),
+        (
+            "consent: {at: 2026-01-05, by: ann}\n  - name: bob",
+            "consent: {at: soon, by: ann}\n  - name: bob",
+            5,
+            "no date",
+        ),
         ("  - name: bob\n", "  - name: ann\n", 6, "a second recipient is named ann"),
         ("  - name: bob\n", "  - name: B o b\n", 6, "lower-case letters"),
         ('sms: "+15550100"', 'sms: "call me"', 4, "no number"),
@@ -160,7 +165,7 @@ def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> 
         ("    mail: bob@example.org\n", "", 6, "neither mail nor sms"),
         ("    - receiver: nobody\n      matchers: ['name=\"Watchdog\"']", "    - receiver: nobody", 20, "unreachable"),
         ("  receiver: all\n  group", "  group", 16, "a route lacks receiver"),
-        ("  group_wait: 10s", "  matchers: ['a=b']", 17, "unknown key 'matchers'"),
+        ("  group_wait: 10s", "  matchers: ['a=b']", 16, "the first route takes everything"),
         ("  group_wait: 10s", "  receiver: all", 17, "says receiver twice"),
         ("route:", "rout:", 15, "unknown key 'rout'"),
         ("  - {name: room,", "  - {name: mail,", 10, "a second channel is named mail"),
@@ -173,7 +178,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
         read(tmp_path, GOOD.replace(old, new, 1))
     told_lines = str(refused.value).splitlines()
     assert [one for one in told_lines if f"routes.yaml:{line}:" in one and words in one], told_lines
-    assert "example.org" not in str(refused.value)
+    assert "eve@" not in str(refused.value)
 
 
 def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays_secret(
@@ -195,7 +200,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "routes.yaml:1: the file is empty"),
-        ("route: [", "routes.yaml:2: this is no YAML"),
+        ("route: [", "routes.yaml:1: this is no YAML"),
         ("a: b: c", "routes.yaml:1: this is no YAML"),
         ("- a", "no mapping"),
         ("route: 3\nrecipients: 4\nreceivers: {}", "no mapping"),

@@ -134,9 +134,9 @@ class Alert:
         )
 
     def _resolved(self, said: Resolved) -> "Alert":
-        if not self.occurrence:  # its beginning may still come, and is then the older one
-            return replace(self, resolved_at=max(self.resolved_at or said.at, said.at))
-        if not self.firing or said.at < self.last_at:
+        if not self.firing:  # a beginning may still come, and must then be the later of the two to count
+            return self if self.is_event else replace(self, resolved_at=max(self.resolved_at or said.at, said.at))
+        if said.at < self.last_at:
             return self
         return replace(self, status="resolved", resolved_at=said.at, resolved_by=said.by)
 

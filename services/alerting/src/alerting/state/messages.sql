@@ -13,7 +13,7 @@ GROUP BY n.fingerprint, n.recipient, n.channel
 -- name: flush
 -- When each group is told: it collects until then; told a moment ago it waits for its interval; else its wait begins.
 INSERT INTO alert_group AS g (group_key, flush_at)
-SELECT n.group_key, $4 + n.wait
+SELECT n.group_key, $4::timestamptz + n.wait
 FROM unnest($1::text[], $2::interval[], $3::interval[]) AS n (group_key, wait, pause)
 ORDER BY n.group_key
 ON CONFLICT (group_key) DO UPDATE
