@@ -254,16 +254,16 @@ async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_ag
     world: World, topics: Broker, settings: Settings
 ) -> None:
     good = Raw.of(message(world.article("up:1"), at=world.clock.now()))
-    async with working(settings, world.db):
+    async with working(settings, world.db) as service:
         await topics.send("articles.v1", [good.but(headers={"ce_id": None})])
 
         async def set_aside() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))
 
         await until(set_aside, what="set aside")
-    assert await jobs.replay_command(world.service) == 3
-    await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
-    assert await jobs.replay_command(world.service) == 0
+        assert await jobs.replay_command(service) == 3
+        await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
+        assert await jobs.replay_command(service) == 0
     assert await world.total() == 1
 
 
