@@ -18,7 +18,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
 from compliance import flow
 from compliance.flow.sweeping import Records
-from compliance.state import articles, sweeps
+from compliance.state import sweeps
 from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,7 @@ async def years_pass(world: World) -> None:
     stands, lifted, _ = await world.revoke(STANDS, LIFTED, OPEN)
     await world.close(stands, lifted)
     await world.db.execute("UPDATE obligation SET state = 'verified' WHERE kind = 'expiry'")
-    lifting = await flow.reinstate(lifted.revocation_id, "an officer", None, world.service)
+    lifting = await flow.reinstate(lifted.revocation_id, "an officer", "a mistake", world.service)
     row = await world.db.fetchrow("SELECT * FROM revocation WHERE revocation_id = $1", lifting.revocation_id)
     assert row is not None
     await world.db.execute(
@@ -202,22 +202,40 @@ async def test_nothing_goes_without_an_archive(
         await owned.remove(request(world, action=action), Progress())
 
 
-async def test_an_order_whose_article_is_taken_meanwhile_is_waited_for_by_nobody(
-    world: World, records: Records
+async def test_while_it_is_archived_nobody_waits_and_what_comes_meanwhile_is_archived_too(
+    world: World, records: Records, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Notices on an article go through while its old orders are archived."""
     await years_pass(world)
-    async with world.db.transaction() as sweep:
-        await sweeps.take_orders(sweep, _limit(world))
-        await asyncio.wait_for(world.notices(world.notice(LIFTED)), 5)
-    assert (await articles.one(world.db, LIFTED) or {})["order_no"] == 3
-    assert (await records.remove(request(world), Progress())).removed > 0
+    write = Records._archive
+    calls: list[str] = []
+
+    async def slowly(self: Records, name: str, taken: Any) -> Any:
+        if not calls:
+            late = await world.db.fetchval("SELECT article_id FROM revocation WHERE article_id = $1", LIFTED)
+            await asyncio.wait_for(_receipt_on(world, late), 5)
+        calls.append(name)
+        return await write(self, name, taken)
+
+    monkeypatch.setattr(Records, "_archive", slowly)
+    tally = await records.remove(request(world), Progress())
+    assert calls[0] == calls[1], "written anew"
+    written = [one for name in tally.archives for one in archive.read(tmp_path / name.path)]
+    assert "late" in {one.value["holder"] for one in written if one.schema == "receipt"}
+    assert len(written) == tally.removed
 
 
-def _limit(world: World) -> sweeps.Limit:
-    asked = request(world)
-    assert asked.before is not None
-    return sweeps.Limit(asked.before, sweeps.Held.of(()))
+async def _receipt_on(world: World, article_id: str) -> None:
+    """It fits an order that is being archived."""
+    order_no = await world.db.fetchval(
+        "SELECT max(order_no) FROM revocation WHERE article_id = $1", article_id
+    )
+    await world.db.execute(
+        "INSERT INTO receipt SELECT $1, $2, $3, 'late', 1, '{}', $4, $4, 't', 'repeated'",
+        uuid4(),
+        article_id,
+        order_no,
+        world.clock.now(),
+    )
 
 
 async def test_a_request_is_answered_by_the_service(world: World) -> None:

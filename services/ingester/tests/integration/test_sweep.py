@@ -322,7 +322,7 @@ async def test_calls_to_providers_go_by_age(world: World) -> None:
 
 
 async def test_a_request_is_answered_by_the_service(world: World, articles: Articles) -> None:
-    assert articles
+    assert articles.months is world.service.months
     await world.service.sweeper.requested(world.received([request(world)]))
     await world.service.sweeper.work_off()
     answers = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)

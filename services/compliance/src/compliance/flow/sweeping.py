@@ -73,14 +73,17 @@ class Records:
     async def _slice(
         self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
     ) -> bool:
-        """The rows are locked while they are archived, so what goes is what was written. False: nothing is left."""
+        """Nothing is locked while it is written; what goes is compared with what was. False: nothing is left."""
         async with self.db.transaction() as tx:
             taken = await take(tx, limit)
-            if not taken.records:
-                return False
-            archives = progress.get("archives", [])
-            name = f"{self.name}/{request.sweep_id}/{len(archives) + 1:05}"
-            written = await self._archive(name, taken)
+        if not taken.records:
+            return False
+        archives = progress.get("archives", [])
+        name = f"{self.name}/{request.sweep_id}/{len(archives) + 1:05}"
+        written = await self._archive(name, taken)
+        async with self.db.transaction() as tx:
+            if await take(tx, limit) != taken:
+                return True  # a record came or changed meanwhile: this archive is written anew
             removed = await remove(tx, taken)
             if removed != written.records:
                 raise Poison("archive_differs", "what was archived is not what would go; nothing of it went")

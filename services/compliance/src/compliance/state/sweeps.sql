@@ -31,6 +31,7 @@ UNION ALL
 SELECT 'obligation', to_jsonb(o) FROM obligation AS o WHERE o.revocation_id = ANY ($1::uuid[])
 UNION ALL
 SELECT 'receipt', to_jsonb(t) FROM receipt AS t JOIN gone AS g ON t.article_id = g.article_id AND t.order_no = g.order_no
+ORDER BY schema, record
 
 -- name: remove_orders
 WITH gone AS (
