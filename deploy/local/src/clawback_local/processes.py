@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from clawback_local import databases, keys, servers
 from clawback_local.parts import Listens, Part
-from clawback_local.services import BUILT, SERVICES, STORES
+from clawback_local.services import SERVICES, STORES
 from clawback_local.site import Site
 
 KAFKA = Part(
@@ -77,7 +77,7 @@ GIVEN: Mapping[str, Part] = {
 def parts(environment: Mapping[str, str] | None = None) -> dict[str, Part]:
     """Every part by name; a server that the environment gives an address of is checked instead of started."""
     environment = os.environ if environment is None else environment
-    services = [part for service in SERVICES if service.name in BUILT for part in service.parts]
+    services = [part for service in SERVICES for part in service.parts]
     everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
     given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
     return {part.name: given.get(part.name, part) for part in everything}

@@ -16,14 +16,9 @@ COMMON_ENV = {
     "TOPIC_PROFILE": "{topic_profile}",
     "API_KEYS_FILE": "{keys}/api_keys.yaml",
 }
-BUILT = ("ingester", "compliance")
-"""The services that are started."""
-
 STORES = (
     '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings", '
     '"analytics": "{analytics_api_url}/api/v1/analytics/holdings"}}'
-    if "analytics" in BUILT
-    else '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings"}}'
 )
 """Where our own stores answer whether they hold an article."""
 

@@ -1,5 +1,6 @@
 """The list of parts: complete, in order, and filled with facts that exist."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Site) 
     processes.write_env(here, tuple(processes.parts({})))
     env = read_env(here.places)
     assert env["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
-    assert env["STORES"] == '{"ingester": "http://127.0.0.1:8001/api/v1/ingester/holdings"}'
+    assert json.loads(env["STORES"]) == {
+        "ingester": "http://127.0.0.1:8001/api/v1/ingester/holdings",
+        "analytics": "http://127.0.0.1:8003/api/v1/analytics/holdings",
+    }
     assert env["REDIS_URL"] == "redis://127.0.0.1:6380/0"
     assert env["COMPLIANCE_WORKER_URL"] == "http://127.0.0.1:8102"
     assert env["ARCHIVE_URL"].endswith("/a%20run/archive")
