@@ -28,6 +28,48 @@ SUBJECTS = {
 HOLD = {"data_class": "articles", "article_ids": ["metabase:1"], "reason": "a law suit"}
 HOLDS = "/retention/holds"
 
+WRONG: list[tuple[str, Any, str]] = [
+    ("/retention/sweeps", {"data_class": "people"}, "data_class"),
+    ("/retention/sweeps", {"dry": True}, "dry"),
+    ("/admin/database/vacuum", {"classes": ["articles", "people"]}, "classes[1]"),
+    ("/admin/database/vacuum", {"classes": []}, "classes"),
+    ("/admin/database/vacuum", {"action": "delete"}, "action"),
+    (HOLDS, HOLD | {"data_class": "people"}, "data_class"),
+    (HOLDS, HOLD | {"data_class": "alerts"}, "article_ids"),
+    (HOLDS, HOLD | {"article_ids": ["metabase:1", "no id"]}, "article_ids[1]"),
+    (HOLDS, HOLD | {"article_ids": ["metabase:1"] * 10_001}, "article_ids"),
+    (HOLDS, HOLD | {"everything": True}, ""),
+    (HOLDS, HOLD | {"article_ids": []}, ""),
+    (HOLDS, HOLD | {"dated_from": "2026-01-01T00:00:00Z"}, ""),
+    (
+        HOLDS,
+        {
+            "data_class": "articles",
+            "reason": "why",
+            "dated_from": "2026-01-01T00:00:00Z",
+            "dated_until": "2026-01-01T01:00:00+01:00",
+        },
+        "",
+    ),
+    (
+        HOLDS,
+        {"data_class": "articles", "reason": "why", "dated_from": "2026-01-01T00:00:00"},
+        "dated_from",
+    ),
+    (HOLDS, {"data_class": "articles", "everything": True}, "reason"),
+]
+"""Where it goes, what is sent, and where in it the mistake is."""
+ALLOWED: list[tuple[str, str, set[str]]] = [
+    ("POST", "/retention/sweeps", {"operator", "officer", "both"}),
+    ("POST", "/admin/database/vacuum", {"operator", "officer", "both"}),
+    ("POST", HOLDS, {"officer", "both"}),
+    ("DELETE", f"{HOLDS}/{uuid4()}?reason=why", {"officer", "both"}),
+    ("POST", f"{HOLDS}/{uuid4()}/keep", {"officer", "both"}),
+    ("POST", f"{HOLDS}/{uuid4()}/confirm", {"second", "both"}),
+    ("GET", "/retention/dlq", {"operator"}),
+]
+"""Acts, and who may do them."""
+
 
 @pytest_asyncio.fixture
 async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
@@ -155,48 +197,12 @@ async def test_tables_are_put_in_shape_by_their_owners(http: httpx.AsyncClient, 
     assert {one["action"] for one in everything.json()["sweeps"]} == {"vacuum"}
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "at"),
-    [
-        ("/retention/sweeps", {"data_class": "people"}, "data_class"),
-        ("/retention/sweeps", {"dry": True}, "dry"),
-        ("/admin/database/vacuum", {"classes": ["articles", "people"]}, "classes[1]"),
-        ("/admin/database/vacuum", {"classes": []}, "classes"),
-        ("/admin/database/vacuum", {"action": "delete"}, "action"),
-        (HOLDS, HOLD | {"data_class": "people"}, "data_class"),
-        (HOLDS, HOLD | {"data_class": "alerts"}, "article_ids"),
-        (HOLDS, HOLD | {"article_ids": ["metabase:1", "no id"]}, "article_ids[1]"),
-        (HOLDS, HOLD | {"article_ids": ["metabase:1"] * 10_001}, "article_ids"),
-        (HOLDS, HOLD | {"everything": True}, ""),
-        (HOLDS, HOLD | {"article_ids": []}, ""),
-        (HOLDS, HOLD | {"dated_from": "2026-01-01T00:00:00Z"}, ""),
-        (
-            HOLDS,
-            {
-                "data_class": "articles",
-                "reason": "why",
-                "dated_from": "2026-01-01T00:00:00Z",
-                "dated_until": "2026-01-01T01:00:00+01:00",
-            },
-            "",
-        ),
-        (
-            HOLDS,
-            {"data_class": "articles", "reason": "why", "dated_from": "2026-01-01T00:00:00"},
-            "dated_from",
-        ),
-        (HOLDS, {"data_class": "articles", "everything": True}, "reason"),
-    ],
-)
-async def test_a_body_that_is_wrong_is_refused_by_path(
-    http: httpx.AsyncClient, world: World, path: str, body: Any, at: str
-) -> None:
-    answer = await http.post(
-        path, json=body, headers=_as("both") | ({} if path == HOLDS else _as("operator"))
-    )
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert [error["path"] for error in answer.json()["errors"]] == [at]
+async def test_a_body_that_is_wrong_is_refused_by_path(http: httpx.AsyncClient, world: World) -> None:
+    for path, body, at in WRONG:
+        answer = await http.post(path, json=body, headers=_as("both"))
+        assert answer.status_code == 422, (body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [error["path"] for error in answer.json()["errors"]] == [at], body
     assert await world.requests() == []
 
 
@@ -269,26 +275,13 @@ async def test_holds_beyond_what_a_request_carries_are_refused(http: httpx.Async
     assert [(one["articles"], "article_ids" in one) for one in listed] == [(10_000, False)]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "allowed"),
-    [
-        ("POST", "/retention/sweeps", {"operator", "officer", "both"}),
-        ("POST", "/admin/database/vacuum", {"operator", "officer", "both"}),
-        ("POST", HOLDS, {"officer", "both"}),
-        ("DELETE", f"{HOLDS}/{uuid4()}?reason=why", {"officer", "both"}),
-        ("POST", f"{HOLDS}/{uuid4()}/keep", {"officer", "both"}),
-        ("POST", f"{HOLDS}/{uuid4()}/confirm", {"second", "both"}),
-        ("GET", "/retention/dlq", {"operator"}),
-    ],
-)
-async def test_acts_need_a_key_with_the_right_role(
-    http: httpx.AsyncClient, method: str, path: str, allowed: set[str]
-) -> None:
-    body = {"json": HOLD if path == HOLDS else {}} if method == "POST" else {}
-    assert (await http.request(method, path, **body)).status_code == 401  # type: ignore[arg-type]
-    for subject in SUBJECTS:
-        answer = await http.request(method, path, headers=_as(subject), **body)  # type: ignore[arg-type]
-        assert (answer.status_code != 403) == (subject in allowed), (subject, answer.text)
+async def test_acts_need_a_key_with_the_right_role(http: httpx.AsyncClient) -> None:
+    for method, path, allowed in ALLOWED:
+        body: Any = {"json": HOLD if path == HOLDS else {}} if method == "POST" else {}
+        assert (await http.request(method, path, **body)).status_code == 401, path
+        for subject in SUBJECTS:
+            answer = await http.request(method, path, headers=_as(subject), **body)
+            assert (answer.status_code != 403) == (subject in allowed), (subject, path, answer.text)
 
 
 async def test_health_says_when_the_worker_was_seen_and_what_is_open(

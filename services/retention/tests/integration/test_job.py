@@ -52,7 +52,7 @@ async def _asked(world: World) -> list[Sweep]:
 
 async def _last_run(world: World) -> tuple[str, str | None]:
     row = await world.db.fetchrow(
-        "SELECT outcome, error FROM job_run ORDER BY started_at DESC, ended_at DESC LIMIT 1"
+        "SELECT outcome, error FROM job_run WHERE outcome <> 'running' ORDER BY started_at DESC, ended_at DESC LIMIT 1"
     )
     assert row is not None
     return row["outcome"], row["error"]
