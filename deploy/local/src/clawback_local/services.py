@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clawback_local import migrations
 from clawback_local.parts import Answers, Part
 
 ROLES = ("worker", "api")
@@ -46,24 +47,21 @@ class Service:
     @property
     def parts(self) -> tuple[Part, ...]:
         """Its processes: migrations once, then the worker and the API, which need not wait for each other."""
-        python = ("{python}", "-m", self.name)
-        migrate = Part(
-            f"{self.name}-migrate",
-            argv=(*python, "migrate"),
-            env=self.settings,
-            needs=("postgres",),
-            deadline_s=READY_DEADLINE_S,
+        migrated = f"{self.name}-migrate"
+        return (
+            Part(migrated, env=self.settings, needs=("postgres",), inside=migrations.of(self.name)),
+            self._process("worker", self.port + PROBES, (migrated, "topics", "keys", *self.needs)),
+            self._process("api", self.port, (migrated, "keys", *self.needs)),
         )
-        return (migrate, *(self._process(role) for role in ROLES))
 
-    def _process(self, role: str) -> Part:
-        port = f"{self.name}_{role}"
+    def _process(self, role: str, port: int, needs: tuple[str, ...]) -> Part:
+        port_name = f"{self.name}_{role}"
         return Part(
             f"{self.name}-{role}",
             argv=("{python}", "-m", self.name, role),
-            env={**self.settings, "HTTP_PORT": f"{{{port}_port}}"},
-            needs=(f"{self.name}-migrate", "topics", "keys", *self.needs),
-            ports={port: self.port + PROBES * (role == "worker")},
+            env={**self.settings, "HTTP_PORT": f"{{{port_name}_port}}"},
+            needs=needs,
+            ports={port_name: port},
             ready=Answers(),
             deadline_s=READY_DEADLINE_S,
             group=self.name if role == "worker" else None,
