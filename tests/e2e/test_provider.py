@@ -23,7 +23,7 @@ async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world
     for mode in MODES:
         code = {"code": 9002} if mode == "failure" else {}
         await world.simulator.fail("articles", mode, **code)
-        published |= set((await world.simulator.publish(2)).ids)
+        published |= set((await world.simulator.publish(2, dated_days_ago=0)).ids)
         await doors.poll_well(world)
     truth = await world.simulator.truth()
     assert all(truth.calls["articles"].injected[mode] for mode in MODES)

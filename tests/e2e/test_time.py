@@ -16,7 +16,7 @@ WITHIN_S = 30.0
 
 @pytest.mark.usefixtures("evidence")
 async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(world: World) -> None:
-    ids = (await world.simulator.publish(3, embargo_s=SOON_S)).ids
+    ids = (await world.simulator.publish(3, embargo_s=SOON_S, dated_days_ago=0)).ids
     await doors.poll_well(world)
     await asyncio.sleep(1)
     for one in ids:
@@ -27,7 +27,7 @@ async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(wor
 
 
 async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World, evidence: Evidence) -> None:
-    ids = (await world.simulator.publish(3, license_end_s=SOON_S)).ids
+    ids = (await world.simulator.publish(3, license_end_s=SOON_S, dated_days_ago=0)).ids
     await doors.poll_well(world)
     articles = {f"{METABASE}:{one}" for one in ids}
     await world.until("the articles", lambda: _all_held(world, articles), within_s=SOON_S)

@@ -1,11 +1,15 @@
 """Disasters with revocations on their way. After each, truth is compared with every store by id."""
 
 import asyncio
+import os
 import signal
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from clawback_story import asking, faults
+from clawback_story import asking, counting, faults, health, jobs, told
+from clawback_story.duties import MAIL, OFFICER, SMS
 from clawback_story.faults import Dump
 from clawback_story.world import METABASE, World
 
@@ -15,6 +19,8 @@ NEW, SUBMITTED, REVOKED = 300, 200, 60
 AWAY_S = 8.0
 PROBES_S = 3.0
 """Longer than a process takes to look at its own checks."""
+TEST_ALERT = sorted([(MAIL, OFFICER[MAIL]), (SMS, OFFICER[SMS]), (MAIL, "operators@clawback.example")])
+"""Everybody that the routes file can reach."""
 
 
 async def _all_is_well(world: World) -> None:
@@ -23,16 +29,68 @@ async def _all_is_well(world: World) -> None:
     assert {name: found for name, found in problems.items() if found} == {}
 
 
-@pytest.mark.parametrize("worker", ["ingester-worker", "compliance-worker"])
+@pytest.mark.parametrize("worker", ["ingester-worker", "compliance-worker", "analytics-worker"])
 async def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(world: World, worker: str) -> None:
     storing = asyncio.create_task(faults.articles(world, NEW, submitted=SUBMITTED))
     await faults.revoke(world, REVOKED)
-    await world.until("work in hand", lambda: _in_hand(world), within_s=20, every_s=0.005)
+    counted = await world.value("analytics", asking.COUNTED)
+    begun = (
+        partial(_counts_more, world, counted) if worker == "analytics-worker" else partial(_in_hand, world)
+    )
+    await world.until("work in hand", begun, within_s=20, every_s=0.005)
     world.broke(f"SIGKILL of {worker}", await asking.in_flight(world))
     await world.in_thread(world.stack.kill, worker)
     await storing
     await world.in_thread(world.stack.wait_ready, worker)
     await faults.drained(world, f"SIGKILL of {worker}")
+    await _all_is_well(world)
+
+
+async def test_alerting_killed_with_messages_due_sends_each_once(world: World) -> None:
+    before = set(told.read(world.stack.run_dir))
+    os.kill(await world.in_thread(world.stack.pid, "alerting-worker"), signal.SIGSTOP)
+    answer = await world.alerting.post("/health/test-alert", headers=world.key("operator"))
+    assert answer.status_code == 202
+    due = await world.value("alerting", "SELECT count(*) FROM message WHERE sent_at IS NULL")
+    assert due == len(TEST_ALERT)
+    await world.in_thread(world.stack.kill, "alerting-worker")
+    await world.in_thread(world.stack.wait_ready, "alerting-worker")
+    await told.until_all_is_told(world)
+    sent = set(told.read(world.stack.run_dir)) - before
+    assert sorted((one.by, one.to) for one in sent) == TEST_ALERT
+
+
+async def test_retention_killed_with_a_sweep_open_closes_it(world: World) -> None:
+    await world.in_thread(world.stack.stop, "analytics-worker")
+    sweeping = asyncio.create_task(
+        jobs.job(world, "retention", "sweep", "--class", "job_runs", "--wait", "2", why="an owner is away")
+    )
+    await world.until("the other owners", lambda: _answers(world, 4), within_s=30)
+    await health.until(world, "while analytics-worker is stopped", health.DEGRADED, "analytics")
+    await world.in_thread(world.stack.kill, "retention-worker")
+    await world.in_thread(world.stack.start, "analytics-worker")
+    seen = await sweeping
+    assert seen.exit_code == 0, seen.lines
+    await world.in_thread(world.stack.wait_ready)
+    await health.until(world, "after analytics-worker is back", health.HEALTHY, "")
+    closed = "SELECT state FROM sweep WHERE data_class = 'job_runs' ORDER BY requested_at DESC LIMIT 1"
+    assert await world.value("retention", closed) == "done"
+    await _all_is_well(world)
+
+
+async def test_valkey_may_be_away_and_everything_goes_on(world: World) -> None:
+    before = await faults.pids(world)
+    await world.in_thread(world.stack.stop, "valkey")
+    storing = asyncio.create_task(faults.articles(world, NEW, submitted=SUBMITTED))
+    await faults.revoke(world, REVOKED)
+    world.broke("Valkey away", await asking.in_flight(world))
+    await storing
+    await faults.drained(world, "revocations without the cache")
+    await counting.compare(world, "without the cache, after revocations")
+    await health.until(world, "while valkey is away", health.DEGRADED, "cache")
+    await world.in_thread(world.stack.start, "valkey")
+    await health.until(world, "after valkey came back", health.HEALTHY, "")
+    assert await faults.pids(world) == before
     await _all_is_well(world)
 
 
@@ -55,7 +113,7 @@ async def test_kafka_may_be_away_and_nobody_dies_of_it(world: World) -> None:
     await world.in_thread(world.stack.stop, "kafka")
     await faults.revoke(world, REVOKED)
     world.broke("Kafka away", await asking.in_flight(world))
-    await faults.none_ready(world, ["ingester-worker", "compliance-worker"])
+    await faults.none_ready(world, faults.WORKERS)
     await asyncio.sleep(AWAY_S)
     await world.in_thread(world.stack.start, "kafka")
     await world.in_thread(world.stack.wait_ready)
@@ -86,31 +144,47 @@ async def test_postgresql_may_be_away_and_nobody_dies_of_it(world: World) -> Non
     await _all_is_well(world)
 
 
-async def test_a_restored_ingester_converges_before_it_serves(world: World) -> None:
-    dump = Dump(world)
+@dataclass(frozen=True)
+class Restored:
+    """A store of ours whose database is set back."""
+
+    name: str
+    held: str
+    """How many of these it holds."""
+
+
+STORES = (
+    Restored("ingester", "SELECT count(*) FROM article_content WHERE article_id = ANY ($1)"),
+    Restored("analytics", "SELECT count(*) FROM facet WHERE article_id = ANY ($1) AND day IS NOT NULL"),
+)
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
+async def test_a_restored_store_converges_before_it_serves(world: World, store: Restored) -> None:
+    name, worker, api = store.name, f"{store.name}-worker", f"{store.name}-api"
+    dump = Dump(world, name)
     await faults.articles(world, NEW)
     await faults.drained(world, "more articles")
     await dump.take()
     revoked = await faults.revoke(world, REVOKED)
-    world.broke("restore of the ingester's database", await asking.in_flight(world))
+    world.broke(f"restore of the database of {name}", await asking.in_flight(world))
     await faults.drained(world, "revocations after the dump")
-    for process in ("ingester-worker", "ingester-api"):
+    for process in (worker, api):
         await world.in_thread(world.stack.stop, process)
     await dump.restore()
     ids = [f"{METABASE}:{one}" for one in revoked]
-    held = "SELECT count(*) FROM article_content WHERE article_id = ANY ($1)"
-    assert await world.value("ingester", held, ids) == len(ids), (
+    assert await world.value(name, store.held, ids) == len(ids), (
         "the dump was taken too late to mean anything"
     )
-    async with faults.locked(world, ids):  # so that it cannot be quicker than our look at it
-        starting = asyncio.create_task(world.in_thread(world.stack.start, "ingester-worker"))
-        await world.until("the lane of orders", lambda: faults.somebody_waits(world), within_s=30)
+    async with faults.locked(world, ids, name):  # so that it cannot be quicker than our look at it
+        starting = asyncio.create_task(world.in_thread(world.stack.start, worker))
+        await world.until("the lane of orders", lambda: faults.somebody_waits(world, name), within_s=30)
         await asyncio.sleep(PROBES_S)
-        assert not (await faults.readiness(world, ["ingester-worker"]))["ingester-worker"]
+        assert not (await faults.readiness(world, [worker]))[worker]
     await starting
-    assert await world.value("ingester", held, ids) == 0, "ready, and still holding what is revoked"
-    await world.in_thread(world.stack.start, "ingester-api")
-    await faults.drained(world, "restore of the ingester's database")
+    assert await world.value(name, store.held, ids) == 0, "ready, and still holding what is revoked"
+    await world.in_thread(world.stack.start, api)
+    await faults.drained(world, f"restore of the database of {name}")
     await _all_is_well(world)
 
 
@@ -134,6 +208,16 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await faults.drained(world, "articles on the new log")
     await _all_is_well(world)
+
+
+async def _answers(world: World, count: int) -> bool:
+    newest = "SELECT sweep_id FROM sweep WHERE data_class = 'job_runs' ORDER BY requested_at DESC LIMIT 1"
+    said = await world.value("retention", f"SELECT count(*) FROM sweep_answer WHERE sweep_id = ({newest})")  # noqa: S608 - our own words
+    return bool(said >= count)
+
+
+async def _counts_more(world: World, than: int) -> bool:
+    return bool(await world.value("analytics", asking.COUNTED) > than)
 
 
 async def _in_hand(world: World) -> bool:

@@ -87,13 +87,13 @@ async def world(collector: Collector) -> AsyncIterator[World]:
                 yield world
 
 
-async def _trace_of(world: World, topic: str, article_id: str) -> set[str]:
-    """The trace ids of the records on one article."""
+async def _trace_of(world: World, topic: str, key: str) -> set[str]:
+    """The trace ids of the records on one article, or under another key."""
     records = await Broker(world.bootstrap_servers).read(topic)
     return {
         dict(record.headers)["traceparent"].decode().split("-")[1]
         for record in records
-        if record.key == article_id.encode()
+        if record.key == key.encode()
     }
 
 
@@ -138,6 +138,36 @@ async def test_an_article_carries_its_page_s_trace_to_its_consumers(
         return {"page metabase-articles", "send articles.v1"} <= collector.names(trace)
 
     await world.until("page and sending are exported", exported, within_s=30)
+
+
+async def test_a_sweep_is_one_trace_from_the_request_to_the_last_owner_s_answer(
+    world: World, collector: Collector
+) -> None:
+    asked = await world.retention.post(
+        "/retention/sweeps", headers=world.key("operator"), json={"data_class": "job_runs"}
+    )
+    assert asked.status_code == 202
+    sweep_id = asked.json()["sweeps"][0]["sweep_id"]
+
+    async def answered() -> bool:
+        question = "SELECT state = 'done' FROM sweep WHERE sweep_id = $1"
+        return bool(await world.value("retention", question, sweep_id))
+
+    await world.until("the sweep is closed", answered, within_s=60)
+    (trace,) = await _trace_of(world, "sweep-results.v1", sweep_id)
+    assert trace in await _trace_of(world, "sweeps.v1", "job_runs")
+    expected = {
+        "send sweeps.v1",
+        "process sweeps.v1",
+        "sweep",
+        "send sweep-results.v1",
+        "process sweep-results.v1",
+    }
+
+    async def exported() -> bool:
+        return expected <= collector.names(trace)
+
+    await world.until("every step is exported", exported, within_s=30)
 
 
 async def test_no_span_carries_content(world: World, collector: Collector) -> None:

@@ -153,7 +153,7 @@ def sound() -> Evidence:
         restarts=1,
         looked_at=NOW + timedelta(minutes=5),
         sweeps=tuple(
-            Swept("articles", owner, "completed", 2, 1, 1, 1) for owner in ("ingester", "analytics")
+            Swept("articles", owner, "completed", 2, 1, 1, 1, 1) for owner in ("ingester", "analytics")
         ),
         outliving=frozenset({SWEPT}),
         swept_answers={SWEPT: 410},

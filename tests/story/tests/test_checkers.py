@@ -154,7 +154,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
     ("an id that was forgotten with its text", "C14 unswept", evidence(outliving=frozenset())),
     ("an owner that failed", "C14 unswept", sweeps(outcome="failed")),
     ("an owner that is silent", "C14 unswept", sweeps(outcome="no answer")),
-    ("an owner that removed what was held", "C14 unswept", sweeps(removed=2, held=0)),
+    ("an owner that removed what was held", "C14 unswept", sweeps(removed_ever=2, held=0)),
     ("nothing on hold", "C14 unswept", history(on_hold=set())),
     ("no sweep", "C14 unswept", evidence(sweeps=())),
     ("what is on hold has gone", "C9 removed without cause", store(0, ids=frozenset())),

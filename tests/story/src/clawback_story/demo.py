@@ -106,12 +106,11 @@ async def _look(world: World) -> list[Promise]:
     teller.chapter("What each holder did")
     for line in await ledger.by_holder(world):
         teller.plain(line)
-    teller.chapter("Looking past the services: databases, the consumer's store, the API, topics, logs")
-    evidence = await gather(world)
     teller.chapter("What people were told")
-    for line in told.lines(evidence.sent):
+    for line in told.lines(await asyncio.to_thread(told.read, world.stack.run_dir)):
         teller.plain(line)
-    teller.chapter("Looked past the services")
+    teller.chapter("Looking past the services: databases, the consumer's store, the API, topics, logs, the cache")
+    evidence = await gather(world)
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)
         teller.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")

@@ -72,11 +72,11 @@ def c14_unswept(evidence: Evidence) -> Problems:
         for one in evidence.sweeps
         if one.outcome != "completed"
     ]
+    counts = len(history.swept), len(history.on_hold)
     problems += [
-        f"{one.owner} removed {one.removed} and held {one.held}, not {len(history.swept)} and {len(history.on_hold)}"
+        f"{one.owner} removed {one.removed_ever} and held {one.held}, not {counts[0]} and {counts[1]}"
         for one in evidence.sweeps
-        if one.data_class == "articles"
-        and (one.removed, one.held) != (len(history.swept), len(history.on_hold))
+        if one.data_class == "articles" and (one.removed_ever, one.held) != counts
     ]
     if not history.swept or not history.on_hold or not evidence.sweeps:
         problems.append("nothing was swept, or nothing on hold")

@@ -113,6 +113,8 @@ class Swept:
     removed: int
     held: int
     kept: int
+    removed_ever: int
+    """By this and all sweeps of the class before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,23 +11,43 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from clawback_local.postgres import wheel_install
-from clawback_story import asking, chapters, checkers, doors, looking
+from clawback_local.site import DATABASES
+from clawback_story import (
+    asking,
+    chapters,
+    checkers,
+    counting,
+    doors,
+    health,
+    jobs,
+    letting_go,
+    looking,
+    told,
+)
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems
 from clawback_story.texts import write_all
 from clawback_story.world import FEED, REVOKED_FEED, UPSTREAM, Broken, World
 
 OK = 200
-SERVICES = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")
+WORKERS = tuple(f"{name}-worker" for name in DATABASES)
+SERVICES = (*WORKERS, *(f"{name}-api" for name in DATABASES))
 DRAINED_S, READY_S = 60.0, 60.0
+OTHERS_REVOKED = 5
 TIME_PASSES_EVERY_S = 3.0
 PROGRAMS = wheel_install() / "bin"
 
 
 async def begin(world: World) -> None:
-    """A consumer and some articles."""
+    """A consumer and some articles; a run that finds something, a sweep, and a part that stops, all in peace."""
     await chapters.a_holder_registers(world)
     await chapters.articles_come_in(world, failing=False)
+    await counting.compare(world, "before anything is broken")
+    aged = (await letting_go.old(world)).live
+    await world.simulator.revoke(ids=list(aged[: chapters.OLD_REVOKED]), count=OTHERS_REVOKED)
+    await jobs.daily_run(world, "the first revocations")
+    await health.a_part_is_stopped(world)
+    await letting_go.old_articles_go(world)
 
 
 async def articles(world: World, count: int, *, submitted: int = 0) -> None:
@@ -76,12 +96,21 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
             within_s=DRAINED_S,
             every_s=0.25,
         )
+        await world.until(
+            f"the counts after {what}", lambda: counted_exactly(world), within_s=DRAINED_S, every_s=0.25
+        )
     finally:
         if passing is not None:
             passing.cancel()
             with suppress(asyncio.CancelledError):
                 await passing
     world.history.drained_after_s[what] = seconds
+
+
+async def counted_exactly(world: World) -> bool:
+    """Whether analytics holds what it must, by id, and nothing else."""
+    expected = await looking.expectation(world)
+    return await asking.counted_ids(world) == expected.held.keys() - expected.swept
 
 
 async def _hurry(world: World) -> None:
@@ -92,6 +121,8 @@ async def _hurry(world: World) -> None:
 
 async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
     """Look everywhere, by id; gives what each checker has to say."""
+    await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
+    await told.until_all_is_told(world)
     evidence = await looking.gather(world)
     return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}
 
@@ -103,22 +134,26 @@ async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, 
 
 
 @asynccontextmanager
-async def locked(world: World, article_ids: Sequence[str]) -> AsyncIterator[None]:
-    """Nobody else can change these articles in the ingester's database for as long as the block."""
-    async with world.databases["ingester"].acquire() as connection, connection.transaction():
-        await connection.execute(
-            "SELECT FROM article WHERE article_id = ANY ($1) ORDER BY article_id FOR UPDATE", article_ids
-        )
+async def locked(world: World, article_ids: Sequence[str], database: str = "ingester") -> AsyncIterator[None]:
+    """Nobody else can change these articles in a database for as long as the block."""
+    async with world.databases[database].acquire() as connection, connection.transaction():
+        await connection.execute(LOCKS[database], article_ids)
         yield
 
 
-async def somebody_waits(world: World) -> bool:
-    """Somebody waits for a lock in the ingester's database."""
+LOCKS = {
+    "ingester": "SELECT FROM article WHERE article_id = ANY ($1) ORDER BY article_id FOR UPDATE",
+    "analytics": "SELECT FROM facet WHERE article_id = ANY ($1) ORDER BY article_id FOR UPDATE",
+}
+
+
+async def somebody_waits(world: World, database: str = "ingester") -> bool:
+    """Somebody waits for a lock in a service's database."""
     waiting = """
         SELECT count(*) FROM pg_stat_activity
-        WHERE datname = 'ingester' AND usename = 'ingester' AND wait_event_type = 'Lock'
+        WHERE datname = $1 AND usename = $1 AND wait_event_type = 'Lock'
     """
-    return bool(await world.value("ingester", waiting))
+    return bool(await world.value(database, waiting, database))
 
 
 async def _ready(address: str) -> bool:
@@ -144,28 +179,29 @@ async def none_ready(world: World, names: Sequence[str]) -> None:
 
 
 class Dump:
-    """A backup of the ingester's database, and the way back to it."""
+    """A backup of a service's database, and the way back to it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, database: str = "ingester") -> None:
         self._world = world
-        self._file = world.stack.run_dir / "ingester.dump.sql"
+        self._name = database
+        self._file = world.stack.run_dir / f"{database}.dump.sql"
         self.taken_at = datetime.now(UTC)
 
     async def take(self) -> None:
         """As it is now."""
-        await self._run("pg_dump", "--dbname", self._address("ingester"), "--file", str(self._file))
+        await self._run("pg_dump", "--dbname", self._address(self._name), "--file", str(self._file))
         self.taken_at = datetime.now(UTC)
 
     async def restore(self) -> None:
         """The database is dropped and made again from the dump. Its service must be stopped."""
         await self._world.reconnect()
-        drop = 'DROP DATABASE "ingester" WITH (FORCE)'
-        make = 'CREATE DATABASE "ingester" OWNER "ingester"'
-        close = 'REVOKE ALL ON DATABASE "ingester" FROM PUBLIC'
+        drop = f'DROP DATABASE "{self._name}" WITH (FORCE)'
+        make = f'CREATE DATABASE "{self._name}" OWNER "{self._name}"'
+        close = f'REVOKE ALL ON DATABASE "{self._name}" FROM PUBLIC'
         for statement in (drop, make, close):
             await self._run("psql", "--quiet", "--dbname", self._address("postgres"), "--command", statement)
         await self._run(
-            "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", self._address("ingester"),
+            "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", self._address(self._name),
             "--file", str(self._file),
         )  # fmt: skip
 

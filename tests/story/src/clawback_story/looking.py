@@ -27,7 +27,9 @@ SELECT article_id, document FROM article_content UNION ALL SELECT article_id, do
 """
 LAST_SWEEPS = """
 SELECT s.data_class, o.owner, coalesce(a.outcome, 'no answer') AS outcome, coalesce(a.found, 0) AS found,
-       coalesce(a.removed, 0) AS removed, coalesce(a.held, 0) AS held, coalesce(a.kept, 0) AS kept
+       coalesce(a.removed, 0) AS removed, coalesce(a.held, 0) AS held, coalesce(a.kept, 0) AS kept,
+       (SELECT coalesce(sum(e.removed), 0)::bigint FROM sweep_answer AS e JOIN sweep AS t USING (sweep_id)
+        WHERE t.data_class = s.data_class AND e.owner = o.owner AND NOT t.dry_run) AS removed_ever
 FROM (SELECT DISTINCT ON (data_class) * FROM sweep WHERE NOT dry_run AND action IN ('delete', 'archive')
       ORDER BY data_class, requested_at DESC) AS s
 CROSS JOIN LATERAL unnest(s.owners) AS o (owner)
