@@ -84,4 +84,6 @@ def test_our_stores_and_the_brokers_are_holders_by_themselves(
         "kafka": HolderKind.EXPIRY,
     }
     assert found["ingester"].copy_kinds == found["analytics"].copy_kinds == ("content", "quarantine")
-    assert (found["ingester"].group, found["analytics"].group) == (None, "analytics"), "who reads is no stranger"
+    assert (found["ingester"].group, found["analytics"].group) == (None, "analytics"), (
+        "who reads is no stranger"
+    )
