@@ -39,6 +39,8 @@ class MailSink:
             case "closes":
                 server.transport.abort()
                 return "421 gone"
+            case "takes":
+                pass
         mail = email.message_from_bytes(envelope.content, policy=default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)

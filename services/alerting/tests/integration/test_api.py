@@ -53,9 +53,9 @@ async def test_alerts_are_listed_the_latest_first_in_pages_and_by_what_they_are(
         world.clock.advance(seconds=1)
     await world.say(world.resolved("Some0"))
     seen: list[str] = []
-    cursor = None
+    cursor: str | None = None
     while True:
-        more = {"cursor": cursor} if cursor else {}
+        more: dict[str, str] = {"cursor": cursor} if cursor else {}
         page = (await http.get("/alerts", params={"limit": 2, **more})).json()
         seen += [one["name"] for one in page["items"]]
         cursor = page["next_cursor"]

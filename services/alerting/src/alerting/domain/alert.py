@@ -135,7 +135,11 @@ class Alert:
 
     def _resolved(self, said: Resolved) -> "Alert":
         if not self.firing:  # a beginning may still come, and must then be the later of the two to count
-            return self if self.is_event else replace(self, resolved_at=max(self.resolved_at or said.at, said.at))
+            return (
+                self
+                if self.is_event
+                else replace(self, resolved_at=max(self.resolved_at or said.at, said.at))
+            )
         if said.at < self.last_at:
             return self
         return replace(self, status="resolved", resolved_at=said.at, resolved_by=said.by)

@@ -136,7 +136,7 @@ def _failing(answer: Answer) -> list[str]:
 
 def _service(api: Answer, worker: Answer) -> Part:
     said = [f"{role}: {answer.error}" for role, answer in (("api", api), ("worker", worker)) if not answer.ok]
-    state: State = ("up", "degraded", "down")[len(said)]  # type: ignore[assignment]
+    state: State = ("up", "degraded", "down")[len(said)]
     return Part(state, max(api.ms, worker.ms), "; ".join(said) or None)
 
 

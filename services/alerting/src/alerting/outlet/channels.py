@@ -40,6 +40,8 @@ _apprise_log.addHandler(logging.NullHandler())
 
 
 Plugin = Callable[[Outgoing], Any]
+_Mail: Any = NotifyEmail
+_Json: Any = NotifyJSON
 
 
 def senders(settings: Settings, book: Book) -> dict[str, Send]:
@@ -109,7 +111,7 @@ def _mail(settings: Settings) -> Plugin:
     limit_s = max(1.0, settings.send_timeout_s * 2 / 3)
 
     def plugin(message: Outgoing) -> Any:
-        return NotifyEmail(
+        return _Mail(
             host=server.hostname,
             port=server.port,
             smtp_host=server.hostname,
@@ -144,7 +146,7 @@ def _sms(settings: Settings) -> Plugin:
 
     def plugin(message: Outgoing) -> Any:
         renamed = {"message": "text", "version": "", "title": "", "type": "", "attachments": ""}
-        return NotifyJSON(
+        return _Json(
             host=gateway.hostname,
             port=gateway.port,
             secure=gateway.scheme == "https",

@@ -1,0 +1,154 @@
+"""Processes of alerting on a real broker, a real database and sinks; and neighbours that really stop."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from clawback_common.db import Database
+from clawback_common.testing.broker import Broker
+from clawback_common.testing.waiting import until
+from services.alerting.tests.integration.sinks import MailSink, SmsSink
+
+
+@dataclass(slots=True)
+class Around:
+    """Everything around an alerting process."""
+
+    broker: Broker
+    db: Database
+    mail: MailSink
+    sms: SmsSink
+    env: Mapping[str, str]
+    ports: Mapping[str, int]
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def worker(self, number: int = 0) -> asyncio.subprocess.Process:
+        """A worker that consumes."""
+        return await self.ready("worker", self.ports[f"worker{number}"])
+
+    async def ready(self, role: str, port: int) -> asyncio.subprocess.Process:
+        """A process that is ready."""
+        process = await self.start(role, HTTP_PORT=str(port))
+
+        async def answers() -> bool:
+            assert process.returncode is None, f"the {role} has ended"
+            try:
+                async with httpx.AsyncClient() as http:
+                    return (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(answers, deadline_s=60, what=f"the {role} is ready")
+        return process
+
+    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
+        """A process of alerting."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "alerting",
+            *role,
+            env={**os.environ, **self.env, **env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if role[0] == "worker" and "STDERR" not in env else asyncio.subprocess.PIPE,
+        )
+        self.running.append(process)
+        return process
+
+    async def job(self, *role: str, **env: str) -> tuple[int, str]:
+        """A job to its end: exit code and all that it said."""
+        process = await self.start(*role, **env)
+        out, err = await process.communicate()
+        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
+
+    async def end(self) -> None:
+        """Asks all to end, and waits."""
+        for process in self.running:
+            if process.returncode is None:
+                process.terminate()
+        for process in self.running:
+            try:
+                await asyncio.wait_for(process.wait(), 30)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """The API and the worker's probes of one service, as far as health asks them; each on a port of its own."""
+
+    name: str
+    api_port: int
+    worker_port: int
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    feeds: list[dict[str, Any]] = field(default_factory=list)
+    oldest_s: float = 0.0
+    asked: int = 0
+    _api: asyncio.Server | None = None
+    _worker: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Both listen."""
+        await self.start_api()
+        await self.start_worker()
+
+    async def start_api(self) -> None:
+        """The API listens."""
+        self._api = await asyncio.start_server(self._served, "127.0.0.1", self.api_port)
+
+    async def start_worker(self) -> None:
+        """The worker's probes listen."""
+        self._worker = await asyncio.start_server(self._served, "127.0.0.1", self.worker_port)
+
+    async def stop_api(self) -> None:
+        """Refuses connections."""
+        if self._api:
+            self._api.close()
+            self._api = None
+
+    async def stop_worker(self) -> None:
+        """Refuses connections."""
+        if self._worker:
+            self._worker.close()
+            self._worker = None
+
+    async def stop(self) -> None:
+        """Both."""
+        await self.stop_api()
+        await self.stop_worker()
+
+    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.asked += 1
+            body = self._body(head.split(" ")[1].split("?")[0])
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+            )
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _body(self, path: str) -> bytes:
+        import json  # noqa: PLC0415
+
+        if path == "/metrics":
+            return (
+                '# TYPE outbox_waiting_messages gauge\noutbox_waiting_messages{lane="orders"} 2.0\n'
+                f'# TYPE outbox_oldest_seconds gauge\noutbox_oldest_seconds{{lane="orders"}} {self.oldest_s}\n'
+            ).encode()
+        if path == "/readyz":
+            return json.dumps({"ready": True, "checks": {"database": {"ok": True}}}).encode()
+        if path.endswith("/jobs"):
+            return json.dumps({"items": self.runs, "next_cursor": None}).encode()
+        if path.endswith("/feeds"):
+            return json.dumps({"items": self.feeds}).encode()
+        return json.dumps({"service": self.name, "status": "healthy"}).encode()

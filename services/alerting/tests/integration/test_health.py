@@ -1,0 +1,293 @@
+"""The health of the whole: each key changes when its part is really stopped, and comes back with it."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import AnyHttpUrl, SecretStr
+from redis.asyncio import Redis
+
+from alerting.domain import health
+from alerting.domain.health import Asked
+from alerting.flow import Service
+from alerting.inlet.api import api
+from alerting.outlet import broker
+from alerting.outlet import neighbours as asking
+from alerting.outlet.neighbours import Neighbours
+from alerting.settings import SERVICE_NAMES
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.http.probes import Probes
+from clawback_common.settings import CommonSettings
+from clawback_local.ports import claimed
+from services.alerting.tests.integration.conftest import World
+from services.alerting.tests.integration.processes import Neighbour
+
+pytestmark = pytest.mark.integration
+SYNCED = "2026-03-01T10:00:00+00:00"
+
+
+class Gate:
+    """A link to a server that can be cut: what is open breaks, what comes is refused."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._behind = host, port
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Lets through."""
+        self._server = await asyncio.start_server(self._through, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Refuses from now on."""
+        if self._server:
+            self._server.close()
+            self._server = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            behind, out = await asyncio.open_connection(*self._behind)
+            try:
+                await asyncio.gather(_pump(reader, out), _pump(behind, writer))
+            finally:
+                out.close()
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+class Whole:
+    """The system, as health sees it."""
+
+    def __init__(self, http: httpx.AsyncClient, near: dict[str, Neighbour], gates: dict[str, Gate]) -> None:
+        self.http, self.near, self.gates = http, near, gates
+
+    async def page(self) -> tuple[int, dict[str, object], dict[str, str]]:
+        """Status, body, and the parts that are not up."""
+        answer = await self.http.get("/health")
+        body = answer.json()
+        wrong = {name: part["status"] for name, part in body["services"].items() if part["status"] != "up"}
+        return answer.status_code, body, wrong
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question is asked anew, but where a test says otherwise."""
+    monkeypatch.setattr(asking, "FRESH_S", -1.0)
+
+
+@asynccontextmanager
+async def gate(url: str, default_port: int) -> AsyncIterator[tuple[Gate, str]]:
+    parts = httpx.URL(url)
+    made = Gate(parts.host, parts.port or default_port)
+    await made.open()
+    try:
+        yield made, str(parts.copy_with(port=made.port))
+    finally:
+        await made.cut()
+
+
+@pytest_asyncio.fixture
+async def whole(
+    world: World, database_url: str, kafka_bootstrap: str, valkey_url: str
+) -> AsyncIterator[Whole]:
+    """Neighbours that answer, a database and a cache behind gates, a real broker."""
+    names = {f"{name}-{role}": 0 for name in SERVICE_NAMES for role in ("api", "worker")}
+    with claimed({name: 18000 + n for n, name in enumerate(names)}, prefer_documented=False) as ports:
+        near = {
+            name: Neighbour(name, ports[f"{name}-api"], ports[f"{name}-worker"]) for name in SERVICE_NAMES
+        }
+        near["ingester"].feeds = [{"name": "metabase-articles", "state": "ok", "last_complete_at": SYNCED}]
+        for one in near.values():
+            await one.start()
+        addresses = {name: f"http://127.0.0.1:{one.api_port}" for name, one in near.items()} | {
+            f"{name}-worker": f"http://127.0.0.1:{one.worker_port}" for name, one in near.items()
+        }
+        async with (
+            gate(database_url, 5432) as (db_gate, url),
+            gate(valkey_url, 6379) as (cache_gate, redis_url),
+        ):
+            settings = world.service.settings.model_copy(
+                update={
+                    "services": {name: AnyHttpUrl(one) for name, one in addresses.items()},
+                    "kafka_bootstrap_servers": kafka_bootstrap,
+                    "redis_url": SecretStr(redis_url),
+                }
+            )
+            async with (
+                Database.connect(url, connections_max=4, name="health") as db,
+                httpx.AsyncClient() as outward,
+                Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2) as redis,
+            ):
+                service = Service(settings, db, world.service.outbox, SystemClock(), world.service.book)
+                found = Neighbours(settings, db, SystemClock(), outward, redis)
+                transport = httpx.ASGITransport(app=api(service, found, Probes()), raise_app_exceptions=False)
+                async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as http:
+                    yield Whole(http, near, {"database": db_gate, "cache": cache_gate})
+        for one in near.values():
+            await one.stop()
+
+
+async def test_all_that_runs_is_up(whole: Whole) -> None:
+    status, body, wrong = await whole.page()
+    assert (status, body["status"], wrong) == (200, "healthy", {})
+    assert set(body) == {"status", "timestamp", "version", "services", "metrics"}
+    metrics = body["metrics"]
+    assert isinstance(metrics, dict)
+    assert set(metrics) == {
+        "activeJobs",
+        "pendingJobs",
+        "failedJobs",
+        "lastDataSync",
+        "databaseLatencyMs",
+        "cacheHitRate",
+        "avgConfidence",
+        "webhookSuccessRate",
+    }
+    assert (metrics["lastDataSync"], metrics["pendingJobs"], metrics["avgConfidence"]) == (SYNCED, 10, None)
+    assert metrics["databaseLatencyMs"] > 0
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICE_NAMES if name != "alerting"])
+async def test_a_service_is_degraded_without_one_of_its_two_and_down_without_both(
+    whole: Whole, name: str
+) -> None:
+    one = whole.near[name]
+    await one.stop_api()
+    assert (await whole.page())[2][name] == "degraded"
+    await one.stop_worker()
+    status, body, wrong = await whole.page()
+    assert (wrong[name], body["status"], status) == ("down", "unhealthy", 503)
+    await one.start()
+    assert (await whole.page())[2] == {}
+
+
+async def test_alerting_itself_is_degraded_without_its_worker(whole: Whole) -> None:
+    await whole.near["alerting"].stop_worker()
+    status, body, wrong = await whole.page()
+    assert (wrong["alerting"], body["status"], status) == ("degraded", "degraded", 200)
+
+
+async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole: Whole) -> None:
+    await whole.gates["cache"].cut()
+    status, body, wrong = await whole.page()
+    assert (wrong, body["status"], status) == ({"cache": "down"}, "degraded", 200)
+    await whole.gates["cache"].open()
+    await whole.gates["database"].cut()
+    status, body, wrong = await whole.page()
+    assert (wrong["database"], body["status"], status) == ("down", "unhealthy", 503)
+    assert "cache" not in wrong
+    await whole.gates["database"].open()
+    assert (await whole.page())[2] == {}
+
+
+async def test_the_broker_is_down_when_nobody_listens_there(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
+        real = broker.look
+
+        async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
+            return await real(settings.model_copy(update={"kafka_bootstrap_servers": nowhere}), services)
+
+        monkeypatch.setattr(broker, "look", look)
+        status, body, wrong = await whole.page()
+    assert (wrong["broker"], body["status"], status) == ("down", "unhealthy", 503)
+    assert wrong["etlPipeline"] == "degraded"
+
+
+async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole: Whole) -> None:
+    whole.near["ingester"].feeds = [{"name": "metabase-articles", "state": "failing"}]
+    assert (await whole.page())[2] == {"etlPipeline": "degraded"}
+    whole.near["ingester"].feeds = []
+    whole.near["retention"].oldest_s = 600
+    assert (await whole.page())[2] == {"jobQueues": "degraded"}
+    whole.near["retention"].oldest_s = 0
+    failed = {
+        "job": "run",
+        "outcome": "failed",
+        "started_at": datetime.now(UTC).isoformat(),
+        "ended_at": None,
+    }
+    whole.near["compliance"].runs = [failed]
+    _, body, wrong = await whole.page()
+    assert wrong == {"backgroundJobs": "degraded"}
+    assert isinstance(body["metrics"], dict)
+    assert body["metrics"]["failedJobs"] == 1
+    for name in ("ingester", "analytics"):
+        await whole.near[name].stop()
+    assert (await whole.page())[2]["etlPipeline"] == "down"
+
+
+async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
+    port = whole.near["retention"].api_port
+    await whole.near["retention"].stop_api()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    hanging = await asyncio.start_server(hang, "127.0.0.1", port)
+    started = time.monotonic()
+    _, body, wrong = await whole.page()
+    assert time.monotonic() - started < 4
+    assert wrong["retention"] == "degraded"
+    assert "no answer in time" in json.dumps(body)
+    hanging.close()
+
+
+async def test_a_load_of_probes_is_one_round_of_questions(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "FRESH_S", 60.0)
+    await whole.page()
+    before = whole.near["ingester"].asked
+    await asyncio.gather(*(whole.page() for _ in range(50)))
+    assert whole.near["ingester"].asked == before
+
+
+async def test_in_detail_there_are_lags_dead_letters_pool_and_the_last_success_of_each_job(
+    whole: Whole,
+) -> None:
+    done = {"job": "run", "outcome": "done", "started_at": SYNCED, "ended_at": SYNCED}
+    whole.near["compliance"].runs = [done]
+    for path in ("/health/detailed", "/admin/health/detailed"):
+        body = (await whole.http.get(path)).json()
+        assert body["lastDone"] == {"compliance/run": SYNCED}
+        assert set(body["deadLetters"]) == {f"{name}.dlq.v1" for name in SERVICE_NAMES}
+        assert body["pool"]["max"] == 4
+        assert body["outboxes"]["ingester"] == {"waiting": 2, "oldestSeconds": 0.0}
+        assert {"uptimeSeconds", "memory", "versions", "lags", "services", "metrics"} <= set(body)
+
+
+def test_the_limits_are_as_documented() -> None:
+    assert (health.OLDEST_MAX_S, health.LAG_MAX_MESSAGES) == (60.0, 10_000)
+    assert Asked.__doc__

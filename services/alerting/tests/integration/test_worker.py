@@ -1,0 +1,288 @@
+"""The worker as a process: real Kafka, real PostgreSQL, real sinks; killed, fed garbage, two at once."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from clawback_common.bus.envelope import Message
+from clawback_common.db import Database
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.examples import load
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
+from clawback_local.ports import claimed
+from services.alerting.tests.integration.processes import Around
+from services.alerting.tests.integration.sinks import MailSink, SmsSink
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+OFFICER = "officer@clawback.example"
+
+
+@pytest_asyncio.fixture
+async def around(
+    topics: Broker,
+    database: Database,
+    database_url: str,
+    kafka_bootstrap: str,
+    both_sinks: tuple[MailSink, SmsSink],
+) -> AsyncIterator[Around]:
+    """A broker, a database, and the packaged routes with sinks behind them."""
+    mail, sms = both_sinks
+    with claimed({"worker0": 8104, "worker1": 8114, "api": 8004}, prefer_documented=False) as ports:
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+            "DATABASE_URL": database_url,
+            "SMTP_URL": f"smtp://127.0.0.1:{mail.port}",
+            "SMS_URL": f"http://127.0.0.1:{sms.port}/sms",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "LOG_LEVEL": "warning",
+        }
+        made = Around(topics, database, mail, sms, env, ports)
+        try:
+            yield made
+        finally:
+            await made.end()
+
+
+def raised(name: str, severity: Severity = Severity.CRITICAL, **labels: str) -> AlertRaised:
+    return AlertRaised(
+        fingerprint=fingerprint("compliance", name, labels),
+        name=name,
+        service="compliance",
+        severity=severity,
+        summary=f"{name} of something: mend it.",
+        labels=labels,
+        raised_at=datetime.now(UTC),
+    )
+
+
+def message(event: Event, identity: Any = None) -> Message:
+    return Message.of(event, identity or uuid4(), at=datetime.now(UTC), traceparent=None)
+
+
+def completed(noticed: int = 0) -> RunCompleted:
+    now = datetime.now(UTC)
+    return RunCompleted(
+        run_id=uuid4(), started_at=now, ended_at=now, noticed=noticed, closed=noticed, open=0, overdue=0
+    )
+
+
+def seen(sink: MailSink, name: str) -> Callable[[], list[str]]:
+    return lambda: [one for one in sink.subjects if name in one]
+
+
+async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_many_workers_it_comes(
+    around: Around,
+) -> None:
+    first = await around.worker(0)
+    await around.worker(1)
+    one = message(raised("TakedownOverdue", holder="search"))
+    started = time.monotonic()
+    await around.broker.send("alerts.v1", [one, one])
+    await until(seen(around.mail, "TakedownOverdue"), what="the mail is there")
+    assert time.monotonic() - started < 15
+    first.kill()
+    await first.wait()
+    await around.broker.send("alerts.v1", [one, message(raised("TakedownOverdue", holder="search"))])
+    await around.broker.send("alerts.v1", [message(raised("LaterOne"))])
+    await until(seen(around.mail, "LaterOne"), deadline_s=60, what="the later one is there")
+
+    async def counted() -> bool:
+        count = await around.db.fetchval("SELECT count FROM alert WHERE name = 'TakedownOverdue'")
+        return bool(count == 2)
+
+    await until(counted, deadline_s=60, what="the second saying is counted")
+    to_officer = [
+        m for m in around.mail.mails if OFFICER in str(m["To"]) and "TakedownOverdue" in str(m["Subject"])
+    ]
+    assert len(to_officer) == 1
+    assert len([text for text in around.sms.texts if "TakedownOverdue" in text]) == 1
+
+
+async def test_a_worker_killed_at_any_time_loses_no_alert(around: Around) -> None:
+    names = [f"Alert{n:03}x" for n in range(40)]
+    worker = await around.worker()
+    sending = asyncio.create_task(around.broker.send("alerts.v1", [message(raised(name)) for name in names]))
+    await until(lambda: around.sms.texts, what="the first is told")
+    worker.kill()
+    await worker.wait()
+    await sending
+    await around.db.execute("UPDATE message SET leased_until = NULL WHERE sent_at IS NULL")
+    await around.worker()
+
+    def all_told() -> bool:
+        return {name for name in names if any(name in text for text in around.sms.texts)} == set(names)
+
+    await until(all_told, deadline_s=90, what="all are told")
+    ids = [post["id"] for post in around.sms.posts]
+    assert len(ids) - len(set(ids)) <= 1, "only what was in hand may come twice, and under its own id"
+    assert len(set(ids)) == len(names)
+
+
+async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_go_through(
+    around: Around,
+) -> None:
+    canary = b'{"summary": "the text of somebody else"}'
+    topics: dict[str, Event] = {"alerts.v1": raised("GoodOne"), "compliance-runs.v1": completed()}
+    count = 0
+    for topic, event in topics.items():
+        raw = Raw.of(message(event))
+        bad = [
+            raw.but(value=None),
+            raw.but(value=b"\xff\xfe"),
+            raw.but(value=canary),
+            raw.but(value=b"[" * 100_000),
+            raw.but(headers={"ce_type": b"clawback.alert.raised.v9"}),
+            raw.but(headers={"ce_id": ...}),
+            raw.but(headers={"ce_type": b"\xff"}),
+            raw.but(key=b"another"),
+            raw.but(key=None),
+        ]
+        count += len(bad)
+        await around.broker.send(topic, [*bad[:4], raw, *bad[4:]])
+    sweeps = Raw.of(message(_sweep("alerts")))
+    await around.broker.send("sweeps.v1", [sweeps.but(value=b"x"), sweeps.but(key=b"x")])
+    count += 2
+    await around.worker()
+    await until(seen(around.mail, "GoodOne"), deadline_s=60, what="the good alert is told")
+    await until(seen(around.mail, "ComplianceDailySummary"), deadline_s=60, what="the good run is told")
+
+    async def all_told() -> bool:
+        return len(await around.broker.read("alerting.dlq.v1")) == count
+
+    await until(all_told, deadline_s=60, what="each has its dead letter")
+    letters = await around.broker.events("alerting.dlq.v1", DeadLetter)
+    assert len({letter.quarantine_id for letter in letters}) == count
+    assert {letter.topic for letter in letters} == {"alerts.v1", "compliance-runs.v1", "sweeps.v1"}
+    for record in await around.broker.read("alerting.dlq.v1"):
+        assert b"somebody else" not in record.value
+    rows = await around.db.fetch(
+        "SELECT labels ->> 'door' AS door FROM alert WHERE name = 'UnreadableAlertRecord'"
+    )
+    assert {row["door"] for row in rows} >= {"alerts.v1", "compliance-runs.v1"}
+    code, said = await around.job("replay-dlq")
+    assert (code, f"0 went in, {count - 2} failed again" in said or "failed again" in said) == (3, True)
+
+
+async def test_the_golden_messages_are_accepted(around: Around) -> None:
+    kinds = (AlertRaised, AlertResolved, RunCompleted, RunFailed, SweepRequested)
+    sent = 0
+    for kind in kinds:
+        records = [Raw(one["value"], one["key"], list(one["headers"])) for one in load(kind).values()]
+        await around.broker.send(kind.TOPIC, records)
+        sent += len(records)
+    assert sent >= 5
+    await around.worker()
+    await around.broker.send("alerts.v1", [message(raised("LastOne"))])
+    await around.broker.send("compliance-runs.v1", [message(completed(1))])
+    await until(seen(around.mail, "LastOne"), deadline_s=60, what="what came after them is told")
+    await until(seen(around.mail, "RevokedArticlesFound"), deadline_s=60, what="and the run")
+    assert await around.broker.read("alerting.dlq.v1") == []
+
+
+def _sweep(data_class: str, **more: Any) -> SweepRequested:
+    given: dict[str, Any] = {
+        "sweep_id": uuid4(),
+        "data_class": data_class,
+        "action": Action.DELETE,
+        "owners": ("alerting",),
+        "before": datetime.now(UTC) - timedelta(days=365),
+        "requested_at": datetime.now(UTC),
+        "requested_by": "test",
+    }
+    return SweepRequested(**(given | more))
+
+
+async def test_a_sweep_is_answered(around: Around) -> None:
+    await around.worker()
+    asked = [
+        _sweep("alerts"),
+        _sweep("alerts", dry_run=True),
+        _sweep("job_runs"),
+        _sweep("alerts", action=Action.ANALYZE),
+    ]
+    await around.broker.send("sweeps.v1", [message(one, event_id("sweep", one.sweep_id)) for one in asked])
+
+    async def answered() -> list[Any]:
+        found = await around.broker.events("sweep-results.v1", SweepCompleted, SweepFailed)
+        return found if len(found) == len(asked) else []
+
+    answers = await until(answered, deadline_s=60, what="each is answered")
+    assert {type(one) for one in answers} == {SweepCompleted}
+    assert {one.sweep_id for one in answers} == {one.sweep_id for one in asked}
+
+
+async def test_the_test_command_says_who_was_reached(around: Around) -> None:
+    await around.worker()
+    code, said = await around.job("test")
+    assert code == 0, said
+    assert "mail to compliance-officer: sent" in said
+    assert "sms to compliance-officer: sent" in said
+    around.sms.status = 500
+    code, said = await around.job("test", "--wait", "3")
+    assert code == 3, said
+    assert "sms to compliance-officer: not sent" in said
+    assert "@" not in said
+
+
+async def test_the_test_command_without_a_worker_says_so(around: Around) -> None:
+    code, said = await around.job("test", "--wait", "0.2")
+    assert code == 0 or "no worker took it in time" in said
+    assert code == 3
+
+
+async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(around: Around) -> None:
+    worker = await around.start(
+        "worker", LOG_LEVEL="debug", STDERR="kept", HTTP_PORT=str(around.ports["worker0"])
+    )
+    around.mail.manners = "refuses"
+    around.sms.status = 500
+    secret = raised("LoudOne").model_copy(update={"summary": "canary of a summary"})
+    await around.broker.send("alerts.v1", [message(secret)])
+    reading = asyncio.create_task(worker.communicate())
+    await until(lambda: around.mail.tried and around.sms.tried, deadline_s=60, what="both were tried")
+    worker.send_signal(signal.SIGTERM)
+    _, err = await asyncio.wait_for(reading, 60)
+    assert worker.returncode == 0
+    told = err.decode()
+    assert "a notification was not taken" in told
+    for never in ("canary", OFFICER, "operators@", "15550100"):
+        assert never not in told, never
+
+
+async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
+    async with databases.fresh([]) as empty:
+        code, _ = await around.job("worker", DATABASE_URL=empty, STDERR="kept")
+        assert code == 2
+        code, said = await around.job("migrate", DATABASE_URL=empty)
+        assert (code, "alerting/0001_alerting.pre.sql" in said) == (0, True)
+        connection = await asyncpg.connect(empty)
+        assert await connection.fetchval("SELECT count(*) FROM alert") == 0
+        await connection.close()
+    code, said = await around.job("accept-gap")
+    assert (code, "there is no gap" in said) == (0, True)
+
+
+async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+    process = await around.ready("api", around.ports["api"])
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.ports['api']}") as http:
+        assert (await http.get("/api/v1/alerts")).json()["items"] == []
+        assert (await http.get("/openapi.json")).status_code == 200
+        whole = await http.get("/api/v1/health")
+        assert (whole.status_code, whole.json()["status"]) == (503, "unhealthy")
+        assert whole.json()["services"]["database"]["status"] == "up"
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
