@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from clawback_common.testing.servers import kafka_server, postgres_server  # noqa: E402 - the path comes first
-from tests.mutants.catalogue import MUTANTS, Mutant  # noqa: E402 - likewise
+from tests.mutants.catalogue import MUTANTS  # noqa: E402 - likewise
+from tests.mutants.mutant import Mutant  # noqa: E402 - likewise
 
 CAUGHT, SURVIVED, BROKEN = 1, 0, 2
 RUN_S_MAX = 180

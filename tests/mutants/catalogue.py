@@ -3,7 +3,8 @@
 A change that no longer fits the source is an error of this catalogue: mend it with the code that it speaks of.
 """
 
-from dataclasses import dataclass
+from tests.mutants import duties
+from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
@@ -20,29 +21,6 @@ NOTICES = f"{INGESTER_TESTS}/integration/test_notices.py"
 POLLS = f"{INGESTER_TESTS}/integration/test_polls.py"
 DOORS = f"{INGESTER_TESTS}/integration/test_doors.py"
 CHECKS = f"{COMPLIANCE_TESTS}/test_checks.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """In this file, this text (which stands there once) becomes that one."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A mistake somebody could make, and who must notice."""
-
-    name: str
-    changes: tuple[Change, ...]
-    tests: tuple[str, ...]
-
-
-def at(file: str, *names: str) -> tuple[str, ...]:
-    """Tests of one file."""
-    return tuple(f"{file}::{name}" for name in names)
 
 
 MUTANTS = (
@@ -280,4 +258,5 @@ MUTANTS = (
         ),
         at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
     ),
+    *duties.MUTANTS,
 )

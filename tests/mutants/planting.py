@@ -14,7 +14,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from tests.mutants.catalogue import MUTANTS, Change
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutant import Change
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,159 @@
+"""Known mistakes about what is counted, told, swept and held."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+INGESTER = "services/ingester/src/ingester"
+INGESTER_SWEEPS = "services/ingester/tests/integration/test_sweep.py"
+ANALYTICS = "services/analytics/src/analytics"
+ANALYTICS_RULES = "services/analytics/tests/integration/test_rules.py"
+ANALYTICS_SWEEPS = "services/analytics/tests/integration/test_sweeps.py"
+ALERTING = "services/alerting/src/alerting"
+ALERTING_TESTS = "services/alerting/tests/integration"
+RETENTION = "services/retention/src/retention"
+RETENTION_TESTS = "services/retention/tests/integration"
+
+STALE = """RETURNING new.article_id, new.withheld,
+    (SELECT x.day FROM facet AS x WHERE x.article_id = new.article_id) AS day,
+    (SELECT x.cell_id FROM facet AS x WHERE x.article_id = new.article_id) AS cell_id,
+    (SELECT x.words FROM facet AS x WHERE x.article_id = new.article_id) AS words,
+    (SELECT x.source_id FROM facet AS x WHERE x.article_id = new.article_id) AS source_id,
+    (SELECT x.topic_ids FROM facet AS x WHERE x.article_id = new.article_id) AS topic_ids"""
+"""A query inside of the statement sees what was there before the statement waited."""
+
+MUTANTS = (
+    Mutant(
+        "rollup delta from a snapshot",
+        (
+            Change(
+                f"{ANALYTICS}/state/facets.sql",
+                "RETURNING new.article_id, new.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids",
+                STALE,
+            ),
+        ),
+        at(ANALYTICS_RULES, "test_who_waits_for_another_worker_takes_away_what_that_one_counted"),
+    ),
+    Mutant(
+        "count not restored on a replay after a reinstatement",
+        (
+            Change(
+                f"{ANALYTICS}/state/facets.sql",
+                "WHERE excluded.order_no > f.order_no\n   OR (",
+                "WHERE (",
+            ),
+        ),
+        at(
+            ANALYTICS_RULES,
+            "test_what_was_published_after_a_reinstatement_counts_also_when_it_overtakes_the_orders",
+        ),
+    ),
+    Mutant(
+        "a newer version that counts beside the older",
+        (
+            Change(
+                f"{ANALYTICS}/flow.py",
+                "            if row.before is not None:\n                delta.take_away(row.before)\n",
+                "",
+            ),
+        ),
+        at(ANALYTICS_RULES, "test_a_newer_version_counts_instead_of_the_older_one"),
+    ),
+    Mutant(
+        "sweep that forgets a tombstone",
+        (
+            Change(
+                f"{INGESTER}/state/sweeps.sql",
+                "    WHERE NOT a.given AND a.kept_from",
+                "    WHERE a.kept_from",
+            ),
+        ),
+        at(INGESTER_SWEEPS, "test_old_text_goes_and_ids_that_were_given_stay"),
+    ),
+    Mutant(
+        "sweep that spares the revoked",
+        (
+            Change(
+                f"{INGESTER}/state/sweeps.sql",
+                " AND a.state <> 'revoked'\nWHERE c.kept_from",
+                "\nWHERE c.kept_from",
+            ),
+        ),
+        at(INGESTER_SWEEPS, "test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody"),
+    ),
+    Mutant(
+        "hold ignored by the ingester",
+        (
+            Change(
+                f"{INGESTER}/state/sweeping.py",
+                "        if not held.ids and not held.spans:\n",
+                "        if held:\n",
+            ),
+        ),
+        at(INGESTER_SWEEPS, "test_what_is_held_is_spared_readable_and_taken_down_like_any_other"),
+    ),
+    Mutant(
+        "hold ignored by analytics",
+        (Change(f"{ANALYTICS}/state/facets.sql", " AND article_id <> ALL ($2::text[])\n", "\n"),),
+        at(ANALYTICS_SWEEPS, "test_what_is_old_goes_and_what_is_held_stays"),
+    ),
+    Mutant(
+        "hold that no request speaks of",
+        (
+            Change(
+                f"{RETENTION}/outlet/events.py",
+                "holds=tuple(hold.for_owners() for hold in holds),",
+                "holds=(),",
+            ),
+        ),
+        at(
+            f"{RETENTION_TESTS}/test_sweeps.py",
+            "test_a_request_sent_again_says_the_holds_that_are_in_force_then",
+        ),
+    ),
+    Mutant(
+        "two mails for one alert",
+        (
+            Change(
+                f"{ALERTING}/state/messages.sql",
+                "      AND (leased_until IS NULL OR leased_until <= $2)\n",
+                "",
+            ),
+        ),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_two_workers_tell_it_once"),
+    ),
+    Mutant(
+        "an event that is told again when it arrives again",
+        (
+            Change(
+                f"{ALERTING}/flow/saying.py",
+                "        if one.event_id in new:\n",
+                "        if one:\n",
+            ),
+        ),
+        at(f"{ALERTING_TESTS}/test_promises.py", "test_a_run_that_arrives_twice_is_told_once"),
+    ),
+    Mutant(
+        "alert lost when the channel is down",
+        (
+            Change(
+                f"{ALERTING}/flow/sending.py",
+                "                await messages.failed(tx, claimed.message_id, again_at, error)\n",
+                "                await messages.sent(tx, claimed.message_id, now)\n",
+            ),
+        ),
+        at(f"{ALERTING_TESTS}/test_channels.py", "test_an_alert_is_not_lost_while_its_channel_is_down"),
+    ),
+    Mutant(
+        "overdue noticed only by the job itself",
+        (
+            Change(
+                f"{ALERTING}/flow/runs.py",
+                "        await _judge_age(tx, service, service.clock.now())\n",
+                "        await watches.seen(tx, service.clock.now())\n",
+            ),
+        ),
+        at(
+            f"{ALERTING_TESTS}/test_promises.py",
+            "test_an_overdue_run_is_told_by_mail_and_phone_within_five_minutes_of_hour_25",
+        ),
+    ),
+)
