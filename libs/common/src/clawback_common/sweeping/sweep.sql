@@ -1,10 +1,10 @@
 -- name: note
 -- A repeat replaces the request, and with it the holds. One that failed is worked at again when it is asked anew; one
 -- that is done stays so, and is answered again by who called this.
-INSERT INTO sweep_task AS t (sweep_id, data_class, action, request, attempt, noted_at, next_at)
-SELECT r.sweep_id, r.data_class, r.action, r.request, r.attempt, $6, $6
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[])
-     AS r (sweep_id, data_class, action, request, attempt)
+INSERT INTO sweep_task AS t (sweep_id, data_class, action, request, attempt, traceparent, noted_at, next_at)
+SELECT r.sweep_id, r.data_class, r.action, r.request, r.attempt, r.traceparent, $7, $7
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[])
+     AS r (sweep_id, data_class, action, request, attempt, traceparent)
 ORDER BY r.sweep_id
 ON CONFLICT (sweep_id) DO UPDATE SET
     request = CASE WHEN excluded.attempt > t.attempt THEN excluded.request ELSE t.request END,
@@ -28,7 +28,7 @@ UPDATE sweep_task SET taken_by = $2, started_at = coalesce(started_at, $1)
 WHERE sweep_id = (
     SELECT sweep_id FROM sweep_task WHERE outcome IS NULL AND next_at <= $1 ORDER BY next_at, sweep_id LIMIT 1
 )
-RETURNING sweep_id, data_class, action, request, attempt, started_at, failures, progress
+RETURNING sweep_id, data_class, action, request, attempt, started_at, failures, progress, traceparent
 
 -- name: progress
 UPDATE sweep_task SET progress = $4::jsonb

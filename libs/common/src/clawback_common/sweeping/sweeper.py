@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import orjson
 import structlog
 
-from clawback_common.bus.envelope import Batch, Message
+from clawback_common.bus.envelope import Batch, Message, Received
 from clawback_common.bus.subscriber import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Queries, Transaction
@@ -94,23 +94,24 @@ class Sweeper:
 
     async def requested(self, batch: Batch[SweepRequested]) -> None:
         """Notes what we are asked; what is done already is answered again."""
-        newest: dict[UUID, SweepRequested] = {}
+        newest: dict[UUID, Received[SweepRequested]] = {}
         for one in batch:
             if self._service in one.value.owners:
                 held = newest.get(one.value.sweep_id)
-                newest[one.value.sweep_id] = max(held or one.value, one.value, key=lambda r: r.attempt)
+                newest[one.value.sweep_id] = max(held or one, one, key=lambda r: r.value.attempt)
         if not newest:
             return
         async with self._db.transaction() as tx:
             ended = [row for row in await self._note(tx, list(newest.values())) if row["outcome"]]
             await self._outbox.put(
                 tx,
-                [self._message(_again(row, newest[row["sweep_id"]].attempt)) for row in ended],
+                [self._message(_again(row, newest[row["sweep_id"]].value.attempt)) for row in ended],
                 again=True,
             )
             tx.on_commit(self._woken.set)
 
-    async def _note(self, tx: Transaction, requests: Sequence[SweepRequested]) -> list[Row]:
+    async def _note(self, tx: Transaction, received: Sequence[Received[SweepRequested]]) -> list[Row]:
+        requests = [one.value for one in received]
         return await tx.fetch(
             SQL["note"],
             [one.sweep_id for one in requests],
@@ -118,6 +119,7 @@ class Sweeper:
             [one.action.value for one in requests],
             [one.model_dump_json(exclude_none=True) for one in requests],
             [one.attempt for one in requests],
+            [one.traceparent for one in received],
             self._clock.now(),
         )
 
@@ -147,7 +149,8 @@ class Sweeper:
         request = SweepRequested.model_validate_json(row["request"])
         task = Task(request, row["started_at"], row["failures"], orjson.loads(row["progress"]))
         began = time.monotonic()
-        with span("sweep", attributes={"sweep.class": request.data_class, "sweep.action": request.action}):
+        attributes = {"sweep.class": request.data_class, "sweep.action": request.action}
+        with span("sweep", parent=row["traceparent"], attributes=attributes):
             answer = await self._deal_with(task)
             if answer is not None and await self._end(answer):
                 _TOOK.labels(self._label(request)).observe(time.monotonic() - began)

@@ -15,6 +15,7 @@ CREATE TABLE sweep_task (
     ended_at   timestamptz,
     outcome    text        CHECK (outcome IN ('completed', 'failed')),
     answer     text,
+    traceparent text,
     CHECK ((outcome IS NULL) = (ended_at IS NULL))
 );
 CREATE INDEX sweep_task_waiting ON sweep_task (next_at, sweep_id) WHERE outcome IS NULL;
