@@ -343,5 +343,7 @@ async def play(world: World) -> None:
     await one_is_reinstated(world, delivered, kept.content)
     await an_officer_looks(world)
     await a_quiet_day(world)
-    await letting_go.old_articles_go(world)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(health.it_is_back(world))
+        tasks.create_task(letting_go.old_articles_go(world))
     await settle(world)

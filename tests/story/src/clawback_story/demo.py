@@ -109,7 +109,9 @@ async def _look(world: World) -> list[Promise]:
     teller.chapter("What people were told")
     for line in told.lines(await asyncio.to_thread(told.read, world.stack.run_dir)):
         teller.plain(line)
-    teller.chapter("Looking past the services: databases, the consumer's store, the API, topics, logs, the cache")
+    teller.chapter(
+        "Looking past the services: databases, the consumer's store, the API, topics, logs, the cache"
+    )
     evidence = await gather(world)
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)

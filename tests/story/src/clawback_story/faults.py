@@ -47,6 +47,7 @@ async def begin(world: World) -> None:
     await world.simulator.revoke(ids=list(aged[: chapters.OLD_REVOKED]), count=OTHERS_REVOKED)
     await jobs.daily_run(world, "the first revocations")
     await health.a_part_is_stopped(world)
+    await health.it_is_back(world)
     await letting_go.old_articles_go(world)
 
 

@@ -43,16 +43,20 @@ async def until(world: World, when: str, status: str, naming: str) -> HealthSeen
 
 
 async def a_part_is_stopped(world: World, part: str = "valkey", naming: str = "cache") -> None:
-    """Health names what is stopped, and everything else goes on."""
-    teller = world.teller
+    """Health names what is stopped, and everything else goes on. It is started again at the end: see `it_is_back`."""
     before = await until(world, f"before {part} is stopped", HEALTHY, "")
     await world.in_thread(world.stack.stop, part)
     during = await until(world, f"while {part} is stopped", DEGRADED, naming)
     if part == "valkey":
         await counting.compare(world, "without the cache")
-    await world.in_thread(world.stack.start, part)
-    after = await until(world, f"after {part} is back", HEALTHY, "")
-    teller.line(
+    world.teller.line(
         f"health is {before.status}; with {part} stopped {during.status}, naming "
-        f"{', '.join(sorted(during.not_up)) or 'nobody'}; then {after.status}"
+        f"{', '.join(sorted(during.not_up)) or 'nobody'}"
     )
+    await world.in_thread(world.stack.start, part)
+
+
+async def it_is_back(world: World, part: str = "valkey") -> None:
+    """Health forgets what was stopped."""
+    after = await until(world, f"after {part} is back", HEALTHY, "")
+    world.teller.line(f"with {part} back, health is {after.status}")
