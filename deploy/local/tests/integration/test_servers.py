@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from clawback_local import Stack, postgres
 from clawback_local.places import CACHE
 from clawback_local.ports import claimed
+from clawback_local.services import SERVICES
 
 pytestmark = pytest.mark.integration
 
@@ -95,6 +97,28 @@ async def test_a_services_role_can_connect_to_no_other_database(stack: Stack) ->
             await asyncpg.connect(own.rpartition("/")[0] + "/" + other)
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(own.replace("ingester:", "ingester:wrong"))
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Stack]:
+    """A stack on which the migrations of all services have run, and nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("POSTGRES_URL", raising=False)
+        with Stack(parts=["keys", *(f"{service.name}-migrate" for service in SERVICES)]) as running:
+            yield running
+
+
+@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+def test_nothing_is_left_for_the_role_migrate(migrated: Stack, service: str) -> None:
+    done = subprocess.run(  # noqa: S603 - arguments are ours
+        [sys.executable, "-m", service, "migrate"],
+        env=migrated.environment(f"{service}-migrate"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "none, the database is up to date" in done.stdout, done.stderr
 
 
 async def test_a_given_server_gets_the_databases_and_is_not_started(stack: Stack, tmp_path: Path) -> None:
