@@ -81,6 +81,13 @@ async def test_an_article_that_was_revoked_before_it_came_stays_out(world: World
     assert (await world.total(), await world.held(A), await world.words()) == (0, set(), set())
 
 
+async def test_a_revoked_article_stays_out_whatever_version_it_claims_to_be(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.revocation(A))
+    await world.publish(world.article(A, 9, after_order=1))
+    assert (await world.total(), await world.held(A)) == (0, set())
+
+
 async def test_an_old_text_stays_out_after_a_reinstatement_and_a_new_one_counts(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
@@ -101,6 +108,7 @@ async def test_what_was_published_after_a_reinstatement_counts_also_when_it_over
     await world.publish(again)
     await world.order(world.reinstatement(A))
     await world.order(world.revocation(A))
+    assert await world.counted() == {"Energy": 1}
     await world.publish(again)
     assert await world.counted() == {"Energy": 1}
     assert {(order, outcome) for _, order, outcome, _ in await world.answers()} == {

@@ -31,13 +31,14 @@ _steps = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), _id, st.integers(0, len(SHAPES) - 1), st.integers(0, 2)),
         st.tuples(st.just("order"), _id),
+        st.tuples(st.just("back"), _id, st.integers(0, len(SHAPES) - 1)),
         st.tuples(st.just("deliver"), st.lists(st.integers(0, 40), min_size=1, max_size=8)),
-        st.tuples(st.just("deliver newest"), st.integers(1, 6)),
+        st.tuples(st.just("deliver newest"), st.integers(1, 3)),
         st.tuples(st.just("withhold"), _id),
         st.tuples(st.just("look")),
-        st.tuples(st.just("sweep"), st.sampled_from([365, 700]), st.lists(_id, max_size=1)),
+        st.tuples(st.just("sweep"), st.sampled_from([365, 365, 30]), st.lists(_id, max_size=1)),
     ),
-    min_size=4,
+    min_size=6,
     max_size=24,
 )
 EMPTY = "TRUNCATE facet, rollup, value, cell, outbox_orders, incident, consumer_offset"
@@ -80,6 +81,15 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
             model.publish(article_id, shape, moved_d)
         case ("order", article_id):
             model.order(article_id)
+        case (
+            "back",
+            article_id,
+            shape,
+        ):  # published, revoked, reinstated, published: what comes when, is open
+            model.publish(article_id, shape, 0)
+            model.order(article_id)
+            model.order(article_id)
+            model.publish(article_id, shape, 1)
         case ("deliver", numbers):
             await _deliver(numbers, world, model, workers)
         case ("deliver newest", count):

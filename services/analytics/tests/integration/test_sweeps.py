@@ -11,6 +11,7 @@ from analytics.domain.facets import newest
 from analytics.outlet.cache import Cache
 from analytics.state import facets, rollups, sweeping
 from analytics.state.sweeping import Articles, CachedAnswers
+from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient
 from clawback_common.sweeping import Progress, Tally
 from clawback_common.testing.waiting import until
@@ -119,7 +120,16 @@ async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     await world.must_be_exact()
 
 
-async def test_a_sweep_waits_for_who_is_letting_an_article_in(world: World) -> None:
+async def test_a_sweep_waits_for_who_is_letting_an_article_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, gone = asyncio.Event(), sweeping.writers_gone
+
+    async def looking(db: Database, table: str) -> None:
+        looks.set()
+        await gone(db, table)
+
+    monkeypatch.setattr(sweeping, "writers_gone", looking)
     described = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
         cells = await world.service.vocabulary.cells(described)
@@ -129,15 +139,11 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(world: World) -> N
         delta.add(numbers.of(described[0]))
         await rollups.apply(tx, delta, numbers.made)
         waiting = asyncio.create_task(Articles(world.db).remove(world.sweep(), Progress()))
-        await until(lambda: floor_is_up(world), what="the floor has risen")
+        await until(lambda: looks.is_set() or waiting.done(), what="the floor has risen")
         assert not waiting.done()
     assert (await waiting).removed == 1
     assert await world.total() == 0
     await world.must_be_exact()
-
-
-async def floor_is_up(world: World) -> bool:
-    return bool(await world.db.fetchval("SELECT before = $1 FROM floor", world.ago(days=365)))
 
 
 async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World) -> None:
