@@ -126,7 +126,10 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, line
     others: list[str] = []
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
-        assert await _job(world, others).asked("articles", dry_run=False, cause="test", by="test") == 0
+        assert (
+            await _job(world, others, wait_min=0).asked("articles", dry_run=False, cause="test", by="test")
+            == 0
+        )
         assert others == ["another sweep is at work; this one has nothing to do"]
         assert await _last_run(world) == ("skipped", "another sweep is at work")
         await world.finish(sweep)
