@@ -77,6 +77,16 @@ class Around:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        await until(self._forgotten, deadline_s=90, what="the groups of dead workers are empty")
+
+    async def _forgotten(self) -> bool:
+        """The next test begins with no member of this one: a killed one stays until its session is over."""
+        try:
+            await self.broker.empty()
+        except AssertionError:
+            await asyncio.sleep(0.5)
+            return False
+        return True
 
 
 @dataclass(slots=True)

@@ -92,7 +92,10 @@ async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_
     one = message(raised("TakedownOverdue", holder="search"))
     started = time.monotonic()
     await around.broker.send("alerts.v1", [one, one])
-    await until(seen(around.mail, "TakedownOverdue"), what="the mail is there")
+    await until(
+        lambda: len(seen(around.mail, "TakedownOverdue")()) == 2 and around.sms.texts,
+        what="officer and operators have it",
+    )
     assert time.monotonic() - started < 15
     first.kill()
     await first.wait()
