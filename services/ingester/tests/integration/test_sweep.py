@@ -136,6 +136,15 @@ async def test_a_swept_article_stays_out_by_every_door(
     assert await world.text(YOUNG) == "newer"
 
 
+async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row(
+    world: World, articles: Articles
+) -> None:
+    await articles.remove(request(world), Progress())
+    await world.submit(aged(world, OLD, 1, "under a new date", source_order=2**60))
+    assert await world.text(OLD) is None
+    assert await world.db.fetchval("SELECT version FROM article WHERE article_id = $1", OLD) == 1
+
+
 async def test_a_correction_of_a_younger_article_is_no_old_article(world: World, articles: Articles) -> None:
     await articles.remove(request(world), Progress())
     await world.submit(aged(world, YOUNG, 300, "corrected", source_order=2**60))
