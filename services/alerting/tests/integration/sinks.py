@@ -108,7 +108,7 @@ class SmsSink:
                 return
             if self.status < 300:
                 self.posts.append(json.loads(body))
-                self.keys.append(headers["idempotency-key"])
+                self.keys.append(headers.get("idempotency-key", ""))
             writer.write(f"HTTP/1.1 {self.status} x\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):

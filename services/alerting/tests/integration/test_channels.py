@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from alerting import flow
+from alerting.domain.routing import Book, Receiver
+from alerting.outlet.channels import senders
 from alerting.state import messages
 from clawback_contracts.alert.v1 import Severity
 from services.alerting.tests.integration.conftest import World
@@ -194,3 +197,16 @@ async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: W
     await messages.strand(world.db, ["mail"], world.clock.now())
     errors = {row["error"] for row in await world.db.fetch("SELECT error FROM message WHERE channel = 'sms'")}
     assert errors == {"the channel is not in the routes file any more"}
+
+
+async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
+    book = world.service.book
+    rooms = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
+    receivers = {**book.receivers, "both": Receiver("both", (), ["room"])}
+    service = replace(world.service, book=Book(book.root, receivers, book.recipients, rooms))
+    world.service, world.sends = service, senders(service.settings, service.book)
+    await world.say(world.raised("MildOne", Severity.WARNING))
+    await world.pass_time(seconds=31)
+    (post,) = world.sms.posts
+    assert post["title"] == "[WARNING] MildOne (ingester)"
+    assert "What:    MildOne of something: mend it." in post["message"]
