@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from clawback_common.http.paging import encode_cursor
 from clawback_common.http.probes import Probes
 from retention.inlet.api import api
 from retention.inlet.watchers import beat
@@ -165,7 +166,8 @@ async def test_the_history_goes_page_by_page(http: httpx.AsyncClient, world: Wor
             "kept": 0,
         }
     ]
-    assert (await http.get("/retention/sweeps?cursor=xyz")).status_code == 422
+    for cursor in ("xyz", encode_cursor("yesterday", "one")):
+        assert (await http.get(f"/retention/sweeps?cursor={cursor}")).status_code == 422
 
 
 async def test_tables_are_put_in_shape_by_their_owners(http: httpx.AsyncClient, world: World) -> None:
@@ -273,6 +275,8 @@ async def test_holds_beyond_what_a_request_carries_are_refused(http: httpx.Async
     assert "hold a span of time" in refused.json()["detail"]
     listed = (await http.get(HOLDS)).json()["items"]
     assert [(one["articles"], "article_ids" in one) for one in listed] == [(10_000, False)]
+    assert (await http.get(f"{HOLDS}/{listed[0]['hold_id']}")).json()["article_ids"] == ids
+    assert (await http.get(f"{HOLDS}/{uuid4()}")).status_code == 404
 
 
 async def test_acts_need_a_key_with_the_right_role(http: httpx.AsyncClient) -> None:

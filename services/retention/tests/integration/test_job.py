@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
+from clawback_common.errors import Transient
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
 from retention.domain.sweep import Sweep
 from retention.inlet.jobs import holds_command
 from retention.inlet.sweeping import SweepJob
 from retention.inlet.watchers import beat
-from retention.state import sweeps
+from retention.state import answers, sweeps
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -138,6 +140,25 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, line
     async with _running(_job(world, lines)) as task:
         await world.finish(*await _asked(world))
         assert await task == 0, "and after it the next may"
+
+
+async def test_a_database_that_is_away_for_a_moment_ends_nothing(
+    world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> NoReturn:
+        raise Transient("the database does not answer")
+
+    async with _running(_job(world, lines)) as task:
+        (sweep,) = await _asked(world)
+        with monkeypatch.context() as broken:
+            broken.setattr(answers, "of_sweeps", away)
+            await until(
+                lambda: "the database does not answer; waiting for it" in lines,
+                what="it says what it waits for",
+            )
+        await world.finish(sweep)
+        assert await task == 0
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is asked twice"
 
 
 async def test_asked_to_end_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:

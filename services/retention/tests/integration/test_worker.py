@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -16,8 +17,9 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.waiting import until
 from clawback_contracts.deadletter.v1 import DeadLetter
-from clawback_contracts.sweep.v1 import SweepCompleted
+from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
+from retention import flow
 from retention.app import load_policies
 from retention.flow import Service
 from retention.settings import Settings
@@ -102,6 +104,27 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
     assert len({letter.quarantine_id for letter in letters}) == count
     for record in await around.broker.read("retention.dlq.v1"):
         assert b"somebody else" not in record.value
+
+
+async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -> None:
+    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock(), load_policies(Settings()))
+    (sweep,) = await flow.sweeps_requested(
+        [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
+    )
+    await around.ready()
+    everybody_else = dict.fromkeys(("ingester", "compliance", "analytics", "alerting"), does_it)
+    async with owners(around, **everybody_else):
+
+        async def closed() -> bool:
+            return await _states(around) == {"job_runs": "done"}
+
+        await until(closed, what="it is answered")
+    tables = await around.db.fetchval(
+        "SELECT tables FROM sweep_answer WHERE sweep_id = $1 AND owner = 'retention'", sweep.sweep_id
+    )
+    (table,) = orjson.loads(tables)
+    assert table["table"] == "job_run"
+    assert {"bytes_before", "bytes_after", "bloat_before", "bloat_after"} < set(table)
 
 
 async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_the_sweep(

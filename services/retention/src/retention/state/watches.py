@@ -46,11 +46,6 @@ async def silent(tx: Transaction, watcher: str, since: datetime) -> list[str]:
     return [row["fingerprint"] for row in await tx.fetch(SQL["silent"], watcher, since)]
 
 
-async def raised(db: Querier) -> list[Row]:
-    """What holds now."""
-    return await db.fetch(SQL["raised"])
-
-
 async def begin(db: Querier, now: datetime) -> None:
     """Notes the first start; later ones change nothing."""
     await db.execute(SQL["begin"], now)

@@ -30,13 +30,6 @@ WHERE watcher = $1 AND resolved_at IS NULL AND said_at <= $2
 ORDER BY fingerprint
 FOR UPDATE
 
--- name: raised
-SELECT fingerprint, name, labels, severity, summary, raised_at, said_at
-FROM watch
-WHERE resolved_at IS NULL
-ORDER BY raised_at, fingerprint
-LIMIT 500
-
 -- name: begin
 INSERT INTO beginning (started_at) VALUES ($1) ON CONFLICT DO NOTHING
 
