@@ -7,6 +7,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from analytics.outlet import cache as kept
 from analytics.outlet.cache import Cache
@@ -124,7 +126,7 @@ async def test_a_cache_that_has_failed_is_asked_again_after_a_while(
 ) -> None:
     monkeypatch.setattr(kept, "LEFT_ALONE_S", 0.05)
     async with Cache.connect(valkey_url, 60) as cache:
-        client, cache._client = cache._client, Redis(port=1)
+        client, cache._client = cache._client, Redis(port=1, retry=Retry(NoBackoff(), 0))
         mark = uuid4()
         await cache.put(mark, ["q"], [[1, 2, 3]])
         assert await cache.get(mark, ["q"]) is None

@@ -1,10 +1,11 @@
 """The worker as a whole, on a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 import pytest_asyncio
 from pydantic import AnyHttpUrl
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from analytics import app, flow
 from analytics.flow import Service
 from analytics.inlet import jobs
+from analytics.inlet.api import serve_api
 from analytics.outlet import metrics
 from analytics.settings import Settings
 from clawback_common.clock import SystemClock
@@ -265,6 +267,33 @@ async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_ag
         await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
         assert await jobs.replay_command(service) == 0
     assert await world.total() == 1
+
+
+async def test_worker_and_api_are_ready_when_they_may_be_asked_and_end_when_they_are_told(
+    settings: Settings, database: Database, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    assert database is not None
+    stopping, ports = Stopping(), (unused_tcp_port_factory(), unused_tcp_port_factory())
+    ours, theirs = (settings.model_copy(update={"http_port": port}) for port in ports)
+    async with app.opened(theirs) as service, httpx.AsyncClient() as http:
+        tasks = [
+            asyncio.create_task(app.worker(ours, stopping)),
+            asyncio.create_task(serve_api(service, stopping)),
+        ]
+
+        async def answers() -> bool:
+            assert not [task for task in tasks if task.done()]
+            try:
+                said = [await http.get(f"http://127.0.0.1:{port}/readyz") for port in ports]
+            except httpx.HTTPError:
+                return False
+            return [one.status_code for one in said] == [200, 200]
+
+        await until(answers, what="both are ready")
+        health = (await http.get(f"http://127.0.0.1:{ports[1]}/api/v1/analytics/health")).json()
+        assert (health["status"], sorted(health["checks"])) == ("healthy", ["cache", "database", "orders"])
+        stopping.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
 
 async def test_a_worker_refuses_a_database_that_is_not_migrated(
