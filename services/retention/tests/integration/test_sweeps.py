@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from clawback_common.errors import Poison
 from clawback_contracts.sweep.v1 import Action, Archive
 from retention import flow
 from retention.domain.sweep import Sweep
@@ -133,6 +134,19 @@ async def test_answers_to_what_was_not_asked_change_nothing(world: World) -> Non
     assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 0
     await world.answers(world.completed(sweep, "analytics"), world.completed(sweep, "alerting"))
     assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "its neighbour is taken"
+
+
+async def test_an_answer_that_the_database_cannot_hold_is_set_aside_by_who_called(world: World) -> None:
+    sweep = await _sweep(world)
+    huge = (Archive(path="a", sha256="ab" * 32, records=2**63 - 1, bytes=1),) * 2
+    for answer in (
+        world.failed(sweep, "ingester", error="a\0b"),
+        world.completed(sweep, "ingester", archives=huge),
+        world.completed(sweep, "ingester", archives=(huge[0].model_copy(update={"path": "\0"}),)),
+    ):
+        with pytest.raises(Poison):
+            await world.answers(answer)
+    assert await world.state(sweep) == "requested"
 
 
 async def test_what_was_archived_is_noted_with_its_manifest(world: World) -> None:

@@ -52,7 +52,7 @@ def failed(data_class: str, owner: str, action: str) -> Condition:
     """An owner could not do what it was last asked to do with a class."""
     return Condition(
         "RetentionSweepFailed",
-        Severity.CRITICAL,
+        Severity.WARNING,
         f"{owner} could not {action} {data_class}: see its error in the history of sweeps, mend it, and sweep the "
         "class again.",
         {"data_class": data_class, "owner": owner, "action": action},
@@ -63,7 +63,7 @@ def unanswered(owner: str, sweeps: int, since: datetime) -> Condition:
     """An owner has not answered for a day."""
     return Condition(
         "SweepUnanswered",
-        Severity.CRITICAL,
+        Severity.WARNING,
         f"{owner} has not answered {sweeps} requests, the oldest of {since:%Y-%m-%d %H:%M} UTC: see whether its worker "
         "is at work; requests are sent again until it answers.",
         {"owner": owner},
