@@ -117,7 +117,11 @@ async def api(settings: Settings, stopping: Stopping) -> None:
         settings.redis_url.get_secret_value(), socket_timeout=limit_s, socket_connect_timeout=limit_s
     )
     async with opened(settings) as service, httpx.AsyncClient(timeout=limit_s) as http, redis:
-        await serve_api(service, Neighbours(settings, service.db, service.clock, http, redis), stopping)
+        neighbours = Neighbours(settings, service.db, service.clock, http, redis)
+        try:
+            await serve_api(service, neighbours, stopping)
+        finally:
+            await neighbours.close()
 
 
 async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:

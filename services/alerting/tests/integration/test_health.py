@@ -4,10 +4,9 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
@@ -138,18 +137,20 @@ async def whole(
                     "services": {name: AnyHttpUrl(one) for name, one in addresses.items()},
                     "kafka_bootstrap_servers": kafka_bootstrap,
                     "redis_url": SecretStr(redis_url),
+                    "health_timeout_s": 5.0,
                 }
             )
             async with (
                 Database.connect(url, connections_max=4, name="health") as db,
                 httpx.AsyncClient() as outward,
-                Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2) as redis,
+                Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as redis,
             ):
                 service = Service(settings, db, world.service.outbox, SystemClock(), world.service.book)
                 found = Neighbours(settings, db, SystemClock(), outward, redis)
                 transport = httpx.ASGITransport(app=api(service, found, Probes()), raise_app_exceptions=False)
                 async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as http:
                     yield Whole(http, near, {"database": db_gate, "cache": cache_gate})
+                await found.close()
         for one in near.values():
             await one.stop()
 
@@ -213,12 +214,12 @@ async def test_the_broker_is_down_when_nobody_listens_there(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
-        real = broker.look
+        reach = broker.reach
 
-        async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
-            return await real(settings.model_copy(update={"kafka_bootstrap_servers": nowhere}), services)
+        async def reach_nowhere(settings: CommonSettings) -> None:
+            await reach(settings.model_copy(update={"kafka_bootstrap_servers": nowhere}))
 
-        monkeypatch.setattr(broker, "look", look)
+        monkeypatch.setattr(broker, "reach", reach_nowhere)
         status, body, wrong = await whole.page()
     assert (wrong["broker"], body["status"], status) == ("down", "unhealthy", 503)
     assert wrong["etlPipeline"] == "degraded"
@@ -258,7 +259,7 @@ async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
     hanging = await asyncio.start_server(hang, "127.0.0.1", port)
     started = time.monotonic()
     _, body, wrong = await whole.page()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8
     assert wrong["retention"] == "degraded"
     assert "no answer in time" in json.dumps(body)
     hanging.close()

@@ -21,7 +21,8 @@ RUN = {
 FINE = Asked(
     NOW,
     database=Answer(ok=True, ms=1.23),
-    broker=Answer(ok=True, body={"lags": {"analytics/articles.v1": 3}, "dead_letters": {}}),
+    broker=Answer(ok=True),
+    lags=Answer(ok=True, body={"lags": {"analytics/articles.v1": 3}, "dead_letters": {}}),
     cache=Answer(ok=True, body=(3, 1)),
     apis=dict.fromkeys(NAMES, READY),
     workers=dict.fromkeys(NAMES, READY),
@@ -66,6 +67,7 @@ def test_all_that_answers_is_up() -> None:
     [
         (replace(FINE, database=AWAY), {"database": "down"}, "unhealthy"),
         (replace(FINE, broker=AWAY), {"broker": "down", "etlPipeline": "degraded"}, "unhealthy"),
+        (replace(FINE, lags=AWAY), {}, "healthy"),
         (replace(FINE, cache=AWAY), {"cache": "down"}, "degraded"),
         (replace(FINE, feeds=AWAY), {"etlPipeline": "degraded"}, "degraded"),
         (with_one("apis", "retention", AWAY), {"retention": "degraded"}, "degraded"),
@@ -94,7 +96,7 @@ def test_all_that_answers_is_up() -> None:
         ),
         (
             replace(
-                FINE, broker=Answer(ok=True, body={"lags": {"ingester.revocations/revocations.v1": 10_001}})
+                FINE, lags=Answer(ok=True, body={"lags": {"ingester.revocations/revocations.v1": 10_001}})
             ),
             {"etlPipeline": "degraded"},
             "degraded",

@@ -33,6 +33,7 @@ class Asked:
     at: datetime
     database: Answer
     broker: Answer
+    lags: Answer
     """Body: ``{"lags": {"group/topic": messages}, "dead_letters": {topic: records}}``."""
     cache: Answer
     """Body: hits and misses."""
@@ -150,7 +151,7 @@ def _pipeline(asked: Asked) -> Part:
     else:
         bad = [f"feed {row.get('name')} {row.get('state')}" for row in asked.feeds.body if _troubled(row)]
         wrong += bad
-    lags = (asked.broker.body or {}).get("lags", {}) if asked.broker.ok else {}
+    lags = asked.lags.body["lags"] if asked.lags.ok else {}
     behind = sum(lag for key, lag in lags.items() if key.split("/")[0].split(".")[0] in DATA_FLOWS)
     if not asked.broker.ok:
         wrong.append("the broker does not answer")

@@ -51,7 +51,7 @@ def _page(asked: health.Asked, release: str) -> dict[str, Any]:
 
 
 def _details(asked: health.Asked, service: Service) -> dict[str, Any]:
-    told = asked.broker.body if asked.broker.ok else None
+    told = asked.lags.body if asked.lags.ok else None
     pool = service.db.pool
     return {
         "uptimeSeconds": round(time.monotonic() - _STARTED_S, 1),

@@ -15,6 +15,21 @@ from clawback_common.settings import CommonSettings
 DEAD_LETTERS = ".dlq.v1"
 
 
+async def reach(settings: CommonSettings) -> None:
+    """Asks it for nothing but an answer: few requests, for a machine under load must not look like a dead broker.
+
+    Raises:
+        Transient: it does not answer.
+    """
+    admin: Any = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+    finally:
+        await admin.close()
+
+
 async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
     """Lags by ``group/topic`` of these services' groups, and records by topic of dead letters.
 

@@ -23,6 +23,7 @@ FRESH_S = 2.0
 """So long an answer is given again: a load of probes must not multiply into questions."""
 OWN = "alerting"
 JOBS_LOOKED_AT = 100
+CLOSE_S_MAX = 5.0
 _SILENT = "no answer"
 
 
@@ -37,6 +38,8 @@ class Neighbours:
         self._clock = clock
         self._http = http
         self._redis = redis
+        self._reach = _Unhurried(lambda: broker.reach(settings))
+        self._look = _Unhurried(lambda: broker.look(settings, SERVICE_NAMES))
         self._asking = asyncio.Lock()
         self._last: tuple[float, Asked] | None = None
 
@@ -48,10 +51,16 @@ class Neighbours:
                 self._last = time.monotonic(), asked
             return self._last[1]
 
+    async def close(self) -> None:
+        """Waits for what is still being asked."""
+        await self._reach.close()
+        await self._look.close()
+
     async def _round(self) -> Asked:
         questions: dict[str, Awaitable[Answer]] = {
             "database": self._timed(self._database),
-            "broker": self._timed(self._broker),
+            "broker": self._timed(self._reach.ask),
+            "lags": self._timed(self._look.ask),
             "cache": self._timed(self._cache),
             "feeds": self._get("ingester", "/api/v1/feeds", _items),
         }
@@ -75,6 +84,7 @@ class Neighbours:
             self._clock.now(),
             answers["database"],
             answers["broker"],
+            answers["lags"],
             answers["cache"],
             of("api"),
             of("worker"),
@@ -101,9 +111,6 @@ class Neighbours:
 
     async def _database(self) -> None:
         await self._db.fetchval("SELECT 1")
-
-    async def _broker(self) -> Any:
-        return await broker.look(self._settings, SERVICE_NAMES)
 
     async def _cache(self) -> tuple[int, int]:
         told = await self._redis.info("stats")
@@ -138,6 +145,35 @@ class Neighbours:
             return {"Authorization": f"Bearer {file.read_text(encoding='utf-8').strip()}"} if file else {}
         except OSError:
             return {}
+
+
+class _Unhurried:
+    """A question that is not broken off when its time is over: the client would leave connections behind.
+
+    Whoever asks meanwhile waits for the same answer.
+    """
+
+    def __init__(self, question: Callable[[], Awaitable[Any]]) -> None:
+        self._question = question
+        self._task: asyncio.Task[Any] | None = None
+
+    async def ask(self) -> Any:
+        """The answer; who gives up leaves the question to the next."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._asked())
+        task = self._task
+        await asyncio.wait({task})
+        if self._task is task:
+            self._task = None
+        return task.result()
+
+    async def _asked(self) -> Any:
+        return await self._question()
+
+    async def close(self) -> None:
+        """Lets it end."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=CLOSE_S_MAX)
 
 
 def _ms(started: float) -> float:
