@@ -23,7 +23,7 @@ async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(wor
         article_id = f"{METABASE}:{one}"
         assert (await world.ingester.get(f"/articles/{article_id}")).status_code == 404
         assert world.downstream.copy(article_id) is None
-    await world.until("the end of the embargo", lambda: chapters.holds_exactly(world), within_s=WITHIN_S)
+    await chapters.until_held(world, "the end of the embargo", within_s=WITHIN_S)
 
 
 async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World, evidence: Evidence) -> None:
@@ -32,7 +32,7 @@ async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World,
     articles = {f"{METABASE}:{one}" for one in ids}
     await world.until("the articles", lambda: _all_held(world, articles), within_s=SOON_S)
     world.history.revoked_by_officer |= articles
-    await world.until("their removal", lambda: chapters.holds_exactly(world), within_s=WITHIN_S)
+    await chapters.until_held(world, "their removal", within_s=WITHIN_S)
     await faults.drained(world, "the end of licences")
     found, problems = await faults.judged(world)
     assert {name: said for name, said in problems.items() if said} == {}

@@ -14,6 +14,7 @@ from clawback_simulator.world import World
 
 PageKey = tuple[int, int, str]
 """First and last position (exclusive) and the format of a page that was rendered beforehand."""
+FACETS = ("published", "language_code", "feed_id", "topics", "licenses")
 
 
 class Simulator:
@@ -32,29 +33,34 @@ class Simulator:
         self.faults = Faults()
         self.ledger = Ledger()
         self.pages: dict[PageKey, tuple[bytes, bool]] = {}
-        self._facets: dict[int, Wire] = {}
+        self._facets: dict[int, tuple[str | tuple[str, ...], ...]] = {}
 
     def article(self, position: int) -> Wire:
         """The article at a position of the feed, as spoilt as it has to be."""
         delivery = self.world.feed[position]
-        made = build(self.seed, self.world.catalogue, delivery)
+        made = self._built(position)
         if self.settings.drift:
             made = spoil(made, "unknown_elements")
         return spoil(made, delivery.article.corrupt) if delivery.article.corrupt else made
 
     def facets(self, position: int) -> Wire:
-        """By what that article can be counted; a delivery says the same for ever, so it is made once."""
-        known = self._facets.get(position)
-        if known is None:
-            made = build(self.seed, self.world.catalogue, self.world.feed[position])
-            known = self._facets[position] = {
-                "published": made["publishedDate"],
-                "language_code": made["languageCode"],
-                "feed_id": made["source"]["feed"]["id"],
-                "topics": [topic["name"] for topic in made["topics"]],
-                "licenses": [licence["name"] for licence in made["licenses"]],
-            }
-        return known
+        """By what that article can be counted: the same for ever."""
+        if position not in self._facets:
+            self._built(position)
+        return dict(zip(FACETS, self._facets[position], strict=True))
+
+    def _built(self, position: int) -> Wire:
+        """As it was before anything spoilt it; by what it is counted is kept, for building it takes a while."""
+        made = build(self.seed, self.world.catalogue, self.world.feed[position])
+        if position not in self._facets:
+            self._facets[position] = (
+                made["publishedDate"],
+                made["languageCode"],
+                made["source"]["feed"]["id"],
+                tuple([topic["name"] for topic in made["topics"]]),
+                tuple([licence["name"] for licence in made["licenses"]]),
+            )
+        return made
 
     def articles(self, positions: Iterable[int], form: str, *, compact: bool = False) -> bytes:
         """An answer with these articles."""

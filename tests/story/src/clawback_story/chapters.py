@@ -76,7 +76,7 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
     if failing:
         await garbage_provider.between_pages(world, *garbage_provider.WORTH_A_RETRY)
     async with asyncio.TaskGroup() as tasks:
-        counting = tasks.create_task(_count(world))
+        ticking = tasks.create_task(_count(world))
         polling = tasks.create_task(doors.poll_well(world))
         tasks.create_task(doors.push(world, pushed))
         tasks.create_task(doors.submit_http(world, submitted[:over_http]))
@@ -85,13 +85,10 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
             tasks.create_task(a_run_that_fails(world))
         await polling
         teller.line("the feed is drained; its cursor is durable")
-        await world.until(
-            "the consumer holds all that it was offered",
-            lambda: _holds_all(world),
-            within_s=HELD_S,
-            every_s=0.25,
-        )
-        counting.cancel()
+        what = "the consumer holds all that it was offered"
+        await world.until(what, lambda: _as_many(world), within_s=HELD_S, every_s=0.25)
+        await until_held(world, what, within_s=HELD_S)
+        ticking.cancel()
     if failing:
         await garbage_provider.refused(world)
     offered = await expectation(world)
@@ -100,11 +97,8 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
     )
 
 
-async def _holds_all(world: World) -> bool:
-    if await asyncio.to_thread(world.downstream.count) < world.sizes.offered:
-        return False
-    expected = await expectation(world)
-    return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
+async def _as_many(world: World) -> bool:
+    return await asyncio.to_thread(world.downstream.count) >= world.sizes.offered
 
 
 async def _count(world: World) -> None:
@@ -316,18 +310,20 @@ async def settle(world: World) -> None:
     """Wait until nothing is on its way, and note how long that took."""
     world.teller.chapter("Everything settles")
     seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
-    await world.until(
-        "the consumer holds what it must", lambda: holds_exactly(world), within_s=ANSWERED_S, every_s=0.25
-    )
+    await until_held(world, "the consumer holds what it must", within_s=ANSWERED_S)
     world.history.drained_after_s["the story"] = seconds
     await counting.compare(world, "after the revocations and the sweep")
     await told.until_all_is_told(world)
 
 
-async def holds_exactly(world: World) -> bool:
-    """Whether the consumer holds what it must, by id, and nothing else."""
+async def until_held(world: World, what: str, *, within_s: float) -> float:
+    """Wait until the consumer holds what it must by now, by id, and nothing else; gives the seconds."""
     expected = await expectation(world)
-    return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
+
+    async def exactly() -> bool:
+        return await asyncio.to_thread(world.downstream.ids) == expected.held.keys()
+
+    return await world.until(what, exactly, within_s=within_s, every_s=0.25)
 
 
 async def play(world: World) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from clawback_story.history import CountsSeen
-from clawback_story.looking import expectation
+from clawback_story.looking import expected_of
 from clawback_story.world import METABASE, Broken, World
 
 LIMIT = 500
@@ -82,8 +82,8 @@ def questions(now: datetime) -> list[Question]:
 
 async def must_be_counted(world: World) -> list[Counted]:
     """What is held and was neither revoked nor swept, by what its provider or writer says of it."""
-    expected = await expectation(world)
     truth = await world.simulator.truth(facets=True)
+    expected = expected_of(world, truth)
     facets = truth.facets or {}
     found = []
     for article_id in expected.held.keys() - expected.swept:

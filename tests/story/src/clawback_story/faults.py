@@ -91,15 +91,8 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
         seconds = await world.until(
             f"everything after {what}", lambda: asking.quiet(world), within_s=DRAINED_S
         )
-        seconds += await world.until(
-            f"the consumer after {what}",
-            lambda: chapters.holds_exactly(world),
-            within_s=DRAINED_S,
-            every_s=0.25,
-        )
-        await world.until(
-            f"the counts after {what}", lambda: counted_exactly(world), within_s=DRAINED_S, every_s=0.25
-        )
+        seconds += await chapters.until_held(world, f"the consumer after {what}", within_s=DRAINED_S)
+        await until_counted(world, f"the counts after {what}")
     finally:
         if passing is not None:
             passing.cancel()
@@ -108,10 +101,15 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
     world.history.drained_after_s[what] = seconds
 
 
-async def counted_exactly(world: World) -> bool:
-    """Whether analytics holds what it must, by id, and nothing else."""
+async def until_counted(world: World, what: str) -> None:
+    """Wait until analytics holds what it must by now, by id, and nothing else."""
     expected = await looking.expectation(world)
-    return await asking.counted_ids(world) == expected.held.keys() - expected.swept
+    must = expected.held.keys() - expected.swept
+
+    async def exactly() -> bool:
+        return await asking.counted_ids(world) == must
+
+    await world.until(what, exactly, within_s=DRAINED_S, every_s=0.25)
 
 
 async def _hurry(world: World) -> None:

@@ -4,7 +4,7 @@ from clawback_story import counting
 from clawback_story.history import HealthSeen
 from clawback_story.world import Broken, World
 
-SEEN_S = 40.0
+SEEN_S = 90.0
 """Answers are some seconds old at most, and a worker takes some seconds to start."""
 HEALTHY, DEGRADED, UP = "healthy", "degraded", "up"
 

@@ -51,9 +51,13 @@ WHERE c.articles IS DISTINCT FROM r.articles OR c.words IS DISTINCT FROM r.words
 """Facets counted anew, against the rollups that were kept by adding and taking away."""
 
 
-async def expectation(world: World, *, texts: bool = False) -> Expected:
-    """What must be held and what must be gone, by id; with ``texts`` also by the tokens in them."""
-    truth = await world.simulator.truth(canaries=texts)
+async def expectation(world: World) -> Expected:
+    """What must be held and what must be gone, by id."""
+    return expected_of(world, await world.simulator.truth())
+
+
+def expected_of(world: World, truth: Truth) -> Expected:
+    """The same by the tokens in their texts, where the truth was asked for them."""
     history = world.history
     canaries = truth.canaries or {}
     revoked = {f"{METABASE}:{one}" for one in truth.gone_ids} | history.revoked_by_officer
@@ -94,8 +98,8 @@ def _too_old(truth: Truth, history: History) -> set[str]:
 
 async def gather(world: World) -> Evidence:
     """Everything that the checkers need."""
-    expected = await expectation(world, texts=True)
-    truth = await world.simulator.truth()
+    truth = await world.simulator.truth(canaries=True)
+    expected = expected_of(world, truth)
     async with asyncio.TaskGroup() as tasks:
         of_tables = tasks.create_task(scanning.tables(world))
         of_files = tasks.create_task(asyncio.to_thread(scanning.files, world.stack.run_dir))
