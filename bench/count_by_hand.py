@@ -4,7 +4,7 @@ Identity, facets, rollups. What it leaves out is what makes the counts hold: no 
 values that nothing needs any more, no second try.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ class Words:
         self.cells: dict[Cell, int] = {}
         self.values: dict[Term, int] = {}
 
-    async def learn(self, connection: Any, batch: Iterable[Described]) -> None:
+    async def learn(self, connection: Any, batch: Sequence[Described]) -> None:
         """Makes what a batch needs known."""
         cells = {one.cell for one in batch if one.cell not in self.cells}
         if cells:
@@ -35,10 +35,9 @@ class Words:
             )
             rows = await connection.fetch(values.SQL["cells"], digests)
             self.cells.update({by_digest[row["digest"]]: row["id"] for row in rows})
-        labels = {
-            term: label for one in batch for term, label in one.labels.items() if term not in self.values
-        }
-        if labels:
+        missing = {term for one in batch for term in one.terms if term not in self.values}
+        if missing:
+            labels = {term: label for one in batch for term, label in one.labels.items() if term in missing}
             terms = sorted(labels)
             numbers, texts = [term[0] for term in terms], [term[1] for term in terms]
             await connection.fetch(values.SQL["make"], numbers, texts, [labels[term] for term in terms])
@@ -47,8 +46,8 @@ class Words:
 
     def facets(self, one: Described) -> Facets:
         """An article in numbers."""
-        topic_ids = tuple([self.values[topic] for topic in one.topics])
-        return Facets(one.day, self.cells[one.cell], one.words, self.values[one.source], topic_ids)
+        source_id, *topic_ids = [self.values[term] for term in one.terms]
+        return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:

@@ -64,18 +64,20 @@ async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:
     described = newest(one.value for one in batch)
     for _ in range(TRIES):
         try:
-            taken = await _count(described, service)
+            counted, too_old = await _count(described, service)
         except Conflict:
             metrics.BEGUN_AGAIN.inc()
             service.vocabulary.forget()
         else:
-            metrics.ARRIVED.labels("counted").inc(taken)
-            metrics.ARRIVED.labels("refused").inc(len(batch) - taken)
+            metrics.ARRIVED.labels("counted").inc(counted)
+            metrics.ARRIVED.labels("too_old").inc(too_old)
+            metrics.ARRIVED.labels("not_newer").inc(len(batch) - counted - too_old)
             return
     raise Transient("values go as fast as they come")
 
 
-async def _count(described: Sequence[Described], service: Service) -> int:
+async def _count(described: Sequence[Described], service: Service) -> tuple[int, int]:
+    """Gives how many were let in, and how many are too old for that."""
     cells = await service.vocabulary.cells(described)
     async with service.db.transaction() as tx:
         numbers = await service.vocabulary.numbers(tx, described, cells)
@@ -88,8 +90,13 @@ async def _count(described: Sequence[Described], service: Service) -> int:
             delta.add(
                 by_id[row.article_id]._replace(withheld=True) if row.withheld else by_id[row.article_id]
             )
+        too_old = 0
+        if len(taken) < len(described):
+            there = {row.article_id for row in taken}
+            dates = [one.kept_from for one in described if one.article_id not in there]
+            too_old = await facets.too_old(tx, dates)
         await rollups.apply(tx, delta, numbers.made)
-    return len(taken)
+    return len(taken), too_old
 
 
 async def on_orders(

@@ -8,12 +8,14 @@ from redis.asyncio import Redis
 
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
+from analytics.outlet import metrics
 from analytics.outlet.cache import Cache
 from analytics.state import facets, rollups, sweeping
 from analytics.state.sweeping import Articles, CachedAnswers
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient
 from clawback_common.sweeping import Progress, Tally
+from clawback_common.sweeping.partitions import writers_gone
 from clawback_common.testing.waiting import until
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted
 from services.analytics.tests.integration.world import World
@@ -77,12 +79,15 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
 async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answered(world: World) -> None:
     await filled(world)
     await Articles(world.db).remove(world.sweep(), Progress())
+    refused = metrics.ARRIVED.labels("too_old")._value
+    before = refused.get()
     await world.publish(
         world.article(OLD, published_at=world.ago(days=730)),
         world.article(OLD, 2, published_at=world.ago(days=730)),
         world.article("up:late", published_at=world.ago(days=500)),
     )
     assert (await world.total(), await world.held(OLD, "up:late")) == (1, set())
+    assert refused.get() - before == 2
     await world.order(world.revocation(OLD))
     assert await world.answers() == [(OLD, 1, "already_removed", "never_held")]
 
@@ -123,13 +128,13 @@ async def test_a_sweep_goes_on_from_where_it_was_interrupted(
 async def test_a_sweep_waits_for_who_is_letting_an_article_in(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, gone = asyncio.Event(), sweeping.writers_gone
+    looks = asyncio.Event()
 
     async def looking(db: Database, table: str) -> None:
         looks.set()
-        await gone(db, table)
+        await writers_gone(db, table)
 
-    monkeypatch.setattr(sweeping, "writers_gone", looking)
+    monkeypatch.setattr("analytics.state.sweeping.writers_gone", looking)
     described = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
         cells = await world.service.vocabulary.cells(described)

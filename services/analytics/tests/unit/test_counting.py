@@ -34,7 +34,7 @@ def article(
 def test_a_bare_article_is_counted_under_its_source_alone() -> None:
     found = described(article())
     assert (found.day, found.cell, found.words) == (DAY, ("", "s", ()), 0)
-    assert (found.source, found.topics) == ((SOURCE, "s"), ())
+    assert found.terms == ((SOURCE, "s"),)
 
 
 def test_topics_count_once_and_licences_are_a_set() -> None:
@@ -44,26 +44,21 @@ def test_topics_count_once_and_licences_are_a_set() -> None:
             licences=(Licence(name="l2"), Licence(name="l1"), Licence(name="l2")),
         )
     )
-    assert found.topics == ((TOPIC, "b"), (TOPIC, "a"))
+    assert found.terms == ((SOURCE, "s"), (TOPIC, "b"), (TOPIC, "a"))
     assert found.labels[TOPIC, "b"] == "g"
     assert found.cell[2] == ("l1", "l2")
 
 
 def test_a_topic_named_as_the_source_is_another_value() -> None:
     found = described(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
-    assert (found.source, found.topics) == ((SOURCE, "s"), ((TOPIC, "s"),))
+    assert found.terms == ((SOURCE, "s"), (TOPIC, "s"))
+    assert found.labels == {(SOURCE, "s"): "S", (TOPIC, "s"): None}
 
 
 def test_a_text_is_cut_where_an_index_ends() -> None:
-    (topic,) = described(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),))).topics
-    assert len(topic[1]) == TEXT_MAX
-    assert (
-        max(
-            len(label or "")
-            for label in described(article(topics=(Topic(name="x", group="y" * 9_000),))).labels.values()
-        )
-        == TEXT_MAX
-    )
+    found = described(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),)))
+    assert len(found.terms[1][1]) == TEXT_MAX
+    assert [len(label or "") for label in found.labels.values()] == [0, TEXT_MAX]
 
 
 def test_of_a_batch_the_latest_order_and_version_counts_sorted_by_id() -> None:

@@ -32,10 +32,18 @@ class Described(NamedTuple):
     day: date
     cell: Cell
     words: int
-    source: Term
-    topics: tuple[Term, ...]
-    labels: dict[Term, str | None]
-    """Of its terms: the name of the source, the group of a topic."""
+    terms: tuple[Term, ...]
+    """Its source, then its topics."""
+    article: ArticlePublished
+
+    @property
+    def labels(self) -> dict[Term, str | None]:
+        """Of its terms: the name of the source, the group of a topic."""
+        source, *topics = self.terms
+        groups = {topic.name[:TEXT_MAX]: topic.group for topic in reversed(self.article.topics)}
+        return {source: _short(self.article.source.name)} | {
+            topic: _short(groups[topic[1]]) for topic in topics
+        }
 
 
 class Facets(NamedTuple):
@@ -53,23 +61,26 @@ class Facets(NamedTuple):
 
 def described(article: ArticlePublished) -> Described:
     """Reads off what the article is counted by. A topic that it has twice counts once."""
-    source = article.source
-    term = (SOURCE, source.key)
-    labels: dict[Term, str | None] = {term: _short(source.name)}
-    for topic in article.topics:
-        if topic.name:
-            labels.setdefault((TOPIC, topic.name[:TEXT_MAX]), _short(topic.group))
+    key, licences = article.source.key, article.licences
     return Described(
         article.article_id,
         article.version,
         article.after_order,
         article.kept_from,
         article.published_at.date(),
-        (article.language or "", source.key, tuple(sorted({licence.name for licence in article.licences}))),
+        (
+            article.language or "",
+            key,
+            (licences[0].name,)
+            if len(licences) == 1
+            else tuple(sorted({licence.name for licence in licences})),
+        ),
         article.word_count or 0,
-        term,
-        tuple(one for one in labels if one is not term),
-        labels,
+        (
+            (SOURCE, key),
+            *dict.fromkeys([(TOPIC, topic.name[:TEXT_MAX]) for topic in article.topics if topic.name]),
+        ),
+        article,
     )
 
 

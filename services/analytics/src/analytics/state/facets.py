@@ -46,6 +46,11 @@ async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[F
     return [Taken(row[0], row[1], _before(row, withheld=row[1])) for row in rows]
 
 
+async def too_old(tx: Transaction, dates: Sequence[datetime]) -> int:
+    """How many of these lie below the floor."""
+    return int(await tx.fetchval(SQL["too_old"], dates))
+
+
 async def fold_orders(
     tx: Transaction, orders: Sequence[AnyOrder]
 ) -> tuple[dict[str, Folded], dict[str, Facets]]:

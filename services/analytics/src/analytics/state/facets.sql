@@ -16,6 +16,10 @@ WHERE excluded.order_no > f.order_no
    OR (excluded.order_no = f.order_no AND NOT f.revoked AND excluded.version > f.version)
 RETURNING new.article_id, new.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
+-- name: too_old
+-- How many of these dates lie below the floor; asked only where some were not let in.
+SELECT count(*) FROM unnest($1::timestamptz[]) AS d (kept_from) WHERE d.kept_from < (SELECT before FROM floor)
+
 -- name: fold_orders
 -- Takes the rows, also of ids never seen, and applies the orders that are greater than the row's. An order that is
 -- applied empties the row, a reinstatement too: the revocation that it lifts may have been passed over, and the article

@@ -27,8 +27,8 @@ class Numbers(NamedTuple):
     def of(self, one: Described) -> Facets:
         """The facets of an article of the batch."""
         values = self.values
-        topic_ids = tuple([values[topic] for topic in one.topics])
-        return Facets(one.day, self.cells[one.cell], one.words, values[one.source], topic_ids)
+        source_id, *topic_ids = [values[term] for term in one.terms]
+        return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
 
 
 class Vocabulary:
@@ -74,10 +74,10 @@ class Vocabulary:
         Raises:
             Conflict: a value went in this very moment; begin again.
         """
-        found, missing = _split(self._values, (term for one in batch for term in one.labels))
+        found, missing = _split(self._values, (term for one in batch for term in one.terms))
         if not missing:
             return Numbers(cells, found, ())
-        labels = _labels(batch)
+        labels = _labels(one for one in batch if not missing.isdisjoint(one.terms))
         terms = sorted(missing)
         dimensions, texts = [term[0] for term in terms], [term[1] for term in terms]
         made = await tx.fetch(SQL["make"], dimensions, texts, [labels[term] for term in terms])
