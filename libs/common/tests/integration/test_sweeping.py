@@ -18,7 +18,7 @@ from clawback_common.errors import Poison, Stop, Transient
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.sweeping import AgedTable, Progress, Sweeper, Tally
 from clawback_common.sweeping import sweeper as module
-from clawback_common.testing.broker import Broker
+from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.listening import listening
 from clawback_common.testing.queries import prepare_all
@@ -277,15 +277,31 @@ def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) ->
         Sweeper(OWNER, world.db, world.clock, OrdersOutbox(), (leaves, leaves))
 
 
-async def test_a_request_on_the_topic_is_noted_before_it_is_committed_and_wakes_the_worker(
+@pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])
+async def test_tables_are_put_in_shape_and_their_sizes_told(world: World, action: Action) -> None:
+    await world.asked(request(action=action, before=None))
+    await world.sweeper.work_off()
+    (answer,) = await world.answers()
+    assert [(one.table, one.bytes_before > 0) for one in answer.tables] == [("leaf", True)]
+    assert await world.left() == 7
+
+
+async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_beside_it_is_set_aside(
     topics: Broker, context: BusContext, leaves: Leaves
 ) -> None:
     sweeper = Sweeper(context.service, context.db, context.clock, context.outbox, (leaves,))
     asked = request(owners=(context.service,))
-    message = Message.of(asked, uuid4(), at=BEFORE, traceparent=None)
+    good = Raw.of(Message.of(asked, uuid4(), at=BEFORE, traceparent=None))
+    bad = [
+        good.but(value=b"{no json"),
+        good.but(value=None),
+        good.but(value=good.value.replace(b"delete", b"forget") if good.value else None),
+        good.but(key=b"pebbles"),
+        good.but(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
+    ]
     async with listening(context, sweeper.subscription()):
         working = asyncio.ensure_future(sweeper.loop().work())
-        await topics.send(SweepRequested.TOPIC, [message])
+        await topics.send(SweepRequested.TOPIC, [*bad, good])
 
         async def answered() -> UUID | None:
             found: UUID | None = await context.db.fetchval(
@@ -295,6 +311,12 @@ async def test_a_request_on_the_topic_is_noted_before_it_is_committed_and_wakes_
 
         assert await until(answered, what="an answer") == asked.sweep_id
         await asyncio.wait_for(working, 5)
+        aside = "SELECT count(*) FROM quarantine WHERE topic = 'sweeps.v1'"
+        await until(lambda: _counts(context.db, aside, len(bad)), what="garbage is set aside")
+
+
+async def _counts(db: Database, query: str, wanted: int) -> bool:
+    return bool(await db.fetchval(query) == wanted)
 
 
 async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
