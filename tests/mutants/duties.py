@@ -72,12 +72,23 @@ MUTANTS = (
         "sweep that spares the revoked",
         (
             Change(
-                f"{INGESTER}/state/sweeps.sql",
-                " AND a.state <> 'revoked'\nWHERE c.kept_from",
-                "\nWHERE c.kept_from",
+                f"{INGESTER}/state/sweeps.py",
+                '    await tx.execute(SQL["lock"], ids)\n    await tx.execute(SQL["hold"], dates, ids, now)\n',
+                '    await tx.execute(SQL["hold"], dates, ids, now)\n',
             ),
         ),
         at(INGESTER_SWEEPS, "test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody"),
+    ),
+    Mutant(
+        "hold that stops a takedown",
+        (
+            Change(
+                f"{INGESTER}/state/contents.sql",
+                "    DELETE FROM article_held WHERE article_id = ANY ($2::text[]) RETURNING article_id\n",
+                "    SELECT article_id FROM article_held WHERE article_id = ANY ($2::text[])\n",
+            ),
+        ),
+        at(INGESTER_SWEEPS, "test_what_is_held_is_spared_readable_and_taken_down_like_any_other"),
     ),
     Mutant(
         "hold ignored by the ingester",
