@@ -22,7 +22,7 @@ from clawback_local import Stack, services
 from clawback_local.places import ROOT
 from clawback_local.ports import claimed
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
 SERVICES = tuple(service.name for service in services.SERVICES)
 PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in services.ROLES}
