@@ -219,6 +219,29 @@ async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: Fak
     assert len(await world.answers()) == 1
 
 
+async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
+    world: World, leaves: Leaves, clock: FakeClock
+) -> None:
+    leaves.waits_after = 1
+    await world.asked(request())
+    first = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 1, what="a slice")
+    await world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    second = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,))
+
+    async def worked_off() -> int:
+        await second.work_off()
+        return len(await world.answers())
+
+    await until(worked_off, what="the second has taken over")
+    await world.db.execute("INSERT INTO leaf VALUES ('8')")
+    leaves.gate.set()
+    await asyncio.gather(first, return_exceptions=True)
+    (answer,) = await world.answers()
+    assert (answer.found, answer.removed) == (7, 7)
+    assert await world.left() == 1, "what it would have removed was rolled back"
+
+
 async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
     world: World, leaves: Leaves
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from clawback_common.db import Transaction
 from clawback_common.http.probes import Probes
 from clawback_common.sweeping import Held, Progress, Tally
+from clawback_common.sweeping.maintenance import put_in_shape
 from clawback_common.testing.queries import prepare_all
 from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticleSubmitted
@@ -337,6 +338,16 @@ async def test_a_request_is_answered_by_the_service(world: World, articles: Arti
     answers = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)
     found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in answers]
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
+
+
+async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
+    world: World, articles: Articles
+) -> None:
+    for action in (Action.VACUUM, Action.REINDEX):
+        sizes = await put_in_shape(world.db, articles.tables, action)
+        names = {size.table for size in sizes}
+        assert {"article", "article_content_2025_11", "article_content_past", "outbox_news"} < names
+    assert await world.text(YOUNG) == "text"
 
 
 async def test_every_query_can_be_prepared(world: World) -> None:

@@ -33,7 +33,17 @@ class Articles:
     clock: Clock
     months: MonthPartitions
     name: str = "articles"
-    tables: tuple[str, ...] = ("article", "article_content", "article_held", "quarantine")
+    tables: tuple[str, ...] = (
+        "article",
+        "article_content",
+        "article_held",
+        "quarantine",
+        "notice",
+        "delivery",
+        "outbox_news",
+        "outbox_orders",
+    )
+    """Those too through which articles pass."""
 
     async def count(self, request: SweepRequested) -> Tally:
         """What is old, and of this what is held, or would outlive."""
