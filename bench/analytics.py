@@ -83,7 +83,7 @@ async def worker(on: Stage, articles: int) -> float:
 
 
 async def rate(who: Contestant, database_url: str, articles: int) -> float:
-    """Articles a second from the first that are counted to the last.
+    """Articles a second from the last look at which none was counted, to the first at which all are.
 
     Looked at seldom while there is much to do, for counting rows costs the contestant time, and often at the end.
 
@@ -91,20 +91,19 @@ async def rate(who: Contestant, database_url: str, articles: int) -> float:
         BenchError: it ended, took too long, or counted something else.
     """
     connection = await asyncpg.connect(database_url)
-    give_up = time.monotonic() + GIVE_UP_S
-    began, seen = 0.0, 0
+    began = time.monotonic()
+    give_up = began + GIVE_UP_S
     try:
-        while time.monotonic() < give_up:
+        while (now := time.monotonic()) < give_up:
             who.must_live()
             there = await connection.fetchval(COUNTED)
-            now = time.monotonic()
-            if there and not seen:
-                began, seen = now, there
             if there >= articles:
                 if await connection.fetchval(SUM) != articles:
                     raise BenchError(f"{who.name} has counted something else; see {who.log}")
-                return (articles - seen) / (now - began)
-            left_s = (articles - there) * (now - began) / (there - seen) if there > seen else 0.0
+                return articles / (time.monotonic() - began)
+            if not there:
+                began = now
+            left_s = (articles - there) * (now - began) / there if there else 0.0
             await asyncio.sleep(min(1.0, max(LOOK_S, left_s / 2)))
     finally:
         await connection.close()
