@@ -151,7 +151,10 @@ MUTANTS = (
                 "                await messages.sent(tx, claimed.message_id, now)\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_channels.py", "test_an_alert_is_not_lost_while_its_channel_is_down"),
+        at(
+            f"{ALERTING_TESTS}/test_channels.py",
+            "test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly",
+        ),
     ),
     Mutant(
         "overdue noticed only by the job itself",
