@@ -125,19 +125,23 @@ async def test_emptying_waits_for_nobody_for_long(database: Database, months: Mo
 
 
 async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
-    database: Database, months: MonthPartitions
+    database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look, seen = partitions._writers, []
+
+    async def looking(*args: Any) -> set[str]:
+        seen.append(await look(*args))
+        return seen[-1]
+
+    monkeypatch.setattr(partitions, "_writers", looking)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         waiting = asyncio.create_task(writers_gone(database, "leaf", 0.005))
-        await until(lambda: waiting.done() or _waits(database), what="it waits")
+        await until(lambda: len(seen) > 1, what="it looked again")
+        assert all(seen)
         assert not waiting.done()
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 2)", month(1)):
-        await asyncio.wait_for(waiting, 5)
-
-
-async def _waits(database: Database) -> bool:
-    return bool(await partitions._writers(database, "leaf"))
+        await asyncio.wait_for(waiting, 20)
 
 
 async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
