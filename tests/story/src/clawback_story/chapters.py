@@ -31,6 +31,8 @@ START_S, HELD_S, ANSWERED_S, BACK_S = 30.0, 120.0, 60.0, 60.0
 OK, GONE, CREATED, ACCEPTED = 200, 410, 201, 202
 OLD_REVOKED = 2
 """So many of the revoked are old: a sweep finds their place empty, and must not forget them."""
+OLD_AT_LEAST, OLD_DAYS = 8, 900
+"""So many articles are old whatever the seed says; it makes one in a hundred so."""
 OVER_HTTP_SHARE = 4
 """One in so many submissions comes over HTTP, the others on the topic."""
 
@@ -69,7 +71,9 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
         lambda: doors.first_revocations_read(world),
         within_s=START_S,
     )
-    await world.simulator.publish(sizes.articles)
+    aged = min(OLD_AT_LEAST, sizes.articles // 10)
+    await world.simulator.publish(aged, dated_days_ago=OLD_DAYS)
+    await world.simulator.publish(sizes.articles - aged)
     pushed = write_all(world.seed, PARTNER, sizes.pushed)
     submitted = write_all(world.seed, UPSTREAM, sizes.submitted)
     over_http = sizes.submitted // OVER_HTTP_SHARE

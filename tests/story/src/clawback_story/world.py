@@ -29,7 +29,7 @@ DISCONNECT_S = 5.0
 FEED, REVOKED_FEED = "metabase-articles", "metabase-revoked"
 METABASE, PARTNER, UPSTREAM = "metabase", "partner", "upstream"
 RECORD_BYTES_MAX = 3_000_000
-HTTP_TIMEOUT_S = 120.0
+HTTP_TIMEOUT_S = 300.0
 OWN_SERVERS = (
     "KAFKA_BOOTSTRAP_SERVERS",
     "POSTGRES_URL",
