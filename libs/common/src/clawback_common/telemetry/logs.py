@@ -23,7 +23,7 @@ LogFormat = Literal["json", "text"]
 
 _FRAMES_MAX = 12
 _CAUSES_MAX = 4
-_QUIET = ("aiokafka", "asyncio", "faststream", "httpcore", "httpx", "kafka", "urllib3", "uvicorn")
+QUIET = ("aiokafka", "asyncio", "faststream", "httpcore", "httpx", "kafka", "urllib3", "uvicorn")
 """Libraries that tell every request and heartbeat at info, and at debug the bytes of what they carry: content."""
 
 _Event: TypeAlias = MutableMapping[str, Any]
@@ -56,7 +56,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat |
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET:
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)
     logging.captureWarnings(capture=True)
 

@@ -4,6 +4,7 @@ A service's tests say which migrations its database has by a fixture ``migration
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +16,7 @@ import structlog
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.settings import CommonSettings
+from clawback_common.telemetry.logs import QUIET
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
@@ -26,11 +28,29 @@ if TYPE_CHECKING:
 
 def pytest_configure() -> None:
     """Structlog's default prints an error with every local variable of every frame, which takes seconds."""
+    _be_quiet()
+
+
+def _be_quiet() -> None:
     structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
 
 
 def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
     raise structlog.DropEvent
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process sets its logging up; the next test finds it as it was."""
+    root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
+    levels = {name: logging.getLogger(name).level for name in (None, *QUIET)}
+    yield
+    if levels != {name: logging.getLogger(name).level for name in levels}:
+        root.handlers = handlers
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        logging.captureWarnings(capture=False)
+        _be_quiet()
 
 
 @pytest.fixture(scope="session")
