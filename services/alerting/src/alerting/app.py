@@ -1,6 +1,7 @@
 """Where alerting's objects meet: the worker and what it does beside listening."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from functools import partial
 from typing import Literal
 
 import httpx
+import structlog
 
 from alerting import flow
 from alerting.flow import Alerts, Service
@@ -20,10 +22,11 @@ from alerting.outlet.outgoing import Send
 from alerting.settings import Settings
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
-from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load, require_migrated
 from clawback_common.db.migrate import migrate as run_migrations
+from clawback_common.errors import Transient
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
+from clawback_common.process import Stopping, loop_forever
 from clawback_common.sweeping import Sweeper
 from clawback_common.worker import Loop, Plan, Worker
 
@@ -31,6 +34,7 @@ NAME = "alerting"
 REMIND_EVERY_S = 10.0
 WATCH_EVERY_S = 30.0
 """Well within the five minutes after hour 25 in which an overdue run must be told."""
+_log = structlog.stdlib.get_logger(__name__)
 
 
 def migrations() -> list[Migration]:
@@ -78,27 +82,55 @@ async def worker(settings: Settings, stopping: Stopping) -> None:
             settings.http_port or settings.probe_port,
             service.outbox,
         )
-        await process.run(plan(service, senders(settings, service.book), stopping), stopping)
+        wakes = Wakes()
+        waking = replace(service, wake=wakes)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(process.run(plan(waking), stopping))
+            tasks.create_task(mind(waking, senders(settings, service.book), wakes, stopping))
 
 
-def plan(service: Service, sends: Mapping[str, Send], stopping: Stopping) -> Plan:
-    """What this worker does; ``sends`` says how, by channel."""
-    wakes = Wakes()
-    waking = replace(service, wake=wakes)
+def plan(service: Service) -> Plan:
+    """What this worker does with the broker."""
     sweeper = Sweeper(NAME, service.db, service.clock, service.outbox, [Alerts(service.db)])
     return Plan(
-        [*subscriptions(waking), sweeper.subscription()],
-        [
-            *sending_loops(sends, waking, wakes, stopping),
-            Loop("remind", REMIND_EVERY_S, partial(flow.on_time, waking)),
-            Loop("runs", WATCH_EVERY_S, partial(flow.watch_runs, waking)),
-            Loop("channels", WATCH_EVERY_S, partial(flow.watch_channels, waking)),
-            Loop("measure", 15.0, partial(flow.measure, waking)),
-            sweeper.loop(),
-        ],
-        prepare=partial(flow.begin, waking),
-        on_set_aside=partial(_set_aside, waking),
+        [*subscriptions(service), sweeper.subscription()],
+        [sweeper.loop()],
+        prepare=partial(flow.begin, service),
+        on_set_aside=partial(_set_aside, service),
     )
+
+
+async def mind(service: Service, sends: Mapping[str, Send], wakes: Wakes, stopping: Stopping) -> None:
+    """Sends and watches, broker or no broker: whoever tells that something is down must not wait for it.
+
+    Args:
+        service: with its database.
+        sends: how to send, by channel.
+        wakes: wakes the senders.
+        stopping: ends it.
+
+    Raises:
+        Stop: the database is behind its migrations.
+    """
+    while not stopping.is_set():
+        try:
+            await require_migrated(service.db, migrations())
+            await flow.begin(service)
+        except Transient as error:
+            _log.warning("waiting for the database", error=error)
+            await stopping.sleep(1.0)
+        else:
+            break
+    loops = [
+        *sending_loops(sends, service, wakes, stopping),
+        Loop("remind", REMIND_EVERY_S, partial(flow.on_time, service)),
+        Loop("runs", WATCH_EVERY_S, partial(flow.watch_runs, service)),
+        Loop("channels", WATCH_EVERY_S, partial(flow.watch_channels, service)),
+        Loop("measure", 15.0, partial(flow.measure, service)),
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        for loop in loops:
+            tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
 
 
 async def _set_aside(service: Service, lane: str, what: str) -> None:

@@ -180,6 +180,18 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     assert (code, f"0 went in, {count - 2} failed again" in said or "failed again" in said) == (3, True)
 
 
+async def test_an_overdue_run_is_told_by_a_worker_whose_broker_is_dead(around: Around) -> None:
+    await around.db.execute("INSERT INTO watch (started_at) VALUES (now() - interval '25 hours 1 minute')")
+    await around.start(
+        "worker", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=str(around.ports["worker0"])
+    )
+    await until(lambda: around.sms.texts, deadline_s=60, what="the phone has it")
+    await until(lambda: len(seen(around.mail, "ComplianceRunOverdue")()) == 2, what="the mail is there")
+    assert around.sms.texts[0].startswith(
+        "[CRITICAL] ComplianceRunOverdue: No compliance run completed since"
+    )
+
+
 async def test_the_golden_messages_are_accepted(around: Around) -> None:
     kinds = (AlertRaised, AlertResolved, RunCompleted, RunFailed, SweepRequested)
     sent = 0
