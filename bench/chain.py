@@ -20,7 +20,7 @@ from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 from clawback_local.places import ROOT
 
 CHANNEL = "bench_verified"
-INGESTER, DOWNSTREAM = "ingester", "downstream"
+INGESTER, ANALYTICS, DOWNSTREAM = HOLDERS = "ingester", "analytics", "downstream"
 SAMPLE_S_MAX = 60.0
 CONSUMER = str(ROOT / "contracts" / "examples" / "consumer.py")
 TELL = """
@@ -65,7 +65,7 @@ class Chain:
         return self._verified.setdefault((article_id, holder), asyncio.get_running_loop().create_future())
 
     async def take_down(self, article_id: str) -> float:
-        """Seconds from the notice on Kafka until it is verified at the ingester and answered downstream.
+        """Seconds from the notice on Kafka until it is verified at our stores and answered downstream.
 
         Raises:
             BenchError: not within a minute.
@@ -80,7 +80,7 @@ class Chain:
         message = cloudevents.write(notice, notice.notice_id, "/bench", notice.noticed_at)
         await self._producer.send_and_wait(**message)
         started = time.monotonic()
-        waiting = [self._of(article_id, holder) for holder in (INGESTER, DOWNSTREAM)]
+        waiting = [self._of(article_id, holder) for holder in HOLDERS]
         try:
             async with asyncio.timeout(SAMPLE_S_MAX):
                 ended: float = max(await asyncio.gather(*waiting))

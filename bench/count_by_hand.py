@@ -69,23 +69,38 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
             [f"{{{','.join(map(str, one.topic_ids))}}}" for one in by_id.values()],
         )
         delta = Delta()
+        _take_away(delta, rows)
         for row in rows:
-            if row["day"] is not None:
-                delta.take_away(
-                    Facets(
-                        row["day"], row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"])
-                    )
-                )
             delta.add(by_id[row["article_id"]])
-        changes = delta.changes
-        if changes:
-            dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
-            await connection.fetch(
-                rollups.SQL["count"],
-                dimensions,
-                days,
-                cells,
-                numbers,
-                [change.articles for change in changes],
-                [change.words for change in changes],
+        await _apply(connection, delta)
+
+
+async def uncount(connection: Any, rows: Sequence[Any]) -> None:
+    """Counts no longer what these rows were counted by; in the transaction that emptied them."""
+    delta = Delta()
+    _take_away(delta, rows)
+    await _apply(connection, delta)
+
+
+def _take_away(delta: Delta, rows: Sequence[Any]) -> None:
+    for row in rows:
+        if row["day"] is not None:
+            before = Facets(
+                row["day"], row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"])
             )
+            delta.take_away(before)
+
+
+async def _apply(connection: Any, delta: Delta) -> None:
+    changes = delta.changes
+    if changes:
+        dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
+        await connection.fetch(
+            rollups.SQL["count"],
+            dimensions,
+            days,
+            cells,
+            numbers,
+            [change.articles for change in changes],
+            [change.words for change in changes],
+        )

@@ -1,7 +1,7 @@
 """The limit of a takedown: notice, order, removal, receipt, question, verified; each by hand, committed each time.
 
-Two processes, as in the real chain: ``compliance`` and ``ingester``. The downstream consumer is the real one. No
-outbox: what is committed is sent at once, and lost when the process dies in between.
+Three processes, as in the real chain: ``compliance``, ``ingester`` and ``analytics``. The downstream consumer is the
+real one. No outbox: what is committed is sent at once, and lost when the process dies in between.
 """
 
 import asyncio
@@ -20,18 +20,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from analytics.state import facets
 from bench import by_hand
+from bench.chain import ANALYTICS, HOLDERS, INGESTER
+from bench.count_by_hand import uncount
 from clawback_contracts import cloudevents
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, Outcome, RevocationNoticed
 from ingester.state import articles, contents
 
-PORT = int(os.environ.get("HOLDINGS_PORT", "0"))
-INGESTER, DOWNSTREAM = "ingester", "downstream"
+PORTS = {holder: int(os.environ.get(f"{holder}_PORT".upper(), "0")) for holder in (INGESTER, ANALYTICS)}
 ORDERED = "INSERT INTO by_hand_order (article_id, ordered_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 OBLIGED = (
-    "INSERT INTO by_hand_obligation (article_id, holder) VALUES ($1, $2), ($1, $3) ON CONFLICT DO NOTHING"
+    "INSERT INTO by_hand_obligation (article_id, holder) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING"
 )
 VERIFIED = "UPDATE by_hand_obligation SET verified_at = $3 WHERE article_id = $1 AND holder = $2"
 
@@ -71,7 +73,7 @@ async def _order(hand: Hand, notice: RevocationNoticed, record: Any) -> None:
     now = datetime.now(UTC)
     async with hand.pool.acquire() as connection, connection.transaction():
         await connection.execute(ORDERED, notice.article_id, now)
-        await connection.execute(OBLIGED, notice.article_id, INGESTER, DOWNSTREAM)
+        await connection.execute(OBLIGED, notice.article_id, HOLDERS)
     order = ArticleRevoked(
         article_id=notice.article_id,
         order=1,
@@ -87,9 +89,9 @@ async def _order(hand: Hand, notice: RevocationNoticed, record: Any) -> None:
 
 async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) -> None:
     """A store is asked; a consumer is believed."""
-    if answer.holder == INGESTER:
+    if answer.holder in PORTS:
         question = {"article_ids": [answer.article_id]}
-        said = (await http.post(f"http://127.0.0.1:{PORT}/holdings", json=question)).json()
+        said = (await http.post(f"http://127.0.0.1:{PORTS[answer.holder]}/holdings", json=question)).json()
         if said["items"][answer.article_id] != "gone":
             return
     await hand.pool.execute(VERIFIED, answer.article_id, answer.holder, datetime.now(UTC))
@@ -97,29 +99,46 @@ async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) ->
 
 async def ingester(hand: Hand) -> None:
     """Removes what an order names, answers it, and answers what is held."""
+    await _store(hand, INGESTER, contents.SQL["held"], _remove)
 
+
+async def analytics(hand: Hand) -> None:
+    """Counts no longer what an order names, answers it, and answers what is held."""
+    await _store(hand, ANALYTICS, facets.SQL["held"], _uncount)
+
+
+async def _store(
+    hand: Hand, holder: str, held_sql: str, remove: Callable[[Hand, ArticleRevoked], Awaitable[None]]
+) -> None:
     async def ordered(record: Any) -> None:
-        await _remove(hand, ArticleRevoked.model_validate_json(record.value), record)
+        order = ArticleRevoked.model_validate_json(record.value)
+        await remove(hand, order)
+        answer = receipt(order, holder, {"content": Outcome.REMOVED}, at=datetime.now(UTC))
+        await hand.say(answer, answer.receipt_id, record)
 
     async def holdings(request: Request) -> JSONResponse:
         asked = (await request.json())["article_ids"]
-        held = {row["article_id"] for row in await hand.pool.fetch(contents.SQL["held"], asked)}
+        held = {row["article_id"] for row in await hand.pool.fetch(held_sql, asked)}
         return JSONResponse({"items": {one: "held" if one in held else "gone" for one in asked}})
 
     app = Starlette(routes=[Route("/holdings", holdings, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=PORT, log_level="warning", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, port=PORTS[holder], log_level="warning", access_log=False))
     await asyncio.gather(_listen(ArticleRevoked.TOPIC, ordered), server._serve())  # noqa: SLF001 - signals are ours
 
 
-async def _remove(hand: Hand, order: ArticleRevoked, record: Any) -> None:
+async def _remove(hand: Hand, order: ArticleRevoked) -> None:
     now = datetime.now(UTC)
     columns = ([order.article_id], [order.order], ["revoked"], [order.reason], [order.ordered_at])
     async with hand.pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(articles.SQL["fold_orders"], *columns, now)
         dated = [row["kept_from"] for row in rows if row["kept_from"]]
         await connection.fetch(contents.SQL["remove"], dated, [order.article_id])
-    answer = receipt(order, INGESTER, {"content": Outcome.REMOVED}, at=now)
-    await hand.say(answer, answer.receipt_id, record)
+
+
+async def _uncount(hand: Hand, order: ArticleRevoked) -> None:
+    async with hand.pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(facets.SQL["fold_orders"], [order.article_id], [order.order], [True])
+        await uncount(connection, rows)
 
 
 async def _listen(topic: str, handle: Handle) -> None:
@@ -138,7 +157,7 @@ async def _listen(topic: str, handle: Handle) -> None:
 
 async def main() -> None:
     """The role that the command line names."""
-    role = {"compliance": compliance, "ingester": ingester}[sys.argv[1]]
+    role = {"compliance": compliance, INGESTER: ingester, ANALYTICS: analytics}[sys.argv[1]]
     producer = AIOKafkaProducer(bootstrap_servers=by_hand.KAFKA, enable_idempotence=True, linger_ms=0)
     async with producer, asyncpg.create_pool(by_hand.DATABASE_URL, min_size=2, max_size=4) as pool:
         await role(Hand(pool, producer))

@@ -1,6 +1,6 @@
-"""``takedown.idle``, ``takedown.loaded``: from a notice on Kafka to verified at the ingester and answered downstream.
+"""``takedown.idle``, ``takedown.loaded``: from a notice on Kafka to verified at our stores and answered downstream.
 
-The real chain is a whole stack of its own: both services, the API that is asked for holdings, the consumer of the
+The real chain is a whole stack of its own: all services, the APIs that are asked for holdings, the consumer of the
 contracts. Beside it stands the chain by hand, with a consumer of its own; idle samples alternate between the two.
 """
 
@@ -14,8 +14,10 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from bench import by_hand, results, sample, stage
-from bench.chain import DOWNSTREAM, SAMPLE_S_MAX, Chain, downstream, until_held
+from analytics.app import migrations
+from bench import analytics, by_hand, results, sample, stage
+from bench.chain import ANALYTICS, DOWNSTREAM, INGESTER, SAMPLE_S_MAX, Chain, downstream, until_held
+from bench.count_by_hand import Words, count
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import BEGUN, contestant
@@ -41,12 +43,19 @@ BY_HAND_TABLES = """
 LOADED_EVERY_S = 0.1
 """Notices under load come at this pace, whatever became of those before."""
 WORKER = "ingester-worker"
-TOPICS = (RevocationNoticed.TOPIC, ArticleRevoked.TOPIC, ArticleRemoved.TOPIC)
+READ = (
+    ("compliance", RevocationNoticed.TOPIC),
+    ("compliance", ArticleRemoved.TOPIC),
+    (INGESTER, ArticleRevoked.TOPIC),
+    (ANALYTICS, ArticleRevoked.TOPIC),
+)
+"""Who reads what in the chain by hand."""
 
 
 async def run(on: Stage, stack: Stack, samples: int, load: int) -> list[Result]:
     """Idle beside the limit, then loaded."""
     await stage.prepare(on)
+    await stage.make_template(on, analytics.TEMPLATE, migrations())
     async with _real(stack, 2 * samples + WARM_UP) as real:
         async with _limit(on, samples + WARM_UP) as limit:
             pairs = await _alternate(real, limit, samples)
@@ -149,27 +158,29 @@ async def _register(stack: Stack) -> None:
 @asynccontextmanager
 async def _limit(on: Stage, articles: int) -> AsyncIterator[Chain]:
     """The chain by hand, holding as many articles, on servers of its own."""
-    number, port = next(on.numbers), str(stage.free_port())
-    env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "HOLDINGS_PORT": port, "GROUP": f"bench-{number}"}
+    number = next(on.numbers)
+    ports = {f"{name}_PORT".upper(): str(stage.free_port()) for name in (INGESTER, ANALYTICS)}
     async with AsyncExitStack() as running:
         url = await running.enter_async_context(stage.database(on))
+        counts_url = await running.enter_async_context(stage.database(on, analytics.TEMPLATE))
         await _hold(url, articles)
-        for topic in TOPICS:
-            await stage.place_group(on.kafka, f"bench-{number}-{topic}", topic, at_end=True)
+        await _count(counts_url, articles)
+        for role, topic in READ:
+            await stage.place_group(on.kafka, f"bench-{number}-{role}-{topic}", topic, at_end=True)
         await stage.place_group(on.kafka, GROUP, ArticlePublished.TOPIC, at_end=True)
         await stage.place_group(on.kafka, GROUP, ArticleRevoked.TOPIC, at_end=True)
         store = running.enter_context(downstream(on.kafka, GROUP, on.logs, on.logs))
         await _publish(on.kafka, articles)
         await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
-        for role in ("ingester", "compliance"):
+        for role, database in ((INGESTER, url), (ANALYTICS, counts_url), ("compliance", url)):
+            told = {
+                "KAFKA_BOOTSTRAP_SERVERS": on.kafka,
+                "DATABASE_URL": database,
+                "GROUP": f"bench-{number}-{role}",
+            }
             running.enter_context(
                 contestant(
-                    f"by-hand-{role}",
-                    "-m",
-                    "bench.limit_takedown",
-                    role,
-                    env={**env, "DATABASE_URL": url},
-                    logs=on.logs,
+                    f"by-hand-{role}", "-m", "bench.limit_takedown", role, env=told | ports, logs=on.logs
                 )
             )
         yield await running.enter_async_context(
@@ -185,6 +196,17 @@ async def _hold(url: str, articles: int) -> None:
         now = datetime.now(UTC)
         batch = [(sample.submission(number, now), None) for number in range(FIRST, FIRST + articles)]
         await by_hand.store(connection, batch)
+    finally:
+        await connection.close()
+
+
+async def _count(url: str, articles: int) -> None:
+    """Counts what is to be taken down."""
+    connection = await asyncpg.connect(url)
+    try:
+        now = datetime.now(UTC)
+        held = [sample.publication(number, now) for number in range(FIRST, FIRST + articles)]
+        await count(connection, held, Words())
     finally:
         await connection.close()
 
