@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import analytics, ingest, pipeline, results, stage, starts, sweep, takedown
+from bench import alerts, analytics, ingest, pipeline, results, stage, starts, sweep, takedown
 from bench.results import Result
 from bench.stage import Stage
 from clawback_local import Stack
 
-FAMILIES = ("pipeline", "analytics", "ingest", "worker", "sweep", "takedown", "stack")
+FAMILIES = ("pipeline", "analytics", "ingest", "worker", "sweep", "alerts", "takedown", "stack")
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,6 +26,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--feed-articles", type=int, default=20_000, help="at the provider")
     parser.add_argument("--samples", type=int, default=300, help="takedowns, idle and again loaded")
     parser.add_argument("--load", type=int, default=100_000, help="articles that drain meanwhile")
+    parser.add_argument("--alerts", type=int, default=200, help="each of a condition of its own")
     parser.add_argument("--old-articles", type=int, default=250_000, help="in the month that is swept")
     parser.add_argument("--run", type=Path, default=Path(".run/bench"), help="servers' data and logs")
     parser.add_argument("--out", type=Path, default=Path(".run/bench.json"), help="the figures")
@@ -72,6 +73,9 @@ async def _beside_others(on: Stage, chosen: argparse.Namespace) -> list[Result]:
     if "sweep" in chosen.only:
         _say(f"a month of {chosen.old_articles:,} articles goes: articles a second")
         found += await sweep.run(on, chosen.old_articles, chosen.rounds)
+    if "alerts" in chosen.only:
+        _say(f"{chosen.alerts:,} alerts, five a second")
+        found += await alerts.run(on, chosen.alerts)
     return found
 
 

@@ -19,6 +19,7 @@ SIZES = {
     "--samples": 3,
     "--load": 400,
     "--old-articles": 2_000,
+    "--alerts": 5,
 }
 NAMES = {
     "pipeline.store",
@@ -29,6 +30,7 @@ NAMES = {
     "pipeline.analytics_batch",
     "pipeline.ingest",
     "sweep.partition",
+    "alert.first_mail_s",
     "worker.rss_mb",
     "takedown.idle",
     "takedown.idle.p99",
@@ -40,9 +42,8 @@ NAMES = {
 @pytest.mark.integration
 @pytest.mark.timeout(400)
 def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
-    families = [
-        part for name in ("pipeline", "analytics", "ingest", "sweep", "takedown") for part in ("--only", name)
-    ]
+    short = ("pipeline", "analytics", "ingest", "sweep", "alerts", "takedown")
+    families = [part for name in short for part in ("--only", name)]
     sizes = [str(part) for pair in SIZES.items() for part in pair]
     places = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "bench.json")]
     done = subprocess.run(  # noqa: S603 - arguments are ours
