@@ -67,6 +67,11 @@ def test_all_that_answers_is_up() -> None:
     [
         (replace(FINE, database=AWAY), {"database": "down"}, "unhealthy"),
         (replace(FINE, broker=AWAY), {"broker": "down", "etlPipeline": "degraded"}, "unhealthy"),
+        (
+            replace(FINE, broker=replace(AWAY, late=True)),
+            {"broker": "degraded", "etlPipeline": "degraded"},
+            "degraded",
+        ),
         (replace(FINE, lags=AWAY), {}, "healthy"),
         (replace(FINE, cache=AWAY), {"cache": "down"}, "degraded"),
         (replace(FINE, feeds=AWAY), {"etlPipeline": "degraded"}, "degraded"),

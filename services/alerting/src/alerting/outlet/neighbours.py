@@ -104,7 +104,7 @@ class Neighbours:
             async with asyncio.timeout(self._settings.health_timeout_s):
                 body = await question()
         except TimeoutError:
-            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time")
+            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time", late=True)
         except (Transient, RedisError, OSError) as error:
             return Answer(ok=False, ms=_ms(started), error=describe(error))
         return Answer(ok=True, ms=_ms(started), body=body)
