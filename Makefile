@@ -35,10 +35,14 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 
 .PHONY: test
 test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
-	$(call say,integration tests; beside them the unit tests)
-	@$(COVERED) -m "$(UNIT)" >.run/unit-tests.txt 2>&1 & unit=$$!; failed=0; \
-		$(COVERED) -m "integration or container or cluster" || failed=1; \
-		wait $$unit || failed=1; tail -n 40 .run/unit-tests.txt; exit $$failed
+	$(call say,integration tests; beside them a lane of unit tests and one of more integration tests)
+	@lane() { $(COVERED) "$${@:2}" >.run/$$1-tests.txt 2>&1; }; failed=0; \
+		lane unit -m "$(UNIT)" & unit=$$!; \
+		lane beside -m "$(SERVERS)" $(BESIDE) & beside=$$!; \
+		$(COVERED) -m "$(SERVERS)" $(addprefix --ignore=,$(BESIDE)) || failed=1; \
+		for one in unit beside; do \
+			if wait $${!one}; then tail -n 15 .run/$$one-tests.txt; else failed=1; cat .run/$$one-tests.txt; fi; \
+		done; exit $$failed
 	$(call say,end-to-end tests)
 	@$(COVERED) -m e2e $(SOCKETS)
 	@$(MAKE) coverage-gate
@@ -95,7 +99,7 @@ test-unit: setup ## Unit tests
 .PHONY: test-integration
 test-integration: setup ## Tests with a real Kafka and PostgreSQL
 	$(call say,integration tests)
-	@$(PYTEST) -m "integration or container or cluster"
+	@$(PYTEST) -m "$(SERVERS)"
 
 .PHONY: test-e2e
 test-e2e: setup ## The whole story with other seeds, and its disasters
@@ -142,6 +146,9 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 # Servers are killed with connections open to them; what Python says of those sockets is told, and fails nothing.
 SOCKETS := -W default::ResourceWarning
 UNIT := not integration and not e2e and not container and not cluster and not live
+SERVERS := integration or container or cluster
+# Tests with servers wait more than they work: these have a lane of their own.
+BESIDE := services/analytics services/alerting services/retention
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 
 .PHONY: coverage-erase

@@ -82,6 +82,8 @@ async def rate(who: Contestant, database_url: str, articles: int) -> float:
         BenchError: it ended, took too long, or stored something else.
     """
     first, seen = await stored(who, database_url, 1)
+    if seen >= articles:
+        raise BenchError(f"{who.name} stored {articles} articles at once: there is nothing to time")
     last, _ = await stored(who, database_url, articles)
     return (articles - seen) / (last - first)
 

@@ -13,7 +13,7 @@ from clawback_local.places import ROOT
 
 SIZES = {
     "--rounds": 1,
-    "--articles": 600,
+    "--articles": 3_000,
     "--naive-articles": 50,
     "--feed-articles": 600,
     "--samples": 3,
@@ -54,6 +54,7 @@ def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode in {0, 1}, done.stderr
+    assert (tmp_path / "bench.json").exists(), done.stdout + done.stderr
     found = json.loads((tmp_path / "bench.json").read_text())
     assert {one["name"] for one in found} == NAMES, done.stderr
     assert all(set(one) == {"name", "value", "unit", "limit", "ratio"} and one["value"] > 0 for one in found)
