@@ -10,7 +10,7 @@ from bench import by_hand
 from bench.count_by_hand import Words, count
 from clawback_contracts.article.v1 import ArticlePublished
 
-RECORDS_MAX = 400
+RECORDS_MAX = 500
 
 
 async def main() -> None:

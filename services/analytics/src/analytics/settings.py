@@ -23,5 +23,5 @@ class Settings(CommonSettings):
     """A key for that; none where reads need none."""
     count_subscribers: int = Field(3, ge=1, le=16)
     """Batches of articles in work at once."""
-    count_batch_max: int = Field(400, ge=1, le=500)
+    count_batch_max: int = Field(500, ge=1, le=500)
     """Articles in one transaction."""
