@@ -10,7 +10,7 @@ import pytest
 
 from alerting import flow
 from alerting.domain.routing import Book, Receiver
-from alerting.outlet.channels import senders
+from alerting.outlet.channels import known_address, senders
 from alerting.state import messages
 from clawback_contracts.alert.v1 import Severity
 from services.alerting.tests.integration.conftest import World
@@ -202,6 +202,9 @@ async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: W
 async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
     book = world.service.book
     rooms = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
+    assert known_address(rooms["room"]), (
+        "as the routes file is checked; the first look loads all that apprise knows"
+    )
     receivers = {**book.receivers, "both": Receiver("both", (), ["room"])}
     service = replace(world.service, book=Book(book.root, receivers, book.recipients, rooms))
     world.service, world.sends = service, senders(service.settings, service.book)
