@@ -49,6 +49,44 @@ replace = dataclasses.replace
 
 def sound() -> Evidence:
     """One article is held, one was revoked, one is too old, and all is as it must be."""
+    return Evidence(
+        sizes=Sizes(1, 0, 0, 1, 0, 0, 0),
+        expected=Expected(
+            {HELD: frozenset({TEXT}), SWEPT: frozenset({SWEPT_TEXT})},
+            frozenset({GONE}),
+            frozenset(),
+            {TEXT: HELD, OLD_TEXT: HELD, GONE_TEXT: GONE, SWEPT_TEXT: SWEPT},
+            1,
+            frozenset({SWEPT}),
+        ),
+        history=_history(),
+        stores=_stores(),
+        ledger=_ledger(),
+        topics=_topics(),
+        leaks={},
+        scanned=dict.fromkeys(checkers.SEARCHED, 0),
+        api_answers={GONE: 410},
+        api_revoked=frozenset({GONE}),
+        holdings={holder: {GONE: "gone"} for holder in ("ingester", "analytics", "search")},
+        incidents_open=0,
+        incidents_seen=2,
+        revoked_rows={GONE: 1},
+        quarantined={"feed:metabase-articles": 1},
+        injected={"html": 1},
+        restarts=1,
+        looked_at=NOW + timedelta(minutes=5),
+        sweeps=tuple(
+            Swept("articles", owner, "completed", 2, 1, 1, 1, 1) for owner in ("ingester", "analytics")
+        ),
+        outliving=frozenset({SWEPT}),
+        swept_answers={SWEPT: 410},
+        sent=tuple(_told(number, *one) for number, one in enumerate(TOLD)),
+        miscounted=0,
+        rollups=3,
+    )
+
+
+def _ledger() -> Ledger:
     order_id = uuid5(SPACE, GONE)
     order = Order(order_id, GONE, 1, "revoked", "licensor", NOW, NOW + DAY, None, NOW, NOW)
     obligations = tuple(
@@ -64,20 +102,19 @@ def sound() -> Evidence:
         )
         for holder, kind in KINDS.items()
     )
-    whole: dict[str, Any] = {
-        "ids": frozenset({HELD}),
-        "tokens": frozenset({TEXT}),
-        "whole": True,
-        "versions": {HELD: 2},
-    }
-    theirs: dict[str, Any] = {
-        "ids": frozenset({HELD, SWEPT}),
-        "tokens": frozenset({TEXT, SWEPT_TEXT}),
-        "whole": True,
-        "versions": {HELD: 2, SWEPT: 1},
-        "ours": False,
-    }
-    history = History(
+    return Ledger(
+        (order,),
+        obligations,
+        (Notice(GONE, "metabase-revoked", NOW, NOW, order.revocation_id),),
+        frozenset((GONE, 1, holder) for holder in ("ingester", "analytics", "search")),
+        ("failed", "completed"),
+        KINDS,
+        1,
+    )
+
+
+def _history() -> History:
+    return History(
         faults=[Fault("SIGKILL", NOW, 5)],
         refusals=[Refusal("webhook", "a bad signature", (401,), 401)],
         bad_records=[
@@ -103,63 +140,41 @@ def sound() -> Evidence:
         swept={SWEPT},
         on_hold={HELD},
     )
-    return Evidence(
-        sizes=Sizes(1, 0, 0, 1, 0, 0, 0),
-        expected=Expected(
-            {HELD: frozenset({TEXT}), SWEPT: frozenset({SWEPT_TEXT})},
-            frozenset({GONE}),
-            frozenset(),
-            {TEXT: HELD, OLD_TEXT: HELD, GONE_TEXT: GONE, SWEPT_TEXT: SWEPT},
-            1,
-            frozenset({SWEPT}),
-        ),
-        history=history,
-        stores=(
-            Store(name="the ingester's database", **{**whole, "versions": {HELD: 2, SWEPT: 1}}),
-            Store(name="the consumer's store", **theirs),
-            Store("quarantine and deliveries", frozenset(), frozenset(), whole=False),
-            Store(name="analytics' database", **{**whole, "tokens": frozenset(), "with_texts": False}),
-        ),
-        ledger=Ledger(
-            (order,),
-            obligations,
-            (Notice(GONE, "metabase-revoked", NOW, NOW, order.revocation_id),),
-            frozenset((GONE, 1, holder) for holder in ("ingester", "analytics", "search")),
-            ("failed", "completed"),
-            KINDS,
-            1,
-        ),
-        topics=Topics(
-            records={"articles.v1": 3, "revocations.v1": 1},
-            leaks={},
-            unreadable=(),
-            backwards=(),
-            letters=(
-                Letter("id-1", "ingester", "revocations.v1", 0, 7),
-                Letter("id-2", "analytics", "revocations.v1", 0, 7),
-            ),
-            content_tokens=3,
-        ),
+
+
+def _stores() -> tuple[Store, ...]:
+    whole: dict[str, Any] = {
+        "ids": frozenset({HELD}),
+        "tokens": frozenset({TEXT}),
+        "whole": True,
+        "versions": {HELD: 2},
+    }
+    theirs: dict[str, Any] = {
+        "ids": frozenset({HELD, SWEPT}),
+        "tokens": frozenset({TEXT, SWEPT_TEXT}),
+        "whole": True,
+        "versions": {HELD: 2, SWEPT: 1},
+        "ours": False,
+    }
+    return (
+        Store(name="the ingester's database", **{**whole, "versions": {HELD: 2, SWEPT: 1}}),
+        Store(name="the consumer's store", **theirs),
+        Store("quarantine and deliveries", frozenset(), frozenset(), whole=False),
+        Store(name="analytics' database", **{**whole, "tokens": frozenset(), "with_texts": False}),
+    )
+
+
+def _topics() -> Topics:
+    return Topics(
+        records={"articles.v1": 3, "revocations.v1": 1},
         leaks={},
-        scanned=dict.fromkeys(checkers.SEARCHED, 0),
-        api_answers={GONE: 410},
-        api_revoked=frozenset({GONE}),
-        holdings={holder: {GONE: "gone"} for holder in ("ingester", "analytics", "search")},
-        incidents_open=0,
-        incidents_seen=2,
-        revoked_rows={GONE: 1},
-        quarantined={"feed:metabase-articles": 1},
-        injected={"html": 1},
-        restarts=1,
-        looked_at=NOW + timedelta(minutes=5),
-        sweeps=tuple(
-            Swept("articles", owner, "completed", 2, 1, 1, 1, 1) for owner in ("ingester", "analytics")
+        unreadable=(),
+        backwards=(),
+        letters=(
+            Letter("id-1", "ingester", "revocations.v1", 0, 7),
+            Letter("id-2", "analytics", "revocations.v1", 0, 7),
         ),
-        outliving=frozenset({SWEPT}),
-        swept_answers={SWEPT: 410},
-        sent=tuple(_told(number, *one) for number, one in enumerate(TOLD)),
-        miscounted=0,
-        rollups=3,
+        content_tokens=3,
     )
 
 
