@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Whatever the shell says: with its bytecode kept, a process starts in two thirds of the time.
+export PYTHONDONTWRITEBYTECODE :=
 
 OLDEST := (3, 11)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -18,6 +20,7 @@ PYTEST := $(PY) -m pytest -q
 LOCAL := $(PY) -m clawback_local
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
+comma := ,
 say = @printf '\033[1m· %s\033[0m\n' "$(1)"
 
 ##@ Start here
@@ -35,16 +38,8 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 
 .PHONY: test
 test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
-	$(call say,integration tests; beside them a lane of unit tests and one of more integration tests)
-	@lane() { $(COVERED) "$${@:2}" >.run/$$1-tests.txt 2>&1; }; failed=0; \
-		lane unit -m "$(UNIT)" & unit=$$!; \
-		lane beside -m "$(SERVERS)" $(BESIDE) & beside=$$!; \
-		$(COVERED) -m "$(SERVERS)" $(addprefix --ignore=,$(BESIDE)) || failed=1; \
-		for one in unit beside; do \
-			if wait $${!one}; then tail -n 15 .run/$$one-tests.txt; else failed=1; cat .run/$$one-tests.txt; fi; \
-		done; exit $$failed
-	$(call say,end-to-end tests)
-	@$(COVERED) -m e2e $(SOCKETS)
+	$(call say,tests: $(words $(LANES)) lanes of them$(comma) three at a time)
+	@$(MAKE) --keep-going --jobs=3 $(LANES:%=lane-%)
 	@$(MAKE) coverage-gate
 
 .PHONY: setup
@@ -147,9 +142,24 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 SOCKETS := -W default::ResourceWarning
 UNIT := not integration and not e2e and not container and not cluster and not live
 SERVERS := integration or container or cluster
-# Tests with servers wait more than they work: these have a lane of their own.
-BESIDE := services/analytics services/alerting services/retention
 COVERED := $(VENV)/bin/coverage run -m pytest -q
+
+# Tests with servers wait more than they work, so a few lanes go side by side, each a process with servers of its own.
+# The longest begin first.
+LANES := disasters bench unit story newer older common
+lane-disasters: TESTS := -m e2e $(SOCKETS) tests/resilience
+lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e tests/telemetry
+lane-bench: TESTS := -m "$(SERVERS)" bench
+lane-unit: TESTS := -m "$(UNIT)"
+lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention
+lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
+lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests
+
+.PHONY: $(LANES:%=lane-%)
+$(LANES:%=lane-%): lane-%: setup
+	@echo "  $* begins"; mkdir -p .run/lanes
+	@$(COVERED) $(TESTS) >.run/lanes/$* 2>&1 || { cat .run/lanes/$*; echo "  $* FAILED"; exit 1; }
+	@echo "  $*:"; grep -v '^[.s]* *\[' .run/lanes/$*
 
 .PHONY: coverage-erase
 coverage-erase: setup
