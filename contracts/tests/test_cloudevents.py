@@ -183,3 +183,12 @@ def test_numbers_that_no_store_can_keep_are_refused(field: str) -> None:
     for number in (2**63, -(2**63) - 1, 10**30):
         with pytest.raises(ValidationError):
             ArticlePublished.model_validate({**full.model_dump(), field: number})
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "NaN"])
+@pytest.mark.parametrize("extra", ['{{"a": {}}}', '{{"a": [{{"b": [0, {}]}}]}}'])
+def test_a_number_beyond_json_is_refused_however_deep_it_stands(extra: str, number: str) -> None:
+    full = ArticlePublished.model_validate_json(examples.load(ArticlePublished)["full"]["value"])
+    fields = full.model_dump_json(exclude={"extra"}).removesuffix("}")
+    with pytest.raises(ValidationError, match="beyond what JSON can hold"):
+        ArticlePublished.model_validate_json(f'{fields}, "extra": {extra.format(number)}}}')

@@ -14,8 +14,9 @@ from clawback_contracts.registry import EVENTS
 
 Values = st.SearchStrategy[Any]
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, width=32) | TEXT,
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | FLOATS | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )

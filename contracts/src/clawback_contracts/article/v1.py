@@ -5,14 +5,32 @@ they live in the stores and topics meant for content and nowhere else. Ids, date
 are not.
 """
 
-from typing import ClassVar, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from clawback_contracts.envelope import ArticleId, Event, Instant, Int32, Int64, Value
 
 CONTENT_BYTES_MAX = 900_000
 """The largest article, as JSON; a larger one is quarantined by who receives it."""
+
+
+def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same, unless a number in it is none that JSON can hold, such as 1e999."""
+    waiting: list[JsonValue] = [value]
+    while waiting:
+        match waiting.pop():
+            case float() as number if not math.isfinite(number):
+                raise ValueError("a number beyond what JSON can hold")
+            case Mapping() as fields:
+                waiting += fields.values()
+            case list() as items:
+                waiting += items
+            case _:
+                pass
+    return value
 
 
 class Place(Value):
@@ -114,7 +132,7 @@ class Article(Value):
     """Not to be held after; it becomes a notice with the reason ``licence_expired``."""
     duplicate_group: str | None = None
     """The provider's id of the group's first article. Never a key: most groups hold several articles."""
-    extra: dict[str, JsonValue] = Field(default_factory=dict)
+    extra: Annotated[dict[str, JsonValue], AfterValidator(_finite)] = Field(default_factory=dict)
     """Content: what the provider sent beyond these fields, as it came."""
 
 
