@@ -32,7 +32,7 @@ MUTANTS = (
                 "ack_policy=AckPolicy.NACK_ON_ERROR,",
                 "ack_policy=AckPolicy.ACK_FIRST,",
             ),
-            Change(f"{COMMON}/bus/subscriber.py", "        refuse_commit_first(self._broker)\n", ""),
+            Change(f"{COMMON}/bus/bus.py", "        refuse_commit_first(self._broker)\n", ""),
         ),
         at(
             BUS,

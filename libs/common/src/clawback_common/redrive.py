@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from clawback_common.bus.decode import Decoder
-from clawback_common.bus.subscriber import Subscription
+from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.pool import Row

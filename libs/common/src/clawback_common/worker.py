@@ -13,9 +13,10 @@ from datetime import timedelta
 import structlog
 
 from clawback_common import inbox, quarantine
+from clawback_common.bus.bus import Bus
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
-from clawback_common.bus.subscriber import Bus, BusContext, Subscription, group_of
+from clawback_common.bus.subscription import BusContext, Subscription, group_of
 from clawback_common.bus.topics import require_topics
 from clawback_common.clock import Clock
 from clawback_common.db import Database

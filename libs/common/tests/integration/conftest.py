@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.settings import CommonSettings

@@ -10,7 +10,7 @@ import pytest
 from clawback_common import quarantine
 from clawback_common.bus import subscriber
 from clawback_common.bus.decode import VALUE_BYTES_MAX
-from clawback_common.bus.subscriber import BusContext, Subscription
+from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.db import Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient

@@ -10,9 +10,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from clawback_common.bus import offsets
+from clawback_common.bus.bus import refuse_commit_first
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.gaps import accept_gaps, require_no_gap
-from clawback_common.bus.subscriber import BusContext, Subscription, refuse_commit_first
+from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.errors import Stop, Transient
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.listening import Heard, Said, listening, said

@@ -5,7 +5,7 @@ import pytest
 from clawback_common.bus import offsets
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Received
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.errors import Transient
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.listening import said

@@ -13,7 +13,7 @@ import pytest
 from clawback_common.bus import producer
 from clawback_common.bus.envelope import Message
 from clawback_common.bus.producer import Producer
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
 from clawback_common.outbox import news, orders, relay

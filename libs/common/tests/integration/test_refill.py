@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.refill import pages, refill
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.errors import Stop, Transient
 from clawback_common.process import Stopping, serve
 from clawback_common.testing.broker import Broker

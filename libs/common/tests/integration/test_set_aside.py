@@ -9,7 +9,7 @@ import pytest
 
 from clawback_common import inbox, incidents, quarantine
 from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscriber import Subscription
+from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Database
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient

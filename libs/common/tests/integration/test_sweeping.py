@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from clawback_common import jobs
 from clawback_common.bus.envelope import Message, Received
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Stop, Transient
 from clawback_common.outbox.orders import OrdersOutbox

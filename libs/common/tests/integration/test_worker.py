@@ -10,7 +10,7 @@ import pytest
 
 from clawback_common.bus import producer
 from clawback_common.bus.envelope import Batch, Message
-from clawback_common.bus.subscriber import BusContext, Subscription
+from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.db import Database, Querier
 from clawback_common.db.migrate import Migration
 from clawback_common.errors import Stop, Transient

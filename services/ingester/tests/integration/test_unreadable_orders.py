@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from clawback_common.bus.envelope import Message
-from clawback_common.bus.subscriber import BusContext
+from clawback_common.bus.subscription import BusContext
 from clawback_common.clock import SystemClock
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad

@@ -7,8 +7,7 @@ batches; each partition keeps its order.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -21,21 +20,15 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from clawback_common import quarantine
 from clawback_common.bus import offsets
-from clawback_common.bus.connection import framework_connection
-from clawback_common.bus.decode import VALUE_BYTES_MAX, Decoder
+from clawback_common.bus.decode import Decoder
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.stepping import step_over_unreadable
-from clawback_common.clock import Clock
-from clawback_common.db import Database, Transaction
+from clawback_common.bus.subscription import BusContext, Subscription, group_of
 from clawback_common.errors import Poison, Stop, Transient
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
 from clawback_common.quarantine import Bad
 from clawback_common.retry import Retry, retrying
-from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import counter, histogram
 from clawback_common.telemetry.tracing import process_span
-from clawback_contracts.envelope import Event
 
 IN_PROCESS = Retry(attempts=40, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """About three minutes: longer than a database needs to come back, shorter than ``max.poll.interval``."""
@@ -50,44 +43,17 @@ _FAILED = counter("bus_failed_batches_total", "Batches that failed and come agai
 _SECONDS = histogram("bus_batch_seconds", "Time to deal with one batch.", ("topic",))
 _log = structlog.stdlib.get_logger(__name__)
 
-Handler = Callable[[Batch[Any]], Awaitable[None]]
-OnBad = Callable[[Transaction, Sequence[Bad]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What a service listens to, and who deals with it."""
-
-    topic: str
-    events: tuple[type[Event], ...]
-    handler: Handler
-    lane: str | None = None
-    """A consumer group of its own, ``<group>.<lane>``: no rebalance of other topics disturbs it."""
-    parallel: int = 1
-    """Subscribers in this process: so many batches overlap."""
-    records_max: int = 200
-    value_bytes_max: int = VALUE_BYTES_MAX
-    own_offsets: bool = False
-    """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
-    on_bad: OnBad | None = None
-    """Told in the transaction that sets records aside."""
-
-
-def group_of(service: str, subscription: Subscription) -> str:
-    """The consumer group of a service's subscription."""
-    return f"{service}.{subscription.lane}" if subscription.lane else service
-
 
 class Subscriber:
     """One FastStream batch subscriber of one subscription."""
 
     def __init__(
-        self, broker: KafkaBroker, subscription: Subscription, bus: "BusContext", number: int
+        self, broker: KafkaBroker, subscription: Subscription, context: BusContext, number: int
     ) -> None:
         self.subscription = subscription
-        self._bus = bus
-        self._decoder = Decoder(bus.service, subscription.events, subscription.value_bytes_max)
-        self.group = group_of(bus.service, subscription)
+        self._context = context
+        self._decoder = Decoder(context.service, subscription.events, subscription.value_bytes_max)
+        self.group = group_of(context.service, subscription)
         self._failures = 0
         self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
@@ -96,7 +62,7 @@ class Subscriber:
         """Where the log ended when we began, for partitions that we have not read so far."""
         self._next: dict[TopicPartition, int] = {}
         """The offset that we read next."""
-        settings = bus.settings
+        settings = context.settings
         self.inner = broker.subscriber(
             subscription.topic,
             group_id=self.group,
@@ -136,7 +102,7 @@ class Subscriber:
         """
         first = (await consumer.beginning_offsets([place]))[place]
         if first > self._next[place]:
-            self._bus.refuse(
+            self._context.refuse(
                 Stop(
                     f"records are gone that {self.group} never handled: "
                     f"{place.topic}-{place.partition} offsets {self._next[place]} to {first - 1}"
@@ -195,7 +161,7 @@ class Subscriber:
         one = batch[0]
         bad = Bad(
             error,
-            source=self._bus.service,
+            source=self._context.service,
             topic=one.topic,
             partition=one.partition,
             offset=one.offset,
@@ -210,8 +176,8 @@ class Subscriber:
         await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
 
     async def _set_aside(self, bad: Sequence[Bad]) -> None:
-        async with self._bus.db.transaction() as tx:
-            new = set(await quarantine.put(tx, self._bus.outbox, bad, self._bus.clock.now()))
+        async with self._context.db.transaction() as tx:
+            new = set(await quarantine.put(tx, self._context.outbox, bad, self._context.clock.now()))
             if self.subscription.on_bad:
                 await self.subscription.on_bad(tx, [one for one in bad if one.id in new])
 
@@ -226,7 +192,7 @@ class Subscriber:
         error = Poison(
             "record_unreadable", "the record cannot be unpacked; its bytes stay on the topic alone"
         )
-        bad = Bad(error, source=self._bus.service, topic=topic, partition=partition, offset=offset)
+        bad = Bad(error, source=self._context.service, topic=topic, partition=partition, offset=offset)
         await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
         self._reached(topic, partition, offset + 1)
         self._next[TopicPartition(topic, partition)] = offset + 1
@@ -250,7 +216,7 @@ class Subscriber:
         self._placed.clear()
 
     async def _rewind(self, consumer: Any, assigned: set[TopicPartition]) -> None:
-        ours = await offsets.stored(self._bus.db, self._bus.service)
+        ours = await offsets.stored(self._context.db, self._context.service)
         first = await consumer.beginning_offsets(list(assigned))
         end = await consumer.end_offsets(list(assigned))
         for place in assigned:
@@ -314,115 +280,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         await retrying(
             UNTIL_KNOWN, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class BusContext:
-    """What every subscriber of a process shares."""
-
-    service: str
-    settings: CommonSettings
-    db: Database
-    outbox: OrdersOutbox
-    clock: Clock
-    refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
-
-    def refuse(self, why: Stop) -> None:
-        """This process must not go on listening."""
-        self.refused.put_nowait(why)
-
-
-class Bus:
-    """All subscriptions of a worker."""
-
-    def __init__(self, context: BusContext, subscriptions: Sequence[Subscription]) -> None:
-        self._context = context
-        self._broker = KafkaBroker(
-            **framework_connection(context.settings),
-            client_id=context.service,
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            apply_types=False,
-            graceful_timeout=context.settings.drain_timeout_s,
-            logger=None,
-        )
-        self.subscribers = [
-            Subscriber(self._broker, subscription, context, number)
-            for subscription in subscriptions
-            for number in range(subscription.parallel)
-        ]
-        refuse_commit_first(self._broker)
-
-    async def start(self, stop: Stopping) -> None:
-        """Starts consuming; waits for a broker that is away, until ``stop``."""
-        delay_s = 0.5
-        while not stop.is_set():
-            try:
-                await self._start_side_by_side()
-            except (KafkaError, OSError, Transient) as error:
-                _log.warning("waiting for the broker", error=error)
-                await self._broker.stop()
-                await stop.sleep(delay_s)
-                delay_s = min(delay_s * 2, 5.0)
-            else:
-                return
-
-    async def _start_side_by_side(self) -> None:
-        """Members of a group that join one after the other deal out its partitions each time, half a second each."""
-        await self._broker.connect()
-        starts = [one.inner.start() for one in self.subscribers]
-        for outcome in await asyncio.gather(*starts, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-        self._broker.running = True
-
-    async def listen(self, stop: Stopping) -> None:
-        """Until asked to end.
-
-        Raises:
-            Stop: records are gone that were never handled.
-        """
-        refused = asyncio.ensure_future(self._context.refused.get())
-        asked = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((refused, asked), return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
-                raise refused.result()
-        finally:
-            refused.cancel()
-            asked.cancel()
-
-    async def stop(self) -> None:
-        """Stops polling, finishes what is in hand, commits it, leaves the groups."""
-        await self._broker.stop()
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether every lane that keeps its own offsets has read what was there when it began."""
-        return all(one.caught_up for one in self.subscribers)
-
-    async def ready(self) -> None:
-        """A readiness check.
-
-        Raises:
-            Transient: says which subscription is not consuming.
-        """
-        for subscriber in self.subscribers:
-            reason = subscriber.ready()
-            if reason:
-                raise Transient(reason)
-
-
-def refuse_commit_first(broker: KafkaBroker) -> None:
-    """Refuses a broker on which any subscriber would commit before it has handled.
-
-    Raises:
-        Stop: names the subscriber.
-    """
-    for subscriber in broker.subscribers:
-        if getattr(subscriber, "ack_policy", None) is not AckPolicy.NACK_ON_ERROR:
-            names = ", ".join(getattr(subscriber, "topic_names", ["?"]))
-            raise Stop(
-                f"the subscriber of {names} would commit before handling or on an error: "
-                "build it with clawback_common.bus.subscriber"
-            )

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from clawback_common.bus.envelope import Batch, Message, Received
-from clawback_common.bus.subscriber import Subscription
+from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Queries, Transaction
 from clawback_common.db.pool import Row

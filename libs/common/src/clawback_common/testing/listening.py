@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from clawback_common.bus.bus import Bus
 from clawback_common.bus.envelope import Batch, Message
-from clawback_common.bus.subscriber import Bus, BusContext, Subscription
+from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
 from clawback_contracts.envelope import Event, event_id

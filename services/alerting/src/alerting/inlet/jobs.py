@@ -10,7 +10,7 @@ from alerting.inlet.deadletters import desk
 from alerting.state import messages
 from clawback_common import jobs
 from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscriber import group_of
+from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.process import Stopping
 from clawback_contracts.sweep.v1 import SweepRequested

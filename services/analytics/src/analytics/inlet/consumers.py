@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analytics import flow
 from analytics.flow import Service
 from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscriber import Subscription
+from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished

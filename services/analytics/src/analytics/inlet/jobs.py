@@ -6,7 +6,7 @@ from analytics.flow import GROUP, Service
 from analytics.inlet.consumers import subscriptions
 from analytics.inlet.deadletters import desk
 from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscriber import group_of
+from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from clawback_common import jobs
 from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscriber import group_of
+from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.process import Stopping
 from compliance.domain import condition

@@ -4,7 +4,7 @@ import sys
 
 from clawback_common import jobs
 from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscriber import group_of
+from clawback_common.bus.subscription import group_of
 from clawback_common.errors import Conflict, Stop
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.redrive import DeadLetterDesk

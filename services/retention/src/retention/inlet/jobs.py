@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscriber import group_of
+from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.process import Stopping
 from retention.flow import GROUP, Service

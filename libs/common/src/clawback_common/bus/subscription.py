@@ -1,0 +1,59 @@
+"""What a service listens to, and what all of its subscribers share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clawback_common.bus.decode import VALUE_BYTES_MAX
+from clawback_common.bus.envelope import Batch
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.errors import Stop
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.quarantine import Bad
+from clawback_common.settings import CommonSettings
+from clawback_contracts.envelope import Event
+
+Handler = Callable[[Batch[Any]], Awaitable[None]]
+OnBad = Callable[[Transaction, Sequence[Bad]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a service listens to, and who deals with it."""
+
+    topic: str
+    events: tuple[type[Event], ...]
+    handler: Handler
+    lane: str | None = None
+    """A consumer group of its own, ``<group>.<lane>``: no rebalance of other topics disturbs it."""
+    parallel: int = 1
+    """Subscribers in this process: so many batches overlap."""
+    records_max: int = 200
+    value_bytes_max: int = VALUE_BYTES_MAX
+    own_offsets: bool = False
+    """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
+    on_bad: OnBad | None = None
+    """Told in the transaction that sets records aside."""
+
+
+def group_of(service: str, subscription: Subscription) -> str:
+    """The consumer group of a service's subscription."""
+    return f"{service}.{subscription.lane}" if subscription.lane else service
+
+
+@dataclass(frozen=True, slots=True)
+class BusContext:
+    """What every subscriber of a process shares."""
+
+    service: str
+    settings: CommonSettings
+    db: Database
+    outbox: OrdersOutbox
+    clock: Clock
+    refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
+
+    def refuse(self, why: Stop) -> None:
+        """This process must not go on listening."""
+        self.refused.put_nowait(why)
