@@ -240,7 +240,7 @@ MUTANTS = (
         "a reinstatement that spares the old text",
         (
             Change(
-                f"{INGESTER}/domain/takedown.py",
+                "contracts/src/clawback_contracts/revocation/folding.py",
                 "        return self.revoked or self.order_no > self.order_before\n",
                 "        return self.revoked\n",
             ),

@@ -1,9 +1,10 @@
-"""How a holder answers an order."""
+"""How a holder answers an order. Every arrival of one is answered, however often it comes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import AnyOrder, Folded
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRemoved,
@@ -12,17 +13,43 @@ from clawback_contracts.revocation.v1 import (
     Outcome,
 )
 
+CONTENT = "content"
+QUARANTINE = "quarantine"
+"""Kinds of copies: what an article is held as, and records that could not be used."""
 
-def receipt(
-    order: ArticleRevoked | ArticleReinstated, holder: str, outcomes: Mapping[str, Outcome], *, at: datetime
-) -> ArticleRemoved:
-    """What became of each kind of copy. The same order, holder and attempt give the same receipt id."""
+
+def outcomes(
+    order: AnyOrder, row: Folded, emptied: Collection[str], purged: Collection[str]
+) -> dict[str, Outcome]:
+    """What became of each kind of copy, given the ids whose content and whose quarantined records are gone just now."""
+    return {
+        CONTENT: _outcome(order, row, emptied, ever_held=row.ever_held),
+        QUARANTINE: _outcome(order, row, purged, ever_held=False),
+    }
+
+
+def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_held: bool) -> Outcome:
+    match order:
+        case _ if order.order < row.order_no:
+            return Outcome.SUPERSEDED
+        case ArticleReinstated():
+            return Outcome.REINSTATED
+        case ArticleRevoked() if order.article_id in removed:
+            return Outcome.REMOVED
+        case ArticleRevoked() if ever_held:
+            return Outcome.ALREADY_REMOVED
+        case ArticleRevoked():
+            return Outcome.NEVER_HELD
+
+
+def receipt(order: AnyOrder, holder: str, found: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
+    """The answer that says so. The same order, holder and attempt give the same receipt id."""
     return ArticleRemoved(
         receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
         article_id=order.article_id,
         order=order.order,
         holder=holder,
-        removals=tuple(CopyRemoval(copy_kind=kind, outcome=found) for kind, found in outcomes.items()),
+        removals=tuple(CopyRemoval(copy_kind=kind, outcome=outcome) for kind, outcome in found.items()),
         answered_at=at,
         attempt=order.attempt,
     )

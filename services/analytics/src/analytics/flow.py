@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from analytics.domain import takedown
 from analytics.domain.counting import Delta
 from analytics.domain.facets import Described, Facets, newest
 from analytics.outlet import events, metrics
@@ -31,6 +30,8 @@ from clawback_common.quarantine import Bad
 from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import ARTICLE_ID, event_id
+from clawback_contracts.revocation.folding import latest
+from clawback_contracts.revocation.receipts import outcomes
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
@@ -111,12 +112,12 @@ async def on_orders(
     """
     now = service.clock.now()
     async with service.db.transaction() as tx:
-        rows, emptied = await facets.fold_orders(tx, takedown.latest(one.value for one in batch))
+        rows, emptied = await facets.fold_orders(tx, latest(one.value for one in batch))
         purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
         answered = [
             events.receipt(
                 one.value,
-                takedown.answer(one.value, rows[one.value.article_id], emptied, purged),
+                outcomes(one.value, rows[one.value.article_id], emptied, purged),
                 now,
                 one.traceparent,
             )

@@ -25,8 +25,9 @@ from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import latest
+from clawback_contracts.revocation.receipts import outcomes
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason, RevocationNoticed
-from ingester.domain import takedown
 from ingester.domain.article import Delivery, comes_by, deliveries, newest
 from ingester.domain.feed import Sighting
 from ingester.outlet import events, metrics
@@ -132,7 +133,7 @@ async def on_orders(
     now = service.clock.now()
     orders = [one.value for one in batch]
     async with service.db.transaction() as tx:
-        rows, dated = await articles.fold_orders(tx, takedown.latest(orders), now)
+        rows, dated = await articles.fold_orders(tx, latest(orders), now)
         removed = await contents.remove(tx, dated)
         purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
         await service.orders.put(
@@ -140,7 +141,7 @@ async def on_orders(
             [
                 events.receipt(
                     one.value,
-                    takedown.answer(one.value, rows[one.value.article_id], removed, purged),
+                    outcomes(one.value, rows[one.value.article_id], removed, purged),
                     now,
                     one.traceparent,
                 )

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from analytics.domain.facets import Described, Facets
-from analytics.domain.takedown import AnyOrder, Folded
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.sweeping import Held
+from clawback_contracts.revocation.folding import AnyOrder, Folded
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 SQL = Queries.load(__package__, "facets")

@@ -1,6 +1,6 @@
 """Decisions as messages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import orjson
@@ -10,13 +10,13 @@ from clawback_common.db.pool import Row
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation import receipts
+from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import (
-    ArticleRemoved,
-    CopyRemoval,
+    Outcome,
     Reason,
     RevocationNoticed,
 )
-from ingester.domain.takedown import AnyOrder
 
 HOLDER = "ingester"
 SERVICE = "ingester"
@@ -46,25 +46,10 @@ def published(row: Row, traceparent: str | None, at: datetime) -> Message:
     )
 
 
-def receipt(
-    order: AnyOrder, removals: Sequence[CopyRemoval], at: datetime, traceparent: str | None
-) -> Message:
+def receipt(order: AnyOrder, found: Mapping[str, Outcome], at: datetime, traceparent: str | None) -> Message:
     """ArticleRemoved: our answer to one sending of an order."""
-    receipt_id = event_id("receipt", order.article_id, order.order, HOLDER, order.attempt)
-    return Message.of(
-        ArticleRemoved(
-            receipt_id=receipt_id,
-            article_id=order.article_id,
-            order=order.order,
-            holder=HOLDER,
-            removals=tuple(removals),
-            answered_at=at,
-            attempt=order.attempt,
-        ),
-        receipt_id,
-        at=at,
-        traceparent=traceparent,
-    )
+    answer = receipts.receipt(order, HOLDER, found, at=at)
+    return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)
 
 
 def notices(noticed: Iterable[RevocationNoticed], at: datetime, traceparent: str | None) -> list[Message]:

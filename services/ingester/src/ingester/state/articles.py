@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
+from clawback_contracts.revocation.folding import AnyOrder, Folded
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.domain.article import Delivery
-from ingester.domain.takedown import AnyOrder, Folded
 
 SQL = Queries.load(__package__, "articles")
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
+from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
-from ingester.domain.takedown import AnyOrder
 
 SQL = Queries.load(__package__, "notices")
 
