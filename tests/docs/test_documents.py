@@ -21,11 +21,11 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 
 
-def _alerts() -> set[str]:
+def _alerts(service: str = "*") -> set[str]:
     """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
     return {
         word
-        for source in ROOT.glob("services/*/src/**/*.py")
+        for source in ROOT.glob(f"services/{service}/src/**/*.py")
         for word in _quoted(ast.parse(source.read_text()))
         if ALERT.fullmatch(word)
     }
@@ -60,6 +60,12 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     assert len(_alerts()) > 10
     assert {path.stem for path in ROOT.glob("docs/runbooks/*.md")} == _alerts()
+
+
+@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+def test_the_readme_of_a_service_leads_to_the_runbook_of_each_of_its_alerts(service: str) -> None:
+    readme = (ROOT / "services" / service / "README.md").read_text()
+    assert [name for name in sorted(_alerts(service)) if f"runbooks/{name}.md)" not in readme] == []
 
 
 def test_the_readme_names_every_topic() -> None:

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+from clawback_common.watching import condition as common
 from compliance.domain import condition
 
 HERE = Path(__file__).parents[2]
@@ -10,10 +11,11 @@ RUNBOOKS = HERE.parents[1] / "docs" / "runbooks"
 
 
 def _alerts() -> set[str]:
-    """The first argument of each Condition that is made."""
-    tree = ast.parse(Path(condition.__file__).read_text(encoding="utf-8"))
+    """The first argument of each Condition that is made, here or in our name."""
+    trees = [ast.parse(Path(one.__file__).read_text(encoding="utf-8")) for one in (condition, common)]
     return {
         str(call.args[0].value)
+        for tree in trees
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
