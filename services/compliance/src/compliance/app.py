@@ -18,6 +18,7 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
+from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import flow
@@ -28,7 +29,7 @@ from compliance.inlet.consumers import subscriptions
 from compliance.inlet.looking import Controls, Looker
 from compliance.outlet.ingester import Ingester
 from compliance.settings import Settings
-from compliance.state import obligations, watches
+from compliance.state import obligations
 
 NAME = "compliance"
 COPY_KINDS = dict.fromkeys(("ingester", "analytics"), ("content", "quarantine"))
@@ -102,7 +103,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             service.sweeper.loop(),
         ],
         prepare=partial(prepare, service),
-        on_set_aside=partial(_set_aside, service),
+        on_set_aside=service.announcer.on_set_aside,
     )
 
 
@@ -141,10 +142,6 @@ def own_holders(settings: Settings) -> list[HolderRegistration]:
 
 async def _notified(service: Service) -> None:
     await obligations.notified(service.db, service.clock.now())
-
-
-async def _set_aside(service: Service, lane: str, what: str) -> None:
-    await flow.on_set_aside(lane, what, service)
 
 
 async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:

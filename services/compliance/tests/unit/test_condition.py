@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from clawback_contracts.alert.v1 import Severity
 from compliance.domain import condition
-from compliance.domain.condition import Condition, Lateness
+from compliance.domain.condition import Lateness
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -40,10 +40,3 @@ def test_lateness_is_one_condition_a_holder() -> None:
     assert [one.name for one in late] == ["TakedownOverdue", "TakedownAtRisk"]
     assert {one.labels["holder"] for one in late} == {"search"}
     assert condition.lateness_conditions(Lateness("search", 0, 0, None)) == []
-
-
-def test_the_same_name_and_labels_are_the_same_condition_whatever_is_said() -> None:
-    one = Condition("TakedownOverdue", Severity.CRITICAL, "3 are late", {"holder": "a"})
-    other = Condition("TakedownOverdue", Severity.CRITICAL, "4 are late", {"holder": "a"})
-    assert one.fingerprint == other.fingerprint
-    assert one.fingerprint != Condition("TakedownOverdue", Severity.CRITICAL, "", {"holder": "b"}).fingerprint

@@ -16,6 +16,7 @@ from clawback_common.errors import Stop
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.telemetry import describe
+from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
 from retention import flow
 from retention.domain.policy import Mistakes, Policy, read
@@ -23,7 +24,6 @@ from retention.flow import Service
 from retention.inlet import jobs, watchers
 from retention.inlet.consumers import subscriptions, sweeper
 from retention.settings import Settings
-from retention.state import watches
 
 NAME = "retention"
 PACKAGED = "policies.yaml"
@@ -86,17 +86,13 @@ def plan(service: Service) -> Plan:
             Loop("time", 30.0, partial(watchers.watch_time, service)),
         ],
         prepare=partial(prepare, service),
-        on_set_aside=partial(_set_aside, service),
+        on_set_aside=service.announcer.on_set_aside,
     )
 
 
 async def prepare(service: Service) -> None:
     """Notes since when we watch."""
     await watches.begin(service.db, service.clock.now())
-
-
-async def _set_aside(service: Service, lane: str, what: str) -> None:
-    await flow.on_set_aside(lane, what, service)
 
 
 async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:

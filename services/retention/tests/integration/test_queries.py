@@ -9,4 +9,5 @@ pytestmark = pytest.mark.integration
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    assert await prepare_all(database, "retention.state") == []
+    for package in ("retention.state", "clawback_common.watching"):
+        assert await prepare_all(database, package) == []

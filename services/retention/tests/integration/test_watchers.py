@@ -2,11 +2,10 @@
 
 import pytest
 
+from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.sweep.v1 import Action
-from retention import flow
 from retention.inlet.watchers import watch_time
-from retention.state import watches
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -44,14 +43,6 @@ async def test_it_is_taken_back_when_every_class_was_swept_to_the_end(world: Wor
     await world.finish(last)
     await watch_time(world.service)
     assert await _resolved(world) == ["RetentionSweepOverdue"]
-
-
-async def test_it_is_said_again_every_hour(world: World) -> None:
-    world.clock.advance(days=9)
-    for _ in range(13):
-        await watch_time(world.service)
-        world.clock.advance(minutes=10)
-    assert await world.alerts() == ["RetentionSweepOverdue"] * 3
 
 
 async def test_an_owner_that_failed_is_an_alert_until_it_has_done_it(world: World) -> None:
@@ -99,9 +90,10 @@ async def test_an_owner_that_is_silent_for_a_day_is_one_alert_until_it_answers(w
 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(world: World) -> None:
-    await flow.on_set_aside("orders", "row 7: too_large", world.service)
-    await flow.on_set_aside("orders", "row 7: too_large", world.service)
-    assert await world.alerts() == ["OutboxRowSetAside"]
+    await world.service.announcer.on_set_aside("orders", "row 7: too_large")
+    assert [(one.name, one.service) for one in await world.said(AlertRaised)] == [
+        ("OutboxRowSetAside", "retention")
+    ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
     world.clock.advance(hours=25)
     await watch_time(world.service)

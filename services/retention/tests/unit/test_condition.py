@@ -19,10 +19,13 @@ def test_one_class_that_is_late_is_enough() -> None:
     last = {"articles": now - timedelta(days=7), "alerts": now - timedelta(days=9)}
     (found,) = condition.overdue(CLASSES, last, BEGUN, now)
     assert "sweep of alerts was" in found.summary
-    assert found.fingerprint == condition.overdue(CLASSES, {}, BEGUN, now)[0].fingerprint
+    assert found.fingerprint("retention") == condition.overdue(CLASSES, {}, BEGUN, now)[0].fingerprint(
+        "retention"
+    )
 
 
 def test_a_failure_is_told_by_class_owner_and_action() -> None:
     found = condition.failed("articles", "analytics", "delete")
     assert dict(found.labels) == {"data_class": "articles", "owner": "analytics", "action": "delete"}
-    assert found.fingerprint != condition.failed("articles", "ingester", "delete").fingerprint
+    other = condition.failed("articles", "ingester", "delete")
+    assert found.fingerprint("retention") != other.fingerprint("retention")

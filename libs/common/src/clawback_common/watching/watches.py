@@ -1,13 +1,13 @@
-"""Conditions that hold, since when we watch, and when the worker was last seen."""
+"""Conditions that hold, since when we watch, and when a process was last seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
-from compliance.domain.condition import Condition
+from clawback_common.watching.condition import Condition
 
 SQL = Queries.load(__package__, "watches")
 
@@ -18,18 +18,21 @@ async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
 
 
 async def raise_all(
-    tx: Transaction, watcher: str, conditions: Sequence[Condition], now: datetime, said_before: datetime
+    tx: Transaction, watcher: str, conditions: Mapping[str, Condition], now: datetime, said_before: datetime
 ) -> dict[str, int]:
-    """Notes that these are said now, but for those that hold and were said since. Gives the number of each saying."""
-    distinct = list({condition.fingerprint: condition for condition in conditions}.values())
+    """Notes that these (by fingerprint) are said now, but for those that hold and were said since.
+
+    Gives the number of each saying, by fingerprint.
+    """
+    found = conditions.values()
     rows = await tx.fetch(
         SQL["raise"],
         watcher,
-        [condition.fingerprint for condition in distinct],
-        [condition.name for condition in distinct],
-        [orjson.dumps(dict(condition.labels)).decode() for condition in distinct],
-        [condition.severity.value for condition in distinct],
-        [condition.summary for condition in distinct],
+        list(conditions),
+        [condition.name for condition in found],
+        [orjson.dumps(dict(condition.labels)).decode() for condition in found],
+        [condition.severity.value for condition in found],
+        [condition.summary for condition in found],
         now,
         said_before,
     )

@@ -1,31 +1,15 @@
 """Conditions that a person should know of, and the rules by which time makes one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from clawback_contracts.alert.v1 import Severity, fingerprint
+from clawback_common.watching.condition import Condition
+from clawback_contracts.alert.v1 import Severity
 
-SERVICE = "compliance"
 RUN_AGE_MAX = timedelta(hours=25)
 """A daily run, and an hour for it to be late."""
 AT_RISK_SHARE = 0.8
 """Of the time between the start of the clock and the deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that holds now. The same name and labels are the same condition, however often it is found."""
-
-    name: str
-    severity: Severity
-    summary: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def fingerprint(self) -> str:
-        """Its identity, of service, name and labels."""
-        return fingerprint(SERVICE, self.name, self.labels)
 
 
 def run_state(last_completed_at: datetime | None, now: datetime) -> str:
@@ -162,14 +146,4 @@ def stray_receipt(meaning: str, holder: str) -> Condition:
         f"{holder} answers an order with which we have no business ({meaning}): see whether it is registered under "
         "this name, and whether our database is behind.",
         {"holder": holder, "meaning": meaning},
-    )
-
-
-def unsendable(lane: str) -> Condition:
-    """A message that cannot be sent was set aside."""
-    return Condition(
-        "OutboxRowSetAside",
-        Severity.CRITICAL,
-        f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
-        {"lane": lane},
     )

@@ -8,8 +8,8 @@ from compliance.flow.answers import on_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
 from compliance.flow.holding import holder_left, holder_registered
 from compliance.flow.orders import notices_submitted, on_notices, press, reinstate
-from compliance.flow.saying import incident_closed, on_conditions, on_set_aside, on_silence, on_unreadable
 from compliance.flow.service import GROUP, Service
+from compliance.flow.unreadable import incident_closed, on_unreadable
 
 __all__ = [
     "GROUP",
@@ -21,12 +21,9 @@ __all__ = [
     "holder_registered",
     "incident_closed",
     "notices_submitted",
-    "on_conditions",
     "on_looked",
     "on_notices",
     "on_receipts",
-    "on_set_aside",
-    "on_silence",
     "on_unreadable",
     "press",
     "receipts_submitted",

@@ -13,7 +13,6 @@ from compliance.domain import condition, obligation
 from compliance.domain.obligation import Answer, Looked, Meaning, Sight
 from compliance.domain.order import Order
 from compliance.flow.orders import send_again, settle
-from compliance.flow.saying import say, say_once
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
 from compliance.state import obligations, receipts, revocations
@@ -96,7 +95,7 @@ async def on_looked(asked: Mapping[UUID, str], looked: Looked, service: Service)
         if found[Sight.UNKNOWN]:
             await obligations.look_later(tx, looked.store, found[Sight.UNKNOWN], now + LOOK_AGAIN)
         wrong = [condition.store_wrong(looked.store)] if looked.wrong else []
-        await say(tx, f"holdings:{looked.store}", wrong, service, now)
+        await service.announcer.say(tx, f"holdings:{looked.store}", wrong, now)
     metrics.VERIFIED.labels(looked.store).inc(len(found[Sight.GONE]))
     if found[Sight.UNKNOWN]:
         metrics.LOOKS_FAILED.labels(looked.store).inc()
@@ -110,7 +109,7 @@ async def _press_liar(
         await revocations.reopen(tx, reopened, now)
         again = [replace(one, pressing_since=now) for one in taken if one.revocation_id in reopened]
         await send_again(tx, again, service, now)
-        await say_once(tx, [condition.still_held(store, len(reopened))], service, now)
+        await service.announcer.say_once(tx, [condition.still_held(store, len(reopened))], now)
         metrics.STILL_HELD.labels(store).inc(len(reopened))
 
 
@@ -123,4 +122,4 @@ async def _say_strays(
         if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED}
     }
     said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
-    await say_once(tx, said, service, now)
+    await service.announcer.say_once(tx, said, now)

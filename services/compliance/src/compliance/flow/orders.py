@@ -12,7 +12,6 @@ from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance.domain import condition, order
 from compliance.domain.notice import Notice
 from compliance.domain.order import Decision, Order, Ordered, SaidAgain
-from compliance.flow.saying import say_once
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import events, metrics
 from compliance.state import articles, holders, notices, obligations, revocations
@@ -147,4 +146,6 @@ async def _say_backlog(
     for decision in decisions:
         if isinstance(decision, Ordered) and decision.backlog:
             late[decision.ordered_by] = late.get(decision.ordered_by, 0) + 1
-    await say_once(tx, [condition.backlog(feed, count) for feed, count in late.items()], service, now)
+    await service.announcer.say_once(
+        tx, [condition.backlog(feed, count) for feed, count in late.items()], now
+    )

@@ -8,6 +8,7 @@ from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.sweeping import Sweeper
+from clawback_common.watching.announcer import Announcer
 from compliance.flow.sweeping import Records
 from compliance.settings import Settings
 
@@ -29,11 +30,13 @@ class Service:
     wake_looking: Callable[[], None] = _nobody
     """Called after a commit that leaves something to look at."""
     sweeper: Sweeper = field(init=False)
+    announcer: Announcer = field(init=False)
 
     def __post_init__(self) -> None:
-        """What is swept belongs to the database."""
+        """What is swept and what is said belong to the database."""
         records = Records(self.db, self.clock, self.settings.archive_folder)
         object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.outbox, (records,)))
+        object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.outbox))
 
     @property
     def deadline(self) -> timedelta:

@@ -10,11 +10,12 @@ from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.watching import watches
 from compliance.flow import Service
 from compliance.inlet.acting import acting
 from compliance.inlet.deadletters import desk
 from compliance.inlet.reading import history, reading
-from compliance.state import runs, watches
+from compliance.state import runs
 
 NAME = "compliance"
 NOTICES_BYTES_MAX = 4_000_000

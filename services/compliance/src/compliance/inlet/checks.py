@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 from clawback_common import jobs
 from clawback_common.errors import ClawbackError
 from clawback_common.process import Stopping
+from clawback_common.watching import watches
 from compliance import flow
 from compliance.flow import Service
 from compliance.flow.checks import progress_of
 from compliance.outlet.ingester import Ingester, Poll
-from compliance.state import runs, watches
+from compliance.state import runs
 from compliance.state.notices import Progress
 
 DONE, FAILED, PEOPLE_MUST_LOOK = 0, 1, 3

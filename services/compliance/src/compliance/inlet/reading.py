@@ -11,13 +11,14 @@ from clawback_common import incidents
 from clawback_common.db.pool import Row
 from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
 from clawback_common.http.problem import Problem
+from clawback_common.watching import watches
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.revocation.v1 import Reason
 from compliance.domain import condition
 from compliance.domain.order import Kind
 from compliance.flow import Service
 from compliance.inlet.callers import Reader
-from compliance.state import articles, holders, notices, obligations, receipts, revocations, runs, watches
+from compliance.state import articles, holders, notices, obligations, receipts, revocations, runs
 from compliance.state.revocations import Settled
 
 FOREVER = 2**63 - 1

@@ -7,12 +7,12 @@ from aiokafka.structs import TopicPartition
 from clawback_common import incidents
 from clawback_common.bus.topics import admin
 from clawback_common.errors import Transient
-from compliance import flow
+from clawback_common.watching import watches
+from clawback_common.watching.condition import Condition
 from compliance.domain import condition
-from compliance.domain.condition import Condition
 from compliance.flow import Service
 from compliance.outlet import metrics
-from compliance.state import holders, obligations, runs, watches
+from compliance.state import holders, obligations, runs
 
 ARTICLES = "articles.v1"
 RUN, LATENESS, READERS, INCIDENTS = "run", "lateness", "readers", "incidents"
@@ -23,13 +23,13 @@ async def watch_time(service: Service) -> list[Condition]:
     now = service.clock.now()
     await obligations.expire(service.db, now)
     late = await run_conditions(service, now)
-    await flow.on_conditions(RUN, late, service)
+    await service.announcer.on_conditions(RUN, late)
     owing = await lateness_conditions(service, now)
-    await flow.on_conditions(LATENESS, owing, service)
+    await service.announcer.on_conditions(LATENESS, owing)
     count = await incidents.open_count(service.db)
     waiting = [condition.unreadable(count)] if count else []
-    await flow.on_conditions(INCIDENTS, waiting, service)
-    await flow.on_silence(service)
+    await service.announcer.on_conditions(INCIDENTS, waiting)
+    await service.announcer.on_silence()
     return [*late, *owing, *waiting]
 
 
@@ -58,9 +58,8 @@ async def watch_readers(service: Service) -> None:
     """Every consumer group that has a position on the content topic must be a registered holder's."""
     known = await holders.groups(service.db)
     strangers = [group for group in sorted(await reading_groups(service)) if group not in known]
-    await flow.on_conditions(
-        READERS, [condition.unregistered_consumer(group) for group in strangers], service
-    )
+    found = [condition.unregistered_consumer(group) for group in strangers]
+    await service.announcer.on_conditions(READERS, found)
 
 
 async def reading_groups(service: Service) -> set[str]:

@@ -1,31 +1,15 @@
 """Conditions that a person should know of, and the rules by which time makes one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from clawback_contracts.alert.v1 import Severity, fingerprint
+from clawback_common.watching.condition import Condition
+from clawback_contracts.alert.v1 import Severity
 
-SERVICE = "retention"
 SWEPT_AGE_MAX = timedelta(days=8)
 """A weekly sweep, and a day for it to be late."""
 SILENT_MAX = timedelta(hours=24)
 """An owner that has not answered for so long will not by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that holds now. The same name and labels are the same condition, however often it is found."""
-
-    name: str
-    severity: Severity
-    summary: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def fingerprint(self) -> str:
-        """Its identity, of service, name and labels."""
-        return fingerprint(SERVICE, self.name, self.labels)
 
 
 def overdue(
@@ -67,14 +51,4 @@ def unanswered(owner: str, sweeps: int, since: datetime) -> Condition:
         f"{owner} has not answered {sweeps} requests, the oldest of {since:%Y-%m-%d %H:%M} UTC: see whether its worker "
         "is at work; requests are sent again until it answers.",
         {"owner": owner},
-    )
-
-
-def unsendable(lane: str) -> Condition:
-    """A message that cannot be sent was set aside."""
-    return Condition(
-        "OutboxRowSetAside",
-        Severity.CRITICAL,
-        f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
-        {"lane": lane},
     )

@@ -6,7 +6,6 @@ sweeps by id, answers; so no two of these functions can wait for one another in 
 
 from retention.flow.answers import on_answers
 from retention.flow.holding import HoldPlaced, hold_confirmed, hold_kept, hold_lifted, hold_placed
-from retention.flow.saying import on_conditions, on_set_aside, on_silence
 from retention.flow.service import GROUP, Service
 from retention.flow.sweeps import press, sweeps_requested
 
@@ -19,9 +18,6 @@ __all__ = [
     "hold_lifted",
     "hold_placed",
     "on_answers",
-    "on_conditions",
-    "on_set_aside",
-    "on_silence",
     "press",
     "sweeps_requested",
 ]

@@ -1,11 +1,12 @@
 """What every part of the story needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.watching.announcer import Announcer
 from retention.domain.policy import Policy
 from retention.settings import Settings
 
@@ -22,3 +23,8 @@ class Service:
     clock: Clock
     policies: Mapping[str, Policy]
     """By class."""
+    announcer: Announcer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is said belongs to the database."""
+        object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.outbox))

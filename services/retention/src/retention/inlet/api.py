@@ -10,11 +10,12 @@ from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.watching import watches
 from retention.flow import Service
 from retention.inlet.acting import acting
 from retention.inlet.deadletters import desk
 from retention.inlet.reading import reading
-from retention.state import holds, sweeps, watches
+from retention.state import holds, sweeps
 
 NAME = "retention"
 HOLDS_BYTES_MAX = 4_000_000

@@ -9,12 +9,13 @@ from clawback_common import jobs
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
 from clawback_common.process import Stopping
+from clawback_common.watching import watches
 from retention import flow
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.flow import Service
 from retention.inlet import telling
-from retention.state import answers, holds, sweeps, watches
+from retention.state import answers, holds, sweeps
 
 DONE, PEOPLE_MUST_LOOK = 0, 3
 WORKER_SILENT = timedelta(seconds=20)

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from retention import flow
+from clawback_common.watching import watches
+from clawback_common.watching.condition import Condition
 from retention.domain import condition
-from retention.domain.condition import Condition
 from retention.flow import Service
 from retention.outlet import metrics
-from retention.state import holds, sweeps, watches
+from retention.state import holds, sweeps
 
 OVERDUE, FAILED, SILENT = "overdue", "failed", "silent"
 FAILURES_LOOKED_AT = timedelta(days=30)
@@ -27,8 +27,8 @@ async def watch_time(service: Service) -> list[Condition]:
         for row in await sweeps.unanswered(service.db, now - condition.SILENT_MAX)
     ]
     for watcher, found in ((OVERDUE, late), (FAILED, failures), (SILENT, silent)):
-        await flow.on_conditions(watcher, found, service)
-    await flow.on_silence(service)
+        await service.announcer.on_conditions(watcher, found)
+    await service.announcer.on_silence()
     await _measure(service)
     return [*late, *failures, *silent]
 

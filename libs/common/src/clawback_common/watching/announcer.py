@@ -1,0 +1,93 @@
+"""What is found to hold is said once, repeated while it lasts, and taken back when it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clawback_common import incidents
+from clawback_common.bus.envelope import Message
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.watching import alerts, watches
+from clawback_common.watching.condition import Condition, unsendable
+from clawback_contracts.envelope import event_id
+
+SAID_AGAIN = timedelta(hours=1)
+"""A condition that goes on is said again so often."""
+EVENT_OVER = timedelta(hours=24)
+EVENTS = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Speaks in the name of one service. A watcher's name stands for all the conditions that it looks for."""
+
+    service: str
+    db: Database
+    clock: Clock
+    outbox: OrdersOutbox
+
+    async def on_conditions(self, watcher: str, conditions: Sequence[Condition]) -> None:
+        """What a watcher finds now: the new is raised, what goes on is repeated, what ended is taken back."""
+        async with self.db.transaction() as tx:
+            await self.say(tx, watcher, conditions, self.clock.now())
+
+    async def on_silence(self) -> None:
+        """What was an event rather than a state ends when it has not come again for a day."""
+        async with self.db.transaction() as tx:
+            now = self.clock.now()
+            silent = await watches.silent(tx, EVENTS, now - EVENT_OVER)
+            await self.outbox.put(tx, await self._resolved(tx, silent, now))
+
+    async def on_set_aside(self, lane: str, what: str) -> None:
+        """A message that cannot be sent was set aside; the rest goes on."""
+        async with self.db.transaction() as tx:
+            now = self.clock.now()
+            await incidents.open_all(
+                tx, "unsendable_row", [(event_id("unsendable", lane, what), None, what)], now
+            )
+            await self.say_once(tx, [unsendable(lane)], now)
+
+    async def say(
+        self,
+        tx: Transaction,
+        watcher: str,
+        conditions: Sequence[Condition],
+        now: datetime,
+        *,
+        again: bool = False,
+    ) -> None:
+        """``again``: said anew even where it was said a moment ago."""
+        held = await watches.take(tx, watcher)
+        messages = await self._raised(tx, watcher, conditions, now, now if again else now - SAID_AGAIN)
+        holding = {one.fingerprint(self.service) for one in conditions}
+        messages += await self._resolved(tx, [known for known in held if known not in holding], now)
+        await self.outbox.put(tx, messages)
+
+    async def say_once(self, tx: Transaction, conditions: Sequence[Condition], now: datetime) -> None:
+        """Raise what is an event rather than a state, at most once in a while however often it comes."""
+        await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - SAID_AGAIN))
+
+    async def _raised(
+        self,
+        tx: Transaction,
+        watcher: str,
+        conditions: Sequence[Condition],
+        now: datetime,
+        said_before: datetime,
+    ) -> list[Message]:
+        if not conditions:
+            return []
+        found = {one.fingerprint(self.service): one for one in conditions}
+        numbers = await watches.raise_all(tx, watcher, found, now, said_before)
+        return [alerts.raised(self.service, found[known], number, now) for known, number in numbers.items()]
+
+    async def _resolved(self, tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Message]:
+        if not fingerprints:
+            return []
+        over = await watches.resolve(tx, fingerprints, now)
+        return [
+            alerts.resolved(self.service, row["fingerprint"], row["name"], row["occurrence"], now)
+            for row in over
+        ]

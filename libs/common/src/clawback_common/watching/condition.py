@@ -1,0 +1,30 @@
+"""A condition that a person should know of, and the one that everybody who sends messages may find."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clawback_contracts.alert.v1 import Severity, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that holds now. The same name and labels are the same condition, however often it is found."""
+
+    name: str
+    severity: Severity
+    summary: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def fingerprint(self, service: str) -> str:
+        """Its identity, of the service that finds it, name and labels."""
+        return fingerprint(service, self.name, self.labels)
+
+
+def unsendable(lane: str) -> Condition:
+    """A message that cannot be sent was set aside."""
+    return Condition(
+        "OutboxRowSetAside",
+        Severity.CRITICAL,
+        f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
+        {"lane": lane},
+    )

@@ -1,0 +1,222 @@
+"""Conditions that are watched, in a database that has the tables of a service that watches."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from clawback_common import incidents
+from clawback_common.db import Database
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.queries import prepare_all
+from clawback_common.watching import watches
+from clawback_common.watching.announcer import Announcer
+from clawback_common.watching.condition import Condition
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+
+pytestmark = pytest.mark.integration
+
+TABLES = """
+CREATE TABLE watch (
+    fingerprint text        PRIMARY KEY,
+    watcher     text        NOT NULL,
+    name        text        NOT NULL,
+    labels      jsonb       NOT NULL,
+    severity    text        NOT NULL,
+    summary     text        NOT NULL,
+    occurrence  integer     NOT NULL,
+    raised_at   timestamptz NOT NULL,
+    said_at     timestamptz NOT NULL,
+    resolved_at timestamptz
+);
+CREATE TABLE beginning (
+    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    started_at timestamptz NOT NULL
+);
+CREATE TABLE heartbeat (role text PRIMARY KEY, seen_at timestamptz NOT NULL);
+"""
+"""As services make them; each prepares our queries against its own."""
+LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips: see the pipe.", {"pipe": "a"})
+FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar.")
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """The plumbing's tables, and those of a service that watches."""
+    return [*load("common", COMMON_PACKAGE), Migration("watching", "0001_watching.pre.sql", "pre", TABLES)]
+
+
+@pytest.fixture
+def announcer(database: Database, clock: FakeClock) -> Announcer:
+    """Of a service without a flow."""
+    return Announcer("svc", database, clock, OrdersOutbox())
+
+
+async def raised(db: Database) -> list[AlertRaised]:
+    rows = await db.fetch("SELECT value FROM outbox_orders WHERE type = $1 ORDER BY id", AlertRaised.TYPE)
+    return [AlertRaised.model_validate_json(row["value"]) for row in rows]
+
+
+async def resolved(db: Database) -> list[str]:
+    rows = await db.fetch("SELECT value FROM outbox_orders WHERE type = $1 ORDER BY id", AlertResolved.TYPE)
+    return [AlertResolved.model_validate_json(row["value"]).name for row in rows]
+
+
+async def names(db: Database) -> list[str]:
+    return [alert.name for alert in await raised(db)]
+
+
+async def test_every_query_fits_the_tables_that_the_docstring_asks_for(database: Database) -> None:
+    assert await prepare_all(database, "clawback_common.watching") == []
+
+
+async def test_what_holds_is_said_once_repeated_hourly_and_taken_back(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    for _ in range(13):
+        await announcer.on_conditions("pipes", [LEAK])
+        clock.advance(minutes=10)
+    assert await names(database) == ["PipeLeaks"] * 3
+    assert await resolved(database) == []
+    for _ in range(2):
+        await announcer.on_conditions("pipes", [])
+    assert await resolved(database) == ["PipeLeaks"]
+
+
+async def test_what_comes_back_is_said_at_once_and_no_saying_has_the_identity_of_another(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    for found in ([LEAK], [], [LEAK], []):
+        await announcer.on_conditions("pipes", found)
+        clock.advance(seconds=30)
+    assert (len(await raised(database)), len(await resolved(database))) == (2, 2)
+
+
+async def test_what_is_said_names_the_service_and_carries_the_identity_of_the_condition(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    await announcer.on_conditions("pipes", [LEAK])
+    (alert,) = await raised(database)
+    assert (alert.service, alert.severity, alert.summary) == ("svc", Severity.WARNING, LEAK.summary)
+    assert (alert.labels, alert.raised_at) == ({"pipe": "a"}, clock.now())
+    assert alert.fingerprint == fingerprint("svc", "PipeLeaks", {"pipe": "a"})
+
+
+async def test_a_repeat_says_what_is_so_now(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    await announcer.on_conditions("pipes", [LEAK])
+    clock.advance(hours=1)
+    await announcer.on_conditions(
+        "pipes", [Condition("PipeLeaks", Severity.CRITICAL, "It gushes.", LEAK.labels)]
+    )
+    assert [(one.severity, one.summary) for one in await raised(database)] == [
+        (Severity.WARNING, "It drips: see the pipe."),
+        (Severity.CRITICAL, "It gushes."),
+    ]
+
+
+async def test_a_watcher_takes_back_only_what_it_found_itself(
+    announcer: Announcer, database: Database
+) -> None:
+    await announcer.on_conditions("pipes", [LEAK])
+    await announcer.on_conditions("cellars", [FLOOD])
+    await announcer.on_conditions("cellars", [])
+    assert await resolved(database) == ["CellarFloods"]
+
+
+async def test_the_same_condition_found_twice_is_one(announcer: Announcer, database: Database) -> None:
+    worse = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
+    await announcer.on_conditions("pipes", [LEAK, worse, FLOOD])
+    assert sorted(one.summary for one in await raised(database)) == ["It gushes.", FLOOD.summary]
+
+
+async def test_two_who_find_the_same_at_the_same_time_say_it_once(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    async def five_at_once(*found: Condition) -> None:
+        await asyncio.gather(*(announcer.on_conditions("pipes", found) for _ in range(5)))
+
+    await five_at_once(LEAK, FLOOD)
+    assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
+    clock.advance(hours=1)
+    await five_at_once(FLOOD, LEAK)
+    assert len(await raised(database)) == 4
+    await five_at_once()
+    assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
+
+
+async def test_what_is_worth_it_is_said_anew_though_it_was_said_a_moment_ago(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    for again in (False, False, True, True):
+        async with database.transaction() as tx:
+            await announcer.say(tx, "pipes", [LEAK], clock.now(), again=again)
+    assert len(await raised(database)) == 3
+
+
+async def test_an_event_is_said_at_most_hourly_and_ends_when_it_has_not_come_again_for_a_day(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    for _ in range(3):
+        async with database.transaction() as tx:
+            await announcer.say_once(tx, [FLOOD], clock.now())
+        clock.advance(minutes=30)
+    await announcer.on_conditions("pipes", [LEAK])
+    assert await names(database) == ["CellarFloods", "CellarFloods", "PipeLeaks"]
+    clock.advance(hours=23)
+    await announcer.on_silence()
+    assert await resolved(database) == []
+    clock.advance(hours=1)
+    for _ in range(2):
+        await announcer.on_silence()
+    assert await resolved(database) == ["CellarFloods"], "a state ends when its watcher says so"
+
+
+async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    for _ in range(2):
+        await announcer.on_set_aside("orders", "row 7: too_large")
+    assert [(one.name, one.labels) for one in await raised(database)] == [
+        ("OutboxRowSetAside", {"lane": "orders"})
+    ]
+    assert await incidents.open_count(database) == 1
+    await announcer.on_set_aside("orders", "row 8: too_large")
+    assert await incidents.open_count(database) == 2
+    assert len(await raised(database)) == 1
+    clock.advance(hours=25)
+    await announcer.on_silence()
+    assert await resolved(database) == ["OutboxRowSetAside"]
+
+
+async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    since = clock.now()
+    await announcer.on_conditions("cellars", [FLOOD])
+    clock.advance(hours=1)
+    await announcer.on_conditions("cellars", [FLOOD])
+    await announcer.on_conditions("pipes", [LEAK])
+    held = [(row["name"], row["raised_at"], row["said_at"]) for row in await watches.raised(database)]
+    assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
+    await announcer.on_conditions("cellars", [])
+    assert [row["name"] for row in await watches.raised(database)] == ["PipeLeaks"]
+
+
+async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_beat(
+    database: Database, clock: FakeClock
+) -> None:
+    assert await watches.begun(database) is None
+    assert await watches.seen(database, "worker") is None
+    begun = clock.now()
+    for _ in range(2):
+        await watches.begin(database, clock.now())
+        await watches.beat(database, "worker", clock.now())
+        clock.advance(hours=1)
+    assert await watches.begun(database) == begun
+    assert await watches.seen(database, "worker") == begun + timedelta(hours=1)
+    assert await watches.seen(database, "api") is None

@@ -1,0 +1,43 @@
+"""What a condition is, and what is said of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clawback_common.watching import alerts
+from clawback_common.watching.condition import Condition, unsendable
+from clawback_contracts.alert.v1 import AlertRaised, Severity
+
+from .conftest import Logged
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "a"})
+
+
+def test_the_same_name_and_labels_are_the_same_condition_whatever_is_said() -> None:
+    other = Condition("PipeLeaks", Severity.CRITICAL, "It gushes.", {"pipe": "a"})
+    assert LEAK.fingerprint("svc") == other.fingerprint("svc")
+    elsewhere = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "b"})
+    assert LEAK.fingerprint("svc") != elsewhere.fingerprint("svc")
+
+
+def test_what_two_services_find_are_two_conditions() -> None:
+    assert LEAK.fingerprint("svc") != LEAK.fingerprint("other")
+
+
+def test_a_summary_that_is_too_long_is_cut() -> None:
+    message = alerts.raised("svc", Condition("PipeLeaks", Severity.WARNING, "x" * 501), 1, NOW)
+    assert len(AlertRaised.model_validate_json(message.value).summary) == 500
+
+
+def test_what_is_said_and_taken_back_stands_in_the_log_too(logged: Logged) -> None:
+    said = alerts.raised("svc", LEAK, 1, NOW)
+    ended = alerts.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
+    assert said.event_id != ended.event_id
+    begun, over = logged()
+    assert (begun["event"], begun["alert"], begun["said"]) == ("alert raised", "PipeLeaks", "It drips.")
+    assert (over["event"], over["alert"]) == ("alert resolved", "PipeLeaks")
+
+
+def test_the_condition_that_all_may_find_has_its_runbook() -> None:
+    runbooks = Path(__file__).parents[4] / "docs" / "runbooks"
+    assert (runbooks / f"{unsendable('orders').name}.md").is_file()
