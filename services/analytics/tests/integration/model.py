@@ -8,8 +8,9 @@ from typing import Any
 
 from analytics.state.rollups import Narrowed
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
-from services.analytics.tests.integration.world import AnyOrder, World
+from services.analytics.tests.integration.world import World
 
 IDS = tuple(f"up:{name}" for name in "abc")
 AGES_D = {"up:a": 1, "up:b": 40, "up:c": 400}

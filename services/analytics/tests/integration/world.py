@@ -1,29 +1,21 @@
 """Analytics without its processes, in a test's words; and the recount, which knows nothing of how counts change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from analytics import flow
 from analytics.flow import Service
-from clawback_common.bus.envelope import Message, Received
-from clawback_common.db import Database
+from clawback_common.bus.envelope import Message
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad
-from clawback_common.testing.clock import FakeClock
-from clawback_contracts.alert.v1 import AlertRaised
+from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
-from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRemoved, ArticleRevoked, Reason
-from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.sweep.v1 import Action, SweepRequested
 
-AnyOrder = ArticleRevoked | ArticleReinstated
-TYPES: dict[str, type[Event]] = {
-    event.TYPE: event for event in (ArticleRemoved, AlertRaised, DeadLetter, SweepCompleted, SweepFailed)
-}
 CANARY = "zq-canary-4471"
 """Stands in every text that is content; found anywhere, it is a leak: analytics keeps none of it."""
 
@@ -53,18 +45,8 @@ WRONG = """
 """Where counts, and the values they stand under, differ from what the facets say. One statement, so one snapshot."""
 
 
-@dataclass(slots=True)
-class World:
-    """The service, in a test's words."""
-
-    service: Service
-    clock: FakeClock
-    offset: int = 0
-
-    @property
-    def db(self) -> Database:
-        """The service's own."""
-        return self.service.db
+class World(ServiceWorld[Service]):
+    """With words of its own."""
 
     def article(
         self, article_id: str, version: int = 1, after_order: int = 0, **more: Any
@@ -91,41 +73,9 @@ class World:
         }
         return ArticlePublished(**(given | more))
 
-    def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
-        """A batch from one partition."""
-        batch = []
-        for event in events:
-            batch.append(Received(event, str(uuid4()), None, topic or event.TOPIC, 0, self.offset))
-            self.offset += 1
-        return batch
-
     async def publish(self, *articles: ArticlePublished) -> None:
         """They arrive in one batch."""
         await flow.on_articles(self.received(articles), self.service)
-
-    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
-        """An order to remove."""
-        now = self.clock.now()
-        given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
-            "reason": Reason.LICENSOR,
-            "clock_started_at": now,
-            "due_at": now + timedelta(hours=24),
-            "ordered_at": now,
-        }
-        return ArticleRevoked(**(given | more))
-
-    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
-        """An order that lifts one."""
-        given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
-            "ordered_at": self.clock.now(),
-        }
-        return ArticleReinstated(**(given | more))
 
     async def order(self, *orders: AnyOrder) -> None:
         """They arrive in one batch."""
@@ -154,10 +104,6 @@ class World:
         }
         return SweepRequested(**(given | more))
 
-    def ago(self, **by: float) -> datetime:
-        """Before now."""
-        return self.clock.now() - timedelta(**by)
-
     async def counted(self) -> dict[str, int]:
         """Topics, with their articles, as the rollups say."""
         rows = await self.db.fetch(
@@ -184,16 +130,6 @@ class World:
         """The counts are what a recount from the facets gives, and no value stays that nothing needs."""
         wrong = [tuple(row) for row in await self.db.fetch(WRONG)]
         assert wrong == []
-
-    async def said(self, *kinds: type[Event]) -> list[Any]:
-        """What waits in the outbox, in its order."""
-        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
-        wanted = {kind.TYPE for kind in kinds}
-        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
-
-    async def sent(self) -> None:
-        """The relay has sent everything that waited."""
-        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
 
     async def answers(self) -> list[tuple[str, int, str, str]]:
         """Receipts that wait: id, order, outcome for what is counted and for the quarantine. They count as sent."""

@@ -14,9 +14,10 @@ from clawback_common import quarantine
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from ingester import flow
-from services.ingester.tests.integration.world import AnyOrder, World
+from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
 

@@ -19,10 +19,11 @@ from clawback_common.testing.waiting import until
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import AnyOrder
 from ingester import flow
 from ingester.domain.feed import Sighting
 from ingester.inlet.consumers import subscriptions
-from services.ingester.tests.integration.world import AnyOrder, World
+from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
 

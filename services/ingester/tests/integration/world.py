@@ -4,25 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 
-from clawback_common.bus.envelope import Received
-from clawback_common.db import Database
 from clawback_common.outbox.relay import Waiting
-from clawback_common.testing.clock import FakeClock
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
-from clawback_contracts.deadletter.v1 import DeadLetter
-from clawback_contracts.envelope import Event
-from clawback_contracts.revocation.v1 import (
-    ArticleReinstated,
-    ArticleRemoved,
-    ArticleRevoked,
-    Reason,
-    RevocationNoticed,
-)
+from clawback_contracts.revocation.folding import AnyOrder
 from ingester import app, flow
 from ingester.flow import Service
 from ingester.inlet.feeds import poll
@@ -31,26 +20,12 @@ from ingester.inlet.feeds.values import Bad, Page, RevokedId, RevokedPage
 from ingester.settings import FeedKind, FeedSettings
 from ingester.state import contents
 
-AnyOrder = ArticleRevoked | ArticleReinstated
-TYPES: dict[str, type[Event]] = {
-    event.TYPE: event for event in (RevocationNoticed, ArticleRemoved, AlertRaised, AlertResolved, DeadLetter)
-}
 CANARY = "zq-canary-7719"
 """Stands in every text; found anywhere else, it is a leak."""
 
 
-@dataclass(slots=True)
-class World:
-    """The service, in a test's words."""
-
-    service: Service
-    clock: FakeClock
-    offset: int = 0
-
-    @property
-    def db(self) -> Database:
-        """The service's own."""
-        return self.service.db
+class World(ServiceWorld[Service]):
+    """With words of the ingester's own."""
 
     def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
         """An article that its source published yesterday."""
@@ -63,59 +38,13 @@ class World:
         }
         return ArticleSubmitted(**(given | more))
 
-    def received(self, events: Sequence[Event]) -> list[Received[Any]]:
-        """A batch from one partition."""
-        batch = []
-        for event in events:
-            batch.append(Received(event, str(uuid4()), None, event.TOPIC, 0, self.offset))
-            self.offset += 1
-        return batch
-
     async def submit(self, *articles: ArticleSubmitted) -> None:
         """They arrive on the submission topic, in one batch."""
         await flow.on_submissions(self.received(articles), self.service)
 
-    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
-        """An order to remove."""
-        now = self.clock.now()
-        given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
-            "reason": Reason.LICENSOR,
-            "clock_started_at": now,
-            "due_at": now + timedelta(hours=24),
-            "ordered_at": now,
-        }
-        return ArticleRevoked(**(given | more))
-
-    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
-        """An order that lifts one."""
-        given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
-            "ordered_at": self.clock.now(),
-        }
-        return ArticleReinstated(**(given | more))
-
     async def order(self, *orders: AnyOrder) -> None:
         """They arrive in one batch."""
         await flow.on_orders(self.received(orders), self.service)
-
-    async def said(self, *kinds: type[Event]) -> list[Any]:
-        """What waits in the outbox of orders, in its order."""
-        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
-        wanted = {kind.TYPE for kind in kinds}
-        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
-
-    async def sent(self) -> None:
-        """The relay has sent everything that waited."""
-        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
-
-    async def alerts(self) -> list[str]:
-        """The names of the alerts that wait to be sent."""
-        return [alert.name for alert in await self.said(AlertRaised)]
 
     async def news(self) -> list[ArticlePublished]:
         """What the waiting references say now; they count as sent."""

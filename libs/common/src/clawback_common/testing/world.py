@@ -1,0 +1,93 @@
+"""A service without its processes, in a test's words: what comes to it, and what it wants to say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import uuid4
+
+from clawback_common.bus.envelope import Received
+from clawback_common.db import Database
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.envelope import Event
+from clawback_contracts.registry import EVENTS
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason
+
+
+class Keeping(Protocol):
+    """A service that keeps its state in a database."""
+
+    @property
+    def db(self) -> Database:
+        """Its own."""
+        ...
+
+
+S = TypeVar("S", bound=Keeping)
+
+
+@dataclass(slots=True)
+class ServiceWorld(Generic[S]):
+    """The service and the time; each service's tests add words of their own."""
+
+    service: S
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def ago(self, **by: float) -> datetime:
+        """Before now."""
+        return self.clock.now() - timedelta(**by)
+
+    def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for event in events:
+            batch.append(Received(event, str(uuid4()), None, topic or event.TOPIC, 0, self.offset))
+            self.offset += 1
+        return batch
+
+    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
+        """An order to remove."""
+        now = self.clock.now()
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "reason": Reason.LICENSOR,
+            "clock_started_at": now,
+            "due_at": now + timedelta(hours=24),
+            "ordered_at": now,
+        }
+        return ArticleRevoked(**(given | more))
+
+    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
+        """An order that lifts one."""
+        given: dict[str, Any] = {
+            "article_id": article_id,
+            "order": number,
+            "revocation_id": uuid4(),
+            "ordered_at": self.clock.now(),
+        }
+        return ArticleReinstated(**(given | more))
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox of orders, in its order."""
+        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
+        wanted = {kind.TYPE for kind in kinds}
+        return [
+            EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
+        ]
+
+    async def sent(self) -> None:
+        """The relay has sent everything that waited."""
+        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+
+    async def alerts(self) -> list[str]:
+        """The names of the alerts that wait to be sent."""
+        return [alert.name for alert in await self.said(AlertRaised)]
