@@ -3,16 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
-import pytest_asyncio
-from pydantic import AnyHttpUrl
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from analytics import app, flow
 from analytics.flow import Service
@@ -23,45 +16,22 @@ from analytics.settings import Settings
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Stop
-from clawback_common.process import Stopping, serve
+from clawback_common.process import Stopping
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.compliance import Compliance
 from clawback_common.testing.waiting import until
+from clawback_common.testing.workers import at_work
 from clawback_common.worker import Worker
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from clawback_contracts.deadletter.v1 import DeadLetter
-from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleRemoved
 from clawback_contracts.run.v1 import RunFailed
 from clawback_contracts.sweep.v1 import SweepCompleted
 from services.analytics.tests.integration.world import CANARY, World, message
 
 pytestmark = pytest.mark.integration
-
-
-@dataclass(slots=True)
-class Compliance:
-    """Lists every order that it ever gave."""
-
-    url: AnyHttpUrl
-    orders: list[ArticleRevoked] = field(default_factory=list)
-
-    async def listed(self, _: Request) -> Response:
-        """One page of all."""
-        items = [order.model_dump(mode="json") for order in self.orders]
-        return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
-
-
-@pytest_asyncio.fixture
-async def compliance(unused_tcp_port: int) -> AsyncIterator[Compliance]:
-    """For a database that is younger than the log's start, as all are here: the topics of a session are emptied."""
-    listing = Compliance(AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}"))
-    listing_app = Starlette(routes=[Route("/api/v1/compliance/revocations", listing.listed)])
-    stopping = Stopping()
-    serving = asyncio.create_task(serve(listing_app, "127.0.0.1", unused_tcp_port, stopping))
-    yield listing
-    stopping.set()
-    await serving
 
 
 @pytest.fixture
@@ -80,18 +50,8 @@ async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     async with app.opened(settings) as opened:
         service = Service(settings, db, SystemClock(), opened.orders, opened.cache)
         worker = Worker("analytics", settings, db, service.clock, app.migrations(), 0, service.orders)
-        stopping = Stopping()
-        task = asyncio.create_task(worker.run(app.plan(service), stopping))
-        try:
-            await until(lambda: ready(worker) or task.done(), what="ready")
+        async with at_work(worker, app.plan(service)):
             yield service
-        finally:
-            stopping.set()
-            await asyncio.wait_for(task, 20)
-
-
-def ready(worker: Worker) -> bool:
-    return "subscriptions" in worker.probes.results and worker.probes.ready
 
 
 async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_and_answered(

@@ -3,37 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
 import yaml
-from pydantic import AnyHttpUrl, SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from pydantic import SecretStr
 
 from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping, serve
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.compliance import Compliance
 from clawback_common.testing.queries import prepare_all
 from clawback_common.testing.waiting import until
+from clawback_common.testing.workers import at_work
 from clawback_common.worker import Worker
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
-from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from ingester import app
 from ingester.flow import Service
 from ingester.inlet import jobs
@@ -60,43 +55,8 @@ async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIter
         worker = Worker(
             "ingester", settings, db, service.clock, app.migrations(), 0, service.orders, service.news
         )
-        stopping = Stopping()
-        task = asyncio.create_task(worker.run(app.plan(service, configured_feeds(service, http)), stopping))
-        try:
-            await until(lambda: ready(worker) or task.done(), what="ready")
+        async with at_work(worker, app.plan(service, configured_feeds(service, http))):
             yield service
-        finally:
-            stopping.set()
-            await asyncio.wait_for(task, 20)
-
-
-def ready(worker: Worker) -> bool:
-    return "subscriptions" in worker.probes.results and worker.probes.ready
-
-
-@dataclass(slots=True)
-class Compliance:
-    """Lists every order that it ever gave."""
-
-    url: AnyHttpUrl
-    orders: list[ArticleRevoked] = field(default_factory=list)
-
-    async def listed(self, _: Request) -> Response:
-        """One page of all."""
-        items = [order.model_dump(mode="json") for order in self.orders]
-        return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
-
-
-@pytest_asyncio.fixture
-async def compliance(unused_tcp_port: int) -> AsyncIterator[Compliance]:
-    """For a database that is younger than the log's start, as all are here: the topics of a session are emptied."""
-    listing = Compliance(AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}"))
-    app = Starlette(routes=[Route("/api/v1/compliance/revocations", listing.listed)])
-    stopping = Stopping()
-    serving = asyncio.create_task(serve(app, "127.0.0.1", unused_tcp_port, stopping))
-    yield listing
-    stopping.set()
-    await serving
 
 
 @pytest.fixture
