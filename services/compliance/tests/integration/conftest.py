@@ -1,7 +1,6 @@
 """A compliance service on a real database, its clock in the test's hands, and what it wants to say read back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,14 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from clawback_common.bus.envelope import Received
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.testing.clock import FakeClock
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
-from clawback_contracts.envelope import Event, event_id
+from clawback_common.testing.world import ServiceWorld
+from clawback_contracts.envelope import event_id
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
@@ -27,7 +25,6 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
-from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance import flow
 from compliance.app import migrations as all_migrations
 from compliance.domain.obligation import Looked
@@ -37,10 +34,6 @@ from compliance.settings import Settings
 from services.compliance.tests.integration.neighbours import Neighbour
 
 AnyOrder = ArticleRevoked | ArticleReinstated
-TYPES: dict[str, type[Event]] = {
-    event.TYPE: event
-    for event in (ArticleRevoked, ArticleReinstated, AlertRaised, AlertResolved, RunCompleted, RunFailed)
-}
 SEARCH = HolderRegistration(
     name="search", group="search", purpose="a site's search", copy_kinds=("content", "index")
 )
@@ -53,26 +46,10 @@ KAFKA = HolderRegistration(
 KINDS = {one.name: one.copy_kinds for one in (SEARCH, INGESTER)}
 
 
-@dataclass(slots=True)
-class World:
-    """The service and those around it."""
+class World(ServiceWorld[Service]):
+    """The service, in a test's words. What it said, it said, whether sent or not."""
 
-    service: Service
-    clock: FakeClock
-    offset: int = 0
-
-    @property
-    def db(self) -> Database:
-        """The service's own."""
-        return self.service.db
-
-    def received(self, events: Sequence[Event]) -> list[Received[Any]]:
-        """A batch from one partition."""
-        batch = []
-        for event in events:
-            batch.append(Received(event, str(uuid4()), None, event.TOPIC, 0, self.offset))
-            self.offset += 1
-        return batch
+    said = ServiceWorld.ever_said
 
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""
@@ -129,20 +106,6 @@ class World:
         asked = {row["revocation_id"]: row["article_id"] for row in rows}
         await flow.on_looked(asked, Looked(store, answers, **({"controls": 1} | more)), self.service)
 
-    async def said(self, *kinds: type[Event]) -> list[Any]:
-        """What waits in the outbox, in its order."""
-        rows = await self.db.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
-        wanted = {kind.TYPE for kind in kinds}
-        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
-
-    async def alerts(self) -> list[str]:
-        """The names of the alerts raised so far."""
-        return [alert.name for alert in await self.said(AlertRaised)]
-
-    async def sent(self) -> None:
-        """The relay has sent everything."""
-        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
-
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Obligations of an article by order and holder."""
         rows = await self.db.fetch(
@@ -165,10 +128,6 @@ class World:
             *(self.receipt(order, name) for order in orders for name in ("ingester", "search"))
         )
         await self.looked("ingester", {order.article_id: Holding.GONE for order in orders})
-
-    def ago(self, **by: float) -> datetime:
-        """Before now."""
-        return self.clock.now() - timedelta(**by)
 
 
 @pytest.fixture

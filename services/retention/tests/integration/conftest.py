@@ -1,19 +1,16 @@
 """A retention service on a real database, its clock in the test's hands, and what it wants to say read back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from clawback_common.bus.envelope import Received
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
-from clawback_contracts.envelope import Event
+from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
 from retention import flow
 from retention.app import load_policies
@@ -24,21 +21,11 @@ from retention.domain.sweep import Sweep
 from retention.flow import Service
 from retention.settings import Settings
 
-TYPES: dict[str, type[Event]] = {event.TYPE: event for event in (SweepRequested, AlertRaised, AlertResolved)}
 
+class World(ServiceWorld[Service]):
+    """The service, in a test's words. What it said, it said, whether sent or not."""
 
-@dataclass(slots=True)
-class World:
-    """The service and those around it."""
-
-    service: Service
-    clock: FakeClock
-    offset: int = 0
-
-    @property
-    def db(self) -> Database:
-        """The service's own."""
-        return self.service.db
+    said = ServiceWorld.ever_said
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Somebody asks for a sweep."""
@@ -71,11 +58,7 @@ class World:
 
     async def answers(self, *answers: SweepAnswer) -> None:
         """They arrive in one batch."""
-        batch = []
-        for answer in answers:
-            batch.append(Received(answer, str(uuid4()), None, answer.TOPIC, 0, self.offset))
-            self.offset += 1
-        await flow.on_answers(batch, self.service)
+        await flow.on_answers(self.received(answers), self.service)
 
     async def finish(self, *asked: Sweep) -> None:
         """Every owner does it."""
@@ -97,19 +80,9 @@ class World:
         await flow.hold_placed(hold, "a law suit", self.service)
         return hold.hold_id
 
-    async def said(self, *kinds: type[Event]) -> list[Any]:
-        """What waits in the outbox, in its order."""
-        rows = await self.db.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
-        wanted = {kind.TYPE for kind in kinds}
-        return [TYPES[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted]
-
     async def requests(self) -> list[SweepRequested]:
         """What owners were asked, in order."""
         return await self.said(SweepRequested)
-
-    async def alerts(self) -> list[str]:
-        """The names of the alerts raised so far."""
-        return [alert.name for alert in await self.said(AlertRaised)]
 
     async def state(self, sweep: Sweep) -> str:
         """How far a sweep is."""

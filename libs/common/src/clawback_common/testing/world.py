@@ -78,7 +78,14 @@ class ServiceWorld(Generic[S]):
 
     async def said(self, *kinds: type[Event]) -> list[Any]:
         """What waits in the outbox of orders, in its order."""
-        rows = await self.db.fetch("SELECT type, value FROM outbox_orders WHERE sent_at IS NULL ORDER BY id")
+        return await self._outbox("WHERE sent_at IS NULL", kinds)
+
+    async def ever_said(self, *kinds: type[Event]) -> list[Any]:
+        """What was put into the outbox of orders, sent or not, in its order."""
+        return await self._outbox("", kinds)
+
+    async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
+        rows = await self.db.fetch(f"SELECT type, value FROM outbox_orders {which} ORDER BY id")  # noqa: S608 - our own words
         wanted = {kind.TYPE for kind in kinds}
         return [
             EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
