@@ -117,6 +117,9 @@ async def test_a_repeat_says_what_is_so_now(
         (Severity.WARNING, "It drips: see the pipe."),
         (Severity.CRITICAL, "It gushes."),
     ]
+    assert [(row["severity"], row["summary"]) for row in await watches.raised(database)] == [
+        ("critical", "It gushes.")
+    ]
 
 
 async def test_a_watcher_takes_back_only_what_it_found_itself(
@@ -137,16 +140,27 @@ async def test_the_same_condition_found_twice_is_one(announcer: Announcer, datab
 async def test_two_who_find_the_same_at_the_same_time_say_it_once(
     announcer: Announcer, database: Database, clock: FakeClock
 ) -> None:
-    async def five_at_once(*found: Condition) -> None:
-        await asyncio.gather(*(announcer.on_conditions("pipes", found) for _ in range(5)))
+    async def many_at_once(*found: Condition) -> None:
+        orders = (found, found[::-1]) * 3
+        await asyncio.gather(*(announcer.on_conditions("pipes", one) for one in orders))
 
-    await five_at_once(LEAK, FLOOD)
+    await many_at_once(LEAK, FLOOD)
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
     clock.advance(hours=1)
-    await five_at_once(FLOOD, LEAK)
+    await many_at_once(FLOOD, LEAK)
     assert len(await raised(database)) == 4
-    await five_at_once()
+    await many_at_once()
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
+
+
+async def test_what_ended_does_not_end_again(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    await announcer.on_conditions("pipes", [LEAK])
+    for ended in (["PipeLeaks"], []):
+        async with database.transaction() as tx:
+            rows = await watches.resolve(tx, [LEAK.fingerprint("svc")], clock.now())
+        assert [row["name"] for row in rows] == ended
 
 
 async def test_what_is_worth_it_is_said_anew_though_it_was_said_a_moment_ago(
