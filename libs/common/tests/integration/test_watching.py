@@ -12,6 +12,7 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.queries import prepare_all
+from clawback_common.testing.waiting import until
 from clawback_common.watching import watches
 from clawback_common.watching.announcer import Announcer
 from clawback_common.watching.condition import Condition
@@ -151,6 +152,23 @@ async def test_two_who_find_the_same_at_the_same_time_say_it_once(
     assert len(await raised(database)) == 4
     await many_at_once()
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
+
+
+async def test_two_who_find_several_never_wait_for_one_another_in_a_circle(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    first, second = sorted([LEAK, FLOOD], key=lambda one: one.fingerprint("svc"))
+
+    async def waits() -> bool:
+        return bool(await database.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    async with database.transaction() as tx:
+        await announcer.say_once(tx, [first], clock.now())
+        other = asyncio.create_task(announcer.on_conditions("pipes", [second, first]))
+        await until(waits, what="the other has come to what we hold")
+        await announcer.say_once(tx, [second], clock.now())
+    await other
+    assert len(await raised(database)) == 2
 
 
 async def test_what_ended_does_not_end_again(
