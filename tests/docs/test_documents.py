@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clawback_common import watching
 from clawback_contracts.topics import load_topics
 from clawback_local.services import SERVICES
 
@@ -23,12 +24,10 @@ ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 
 def _alerts(service: str = "*") -> set[str]:
     """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
-    return {
-        word
-        for source in ROOT.glob(f"services/{service}/src/**/*.py")
-        for word in _quoted(ast.parse(source.read_text()))
-        if ALERT.fullmatch(word)
-    }
+    sources = [path.read_text() for path in ROOT.glob(f"services/{service}/src/**/*.py")]
+    if any(f"from {watching.__name__}" in source for source in sources):
+        sources += [path.read_text() for path in Path(watching.__path__[0]).glob("*.py")]
+    return {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
 
 
 def _quoted(tree: ast.AST) -> Iterator[str]:
