@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 EXIT_FAILED = 1
 EXIT_PERSON_NEEDED = 2
+IDLE_S = 75
+"""Connections are kept for longer than clients and balancers reuse them: who closes first closes under a request."""
 
 _LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
 _LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
@@ -184,6 +186,7 @@ async def serve(
         lifespan="off",
         ws="none",
         server_header=False,
+        timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=grace_s,
     )
     server = Server(config)

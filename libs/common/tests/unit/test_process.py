@@ -3,20 +3,28 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 import orjson
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 from typing_extensions import override
 
 from clawback_common.errors import Stop, Transient
-from clawback_common.process import Stopping, loop_forever
+from clawback_common.process import Stopping, loop_forever, serve
 from clawback_common.telemetry.metrics import REGISTRY
+from clawback_common.testing.waiting import until
 
 from .conftest import Logged
 
+CLIENTS_KEEP_S = 5
+"""The default of httpx, and of the server beneath ours."""
 HEAD = """
 import asyncio, sys
 from pydantic import Field
@@ -201,6 +209,22 @@ def _free():
     )
     code, out, _ = _play(body)
     assert (code, out) == (0, "up\nanswered True\ndown\n")
+
+
+async def test_a_connection_outlives_the_patience_of_clients(unused_tcp_port: int) -> None:
+    stopping = Stopping()
+    app = Starlette(routes=[Route("/", lambda _: Response(status_code=204))])
+    serving = asyncio.create_task(serve(app, "127.0.0.1", unused_tcp_port, stopping))
+    with closing(socket.socket()) as probe:
+        await until(lambda: probe.connect_ex(("127.0.0.1", unused_tcp_port)) == 0, what="a listener")
+    reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert b"204" in await reader.readuntil(b"\r\n\r\n")
+    with pytest.raises(TimeoutError):  # its end would be an answer
+        await asyncio.wait_for(reader.read(), CLIENTS_KEEP_S + 1)
+    writer.close()
+    stopping.set()
+    await serving
 
 
 def test_a_server_leaves_signals_to_the_process() -> None:
