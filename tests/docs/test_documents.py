@@ -64,6 +64,7 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
 def test_the_readme_of_a_service_leads_to_the_runbook_of_each_of_its_alerts(service: str) -> None:
     readme = (ROOT / "services" / service / "README.md").read_text()
+    assert _alerts(service)
     assert [name for name in sorted(_alerts(service)) if f"runbooks/{name}.md)" not in readme] == []
 
 

@@ -18,7 +18,7 @@ QUARANTINE = "quarantine"
 """Kinds of copies: what an article is held as, and records that could not be used."""
 
 
-def outcomes(
+def outcomes_of(
     order: AnyOrder, row: Folded, emptied: Collection[str], purged: Collection[str]
 ) -> dict[str, Outcome]:
     """What became of each kind of copy, given the ids whose content and whose quarantined records are gone just now."""
@@ -42,14 +42,14 @@ def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_hel
             return Outcome.NEVER_HELD
 
 
-def receipt(order: AnyOrder, holder: str, found: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
+def receipt(order: AnyOrder, holder: str, outcomes: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
     """The answer that says so. The same order, holder and attempt give the same receipt id."""
     return ArticleRemoved(
         receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
         article_id=order.article_id,
         order=order.order,
         holder=holder,
-        removals=tuple(CopyRemoval(copy_kind=kind, outcome=outcome) for kind, outcome in found.items()),
+        removals=tuple(CopyRemoval(copy_kind=kind, outcome=outcome) for kind, outcome in outcomes.items()),
         answered_at=at,
         attempt=order.attempt,
     )

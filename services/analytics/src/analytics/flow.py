@@ -31,7 +31,7 @@ from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import ARTICLE_ID, event_id
 from clawback_contracts.revocation.folding import latest
-from clawback_contracts.revocation.receipts import outcomes
+from clawback_contracts.revocation.receipts import outcomes_of
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
@@ -117,7 +117,7 @@ async def on_orders(
         answered = [
             events.receipt(
                 one.value,
-                outcomes(one.value, rows[one.value.article_id], emptied, purged),
+                outcomes_of(one.value, rows[one.value.article_id], emptied, purged),
                 now,
                 one.traceparent,
             )

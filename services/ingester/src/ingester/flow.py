@@ -26,7 +26,7 @@ from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import latest
-from clawback_contracts.revocation.receipts import outcomes
+from clawback_contracts.revocation.receipts import outcomes_of
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason, RevocationNoticed
 from ingester.domain.article import Delivery, comes_by, deliveries, newest
 from ingester.domain.feed import Sighting
@@ -141,7 +141,7 @@ async def on_orders(
             [
                 events.receipt(
                     one.value,
-                    outcomes(one.value, rows[one.value.article_id], removed, purged),
+                    outcomes_of(one.value, rows[one.value.article_id], removed, purged),
                     now,
                     one.traceparent,
                 )

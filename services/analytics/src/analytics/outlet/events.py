@@ -14,9 +14,11 @@ SERVICE = "analytics"
 """Also the name under which compliance knows us as a holder."""
 
 
-def receipt(order: AnyOrder, found: Mapping[str, Outcome], at: datetime, traceparent: str | None) -> Message:
+def receipt(
+    order: AnyOrder, outcomes: Mapping[str, Outcome], at: datetime, traceparent: str | None
+) -> Message:
     """ArticleRemoved: our answer to one sending of an order."""
-    answer = receipts.receipt(order, SERVICE, found, at=at)
+    answer = receipts.receipt(order, SERVICE, outcomes, at=at)
     return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)
 
 

@@ -46,9 +46,11 @@ def published(row: Row, traceparent: str | None, at: datetime) -> Message:
     )
 
 
-def receipt(order: AnyOrder, found: Mapping[str, Outcome], at: datetime, traceparent: str | None) -> Message:
+def receipt(
+    order: AnyOrder, outcomes: Mapping[str, Outcome], at: datetime, traceparent: str | None
+) -> Message:
     """ArticleRemoved: our answer to one sending of an order."""
-    answer = receipts.receipt(order, HOLDER, found, at=at)
+    answer = receipts.receipt(order, HOLDER, outcomes, at=at)
     return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)
 
 
