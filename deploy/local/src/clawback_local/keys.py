@@ -14,6 +14,9 @@ from clawback_local.site import Site, write_private
 ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
 """Who may act over HTTP; one key each, in `<role>.key`."""
 
+PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
+"""Whose articles a key may submit or revoke; an officer's any."""
+
 WEBHOOK_PROVIDER = "partner"
 API_KEYS_FILE = "api_keys.yaml"
 WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
@@ -26,8 +29,9 @@ async def make(site: Site) -> None:
 
 def make_in(places: Places) -> None:
     """The same, for a folder without a stack."""
-    hashed = [{"subject": role, "roles": [role], "sha256": _hashed(_key(places, role))} for role in ROLES]
-    write_private(places, API_KEYS_FILE, yaml.safe_dump(hashed, sort_keys=False))
+    write_private(
+        places, API_KEYS_FILE, yaml.safe_dump([_entry(places, role) for role in ROLES], sort_keys=False)
+    )
     if not (places.keys / WEBHOOK_SECRETS_FILE).exists():
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         write_private(places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
@@ -42,6 +46,13 @@ def write_feeds(places: Places) -> None:
     ]
     places.feeds.touch(mode=0o600)
     places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
+
+
+def _entry(places: Places, role: str) -> dict[str, object]:
+    entry: dict[str, object] = {"subject": role, "roles": [role], "sha256": _hashed(_key(places, role))}
+    if role in PROVIDERS:
+        entry["providers"] = list(PROVIDERS[role])
+    return entry
 
 
 def _key(places: Places, role: str) -> str:

@@ -114,7 +114,11 @@ async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(h
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     hashed = yaml.safe_load(before["api_keys.yaml"])
-    assert {row["subject"] for row in hashed} == set(keys.ROLES)
+    assert {row["subject"]: row.get("providers") for row in hashed} == {
+        **dict.fromkeys(keys.ROLES),
+        "upstream": ["upstream"],
+        "licensor": ["metabase"],
+    }
     assert before["officer.key"].strip() not in before["api_keys.yaml"]
 
 

@@ -1,6 +1,7 @@
 """The application that every API is, as a caller sees it."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from uuid import UUID
 
 import httpx
 import pytest
+import yaml
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from clawback_common.errors import Conflict, Poison, Stop, Transient
 from clawback_common.http.app import create_app
-from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.auth import ApiKeys, Caller, reader, require
 from clawback_common.http.paging import Cursor, Fields, Limit, decode_cursor, encode_cursor, page, project
 from clawback_common.http.probes import Probes
 from clawback_common.http.problem import Problem, invalid
@@ -25,6 +27,7 @@ from clawback_common.testing.clock import FakeClock
 from .conftest import Logged, Spans
 
 SECRET = "the text of somebody else"
+PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
 
 
 @dataclass
@@ -421,6 +424,60 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
         path.unlink()
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
     assert sum(line["event"].startswith("API keys cannot be read") for line in logged()) == 4
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"roles": ["licensor"]}, "entry 0: the role licensor needs providers"),
+        ({"roles": ["officer", "upstream"], "providers": []}, "entry 0: the role upstream needs providers"),
+        ({"providers": ["Not/One"]}, "entry 0: providers is not a list of names"),
+        ({"providers": "metabase"}, "entry 0: providers is not a list of names"),
+        ({"signing_keys": ["k"]}, "entry 0: signing_keys is not"),
+        ({"signing_keys": {"a:b": PUBLIC_KEY}}, "entry 0: a key id has"),
+        ({"signing_keys": {"k": "c2hvcnQ="}}, "entry 0: signing key k is not 32 bytes in base64"),
+        ({"signing_keys": {"k": 7}}, "entry 0: signing key k is not 32 bytes in base64"),
+        ({"sha256": None}, "entry 0 is not"),
+        ({"provider": ["metabase"]}, "entry 0 is not"),
+    ],
+)
+def test_what_is_wrong_with_an_entry_of_the_file_of_keys_is_said(
+    entry: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text(yaml.safe_dump([{"subject": "eve", "roles": [], "sha256": "a" * 64, **entry}]))
+    with pytest.raises(Stop, match=said):
+        ApiKeys(path)
+
+
+def test_a_key_acts_for_its_providers_and_an_officers_for_all(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    rows: list[dict[str, Any]] = [
+        {"subject": "lex", "roles": ["licensor"], "sha256": _sha256("lex"), "providers": ["metabase"]},
+        {"subject": "ann", "roles": ["officer"], "sha256": _sha256("ann")},
+        {"subject": "eve", "roles": ["holder"], "sha256": _sha256("eve")},
+    ]
+    path.write_text(yaml.safe_dump(rows))
+    keys = ApiKeys(path)
+    allowed = {
+        subject: [one for one in ("metabase", "partner") if caller.acts_for(one)]
+        for subject in ("lex", "ann", "eve")
+        if (caller := keys.caller(f"key of {subject}"))
+    }
+    assert allowed == {"lex": ["metabase"], "ann": ["metabase", "partner"], "eve": []}
+
+
+def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    entry = {"subject": "ingester", "roles": [], "signing_keys": {"ingester-1": PUBLIC_KEY}}
+    path.write_text(yaml.safe_dump([entry]))
+    keys = ApiKeys(path)
+    assert keys.signer("ingester-1") == (Caller("ingester", frozenset()), bytes(32))
+    assert keys.signer("ingester-2") is None
+    assert keys.caller("") is None
+    path.write_text(yaml.safe_dump([entry, {**entry, "subject": "other"}]))
+    with pytest.raises(Stop, match="signing_keys has ingester-1 more than once"):
+        ApiKeys(path)
 
 
 @pytest.mark.parametrize("wrong", ["{}", "- {subject: eve}", "- [", "\x00"])

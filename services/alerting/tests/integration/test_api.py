@@ -32,7 +32,12 @@ async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]
     """A client of the API."""
     file = tmp_path / "keys.yaml"
     rows = [
-        {"subject": role, "roles": [role], "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        {
+            "subject": role,
+            "roles": [role],
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "providers": ["up"],
+        }
         for role, text in KEYS.items()
     ]
     file.write_text(yaml.safe_dump(rows))

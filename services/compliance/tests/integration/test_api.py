@@ -41,7 +41,12 @@ def keys(tmp_path: Path) -> Path:
     path.write_text(
         yaml.safe_dump(
             [
-                {"subject": subject, "roles": roles, "sha256": hashlib.sha256(subject.encode()).hexdigest()}
+                {
+                    "subject": subject,
+                    "roles": roles,
+                    "sha256": hashlib.sha256(subject.encode()).hexdigest(),
+                    "providers": ["metabase"],
+                }
                 for subject, roles in SUBJECTS.items()
             ]
         )

@@ -43,7 +43,12 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
     keys.write_text(
         yaml.safe_dump(
             [
-                {"subject": name, "roles": roles, "sha256": hashlib.sha256(name.encode()).hexdigest()}
+                {
+                    "subject": name,
+                    "roles": roles,
+                    "sha256": hashlib.sha256(name.encode()).hexdigest(),
+                    "providers": ["up"],
+                }
                 for name, roles in ROLES.items()
             ]
         )
