@@ -10,7 +10,7 @@ import pytest
 from alerting import flow
 from alerting.domain.routing import Book
 from alerting.flow import Alerts
-from alerting.state import alerts, messages
+from alerting.state import alerts, messages, silences
 from clawback_common.errors import Conflict
 from clawback_common.sweeping import Progress
 from clawback_contracts.alert.v1 import Severity
@@ -193,6 +193,16 @@ async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
     assert await flow.end_silence(made.silence_id, "bob", world.service) is None
     await world.pass_time(seconds=10)
     assert len(world.sms.texts) == 1
+
+
+async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(world: World) -> None:
+    now = world.clock.now()
+    span = (now, now + timedelta(hours=1))
+    await silences.put(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
+    await flow.silence(['name="Other"'], span, "ann", "a change", world.service)
+    await world.say(world.raised(), world.raised("Other"))
+    await world.deliver()
+    assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] FeedStopped"]
 
 
 async def test_a_test_reaches_everyone_by_every_channel_through_silences(world: World) -> None:

@@ -1,8 +1,10 @@
 """Matchers mean what they mean in Alertmanager."""
 
+import time
+
 import pytest
 
-from alerting.domain.matcher import Matcher, all_match
+from alerting.domain.matcher import EXPRESSION_MAX, Matcher, all_match
 
 LABELS = {"severity": "critical", "name": "TakedownOverdue", "holder": 'a"b'}
 
@@ -26,6 +28,26 @@ LABELS = {"severity": "critical", "name": "TakedownOverdue", "holder": 'a"b'}
 )
 def test_a_matcher_fits_as_written(written: str, fits: bool) -> None:  # noqa: FBT001
     assert Matcher.parse(written).matches(LABELS) is fits
+
+
+def test_a_regular_expression_takes_time_in_proportion_to_the_label_alone() -> None:
+    began = time.process_time()
+    assert not Matcher.parse('x=~"(a+)+"').matches({"x": "a" * 23 + "b"})
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    "value", ["(?=a)a", r"(a)\1", "a{1000}{1000}", "((a{100}){100}){100}", "a" * (EXPRESSION_MAX + 1)]
+)
+def test_an_expression_that_needs_more_than_its_share_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="RE2"):
+        Matcher.parse(f'x=~"{value}"')
+
+
+def test_an_expression_is_anchored_and_its_dot_takes_a_line_break() -> None:
+    assert Matcher.parse('x=~"a.b|c"').matches({"x": "a\nb"})
+    assert not Matcher.parse('x=~"a|b"').matches({"x": "ab"})
+    assert Matcher.parse('x=~"ä.*"').matches({"x": "äö"})
 
 
 @pytest.mark.parametrize("written", ["", "sever ity", '="a"', "a==b c", 'a=~"("', "1a=b", "a" * 2000 + "=b"])

@@ -3,10 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from typing import Any
+
+import re2
 
 _WRITTEN = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"\s{},]*))\s*')
 LENGTH_MAX = 1000
+EXPRESSION_MAX = 200
+"""Characters of a regular expression."""
+EXPRESSION_BYTES_MAX = 1 << 20
+"""Memory of one that is compiled, its automaton included."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +38,31 @@ class Matcher:
         value = bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted) if "~" not in operator else quoted
         matcher = cls(label, operator, value)
         if "~" in operator:
-            try:
-                _ = matcher.expression
-            except re.error:
-                raise ValueError("its value is no regular expression") from None
+            _expression(value)
         return matcher
-
-    @cached_property
-    def expression(self) -> re.Pattern[str]:
-        """Anchored, as everywhere in Prometheus."""
-        return re.compile(self.value, re.DOTALL)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether these labels fulfil it."""
         found = labels.get(self.label, "")
-        hit = self.expression.fullmatch(found) is not None if "~" in self.operator else found == self.value
+        hit = bool(_expression(self.value).fullmatch(found)) if "~" in self.operator else found == self.value
         return hit is not self.operator.startswith("!")
+
+
+@lru_cache(maxsize=256)
+def _expression(value: str) -> Any:
+    """RE2, as in Prometheus: a label is read once, whatever the expression. Python's own can take for ever.
+
+    Raises:
+        ValueError: it is none of RE2's syntax, or takes more room than it may.
+    """
+    options = re2.Options()
+    options.dot_nl, options.log_errors, options.max_mem = True, False, EXPRESSION_BYTES_MAX
+    try:
+        if len(value) <= EXPRESSION_MAX:
+            return re2.compile(value, options)
+    except re2.error:
+        pass
+    raise ValueError(f"its value is no regular expression of RE2 with up to {EXPRESSION_MAX} characters")
 
 
 def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:

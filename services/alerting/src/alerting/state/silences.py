@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from alerting.domain.matcher import Matcher
 from clawback_common.db import Querier, Queries
 from clawback_common.db.pool import Row
 
 SQL = Queries.load(__package__, "silences")
+_log = structlog.stdlib.get_logger(__name__)
 
 
 async def put(
@@ -25,9 +28,14 @@ async def put(
 
 
 async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
-    """The matchers of each that is in force."""
-    rows = await db.fetch(SQL["active"], now)
-    return [[Matcher.parse(written) for written in row["matchers"]] for row in rows]
+    """The matchers of each that is in force. One that can no longer be read mutes nothing."""
+    found = []
+    for row in await db.fetch(SQL["active"], now):
+        try:
+            found.append([Matcher.parse(written) for written in row["matchers"]])
+        except ValueError as error:
+            _log.error("a silence cannot be read", silence_id=row["silence_id"], reason=str(error))
+    return found
 
 
 async def end(db: Querier, silence_id: UUID, now: datetime, by: str) -> Row | None:

@@ -3,7 +3,7 @@ INSERT INTO silence (silence_id, matchers, starts_at, ends_at, created_by, creat
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: active
-SELECT matchers FROM silence WHERE starts_at <= $1 AND ends_at > $1
+SELECT silence_id, matchers FROM silence WHERE starts_at <= $1 AND ends_at > $1
 
 -- name: end
 -- Ended now rather than deleted: who muted what stays known.
