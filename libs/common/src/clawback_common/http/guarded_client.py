@@ -1,0 +1,225 @@
+"""Requests to addresses that others registered: where they may lead, how long they may take, how much they may answer.
+
+A name is resolved once for each request, and the connection goes to the address that was checked: a name that
+resolves differently a moment later leads nowhere else. TLS still checks the certificate against the name.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import httpx
+
+from clawback_common.errors import Transient
+
+Network = IPv4Network | IPv6Network
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a name, for a port; blocks."""
+
+TIMEOUT_S = 10.0
+"""From the look-up of the name to the last byte."""
+ANSWER_BYTES_MAX = 65_536
+_ADDRESSES_TRIED_MAX = 3
+_RESOLVERS_MAX = 64
+"""Threads. A name server that does not answer holds one, and the event loop's own are not used."""
+_NEVER = tuple(
+    ip_network(one)
+    for one in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::254/128",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+    )
+)
+"""Link-local addresses and the clouds' metadata services: no list of networks allows them."""
+_TRANSLATED = tuple(ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+"""NAT64, 6to4 and Teredo: an IPv4 address inside, which may be any."""
+
+
+class AddressRefused(Transient):
+    """The address may not be called. It may be allowed later, or its name resolve to another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRules:
+    """Where requests may lead."""
+
+    public_only: bool
+    """https alone, and no address that is not global; False in development: any address."""
+    networks: tuple[Network, ...] = ()
+    """Allowed besides."""
+
+    def check_url(self, url: str) -> httpx.URL:
+        """The address in its parts, where its form is allowed.
+
+        Raises:
+            AddressRefused: no http(s) address, one without TLS, or one with credentials.
+        """
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise AddressRefused("the address is no URL") from None
+        if parsed.userinfo:
+            raise AddressRefused("the address contains credentials")
+        if parsed.scheme not in ({"https"} if self.public_only else {"http", "https"}):
+            raise AddressRefused("the address needs https")
+        if not parsed.host:
+            raise AddressRefused("the address has no host")
+        return parsed
+
+    def check_addresses(self, addresses: Sequence[str]) -> None:
+        """Every address that a name resolves to, for any of them may be the one that is connected to.
+
+        Raises:
+            AddressRefused: one of them is not allowed, or there is none.
+        """
+        if not addresses:
+            raise AddressRefused("the name has no address")
+        if self.public_only and not all(self._allows(one) for one in addresses):
+            raise AddressRefused(
+                "the name resolves to an address that is neither public nor in an allowed network"
+            )
+
+    def _allows(self, address: str) -> bool:
+        found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        if found.is_multicast or found.is_unspecified or any(found in one for one in _NEVER):
+            return False
+        if any(found in one for one in self.networks):
+            return True
+        if any(found in one for one in _TRANSLATED):
+            return False
+        local = isinstance(found, IPv6Address) and found.is_site_local
+        return found.is_global and not found.is_reserved and not local
+
+
+class GuardedClient:
+    """Sends requests. With rules: to addresses that others registered. Without: to our own, within the same bounds."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        rules: AddressRules | None = None,
+        *,
+        resolve: Resolve | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._http = http
+        self._rules = rules
+        self._resolve = resolve or resolve_name
+        self._resolvers = ThreadPoolExecutor(_RESOLVERS_MAX, "resolve")
+        self._timeout_s = timeout_s
+
+    def close(self) -> None:
+        """No more look-ups; one that is under way is not waited for."""
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
+
+    async def check(self, url: str) -> None:
+        """What is checked at each request, for whoever registers the address.
+
+        Raises:
+            AddressRefused: it would not be called.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._targets(url)
+        except TimeoutError:
+            raise AddressRefused("the name could not be resolved in time") from None
+
+    async def post_json(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> bytes:
+        """The body of the answer, which has the status 200.
+
+        Raises:
+            AddressRefused: it may not be called.
+            Transient: no answer in time, another status, an encoded or too large one.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._post(url, body, headers or {})
+        except TimeoutError:
+            raise Transient(f"no complete answer within {self._timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Transient(f"no answer ({type(error).__name__})") from None
+
+    async def _post(self, url: str, body: object, headers: Mapping[str, str]) -> bytes:
+        targets = await self._targets(url)
+        for number, (target, extensions, host) in enumerate(targets, 1):
+            request = self._http.build_request(
+                "POST",
+                target,
+                json=body,
+                headers={**headers, **host, "accept-encoding": "identity", "accept": "application/json"},
+                extensions=extensions,
+                timeout=self._timeout_s,
+            )
+            try:
+                async with self._answered(request) as response:
+                    return await _read(response)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if number == len(targets):
+                    raise
+        raise Transient("no answer")
+
+    async def _targets(self, url: str) -> list[tuple[httpx.URL, dict[str, str], dict[str, str]]]:
+        """Where to connect, in turn: the address, TLS's name for it, and the header Host."""
+        if self._rules is None:
+            return [(httpx.URL(url), {}, {})]
+        parsed = self._rules.check_url(url)
+        port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
+        name = parsed.raw_host.decode("ascii")
+        loop = asyncio.get_running_loop()
+        try:
+            addresses = await loop.run_in_executor(self._resolvers, self._resolve, name, port)
+        except (OSError, UnicodeError):
+            raise AddressRefused("the name does not resolve") from None
+        self._rules.check_addresses(addresses)
+        host = {"host": parsed.netloc.decode("ascii")}
+        return [
+            (parsed.copy_with(host=one), {"sni_hostname": name}, host)
+            for one in list(dict.fromkeys(addresses))[:_ADDRESSES_TRIED_MAX]
+        ]
+
+    @asynccontextmanager
+    async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        response = await self._http.send(request, stream=True, follow_redirects=False)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+def guarded_http() -> httpx.AsyncClient:
+    """For addresses that others registered: no proxy, no redirect, and no connection that a second name could share."""
+    return httpx.AsyncClient(
+        verify=httpx.create_ssl_context(),
+        trust_env=False,
+        follow_redirects=False,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+    )
+
+
+def resolve_name(name: str, port: int) -> list[str]:
+    """The addresses of a name, in the order in which to try them."""
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+async def _read(response: httpx.Response) -> bytes:
+    if response.status_code != httpx.codes.OK:
+        raise Transient(f"answered with status {response.status_code}")
+    if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise Transient("the answer is encoded, which was not accepted")
+    chunks, size = [], 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > ANSWER_BYTES_MAX:
+            raise Transient(f"the answer has more than {ANSWER_BYTES_MAX} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
