@@ -3,7 +3,11 @@
 A change that no longer fits the source is an error of this catalogue: mend it with the code that it speaks of.
 """
 
-from tests.mutants import duties, sign
+from tests.mutants import (
+    duties,
+    production,
+    sign,
+)
 from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
@@ -259,5 +263,6 @@ MUTANTS = (
         at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
     ),
     *duties.MUTANTS,
+    *production.MUTANTS,
     *sign.MUTANTS,
 )

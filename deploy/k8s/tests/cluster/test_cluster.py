@@ -159,7 +159,10 @@ def secrets(stack: Stack, environment: dict[str, str]) -> str:
     keys = Path(stack.env["KEYS"])
     contents = {
         "compliance-env": {"DATABASE_URL": environment["COMPLIANCE_DATABASE_URL"]},
-        "compliance-files": {name: (keys / name).read_text() for name in ("api_keys.yaml", "operator.key")},
+        "compliance-files": {
+            "api_keys.yaml": (keys / "api_keys.yaml").read_text(),
+            "poller.key": (keys / "compliance.key").read_text(),
+        },
     }
     return yaml.safe_dump_all(
         {

@@ -14,6 +14,15 @@ from clawback_local.site import Site, write_private
 ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
 """Who may act over HTTP; one key each, in `<role>.key`."""
 
+SERVICE_KEYS = {
+    "ingester": "reader",
+    "compliance": "poller",
+    "compliance-stores": "reader",
+    "analytics": "reader",
+    "alerting": "reader",
+}
+"""A key for each call between services, in `<subject>.key`, with the least role that the call needs."""
+
 PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
 """Whose articles a key may submit or revoke; an officer's any."""
 
@@ -29,9 +38,9 @@ async def make(site: Site) -> None:
 
 def make_in(places: Places) -> None:
     """The same, for a folder without a stack."""
-    write_private(
-        places, API_KEYS_FILE, yaml.safe_dump([_entry(places, role) for role in ROLES], sort_keys=False)
-    )
+    subjects = {**{role: role for role in ROLES}, **SERVICE_KEYS}
+    entries = [_entry(places, subject, role) for subject, role in subjects.items()]
+    write_private(places, API_KEYS_FILE, yaml.safe_dump(entries, sort_keys=False))
     if not (places.keys / WEBHOOK_SECRETS_FILE).exists():
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         write_private(places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
@@ -48,17 +57,17 @@ def write_feeds(places: Places) -> None:
     places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
 
 
-def _entry(places: Places, role: str) -> dict[str, object]:
-    entry: dict[str, object] = {"subject": role, "roles": [role], "sha256": _hashed(_key(places, role))}
+def _entry(places: Places, subject: str, role: str) -> dict[str, object]:
+    entry: dict[str, object] = {"subject": subject, "roles": [role], "sha256": _hashed(_key(places, subject))}
     if role in PROVIDERS:
         entry["providers"] = list(PROVIDERS[role])
     return entry
 
 
-def _key(places: Places, role: str) -> str:
-    path = places.keys / f"{role}.key"
+def _key(places: Places, subject: str) -> str:
+    path = places.keys / f"{subject}.key"
     if not path.exists():
-        write_private(places, path.name, f"cbk_{role}_{secrets.token_urlsafe(24)}\n")
+        write_private(places, path.name, f"cbk_{subject}_{secrets.token_urlsafe(24)}\n")
     return path.read_text().strip()
 
 

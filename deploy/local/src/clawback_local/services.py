@@ -86,8 +86,9 @@ SERVICES = (
         8002,
         {
             "INGESTER_URL": "{ingester_api_url}",
-            "INGESTER_API_KEY_FILE": "{keys}/operator.key",
+            "INGESTER_API_KEY_FILE": "{keys}/compliance.key",
             "STORES": STORES,
+            "STORES_API_KEY_FILE": "{keys}/compliance-stores.key",
             "ARCHIVE_URL": "{archive_url}",
         },
     ),

@@ -34,6 +34,8 @@ class Settings(CommonSettings):
         }
     )
     """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
+    stores_api_key_file: Path | None = None
+    """A key that our own stores accept for that question; it is sent to the addresses of ``STORES`` and to no other."""
     kafka_forgets_after_h: float = Field(8, gt=0)
     """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
     poll_timeout_s: float = Field(900, gt=0)
@@ -83,8 +85,17 @@ class Settings(CommonSettings):
 
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:
-        if self.environment != "development" and self.mock:
-            raise ValueError(f"ENVIRONMENT={self.environment} needs COMPLIANCE=required")
+        if self.environment != "development":
+            missing = [
+                name
+                for name, absent in (
+                    ("COMPLIANCE=required", self.mock),
+                    ("STORES_API_KEY_FILE", self.stores_api_key_file is None),
+                )
+                if absent
+            ]
+            if missing:
+                raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(missing)}")
         if not self.mock:
             missing = [
                 name

@@ -132,13 +132,15 @@ class Looker:
         await flow.on_looked(asked, looked, self._service)
 
     async def _ask(self, holder: str, claims: Sequence[Claim]) -> Looked:
-        address = self._service.settings.stores.get(holder) or claims[0].holdings_url
+        settings = self._service.settings
+        store = settings.stores.get(holder)
+        address, key_file = (store, settings.stores_api_key_file) if store else (claims[0].holdings_url, None)
         if address is None:
             raise Transient(f"STORES has no address of {holder}")
         ours = claims[0].kind is HolderKind.STORE
         must_be_held = await self._controls.some(self._service, holder) if ours else []
         ids = list(dict.fromkeys([*(claim.article_id for claim in claims), *must_be_held]))
-        answers = await stores.ask(self._http, str(address), ids)
+        answers = await stores.ask(self._http, str(address), ids, key_file)
         looked = Looked(holder, answers, controls=len(must_be_held))
         return await self._weighed(looked, must_be_held)
 

@@ -42,6 +42,8 @@ Reader = Annotated[Caller, Depends(reader())]
 Upstream = Annotated[Caller, Depends(require("upstream"))]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
+Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
+"""Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
 OneId = Annotated[ArticleId, Path()]
 ARTICLE_FIELDS = ("article_id", "version", "kept_from", "received_at", "updated_at", "document")
 
@@ -203,7 +205,7 @@ def _feeding(service: Service, by_name: Mapping[str, Feed]) -> APIRouter:
     @router.post(
         "/feeds/{name}/poll", summary="Drain a feed now, or join the pass that does; answers when it is done"
     )
-    async def poll(_: Operator, name: str) -> Any:
+    async def poll(_: Poller, name: str) -> Any:
         feed = _feed(by_name, name)
         result = await jobs.poll_recorded(feed, service, "request")
         if result.error:

@@ -1,0 +1,188 @@
+"""Compliance asks our stores for their holdings, with authentication on in each of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from analytics import app as analytics
+from analytics.flow import Service as AnalyticsService
+from analytics.inlet.api import api as analytics_api
+from analytics.outlet.cache import Cache
+from analytics.settings import Settings as AnalyticsSettings
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.databases import Databases
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance import app as compliance
+from compliance import flow
+from compliance.flow import Service as ComplianceService
+from compliance.inlet.looking import Controls, Looker
+from compliance.outlet.ingester import Ingester
+from compliance.settings import Settings as ComplianceSettings
+from ingester import app as ingester
+from ingester.flow import Service as IngesterService
+from ingester.inlet.api import api as ingester_api
+from ingester.settings import Settings as IngesterSettings
+from services.compliance.tests.integration.conftest import KINDS, World
+from services.ingester.tests.integration.world import World as IngesterWorld
+
+pytestmark = pytest.mark.integration
+
+REVOKED = "up:revoked"
+LIVE = ("up:1", "up:2", "up:3", "up:4", "up:5")
+STORES = {
+    "ingester": AnyHttpUrl("http://ingester/api/v1/ingester/holdings"),
+    "analytics": AnyHttpUrl("http://analytics/api/v1/analytics/holdings"),
+}
+SEARCH = AnyHttpUrl("http://search/holdings")
+
+
+@dataclass
+class Peers:
+    """Our stores over HTTP, each with authentication on, and a consumer that remembers what it was shown."""
+
+    http: httpx.AsyncClient
+    key_file: Path
+    keys_file: Path
+    shown: list[str | None] = field(default_factory=list)
+    """The credentials in each question to the consumer."""
+
+    def accept(self, key: str) -> None:
+        """The stores accept this key, and no other."""
+        entry = {"subject": "compliance", "roles": [], "sha256": sha256(key.encode()).hexdigest()}
+        self.keys_file.write_text(yaml.safe_dump([entry]))
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """The database of a test is compliance's."""
+    return compliance.migrations()
+
+
+async def _always() -> None:
+    """Every order that was there at the start is dealt with."""
+
+
+@asynccontextmanager
+async def _store(databases: Databases, migrations: Sequence[Migration], name: str) -> AsyncIterator[Database]:
+    async with databases.fresh(migrations) as url, Database.connect(url, name=name) as db:
+        yield db
+
+
+def _consumer(shown: list[str | None]) -> Starlette:
+    async def holdings(request: Request) -> Response:
+        shown.append(request.headers.get("authorization"))
+        asked = (await request.json())["article_ids"]
+        return JSONResponse({"items": dict.fromkeys(asked, "gone")})
+
+    return Starlette(routes=[Route("/holdings", holdings, methods=["POST"])])
+
+
+@pytest_asyncio.fixture
+async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Peers]:
+    """Each store on a database of its own; the ingester has five articles."""
+    keys_file, key_file, shown = tmp_path / "api_keys.yaml", tmp_path / "compliance.key", list[str | None]()
+    keys_file.write_text("[]")
+    auth = {"enable_auth": True, "api_keys_file": keys_file}
+    async with AsyncExitStack() as stack:
+        ingester_db = await stack.enter_async_context(_store(databases, ingester.migrations(), "ingester"))
+        analytics_db = await stack.enter_async_context(_store(databases, analytics.migrations(), "analytics"))
+        cache = await stack.enter_async_context(Cache.connect(None, 60))
+        settings = IngesterSettings(submission_providers=("up",)).model_copy(update=auth)
+        store = IngesterService(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox())
+        texts = IngesterWorld(store, clock)
+        await texts.submit(*(texts.article(one) for one in LIVE))
+        counts = AnalyticsService(
+            AnalyticsSettings().model_copy(update=auth), analytics_db, clock, OrdersOutbox(), cache
+        )
+        mounts: dict[str, httpx.AsyncBaseTransport | None] = {
+            "http://ingester": httpx.ASGITransport(ingester_api(store, {}, Probes(), _always)),
+            "http://analytics": httpx.ASGITransport(analytics_api(counts, Probes(), _always)),
+            "http://search": httpx.ASGITransport(_consumer(shown)),
+        }
+        http = await stack.enter_async_context(httpx.AsyncClient(mounts=mounts))
+        peers = Peers(http, key_file, keys_file, shown)
+        key_file.write_text("first")
+        peers.accept("first")
+        yield peers
+
+
+@pytest_asyncio.fixture
+async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
+    """Compliance, with both stores and the consumer registered."""
+    settings = ComplianceSettings().model_copy(
+        update={"stores": STORES, "stores_api_key_file": peers.key_file}
+    )
+    service = ComplianceService(settings, database, OrdersOutbox(), clock)
+    for name in (*STORES, "search"):
+        kinds = KINDS.get(name, ("content",))
+        if name in STORES:
+            one = HolderRegistration(name=name, kind=HolderKind.STORE, purpose="ours", copy_kinds=kinds)
+        else:
+            one = HolderRegistration(name=name, purpose="a site", copy_kinds=kinds, holdings_url=SEARCH)
+        await flow.holder_registered(one, "test", service)
+    return World(service, clock)
+
+
+def _looker(world: World, peers: Peers) -> Looker:
+    controls = Controls(Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key_file, 30))
+    return Looker(world.service, peers.http, controls)
+
+
+async def _removed(world: World) -> None:
+    """Everybody says that it removed the article."""
+    (order,) = await world.revoke(REVOKED)
+    await world.receipts(*(world.receipt(order, name) for name in (*STORES, "search")))
+
+
+async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World, peers: Peers) -> None:
+    await _removed(world)
+    await _looker(world, peers).look()
+    assert await world.states(REVOKED) == {
+        (1, "ingester"): "verified",
+        (1, "analytics"): "verified",
+        (1, "search"): "verified",
+    }
+
+
+async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, peers: Peers) -> None:
+    await _removed(world)
+    await _looker(world, peers).look()
+    assert peers.shown == [None]
+
+
+async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
+    await _removed(world)
+    looker = _looker(world, peers)
+    peers.accept("second")
+    await looker.look()
+    assert (await world.states(REVOKED))[1, "ingester"] == "removed"
+    peers.key_file.write_text("second")
+    world.clock.advance(seconds=6)
+    await looker.look()
+    assert (await world.states(REVOKED))[1, "ingester"] == "verified"
+
+
+async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) -> None:
+    await _removed(world)
+    settings = world.service.settings.model_copy(update={"stores_api_key_file": None})
+    keyless = replace(world.service, settings=settings)
+    await _looker(World(keyless, world.clock), peers).look()
+    states = await world.states(REVOKED)
+    assert {states[1, name] for name in STORES} == {"removed"}
