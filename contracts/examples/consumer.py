@@ -17,7 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
-from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.revocation.receipts import addressed, receipt
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 
 log = logging.getLogger("consumer")
@@ -63,10 +63,12 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                 if isinstance(event, ArticlePublished):
                     hold(store, event, record.value)
                 elif isinstance(event, ArticleRevoked | ArticleReinstated):
-                    said = receipt(event, HOLDER, {"content": obey(store, event)}, at=datetime.now(UTC))
-                    answers.append(
-                        cloudevents.write(said, said.receipt_id, HOLDER, said.answered_at, record.headers)
-                    )
+                    outcome = obey(store, event)
+                    if addressed(event, HOLDER):
+                        said = receipt(event, HOLDER, {"content": outcome}, at=datetime.now(UTC))
+                        answers.append(
+                            cloudevents.write(said, said.receipt_id, HOLDER, said.answered_at, record.headers)
+                        )
         await asyncio.gather(*[await producer.send(**answer) for answer in answers])
         with suppress(CommitFailedError, IllegalStateError):  # rebalanced away: the next owner folds it again
             await consumer.commit()

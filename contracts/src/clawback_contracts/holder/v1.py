@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import AnyHttpUrl, Field
 
-from clawback_contracts.envelope import ArticleId, Value
+from clawback_contracts.envelope import ArticleId, Order, Value
 
 
 class HolderKind(StrEnum):
@@ -61,3 +61,6 @@ class HoldingsAnswer(Value):
     """Answered from the content and the caches themselves, never from the guard."""
 
     items: dict[str, Holding]
+    orders: dict[str, Order] = Field(default_factory=dict)
+    """Our own stores: the number of the last order that they applied to each id, from the row that guards it. An id
+    without any is left out."""

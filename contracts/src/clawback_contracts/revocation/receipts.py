@@ -42,6 +42,11 @@ def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_hel
             return Outcome.NEVER_HELD
 
 
+def addressed(order: AnyOrder, holder: str) -> bool:
+    """Whether this holder answers this sending; it applies the order in any case."""
+    return order.holders is None or holder in order.holders
+
+
 def receipt(order: AnyOrder, holder: str, outcomes: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
     """The answer that says so. The same order, holder and attempt give the same receipt id."""
     return ArticleRemoved(

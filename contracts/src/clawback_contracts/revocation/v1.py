@@ -1,7 +1,7 @@
 """Revocations, version 1. Ids, numbers and times only: never a word of the article."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -28,6 +28,16 @@ class Outcome(StrEnum):
     """The holder knows a later order on this article, and answers that one."""
     REINSTATED = "reinstated"
     """The order lifted a revocation; the holder accepts the article again when it is published again."""
+
+
+AddressedHolders = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] | None,
+    Field(
+        max_length=100,
+        description="The holders that are to answer this sending; absent: all of them. Every holder applies the order.",
+    ),
+]
+"""An order that is sent again is addressed to those who still owe it."""
 
 
 class RevocationNoticed(Event):
@@ -72,6 +82,7 @@ class ArticleRevoked(Event):
     ordered_at: Instant
     attempt: Attempt = 1
     """How often the order was sent; it is sent until every holder has answered."""
+    holders: AddressedHolders = None
 
 
 class ArticleReinstated(Event):
@@ -87,6 +98,7 @@ class ArticleReinstated(Event):
     """The revocation that it lifts."""
     ordered_at: Instant
     attempt: Attempt = 1
+    holders: AddressedHolders = None
 
 
 class CopyRemoval(Value):

@@ -31,7 +31,7 @@ from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import ARTICLE_ID, event_id
 from clawback_contracts.revocation.folding import latest
-from clawback_contracts.revocation.receipts import outcomes_of
+from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
@@ -122,6 +122,7 @@ async def on_orders(
                 one.traceparent,
             )
             for one in batch
+            if addressed(one.value, events.SERVICE)
         ]
         await service.orders.put(tx, answered, again=True)
         if positions:
@@ -199,6 +200,7 @@ async def on_set_aside(service: Service, lane: str, what: str) -> None:
         )
 
 
-async def held(service: Service, article_ids: Sequence[str]) -> set[str]:
-    """The ids of which anything is held: in the facets themselves, or in quarantine."""
-    return await facets.held(service.db, article_ids) | await quarantine.held(service.db, article_ids)
+async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids that are held, as facets or in quarantine; and the last order applied to each that has one."""
+    held, applied = await facets.held(service.db, article_ids)
+    return held | await quarantine.held(service.db, article_ids), applied

@@ -51,6 +51,14 @@ async def test_a_revoked_article_leaves_no_count_and_none_of_its_words(world: Wo
     await world.must_be_exact()
 
 
+async def test_an_order_for_other_holders_is_applied_and_not_answered(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.revocation(A, holders=("search",)))
+    assert (await world.answers(), await world.held(A)) == ([], set())
+    await world.order(world.revocation(A, holders=("analytics",), attempt=2))
+    assert len(await world.answers()) == 1
+
+
 async def test_every_arrival_of_an_order_is_answered(world: World) -> None:
     await world.publish(world.article(A))
     order = world.revocation(A)

@@ -120,7 +120,8 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """As holdings answers."""
-        return await flow.held(self.service, article_ids)
+        held, _ = await flow.holdings(self.service, article_ids)
+        return held
 
     async def words(self) -> set[str]:
         """The texts of all values."""

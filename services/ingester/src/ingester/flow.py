@@ -26,7 +26,7 @@ from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import latest
-from clawback_contracts.revocation.receipts import outcomes_of
+from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason, RevocationNoticed
 from ingester.domain.article import Delivery, comes_by, deliveries, newest
 from ingester.domain.feed import Sighting
@@ -146,6 +146,7 @@ async def on_orders(
                     one.traceparent,
                 )
                 for one in batch
+                if addressed(one.value, events.HOLDER)
             ],
             again=True,
         )
@@ -294,6 +295,7 @@ async def close_incident(service: Service, incident_id: UUID, by: str, note: str
     return closed
 
 
-async def quarantined(service: Service, article_ids: Sequence[str]) -> set[str]:
-    """The ids that records in quarantine speak of."""
-    return await quarantine.held(service.db, article_ids)
+async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids that are held, as content or in quarantine; and the last order applied to each that has one."""
+    held, applied = await contents.held(service.db, article_ids)
+    return held | await quarantine.held(service.db, article_ids), applied

@@ -319,6 +319,15 @@ async def test_holdings_are_answered_from_the_content_and_not_from_the_guard(
     assert await holdings(http, "up:d") == {"up:d": "held"}
 
 
+async def test_holdings_name_the_order_that_the_row_has_applied(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.submit(world.article(A), world.article(B))
+    await world.order(world.revocation(A, 1), world.reinstatement(A, 2), world.revocation(A, 3))
+    answer = await http.post("/ingester/holdings", json={"article_ids": [A, B, "up:never"]})
+    assert answer.json()["orders"] == {A: 3}
+
+
 # Feeds
 
 

@@ -257,6 +257,17 @@ async def test_an_order_that_comes_again_is_answered_again(world: World) -> None
     assert (second["attempt"], second["content"]) == (2, Outcome.ALREADY_REMOVED)
 
 
+async def test_an_order_for_other_holders_is_applied_and_not_answered(world: World) -> None:
+    await world.submit(world.article(A))
+    await world.order(world.revocation(A, 1).model_copy(update={"holders": ("search",)}))
+    assert await outcomes(world) == []
+    assert (await world.state(A), await world.held(A)) == ("revoked", set())
+    await world.order(
+        world.revocation(A, 1).model_copy(update={"holders": ("search", "ingester"), "attempt": 2})
+    )
+    assert [one["attempt"] for one in await outcomes(world)] == [2]
+
+
 async def test_a_receipt_goes_out_only_with_the_removal_it_speaks_of(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,6 @@ from ingester.inlet.feeds import poll
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.feeds.values import Bad, Page, RevokedId, RevokedPage
 from ingester.settings import FeedKind, FeedSettings
-from ingester.state import contents
 
 CANARY = "zq-canary-7719"
 """Stands in every text; found anywhere else, it is a leak."""
@@ -71,7 +70,8 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """As holdings answers."""
-        return await contents.held(self.db, article_ids) | await flow.quarantined(self.service, article_ids)
+        held, _ = await flow.holdings(self.service, article_ids)
+        return held
 
 
 @dataclass(slots=True)

@@ -46,10 +46,9 @@ def _holding(service: Service) -> APIRouter:
 
     @router.post("/holdings", summary="Are these ids held? Asked of what is counted, and of the quarantine")
     async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
-        held = await flow.held(service, question.article_ids)
-        return HoldingsAnswer(
-            items={one: Holding.HELD if one in held else Holding.GONE for one in question.article_ids}
-        )
+        held, applied = await flow.holdings(service, question.article_ids)
+        items = {one: Holding.HELD if one in held else Holding.GONE for one in question.article_ids}
+        return HoldingsAnswer(items=items, orders=applied)
 
     @router.get("/runs", summary="Compliance runs as they ended, newest first")
     async def list_runs(_: Reader, limit: Limit = 20) -> Any:

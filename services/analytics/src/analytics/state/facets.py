@@ -83,9 +83,13 @@ async def release(tx: Transaction, article_id: str) -> Facets | None:
     return _before(row, withheld=False) if row else None
 
 
-async def held(db: Querier, article_ids: Sequence[str]) -> set[str]:
-    """The ids of which anything is held."""
-    return {row["article_id"] for row in await db.fetch(SQL["held"], article_ids)}
+async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids of which anything is held; and the last order applied to each that has one."""
+    rows = await db.fetch(SQL["held"], article_ids)
+    return (
+        {row["article_id"] for row in rows if row["held"]},
+        {row["article_id"]: row["order_no"] for row in rows if row["order_no"]},
+    )
 
 
 async def raise_floor(db: Querier, before: datetime) -> None:

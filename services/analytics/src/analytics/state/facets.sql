@@ -58,8 +58,8 @@ WHERE article_id = $1 AND withheld
 RETURNING article_id, day, cell_id, words, source_id, topic_ids
 
 -- name: held
--- Asks what is needed for counting, whatever the row says of orders.
-SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL
+-- Asks what is needed for counting, whatever the row says of orders; and which order it has applied.
+SELECT article_id, order_no, day IS NOT NULL AS held FROM facet WHERE article_id = ANY ($1::text[])
 
 -- name: raise_floor
 -- Whoever was letting in under the former floor must be waited for before anything goes.

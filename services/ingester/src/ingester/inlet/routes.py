@@ -35,7 +35,7 @@ from ingester.inlet import deliveries, jobs
 from ingester.inlet.bodies import judge
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.webhooks import WebhookSecrets
-from ingester.state import articles, contents, feeds
+from ingester.state import articles, feeds
 from ingester.state import deliveries as stored_answers
 
 Reader = Annotated[Caller, Depends(reader())]
@@ -138,8 +138,9 @@ def _looking(service: Service) -> APIRouter:
     @router.post("/ingester/holdings", summary="Are these ids held? Asked of the content itself")
     async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
         ids = question.article_ids
-        held = await contents.held(service.db, ids) | await flow.quarantined(service, ids)
-        return HoldingsAnswer(items={one: Holding.HELD if one in held else Holding.GONE for one in ids})
+        held, applied = await flow.holdings(service, ids)
+        items = {one: Holding.HELD if one in held else Holding.GONE for one in ids}
+        return HoldingsAnswer(items=items, orders=applied)
 
     @router.get("/admin/articles/stats", summary="Articles by state")
     async def stats(_: Reader) -> dict[str, int]:

@@ -37,9 +37,13 @@ async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
     return {row["article_id"] for row in rows}
 
 
-async def held(db: Querier, article_ids: Sequence[str]) -> set[str]:
-    """The ids of which a document is stored, whatever their state."""
-    return {row["article_id"] for row in await db.fetch(SQL["held"], article_ids)}
+async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids of which a document is stored, whatever their state; and the last order applied to each that has one."""
+    rows = await db.fetch(SQL["held"], article_ids)
+    return (
+        {row["article_id"] for row in rows if row["held"]},
+        {row["article_id"]: row["order_no"] for row in rows if row["order_no"]},
+    )
 
 
 class Months(MonthPartitions):

@@ -16,12 +16,12 @@ WITH in_month AS (
 SELECT article_id FROM in_month UNION SELECT article_id FROM apart
 
 -- name: held
--- Asks the content itself, whatever the identity row says of its state; the row only tells in which month to look.
-SELECT a.article_id
-FROM article AS a
-CROSS JOIN LATERAL (
-    SELECT 1 FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id OFFSET 0
-) AS c
-WHERE a.article_id = ANY ($1::text[])
-UNION
-SELECT article_id FROM article_held WHERE article_id = ANY ($1::text[])
+-- Asks the content itself, whatever the identity row says of its state; the row only tells in which month to look, and
+-- which order it has applied.
+SELECT n.article_id, coalesce(a.order_no, 0) AS order_no,
+       c.found IS NOT NULL OR EXISTS (SELECT FROM article_held AS h WHERE h.article_id = n.article_id) AS held
+FROM unnest($1::text[]) AS n (article_id)
+LEFT JOIN article AS a USING (article_id)
+LEFT JOIN LATERAL (
+    SELECT true AS found FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id OFFSET 0
+) AS c ON true
