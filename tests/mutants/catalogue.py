@@ -5,6 +5,7 @@ A change that no longer fits the source is an error of this catalogue: mend it w
 
 from tests.mutants import (
     duties,
+    orders,
     production,
     sign,
 )
@@ -263,6 +264,7 @@ MUTANTS = (
         at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
     ),
     *duties.MUTANTS,
+    *orders.MUTANTS,
     *production.MUTANTS,
     *sign.MUTANTS,
 )

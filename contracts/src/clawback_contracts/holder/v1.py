@@ -6,6 +6,9 @@ from pydantic import AnyHttpUrl, Field
 
 from clawback_contracts.envelope import ArticleId, Order, Value
 
+FORGETS_AFTER_H_MAX = 87_600.0
+"""Ten years. Nothing that forgets by age keeps a copy for longer, and times beyond it cannot be reckoned with."""
+
 
 class HolderKind(StrEnum):
     """How a holder's copy is known to be gone."""
@@ -39,7 +42,7 @@ class HolderRegistration(Value):
     holdings_url: AnyHttpUrl | None = None
     """Where it answers whether ids are held."""
     contact: str | None = Field(None, max_length=200)
-    forgets_after_h: float | None = Field(None, gt=0)
+    forgets_after_h: float | None = Field(None, gt=0, le=FORGETS_AFTER_H_MAX)
     """Kind expiry: hours after which a copy is gone by itself."""
 
 

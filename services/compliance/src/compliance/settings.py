@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from clawback_common.errors import Stop
 from clawback_common.settings import CommonSettings
 from clawback_common.sweeping.archive import ArchiveFolder
+from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
 
 
 class Settings(CommonSettings):
@@ -36,7 +37,7 @@ class Settings(CommonSettings):
     """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
     stores_api_key_file: Path | None = None
     """A key that our own stores accept for that question; it is sent to the addresses of ``STORES`` and to no other."""
-    kafka_forgets_after_h: float = Field(8, gt=0)
+    kafka_forgets_after_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
     """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
     poll_timeout_s: float = Field(900, gt=0)
     """One pass over a feed may drain a backlog at the provider's pace."""

@@ -303,3 +303,29 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
     )
     await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
+
+
+async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_their_ids(
+    world: World,
+) -> None:
+    """As receipts do: else one waits for the other in a circle, and the officer's is refused."""
+    ids = [f"metabase:{n}" for n in range(16)]
+    first = await world.revoke(*ids)
+    for one in first:
+        await flow.reinstate(one.revocation_id, "officer", "by mistake", world.service)
+    pairs = zip(first, await world.revoke(*ids), strict=True)
+    low, high = next(
+        (a.revocation_id, b.revocation_id) for a, b in pairs if a.revocation_id < b.revocation_id
+    )
+    async with world.db.transaction() as other:
+        await revocations.take(other, [low])
+        reinstating = asyncio.create_task(flow.reinstate(high, "officer", "by mistake", world.service))
+        await _until_waiting(world)
+        await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)
+    assert (await reinstating).lifts == high
+
+
+async def _until_waiting(world: World) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await world.db.fetchval(waiting):  # noqa: ASYNC110 - PostgreSQL tells nobody who waits
+        await asyncio.sleep(0.01)

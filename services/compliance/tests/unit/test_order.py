@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawback_contracts.revocation.v1 import Reason
-from compliance.domain.notice import Notice
+from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import (
     Kind,
     Order,
@@ -32,7 +32,7 @@ def _notice(notice_id: UUID | None = None, revoked_at: datetime | None = None) -
     return Notice(notice_id or uuid4(), ARTICLE, Reason.LICENSOR, "feed", NOW, revoked_at)
 
 
-def _decide(standing: Standing, *notices: Notice, known: dict[UUID, UUID] | None = None) -> list[object]:
+def _decide(standing: Standing, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
     return list(decide(standing, notices, known or {}, now=NOW, deadline=DAY))
 
 
@@ -61,14 +61,14 @@ def test_a_new_notice_on_a_revoked_article_joins_the_order_that_stands() -> None
 
 def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=9))
-    known = {notice.notice_id: revocation_id(ARTICLE, 1)}
+    known = {notice.key: revocation_id(ARTICLE, 1)}
     (again,) = _decide(REVOKED, notice, known=known)
     assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
 
 
 def test_a_repeated_notice_never_revokes_again_after_a_reinstatement() -> None:
     notice = _notice()
-    (again,) = _decide(REINSTATED, notice, known={notice.notice_id: revocation_id(ARTICLE, 1)})
+    (again,) = _decide(REINSTATED, notice, known={notice.key: revocation_id(ARTICLE, 1)})
     assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
 
 
@@ -80,14 +80,14 @@ def test_a_new_notice_after_a_reinstatement_is_a_new_order() -> None:
 
 def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() -> None:
     old, new = _notice(), _notice()
-    (again,) = _decide(REVOKED, old, new, known={old.notice_id: revocation_id(ARTICLE, 1)})
+    (again,) = _decide(REVOKED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
     assert isinstance(again, SaidAgain)
     assert (again.notices, again.new) == ((old, new), (new,))
 
 
 def test_a_repeated_notice_of_a_lifted_order_does_not_hide_a_new_one() -> None:
     old, new = _notice(), _notice()
-    decisions = _decide(REINSTATED, old, new, known={old.notice_id: revocation_id(ARTICLE, 1)})
+    decisions = _decide(REINSTATED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
     assert [type(decision) for decision in decisions] == [SaidAgain, Ordered]
 
 
@@ -145,7 +145,7 @@ def test_the_next_sending_always_lies_ahead_and_within_the_hour(minutes: float) 
 def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[int, bool]]) -> None:
     """Any history of notices and reinstatements."""
     pool = [UUID(int=n) for n in range(6)]
-    standing, known, revoked_by = UNTOUCHED, dict[UUID, UUID](), list[UUID]()
+    standing, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
     for which, lifting in steps:
         before = standing.order_no
         if lifting and standing.revoked and standing.revocation_id:
@@ -159,7 +159,7 @@ def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[i
                     standing = Standing(
                         ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id
                     )
-                known.setdefault(pool[which], decision.revocation_id)
-            assert pool[which] in known
+                known.setdefault((pool[which], ARTICLE), decision.revocation_id)
+            assert (pool[which], ARTICLE) in known
         assert standing.order_no in {before, before + 1}
     assert len(revoked_by) == len(set(revoked_by))

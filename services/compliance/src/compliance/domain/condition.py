@@ -138,6 +138,16 @@ def unreadable(count: int) -> Condition:
     )
 
 
+def notice_id_reused() -> Condition:
+    """One notice id on two articles: by a mistake of a sender, or to suppress a revocation."""
+    return Condition(
+        "NoticeIdReused",
+        Severity.CRITICAL,
+        "A notice arrived under an id that was recorded for another article. Both are carried out: find out from the "
+        "incident which sender reuses ids, then close it.",
+    )
+
+
 def stray_receipt(meaning: str, holder: str) -> Condition:
     """An answer that nobody had to give: somebody holds articles whom we do not know, or we forgot an order."""
     return Condition(

@@ -1,13 +1,19 @@
 """Notices: who says since when that an article may no longer be held, and from when its clock runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 """An older time of revocation is a provider's null, not a time."""
+
+
+NoticeKey: TypeAlias = tuple[UUID, str]
+"""A notice is identified by its id and its article: a sender chooses the id, and must not take another's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,11 @@ class Notice:
     poll_id: UUID | None = None
     note: str | None = None
     traceparent: str | None = None
+
+    @property
+    def key(self) -> NoticeKey:
+        """What identifies it."""
+        return self.notice_id, self.article_id
 
     @classmethod
     def of(cls, event: RevocationNoticed, traceparent: str | None) -> "Notice":
@@ -52,3 +63,9 @@ def clock_start(notice: Notice, now: datetime) -> datetime:
         if said is not None and OLDEST <= said <= noticed_at:
             return said
     return max(noticed_at, OLDEST)
+
+
+def repeated_ids(notices: Iterable[Notice]) -> list[NoticeKey]:
+    """Those of the notices whose id an earlier one of them has for another article."""
+    first: dict[UUID, str] = {}
+    return [one.key for one in notices if first.setdefault(one.notice_id, one.article_id) != one.article_id]

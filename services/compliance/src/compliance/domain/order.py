@@ -8,7 +8,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
-from compliance.domain.notice import Notice, clock_start
+from compliance.domain.notice import Notice, NoticeKey, clock_start
 
 
 class Kind(StrEnum):
@@ -80,7 +80,7 @@ def sending_id(article_id: str, order_no: int, attempt: int) -> UUID:
 def decide(
     standing: Standing,
     notices: Sequence[Notice],
-    known: Mapping[UUID, UUID],
+    known: Mapping[NoticeKey, UUID],
     *,
     now: datetime,
     deadline: timedelta,
@@ -97,9 +97,9 @@ def decide(
         now: when they arrived.
         deadline: from the start of the clock.
     """
-    distinct = list({notice.notice_id: notice for notice in notices}.values())
+    distinct = list({notice.key: notice for notice in notices}.values())
     decisions: list[Decision] = list(_said_again(distinct, known))
-    new = tuple(notice for notice in distinct if notice.notice_id not in known)
+    new = tuple(notice for notice in distinct if notice.key not in known)
     if not new:
         return decisions
     started_at = min(clock_start(notice, now) for notice in new)
@@ -127,11 +127,11 @@ def decide(
     return decisions
 
 
-def _said_again(notices: Sequence[Notice], known: Mapping[UUID, UUID]) -> Iterator[SaidAgain]:
+def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[SaidAgain]:
     repeats: dict[UUID, list[Notice]] = {}
     for notice in notices:
-        if notice.notice_id in known:
-            repeats.setdefault(known[notice.notice_id], []).append(notice)
+        if notice.key in known:
+            repeats.setdefault(known[notice.key], []).append(notice)
     for order, cited in repeats.items():
         yield SaidAgain(order, tuple(cited))
 

@@ -10,8 +10,9 @@ from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance.domain import condition, order
-from compliance.domain.notice import Notice
+from compliance.domain.notice import Notice, repeated_ids
 from compliance.domain.order import Decision, Order, Ordered, SaidAgain
+from compliance.flow.incidents import reused_ids
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import events, metrics
 from compliance.state import articles, holders, notices, obligations, revocations
@@ -36,7 +37,7 @@ async def _take_notices(tx: Transaction, noticed: Sequence[Notice], service: Ser
     now = service.clock.now()
     await holders.hold_still(tx)
     standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
-    known = await notices.known(tx, noticed)
+    known, reused = await notices.known(tx, noticed)
     by_article: dict[str, list[Notice]] = {}
     for notice in noticed:
         by_article.setdefault(notice.article_id, []).append(notice)
@@ -48,8 +49,9 @@ async def _take_notices(tx: Transaction, noticed: Sequence[Notice], service: Ser
     await _carry_out(tx, decisions, service, now)
     await notices.put(tx, noticed, decisions, now)
     await _say_backlog(tx, decisions, service, now)
+    await reused_ids(tx, [*reused, *repeated_ids(noticed)], service, now)
     metrics.count(decisions)
-    return {notice.article_id: known[notice.notice_id] for notice in noticed if notice.notice_id in known} | {
+    return {notice.article_id: known[notice.key] for notice in noticed if notice.key in known} | {
         notice.article_id: decision.revocation_id for decision in decisions for notice in decision.notices
     }
 
@@ -58,10 +60,11 @@ async def _carry_out(tx: Transaction, decisions: Sequence[Decision], service: Se
     """Gives the new orders, and sends the others once more."""
     new = [decision for decision in decisions if isinstance(decision, Ordered)]
     again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
+    later = [decision for decision in new if decision.order_no > 1]
+    await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
         await articles.put(tx, new, now)
         await revocations.put(tx, new, now)
-        later = [decision for decision in new if decision.order_no > 1]
         if later:
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
@@ -123,6 +126,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
         )
         if lifting is None:
             raise Conflict("this order does not stand: it was lifted, or a later one took its place")
+        await revocations.lock(tx, [standing.article_id], [])
         await revocations.lift(tx, revocation_id, lifted_by, now)
         await _carry_out(tx, [lifting], service, now)
     metrics.count([lifting])

@@ -22,7 +22,7 @@ from pydantic import (
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
-from clawback_contracts.holder.v1 import HolderFilter, HolderKind, HolderRegistration
+from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX, HolderFilter, HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
 
 IDS_MAX = 10_000
@@ -157,7 +157,7 @@ class HolderChange(BaseModel):
     copy_kinds: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     holdings_url: AnyHttpUrl | None = None
     contact: Annotated[str | None, Field(max_length=200)] = None
-    forgets_after_h: Annotated[float | None, Field(gt=0)] = None
+    forgets_after_h: Annotated[float | None, Field(gt=0, le=FORGETS_AFTER_H_MAX)] = None
 
     def on(self, registration: HolderRegistration) -> HolderRegistration:
         """The registration with the change.

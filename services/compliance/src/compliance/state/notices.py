@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
-from compliance.domain.notice import Notice
+from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import Decision, Ordered
 
 SQL = Queries.load(__package__, "notices")
@@ -22,10 +22,15 @@ class Progress:
     closed: int
 
 
-async def known(tx: Querier, notices: Sequence[Notice]) -> dict[UUID, UUID]:
-    """The order that each of these notices got, where we have seen it before."""
-    rows = await tx.fetch(SQL["known"], [notice.notice_id for notice in notices])
-    return {row["notice_id"]: row["revocation_id"] for row in rows}
+async def known(tx: Querier, notices: Sequence[Notice]) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
+    """The order of each of these notices that was recorded before, and those whose id names another article too."""
+    rows = await tx.fetch(
+        SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
+    )
+    found = {
+        (row["notice_id"], row["article_id"]): row["revocation_id"] for row in rows if row["revocation_id"]
+    }
+    return found, [(row["notice_id"], row["article_id"]) for row in rows if row["reused"]]
 
 
 async def put(
@@ -53,9 +58,14 @@ async def put(
             [late for *_, late in rows],
             now,
         )
-    polled = [(notice.poll_id, notice.notice_id) for notice in notices if notice.poll_id is not None]
+    polled = [notice for notice in notices if notice.poll_id is not None]
     if polled:
-        await tx.execute(SQL["put_polls"], [poll for poll, _ in polled], [notice for _, notice in polled])
+        await tx.execute(
+            SQL["put_polls"],
+            [notice.poll_id for notice in polled],
+            [notice.notice_id for notice in polled],
+            [notice.article_id for notice in polled],
+        )
 
 
 async def of_polls(db: Querier, poll_ids: Sequence[UUID]) -> Progress:

@@ -1,5 +1,9 @@
 -- name: known
-SELECT notice_id, revocation_id FROM notice WHERE notice_id = ANY ($1::uuid[])
+-- A notice is known by its id and its article together. "reused": its id is another article's too.
+SELECT w.notice_id, w.article_id, n.revocation_id,
+       EXISTS (SELECT FROM notice AS o WHERE o.notice_id = w.notice_id AND o.article_id <> w.article_id) AS reused
+FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
+LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id
 
 -- name: put
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note,
@@ -7,19 +11,20 @@ INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revok
 SELECT n.*, $12
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
             $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::boolean[]) AS n
-ON CONFLICT (notice_id) DO NOTHING
+ON CONFLICT (notice_id, article_id) DO NOTHING
 
 -- name: put_polls
 -- A poll may bring a notice that an earlier one brought: it counts for both.
-INSERT INTO poll_notice (poll_id, notice_id)
-SELECT poll_id, notice_id FROM unnest($1::uuid[], $2::uuid[]) AS n (poll_id, notice_id)
-ORDER BY poll_id, notice_id
+INSERT INTO poll_notice (poll_id, notice_id, article_id)
+SELECT poll_id, notice_id, article_id
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (poll_id, notice_id, article_id)
+ORDER BY poll_id, notice_id, article_id
 ON CONFLICT DO NOTHING
 
 -- name: of_polls
 -- How far the notices of these polls are: only prompt obligations count, for the others are a matter of time.
-WITH brought AS (SELECT DISTINCT notice_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
-     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN brought USING (notice_id))
+WITH brought AS (SELECT DISTINCT notice_id, article_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
+     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN brought USING (notice_id, article_id))
 SELECT (SELECT count(*) FROM brought) AS recorded,
        count(*) FILTER (WHERE o.state IN ('open', 'notified', 'removed')) AS open,
        count(*) FILTER (WHERE o.state NOT IN ('open', 'notified', 'removed')) AS closed

@@ -1,12 +1,13 @@
 -- name: open
 -- Every active holder owes every order. What a holder must answer for is fixed now, whatever it declares later; an
--- expiry holder owes nothing but time.
+-- expiry holder owes nothing but time. The bound of that time is the table's too: no row of a holder may make this
+-- statement fail, for then no takedown would be ordered.
 INSERT INTO obligation (revocation_id, holder, kind, copy_kinds, due_at, closes_at, opened_at, updated_at)
 SELECT r.revocation_id, h.name, h.kind, h.copy_kinds,
        CASE WHEN h.kind = 'expiry' THEN greatest(r.due_at, x.closes_at) ELSE r.due_at END, x.closes_at, $2, $2
 FROM revocation AS r
 CROSS JOIN holder AS h
-CROSS JOIN LATERAL (SELECT r.ordered_at + make_interval(secs => 3600 * h.forgets_after_h) AS closes_at) AS x
+CROSS JOIN LATERAL (SELECT r.ordered_at + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at) AS x
 WHERE r.revocation_id = ANY ($1::uuid[]) AND h.status = 'active' AND ($3::text IS NULL OR h.name = $3)
   AND (h.kind <> 'expiry' OR r.kind = 'revoked')
 ORDER BY r.revocation_id, h.name

@@ -89,6 +89,13 @@ async def close_earlier(tx: Transaction, ordered: Sequence[Ordered], now: dateti
     return [row["revocation_id"] for row in rows]
 
 
+async def lock(tx: Transaction, article_ids: Iterable[str], revocation_ids: Iterable[UUID]) -> None:
+    """Locks all orders on these articles, and these orders."""
+    on, these = sorted(set(article_ids)), sorted(set(revocation_ids))
+    if on or these:
+        await tx.execute(SQL["lock"], on, these)
+
+
 async def take(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
     """Locks these orders."""
     return [_order(row) for row in await tx.fetch(SQL["take"], sorted(set(revocation_ids)))]

@@ -28,6 +28,14 @@ FROM earlier
 WHERE r.revocation_id = earlier.revocation_id
 RETURNING r.revocation_id
 
+-- name: lock
+-- All orders on these articles, and these orders, in one statement: locked in two, each sorted, they could still
+-- wait in a circle with who locks the same rows in one.
+SELECT revocation_id FROM revocation
+WHERE article_id = ANY ($1::text[]) OR revocation_id = ANY ($2::uuid[])
+ORDER BY revocation_id
+FOR NO KEY UPDATE
+
 -- name: take
 -- Rows of this table are always taken before rows of obligation, and in the order of their ids.
 SELECT revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, revoked_at, ordered_at, lifts,

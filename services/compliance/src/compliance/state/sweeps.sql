@@ -26,7 +26,7 @@ UNION ALL
 SELECT 'notice', to_jsonb(n) FROM notice AS n WHERE n.revocation_id = ANY ($1::uuid[])
 UNION ALL
 SELECT 'poll_notice', to_jsonb(p)
-FROM poll_notice AS p JOIN notice AS n USING (notice_id) WHERE n.revocation_id = ANY ($1::uuid[])
+FROM poll_notice AS p JOIN notice AS n USING (notice_id, article_id) WHERE n.revocation_id = ANY ($1::uuid[])
 UNION ALL
 SELECT 'obligation', to_jsonb(o) FROM obligation AS o WHERE o.revocation_id = ANY ($1::uuid[])
 UNION ALL
@@ -39,7 +39,8 @@ WITH gone AS (
 ), noticed AS (
     DELETE FROM notice WHERE revocation_id = ANY ($1::uuid[]) RETURNING notice_id
 ), polled AS (
-    DELETE FROM poll_notice WHERE notice_id IN (SELECT notice_id FROM notice WHERE revocation_id = ANY ($1::uuid[]))
+    DELETE FROM poll_notice AS p USING notice AS n
+    WHERE n.revocation_id = ANY ($1::uuid[]) AND p.notice_id = n.notice_id AND p.article_id = n.article_id
     RETURNING 1
 ), obliged AS (
     DELETE FROM obligation WHERE revocation_id = ANY ($1::uuid[]) RETURNING 1
@@ -135,7 +136,7 @@ WITH old AS (
 )
 SELECT (SELECT count(*) FROM gone)
        + (SELECT count(*) FROM notice JOIN gone USING (revocation_id))
-       + (SELECT count(*) FROM poll_notice JOIN notice USING (notice_id) JOIN gone USING (revocation_id))
+       + (SELECT count(*) FROM poll_notice JOIN notice USING (notice_id, article_id) JOIN gone USING (revocation_id))
        + (SELECT count(*) FROM obligation JOIN gone USING (revocation_id))
        + (SELECT count(*) FROM receipt AS t JOIN gone AS g ON t.article_id = g.article_id AND t.order_no = g.order_no)
        + (SELECT count(*) FROM receipt AS t

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
@@ -31,8 +30,8 @@ async def put(
         [n.revoked_at for n in notices],
         traceparents,
     )
-    new: set[UUID] = {row["notice_id"] for row in rows}
-    return [n for n in notices if n.notice_id in new]
+    new = {(row["notice_id"], row["article_id"]) for row in rows}
+    return [n for n in notices if (n.notice_id, n.article_id) in new]
 
 
 async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
@@ -43,13 +42,14 @@ async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int
 async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> None:
     """Closes the notices that these orders cite."""
     cited = {
-        notice_id: order.order
+        (notice_id, order.article_id): order.order
         for order in orders
         if isinstance(order, ArticleRevoked)
         for notice_id in order.notice_ids
     }
     if cited:
-        await tx.execute(SQL["answered"], list(cited), list(cited.values()), now)
+        ids, articles = zip(*cited, strict=True)
+        await tx.execute(SQL["answered"], ids, articles, list(cited.values()), now)
 
 
 async def due(tx: Transaction, now: datetime) -> list[Row]:

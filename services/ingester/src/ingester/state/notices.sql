@@ -5,25 +5,26 @@ INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, revoked_at,
 SELECT n.notice_id, n.article_id, $3, $4, $5, n.revoked_at, $6, $7, n.traceparent, $5::timestamptz + interval '1 minute'
 FROM unnest($1::uuid[], $2::text[], $8::timestamptz[], $9::text[])
      AS n (notice_id, article_id, revoked_at, traceparent)
-ON CONFLICT (notice_id) DO NOTHING
-RETURNING notice_id
+ON CONFLICT (notice_id, article_id) DO NOTHING
+RETURNING notice_id, article_id
 
 -- name: standing
 -- Orders seen here that a new sighting of the same revocation must be told apart from.
 SELECT article_id, order_no FROM article WHERE article_id = ANY ($1::text[]) AND order_no > 0 AND state <> 'revoked'
 
 -- name: answered
-UPDATE notice SET answered_at = $3, order_no = o.order_no
-FROM unnest($1::uuid[], $2::int[]) AS o (notice_id, order_no)
-WHERE notice.notice_id = o.notice_id AND answered_at IS NULL
+-- By an order on the notice's own article alone: another's order that cites the id answers nothing.
+UPDATE notice SET answered_at = $4, order_no = o.order_no
+FROM unnest($1::uuid[], $2::text[], $3::int[]) AS o (notice_id, article_id, order_no)
+WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL
 
 -- name: due
 -- Sent again after 1, 5, 15 minutes, then hourly, until the order that cites it was seen.
 UPDATE notice SET attempts = attempts + 1,
     next_send_at = $1::timestamptz + CASE attempts WHEN 1 THEN interval '5 minutes' WHEN 2 THEN interval '15 minutes'
                                               ELSE interval '1 hour' END
-WHERE notice_id IN (
-    SELECT notice_id FROM notice WHERE answered_at IS NULL AND next_send_at <= $1
+WHERE (notice_id, article_id) IN (
+    SELECT notice_id, article_id FROM notice WHERE answered_at IS NULL AND next_send_at <= $1
     ORDER BY next_send_at LIMIT 500 FOR UPDATE SKIP LOCKED
 )
 RETURNING notice_id, article_id, feed, reason, noticed_at, revoked_at, earliest_at, poll_id, traceparent, attempts

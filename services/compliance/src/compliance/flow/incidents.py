@@ -1,13 +1,16 @@
-"""Records that nobody could read: each is an incident, and an alert until a person has found out what it says."""
+"""Incidents: what no rule decides. Each stays open, with an alert, until an officer has closed it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from clawback_common import incidents
 from clawback_common.db import Transaction
 from clawback_common.db.pool import Row
 from clawback_common.quarantine import Bad
+from clawback_contracts.envelope import event_id
 from compliance.domain import condition
+from compliance.domain.notice import NoticeKey
 from compliance.flow.service import Service
 
 INCIDENTS = "incidents"
@@ -20,6 +23,25 @@ async def on_unreadable(tx: Transaction, bad: Sequence[Bad], service: Service) -
         await incidents.open_for_unreadable(tx, bad, now)
         waiting = [condition.unreadable(await incidents.open_count(tx))]
         await service.announcer.say(tx, INCIDENTS, waiting, now, again=True)
+
+
+async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Service, now: datetime) -> None:
+    """A notice id that names two articles may have been sent to suppress the other notice: both are carried out."""
+    if not keys:
+        return
+    found = {
+        event_id("notice_id_reused", notice_id): (notice_id, article_id) for notice_id, article_id in keys
+    }
+    await incidents.open_all(
+        tx,
+        "notice_id_reused",
+        [
+            (incident_id, article_id, f"notice {notice_id} was recorded on another article before")
+            for incident_id, (notice_id, article_id) in sorted(found.items())
+        ],
+        now,
+    )
+    await service.announcer.say_once(tx, [condition.notice_id_reused()], now)
 
 
 async def incident_closed(incident_id: UUID, by: str, note: str, service: Service) -> Row | None:
