@@ -1,14 +1,13 @@
 """The known mistakes, each as a change of the source and the tests that must catch it.
 
-A change that no longer fits the source is an error of this catalogue: mend it with the code that it speaks of.
+A change that no longer fits the source is an error of this catalogue: change it together with the code that it names.
 """
 
-from tests.mutants import (
-    duties,
-    orders,
-    production,
-    sign,
-)
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import tests.mutants
 from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
@@ -28,7 +27,17 @@ DOORS = f"{INGESTER_TESTS}/integration/test_doors.py"
 CHECKS = f"{COMPLIANCE_TESTS}/test_checks.py"
 
 
-MUTANTS = (
+_MACHINERY = frozenset({"__main__", "catalogue", "mutant", "planting", "test_catalogue"})
+
+
+def _of_the_areas() -> Iterator[Mutant]:
+    """What the other modules of this folder list, each for an area of the code."""
+    for module in sorted(found.name for found in pkgutil.iter_modules(tests.mutants.__path__)):
+        if module not in _MACHINERY:
+            yield from importlib.import_module(f"tests.mutants.{module}").MUTANTS
+
+
+MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "commit before processing",
         (
@@ -263,8 +272,5 @@ MUTANTS = (
         ),
         at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
     ),
-    *duties.MUTANTS,
-    *orders.MUTANTS,
-    *production.MUTANTS,
-    *sign.MUTANTS,
+    *_of_the_areas(),
 )

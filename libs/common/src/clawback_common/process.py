@@ -36,6 +36,8 @@ EXIT_FAILED = 1
 EXIT_PERSON_NEEDED = 2
 IDLE_S = 75
 """Connections are kept for longer than clients and balancers reuse them: who closes first closes under a request."""
+CONNECTIONS_MAX = 1_000
+"""Of one process, idle ones included; a request on a further one is answered 503."""
 
 _LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
 _LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
@@ -178,9 +180,13 @@ async def serve(
     """
     from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
 
+    from clawback_common.http.protocol import DeadlineProtocol  # noqa: PLC0415 - likewise
+
     listener = _listen(host, port)
     config = Config(
         app,
+        http=DeadlineProtocol,
+        limit_concurrency=CONNECTIONS_MAX,
         log_config=None,
         access_log=False,
         lifespan="off",

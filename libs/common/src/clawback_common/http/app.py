@@ -5,19 +5,22 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from typing_extensions import override
 
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.auth import ApiKeys
-from clawback_common.http.middleware import BodyLimit, RequestContext
+from clawback_common.http.middleware import BodyLimit, RequestContext, RequestLimit
 from clawback_common.http.probe_app import probe_routes
 from clawback_common.http.probes import Probes
 from clawback_common.http.problems import MEDIA_TYPE, add_handlers
+from clawback_common.http.routing import Router
 
 PREFIX = "/api/v1"
+HOLDINGS_BYTES_MAX = 200_000
+"""500 of the longest ids, as JSON: a question that several services answer."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -40,7 +43,7 @@ def create_app(
     version: str,
     settings: HttpSettings,
     probes: Probes,
-    routers: Sequence[APIRouter] = (),
+    routers: Sequence[Router] = (),
     lifespan: Lifespan | None = None,
     body_bytes_max: Mapping[str, int] | None = None,
     clock: Clock | None = None,
@@ -54,7 +57,7 @@ def create_app(
         probes: what `/readyz` answers from.
         routers: with paths below `/api/v1`.
         lifespan: what to start and stop around serving.
-        body_bytes_max: limits by the beginning of a path, where 10 MB are not right.
+        body_bytes_max: limits by the beginning of a path, in bytes, where 64 KB are not right.
         clock: for the time in problems.
 
     Raises:
@@ -71,6 +74,7 @@ def create_app(
         telemetry=_NO_TELEMETRY,
         middleware=[
             Middleware(RequestContext, clock=time),
+            Middleware(RequestLimit, clock=time),
             Middleware(BodyLimit, clock=time, by_prefix=body_bytes_max or {}),
         ],
     )

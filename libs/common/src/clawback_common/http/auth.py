@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,6 +18,7 @@ import structlog
 import yaml
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from clawback_common.errors import Stop
 from clawback_common.http.problem import Problem
@@ -125,13 +126,21 @@ class ApiKeys:
             _log.error("API keys cannot be read; the former ones stay", reason=_reason(error))
 
 
-async def caller_of(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
-    header: Annotated[str | None, Security(_header)] = None,
-) -> Caller | None:
-    """The caller whose key came with the request, None without one; 401 on a key that is not valid."""
-    key = bearer.credentials if bearer else header
+def caller_of(request: Request) -> Caller | None:
+    """The caller whose key came with the request, None without one. The key is looked up once a request.
+
+    Raises:
+        Problem: 401, the key is not valid.
+    """
+    if not hasattr(request.state, "caller"):
+        request.state.caller = _look_up(request)
+    caller: Caller | None = request.state.caller
+    return caller
+
+
+def _look_up(request: Request) -> Caller | None:
+    scheme, credentials = get_authorization_scheme_param(request.headers.get("authorization"))
+    key = credentials if scheme.lower() == "bearer" and credentials else request.headers.get("x-api-key")
     if not key:
         return None
     keys: ApiKeys = request.app.state.api_keys
@@ -142,31 +151,48 @@ async def caller_of(
     return caller
 
 
-_Caller = Annotated[Caller | None, Depends(caller_of)]
+def _documented(
+    _bearer_key: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
+    _header_key: Annotated[str | None, Security(_header)] = None,
+) -> None:
+    """Where a key may stand, for the documentation."""
 
 
-def require(*roles: str) -> Callable[[Caller | None], Awaitable[Caller]]:
-    """A dependency for acts: a valid key with one of these roles (with none given, any valid key)."""
+class Gate:
+    """A dependency that admits a caller, or answers 401 or 403. It needs the request's head alone."""
 
-    async def allowed(caller: _Caller) -> Caller:
+    def __init__(self, roles: Sequence[str], *, open_without_auth: bool) -> None:
+        self.roles = tuple(roles)
+        self._open_without_auth = open_without_auth
+
+    def admit(self, request: Request) -> Caller:
+        """Who calls.
+
+        Raises:
+            Problem: 401 without a valid key where one is needed, 403 without one of the roles.
+        """
+        caller = caller_of(request)
         if caller is None:
+            if self._open_without_auth and not request.app.state.enable_auth:
+                return ANYONE
             raise _unauthorised("This needs an API key.")
-        if roles and caller.roles.isdisjoint(roles):
-            raise Problem(403, f"This needs the role {' or '.join(roles)}.")
+        if self.roles and caller.roles.isdisjoint(self.roles):
+            raise Problem(403, f"This needs the role {' or '.join(self.roles)}.")
         return caller
 
-    return allowed
+    async def __call__(self, request: Request, _: Annotated[None, Depends(_documented)]) -> Caller:
+        """As a dependency of a route."""
+        return self.admit(request)
 
 
-def reader() -> Callable[[Request, Caller | None], Awaitable[Caller]]:
-    """A dependency for reads: any valid key, or anyone where authentication is not enabled."""
+def require(*roles: str) -> Gate:
+    """For commands: a valid key with one of these roles (with none given, any valid key)."""
+    return Gate(roles, open_without_auth=False)
 
-    async def allowed(request: Request, caller: _Caller) -> Caller:
-        if caller is None and request.app.state.enable_auth:
-            raise _unauthorised("This needs an API key.")
-        return caller or ANYONE
 
-    return allowed
+def reader() -> Gate:
+    """For reads: any valid key, or anyone where authentication is not enabled."""
+    return Gate((), open_without_auth=True)
 
 
 def _unauthorised(detail: str, more: str = "") -> Problem:

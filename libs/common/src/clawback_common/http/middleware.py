@@ -20,7 +20,10 @@ from clawback_common.http.problems import problem_of, respond
 from clawback_common.telemetry.metrics import histogram
 from clawback_common.telemetry.tracing import note_error, span
 
-BODY_BYTES_MAX = 10_000_000
+BODY_BYTES_MAX = 65_536
+"""Where a path has no limit of its own: no command of ours is longer."""
+REQUESTS_MAX = 200
+"""In work at once in one process; what comes beyond is answered 503 at once instead of waiting for its turn."""
 QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds for ever: told at debug, and no span."""
 
@@ -82,7 +85,11 @@ class _Exchange:
     async def _answer(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            if self._scope["path"].startswith("/api/"):  # a cache would keep what was revoked since
+                headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 
     async def _unexpected(self, error: Exception, receive: Receive, current: Span | None) -> None:
@@ -107,6 +114,30 @@ class _Exchange:
             )
             if status >= _SERVER_ERROR and not self._failed:
                 current.set_status(StatusCode.ERROR)
+
+
+class RequestLimit:
+    """Answers 503 while `requests_max` requests are in work; probes and metrics are always answered."""
+
+    def __init__(self, app: ASGIApp, clock: Clock, requests_max: int = REQUESTS_MAX) -> None:
+        self._app, self._clock = app, clock
+        self._requests_max = requests_max
+        self._in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        if scope["type"] != "http" or scope["path"] in QUIET_PATHS:
+            await self._app(scope, receive, send)
+            return
+        if self._in_work >= self._requests_max:
+            problem = Problem(503, "Too many requests are in work.", retry_after_s=1.0)
+            await respond(problem, instance=scope["path"], clock=self._clock)(scope, receive, send)
+            return
+        self._in_work += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_work -= 1
 
 
 class BodyLimit:

@@ -3,7 +3,9 @@
 import base64
 import binascii
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 from clawback_common.http.problem import Problem, field_error
 
 LIMIT_MAX = 500
+_NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 T = TypeVar("T")
 
@@ -57,6 +60,36 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     if not fits:
         raise bad_cursor()
     return list(position)
+
+
+def decode_instant(text: str) -> datetime:
+    """An instant in a cursor, in UTC.
+
+    Raises:
+        Problem: 422, when it is none, or lies at the calendar's ends.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            raise bad_cursor()
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
+
+
+def decode_newest_first(cursor: str | None) -> tuple[datetime, UUID]:
+    """The instant and id before which a page of a newest-first list begins; without a cursor, the first page.
+
+    Raises:
+        Problem: 422, when it is not one of ours.
+    """
+    if cursor is None:
+        return _NEWEST
+    at, found = decode_cursor(cursor, str, str)
+    try:
+        return decode_instant(at), UUID(found)
+    except ValueError:
+        raise bad_cursor() from None
 
 
 def bad_cursor() -> Problem:

@@ -5,13 +5,13 @@ import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,12 +22,15 @@ from clawback_common.db import Querier
 from clawback_common.errors import Transient
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
-from clawback_common.http.paging import Cursor, Limit, Page, bad_cursor, decode_cursor, encode_cursor
+from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
 from clawback_common.http.probes import Probes
+from clawback_common.http.routing import Router
 from clawback_common.telemetry.describe import describe
 
 Details = Callable[[], Awaitable[Mapping[str, Any]]]
 
+AGE_S_MAX = 10 * 366 * 86_400
+"""Ten years; an age without a bound overflows the calendar."""
 _STARTED_S = time.monotonic()
 _Reader = Annotated[Caller, Depends(reader())]
 _Operator = Annotated[Caller, Depends(require("operator"))]
@@ -35,7 +38,7 @@ _Operator = Annotated[Caller, Depends(require("operator"))]
 
 def health_router(
     service: str, version: str, probes: Probes, *, details: Details | None = None, clock: Clock | None = None
-) -> APIRouter:
+) -> Router:
     """`health` (200 when healthy or degraded, else 503) and `health/detailed`.
 
     Args:
@@ -45,7 +48,7 @@ def health_router(
         details: what the service adds: use of the pool, lags, depths.
         clock: for the timestamp.
     """
-    router = APIRouter(prefix=f"/{service}", tags=["health"])
+    router = Router(prefix=f"/{service}", tags=["health"])
     now = (clock or SystemClock()).now
 
     def health() -> dict[str, Any]:
@@ -103,9 +106,9 @@ class JobRun(BaseModel):
     error: str | None
 
 
-def jobs_router(service: str, db: Querier) -> APIRouter:
+def jobs_router(service: str, db: Querier) -> Router:
     """`jobs`: every run of every job, newest first."""
-    router = APIRouter(prefix=f"/{service}", tags=["jobs"])
+    router = Router(prefix=f"/{service}", tags=["jobs"])
 
     @router.get("/jobs", summary="Runs of jobs, newest first")
     async def list_runs(
@@ -115,7 +118,7 @@ def jobs_router(service: str, db: Querier) -> APIRouter:
         job: Annotated[str | None, Query(max_length=200)] = None,
         outcome: jobs.Outcome | None = None,
     ) -> Page[JobRun]:
-        before = _run_position(cursor) if cursor else None
+        before = decode_newest_first(cursor) if cursor else None
         found = await jobs.page(db, job=job, outcome=outcome, before=before, limit=limit + 1)
         runs = [JobRun.model_validate(record) for record in found[:limit]]
         more = len(found) > limit
@@ -132,7 +135,7 @@ class RetryRequest(BaseModel):
     ids: list[UUID] | None = Field(default=None, min_length=1, max_length=500)
     type: str | None = Field(default=None, max_length=200)
     reason: str | None = Field(default=None, max_length=200)
-    older_than_s: float | None = Field(default=None, ge=0)
+    older_than_s: float | None = Field(default=None, ge=0, le=AGE_S_MAX)
 
     @model_validator(mode="after")
     def _not_everything_by_accident(self) -> Self:
@@ -148,9 +151,9 @@ class RetryAnswer(BaseModel):
     failed: int
 
 
-def dlq_router(service: str, letters: DeadLetters) -> APIRouter:
+def dlq_router(service: str, letters: DeadLetters) -> Router:
     """`GET dlq` and `POST dlq/retry`, for operators: a record's reason may name what readers need not know."""
-    router = APIRouter(prefix=f"/{service}", tags=["dead letters"])
+    router = Router(prefix=f"/{service}", tags=["dead letters"])
 
     @router.get("/dlq", summary="Records that could not be used, without their content")
     async def list_dead_letters(
@@ -160,7 +163,7 @@ def dlq_router(service: str, letters: DeadLetters) -> APIRouter:
         cursor: Cursor = None,
         event_type: Annotated[str | None, Query(alias="type", max_length=200)] = None,
         reason: Annotated[str | None, Query(max_length=200)] = None,
-        older_than_s: Annotated[float | None, Query(ge=0)] = None,
+        older_than_s: Annotated[float | None, Query(ge=0, le=AGE_S_MAX)] = None,
         resolved: Annotated[bool, Query(description="Also those that were dealt with")] = False,
     ) -> Page[dict[str, Any]]:
         which = DeadLetterFilter(None, event_type, reason, older_than_s, resolved)
@@ -193,11 +196,3 @@ def _rss_bytes_max() -> int:
 
 def _run_cursor(run: JobRun) -> str:
     return encode_cursor(run.started_at.isoformat(), str(run.id))
-
-
-def _run_position(cursor: str) -> tuple[datetime, UUID]:
-    started_at, run_id = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(started_at).astimezone(UTC), UUID(run_id)
-    except ValueError:
-        raise bad_cursor() from None

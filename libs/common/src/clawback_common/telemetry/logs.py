@@ -6,6 +6,7 @@ see `describe`; what else must not be written is masked: see `redact`.
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Literal, TextIO, TypeAlias
@@ -21,6 +22,8 @@ from clawback_common.telemetry.tracing import trace_id
 
 LogFormat = Literal["json", "text"]
 
+_MISLEADING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls, line separators and marks of direction: shown raw, a line says something else than it holds."""
 _FRAMES_MAX = 12
 _CAUSES_MAX = 4
 QUIET = ("aiokafka", "asyncio", "faststream", "httpcore", "httpx", "kafka", "urllib3", "uvicorn")
@@ -149,7 +152,8 @@ def _argument(value: object) -> object:
 
 
 def _json(_logger: object, _method: str, event: _Event) -> str:
-    return orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS).decode()
+    line = orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS).decode()
+    return _MISLEADING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from alerting import flow
 from alerting.flow import Service
@@ -14,15 +14,16 @@ from alerting.inlet.reading import Fingerprint, alert_told
 from alerting.outlet import metrics
 from clawback_common.http.bodies import read_json
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 
 
-def acting(service: Service) -> list[APIRouter]:
+def acting(service: Service) -> list[Router]:
     """All that is done."""
     return [_alerts(service), _silences(service), _testing(service), _pushed(service)]
 
 
-def _alerts(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/alerts", tags=["alerts"])
+def _alerts(service: Service) -> Router:
+    router = Router(prefix="/alerts", tags=["alerts"])
 
     @router.post("/{alert_id}/ack", summary="Somebody looks at it: no more reminders of this occurrence")
     async def acknowledge(alert_id: Fingerprint, caller: Minding) -> Any:
@@ -41,8 +42,8 @@ def _alerts(service: Service) -> APIRouter:
     return router
 
 
-def _silences(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/silences", tags=["silences"])
+def _silences(service: Service) -> Router:
+    router = Router(prefix="/silences", tags=["silences"])
 
     @router.post("", status_code=201, summary="Mute what matches; what still holds when it ends is told then")
     async def silence(body: SilenceBody, caller: Minding) -> Any:
@@ -60,8 +61,8 @@ def _silences(service: Service) -> APIRouter:
     return router
 
 
-def _testing(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/health", tags=["health"])
+def _testing(service: Service) -> Router:
+    router = Router(prefix="/health", tags=["health"])
 
     @router.post("/test-alert", status_code=202, summary="A test to everyone by every channel")
     async def test(caller: Operator) -> Any:
@@ -71,8 +72,8 @@ def _testing(service: Service) -> APIRouter:
     return router
 
 
-def _pushed(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+def _pushed(service: Service) -> Router:
+    router = Router(prefix="/webhooks", tags=["webhooks"])
 
     @router.post("/alertmanager", status_code=202, summary="Alertmanager's webhook, version 4")
     async def alertmanager(request: Request, _: Pushing) -> Any:

@@ -5,7 +5,6 @@ import time
 from importlib.metadata import version as version_of
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from alerting.domain import health
@@ -14,13 +13,14 @@ from alerting.inlet.callers import Reader
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import SERVICE_NAMES
 from clawback_common.http.routers import rss_bytes
+from clawback_common.http.routing import Router
 
 _STARTED_S = time.monotonic()
 
 
-def health_of_all(service: Service, neighbours: Neighbours, release: str) -> APIRouter:
+def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Router:
     """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
-    router = APIRouter(tags=["health"])
+    router = Router(tags=["health"])
 
     @router.get("/health", summary="Whether the whole system works")
     async def brief() -> JSONResponse:

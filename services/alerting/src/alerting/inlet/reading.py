@@ -4,14 +4,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from alerting.domain.alert import Alert
 from alerting.flow import Service
 from alerting.inlet.callers import Minding, Reader
 from alerting.state import alerts, channels, consents, messages, silences
-from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
+from clawback_common.http.paging import (
+    Cursor,
+    Limit,
+    bad_cursor,
+    decode_cursor,
+    decode_instant,
+    encode_cursor,
+    page,
+)
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from clawback_contracts.alert.v1 import Severity
 
 _END = datetime.max.replace(tzinfo=UTC)
@@ -45,19 +54,16 @@ def _position(cursor: str | None) -> tuple[datetime, str]:
     if cursor is None:
         return _END, ""
     at, key = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), str(key)
-    except (ValueError, OverflowError):
-        raise bad_cursor() from None
+    return decode_instant(at), str(key)
 
 
-def reading(service: Service) -> list[APIRouter]:
+def reading(service: Service) -> list[Router]:
     """All that is read."""
     return [_alerts(service), _silences(service), _channels(service)]
 
 
-def _alerts(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/alerts", tags=["alerts"])
+def _alerts(service: Service) -> Router:
+    router = Router(prefix="/alerts", tags=["alerts"])
 
     @router.get("", summary="Alerts, the one said last first")
     async def list_alerts(
@@ -88,8 +94,8 @@ def _alerts(service: Service) -> APIRouter:
     return router
 
 
-def _silences(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/silences", tags=["silences"])
+def _silences(service: Service) -> Router:
+    router = Router(prefix="/silences", tags=["silences"])
 
     @router.get("", summary="Silences, the newest first")
     async def list_silences(
@@ -110,8 +116,8 @@ def _silences(service: Service) -> APIRouter:
     return router
 
 
-def _channels(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/channels", tags=["channels"])
+def _channels(service: Service) -> Router:
+    router = Router(prefix="/channels", tags=["channels"])
 
     @router.get("", summary="Each channel: when it last took something, since when it fails, what waits")
     async def list_channels(_: Reader) -> Any:

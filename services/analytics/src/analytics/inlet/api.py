@@ -12,7 +12,7 @@ from analytics.inlet.deadletters import desk
 from analytics.inlet.minding import minding
 from analytics.state import facets
 from clawback_common.bus.catchup import CatchUp
-from clawback_common.http.app import create_app
+from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
 from clawback_common.http.probes import Check, Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
@@ -41,6 +41,7 @@ def api(service: Service, probes: Probes, obeyed: Check) -> FastAPI:
             dlq_router(GROUP, desk(service)),
             health_router(GROUP, release, probes, details=details, clock=service.clock),
         ],
+        body_bytes_max={"/api/v1/analytics/holdings": HOLDINGS_BYTES_MAX},
         clock=service.clock,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from analytics.domain.facets import SOURCE, TOPIC
@@ -14,6 +14,7 @@ from analytics.state import rollups, values
 from analytics.state.rollups import Counted, Narrowed
 from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.routing import Router
 
 PRINTED = r"^[^\x00-\x1f\x7f]+$"
 FIRST_DAY, LAST_DAY = date.min, date.max
@@ -95,13 +96,13 @@ async def narrowed(
 Asked = Annotated[Narrowed, Depends(narrowed)]
 
 
-def asking(service: Service, obeyed: Check) -> APIRouter:
+def asking(service: Service, obeyed: Check) -> Router:
     """The paths; nothing is answered before the orders that were there at the start are obeyed."""
 
     async def every_order_is_obeyed() -> None:
         await obeyed()
 
-    router = APIRouter(prefix="/analytics", tags=["analytics"], dependencies=[Depends(every_order_is_obeyed)])
+    router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(every_order_is_obeyed)])
 
     @router.get("/topics", summary="Topics with most articles")
     async def topics(_: Reader, asked: Asked) -> Topics:

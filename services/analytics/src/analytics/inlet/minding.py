@@ -1,10 +1,8 @@
 """What compliance and operators ask: holdings, incidents, the cache."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from analytics import flow
@@ -13,8 +11,9 @@ from analytics.inlet.callers import Officer, Operator, Reader
 from analytics.state import runs
 from clawback_common import incidents
 from clawback_common.errors import Transient
-from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
+from clawback_common.http.paging import Cursor, Limit, decode_newest_first, encode_cursor, page
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
 
 
@@ -36,13 +35,13 @@ class CacheStats(BaseModel):
     keys: int | None
 
 
-def minding(service: Service) -> list[APIRouter]:
+def minding(service: Service) -> list[Router]:
     """All of them."""
     return [_holding(service), _incidents(service), _cache(service)]
 
 
-def _holding(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/analytics", tags=["holdings"])
+def _holding(service: Service) -> Router:
+    router = Router(prefix="/analytics", tags=["holdings"])
 
     @router.post("/holdings", summary="Are these ids held? Asked of what is counted, and of the quarantine")
     async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
@@ -57,14 +56,14 @@ def _holding(service: Service) -> APIRouter:
     return router
 
 
-def _incidents(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/analytics", tags=["incidents"])
+def _incidents(service: Service) -> Router:
+    router = Router(prefix="/analytics", tags=["incidents"])
 
     @router.get("/incidents", summary="What waits for a person, newest first")
     async def list_incidents(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
     ) -> Any:
-        before, before_id = _position(cursor)
+        before, before_id = decode_newest_first(cursor)
         rows = await incidents.page(
             service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
         )
@@ -86,18 +85,8 @@ def _incidents(service: Service) -> APIRouter:
     return router
 
 
-def _position(cursor: str | None) -> tuple[datetime, UUID]:
-    if cursor is None:
-        return datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
-    at, found = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(at), UUID(found)
-    except ValueError:
-        raise bad_cursor() from None
-
-
-def _cache(service: Service) -> APIRouter:
-    router = APIRouter(tags=["cache"])
+def _cache(service: Service) -> Router:
+    router = Router(tags=["cache"])
 
     @router.get("/cache/stats", summary="Hits and misses of this process, and how many answers are kept")
     async def stats(_: Reader) -> CacheStats:

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
 from clawback_common.http.auth import Caller
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.holder.v1 import HolderRegistration
@@ -31,13 +32,13 @@ from compliance.inlet.reading import holder_told
 from compliance.state import articles, holders, notices, runs
 
 
-def acting(service: Service) -> list[APIRouter]:
+def acting(service: Service) -> list[Router]:
     """All that is done."""
     return [_noticing(service), _lifting(service), _registering(service), _minding(service)]
 
 
-def _noticing(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance/notices", tags=["notices"])
+def _noticing(service: Service) -> Router:
+    router = Router(prefix="/compliance/notices", tags=["notices"])
 
     @router.post(
         "",
@@ -146,8 +147,8 @@ def _answered(request_id: UUID, ordered: dict[str, UUID]) -> dict[str, Any]:
     return answer
 
 
-def _lifting(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance", tags=["orders"])
+def _lifting(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["orders"])
 
     @router.post(
         "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
@@ -184,8 +185,8 @@ def _lifting(service: Service) -> APIRouter:
     return router
 
 
-def _registering(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance/holders", tags=["holders"])
+def _registering(service: Service) -> Router:
+    router = Router(prefix="/compliance/holders", tags=["holders"])
 
     @router.post(
         "", status_code=201, summary="Register a holder; the same registration again changes nothing"
@@ -223,8 +224,8 @@ async def _holder(service: Service, name: str) -> dict[str, Any]:
     return holder_told(row)
 
 
-def _minding(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance", tags=["records"])
+def _minding(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["records"])
 
     @router.post("/runs", status_code=202, summary="Ask for a run; the worker begins it within a second")
     async def run(response: Response, caller: Operator) -> Any:

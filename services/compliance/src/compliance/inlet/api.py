@@ -20,6 +20,8 @@ from compliance.state import runs
 NAME = "compliance"
 NOTICES_BYTES_MAX = 4_000_000
 """10,000 of the longest ids, as JSON."""
+RECEIPTS_BYTES_MAX = 1_000_000
+"""500 receipts, each for several kinds of copies."""
 
 
 def api(service: Service, probes: Probes) -> FastAPI:
@@ -46,7 +48,10 @@ def api(service: Service, probes: Probes) -> FastAPI:
             dlq_router(NAME, desk(service)),
             health_router(NAME, release, probes, details=details, clock=service.clock),
         ],
-        body_bytes_max={"/api/v1/compliance/notices": NOTICES_BYTES_MAX},
+        body_bytes_max={
+            "/api/v1/compliance/notices": NOTICES_BYTES_MAX,
+            "/api/v1/compliance/receipts": RECEIPTS_BYTES_MAX,
+        },
         clock=service.clock,
     )
 

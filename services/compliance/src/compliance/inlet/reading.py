@@ -5,12 +5,23 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from clawback_common import incidents
 from clawback_common.db.pool import Row
-from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
+from clawback_common.http.moments import Moment
+from clawback_common.http.paging import (
+    Cursor,
+    Limit,
+    bad_cursor,
+    decode_cursor,
+    decode_instant,
+    decode_newest_first,
+    encode_cursor,
+    page,
+)
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from clawback_common.watching import watches
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.revocation.v1 import Reason
@@ -22,8 +33,6 @@ from compliance.state import articles, holders, notices, obligations, receipts, 
 from compliance.state.revocations import Settled
 
 FOREVER = 2**63 - 1
-_END = datetime.max.replace(tzinfo=UTC)
-_LAST_ID = UUID(int=2**128 - 1)
 _JSON_COLUMNS = ("answers", "evidence", "removals", "labels", "filter", "polls", "now")
 
 
@@ -35,17 +44,6 @@ def plain(row: Row) -> dict[str, Any]:
     }
 
 
-def position(cursor: str | None, start: datetime) -> tuple[datetime, UUID]:
-    """Where a page by time and id begins."""
-    if cursor is None:
-        return start, _LAST_ID
-    at, found = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), UUID(found)
-    except (ValueError, OverflowError):
-        raise bad_cursor() from None
-
-
 def by_time(rows: list[Row], limit: int, at: str, key: str) -> dict[str, Any]:
     """A page of rows by time and id, of which one more than asked for was read."""
     items = [plain(row) for row in rows[:limit]]
@@ -53,13 +51,13 @@ def by_time(rows: list[Row], limit: int, at: str, key: str) -> dict[str, Any]:
     return page(items, encode_cursor(last[at].isoformat(), str(last[key])) if last else None)
 
 
-def reading(service: Service) -> list[APIRouter]:
+def reading(service: Service) -> list[Router]:
     """All that is read."""
     return [_state(service), _orders(service), _records(service)]
 
 
-def _state(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance", tags=["state"])
+def _state(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["state"])
 
     @router.get("/status", summary="Where we stand; what was never checked is unknown")
     async def status(_: Reader) -> Any:
@@ -99,8 +97,8 @@ def _state(service: Service) -> APIRouter:
         if cursor:
             at, order, name = decode_cursor(cursor, str, str, str)
             try:
-                after = (datetime.fromisoformat(at).astimezone(UTC), UUID(order), name)
-            except (ValueError, OverflowError):
+                after = (decode_instant(at), UUID(order), name)
+            except ValueError:
                 raise bad_cursor() from None
         now = service.clock.now()
         rows = await obligations.overdue(service.db, now, after, holder, limit + 1)
@@ -116,8 +114,8 @@ def _state(service: Service) -> APIRouter:
     return router
 
 
-def _orders(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance", tags=["orders"])
+def _orders(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["orders"])
     settled = Settled(service.db)
 
     @router.get(
@@ -198,12 +196,12 @@ def _by_state(rows: list[Row]) -> dict[str, dict[str, int]]:
     return told
 
 
-def _records(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/compliance", tags=["records"])
+def _records(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["records"])
 
     @router.get("/runs", summary="Runs of the daily check, the newest first")
     async def list_runs(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
-        rows = await runs.page(service.db, position(cursor, _END), limit + 1)
+        rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
         return by_time(rows, limit, "asked_at", "run_id")
 
     @router.get("/runs/{run_id}", summary="One run")
@@ -235,7 +233,7 @@ def _records(service: Service) -> APIRouter:
     async def list_incidents(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
     ) -> Any:
-        before, before_id = position(cursor, _END)
+        before, before_id = decode_newest_first(cursor)
         rows = await incidents.page(
             service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
         )
@@ -251,24 +249,20 @@ def holder_told(row: Row) -> dict[str, Any]:
     return told
 
 
-def history(service: Service) -> APIRouter:
+def history(service: Service) -> Router:
     """Under `/admin`, for whoever minds the whole."""
-    router = APIRouter(prefix="/admin/compliance", tags=["history"])
+    router = Router(prefix="/admin/compliance", tags=["history"])
 
     @router.get("/history", summary="Orders a day: revoked, reinstated, closed, late")
     async def by_day(
         _: Reader,
-        start: Annotated[datetime | None, Query(alias="from")] = None,
-        end: Annotated[datetime | None, Query(alias="to")] = None,
+        start: Annotated[Moment | None, Query(alias="from")] = None,
+        end: Annotated[Moment | None, Query(alias="to")] = None,
         limit: Limit = 100,
     ) -> Any:
         now = service.clock.now()
-        until = _aware(end) if end else now + timedelta(seconds=1)
-        since = _aware(start) if start else until - timedelta(days=limit)
+        until = end or now + timedelta(seconds=1)
+        since = start or until - timedelta(days=limit)
         return page([dict(row) for row in await revocations.history(service.db, since, until, now, limit)])
 
     return router
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

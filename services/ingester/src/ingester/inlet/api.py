@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from clawback_common.bus.catchup import CatchUp
-from clawback_common.http.app import create_app
+from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
 from clawback_common.http.probes import Check, Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
@@ -19,7 +19,9 @@ from ingester.inlet.routes import routers
 from ingester.inlet.webhooks import WebhookSecrets
 
 NAME = "ingester"
-BODY_BYTES_MAX = 10_000_000
+SUBMISSION_BYTES_MAX = 10_000_000
+WEBHOOK_BYTES_MAX = 4_000_000
+"""Read before its signature can be checked, so smaller."""
 
 
 def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: Check) -> FastAPI:
@@ -38,8 +40,9 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: C
             health_router(NAME, release, probes, clock=service.clock),
         ],
         body_bytes_max={
-            "/api/v1/submissions": BODY_BYTES_MAX,
-            "/api/v1/webhooks": BODY_BYTES_MAX,
+            "/api/v1/submissions": SUBMISSION_BYTES_MAX,
+            "/api/v1/webhooks": WEBHOOK_BYTES_MAX,
+            "/api/v1/ingester/holdings": HOLDINGS_BYTES_MAX,
         },
         clock=service.clock,
     )

@@ -1,7 +1,6 @@
 """Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,22 +16,22 @@ from ingester import flow
 from ingester.domain.article import deliveries
 from ingester.flow import GROUP, Service
 from ingester.inlet.bodies import Judged, Refused, judge
-from ingester.inlet.webhooks import WebhookSecrets
+from ingester.inlet.webhooks import Unverified
 from ingester.state import deliveries as state
 
 BATCH = 20
 
 
 async def take(
-    service: Service, secrets: WebhookSecrets, provider: str, headers: Mapping[str, str], body: bytes
+    service: Service, provider: str, unverified: Unverified, body: bytes
 ) -> tuple[int, dict[str, Any]]:
     """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
 
     Raises:
-        Problem: 401, 404, 422 as ``WebhookSecrets`` and ``judge`` say; 409 the id is known with another body.
+        Problem: 401, 422 as ``Unverified`` and ``judge`` say; 409 the id is known with another body.
     """
     now = service.clock.now()
-    webhook_id = secrets.verify(provider, headers, body, now)
+    webhook_id = unverified.verify(body)
     sha256 = hashlib.sha256(body).digest()
     known = await state.known(service.db, provider, webhook_id)
     if known is None:

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
@@ -17,14 +16,15 @@ from clawback_common.http.paging import (
     Cursor,
     Fields,
     Limit,
-    bad_cursor,
     decode_cursor,
+    decode_newest_first,
     encode_cursor,
     page,
     project,
 )
 from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
@@ -56,7 +56,7 @@ class Closing(BaseModel):
 
 def routers(
     service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets, obeyed: Check
-) -> list[APIRouter]:
+) -> list[Router]:
     """All of them, to be mounted under ``/api/v1``."""
     return [
         _reading(service, obeyed),
@@ -67,11 +67,11 @@ def routers(
     ]
 
 
-def _reading(service: Service, obeyed: Check) -> APIRouter:
+def _reading(service: Service, obeyed: Check) -> Router:
     async def every_order_is_obeyed() -> None:
         await obeyed()
 
-    router = APIRouter(tags=["articles"], dependencies=[Depends(every_order_is_obeyed)])
+    router = Router(tags=["articles"], dependencies=[Depends(every_order_is_obeyed)])
 
     @router.get("/articles", summary="Articles that may be read, by id")
     async def list_articles(_: Reader, fields: Fields, limit: Limit = 100, cursor: Cursor = None) -> Any:
@@ -117,8 +117,8 @@ def _reading(service: Service, obeyed: Check) -> APIRouter:
     return router
 
 
-def _looking(service: Service) -> APIRouter:
-    router = APIRouter(tags=["articles"])
+def _looking(service: Service) -> Router:
+    router = Router(tags=["articles"])
 
     @router.get("/revoked", summary="Revoked ids, by id")
     async def list_revoked(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
@@ -149,8 +149,8 @@ def _looking(service: Service) -> APIRouter:
     return router
 
 
-def _submitting(service: Service, secrets: WebhookSecrets) -> APIRouter:
-    router = APIRouter(tags=["submissions"])
+def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
+    router = Router(tags=["submissions"])
 
     @router.post("/submissions", status_code=202, summary="Hand in one article or up to 500")
     async def submit(
@@ -187,16 +187,15 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> APIRouter:
     async def webhook(
         request: Request, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
     ) -> JSONResponse:
-        status, answer = await deliveries.take(
-            service, secrets, provider, request.headers, await request.body()
-        )
+        unverified = secrets.claimed(provider, request.headers, service.clock.now())
+        status, answer = await deliveries.take(service, provider, unverified, await request.body())
         return JSONResponse(answer, status)
 
     return router
 
 
-def _feeding(service: Service, by_name: Mapping[str, Feed]) -> APIRouter:
-    router = APIRouter(tags=["feeds"])
+def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:
+    router = Router(tags=["feeds"])
 
     @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
     async def list_feeds(_: Reader) -> Any:
@@ -229,20 +228,14 @@ def _feeding(service: Service, by_name: Mapping[str, Feed]) -> APIRouter:
     return router
 
 
-def _minding(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/ingester", tags=["incidents"])
+def _minding(service: Service) -> Router:
+    router = Router(prefix="/ingester", tags=["incidents"])
 
     @router.get("/incidents", summary="What waits for a person, newest first")
     async def list_incidents(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
     ) -> Any:
-        before, before_id = datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
-        if cursor:
-            at, found = decode_cursor(cursor, str, str)
-            try:
-                before, before_id = datetime.fromisoformat(at), UUID(found)
-            except ValueError:
-                raise bad_cursor() from None
+        before, before_id = decode_newest_first(cursor)
         rows = await incidents.page(
             service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
         )

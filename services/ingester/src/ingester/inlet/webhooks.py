@@ -4,7 +4,9 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,56 +17,84 @@ from clawback_common.http.problem import Problem
 
 TOLERANCE = timedelta(minutes=5)
 ID_CHARS_MAX = 200
+SIGNATURES_MAX = 5
+"""A sender that replaces its secret sends two."""
+WRONG = "The webhook's signature does not fit, or no webhook of this provider is known here."
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """What the headers of a webhook claim; nothing of it is believed before its body is verified."""
+
+    webhook_id: str
+    _signed_prefix: bytes
+    _secrets: Sequence[bytes]
+    _signatures: Sequence[bytes]
+
+    def verify(self, body: bytes) -> str:
+        """The webhook's id.
+
+        Raises:
+            Problem: 401, no signature fits.
+        """
+        signed = self._signed_prefix + body
+        fits = [
+            hmac.compare_digest(expected, signature)
+            for expected in [_digest(secret, signed) for secret in self._secrets]
+            for signature in self._signatures
+        ]
+        if not any(fits):
+            raise Problem(401, WRONG)
+        return self.webhook_id
 
 
 class WebhookSecrets:
     """One or two secrets a provider, so that one can be replaced without a gap."""
 
     def __init__(self, path: Path | None) -> None:
+        self._nobody = (secrets.token_bytes(32),)
         try:
             listed = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
             self._by_provider: Mapping[str, Sequence[bytes]] = {
-                provider: [_secret(one) for one in secrets] for provider, secrets in (listed or {}).items()
+                provider: [_secret(one) for one in given] for provider, given in (listed or {}).items()
             }
         except (OSError, AttributeError, TypeError, ValueError, yaml.YAMLError):
             raise Stop(
                 f"WEBHOOK_SECRETS {path} cannot be used: it maps a provider to a list of whsec_… secrets"
             ) from None
 
-    def verify(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        """The webhook's id.
+    def claimed(self, provider: str, headers: Mapping[str, str], now: datetime) -> Unverified:
+        """What the headers claim, before any of the body is read.
+
+        An unknown provider is treated as a known one whose signature never fits, so that nobody can find out names.
 
         Raises:
-            Problem: 404 an unknown provider, 401 a missing, late or wrong signature.
+            Problem: 401, headers that are missing, late or too many.
         """
-        secrets = self._by_provider.get(provider)
-        if secrets is None:
-            raise Problem(404, "No webhook of this provider is known here.")
         webhook_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not 0 < len(webhook_id) <= ID_CHARS_MAX or not stamp.isascii() or not stamp.isdigit():
             raise Problem(401, "The headers webhook-id, webhook-timestamp and webhook-signature are needed.")
         if abs(now.timestamp() - int(stamp[:15])) > TOLERANCE.total_seconds():
             raise Problem(401, "The webhook's timestamp is more than 5 minutes off.")
-        signed = f"{webhook_id}.{stamp}.".encode() + body
-        given = [
-            part.partition(",")[2]
+        signatures = [
+            part.partition(",")[2].encode()
             for part in headers.get("webhook-signature", "").split()
             if part.startswith("v1,")
         ]
-        if not any(_matches(secret, signed, signature) for secret in secrets for signature in given):
-            raise Problem(401, "The webhook's signature does not fit.")
-        return webhook_id
+        if not 0 < len(signatures) <= SIGNATURES_MAX:
+            raise Problem(401, f"webhook-signature holds 1 to {SIGNATURES_MAX} signatures of version v1.")
+        prefix = f"{webhook_id}.{stamp}.".encode()
+        return Unverified(webhook_id, prefix, self._by_provider.get(provider, self._nobody), signatures)
 
 
 def sign(secret: str, webhook_id: str, stamp: int, body: bytes) -> str:
     """The value of ``webhook-signature``, for who pushes."""
     signed = f"{webhook_id}.{stamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(_secret(secret), signed, hashlib.sha256)).decode()
+    return "v1," + _digest(_secret(secret), signed).decode()
 
 
-def _matches(secret: bytes, signed: bytes, signature: str) -> bool:
-    expected = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256))
-    return hmac.compare_digest(expected, signature.encode())
+def _digest(secret: bytes, signed: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(secret, signed, hashlib.sha256))
 
 
 def _secret(text: str) -> bytes:

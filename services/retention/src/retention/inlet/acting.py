@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
 from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.routing import Router
 from clawback_contracts.sweep.v1 import Action
 from retention import flow
 from retention.domain.classes import CLASSES
@@ -24,13 +25,13 @@ LATE = (
 )
 
 
-def acting(service: Service) -> list[APIRouter]:
+def acting(service: Service) -> list[Router]:
     """All that is done."""
     return [_sweeping(service), _holding(service), _ending(service), _keeping_in_shape(service)]
 
 
-def _sweeping(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention/sweeps", tags=["sweeps"])
+def _sweeping(service: Service) -> Router:
+    router = Router(prefix="/retention/sweeps", tags=["sweeps"])
 
     @router.post("", status_code=202, summary="Ask the owners of a class, or of all, to sweep")
     async def sweep(body: SweepBody, response: Response, caller: Operator) -> Any:
@@ -47,8 +48,8 @@ def _sweeping(service: Service) -> APIRouter:
     return router
 
 
-def _keeping_in_shape(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/admin/database", tags=["database"])
+def _keeping_in_shape(service: Service) -> Router:
+    router = Router(prefix="/admin/database", tags=["database"])
 
     @router.post(
         "/vacuum",
@@ -111,8 +112,8 @@ def _answered(asked: Sequence[Sweep], response: Response) -> dict[str, Any]:
     }
 
 
-def _holding(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention/holds", tags=["holds"])
+def _holding(service: Service) -> Router:
+    router = Router(prefix="/retention/holds", tags=["holds"])
 
     @router.post(
         "", status_code=201, summary="Place a hold: it protects at once, and waits for a second person"
@@ -149,8 +150,8 @@ def _refuse_unfitting(body: HoldBody) -> None:
         )
 
 
-def _ending(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention/holds/{hold_id}", tags=["holds"])
+def _ending(service: Service) -> Router:
+    router = Router(prefix="/retention/holds/{hold_id}", tags=["holds"])
 
     @router.post("/confirm", summary="A second person confirms a hold, or the end that was asked for")
     async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> Any:

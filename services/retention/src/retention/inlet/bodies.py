@@ -3,8 +3,9 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clawback_common.http.moments import AwareMoment
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.sweep.v1 import HELD_IDS_MAX
 from retention.domain.hold import LegalHold, State
@@ -19,8 +20,8 @@ class HoldBody(BaseModel):
 
     data_class: str = Field(max_length=50)
     article_ids: list[ArticleId] = Field(default_factory=list, max_length=HELD_IDS_MAX)
-    dated_from: AwareDatetime | None = None
-    dated_until: AwareDatetime | None = None
+    dated_from: AwareMoment | None = None
+    dated_until: AwareMoment | None = None
     """Not included."""
     everything: bool = False
     """The whole class; said on purpose, not by leaving the rest out."""

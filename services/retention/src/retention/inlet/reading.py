@@ -1,41 +1,28 @@
 """What people read of retention: policies, sweeps with what each owner answered, holds with their history."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from clawback_common.db.pool import Row
-from clawback_common.http.paging import Cursor, Limit, bad_cursor, decode_cursor, encode_cursor, page
+from clawback_common.http.paging import Cursor, Limit, decode_newest_first, encode_cursor, page
 from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
 from retention.flow import Service
 from retention.inlet.callers import Reader
 from retention.state import answers, holds, sweeps
 
-_END = datetime.max.replace(tzinfo=UTC)
-_LAST_ID = UUID(int=2**128 - 1)
 _JSON_COLUMNS = ("archives", "tables")
 _BRIEF = ("owner", "outcome", "found", "removed", "archived", "held", "kept")
 ClassName = Annotated[str | None, Query(max_length=50)]
 
 
-def reading(service: Service) -> list[APIRouter]:
+def reading(service: Service) -> list[Router]:
     """All that is read."""
     return [_policies(service), _sweeps(service), _holds(service)]
-
-
-def position(cursor: str | None) -> tuple[datetime, UUID]:
-    """Where a page by time and id begins."""
-    if cursor is None:
-        return _END, _LAST_ID
-    at, found = decode_cursor(cursor, str, str)
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), UUID(found)
-    except (ValueError, OverflowError):
-        raise bad_cursor() from None
 
 
 def _following(rows: Sequence[Row], limit: int, at: str, key: str) -> str | None:
@@ -46,8 +33,8 @@ def _following(rows: Sequence[Row], limit: int, at: str, key: str) -> str | None
     return encode_cursor(last[at].isoformat(), str(last[key]))
 
 
-def _policies(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention", tags=["policies"])
+def _policies(service: Service) -> Router:
+    router = Router(prefix="/retention", tags=["policies"])
 
     @router.get("/policies", summary="How long each class is kept, by whom, why, and when it was swept last")
     async def policies(_: Reader) -> Any:
@@ -74,8 +61,8 @@ def _policies(service: Service) -> APIRouter:
     return router
 
 
-def _sweeps(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention", tags=["sweeps"])
+def _sweeps(service: Service) -> Router:
+    router = Router(prefix="/retention", tags=["sweeps"])
 
     @router.get("/sweeps", summary="Sweeps, the newest first")
     async def list_sweeps(
@@ -85,7 +72,7 @@ def _sweeps(service: Service) -> APIRouter:
         data_class: ClassName = None,
         state: Literal["requested", "done", "attention"] | None = None,
     ) -> Any:
-        rows = await sweeps.page(service.db, position(cursor), limit + 1, data_class, state)
+        rows = await sweeps.page(service.db, decode_newest_first(cursor), limit + 1, data_class, state)
         told = await answers.of_sweeps(service.db, [row["sweep_id"] for row in rows[:limit]])
         items = [
             {
@@ -120,8 +107,8 @@ def _answer(row: Row) -> dict[str, Any]:
     }
 
 
-def _holds(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/retention", tags=["holds"])
+def _holds(service: Service) -> Router:
+    router = Router(prefix="/retention", tags=["holds"])
 
     @router.get("/holds", summary="Legal holds, the newest first, without the ids that they name")
     async def list_holds(
@@ -132,7 +119,9 @@ def _holds(service: Service) -> APIRouter:
         data_class: ClassName = None,
         ended: Annotated[bool, Query(description="Also those that are over")] = False,
     ) -> Any:
-        rows = await holds.page(service.db, position(cursor), limit + 1, data_class, ended_too=ended)
+        rows = await holds.page(
+            service.db, decode_newest_first(cursor), limit + 1, data_class, ended_too=ended
+        )
         return page([dict(row) for row in rows[:limit]], _following(rows, limit, "placed_at", "hold_id"))
 
     @router.get("/holds/{hold_id}", summary="One hold with its ids and its history")
