@@ -118,7 +118,7 @@ async def _store(
 
     async def holdings(request: Request) -> JSONResponse:
         asked = (await request.json())["article_ids"]
-        held = {row["article_id"] for row in await hand.pool.fetch(held_sql, asked)}
+        held = {row["article_id"] for row in await hand.pool.fetch(held_sql, asked) if row["held"]}
         return JSONResponse({"items": {one: "held" if one in held else "gone" for one in asked}})
 
     app = Starlette(routes=[Route("/holdings", holdings, methods=["POST"])])

@@ -300,6 +300,23 @@ async def test_lists_come_in_pages_each_item_once(http: httpx.AsyncClient, world
     assert only == [{"article_id": one, "version": 1} for one in ids[3:]]
 
 
+async def test_a_sample_names_readable_articles_from_anywhere(http: httpx.AsyncClient, world: World) -> None:
+    ids = [f"up:{n:05}" for n in range(3_000)]
+    for start in range(0, len(ids), 500):
+        await world.submit(*(world.article(one, body="x" * 1_000) for one in ids[start : start + 500]))
+    revoked = ids[::3]
+    await world.order(*(world.revocation(one) for one in revoked))
+    found: set[str] = set()
+    for _ in range(5):
+        items = (await http.get("/articles/sample", params={"limit": 100})).json()["items"]
+        assert len(items) == 100
+        assert set(items[0]) == {"article_id", "updated_at"}
+        found |= {one["article_id"] for one in items}
+    assert not found & set(revoked)
+    assert min(found) < ids[500]
+    assert max(found) > ids[-500]
+
+
 async def holdings(http: httpx.AsyncClient, *ids: str) -> dict[str, str]:
     answer = await http.post("/ingester/holdings", json={"article_ids": ids})
     items: dict[str, str] = answer.json()["items"]

@@ -82,6 +82,13 @@ def _reading(service: Service, obeyed: Check) -> Router:
         return page(project(items, fields, ARTICLE_FIELDS), following)
 
     @router.get(
+        "/articles/sample",
+        summary="The ids of some articles that may be read, from anywhere among all of them",
+    )
+    async def sample(_: Reader, limit: Limit = 100) -> Any:
+        return {"items": [dict(row) for row in await articles.sample(service.db, limit)]}
+
+    @router.get(
         "/articles/{article_id}",
         summary="One article; 410 with the reason when it was revoked, or swept for its age",
     )

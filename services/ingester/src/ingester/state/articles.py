@@ -108,6 +108,15 @@ async def page(db: Querier, after: str, limit: int) -> list[Row]:
     return await db.fetch(SQL["page"], after, limit)
 
 
+SAMPLED_BLOCKS = 40
+"""Of 8 KiB; each has some ten to sixty articles."""
+
+
+async def sample(db: Querier, limit: int) -> list[Row]:
+    """Readable articles from anywhere among all of them, in no order."""
+    return await db.fetch(SQL["sample"], SAMPLED_BLOCKS, limit)
+
+
 async def revoked_page(db: Querier, after: str, limit: int) -> list[Row]:
     """Revoked ids, with order, reason and time."""
     return await db.fetch(SQL["revoked_page"], after, limit)

@@ -113,6 +113,19 @@ WHERE a.state = 'live' AND a.article_id > $1
 ORDER BY a.article_id
 LIMIT $2
 
+-- name: sample
+-- Articles that may be read, from random blocks of every month: each is as likely as any other, and what is read is
+-- bounded however much there is. The share of the blocks comes from the files' sizes, for statistics may be missing.
+SELECT a.article_id, a.updated_at
+FROM article_content AS c TABLESAMPLE SYSTEM ((
+    SELECT least(100, 100 * $1::float8 / greatest(1, sum(pg_relation_size(relid) / current_setting('block_size')::int)))
+    FROM pg_partition_tree('article_content') WHERE isleaf
+))
+JOIN article AS a ON a.article_id = c.article_id AND a.kept_from = c.kept_from
+WHERE a.state = 'live'
+ORDER BY random()
+LIMIT $2
+
 -- name: revoked_page
 SELECT article_id, order_no, reason, ordered_at
 FROM article
