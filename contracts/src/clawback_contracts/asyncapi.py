@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from clawback_contracts.signatures import HEADER
 from clawback_contracts.topics import ProfileName, Topic
 
 PROFILE: ProfileName = "production"
@@ -17,7 +18,9 @@ _HEADERS = {
     "ce_subject": {"type": "string", "description": "the record's key"},
     "content-type": {"type": "string", "const": "application/json"},
     "traceparent": {"type": "string", "description": "W3C Trace Context: what it is part of"},
+    HEADER: {"type": "string", "description": "key id, a colon, Ed25519 signature in base64url: who sent it"},
 }
+_OPTIONAL = frozenset({"traceparent", HEADER})
 
 
 def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
             "schemas": {
                 "headers": {
                     "type": "object",
-                    "required": [name for name in _HEADERS if name != "traceparent"],
+                    "required": [name for name in _HEADERS if name not in _OPTIONAL],
                     "properties": _HEADERS,
                 }
             },

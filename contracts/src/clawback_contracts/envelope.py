@@ -64,6 +64,8 @@ class Event(Value):
     TOPIC: ClassVar[str]
     KEY: ClassVar[str]
     """The field that is the Kafka key."""
+    SENDER: ClassVar[str | None] = None
+    """The field that names who sends it: with the key of another, its signature is worth nothing."""
 
     @property
     def key(self) -> str:

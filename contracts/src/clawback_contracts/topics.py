@@ -17,6 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 PROFILES = ("production", "local", "residue")
 """Same topics, other times and replicas; ``residue`` forgets within seconds, so that it can be watched."""
 
+OUTSIDE = frozenset({"upstream", "downstream"})
+"""Writers that are not our services: many parties, who sign with keys of their own."""
+
 ProfileName = Literal["production", "local", "residue"]
 
 _MILLIS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -70,6 +73,12 @@ class Topic(_Written):
     events: tuple[str, ...] = Field(min_length=1)
     """The CloudEvents types that may stand on it."""
     profiles: dict[ProfileName, Profile]
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """Whose signature each record carries, where our own services alone write and no content is carried."""
+        own = not self.content and not OUTSIDE.intersection(self.writers)
+        return frozenset(self.writers) if own else frozenset()
 
     def partitions(self, profile: ProfileName) -> int:
         """How many partitions it is made with."""

@@ -28,6 +28,7 @@ class AlertRaised(Event):
     TYPE: ClassVar[str] = "clawback.alert.raised.v1"
     TOPIC: ClassVar[str] = "alerts.v1"
     KEY: ClassVar[str] = "fingerprint"
+    SENDER: ClassVar[str | None] = "service"
 
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
     """Of service, name and labels: the same condition has the same one."""
@@ -47,6 +48,7 @@ class AlertResolved(Event):
     TYPE: ClassVar[str] = "clawback.alert.resolved.v1"
     TOPIC: ClassVar[str] = "alerts.v1"
     KEY: ClassVar[str] = "fingerprint"
+    SENDER: ClassVar[str | None] = "service"
 
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
     name: str

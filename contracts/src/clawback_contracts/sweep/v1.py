@@ -99,6 +99,7 @@ class SweepAnswer(Event):
 
     TOPIC: ClassVar[str] = "sweep-results.v1"
     KEY: ClassVar[str] = "sweep_id"
+    SENDER: ClassVar[str | None] = "owner"
 
     sweep_id: UUID
     data_class: DataClass

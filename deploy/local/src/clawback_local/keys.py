@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from clawback_contracts.signatures import Signer
 from clawback_local.places import Places
-from clawback_local.site import Site, write_private
+from clawback_local.site import DATABASES, Site, write_private
 
 ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
 """Who may act over HTTP; one key each, in `<role>.key`."""
@@ -26,6 +29,9 @@ SERVICE_KEYS = {
 PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
 """Whose articles a key may submit or revoke; an officer's any."""
 
+SIGNERS = (*DATABASES, "upstream")
+"""Who signs records: our services, and the upstream system its notices. The private key is in `<subject>.pem`."""
+
 WEBHOOK_PROVIDER = "partner"
 API_KEYS_FILE = "api_keys.yaml"
 WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
@@ -38,7 +44,11 @@ async def make(site: Site) -> None:
 
 def make_in(places: Places) -> None:
     """The same, for a folder without a stack."""
-    subjects = {**{role: role for role in ROLES}, **SERVICE_KEYS}
+    subjects: dict[str, str | None] = {
+        **dict.fromkeys(SIGNERS),
+        **{role: role for role in ROLES},
+        **SERVICE_KEYS,
+    }
     entries = [_entry(places, subject, role) for subject, role in subjects.items()]
     write_private(places, API_KEYS_FILE, yaml.safe_dump(entries, sort_keys=False))
     if not (places.keys / WEBHOOK_SECRETS_FILE).exists():
@@ -57,11 +67,26 @@ def write_feeds(places: Places) -> None:
     places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
 
 
-def _entry(places: Places, subject: str, role: str) -> dict[str, object]:
-    entry: dict[str, object] = {"subject": subject, "roles": [role], "sha256": _hashed(_key(places, subject))}
+def _entry(places: Places, subject: str, role: str | None) -> dict[str, object]:
+    entry: dict[str, object] = {"subject": subject, "roles": [role] if role else []}
+    if role is not None:
+        entry["sha256"] = _hashed(_key(places, subject))
     if role in PROVIDERS:
         entry["providers"] = list(PROVIDERS[role])
+    if subject in SIGNERS:
+        signer = _signer(places, subject)
+        entry["signing_keys"] = {signer.key_id: base64.b64encode(signer.public_key).decode()}
     return entry
+
+
+def _signer(places: Places, subject: str) -> Signer:
+    path = places.keys / f"{subject}.pem"
+    if not path.exists():
+        private = Ed25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        write_private(places, path.name, private.decode())
+    return Signer.of(path)
 
 
 def _key(places: Places, subject: str) -> str:

@@ -42,7 +42,12 @@ class Service:
     @property
     def settings(self) -> dict[str, str]:
         """What each of its processes is told."""
-        return {**COMMON_ENV, "DATABASE_URL": f"{{{self.name}_database}}", **self.env}
+        return {
+            **COMMON_ENV,
+            "DATABASE_URL": f"{{{self.name}_database}}",
+            "SIGNING_KEY_FILE": f"{{keys}}/{self.name}.pem",
+            **self.env,
+        }
 
     @property
     def parts(self) -> tuple[Part, ...]:

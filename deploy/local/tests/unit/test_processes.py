@@ -115,10 +115,11 @@ async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(h
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     hashed = yaml.safe_load(before["api_keys.yaml"])
     assert {row["subject"]: row.get("providers") for row in hashed} == {
-        **dict.fromkeys((*keys.ROLES, *keys.SERVICE_KEYS)),
+        **dict.fromkeys((*keys.SIGNERS, *keys.ROLES, *keys.SERVICE_KEYS)),
         "upstream": ["upstream"],
         "licensor": ["metabase"],
     }
+    assert {row["subject"] for row in hashed if "signing_keys" in row} == set(keys.SIGNERS)
     assert before["officer.key"].strip() not in before["api_keys.yaml"]
 
 

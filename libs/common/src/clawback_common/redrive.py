@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.decode import Decoder
 from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
@@ -23,13 +24,17 @@ Redrive = Callable[[Row], Awaitable[None]]
 """Handles one quarantined record again; raises what is still wrong with it."""
 
 
-def redrive_by_subscription(group: str, subscriptions: Sequence[Subscription]) -> dict[str, Redrive]:
+def redrive_by_subscription(
+    group: str, subscriptions: Sequence[Subscription], authentication: Authentication
+) -> dict[str, Redrive]:
     """For each topic of a group: decode the record anew and hand it to the handler."""
-    return {subscription.topic: _through(group, subscription) for subscription in subscriptions}
+    return {
+        subscription.topic: _through(group, subscription, authentication) for subscription in subscriptions
+    }
 
 
-def _through(group: str, subscription: Subscription) -> Redrive:
-    decoder = Decoder(group, subscription.events, subscription.value_bytes_max)
+def _through(group: str, subscription: Subscription, authentication: Authentication) -> Redrive:
+    decoder = Decoder(group, subscription.events, subscription.value_bytes_max, authentication)
 
     async def again(row: Row) -> None:
         record = SimpleNamespace(

@@ -40,6 +40,9 @@ class CommonSettings(BaseSettings):
     enable_auth: bool = False
     """Reads need a key as well; acts always do."""
     api_keys_file: Path | None = None
+    """API keys by their hashes, and the public keys of those who sign records."""
+    signing_key_file: Path | None = None
+    """The private key (Ed25519, PEM) with which a worker signs its records; needed beyond development."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """0: any free port; the local stack and the manifests say which."""

@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from clawback_common import inbox, quarantine
+from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.bus import Bus
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
@@ -21,13 +22,15 @@ from clawback_common.bus.topics import require_topics
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration, require_migrated
-from clawback_common.errors import Transient
+from clawback_common.errors import Stop, Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.outbox import news, orders
 from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.settings import CommonSettings
+from clawback_common.telemetry import describe
+from clawback_contracts.signatures import Signer
 
 TIDY_EVERY_S = 10.0
 INBOX_KEPT = timedelta(days=31)
@@ -85,6 +88,8 @@ class Worker:
         self._migrations = migrations
         self._port = port
         self.probes = Probes()
+        self._authentication = Authentication.of(settings)
+        self._signer = signer_of(settings)
         self._orders = outbox
         self._news = news_outbox
 
@@ -133,9 +138,10 @@ class Worker:
             relays = [self._relay(plan, ending)]
             if plan.publish is not None:
                 relays.append(self._news_relay(plan.publish, plan, ending))
-            bus = Bus(
-                BusContext(self.name, self._settings, self._db, self._orders, self._clock), plan.subscriptions
+            context = BusContext(
+                self.name, self._settings, self._db, self._orders, self._clock, self._authentication
             )
+            bus = Bus(context, plan.subscriptions)
             sending = [tasks.create_task(relays[0].run(draining))]
             if plan.publish is not None:
                 sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
@@ -162,7 +168,7 @@ class Worker:
                     task.cancel()
 
     def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
-        producer = Producer(self._settings, self.name, linger_ms=0)
+        producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
         ending.push_async_callback(producer.close)
         relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside)
         self._orders.wake = relay.wake
@@ -201,3 +207,19 @@ class Worker:
 
 async def _not_started() -> None:
     raise Transient("not started yet")
+
+
+def signer_of(settings: CommonSettings) -> Signer | None:
+    """Who signs this worker's records.
+
+    Raises:
+        Stop: the key is missing where it is needed, or cannot be read.
+    """
+    if settings.signing_key_file is None:
+        if settings.environment != "development":
+            raise Stop(f"ENVIRONMENT={settings.environment} needs SIGNING_KEY_FILE")
+        return None
+    try:
+        return Signer.of(settings.signing_key_file)
+    except (OSError, ValueError) as error:
+        raise Stop(f"SIGNING_KEY_FILE cannot be used: {describe(error)}") from None

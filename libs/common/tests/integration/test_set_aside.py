@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from clawback_common import inbox, incidents, quarantine
+from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Database
@@ -131,7 +132,9 @@ def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterDesk:
     async def handle(batch: Batch[Said]) -> None:
         await heard(batch)
 
-    ways: dict[str, Redrive] = redrive_by_subscription(GROUP, [Subscription(TOPIC, (Said,), handle)])
+    ways: dict[str, Redrive] = redrive_by_subscription(
+        GROUP, [Subscription(TOPIC, (Said,), handle)], Authentication.none()
+    )
     return DeadLetterDesk(database, clock, ways.get)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.relay import Waiting
 from clawback_common.process import Stopping
 from clawback_common.testing.broker import Broker
+from clawback_common.testing.keys import write_api_keys, write_signing_key
 from clawback_common.testing.listening import AT, Heard, Said, listening, said
 from clawback_common.testing.waiting import until
 from clawback_common.worker import Loop, Plan, Worker
@@ -79,6 +81,44 @@ async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_comm
     sent = len(await broker.read(outlet))
     assert sent >= 1
     assert (await broker.committed(context.service))[(inlet, 0)] == sent
+
+
+async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
+    broker: Broker, context: BusContext, tmp_path: Path
+) -> None:
+    signer = write_signing_key(tmp_path / "key.pem")
+    keys = write_api_keys(tmp_path / "keys.yaml", {"ann": signer})
+    settings = context.settings.model_copy(
+        update={"signing_key_file": tmp_path / "key.pem", "api_keys_file": keys}
+    )
+    topic = await broker.new_topic()
+    senders: list[str | None] = []
+
+    async def handle(batch: Batch[Said]) -> None:
+        senders.extend(one.sender.subject if one.sender else None for one in batch)
+
+    async with working(replace(context, settings=settings), Plan([Subscription(topic, (Said,), handle)])):
+        await broker.send(topic, [said(1, topic=topic)])
+        async with context.db.transaction() as tx:
+            await context.outbox.put(tx, [said(2, topic=topic)])
+        await until(lambda: len(senders) == 2, what="both are read")
+    assert sorted(senders, key=str) == [None, "ann"]
+
+
+@pytest.mark.parametrize(
+    ("update", "said_is"),
+    [
+        ({"environment": "production"}, "ENVIRONMENT=production needs SIGNING_KEY_FILE"),
+        ({"signing_key_file": Path("/dev/null")}, "SIGNING_KEY_FILE cannot be used"),
+        ({"signing_key_file": Path("/nowhere.pem")}, "SIGNING_KEY_FILE cannot be used"),
+    ],
+)
+async def test_a_worker_that_cannot_sign_is_refused_in_words(
+    context: BusContext, update: dict[str, Any], said_is: str
+) -> None:
+    settings = context.settings.model_copy(update=update)
+    with pytest.raises(Stop, match=said_is):
+        Worker(context.service, settings, context.db, context.clock, [], 0, context.outbox)
 
 
 async def test_a_database_behind_its_migrations_is_refused_in_words(

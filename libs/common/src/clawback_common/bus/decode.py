@@ -7,13 +7,15 @@ import orjson
 from aiokafka import ConsumerRecord
 from pydantic import TypeAdapter, ValidationError
 
+from clawback_common.bus.authentication import Authentication, signed_part
 from clawback_common.bus.envelope import Received, read_headers
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, instant
 from clawback_common.telemetry import describe
 from clawback_contracts.envelope import Event, major
+from clawback_contracts.signatures import HEADER
 
-NEEDED = ("ce_id", "ce_type", "traceparent")
+NEEDED = ("ce_id", "ce_type", "traceparent", HEADER)
 """Headers of a good record that are read at all; of a bad one, all are kept."""
 SUBJECT_MAX = 500
 VALUE_BYTES_MAX = 1_000_000
@@ -24,9 +26,14 @@ class Decoder:
     """Knows the events of one subscription by their type."""
 
     def __init__(
-        self, group: str, events: Iterable[type[Event]], value_bytes_max: int = VALUE_BYTES_MAX
+        self,
+        group: str,
+        events: Iterable[type[Event]],
+        value_bytes_max: int = VALUE_BYTES_MAX,
+        authentication: Authentication | None = None,
     ) -> None:
         self._group = group
+        self._authentication = authentication or Authentication.none()
         self._value_bytes_max = value_bytes_max
         self._adapters: Mapping[str, TypeAdapter[Any]] = {event.TYPE: TypeAdapter(event) for event in events}
         self._names = {name_version[0] for type_ in self._adapters if (name_version := major(type_))}
@@ -39,6 +46,9 @@ class Decoder:
             headers = read_headers(record.headers, only=NEEDED)
             try:
                 value = self._value(record, headers)
+                signed = signed_part(record, headers) if HEADER in headers else None
+                sender = self._authentication.sender(signed)
+                self._authentication.require(record.topic, value, sender)
             except Poison as error:
                 bad.append(_bad(self._group, record, read_headers(record.headers), error))
             else:
@@ -50,6 +60,8 @@ class Decoder:
                         record.topic,
                         record.partition,
                         record.offset,
+                        sender,
+                        signed,
                     )
                 )
         return good, bad

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from clawback_common.api_keys import Caller
 from clawback_contracts.envelope import Event
+from clawback_contracts.signatures import HEADER, Signature, Signer
 
 Headers = list[tuple[str, bytes]]
 
@@ -31,8 +33,8 @@ class Message:
         value = event.model_dump_json(exclude_none=True).encode()
         return cls(event_id, topic or event.TOPIC, event.key, event.TYPE, value, at, traceparent)
 
-    def headers(self, source: str) -> Headers:
-        """CloudEvents 1.0, Kafka binary binding."""
+    def headers(self, source: str, signer: Signer | None = None) -> Headers:
+        """CloudEvents 1.0, Kafka binary binding, and a signature where there is somebody who signs."""
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", str(self.event_id).encode()),
@@ -44,6 +46,8 @@ class Message:
         ]
         if self.traceparent:
             headers.append(("traceparent", self.traceparent.encode()))
+        if signer:
+            headers.append(signer.sign(str(self.event_id), self.type, self.key, self.value))
         return headers
 
 
@@ -68,6 +72,19 @@ def read_headers(
     return headers
 
 
+class Signed(NamedTuple):
+    """A signature, and what of the record it is of."""
+
+    signature: Signature
+    content: bytes
+    value: bytes
+    """The record's own bytes: written again, they would differ from what was signed."""
+
+    def by(self, public_key: bytes) -> bool:
+        """Whether this key's owner signed it."""
+        return self.signature.fits(public_key, self.content)
+
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -80,9 +97,23 @@ class Received(NamedTuple, Generic[T_co]):
     topic: str
     partition: int
     offset: int
+    sender: Caller | None = None
+    """Who signed it with a key in our file; None: nobody whom we know."""
+    signed: Signed | None = None
+    """Its signature, for who knows other keys."""
 
 
 Batch = Sequence[Received[T_co]]
+
+
+def headers_of(one: Received[Event]) -> dict[str, str]:
+    """The headers with which a record is as it came."""
+    headers = {"ce_id": one.event_id, "ce_type": one.value.TYPE}
+    if one.traceparent:
+        headers["traceparent"] = one.traceparent
+    if one.signed:
+        headers[HEADER] = one.signed.signature.header
+    return headers
 
 
 def traceparents(batch: Batch[object]) -> list[str]:

@@ -14,6 +14,7 @@ from clawback_common.bus.connection import connection
 from clawback_common.bus.envelope import Message
 from clawback_common.errors import Poison, Transient
 from clawback_common.settings import CommonSettings
+from clawback_contracts.signatures import Signer
 
 SEND_S_MAX = 60.0
 """An idempotent producer can hang in an outage; after this it is thrown away for a new one."""
@@ -42,8 +43,11 @@ REFUSED = Poison("too_large", "the broker refused its size")
 class Producer:
     """Idempotent, acknowledged by all in-sync replicas. Opened when first used, and anew after a fatal error."""
 
-    def __init__(self, settings: CommonSettings, source: str, *, linger_ms: int = 5) -> None:
+    def __init__(
+        self, settings: CommonSettings, source: str, *, linger_ms: int = 5, signer: Signer | None = None
+    ) -> None:
         self._settings = settings
+        self._signer = signer
         self._source = source
         self._linger_ms = linger_ms
         self._producer: AIOKafkaProducer | None = None
@@ -121,7 +125,7 @@ class Producer:
                 message.topic,
                 key=message.key.encode(),
                 value=message.value,
-                headers=message.headers(self._source),
+                headers=message.headers(self._source, self._signer),
             )
         except MessageSizeTooLargeError:
             return Poison("too_large", f"{len(message.value)} bytes for {message.topic}")

@@ -21,7 +21,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from clawback_common import quarantine
 from clawback_common.bus import offsets
 from clawback_common.bus.decode import Decoder
-from clawback_common.bus.envelope import Batch
+from clawback_common.bus.envelope import Batch, headers_of
 from clawback_common.bus.stepping import step_over_unreadable
 from clawback_common.bus.subscription import BusContext, Subscription, group_of
 from clawback_common.errors import Poison, Stop, Transient
@@ -52,7 +52,9 @@ class Subscriber:
     ) -> None:
         self.subscription = subscription
         self._context = context
-        self._decoder = Decoder(context.service, subscription.events, subscription.value_bytes_max)
+        self._decoder = Decoder(
+            context.service, subscription.events, subscription.value_bytes_max, context.authentication
+        )
         self.group = group_of(context.service, subscription)
         self._failures = 0
         self._careful: Any = None
@@ -169,9 +171,8 @@ class Subscriber:
             subject=one.value.key,
             type=one.value.TYPE,
             key=one.value.key.encode(),
-            value=one.value.model_dump_json(exclude_none=True).encode(),
-            headers={"ce_id": one.event_id, "ce_type": one.value.TYPE}
-            | ({"traceparent": one.traceparent} if one.traceparent else {}),
+            value=one.signed.value if one.signed else one.value.model_dump_json(exclude_none=True).encode(),
+            headers=headers_of(one),
         )
         await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.decode import VALUE_BYTES_MAX
 from clawback_common.bus.envelope import Batch
 from clawback_common.clock import Clock
@@ -52,6 +53,7 @@ class BusContext:
     db: Database
     outbox: OrdersOutbox
     clock: Clock
+    authentication: Authentication = field(default_factory=Authentication.none)
     refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
 
     def refuse(self, why: Stop) -> None:

@@ -2,10 +2,13 @@
 
 from alerting.flow import GROUP, Service
 from alerting.inlet.consumers import subscriptions
+from clawback_common.bus.authentication import Authentication
 from clawback_common.redrive import DeadLetterDesk, redrive_by_subscription
 
 
 def desk(service: Service) -> DeadLetterDesk:
     """The quarantine of alerting, with the way back of each topic."""
-    again = redrive_by_subscription(GROUP, subscriptions(service, positions=False))
+    again = redrive_by_subscription(
+        GROUP, subscriptions(service, positions=False), Authentication.of(service.settings)
+    )
     return DeadLetterDesk(service.db, service.clock, again.get)

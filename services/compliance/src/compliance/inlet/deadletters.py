@@ -1,5 +1,6 @@
 """The way back in for records that could not be used: through the same handlers as any other."""
 
+from clawback_common.bus.authentication import Authentication
 from clawback_common.redrive import DeadLetterDesk, redrive_by_subscription
 from compliance.flow import GROUP, Service
 from compliance.inlet.consumers import subscriptions
@@ -7,5 +8,7 @@ from compliance.inlet.consumers import subscriptions
 
 def desk(service: Service) -> DeadLetterDesk:
     """The quarantine of compliance, with the way back of each topic."""
-    again = redrive_by_subscription(GROUP, subscriptions(service, positions=False))
+    again = redrive_by_subscription(
+        GROUP, subscriptions(service, positions=False), Authentication.of(service.settings)
+    )
     return DeadLetterDesk(service.db, service.clock, again.get)

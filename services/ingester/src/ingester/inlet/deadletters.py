@@ -1,5 +1,6 @@
 """The ways back in for what was set aside, one for each door."""
 
+from clawback_common.bus.authentication import Authentication
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
@@ -13,7 +14,9 @@ from ingester.inlet.feeds.metabase_wire import parse_articles
 
 def desk(service: Service) -> DeadLetterDesk:
     """The ingester's quarantine with every way back."""
-    by_topic: dict[str, Redrive] = redrive_by_subscription(GROUP, subscriptions(service))
+    by_topic: dict[str, Redrive] = redrive_by_subscription(
+        GROUP, subscriptions(service), Authentication.of(service.settings)
+    )
     for feed in service.settings.feed_list:
         by_topic[f"feed:{feed.name}"] = _from_feed(service, feed.name)
     body = _from_body(service)

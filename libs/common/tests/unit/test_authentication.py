@@ -1,0 +1,130 @@
+"""Who a record is from, as the decoder finds it out."""
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from clawback_common.api_keys import ApiKeys
+from clawback_common.bus.authentication import Authentication
+from clawback_common.bus.decode import Decoder
+from clawback_common.bus.envelope import Message, headers_of
+from clawback_contracts.alert.v1 import AlertRaised, Severity, fingerprint
+from clawback_contracts.envelope import Event
+from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
+from clawback_contracts.signatures import HEADER, Signer
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+NOTICE = RevocationNoticed(
+    notice_id=uuid4(), article_id="metabase:1", reason=Reason.LICENSOR, noticed_by="up", noticed_at=NOW
+)
+ALERT = AlertRaised(
+    fingerprint=fingerprint("retention", "FeedStopped", {}),
+    name="FeedStopped",
+    service="retention",
+    severity=Severity.CRITICAL,
+    summary="It stopped.",
+    raised_at=NOW,
+)
+SIGNERS = {name: Signer(Ed25519PrivateKey.generate()) for name in ("retention", "ingester", "lex", "nobody")}
+
+
+@pytest.fixture
+def authentication(tmp_path: Path) -> Authentication:
+    """Required; it knows all keys but one."""
+    rows: list[dict[str, Any]] = [
+        {
+            "subject": name,
+            "roles": ["licensor"] if name == "lex" else [],
+            "providers": ["metabase"] if name == "lex" else [],
+            "signing_keys": {signer.key_id: base64.b64encode(signer.public_key).decode()},
+        }
+        for name, signer in SIGNERS.items()
+        if name != "nobody"
+    ]
+    path = tmp_path / "keys.yaml"
+    path.write_text(yaml.safe_dump(rows))
+    return Authentication(ApiKeys(path), required=True)
+
+
+def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
+    """As it lies on the topic, with something changed after it was signed."""
+    message = Message.of(event, uuid4(), at=NOW, traceparent=None)
+    headers = message.headers("test", signer)
+    given = {
+        "topic": event.TOPIC,
+        "partition": 0,
+        "offset": 7,
+        "timestamp": None,
+        "key": message.key.encode(),
+        "value": message.value,
+        "headers": headers,
+    }
+    return SimpleNamespace(**(given | changed))
+
+
+def decode(event: Event, one: Any, authentication: Authentication) -> Any:
+    """The record that was read, or what was wrong with it."""
+    good, bad = Decoder("group", [type(event)], authentication=authentication).decode([one])
+    return good[0] if good else bad[0].error.reason
+
+
+def test_a_signed_record_has_its_sender(authentication: Authentication) -> None:
+    found = decode(NOTICE, record(NOTICE, SIGNERS["lex"]), authentication)
+    assert (found.sender.subject, found.sender.acts_for("metabase")) == ("lex", True)
+
+
+def test_who_is_not_known_or_has_not_signed_it_is_nobody(authentication: Authentication) -> None:
+    other = NOTICE.model_copy(update={"article_id": "metabase:2"}).model_dump_json(exclude_none=True).encode()
+    signed = record(NOTICE, SIGNERS["lex"])
+    for one in (
+        record(NOTICE, None),
+        record(NOTICE, SIGNERS["nobody"]),
+        record(NOTICE, None, headers=[*record(NOTICE, None).headers, (HEADER, b"none")]),
+        record(NOTICE, SIGNERS["lex"], value=signed.value + b" "),
+        record(NOTICE, SIGNERS["lex"], value=other, key=b"metabase:2"),
+        record(NOTICE, None, headers=[*record(NOTICE, None).headers, signed.headers[-1]]),
+    ):
+        found = decode(NOTICE, one, authentication)
+        assert found.sender is None
+        assert found.value.notice_id == NOTICE.notice_id
+
+
+def test_a_signature_stays_with_the_record_for_who_knows_other_keys(authentication: Authentication) -> None:
+    found = decode(NOTICE, record(NOTICE, SIGNERS["nobody"]), authentication)
+    assert found.signed.by(SIGNERS["nobody"].public_key)
+    assert not found.signed.by(SIGNERS["lex"].public_key)
+
+
+def test_what_was_set_aside_is_still_signed_when_it_is_tried_again(authentication: Authentication) -> None:
+    loose = record(NOTICE, None).value.replace(b'","', b'" , "')
+    message = Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
+    first = decode(
+        NOTICE,
+        record(NOTICE, None, value=loose, headers=replace(message, value=loose).headers("t", SIGNERS["lex"])),
+        authentication,
+    )
+    again = record(
+        NOTICE,
+        None,
+        value=first.signed.value,
+        headers=[(name, text.encode()) for name, text in headers_of(first).items()],
+    )
+    assert decode(NOTICE, again, authentication).sender.subject == "lex"
+
+
+@pytest.mark.parametrize("signer", [None, "nobody", "lex", "ingester"])
+def test_on_a_topic_of_our_services_a_record_must_be_signed_by_the_one_it_names(
+    signer: str | None, authentication: Authentication
+) -> None:
+    one = record(ALERT, SIGNERS[signer] if signer else None)
+    assert decode(ALERT, one, authentication) == "not_authenticated"
+    assert decode(ALERT, one, replace(authentication, required=False)).value == ALERT
+    assert decode(ALERT, record(ALERT, SIGNERS["retention"]), authentication).value == ALERT
