@@ -160,7 +160,7 @@ async def _begin(
 async def _beat(db: Database, clock: Clock, current: Run) -> None:
     while True:
         await asyncio.sleep(BEAT_S)
-        with contextlib.suppress(Transient):
+        with contextlib.suppress(Transient, Conflict):
             await db.execute(_SQL["beat"], current.id, clock.now(), _counts(current), current.retries)
 
 
@@ -168,7 +168,7 @@ async def _end(db: Database, clock: Clock, current: Run) -> None:
     values: tuple[Any, ...] = (clock.now(), _counts(current), current.retries, current.note)
     try:
         await retrying(_RECORDING, lambda: db.execute(_SQL["end"], current.id, current.outcome, *values))
-    except Transient as error:
+    except (Transient, Conflict) as error:
         # The next run finds it without a beat; the error of the block itself must not be hidden.
         _log.error("the end of a run could not be recorded", job=current.job, error=error)
     _RUNS.labels(job=current.job, outcome=current.outcome).inc()

@@ -34,8 +34,8 @@ class CommonSettings(BaseSettings):
     """Compare the broker's topics with the contract before consuming."""
 
     database_url: SecretStr = SecretStr("")
-    postgres_max_connections: int = Field(10, ge=4, le=100)
-    """Of this process; consumers hold one each while they work."""
+    postgres_max_connections: int = Field(10, ge=6, le=100)
+    """Of this process; consumers hold one each while they work, and a worker one for each lease that it holds."""
 
     enable_auth: bool = False
     """Reads need a key as well; acts always do."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -25,6 +26,7 @@ from clawback_common.db.migrate import Migration, require_migrated
 from clawback_common.errors import Stop, Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
+from clawback_common.leases import Leadership
 from clawback_common.outbox import news, orders
 from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
@@ -49,6 +51,8 @@ class Loop:
     work: Callable[[], Awaitable[object]]
     interrupt: bool = False
     """Ended in the middle when the process is asked to end: it may wait for long, and loses nothing."""
+    alone: bool = False
+    """Done in the one process that leads the service; whatever it changes is fenced by the leader's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +150,17 @@ class Worker:
             if plan.publish is not None:
                 sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
             self.probes.add("subscriptions", bus.ready)
-            loops = [*plan.loops, Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays))]
+            leadership = Leadership(self._db)
+            leading = tasks.create_task(leadership.run(draining))
+            loops = [
+                *plan.loops,
+                Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
+                Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays), alone=True),
+            ]
             looping = {
-                loop: tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+                loop: tasks.create_task(
+                    loop_forever(loop.name, loop.every_s, _work_of(loop, leadership), stopping)
+                )
                 for loop in loops
             }
             keep_what_is_loaded()
@@ -163,7 +175,7 @@ class Worker:
                 draining.set()
                 for relay in relays:
                     relay.wake()
-                _, hanging = await asyncio.wait(sending, timeout=self._settings.drain_timeout_s)
+                _, hanging = await asyncio.wait([*sending, leading], timeout=self._settings.drain_timeout_s)
                 for task in hanging:  # what they hold is committed, and the next process sends it
                     task.cancel()
 
@@ -198,11 +210,20 @@ class Worker:
 
     async def _tidy(self, relays: Sequence[Relay]) -> None:
         for relay in relays:
-            await relay.tidy()
+            await relay.purge()
         now = self._clock.now()
         async with self._db.transaction() as tx:
             await quarantine.tidy(tx, now)
             await inbox.purge(tx, now - INBOX_KEPT)
+
+
+def _work_of(loop: Loop, leadership: Leadership) -> Callable[[], Awaitable[object]]:
+    return partial(leadership.led, loop.work) if loop.alone else loop.work
+
+
+async def _measure(relays: Sequence[Relay]) -> None:
+    for relay in relays:
+        await relay.measure()
 
 
 async def _not_started() -> None:

@@ -16,6 +16,7 @@ from clawback_common.bus.producer import Producer
 from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
+from clawback_common.leases import Lease, held
 from clawback_common.outbox import news, orders, relay
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
@@ -52,6 +53,13 @@ async def relaying(
         one.wake()
         await asyncio.wait_for(task, 20)
         await sender.close()
+
+
+async def send_some(one: Relay, db: Database) -> int:
+    """One batch, by a relay that does not run."""
+    async with held(db, f"{one._lane.lease} by hand") as lease:
+        assert lease is not None
+        return await one.send_some(lease)
 
 
 async def put(db: Database, *messages: Message, again: bool = False) -> None:
@@ -241,7 +249,7 @@ async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
     await put(context.db, *(said(n, topic=topic) for n in range(5)))
     async with relaying(replace(context, settings=away)) as one:
         with pytest.raises(Transient, match="the broker does not answer"):
-            await one.send_some()
+            await send_some(one, context.db)
         assert await waiting(context.db) == 5
     async with relaying(context):
         await sent_all(context.db)
@@ -263,11 +271,11 @@ async def test_a_confirmation_that_does_not_come_leaves_the_row_waiting(
     monkeypatch.setattr(opened, "send", never)
     monkeypatch.setattr(producer, "SEND_S_MAX", 0.2)
     with pytest.raises(Transient, match="did not confirm"):
-        await one.send_some()
+        await send_some(one, context.db)
     assert await waiting(context.db) == 1
     monkeypatch.setattr(producer, "SEND_S_MAX", 20)
     assert sender._producer is None  # a producer that hung is never used again
-    await one.send_some()
+    await send_some(one, context.db)
     assert await values(broker, topic) == [1]
     await sender.close()
 
@@ -279,8 +287,8 @@ async def test_of_two_relays_one_sends_and_the_other_takes_over(
     senders: list[str] = []
     original = Relay.send_some
 
-    async def noted(self: Relay) -> int:
-        moved = await original(self)
+    async def noted(self: Relay, lease: Lease) -> int:
+        moved = await original(self, lease)
         if moved:
             senders.append(self._producer._source)
         return moved
@@ -401,7 +409,9 @@ async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock:
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
     clock.advance(days=30, seconds=1)
     sender = Producer(context.settings, context.service)
-    await Relay(orders.LANE, context.db, sender, clock).tidy()
+    one = Relay(orders.LANE, context.db, sender, clock)
+    await one.purge()
+    await one.measure()
     assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_orders ORDER BY id")] == [2, 3]
     assert relay._WAITING.labels("orders")._value.get() == 1
     assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()

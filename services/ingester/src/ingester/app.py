@@ -19,7 +19,7 @@ from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.errors import Transient
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.outbox.relay import Waiting
+from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.envelope import event_id
@@ -119,14 +119,16 @@ async def _revocations_were_read(service: Service) -> bool:
 
 
 async def _publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-    """What the references say now; None where nothing is left to say."""
+    """What the references say now, as many as fit into a batch; None where nothing is left to say."""
     await _refuse_while_revocations_are_unread(service)
-    found = await articles.to_publish(db, [row["ref"] for row in rows], [row["version"] for row in rows])
+    refs, versions = [row["ref"] for row in rows], [row["version"] for row in rows]
+    found = await articles.to_publish(db, refs, versions, BATCH_BYTES_MAX)
     now = service.clock.now()
-    said = {row["number"]: row for row in found}
+    said = {row["number"]: row for row in found if not row["over"]}
+    fitting = next((row["number"] - 1 for row in found if row["over"]), len(rows))
     return [
         events.published(said[number], row["traceparent"], now) if number in said else None
-        for number, row in enumerate(rows, 1)
+        for number, row in enumerate(rows[:fitting], 1)
     ]
 
 

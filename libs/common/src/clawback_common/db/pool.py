@@ -3,10 +3,16 @@
 Errors of the driver are renamed here by what to do next, and lose their text, which can quote a row:
 a lost or refused connection, a full disk, a deadlock, a serialization failure are ``Transient``; a value that
 PostgreSQL cannot hold is ``Poison``.
+
+A peer that is lost without a word, a client or a server, is noticed within 30 seconds at either end: the server then
+releases the locks of its session, and the client connects again.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
 import asyncpg
@@ -17,6 +23,30 @@ Row: TypeAlias = asyncpg.Record
 
 COMMAND_S_MAX = 60.0
 """No query of ours takes longer; one that does waits for somebody."""
+
+ACQUIRE_S_MAX = 20.0
+"""All connections are in use for so long: whoever holds them waits for somebody, perhaps for us."""
+
+IDLE_IN_TRANSACTION_S_MAX = 20
+"""A frozen process keeps neither row locks nor a lease for longer."""
+KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 10, 5, 3
+UNACKNOWLEDGED_MS_MAX = 30_000
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "jit": "off",
+    "tcp_keepalives_idle": str(KEEPALIVE_IDLE_S),
+    "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL_S),
+    "tcp_keepalives_count": str(KEEPALIVE_COUNT),
+    "tcp_user_timeout": str(UNACKNOWLEDGED_MS_MAX),
+    "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S_MAX}s",
+}
+_SOCKET_OPTIONS = (
+    ("SO_KEEPALIVE", socket.SOL_SOCKET, 1),
+    ("TCP_KEEPIDLE", socket.IPPROTO_TCP, KEEPALIVE_IDLE_S),
+    ("TCP_KEEPINTVL", socket.IPPROTO_TCP, KEEPALIVE_INTERVAL_S),
+    ("TCP_KEEPCNT", socket.IPPROTO_TCP, KEEPALIVE_COUNT),
+    ("TCP_USER_TIMEOUT", socket.IPPROTO_TCP, UNACKNOWLEDGED_MS_MAX),
+)
 
 _TRANSIENT = (
     asyncpg.PostgresConnectionError,
@@ -29,6 +59,7 @@ _TRANSIENT = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )
@@ -107,8 +138,26 @@ class Transaction:
             callback()
 
 
+Fence: TypeAlias = Callable[[Transaction], Awaitable[None]]
+FENCE: ContextVar[Fence | None] = ContextVar("FENCE", default=None)
+"""Checked first in every transaction of the block that set it; raises where the block's work is no longer allowed."""
+
+
 async def _keep_session(_: object) -> None:
     """No session state is ever changed, so a released connection needs no round trip to be reset."""
+
+
+class _Connection(asyncpg.Connection):
+    """Notices a server that is lost without a word."""
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *args: Any, **kwargs: Any) -> None:
+        super().__init__(protocol, transport, *args, **kwargs)
+        connected = transport.get_extra_info("socket")
+        if connected is not None and connected.family != socket.AF_UNIX:
+            for name, level, value in _SOCKET_OPTIONS:
+                if hasattr(socket, name):
+                    with suppress(OSError):  # a system may know the name and refuse it
+                        connected.setsockopt(level, getattr(socket, name), value)
 
 
 class Database:
@@ -137,7 +186,8 @@ class Database:
             timeout=10,
             max_inactive_connection_lifetime=300,
             reset=_keep_session,
-            server_settings={"application_name": name or "clawback", "timezone": "UTC", "jit": "off"},
+            connection_class=_Connection,
+            server_settings={"application_name": name or "clawback", **_SERVER_SETTINGS},
         )
         await pool
         try:
@@ -148,39 +198,62 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits on leaving, rolls back on an error; then runs what waited for the commit."""
+        fence = FENCE.get()
         with _renamed():
-            async with self.pool.acquire() as connection:
+            async with self._acquired() as connection:
                 transaction = Transaction(connection)
                 async with connection.transaction():
+                    if fence is not None:
+                        await fence(transaction)
                     yield transaction
         transaction.committed()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
-        """A driver's connection of one's own, for what outlives a transaction, such as an advisory lock."""
+        """A driver's connection of one's own, for what outlives a transaction or may not run in one.
+
+        A fence is checked before: what such a session does must be safe to repeat.
+        """
+        if FENCE.get() is not None:
+            async with self.transaction():
+                pass
         with _renamed():
-            async with self.pool.acquire() as connection:
+            async with self._acquired() as connection:
                 yield connection
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """All rows."""
-        with _renamed():
-            rows: list[Row] = await self.pool.fetch(sql, *args)
+        async with self._asked() as connection:
+            rows: list[Row] = await connection.fetch(sql, *args)
             return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         """The first row."""
-        with _renamed():
-            row: Row | None = await self.pool.fetchrow(sql, *args)
+        async with self._asked() as connection:
+            row: Row | None = await connection.fetchrow(sql, *args)
             return row
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """The first column of the first row."""
-        with _renamed():
-            return await self.pool.fetchval(sql, *args)
+        async with self._asked() as connection:
+            return await connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> str:
         """The command's tag."""
-        with _renamed():
-            tag: str = await self.pool.execute(sql, *args)
+        async with self._asked() as connection:
+            tag: str = await connection.execute(sql, *args)
             return tag
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[Any]:
+        """For one statement: it commits by itself, or under a fence in a transaction that checks it."""
+        if FENCE.get() is not None:
+            async with self.transaction() as tx:
+                yield tx
+        else:
+            with _renamed():
+                async with self._acquired() as connection:
+                    yield connection
+
+    def _acquired(self) -> Any:
+        return self.pool.acquire(timeout=ACQUIRE_S_MAX)

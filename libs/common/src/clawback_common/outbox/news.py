@@ -31,4 +31,4 @@ class NewsOutbox:
 
 def lane(render: Render) -> Lane:
     """The lane, given who knows what a reference says."""
-    return Lane("news", SQL, render, lock=0x6E657773)
+    return Lane("news", SQL, render)

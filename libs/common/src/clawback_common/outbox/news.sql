@@ -4,9 +4,17 @@ SELECT ref, version, traceparent, $4
 FROM unnest($1::text[], $2::int[], $3::text[]) AS n (ref, version, traceparent)
 
 -- name: waiting
-SELECT id, ref, version, traceparent, queued_at
-FROM outbox_news
-WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+SELECT id, ref, version, traceparent, queued_at, following IS NOT NULL AS followed
+FROM (
+    SELECT *, lead(id) OVER (ORDER BY id) AS following
+    FROM (
+        SELECT id, ref, version, traceparent, queued_at
+        FROM outbox_news
+        WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+        ORDER BY id
+        LIMIT $2 + 1
+    ) AS w
+) AS with_next
 ORDER BY id
 LIMIT $2
 

@@ -47,4 +47,4 @@ async def render(_: Querier, rows: Sequence[Waiting]) -> list[Rendered]:
     ]
 
 
-LANE = Lane("orders", SQL, render, lock=0x6F726472)
+LANE = Lane("orders", SQL, render)

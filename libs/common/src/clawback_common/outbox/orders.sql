@@ -8,9 +8,20 @@ ON CONFLICT (event_id) DO UPDATE
     WHERE $8 AND o.sent_at IS NOT NULL AND o.set_aside IS NULL
 
 -- name: waiting
-SELECT id, event_id, topic, key, type, value, traceparent, queued_at
-FROM outbox_orders
-WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+-- As many as are 8 MiB together, and at least one. Values are measured without being read.
+SELECT id, event_id, topic, key, type, value, traceparent, queued_at, following IS NOT NULL AS followed
+FROM (
+    SELECT *, lead(id) OVER by_id AS following, sum(octet_length(value)) OVER by_id - octet_length(value) AS bytes_before
+    FROM (
+        SELECT id, event_id, topic, key, type, value, traceparent, queued_at
+        FROM outbox_orders
+        WHERE id > $1 AND sent_at IS NULL AND set_aside IS NULL
+        ORDER BY id
+        LIMIT $2 + 1
+    ) AS w
+    WINDOW by_id AS (ORDER BY id)
+) AS measured
+WHERE bytes_before < 8388608
 ORDER BY id
 LIMIT $2
 

@@ -1,7 +1,8 @@
-"""Sends what an outbox holds. One relay of a lane is at work at a time, whoever holds the lane's lock.
+"""Sends what an outbox holds. One relay of a lane is at work at a time: the holder of the lane's lease.
 
 A commit in the same process wakes it; rows of other processes are found by looking. A row is marked after the
-broker has confirmed it, so after a crash some are sent twice and none is lost.
+broker has confirmed it, so after a crash some are sent twice and none is lost. A relay that was frozen and wakes up
+may send some again, which receivers fold; it marks nothing, because its lease is lost.
 """
 
 import asyncio
@@ -9,16 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 import structlog
 
+from clawback_common import leases
 from clawback_common.bus.envelope import Message
 from clawback_common.bus.producer import Producer, Sent
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
+from clawback_common.leases import Lease, LeaseLost
 from clawback_common.process import Stopping
 from clawback_common.telemetry import counter, gauge
 from clawback_common.telemetry.tracing import send_span
@@ -26,8 +29,13 @@ from clawback_common.telemetry.tracing import send_span
 Waiting: TypeAlias = asyncpg.Record
 Rendered: TypeAlias = Message | None
 Render: TypeAlias = Callable[[Querier, Sequence[Waiting]], Awaitable[Sequence[Rendered]]]
+"""The messages of these rows, or of the first of them, at least one, where all would be too many bytes."""
 
 BATCH = 500
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+"""A batch is over with the message that reaches this: what is sent at once must fit into the memory of a small pod."""
+RESTART_BATCHES = 10
+"""Full batches until the relay looks for rows from the beginning again."""
 LOOK_S = 0.1
 """How long a row of another process may wait to be found."""
 LOOK_S_MAX = 0.4
@@ -49,8 +57,24 @@ class Lane:
     name: str
     sql: Mapping[str, str]
     render: Render
-    lock: int
-    """Of PostgreSQL's advisory locks, one a lane."""
+
+    @property
+    def lease(self) -> str:
+        """The name of its lease."""
+        return f"relay {self.name}"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The rows that are sent together; ``followed``: more were waiting behind them."""
+
+    rows: Sequence[Waiting]
+    followed: bool
+
+    def keep_first(self, count: int) -> None:
+        """Those behind wait for the next batch."""
+        if count < len(self.rows):
+            self.rows, self.followed = self.rows[:count], True
 
 
 class Relay:
@@ -71,6 +95,7 @@ class Relay:
         self._on_set_aside = on_set_aside
         self._woken = asyncio.Event()
         self._sent_up_to = 0
+        self._full_batches = 0
 
     def wake(self) -> None:
         """Something was committed."""
@@ -80,24 +105,22 @@ class Relay:
         """Sends until ``stop`` is set and what was committed before has gone out."""
         while True:
             try:
-                async with self._db.session() as connection:
-                    if await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lane.lock):
-                        try:
-                            await self._lead(stop, connection)
-                        finally:
-                            await _unlock(connection, self._lane.lock)
-            except Transient as error:
+                async with leases.held(self._db, self._lane.lease) as lease:
+                    if lease is not None:
+                        await self._lead(stop, lease)
+            except (Transient, LeaseLost) as error:
                 _log.warning("relay waits", lane=self._lane.name, error=error)
             if stop.is_set():
                 return
-            await stop.sleep(1.0)
+            await stop.sleep(leases.LOOK_S)
 
-    async def _lead(self, stop: Stopping, connection: Any) -> None:
+    async def _lead(self, stop: Stopping, lease: Lease) -> None:
         idle_s = LOOK_S
-        while not connection.is_closed():
+        while True:
+            lease.require()
             stopping = stop.is_set()
             self._woken.clear()
-            moved = await self.send_some()
+            moved = await self.send_some(lease)
             if moved:
                 idle_s = LOOK_S
             elif stopping:
@@ -107,74 +130,91 @@ class Relay:
                     await asyncio.wait_for(self._woken.wait(), idle_s)
                 idle_s = min(idle_s * 1.5, LOOK_S_MAX)
 
-    async def send_some(self) -> int:
-        """Sends one batch; gives how many rows it dealt with."""
-        # Past the rows just sent lie dead index entries until a vacuum; skipping them is only a hint, and every
-        # batch that is not full starts from the beginning again, so that a row committed late is never passed over.
+    async def send_some(self, lease: Lease) -> int:
+        """Sends one batch; gives how many rows it dealt with.
+
+        Raises:
+            LeaseLost: another process sends; nothing was marked.
+        """
         rows = await self._db.fetch(self._lane.sql["waiting"], self._sent_up_to, BATCH)
         if not rows:
             if self._sent_up_to:
                 self._sent_up_to = 0
-                return await self.send_some()
+                return await self.send_some(lease)
             return 0
+        batch = _Batch(rows, followed=rows[-1]["followed"])
         try:
-            await self._deal_with(rows)
+            await self._deal_with(batch, lease)
         finally:
-            # Also when some wait for what is away: those behind them must not.
-            self._sent_up_to = rows[-1]["id"] if len(rows) == BATCH else 0
-        return len(rows)
+            self._go_on_behind(batch)
+        return len(batch.rows)
 
-    async def _deal_with(self, rows: Sequence[Waiting]) -> None:
+    def _go_on_behind(self, batch: "_Batch") -> None:
+        """Past the rows just sent lie dead index entries until a vacuum; skipping them is only a hint.
+
+        A batch with nothing behind it starts from the beginning again, and so does every tenth: a row committed late,
+        or sent again, or not confirmed, does not wait behind a whole backlog. Rows that wait for what is away are
+        passed over as well: those behind them must not wait.
+        """
+        self._full_batches += 1
+        again = not batch.followed or self._full_batches % RESTART_BATCHES == 0
+        self._sent_up_to = 0 if again else batch.rows[-1]["id"]
+
+    async def _deal_with(self, batch: "_Batch", lease: Lease) -> None:
         try:
-            rendered = await self._lane.render(self._db, rows)
+            rendered = await self._lane.render(self._db, batch.rows)
         except Poison as error:
-            await self._alone_or_aside(rows, error)
+            await self._alone_or_aside(batch.rows, error, lease)
             return
+        batch.keep_first(len(rendered))
         messages = [message for message in rendered if message]
+        lease.require()  # what was rendered before a freeze may have been withdrawn since
         with send_span(_topic(messages, self._lane.name), [message.traceparent for message in messages]):
             outcomes = iter(await self._producer.send(messages))
         places: list[tuple[Waiting, Sent | None]] = []
         waits = set[str]()
-        for row, message in zip(rows, rendered, strict=True):
+        for row, message in zip(batch.rows, rendered, strict=True):
             match next(outcomes) if message else None:
                 case Poison() as unsendable:
-                    await self._set_aside(row, unsendable)
+                    await self._set_aside(row, unsendable, lease)
                 case Transient() as away:
                     waits.add(str(away))
                 case place:
                     places.append((row, place))
-        await self._mark(places)
+        await self._mark(places, lease)
         if waits:
             raise Transient("; ".join(sorted(waits)))
 
-    async def _alone_or_aside(self, rows: Sequence[Waiting], error: Poison) -> None:
+    async def _alone_or_aside(self, rows: Sequence[Waiting], error: Poison, lease: Lease) -> None:
         if len(rows) == 1:
-            await self._set_aside(rows[0], error)
+            await self._set_aside(rows[0], error, lease)
         else:
             for row in rows:
-                await self._deal_with([row])
+                await self._deal_with(_Batch([row], followed=True), lease)
 
-    async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]]) -> None:
-        await self._db.execute(
-            self._lane.sql["sent"],
-            [row["id"] for row, _ in places],
-            [place.partition if place else None for _, place in places],
-            [place.offset if place else None for _, place in places],
-            self._clock.now(),
-        )
+    async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
+        async with lease.transaction() as tx:
+            await tx.execute(
+                self._lane.sql["sent"],
+                [row["id"] for row, _ in places],
+                [place.partition if place else None for _, place in places],
+                [place.offset if place else None for _, place in places],
+                self._clock.now(),
+            )
         skipped = sum(place is None for _, place in places)
         _SENT.labels(self._lane.name).inc(len(places) - skipped)
         _SKIPPED.labels(self._lane.name).inc(skipped)
 
-    async def _set_aside(self, row: Waiting, error: Poison) -> None:
+    async def _set_aside(self, row: Waiting, error: Poison, lease: Lease) -> None:
         _SET_ASIDE.labels(self._lane.name).inc()
         _log.error("row cannot be sent", lane=self._lane.name, row=row["id"], error=error)
-        await self._db.execute(self._lane.sql["set_aside"], row["id"], str(error))
-        if self._on_set_aside:
-            await self._on_set_aside(self._lane.name, f"row {row['id']}: {error}")
+        with lease.fence():
+            await self._db.execute(self._lane.sql["set_aside"], row["id"], str(error))
+            if self._on_set_aside:
+                await self._on_set_aside(self._lane.name, f"row {row['id']}: {error}")
 
-    async def tidy(self) -> None:
-        """Measures what waits, and deletes old sent rows in slices."""
+    async def measure(self) -> None:
+        """Measures what waits."""
         depth = await self._db.fetchrow(self._lane.sql["depth"])
         now = self._clock.now()
         if depth is not None:
@@ -182,6 +222,10 @@ class Relay:
             _AGE.labels(self._lane.name).set(
                 (now - depth["oldest"]).total_seconds() if depth["oldest"] else 0
             )
+
+    async def purge(self) -> None:
+        """Deletes old sent rows in slices."""
+        now = self._clock.now()
         while (await self._db.execute(self._lane.sql["purge"], now - KEPT, 5_000)).endswith(" 5000"):
             pass
 
@@ -189,8 +233,3 @@ class Relay:
 def _topic(messages: Sequence[Message], lane: str) -> str:
     topics = {message.topic for message in messages}
     return topics.pop() if len(topics) == 1 else lane
-
-
-async def _unlock(connection: Any, lock: int) -> None:
-    with suppress(Exception):  # a lost connection has lost its lock already
-        await connection.execute("SELECT pg_advisory_unlock($1)", lock)

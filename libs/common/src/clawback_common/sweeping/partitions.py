@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from clawback_common.db import Database, Queries, Transaction
+from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.errors import Transient
 from clawback_common.retry import Retry, retrying
 
@@ -79,7 +79,10 @@ class MonthPartitions:
 
     async def all(self) -> list[Month]:
         """Every month that has a table, the oldest first."""
-        rows = await self._db.fetch(SQL["of_parent"], self._parent)
+        return await self._months(self._db)
+
+    async def _months(self, db: Querier) -> list[Month]:
+        rows = await db.fetch(SQL["of_parent"], self._parent)
         dated = ((row, _MONTH.search(row["name"])) for row in rows)
         return [
             Month(
@@ -106,9 +109,11 @@ class MonthPartitions:
         async with self._db.session() as connection:
             await connection.execute(f"SET lock_timeout = {LOCK_MS_MAX}")
             try:
-                for pending in [one for one in await self.all() if one.pending]:  # there can be only one
+                for pending in [
+                    one for one in await self._months(connection) if one.pending
+                ]:  # only one can be
                     await self._alter(connection, pending.name, "FINALIZE")
-                if any(one.name == name and one.attached for one in await self.all()):
+                if any(one.name == name and one.attached for one in await self._months(connection)):
                     await self._alter(connection, name, "CONCURRENTLY")
                 await connection.execute(f"DROP TABLE IF EXISTS {name}", timeout=_STATEMENT_S_MAX)
             finally:

@@ -12,12 +12,14 @@ from uuid import UUID, uuid4
 import orjson
 import structlog
 
+from clawback_common import leases
 from clawback_common.bus.envelope import Batch, Message, Received
 from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Poison, Stop, Transient
+from clawback_common.leases import LeaseLost
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.retry import Retry
 from clawback_common.sweeping import maintenance
@@ -29,7 +31,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested, TableSize
 
 SQL = Queries.load(__package__, "sweep")
-LOCK = 0x73776570
+LEASE = "sweeps"
 TRIES = Retry(attempts=10, first_delay_ms=1_000, factor=3, delay_ms_max=600_000)
 """About an hour: then a person hears of it, and a repeat goes on from there."""
 LOOK_S = 2.0
@@ -133,14 +135,14 @@ class Sweeper:
     async def work_off(self) -> None:
         """Works until no task is due, unless another worker is at it."""
         while await self._db.fetchval(SQL["due"], self._clock.now()):
-            async with self._db.session() as connection:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                    return
-                try:
+            try:
+                async with leases.alone(self._db, LEASE) as alone:
+                    if not alone:
+                        return
                     await self._one()
-                finally:
-                    with suppress(Exception):  # a lost connection has lost its lock already
-                        await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+            except LeaseLost as error:
+                _log.warning("another worker goes on with the sweep", error=error)
+                return
 
     async def _one(self) -> None:
         row = await self._db.fetchrow(SQL["take"], self._clock.now(), self._me)

@@ -15,7 +15,7 @@ from compliance.state.notices import Progress
 
 
 async def check_started(run_id: UUID, service: Service) -> bool:
-    """Begin a run, by the one who holds the lock; what runs beside it has died. False: somebody has begun it."""
+    """Begin a run, by the one who holds the lease; what runs beside it has died. False: somebody has begun it."""
     now = service.clock.now()
     if not await runs.start(service.db, run_id, now):
         return False

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from clawback_common import jobs
+from clawback_common import jobs, leases
 from clawback_common.errors import ClawbackError
+from clawback_common.leases import LeaseLost
 from clawback_common.process import Stopping
 from clawback_common.watching import watches
 from compliance import flow
@@ -19,6 +20,7 @@ from compliance.state.notices import Progress
 DONE, FAILED, PEOPLE_MUST_LOOK = 0, 1, 3
 WORKER_SILENT = timedelta(seconds=20)
 """A worker says every few seconds that it is at work."""
+LEASE = "run"
 LOOK_S = 0.2
 LOOK_S_MAX = 1.0
 
@@ -36,22 +38,29 @@ class Check:
     wait: timedelta
 
     async def asked(self, cause: str, asked_by: str) -> int:
-        """Asks for a run and does it; gives the exit code. Two at once: one works, the other says so."""
-        run_id = uuid4()
-        async with runs.alone(self.service.db) as alone:
-            if not alone:
-                self.say("another run is at work; this one has nothing to do")
-                return DONE
-            now = self.service.clock.now()
-            await runs.request(self.service.db, run_id, cause, asked_by, now, mock=self.service.settings.mock)
-            return await self._recorded(run_id, cause, asked_by)
+        """Asks for a run and does it; gives the exit code. Two at once: one works, the other says so.
+
+        The lease of a run whose process froze or whose node was lost expires within seconds: it is waited for.
+        """
+        run_id, service = uuid4(), self.service
+        try:
+            async with leases.alone(service.db, LEASE, patient=True) as alone:
+                if not alone:
+                    self.say("another run is at work; this one has nothing to do")
+                    return DONE
+                now = service.clock.now()
+                await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
+                return await self._recorded(run_id, cause, asked_by)
+        except LeaseLost as error:
+            self.say(f"FAILED: {error}")
+            return PEOPLE_MUST_LOOK
 
     async def requested(self) -> None:
         """Does the run that was asked for first, if there is one and nobody is at work."""
         run_id = await runs.next_requested(self.service.db)
         if run_id is None:
             return
-        async with runs.alone(self.service.db) as alone:
+        async with leases.alone(self.service.db, LEASE) as alone:
             if alone:
                 row = await runs.one(self.service.db, run_id)
                 if row is not None:

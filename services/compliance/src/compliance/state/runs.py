@@ -1,29 +1,15 @@
 """Runs of the daily check: each leaves a row, also on a day with nothing to revoke."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import orjson
 
-from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 
 SQL = Queries.load(__package__, "runs")
-_LOCK = 0x72756E73
-
-
-@asynccontextmanager
-async def alone(db: Database) -> AsyncIterator[bool]:
-    """True for the one who may run the check now, until the block ends or the process dies."""
-    async with db.session() as connection:
-        got = bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK))
-        try:
-            yield got
-        finally:
-            if got and not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
 async def request(db: Querier, run_id: UUID, cause: str, asked_by: str, now: datetime, *, mock: bool) -> None:

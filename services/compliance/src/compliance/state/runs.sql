@@ -20,7 +20,7 @@ UPDATE run SET state = 'failed', outcome = 'failed', ended_at = $2, error = $3
 WHERE run_id = $1 AND state IN ('requested', 'running')
 
 -- name: left_behind
--- Whoever holds the lock is the only one at work, so what is running beside it has died.
+-- Whoever holds the lease is the only one at work, so what is running beside it has died.
 SELECT run_id, started_at, polls FROM run WHERE state = 'running' AND run_id <> $1
 
 -- name: last_completed

@@ -47,6 +47,9 @@ Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
 OneId = Annotated[ArticleId, Path()]
 ARTICLE_FIELDS = ("article_id", "version", "kept_from", "received_at", "updated_at", "document")
 
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+"""A page of texts is over with the one that reaches this, however many were asked for; the cursor leads on."""
+
 
 class Closing(BaseModel):
     """Why an incident may be closed."""
@@ -76,9 +79,12 @@ def _reading(service: Service, obeyed: Check) -> Router:
     @router.get("/articles", summary="Articles that may be read, by id")
     async def list_articles(_: Reader, fields: Fields, limit: Limit = 100, cursor: Cursor = None) -> Any:
         after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-        rows = await articles.page(service.db, after, limit + 1)
-        items = [{**dict(row), "document": orjson.loads(row["document"])} for row in rows[:limit]]
-        following = encode_cursor(items[-1]["article_id"]) if len(rows) > limit else None
+        rows = await articles.page(service.db, after, limit, PAGE_BYTES_MAX)
+        items = [
+            {name: row[name] for name in ARTICLE_FIELDS} | {"document": orjson.loads(row["document"])}
+            for row in rows
+        ]
+        following = encode_cursor(items[-1]["article_id"]) if rows and rows[-1]["followed"] else None
         return page(project(items, fields, ARTICLE_FIELDS), following)
 
     @router.get(

@@ -93,9 +93,12 @@ async def licence_over(tx: Transaction, now: datetime) -> list[Row]:
     return await tx.fetch(SQL["licence_over"], now)
 
 
-async def to_publish(db: Querier, refs: Sequence[str], versions: Sequence[int]) -> list[Row]:
-    """What the references say now; those with nothing left to say are missing. ``number`` counts from 1."""
-    return await db.fetch(SQL["to_publish"], refs, versions)
+async def to_publish(db: Querier, refs: Sequence[str], versions: Sequence[int], bytes_max: int) -> list[Row]:
+    """What the references say now; those with nothing left to say are missing. ``number`` counts from 1.
+
+    The first text that reaches ``bytes_max`` is the last; what comes behind it has ``over`` and no document.
+    """
+    return await db.fetch(SQL["to_publish"], refs, versions, bytes_max)
 
 
 async def one(db: Querier, article_id: str) -> Row | None:
@@ -103,9 +106,9 @@ async def one(db: Querier, article_id: str) -> Row | None:
     return await db.fetchrow(SQL["one"], article_id)
 
 
-async def page(db: Querier, after: str, limit: int) -> list[Row]:
-    """Readable articles by id."""
-    return await db.fetch(SQL["page"], after, limit)
+async def page(db: Querier, after: str, limit: int, bytes_max: int) -> list[Row]:
+    """Readable articles by id. The first text that reaches ``bytes_max`` is the last; ``followed``: there are more."""
+    return await db.fetch(SQL["page"], after, limit, bytes_max)
 
 
 SAMPLED_BLOCKS = 40

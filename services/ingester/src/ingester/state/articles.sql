@@ -100,17 +100,29 @@ WHERE a.article_id = $1
 
 -- name: page
 -- The lateral subquery is not flattened (LIMIT): each content row is found by its key, whatever the statistics. What was
--- swept has no text and is not listed; what a legal hold spared is.
-SELECT a.article_id, a.version, a.kept_from, a.received_at, a.updated_at, c.document
-FROM article AS a
-CROSS JOIN LATERAL (
-    SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
-    UNION ALL
-    SELECT document FROM article_held WHERE article_id = a.article_id
-    LIMIT 1
-) AS c
-WHERE a.state = 'live' AND a.article_id > $1
-ORDER BY a.article_id
+-- swept has no text and is not listed; what a legal hold spared is. Texts are measured without being read; the page
+-- ends with the one that reaches $3 bytes.
+SELECT article_id, version, kept_from, received_at, updated_at, document, following IS NOT NULL AS followed
+FROM (
+    SELECT *, lead(article_id) OVER by_id AS following,
+           sum(octet_length(document)) OVER by_id - octet_length(document) AS bytes_before
+    FROM (
+        SELECT a.article_id, a.version, a.kept_from, a.received_at, a.updated_at, c.document
+        FROM article AS a
+        CROSS JOIN LATERAL (
+            SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
+            UNION ALL
+            SELECT document FROM article_held WHERE article_id = a.article_id
+            LIMIT 1
+        ) AS c
+        WHERE a.state = 'live' AND a.article_id > $1
+        ORDER BY a.article_id
+        LIMIT $2 + 1
+    ) AS w
+    WINDOW by_id AS (ORDER BY article_id)
+) AS measured
+WHERE bytes_before < $3
+ORDER BY article_id
 LIMIT $2
 
 -- name: sample
@@ -135,17 +147,24 @@ LIMIT $2
 
 -- name: to_publish
 -- What the references say now: only what is live, only in the version that the reference means, nothing on which a
--- notice waits for its order, and nothing that is being swept.
-SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document
-FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS n (ref, version, number)
-JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
-                 AND a.kept_from >= (SELECT kept_from FROM floor)
-CROSS JOIN LATERAL (
-    SELECT document FROM article_content
-    WHERE kept_from = a.kept_from AND article_id = a.article_id AND version = a.version
-    OFFSET 0
-) AS c
-WHERE NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
+-- notice waits for its order, and nothing that is being swept. Texts are measured without being read; behind the one
+-- that reaches $3 bytes they are not given, and "over" is true.
+SELECT number, article_id, version, order_no, source_order, kept_from, received_at, bytes_before >= $3 AS over,
+       CASE WHEN bytes_before < $3 THEN document END AS document
+FROM (
+    SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document,
+           sum(octet_length(c.document)) OVER (ORDER BY n.number) - octet_length(c.document) AS bytes_before
+    FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS n (ref, version, number)
+    JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
+                     AND a.kept_from >= (SELECT kept_from FROM floor)
+    CROSS JOIN LATERAL (
+        SELECT document FROM article_content
+        WHERE kept_from = a.kept_from AND article_id = a.article_id AND version = a.version
+        OFFSET 0
+    ) AS c
+    WHERE NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
+) AS measured
+ORDER BY number
 
 -- name: counts
 -- What was swept is an id without a text, whatever its state was.

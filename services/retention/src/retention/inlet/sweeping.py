@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common import jobs
+from clawback_common import jobs, leases
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
 from clawback_common.process import Stopping
@@ -15,13 +15,15 @@ from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.flow import Service
 from retention.inlet import telling
-from retention.state import answers, holds, sweeps
+from retention.state import answers, holds
 
 DONE, PEOPLE_MUST_LOOK = 0, 3
 WORKER_SILENT = timedelta(seconds=20)
 """A worker says every few seconds that it is at work."""
 LOOK_S = 0.2
 LOOK_S_MAX = 1.0
+LEASE = "sweep job"
+"""Not that of the sweeper of our own runs, in the same database."""
 COUNTS = ("found", "removed", "archived", "held", "kept")
 
 Say = Callable[[str], object]
@@ -39,12 +41,13 @@ class SweepJob:
     async def asked(self, data_class: str | None, *, dry_run: bool, cause: str, by: str) -> int:
         """Sweeps; gives the exit code. Two at once: one works, the other says so.
 
-        The lock is the database session's: it ends with a process that is killed, and the next can begin at once.
+        The lease of a process that was killed is free at once; that of a frozen one after some seconds, which the next
+        waits for.
         """
         db, clock = self.service.db, self.service.clock
         async with (
             jobs.run(db, clock, "sweep", cause=cause, subject=by) as job,
-            sweeps.alone(db) as alone,
+            leases.alone(db, LEASE, patient=True) as alone,
         ):
             if not alone:
                 job.skipped("another sweep is at work")

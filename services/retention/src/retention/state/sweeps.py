@@ -1,19 +1,16 @@
 """Sweeps: what was asked of whom, and how far it is."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.sweep import Sweep
 
 SQL = Queries.load(__package__, "sweeps")
-_LOCK = 0x73776A62
-"""The sweeper of our own runs has a lock of its own in the same database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +19,6 @@ class Taken:
 
     sweep: Sweep
     traceparent: str | None
-
-
-@asynccontextmanager
-async def alone(db: Database) -> AsyncIterator[bool]:
-    """True for the one who may run the job now, until the block ends or the process dies."""
-    async with db.session() as connection:
-        got = bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK))
-        try:
-            yield got
-        finally:
-            if got and not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
 async def put(
