@@ -2,10 +2,25 @@
 
 from tests.mutants.mutant import Change, Mutant, at
 
+COMMON = "libs/common/src/clawback_common"
 ALERTING = "services/alerting/src/alerting"
 ALERTING_TESTS = "services/alerting/tests"
 
 MUTANTS = (
+    Mutant(
+        "event id of any sender",
+        (
+            Change(
+                f"{COMMON}/bus/envelope.py",
+                '        return self.sender.subject if self.sender else "", self.event_id\n',
+                '        return "", self.event_id\n',
+            ),
+        ),
+        at(
+            f"{ALERTING_TESTS}/integration/test_telling.py",
+            "test_a_page_is_not_swallowed_by_whoever_sent_its_id_before",
+        ),
+    ),
     Mutant(
         "regular expression that backtracks",
         (

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from clawback_common.db import Queries, Transaction
 
 SQL = Queries.load(__package__, "inbox")
 
 
-async def take(tx: Transaction, consumer: str, event_ids: Sequence[str], now: datetime) -> set[str]:
-    """Notes the ids in this transaction. Gives those that are new to the consumer: act on these alone."""
-    rows = await tx.fetch(SQL["take"], consumer, event_ids, now)
-    return {row["event_id"] for row in rows}
+EventKey: TypeAlias = tuple[str, str]
+"""Who sent it, and its id: another sender's event with the same id is another event."""
+
+
+async def take(tx: Transaction, consumer: str, events: Sequence[EventKey], now: datetime) -> set[EventKey]:
+    """Notes the events in this transaction. Gives those that are new to the consumer: act on these alone."""
+    sources, ids = [source for source, _ in events], [event_id for _, event_id in events]
+    rows = await tx.fetch(SQL["take"], consumer, sources, ids, now)
+    return {(row["source"], row["event_id"]) for row in rows}
 
 
 async def purge(tx: Transaction, before: datetime, rows_max: int = 5_000) -> int:

@@ -249,14 +249,27 @@ async def test_an_unreadable_record_opens_one_incident_under_its_quarantines_id(
     assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "said-1 offset 7: refused_here")
 
 
+def _by(source: str, *ids: str) -> list[tuple[str, str]]:
+    return [(source, one) for one in ids]
+
+
 async def test_an_effect_happens_once_an_event_id_for_each_consumer(
     database: Database, clock: FakeClock
 ) -> None:
     async with database.transaction() as tx:
-        assert await inbox.take(tx, "a", ["1", "2", "2"], clock.now()) == {"1", "2"}
-        assert await inbox.take(tx, "a", ["2", "3"], clock.now()) == {"3"}
-        assert await inbox.take(tx, "b", ["2"], clock.now()) == {"2"}
+        assert await inbox.take(tx, "a", _by("ann", "1", "2", "2"), clock.now()) == {*_by("ann", "1", "2")}
+        assert await inbox.take(tx, "a", _by("ann", "2", "3"), clock.now()) == {*_by("ann", "3")}
+        assert await inbox.take(tx, "b", _by("ann", "2"), clock.now()) == {*_by("ann", "2")}
         assert await inbox.take(tx, "b", [], clock.now()) == set()
+
+
+async def test_an_event_swallows_none_of_another_sender_with_its_id(
+    database: Database, clock: FakeClock
+) -> None:
+    async with database.transaction() as tx:
+        assert await inbox.take(tx, "a", _by("", "1"), clock.now()) == {*_by("", "1")}
+        assert await inbox.take(tx, "a", _by("eve", "1"), clock.now()) == {*_by("eve", "1")}
+        assert await inbox.take(tx, "a", _by("ann", "1"), clock.now()) == {*_by("ann", "1")}
 
 
 async def test_an_event_whose_effect_was_rolled_back_is_new_again(
@@ -267,20 +280,20 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
 
     async def effect() -> None:
         async with database.transaction() as tx:
-            await inbox.take(tx, "a", ["1"], clock.now())
+            await inbox.take(tx, "a", _by("ann", "1"), clock.now())
             raise GaveUp
 
     with pytest.raises(GaveUp):
         await effect()
     async with database.transaction() as tx:
-        assert await inbox.take(tx, "a", ["1"], clock.now()) == {"1"}
+        assert await inbox.take(tx, "a", _by("ann", "1"), clock.now()) == {*_by("ann", "1")}
 
 
 async def test_the_inbox_forgets_what_is_old_in_slices(database: Database, clock: FakeClock) -> None:
     async with database.transaction() as tx:
-        await inbox.take(tx, "a", [str(n) for n in range(5)], clock.now())
-        await inbox.take(tx, "a", ["young"], clock.advance(days=31))
+        await inbox.take(tx, "a", _by("ann", *map(str, range(5))), clock.now())
+        await inbox.take(tx, "a", _by("ann", "young"), clock.advance(days=31))
         assert await inbox.purge(tx, clock.now(), rows_max=3) == 3
         assert await inbox.purge(tx, clock.now(), rows_max=3) == 2
         assert await inbox.purge(tx, clock.now(), rows_max=3) == 0
-        assert await inbox.take(tx, "a", ["young", "0"], clock.now()) == {"0"}
+        assert await inbox.take(tx, "a", _by("ann", "young", "0"), clock.now()) == {*_by("ann", "0")}

@@ -11,6 +11,7 @@ from alerting import flow
 from alerting.domain.routing import Book
 from alerting.flow import Alerts
 from alerting.state import alerts, messages, silences
+from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
 from clawback_common.sweeping import Progress
 from clawback_contracts.alert.v1 import Severity
@@ -37,6 +38,15 @@ async def test_the_same_event_again_counts_once(world: World) -> None:
     await world.say(event, event, ids=["a", "a"])
     await world.say(event, ids=["a"])
     assert (await world.alert()).count == 1
+
+
+async def test_a_page_is_not_swallowed_by_whoever_sent_its_id_before(world: World) -> None:
+    (forged,) = world.received([world.raised("Other", Severity.INFO)], ["the next id"])
+    (page,) = world.received([world.raised()], ["the next id"])
+    for one in (forged, forged._replace(sender=Caller("retention", frozenset()))):
+        await flow.on_alerts([one], world.service)
+    await flow.on_alerts([page._replace(sender=Caller("compliance", frozenset()))], world.service)
+    assert (await world.alert()).status == "firing"
 
 
 async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World) -> None:

@@ -102,6 +102,11 @@ class Received(NamedTuple, Generic[T_co]):
     signed: Signed | None = None
     """Its signature, for who knows other keys."""
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Its id, in the name of who signed it: a sender chooses ids, and must not take another's place."""
+        return self.sender.subject if self.sender else "", self.event_id
+
 
 Batch = Sequence[Received[T_co]]
 

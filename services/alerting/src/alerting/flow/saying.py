@@ -39,11 +39,11 @@ async def on_alerts(
 
 async def only_new(tx: Transaction, batch: Batch[E], now: datetime) -> list[Received[E]]:
     """Those that never arrived before, each once: a repeat is no second saying."""
-    new = await inbox.take(tx, GROUP, [one.event_id for one in batch], now)
+    new = await inbox.take(tx, GROUP, [one.identity for one in batch], now)
     found = []
     for one in batch:
-        if one.event_id in new:
-            new.discard(one.event_id)
+        if one.identity in new:
+            new.discard(one.identity)
             found.append(one)
     return found
 
