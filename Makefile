@@ -105,6 +105,10 @@ test-e2e: setup ## The whole story with other seeds, and its disasters
 test-mutants: setup ## Plant each known mistake, and see who catches it
 	@$(PY) tests/mutants
 
+.PHONY: fuzz
+fuzz: setup ## Arbitrary records and requests for longer than `make test` (FUZZ_SCALE times the examples: 20)
+	@FUZZ_SCALE=$${FUZZ_SCALE:-20} $(PYTEST) $(SOCKETS) tests/fuzz
+
 .PHONY: test-live
 test-live: setup ## One call an endpoint to the real provider (METABASE_URL, METABASE_API_KEY); skipped without a key
 	@$(PYTEST) -s -m live services/ingester/tests/live
