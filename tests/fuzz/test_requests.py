@@ -122,10 +122,10 @@ def _operation_holds(operation: Any, scale: int) -> bool:
 
     @_tried(EXAMPLES * scale)
     @given(case=st.one_of(fitting, unfitting), cursor=CURSORS)
-    def holds(case: Case, cursor: str | None) -> None:
+    def holds(case: Case[Any], cursor: str | None) -> None:
         if cursor is not None and any(one.name == "cursor" for one in operation.query):
             case.query = {**(case.query or {}), "cursor": cursor}
-        answer = case.call(headers={**(case.headers or {}), **HEADERS}, timeout=ANSWER_S_MAX)
+        answer = case.call(headers={**dict(case.headers or {}), **HEADERS}, timeout=ANSWER_S_MAX)
         allowed = answer.status_code in {AWAY, BAD_GATEWAY}
         assert answer.status_code < SERVER_ERROR or allowed, (operation.label, case.as_curl_command())
 
