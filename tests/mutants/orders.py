@@ -7,6 +7,7 @@ INGESTER = "services/ingester/src/ingester"
 TESTS = "services/compliance/tests/integration"
 IDENTITY = f"{TESTS}/test_notice_identity.py"
 HOLDERS = f"{TESTS}/test_holders.py"
+API = f"{TESTS}/test_api.py"
 
 MUTANTS = (
     Mutant(
@@ -53,5 +54,32 @@ MUTANTS = (
             ),
         ),
         at(HOLDERS, "test_hours_beyond_ten_years_are_refused_by_contract_and_table"),
+    ),
+    Mutant(
+        "own stores changed over HTTP",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/holder.py",
+                "if name in stores or kind is HolderKind.STORE:",
+                "if False:",
+            ),
+        ),
+        at(API, "test_nobody_takes_our_own_copies_out_of_takedowns_over_http"),
+    ),
+    Mutant(
+        "backups changed over HTTP",
+        (Change(f"{COMPLIANCE}/domain/holder.py", "if kind is HolderKind.EXPIRY:", "if False:"),),
+        at(API, "test_nobody_takes_our_own_copies_out_of_takedowns_over_http"),
+    ),
+    Mutant(
+        "kind of a holder changed",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/registering.py",
+                'if body.kind not in {None, there["kind"]}:',
+                "if False:",
+            ),
+        ),
+        at(API, "test_the_kind_of_a_holder_is_fixed_and_every_change_is_an_alert"),
     ),
 )

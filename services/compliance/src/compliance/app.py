@@ -22,6 +22,7 @@ from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import flow
+from compliance.domain.holder import BROKERS
 from compliance.flow import Service
 from compliance.inlet import jobs, watchers
 from compliance.inlet.checks import Check
@@ -97,6 +98,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("notified", 1.0, partial(_notified, service)),
             Loop("requested runs", 1.0, check.requested),
+            Loop("unverifiable", 5.0, partial(flow.close_unverifiable, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
             Loop("readers", 60.0, partial(watchers.watch_readers, service), alone=True),
@@ -130,14 +132,24 @@ def own_holders(settings: Settings) -> list[HolderRegistration]:
         )
         for name in sorted(settings.stores)
     ]
+    aging = [
+        HolderRegistration(
+            name=name,
+            kind=HolderKind.EXPIRY,
+            purpose="copies that disappear by age, named in EXPIRY_HOLDERS",
+            copy_kinds=("copy",),
+            forgets_after_h=hours,
+        )
+        for name, hours in sorted(settings.expiry_holders.items())
+    ]
     brokers = HolderRegistration(
-        name="kafka",
+        name=BROKERS,
         kind=HolderKind.EXPIRY,
         purpose="the brokers that carry articles to their readers",
         copy_kinds=("log",),
         forgets_after_h=settings.kafka_forgets_after_h,
     )
-    return [*stores, brokers]
+    return [*stores, brokers, *aging]
 
 
 async def _notified(service: Service) -> None:

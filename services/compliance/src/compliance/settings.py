@@ -39,6 +39,10 @@ class Settings(CommonSettings):
     """A key that our own stores accept for that question; it is sent to the addresses of ``STORES`` and to no other."""
     kafka_forgets_after_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
     """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
+    expiry_holders: Annotated[dict[str, Annotated[float, Field(gt=0, le=FORGETS_AFTER_H_MAX)]], NoDecode] = (
+        Field(default_factory=dict)
+    )
+    """Other copies that disappear by age, such as backups: ``name=hours`` with commas, or a JSON object."""
     poll_timeout_s: float = Field(900, gt=0)
     """One pass over a feed may drain a backlog at the provider's pace."""
     confirm_above: int = Field(500, ge=1, le=10_000)
@@ -72,9 +76,9 @@ class Settings(CommonSettings):
         """The revocation feeds by name; empty: ask the ingester."""
         return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
 
-    @field_validator("stores", mode="before")
+    @field_validator("stores", "expiry_holders", mode="before")
     @classmethod
-    def _read_stores(cls, written: object) -> object:
+    def _read_pairs(cls, written: object) -> object:
         if not isinstance(written, str):
             return written
         if not written.lstrip().startswith("{"):
@@ -82,7 +86,7 @@ class Settings(CommonSettings):
         try:
             return json.loads(written)
         except json.JSONDecodeError:
-            raise ValueError("neither name=address with commas nor a JSON object") from None
+            raise ValueError("neither name=value with commas nor a JSON object") from None
 
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:

@@ -279,6 +279,43 @@ async def test_an_expiry_holder_must_say_when_it_forgets(http: httpx.AsyncClient
     assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 201
 
 
+async def test_nobody_takes_our_own_copies_out_of_takedowns_over_http(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    backups = {
+        "name": "backups",
+        "kind": "expiry",
+        "purpose": "p",
+        "copy_kinds": ["d"],
+        "forgets_after_h": 720,
+    }
+    await http.post("/compliance/holders", json=backups, headers=_as("operator"))
+    for name in ("ingester", "kafka", "backups"):
+        for change in ({"forgets_after_h": 1e-9}, {"kind": "consumer"}, {"copy_kinds": ["x"]}):
+            refused = await http.patch(f"/compliance/holders/{name}", json=change, headers=_as("operator"))
+            assert (refused.status_code, "over HTTP" in refused.json()["detail"]) == (409, True)
+        for force in ("true", "false"):
+            path = f"/compliance/holders/{name}?force={force}"
+            assert (await http.delete(path, headers=_as("officer"))).status_code == 409
+    own = {"name": "analytics", "purpose": "p", "copy_kinds": ["x"]}
+    assert (await http.post("/compliance/holders", json=own, headers=_as("operator"))).status_code == 409
+    await world.revoke(A)
+    assert set(await world.states(A)) == {(1, "ingester"), (1, "search"), (1, "kafka"), (1, "backups")}
+
+
+async def test_the_kind_of_a_holder_is_fixed_and_every_change_is_an_alert(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    kind = {"kind": "expiry", "forgets_after_h": 1}
+    refused = await http.patch("/compliance/holders/search", json=kind, headers=_as("operator"))
+    assert refused.status_code == 409
+    assert await world.alerts() == []
+    for purpose in ("one", "two"):
+        await http.patch("/compliance/holders/search", json={"purpose": purpose}, headers=_as("operator"))
+    await http.delete("/compliance/holders/search", headers=_as("operator"))
+    assert await world.alerts() == ["HolderChanged"] * 3
+
+
 async def test_two_active_holders_never_share_a_group(http: httpx.AsyncClient) -> None:
     body = {"name": "other", "group": "search", "purpose": "answers", "copy_kinds": ["vectors"]}
     assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 409
@@ -291,8 +328,9 @@ async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient
     assert (await http.post("/compliance/receipts", json=other, headers=_as("search"))).status_code == 403
     answer = await http.post("/compliance/receipts", json=[receipt], headers=_as("search"))
     assert answer.json()["items"][0]["meaning"] == "closed"
-    assert (await http.post("/compliance/receipts", json=other, headers=_as("officer"))).status_code == 202
-    assert (await http.post("/compliance/receipts", json=[], headers=_as("officer"))).status_code == 422
+    assert (await http.post("/compliance/receipts", json=other, headers=_as("officer"))).status_code == 403
+    assert (await world.states(A))[1, "ingester"] == "open"
+    assert (await http.post("/compliance/receipts", json=[], headers=_as("search"))).status_code == 422
     wrong = [receipt, receipt | {"order": 0}]
     refused = await http.post("/compliance/receipts", json=wrong, headers=_as("search"))
     assert refused.json()["errors"][0]["path"] == "[1].order"

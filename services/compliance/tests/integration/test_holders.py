@@ -4,8 +4,11 @@ import asyncpg
 import pytest
 from pydantic import ValidationError
 
-from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from services.compliance.tests.integration.conftest import World
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
+from compliance import flow
+from compliance.app import own_holders
+from compliance.settings import Settings
+from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
 A = "metabase:1"
@@ -31,3 +34,32 @@ async def test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside(world
     (order,) = await world.revoke(A)
     assert order.article_id == A
     assert (await world.states(A))[1, "kafka"] == "open"
+
+
+async def test_a_consumer_that_withdraws_its_address_owes_nothing_for_ever(world: World) -> None:
+    asked = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
+    await flow.holder_registered(asked, "test", world.service)
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search"))
+    assert (await world.states(A))[1, "search"] == "removed"
+    assert await flow.close_unverifiable(world.service) == 0
+    await flow.holder_registered(SEARCH, "operator", world.service)
+    assert await flow.close_unverifiable(world.service) == 1
+    row = await world.db.fetchrow("SELECT state, evidence::text FROM obligation WHERE holder = 'search'")
+    assert row is not None
+    assert row["state"] == "verified"
+    assert "own statement" in row["evidence"]
+    await world.receipts(world.receipt(order, "ingester"))
+    await world.looked("ingester", {A: Holding.GONE})
+    assert await world.closed(order.revocation_id) is not None
+
+
+def test_copies_that_disappear_by_age_are_registered_by_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPIRY_HOLDERS", "backups=720, tapes=8760")
+    found = {
+        one.name: one.forgets_after_h for one in own_holders(Settings()) if one.kind is HolderKind.EXPIRY
+    }
+    assert found == {"kafka": 8, "backups": 720, "tapes": 8760}
+    monkeypatch.setenv("EXPIRY_HOLDERS", "backups=1e300")
+    with pytest.raises(ValidationError):
+        Settings()

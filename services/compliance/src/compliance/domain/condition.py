@@ -148,6 +148,16 @@ def notice_id_reused() -> Condition:
     )
 
 
+def holder_changed(holder: str, change: str, by: str, revision: int) -> Condition:
+    """What takedowns reach was changed; each change is an alert of its own."""
+    return Condition(
+        "HolderChanged",
+        Severity.WARNING,
+        f"The holder {holder} was {change} by {by}: see that every copy is still reached by takedowns.",
+        {"holder": holder, "change": change, "revision": str(revision)},
+    )
+
+
 def stray_receipt(meaning: str, holder: str) -> Condition:
     """An answer that nobody had to give: somebody holds articles whom we do not know, or we forgot an order."""
     return Condition(

@@ -79,6 +79,11 @@ class Answer:
     answered_at: datetime
     came_by: str
 
+    @property
+    def key(self) -> tuple[str, int, str, int]:
+        """What identifies it: its sender chooses the receipt's id."""
+        return self.article_id, self.order_no, self.holder, self.attempt
+
     @classmethod
     def of(cls, event: ArticleRemoved, came_by: str) -> "Answer":
         """A receipt that came as an event, or with an event's body."""
@@ -101,7 +106,10 @@ def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligat
     """
     if obligation.state in CLOSED or obligation.kind is HolderKind.EXPIRY:
         return obligation, Meaning.REPEATED
-    answers = {**obligation.answers, **{kind: found.value for kind, found in answer.removals.items()}}
+    declared = {
+        kind: answer.removals[kind].value for kind in obligation.copy_kinds if kind in answer.removals
+    }
+    answers = {**obligation.answers, **declared}
     heard = replace(
         obligation,
         answers=answers,

@@ -6,7 +6,7 @@ each by id; so no two of these functions can wait for one another in a circle.
 
 from compliance.flow.answers import on_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
-from compliance.flow.holding import holder_left, holder_registered
+from compliance.flow.holding import close_unverifiable, holder_left, holder_registered
 from compliance.flow.incidents import incident_closed, on_unreadable
 from compliance.flow.orders import notices_submitted, on_notices, press, reinstate
 from compliance.flow.service import GROUP, Service
@@ -17,6 +17,7 @@ __all__ = [
     "check_completed",
     "check_failed",
     "check_started",
+    "close_unverifiable",
     "holder_left",
     "holder_registered",
     "incident_closed",

@@ -15,10 +15,14 @@ from compliance.domain.order import Order
 from compliance.flow.orders import send_again, settle
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
-from compliance.state import obligations, receipts, revocations
+from compliance.state import holders, obligations, receipts, revocations
 
 LOOK_AGAIN = timedelta(seconds=5)
 """After an answer that was worth nothing."""
+
+
+UNREGISTERED = "unregistered"
+"""Names that nobody registered share one alert: a sender who invents names must not flood anybody."""
 
 
 async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
@@ -116,10 +120,12 @@ async def _press_liar(
 async def _say_strays(
     tx: Transaction, meant: Iterable[tuple[Answer, Meaning]], service: Service, now: datetime
 ) -> None:
-    strays = {
+    found = {
         (meaning.value, answer.holder)
         for answer, meaning in meant
         if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED}
     }
+    registered = await holders.registered(tx, {name for _, name in found}) if found else set()
+    strays = {(meaning, name if name in registered else UNREGISTERED) for meaning, name in found}
     said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
     await service.announcer.say_once(tx, said, now)

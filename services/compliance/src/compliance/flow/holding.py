@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from clawback_common.errors import Conflict
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance.domain import condition
+from compliance.flow.orders import settle
 from compliance.flow.service import Service
 from compliance.state import holders, obligations, revocations
 
@@ -26,7 +28,9 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
         there = await holders.one(tx, registration.name)
         if there is not None and there["status"] == "active":
             if holders.registration(there) != registration:
-                await holders.put(tx, registration, by, "changed", now)
+                revision = await holders.put(tx, registration, by, "changed", now)
+                changed = condition.holder_changed(registration.name, "changed", by, revision)
+                await service.announcer.say_once(tx, [changed], now)
             return
         standing = await revocations.take_standing_since(tx, now - ON_BROKERS)
         await holders.put(tx, registration, by, "registered", now)
@@ -49,4 +53,22 @@ async def holder_left(name: str, by: str, service: Service, *, force: bool) -> N
                 f"{owed} obligations of this holder are not closed; with force=true it leaves all the same, and "
                 "they stay open"
             )
-        await holders.leave(tx, name, by, service.clock.now())
+        now = service.clock.now()
+        revision = await holders.leave(tx, name, by, now)
+        left = condition.holder_changed(name, "removed", by, revision)
+        await service.announcer.say_once(tx, [left], now)
+
+
+async def close_unverifiable(service: Service, limit: int = 500) -> int:
+    """Close by their own statement what consumers removed and nobody can verify any more.
+
+    A consumer that has no holdings address now, and had one when it answered, would owe for ever what it says that
+    it removed. It is treated as any consumer without an address, and the evidence says so. Gives how many.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        found = await obligations.unverifiable(tx, limit)
+        await revocations.take(tx, (order for order, _ in found))
+        closed = await obligations.close_unverifiable(tx, found, now)
+        await settle(tx, closed, now)
+    return len(found)

@@ -11,7 +11,6 @@ from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
-from clawback_contracts.holder.v1 import HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
 from compliance import flow
 from compliance.domain.notice import Notice
@@ -19,22 +18,20 @@ from compliance.domain.obligation import Answer
 from compliance.flow import Service
 from compliance.inlet.bodies import (
     ClosingBody,
-    HolderChange,
     LiftBody,
     NoticeBody,
     documented,
-    fitting,
     notice_body,
     receipts_body,
 )
 from compliance.inlet.callers import Answering, Approver, Noticing, Officer, Operator
-from compliance.inlet.reading import holder_told
-from compliance.state import articles, holders, notices, runs
+from compliance.inlet.registering import registering
+from compliance.state import articles, notices, runs
 
 
 def acting(service: Service) -> list[Router]:
     """All that is done."""
-    return [_noticing(service), _lifting(service), _registering(service), _minding(service)]
+    return [_noticing(service), _lifting(service), registering(service), _minding(service)]
 
 
 def _noticing(service: Service) -> Router:
@@ -171,7 +168,7 @@ def _lifting(service: Service) -> Router:
     async def answer(request: Request, caller: Answering) -> Any:
         events = await receipts_body(request)
         others = {event.holder for event in events} - {caller.subject}
-        if others and "officer" not in caller.roles:
+        if others:
             raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")
         answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
         meant = await flow.receipts_submitted(answers, service)
@@ -183,45 +180,6 @@ def _lifting(service: Service) -> Router:
         }
 
     return router
-
-
-def _registering(service: Service) -> Router:
-    router = Router(prefix="/compliance/holders", tags=["holders"])
-
-    @router.post(
-        "", status_code=201, summary="Register a holder; the same registration again changes nothing"
-    )
-    async def register(body: HolderRegistration, caller: Operator) -> Any:
-        there = await holders.one(service.db, body.name)
-        if there is not None and there["status"] == "active" and holders.registration(there) != body:
-            raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
-        await flow.holder_registered(fitting(body), caller.subject, service)
-        return await _holder(service, body.name)
-
-    @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
-    async def change(name: str, body: HolderChange, caller: Operator) -> Any:
-        there = await holders.one(service.db, name)
-        if there is None or there["status"] != "active":
-            raise Problem(404, "There is no such active holder.")
-        await flow.holder_registered(body.on(holders.registration(there)), caller.subject, service)
-        return await _holder(service, name)
-
-    @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")
-    async def leave(name: str, caller: Operator, *, force: bool = False) -> Any:
-        there = await holders.one(service.db, name)
-        if there is None or there["status"] != "active":
-            raise Problem(404, "There is no such active holder.")
-        await flow.holder_left(name, caller.subject, service, force=force)
-        return await _holder(service, name)
-
-    return router
-
-
-async def _holder(service: Service, name: str) -> dict[str, Any]:
-    row = await holders.one(service.db, name)
-    if row is None:
-        raise Problem(404, "There is no such holder.")
-    return holder_told(row)
 
 
 def _minding(service: Service) -> Router:

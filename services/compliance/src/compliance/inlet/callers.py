@@ -12,4 +12,4 @@ Noticing = Annotated[Caller, Depends(require("officer", "upstream", "licensor"))
 Officer = Annotated[Caller, Depends(require("officer"))]
 Approver = Annotated[Caller, Depends(require("approver"))]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
-Answering = Annotated[Caller, Depends(require("holder", "officer"))]
+Answering = Annotated[Caller, Depends(require("holder"))]

@@ -1,5 +1,6 @@
 """Who can hold a copy, and how that changed."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import orjson
@@ -24,8 +25,8 @@ async def hold_alone(tx: Transaction) -> None:
 
 async def put(
     tx: Transaction, registration: HolderRegistration, changed_by: str, change: str, now: datetime
-) -> None:
-    """Registers a holder, or changes what it registered with."""
+) -> int:
+    """Registers a holder, or changes what it registered with. Gives the number of the change."""
     url = registration.holdings_url
     await tx.execute(
         SQL["put"],
@@ -41,24 +42,29 @@ async def put(
         now,
         changed_by,
     )
-    await _changed(tx, registration.name, changed_by, change, registration.model_dump_json(), now)
+    return await _changed(tx, registration.name, changed_by, change, registration.model_dump_json(), now)
 
 
-async def leave(tx: Transaction, name: str, changed_by: str, now: datetime) -> None:
+async def leave(tx: Transaction, name: str, changed_by: str, now: datetime) -> int:
     """It holds nothing any more that is given out from now on; what it owes it still owes."""
     await tx.execute(SQL["leave"], name, now)
-    await _changed(tx, name, changed_by, "left", "{}", now)
+    return await _changed(tx, name, changed_by, "left", "{}", now)
 
 
 async def _changed(
     tx: Transaction, name: str, changed_by: str, change: str, registration: str, now: datetime
-) -> None:
-    await tx.execute(SQL["changed"], name, now, changed_by, change, registration)
+) -> int:
+    return int(await tx.fetchval(SQL["changed"], name, now, changed_by, change, registration))
 
 
 async def one(db: Querier, name: str) -> Row | None:
     """A holder, also one that left."""
     return await db.fetchrow(SQL["one"], name)
+
+
+async def registered(db: Querier, names: Iterable[str]) -> set[str]:
+    """Those of the names that are a holder's, also one that left."""
+    return {row["name"] for row in await db.fetch(SQL["registered"], sorted(names))}
 
 
 async def page(db: Querier, after: str, *, left_too: bool, limit: int) -> list[Row]:

@@ -20,12 +20,16 @@ UPDATE holder SET status = 'left', left_at = $2 WHERE name = $1
 
 -- name: changed
 INSERT INTO holder_change (name, changed_at, changed_by, change, now) VALUES ($1, $2, $3, $4, $5::jsonb)
+RETURNING id
 
 -- name: one
 SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
        registered_at, registered_by, left_at
 FROM holder
 WHERE name = $1
+
+-- name: registered
+SELECT name FROM holder WHERE name = ANY ($1::text[])
 
 -- name: page
 SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,

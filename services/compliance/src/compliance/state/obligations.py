@@ -107,6 +107,19 @@ async def verify(
     await tx.execute(SQL["verify"], holder, revocation_ids, now, _json(evidence))
 
 
+async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
+    """Obligations that were answered, and whose holders cannot be asked any more, by order and holder."""
+    return [(row["revocation_id"], row["holder"]) for row in await tx.fetch(SQL["unverifiable"], limit)]
+
+
+async def close_unverifiable(tx: Transaction, found: Sequence[tuple[UUID, str]], now: datetime) -> list[UUID]:
+    """Closes them by the holder's own statement, if that still holds. Gives the orders concerned."""
+    rows = await tx.fetch(
+        SQL["close_unverifiable"], [order for order, _ in found], [name for _, name in found], now
+    )
+    return [row["revocation_id"] for row in rows]
+
+
 async def reopen(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
     """Opens what was looked for and is still there. Gives the orders concerned."""
     return [row["revocation_id"] for row in await tx.fetch(SQL["reopen"], holder, revocation_ids, now)]

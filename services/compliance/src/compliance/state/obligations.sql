@@ -79,6 +79,23 @@ UPDATE obligation
 SET state = 'verified', verified_at = $3, evidence = $4::jsonb, look_at = NULL, updated_at = $3
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 
+-- name: unverifiable
+-- What consumers say that they removed, and have no address any more at which they could be asked.
+SELECT o.revocation_id, o.holder
+FROM obligation AS o JOIN holder AS h ON h.name = o.holder
+WHERE o.state = 'removed' AND h.kind = 'consumer' AND h.holdings_url IS NULL
+ORDER BY o.revocation_id, o.holder
+LIMIT $1
+
+-- name: close_unverifiable
+UPDATE obligation AS o
+SET state = 'verified', verified_at = $3, look_at = NULL, updated_at = $3,
+    evidence = jsonb_build_object('how', 'own statement', 'why', 'no holdings address', 'answers', o.answers)
+FROM unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder), holder AS h
+WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder AND o.state = 'removed'
+  AND h.name = o.holder AND h.kind = 'consumer' AND h.holdings_url IS NULL
+RETURNING o.revocation_id
+
 -- name: reopen
 -- The holder still has what it said it removed: what it answered counts for nothing.
 UPDATE obligation

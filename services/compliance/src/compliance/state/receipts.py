@@ -1,7 +1,8 @@
 """Receipts, each once, with what it meant when it came."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 import orjson
 
@@ -12,9 +13,16 @@ from compliance.domain.obligation import Answer, Meaning
 SQL = Queries.load(__package__, "receipts")
 
 
+STRAYS_MAX = 1_000
+"""Receipts that answer nothing are recorded so many a day: whoever invents orders fills no disk."""
+KINDS_MAX = 100
+_STRAY = frozenset({Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED})
+_DAY = timedelta(days=1)
+
+
 async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: datetime) -> None:
-    """Records answers; of one that comes twice, the first."""
-    rows = list({answer.receipt_id: (answer, meaning) for answer, meaning in reversed(answers)}.values())
+    """Records answers, of one that comes twice the first, and of those that answer nothing a bounded number."""
+    rows = await _bounded(tx, answers, now)
     await tx.execute(
         SQL["put"],
         [answer.receipt_id for answer, _ in rows],
@@ -22,12 +30,23 @@ async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: d
         [answer.order_no for answer, _ in rows],
         [answer.holder for answer, _ in rows],
         [answer.attempt for answer, _ in rows],
-        [orjson.dumps(answer.removals).decode() for answer, _ in rows],
+        [orjson.dumps(dict(islice(answer.removals.items(), KINDS_MAX))).decode() for answer, _ in rows],
         [answer.answered_at for answer, _ in rows],
         [answer.came_by for answer, _ in rows],
         [meaning.value for _, meaning in rows],
         now,
     )
+
+
+async def _bounded(
+    tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: datetime
+) -> list[tuple[Answer, Meaning]]:
+    distinct = list({answer.key: (answer, meaning) for answer, meaning in reversed(answers)}.values())
+    strays = [one for one in distinct if one[1] in _STRAY]
+    if not strays:
+        return distinct
+    room = STRAYS_MAX - int(await tx.fetchval(SQL["strays"], now - _DAY, STRAYS_MAX))
+    return [*(one for one in distinct if one[1] not in _STRAY), *strays[:room]]
 
 
 async def of_article(db: Querier, article_id: str) -> list[Row]:

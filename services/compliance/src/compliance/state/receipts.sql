@@ -4,8 +4,14 @@ INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals
 SELECT n.*, $10
 FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
             $9::text[]) AS n
-ORDER BY 1
-ON CONFLICT (receipt_id) DO NOTHING
+ORDER BY 2, 3, 4, 5
+ON CONFLICT (article_id, order_no, holder, attempt) DO NOTHING
+
+-- name: strays
+-- How many receipts that answer nothing were recorded since then; counts no further than asked.
+SELECT count(*)
+FROM (SELECT FROM receipt
+      WHERE meaning IN ('unknown_order', 'not_obliged') AND received_at > $1 LIMIT $2) AS stray
 
 -- name: of_article
 SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning

@@ -54,7 +54,7 @@ SELECT (SELECT count(*) FROM noticed) + (SELECT count(*) FROM polled) + (SELECT 
 
 -- name: take_receipts
 -- Receipts that outlived their order's turn: on one that stands and is closed, or on none that we know.
-SELECT 'receipt' AS schema, t.receipt_id::text AS key, to_jsonb(t) AS record
+SELECT 'receipt' AS schema, t.id::text AS key, to_jsonb(t) AS record
 FROM receipt AS t
 WHERE t.received_at < $1
   AND NOT (t.article_id = ANY ($2::text[])
@@ -63,12 +63,12 @@ WHERE t.received_at < $1
   AND NOT EXISTS (SELECT FROM revocation AS r
                   WHERE r.article_id = t.article_id AND r.order_no = t.order_no
                     AND (r.closed_at IS NULL OR r.closed_at >= $1))
-ORDER BY t.receipt_id
+ORDER BY t.id
 LIMIT $5
 FOR UPDATE OF t
 
 -- name: remove_receipts
-DELETE FROM receipt WHERE receipt_id = ANY ($1::text[]::uuid[])
+DELETE FROM receipt WHERE id = ANY ($1::text[]::bigint[])
 
 -- name: take_runs
 -- Not the newest that completed: from it is told whether the next is late.

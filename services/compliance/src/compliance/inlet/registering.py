@@ -1,0 +1,77 @@
+"""Holders over HTTP."""
+
+from typing import Any
+
+from clawback_common.db.pool import Row
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance import flow
+from compliance.domain import holder
+from compliance.flow import Service
+from compliance.inlet.bodies import HolderChange, fitting
+from compliance.inlet.callers import Operator
+from compliance.inlet.reading import holder_told
+from compliance.state import holders
+
+
+def registering(service: Service) -> Router:
+    """Holders come, change and leave by HTTP; our own do not."""
+    router = Router(prefix="/compliance/holders", tags=["holders"])
+
+    @router.post(
+        "", status_code=201, summary="Register a holder; the same registration again changes nothing"
+    )
+    async def register(body: HolderRegistration, caller: Operator) -> Any:
+        _may_register(service, body)
+        there = await holders.one(service.db, body.name)
+        if there is not None and there["status"] == "active" and holders.registration(there) != body:
+            raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
+        await flow.holder_registered(fitting(body), caller.subject, service)
+        return await _holder(service, body.name)
+
+    @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
+    async def change(name: str, body: HolderChange, caller: Operator) -> Any:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        _may_change(service, there)
+        if body.kind not in {None, there["kind"]}:
+            raise Problem(409, "The kind of a holder is fixed: it decides what closes its obligations.")
+        await flow.holder_registered(body.on(holders.registration(there)), caller.subject, service)
+        return await _holder(service, name)
+
+    @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")
+    async def leave(name: str, caller: Operator, *, force: bool = False) -> Any:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        _may_change(service, there)
+        await flow.holder_left(name, caller.subject, service, force=force)
+        return await _holder(service, name)
+
+    return router
+
+
+def _may_register(service: Service, body: HolderRegistration) -> None:
+    """Raises 409 for a name or kind that the worker registers by itself."""
+    named = body.name in {*service.settings.stores, *service.settings.expiry_holders, holder.BROKERS}
+    if named or body.kind is HolderKind.STORE:
+        reason = (
+            holder.fixed(body.name, body.kind, service.settings.stores) or "it is named in EXPIRY_HOLDERS"
+        )
+        raise Problem(409, f"This holder cannot be registered over HTTP: {reason}.")
+
+
+def _may_change(service: Service, there: Row) -> None:
+    """Raises 409 for a holder that nobody may take out of takedowns over HTTP."""
+    reason = holder.fixed(there["name"], HolderKind(there["kind"]), service.settings.stores)
+    if reason:
+        raise Problem(409, f"This holder cannot be changed or removed over HTTP: {reason}.")
+
+
+async def _holder(service: Service, name: str) -> dict[str, Any]:
+    row = await holders.one(service.db, name)
+    if row is None:
+        raise Problem(404, "There is no such holder.")
+    return holder_told(row)
