@@ -2,8 +2,12 @@
 
 from tests.mutants.mutant import Change, Mutant, at
 
+COMMON = "libs/common/src/clawback_common"
 COMPLIANCE = "services/compliance/src/compliance"
+INGESTER = "services/ingester/src/ingester"
 HOLDINGS = "tests/pairs/test_holdings.py"
+SETTINGS = "tests/production/test_settings.py"
+TLS = "libs/common/tests/unit/test_tls.py"
 
 MUTANTS = (
     Mutant(
@@ -31,5 +35,47 @@ MUTANTS = (
             ),
         ),
         at(HOLDINGS, "test_the_key_of_our_stores_is_never_shown_to_a_consumer"),
+    ),
+    Mutant(
+        "production with the provider's default key",
+        (Change(f"{COMMON}/production.py", 'frozenset({"", "development"})', 'frozenset({""})'),),
+        at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
+    ),
+    Mutant(
+        "production with PostgreSQL that nobody verifies",
+        (Change(f"{COMMON}/production.py", '!= "verify-full"', 'in {"", "disable"}'),),
+        at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
+    ),
+    Mutant(
+        "production with the operator's key in the clear",
+        (Change(f"{COMMON}/production.py", '.scheme != "https"', '.scheme not in {"http", "https"}'),),
+        at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
+    ),
+    Mutant(
+        "a broker that asks nobody who they are",
+        (
+            Change(
+                f"{COMMON}/settings.py",
+                'if protocol.startswith("SASL") and not (',
+                'if protocol == "SASL_PLAINTEXT" and not (',
+            ),
+        ),
+        at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
+    ),
+    Mutant(
+        "only the first reason named",
+        (Change(f"{COMMON}/settings.py", "found = list(self.unsafe())", "found = list(self.unsafe())[:1]"),),
+        at(SETTINGS, "test_every_reason_is_named_at_once"),
+    ),
+    Mutant(
+        "a certificate that is never shown",
+        (
+            Change(
+                f"{COMMON}/process.py",
+                "ssl_context_factory=(lambda *_: tls.context) if tls else None",
+                "ssl_context_factory=None",
+            ),
+        ),
+        at(TLS, "test_with_a_certificate_https_is_served_and_http_is_not"),
     ),
 )

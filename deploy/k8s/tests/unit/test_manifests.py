@@ -21,7 +21,7 @@ KUBERNETES = "1.34"
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("base", "overlays/local", "overlays/production")
 NAMES = tuple(service.name for service in SERVICES)
-FOLDER = "/etc/clawback"
+FOLDERS = ("/etc/clawback", "/etc/tls/clawback")
 
 Object = dict[str, Any]
 
@@ -132,10 +132,25 @@ def test_what_a_pod_refers_to_is_there_or_is_a_secret_of_the_readme(folder: str)
             asked = source.get("configMapRef") or source.get("configMap")
             assert asked is None or asked["name"] in maps or asked.get("optional"), (name, asked)
         secrets = {source["secret"]["name"] for source in sources if "secret" in source}
+        secrets |= {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
             secrets |= {one["secretRef"]["name"] for one in container["envFrom"] if "secretRef" in one}
-        assert secrets == {f"{service}-env", f"{service}-files"}, name
+        served = {f"{service}-tls"} if folder == "overlays/production" else set()
+        assert secrets == {f"{service}-env", f"{service}-files"} | served, name
         assert pod["serviceAccountName"] in of_kind(folder, "ServiceAccount"), name
+
+
+def test_in_production_every_connection_to_a_pod_is_https() -> None:
+    for name, one in of_kind("overlays/production", "Deployment").items():
+        (process,) = one["spec"]["template"]["spec"]["containers"]
+        schemes = [
+            process[f"{probe}Probe"]["httpGet"]["scheme"] for probe in ("startup", "liveness", "readiness")
+        ]
+        assert schemes == ["HTTPS"] * 3, name
+        (port,) = of_kind("overlays/production", "Service")[name]["spec"]["ports"]
+        assert (port["name"], port["port"]) == ("https", 443), name
+    for one in of_kind("overlays/production", "ConfigMap").values():
+        assert "http://" not in str(one.get("data"))
 
 
 def test_jobs_run_when_they_should_alone_and_in_utc() -> None:
@@ -174,7 +189,7 @@ def args(job: Object) -> list[str]:
 def documented(service: str, kind: str) -> set[str]:
     """The keys that the README asks for in a service's Secret."""
     rows = re.findall(
-        r"^\| (?:each `<service>|`(\w+))-(env|files)` \| ([^|]+) \|",
+        r"^\| (?:each `<service>|`(\w+))-(env|files|tls)` \| ([^|]+) \|",
         (K8S / "README.md").read_text(),
         re.MULTILINE,
     )
@@ -189,7 +204,7 @@ def documented(service: str, kind: str) -> set[str]:
 
 
 EXAMPLES = {
-    "DATABASE_URL": "postgresql://role:word@postgres.example/name",
+    "DATABASE_URL": "postgresql://role:word@postgres.example/name?sslmode=verify-full",
     "METABASE_URL": "https://metabase.example",
     "REDIS_URL": "rediss://:word@valkey.example:6379/0",
     "SMTP_URL": "smtps://user:word@mail.example:465",
@@ -207,7 +222,9 @@ def test_every_service_takes_the_settings_that_its_pods_get(
     for name, content in given_files(pod, maps, service).items():
         (tmp_path / name).write_text(content)
     for name, value in given_env(pod, maps, service).items():
-        monkeypatch.setenv(name, value.replace(FOLDER, str(tmp_path)))
+        for folder in FOLDERS:
+            value = value.replace(folder, str(tmp_path))  # noqa: PLW2901 - the same value, elsewhere
+        monkeypatch.setenv(name, value)
     settings_class = importlib.import_module(f"{service}.settings").Settings
     known = {name.upper() for name in settings_class.model_fields}
     assert set(given_env(pod, maps, service)) - known == set()
@@ -226,7 +243,7 @@ def given_env(pod: Object, maps: dict[str, Object], service: str) -> dict[str, s
 
 def given_files(pod: Object, maps: dict[str, Object], service: str) -> dict[str, str]:
     """The files of a pod's process, with empty ones for secrets."""
-    files = dict.fromkeys(documented(service, "files"), "")
+    files = dict.fromkeys(documented(service, "files") | documented(service, "tls"), "")
     for volume in pod["volumes"]:
         for source in volume.get("projected", {}).get("sources", ()):
             named = source.get("configMap", {}).get("name")

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
@@ -24,11 +25,13 @@ from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.logs import LogFormat, configure_logging
 from clawback_common.telemetry.metrics import counter, gauge
 from clawback_common.telemetry.tracing import configure_tracing, shutdown_tracing
+from clawback_common.tls import trust
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from clawback_common.http.probes import Probes
+    from clawback_common.tls import ServerCertificate
 
 T = TypeVar("T")
 
@@ -54,6 +57,10 @@ class TelemetrySettings(Protocol):
     @property
     def log_format(self) -> LogFormat | None:
         """As `configure_logging` takes it."""
+
+    @property
+    def tls_cafile(self) -> Path | None:
+        """Authorities that its clients trust besides the system's."""
 
     @property
     def otel_service_name(self) -> str | None:
@@ -106,6 +113,7 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     configure_logging(service, settings.log_level, settings.log_format)
     configure_tracing(settings.otel_service_name or service, settings.otel_exporter_otlp_endpoint)
     try:
+        trust(settings.tls_cafile)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_done(main)) or 0
     except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
@@ -160,6 +168,7 @@ async def serve(
     port: int,
     stopping: Stopping,
     *,
+    tls: "ServerCertificate | None" = None,
     probes: "Probes | None" = None,
     drain_s: float = 0.0,
     grace_s: int = 10,
@@ -171,6 +180,7 @@ async def serve(
         host: the interface to listen on.
         port: 0 takes a free one.
         stopping: ends it.
+        tls: serves https with this certificate.
         probes: told that it drains, so that readiness turns first.
         drain_s: seconds between not ready and closed, for balancers to notice.
         grace_s: seconds that open requests may take.
@@ -194,12 +204,14 @@ async def serve(
         server_header=False,
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=grace_s,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
     )
     server = Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
     async with app.router.lifespan_context(app):
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
         waiting = asyncio.create_task(stopping.wait(), name="http server's end")
+        renewing = asyncio.create_task(tls.renew(stopping), name="http server's certificate") if tls else None
         try:
             _log.info("listening", address=f"{host}:{listener.getsockname()[1]}")
             await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -209,6 +221,8 @@ async def serve(
                 await asyncio.sleep(drain_s)
         finally:
             waiting.cancel()
+            if renewing is not None:
+                renewing.cancel()
             server.should_exit = True
             await serving
 

@@ -1,35 +1,80 @@
 """Settings that every process reads from the environment. A service adds its own in a subclass."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing_extensions import override
+
+from clawback_common.production import needs_file, needs_safe_postgres
 
 Environment = Literal["development", "staging", "production"]
 
 
-class CommonSettings(BaseSettings):
-    """Frozen; a field's name in capitals is its variable. Unit last in the name."""
+class BrokerSettings(BaseSettings):
+    """What a client of the broker reads. Frozen; a field's name in capitals is its variable. Unit last in the name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Environment = "development"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "text"] | None = None
-    """None: text on a terminal, else json."""
-
+    tls_cafile: Path | None = None
+    """PEM file of certificate authorities that are trusted besides the system's, by every client in the process."""
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_cafile: Path | None = None
+    """The authorities trusted for the broker, in place of all others."""
+    kafka_ssl_certfile: Path | None = None
+    kafka_ssl_keyfile: Path | None = None
+    """A client certificate and its key, PEM: how we authenticate with the protocol SSL."""
+    topic_profile: Literal["production", "local", "residue"] = "local"
+
+    def unsafe(self) -> Iterator[str]:
+        """What this process needs outside development and does not have; a subclass adds its own."""
+        protocol = self.kafka_security_protocol
+        if "SSL" not in protocol:
+            yield "KAFKA_SECURITY_PROTOCOL with TLS"
+        if protocol.startswith("SASL") and not (self.kafka_sasl_username and self.kafka_sasl_password):
+            yield "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+        if protocol == "SSL" and self.kafka_ssl_certfile is None:
+            yield "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE, or SASL_SSL with a user"
+        for name in ("tls_cafile", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                yield from needs_file(name.upper(), path)
+
+    @model_validator(mode="after")
+    def _certificates_have_keys(self) -> Self:
+        for certificate in (name for name in type(self).model_fields if name.endswith("_certfile")):
+            key = certificate.replace("_certfile", "_keyfile")
+            if (getattr(self, certificate) is None) != (getattr(self, key) is None):
+                raise ValueError(f"{certificate.upper()} and {key.upper()} go together")
+        return self
+
+    @model_validator(mode="after")
+    def _safe_outside_development(self) -> Self:
+        if self.environment != "development":
+            found = list(self.unsafe())
+            if found:
+                raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(found)}")
+        return self
+
+
+class CommonSettings(BrokerSettings):
+    """What every process of a service reads."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] | None = None
+    """None: text on a terminal, else json."""
+
     kafka_session_timeout_ms: int = 6_000
     """30000 in production: below it a killed worker's partitions wait for nobody."""
     kafka_heartbeat_interval_ms: int = 500
     """3000 in production: with it, a second member of a group waits 3 s for its partitions."""
-    topic_profile: Literal["production", "local", "residue"] = "local"
     check_topics: bool = True
     """Compare the broker's topics with the contract before consuming."""
 
@@ -46,24 +91,30 @@ class CommonSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """0: any free port; the local stack and the manifests say which."""
+    http_tls_certfile: Path | None = None
+    http_tls_keyfile: Path | None = None
+    """The certificate chain and key with which APIs and probes are served over https, PEM; read again when replaced."""
+    http_tls_terminated: bool = False
+    """TLS ends at a proxy that alone can reach this process; it serves plain HTTP, also outside development."""
     drain_timeout_s: float = Field(20, gt=0)
     """From SIGTERM to the end; what is in hand is finished."""
 
     otel_exporter_otlp_endpoint: str | None = None
     otel_service_name: str | None = None
 
-    @model_validator(mode="after")
-    def _no_default_secret_beyond_development(self) -> Self:
-        if self.environment != "development":
-            missing = [
-                name
-                for name, absent in (
-                    ("ENABLE_AUTH=true", not self.enable_auth),
-                    ("API_KEYS_FILE", self.api_keys_file is None),
-                    ("KAFKA_SECURITY_PROTOCOL with TLS", "SSL" not in self.kafka_security_protocol),
-                )
-                if absent
-            ]
-            if missing:
-                raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(missing)}")
-        return self
+    @override
+    def unsafe(self) -> Iterator[str]:
+        if not self.enable_auth:
+            yield "ENABLE_AUTH=true"
+        yield from needs_file("API_KEYS_FILE", self.api_keys_file)
+        yield from needs_file("SIGNING_KEY_FILE", self.signing_key_file)
+        yield from super().unsafe()
+        if not self.check_topics:
+            yield "CHECK_TOPICS=true"
+        yield from needs_safe_postgres("DATABASE_URL", self.database_url.get_secret_value())
+        if self.http_tls_certfile is None and not self.http_tls_terminated:
+            yield "HTTP_TLS_CERTFILE and HTTP_TLS_KEYFILE, or HTTP_TLS_TERMINATED=true"
+        for name in ("http_tls_certfile", "http_tls_keyfile"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                yield from needs_file(name.upper(), path)

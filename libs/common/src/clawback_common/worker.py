@@ -32,6 +32,7 @@ from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import describe
+from clawback_common.tls import ServerCertificate
 from clawback_contracts.signatures import Signer
 
 TIDY_EVERY_S = 10.0
@@ -108,7 +109,12 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
                 serve(
-                    probe_app(self.probes), self._settings.http_host, self._port, stopping, probes=self.probes
+                    probe_app(self.probes),
+                    self._settings.http_host,
+                    self._port,
+                    stopping,
+                    tls=ServerCertificate.of(self._settings),
+                    probes=self.probes,
                 )
             )
             tasks.create_task(self.probes.watch(stopping))

@@ -1,6 +1,8 @@
 """Alerting's settings."""
 
 import json
+import warnings
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Self
@@ -8,7 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
+from typing_extensions import override
 
+from clawback_common.production import needs_file, needs_https, needs_safe_redis
 from clawback_common.settings import CommonSettings
 
 SERVICE_NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
@@ -78,19 +82,38 @@ class Settings(CommonSettings):
         sms = urlsplit(self.sms_url.get_secret_value())
         if sms.scheme not in {"http", "https"} and "{to}" not in self.sms_url.get_secret_value():
             raise ValueError("SMS_URL is neither http, https, nor an address with {to} in it")
-        if self.environment != "development":
-            self._refuse_defaults(smtp.scheme, sms.scheme)
         return self
 
-    def _refuse_defaults(self, smtp_scheme: str, sms_scheme: str) -> None:
-        missing = [
-            f"{name.upper()} to be set"
-            for name in ("alert_routes", "smtp_url", "sms_url")
-            if name not in self.model_fields_set
-        ]
-        if smtp_scheme == "smtp":
-            missing.append("SMTP_URL with TLS")
-        if sms_scheme == "http":
-            missing.append("SMS_URL with TLS")
-        if missing:
-            raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(missing)}")
+    @override
+    def unsafe(self) -> Iterator[str]:
+        yield from super().unsafe()
+        for name in ("alert_routes", "smtp_url", "sms_url"):
+            if name not in self.model_fields_set:
+                yield f"{name.upper()} to be set"
+        if urlsplit(self.smtp_url.get_secret_value()).scheme == "smtp":
+            yield "SMTP_URL with TLS"
+        if not encrypts(self.sms_url.get_secret_value()):
+            yield "SMS_URL with TLS"
+        yield from needs_safe_redis("REDIS_URL", self.redis_url.get_secret_value())
+        for name, address in self.services.items():
+            yield from needs_https(f"SERVICES ({name})", address)
+        yield from needs_file("SERVICES_API_KEY_FILE", self.services_api_key_file)
+
+
+def encrypts(url: str) -> bool:
+    """Whether a message to this address travels with TLS: https, or a service of apprise that uses it.
+
+    Apprise's generic ones have two schemes, such as ``json`` and ``jsons``; of those only the second does.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in {"http", "https"}:
+        return scheme == "https"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise  # noqa: PLC0415 - half a second that a process in development need not spend
+
+        plugin = apprise.Apprise.instantiate(url.replace("{to}", "15550100"))
+    if plugin is None:
+        return False
+    plain = getattr(plugin, "protocol", None) or ()
+    return scheme not in ({plain} if isinstance(plain, str) else set(plain))

@@ -44,29 +44,6 @@ def test_wrong_settings_end_with_2_in_words(
 
 
 @pytest.mark.parametrize(
-    ("own", "words"),
-    [
-        ({}, "ALERT_ROUTES to be set"),
-        ({"ALERT_ROUTES": "/r", "SMTP_URL": "smtp://a", "SMS_URL": "https://a"}, "SMTP_URL with TLS"),
-        ({"ALERT_ROUTES": "/r", "SMTP_URL": "smtps://a", "SMS_URL": "http://a"}, "SMS_URL with TLS"),
-    ],
-)
-def test_beyond_development_nothing_goes_by_default_or_in_the_clear(
-    own: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    common = {
-        "ENVIRONMENT": "production",
-        "ENABLE_AUTH": "true",
-        "API_KEYS_FILE": "/keys",
-        "KAFKA_SECURITY_PROTOCOL": "SSL",
-    }
-    for name, value in {**common, **own}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=words):
-        Settings()
-
-
-@pytest.mark.parametrize(
     "written",
     [
         "ingester=http://a, ingester-worker=http://b",

@@ -1,9 +1,12 @@
 """The settings of analytics."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import AnyHttpUrl, Field, SecretStr
+from typing_extensions import override
 
+from clawback_common.production import needs_file, needs_https, needs_safe_redis
 from clawback_common.settings import CommonSettings
 
 
@@ -25,3 +28,11 @@ class Settings(CommonSettings):
     """Batches of articles in work at once."""
     count_batch_max: int = Field(500, ge=1, le=500)
     """Articles in one transaction."""
+
+    @override
+    def unsafe(self) -> Iterator[str]:
+        yield from super().unsafe()
+        yield from needs_https("COMPLIANCE_URL", self.compliance_url)
+        yield from needs_file("COMPLIANCE_API_KEY_FILE", self.compliance_api_key_file)
+        if self.redis_url is not None:
+            yield from needs_safe_redis("REDIS_URL", self.redis_url.get_secret_value())

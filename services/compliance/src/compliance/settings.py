@@ -1,13 +1,16 @@
 """Compliance's settings."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
+from typing_extensions import override
 
 from clawback_common.errors import Stop
+from clawback_common.production import needs_file, needs_https
 from clawback_common.settings import CommonSettings
 from clawback_common.sweeping.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
@@ -88,19 +91,19 @@ class Settings(CommonSettings):
         except json.JSONDecodeError:
             raise ValueError("neither name=value with commas nor a JSON object") from None
 
+    @override
+    def unsafe(self) -> Iterator[str]:
+        yield from super().unsafe()
+        if self.mock:
+            yield "COMPLIANCE=required"
+        yield from needs_https("INGESTER_URL", self.ingester_url)
+        for name, address in self.stores.items():
+            yield from needs_https(f"STORES ({name})", address)
+        yield from needs_file("INGESTER_API_KEY_FILE", self.ingester_api_key_file)
+        yield from needs_file("STORES_API_KEY_FILE", self.stores_api_key_file)
+
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:
-        if self.environment != "development":
-            missing = [
-                name
-                for name, absent in (
-                    ("COMPLIANCE=required", self.mock),
-                    ("STORES_API_KEY_FILE", self.stores_api_key_file is None),
-                )
-                if absent
-            ]
-            if missing:
-                raise ValueError(f"ENVIRONMENT={self.environment} needs {', '.join(missing)}")
         if not self.mock:
             missing = [
                 name

@@ -42,18 +42,6 @@ def test_wrong_settings_end_with_2_in_words(
     assert words in capsys.readouterr().err
 
 
-def test_beyond_development_mock_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "ENVIRONMENT": "production",
-        "ENABLE_AUTH": "true",
-        "API_KEYS_FILE": "/keys",
-        "KAFKA_SECURITY_PROTOCOL": "SSL",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="needs COMPLIANCE=required"):
-        Settings()
-
-
 def test_required_with_a_feed_and_a_deadline_is_no_mock(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "COMPLIANCE": "required",

@@ -1,14 +1,19 @@
 """The ingester's settings."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 import yaml
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from typing_extensions import override
 
+from clawback_common.production import needs_file, needs_https, needs_secret
 from clawback_common.settings import CommonSettings
 
+SIMULATOR = {(host, 8010) for host in ("127.0.0.1", "localhost", "[::1]", "simulator")}
+"""Where the provider's simulator is documented to listen, on loopback and among containers."""
 FeedKind = Literal["articles", "revoked"]
 UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
@@ -78,10 +83,20 @@ class Settings(CommonSettings):
         listed = yaml.safe_load(self.feeds.read_text(encoding="utf-8")) or {}
         return tuple(FeedSettings.model_validate(entry) for entry in listed.get("feeds", []))
 
+    @override
+    def unsafe(self) -> Iterator[str]:
+        yield from super().unsafe()
+        if self.compliance != "required":
+            yield "COMPLIANCE=required"
+        yield from needs_https("METABASE_URL", self.metabase_url)
+        if (self.metabase_url.host, self.metabase_url.port) in SIMULATOR:
+            yield "METABASE_URL of the provider (not the simulator's)"
+        yield from needs_secret("METABASE_API_KEY", self.metabase_api_key.get_secret_value())
+        yield from needs_https("COMPLIANCE_URL", self.compliance_url)
+        yield from needs_file("COMPLIANCE_API_KEY_FILE", self.compliance_api_key_file)
+
     @model_validator(mode="after")
     def _required_compliance_has_a_feed(self) -> Self:
-        if self.environment != "development" and self.compliance != "required":
-            raise ValueError(f"ENVIRONMENT={self.environment} needs COMPLIANCE=required")
         if self.compliance == "required" and not any(feed.kind == "revoked" for feed in self.feed_list):
             raise ValueError("COMPLIANCE=required needs a feed of kind 'revoked' in FEEDS")
         return self

@@ -5,7 +5,9 @@ import sys
 
 from clawback_common.bus.topics import provision
 from clawback_common.errors import Stop, Transient
-from clawback_common.settings import CommonSettings
+from clawback_common.process import in_words
+from clawback_common.settings import BrokerSettings
+from clawback_common.tls import trust
 
 
 def main(arguments: list[str]) -> int:
@@ -14,7 +16,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m clawback_common.bus provision\n")
         return 2
     try:
-        made = asyncio.run(provision(CommonSettings()))
+        settings = in_words(BrokerSettings)
+        trust(settings.tls_cafile)
+        made = asyncio.run(provision(settings))
     except Transient as error:
         sys.stderr.write(f"{error}\n")
         return 1

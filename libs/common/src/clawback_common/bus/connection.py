@@ -6,7 +6,9 @@ from typing import Any
 from aiokafka.helpers import create_ssl_context
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from clawback_common.settings import CommonSettings
+from clawback_common.errors import Stop
+from clawback_common.settings import BrokerSettings
+from clawback_common.telemetry.describe import describe
 
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
@@ -14,7 +16,7 @@ METADATA_MAX_AGE_MS = 10_000
 """A group that joined before its topics were there (a broker that came back empty) is deaf for so long."""
 
 
-def connection(settings: CommonSettings) -> dict[str, Any]:
+def connection(settings: BrokerSettings) -> dict[str, Any]:
     """Arguments that aiokafka's producer, consumer and admin client share."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
@@ -33,7 +35,7 @@ def connection(settings: CommonSettings) -> dict[str, Any]:
     return arguments
 
 
-def framework_connection(settings: CommonSettings) -> dict[str, Any]:
+def framework_connection(settings: BrokerSettings) -> dict[str, Any]:
     """The same, in FastStream's words."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
@@ -54,7 +56,13 @@ def framework_connection(settings: CommonSettings) -> dict[str, Any]:
     return arguments
 
 
-def _tls(settings: CommonSettings) -> ssl.SSLContext:
-    cafile = settings.kafka_ssl_cafile
-    context: ssl.SSLContext = create_ssl_context(cafile=str(cafile) if cafile else None)
+def _tls(settings: BrokerSettings) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=settings.kafka_ssl_cafile,
+            certfile=settings.kafka_ssl_certfile,
+            keyfile=settings.kafka_ssl_keyfile,
+        )
+    except (OSError, ssl.SSLError) as error:
+        raise Stop(f"KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE or KAFKA_SSL_KEYFILE: {describe(error)}") from None
     return context

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from clawback_common.bus.connection import connection
 from clawback_common.errors import Stop, Transient
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import BrokerSettings, CommonSettings
 from clawback_contracts.topics import Topic, load_topics
 
 CHECKED = ("cleanup.policy", "retention.ms", "segment.ms", "message.timestamp.type")
@@ -18,7 +18,7 @@ CHECKED = ("cleanup.policy", "retention.ms", "segment.ms", "message.timestamp.ty
 
 
 @asynccontextmanager
-async def admin(settings: CommonSettings) -> AsyncIterator[Any]:
+async def admin(settings: BrokerSettings) -> AsyncIterator[Any]:
     """An admin client.
 
     Raises:
@@ -34,7 +34,7 @@ async def admin(settings: CommonSettings) -> AsyncIterator[Any]:
         await client.close()
 
 
-async def provision(settings: CommonSettings) -> list[str]:
+async def provision(settings: BrokerSettings) -> list[str]:
     """Makes the topics that are missing. Gives their names."""
     profile = settings.topic_profile
     topics = load_topics().values()

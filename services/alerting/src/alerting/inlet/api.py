@@ -17,6 +17,7 @@ from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.tls import ServerCertificate
 
 NAME = "alerting"
 PUSHED_BYTES_MAX = 2_000_000
@@ -68,5 +69,12 @@ async def serve_api(service: Service, neighbours: Neighbours, stopping: Stopping
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(probes.watch(stopping))
         tasks.create_task(
-            serve(api(service, neighbours, probes), settings.http_host, port, stopping, probes=probes)
+            serve(
+                api(service, neighbours, probes),
+                settings.http_host,
+                port,
+                stopping,
+                tls=ServerCertificate.of(settings),
+                probes=probes,
+            )
         )

@@ -16,6 +16,7 @@ from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
 from clawback_common.http.probes import Check, Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.tls import ServerCertificate
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
@@ -63,4 +64,13 @@ async def serve_api(service: Service, stopping: Stopping) -> None:
     application = api(service, probes, told.check)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(probes.watch(stopping))
-        tasks.create_task(serve(application, settings.http_host, port, stopping, probes=probes))
+        tasks.create_task(
+            serve(
+                application,
+                settings.http_host,
+                port,
+                stopping,
+                tls=ServerCertificate.of(settings),
+                probes=probes,
+            )
+        )

@@ -10,6 +10,7 @@ from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.tls import ServerCertificate
 from clawback_common.watching import watches
 from compliance.flow import Service
 from compliance.inlet.acting import acting
@@ -69,4 +70,13 @@ async def serve_api(service: Service, stopping: Stopping) -> None:
     port = settings.http_port or settings.api_port
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(probes.watch(stopping))
-        tasks.create_task(serve(api(service, probes), settings.http_host, port, stopping, probes=probes))
+        tasks.create_task(
+            serve(
+                api(service, probes),
+                settings.http_host,
+                port,
+                stopping,
+                tls=ServerCertificate.of(settings),
+                probes=probes,
+            )
+        )

@@ -11,6 +11,7 @@ from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
 from clawback_common.http.probes import Check, Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.process import Stopping, serve
+from clawback_common.tls import ServerCertificate
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.flow import Service
 from ingester.inlet.deadletters import desk
@@ -68,6 +69,7 @@ async def serve_api(service: Service, by_name: Mapping[str, Feed], stopping: Sto
                 settings.http_host,
                 settings.http_port or settings.api_port,
                 stopping,
+                tls=ServerCertificate.of(settings),
                 probes=probes,
             )
         )

@@ -1,0 +1,145 @@
+"""TLS: whom clients trust, what a server shows, and that a replaced certificate needs no restart."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from clawback_common import tls
+from clawback_common.errors import Stop
+from clawback_common.http.probe_app import probe_app
+from clawback_common.http.probes import Probes
+from clawback_common.process import Stopping, serve
+from clawback_common.tls import ServerCertificate
+from clawback_local.certificates import Authority, Certificate
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A test's own."""
+    return Authority(tmp_path / "tls")
+
+
+@pytest.fixture
+def _untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*tls._TRUST_VARIABLES, "SSL_CERT_DIR"):
+        monkeypatch.setenv(name, "")  # is put back as it was
+        del os.environ[name]
+
+
+def _server(made: Certificate) -> ServerCertificate:
+    return ServerCertificate(made.certfile, made.keyfile)
+
+
+@asynccontextmanager
+async def _serving(
+    port: int, certificate: ServerCertificate | None, app: Starlette | None = None
+) -> AsyncIterator[None]:
+    stopping = Stopping()
+    task = asyncio.create_task(
+        serve(app or probe_app(Probes()), "127.0.0.1", port, stopping, tls=certificate)
+    )
+    await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+
+
+async def test_with_a_certificate_https_is_served_and_http_is_not(
+    authority: Authority, unused_tcp_port: int
+) -> None:
+    trusting = ssl.create_default_context(cafile=authority.cafile)
+    async with (
+        _serving(unused_tcp_port, _server(authority.certificate("service"))),
+        httpx.AsyncClient(verify=trusting) as http,
+    ):
+        answer = await http.get(f"https://127.0.0.1:{unused_tcp_port}/livez")
+        assert answer.status_code == 200
+        with pytest.raises(httpx.TransportError):
+            await http.get(f"http://127.0.0.1:{unused_tcp_port}/livez")
+
+
+@pytest.mark.usefixtures("_untouched")
+async def test_only_who_trusts_the_authority_connects(authority: Authority, unused_tcp_port: int) -> None:
+    address = f"https://127.0.0.1:{unused_tcp_port}/livez"
+    async with _serving(unused_tcp_port, _server(authority.certificate("service"))):
+        async with httpx.AsyncClient() as stranger:
+            with pytest.raises(httpx.ConnectError):
+                await stranger.get(address)
+        tls.trust(authority.cafile)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(address)).status_code == 200
+
+
+@pytest.mark.usefixtures("_untouched")
+def test_the_authority_is_trusted_besides_the_systems_by_every_library(authority: Authority) -> None:
+    before = len(httpx.create_ssl_context().get_ca_certs())
+    tls.trust(authority.cafile)
+    assert len(httpx.create_ssl_context().get_ca_certs()) == before + 1
+    names = {dict(pair[0] for pair in one["subject"]).get("commonName") for one in _default_authorities()}
+    assert "Clawback local stack" in names
+    assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["PGSSLROOTCERT"] == os.environ["SSL_CERT_FILE"]
+
+
+def _default_authorities() -> list[dict[str, tuple[tuple[tuple[str, str]]]]]:
+    """Those of a context that a library makes without being told anything."""
+    context = ssl.create_default_context()
+    found: list[dict[str, tuple[tuple[tuple[str, str]]]]] = context.get_ca_certs()  # type: ignore[assignment]
+    return found
+
+
+@pytest.mark.usefixtures("_untouched")
+def test_without_a_file_nothing_is_changed() -> None:
+    tls.trust(None)
+    assert not set(tls._TRUST_VARIABLES) & set(os.environ)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_of_authorities_that_is_none_stops_the_process(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.crt"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Stop, match="TLS_CAFILE"):
+        tls.trust(path)
+
+
+def test_a_certificate_without_its_key_stops_the_process(authority: Authority) -> None:
+    one, other = authority.certificate("one"), authority.certificate("other")
+    with pytest.raises(Stop, match="HTTP_TLS_CERTFILE"):
+        ServerCertificate(one.certfile, other.keyfile)
+    with pytest.raises(Stop, match="HTTP_TLS_CERTFILE"):
+        ServerCertificate(one.certfile, one.keyfile.with_name("nowhere"))
+
+
+async def test_a_replaced_certificate_is_served_without_a_restart(
+    authority: Authority, unused_tcp_port: int
+) -> None:
+    made, other = authority.certificate("service"), authority.certificate("other")
+    certificate = _server(made)
+    async with _serving(unused_tcp_port, certificate):
+        before = await _shown(unused_tcp_port, authority)
+        other.certfile.replace(made.certfile)
+        certificate.reload()
+        assert await _shown(unused_tcp_port, authority) == before, "its key is still the former one"
+        other.keyfile.replace(made.keyfile)
+        certificate.reload()
+        assert await _shown(unused_tcp_port, authority) != before
+
+
+async def _shown(port: int, authority: Authority) -> bytes | None:
+    """The certificate that a new connection sees."""
+    context = ssl.create_default_context(cafile=authority.cafile)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    connection = writer.get_extra_info("ssl_object")
+    shown: bytes | None = connection.getpeercert(binary_form=True)
+    writer.close()
+    await writer.wait_closed()
+    return shown
