@@ -127,18 +127,21 @@ async def _store(
 
 
 async def _remove(hand: Hand, order: ArticleRevoked) -> None:
-    now = datetime.now(UTC)
-    columns = ([order.article_id], [order.order], ["revoked"], [order.reason], [order.ordered_at])
+    now, ids = datetime.now(UTC), [order.article_id]
+    row = (ids, [order.order], ["revoked"], [order.revocation_id], [order.reason], [order.ordered_at], [True])
     async with hand.pool.acquire() as connection, connection.transaction():
-        rows = await connection.fetch(articles.SQL["fold_orders"], *columns, now)
+        await connection.execute(articles.SQL["lock_or_create"], ids, now)
+        rows = await connection.fetch(articles.SQL["apply_orders"], *row, now, [False])
         dated = [row["kept_from"] for row in rows if row["kept_from"]]
-        await connection.fetch(contents.SQL["remove"], dated, [order.article_id])
+        await connection.fetch(contents.SQL["remove"], dated, ids)
 
 
 async def _uncount(hand: Hand, order: ArticleRevoked) -> None:
+    ids = [order.article_id]
+    row = (ids, [order.order], ["revoked"], [order.revocation_id], [True])
     async with hand.pool.acquire() as connection, connection.transaction():
-        rows = await connection.fetch(facets.SQL["fold_orders"], [order.article_id], [order.order], [True])
-        await uncount(connection, rows)
+        await connection.execute(facets.SQL["lock_or_create"], ids)
+        await uncount(connection, await connection.fetch(facets.SQL["apply_orders"], *row))
 
 
 async def _listen(topic: str, handle: Handle) -> None:

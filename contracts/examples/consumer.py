@@ -1,4 +1,4 @@
-"""A downstream consumer: holds licensed articles in SQLite, gives up what is revoked, and says so."""
+"""A downstream consumer: holds licensed articles in SQLite, removes what is revoked, hides what is withheld."""
 
 import asyncio
 import logging
@@ -17,32 +17,41 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder, OrderHead, Status, keeps_copy, status_of
 from clawback_contracts.revocation.receipts import addressed, receipt
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Outcome
 
 log = logging.getLogger("consumer")
 HOLDER, DATABASE = os.environ.get("HOLDER", "example"), os.environ.get("DATABASE", "consumer.sqlite")
-TABLE = "article (article_id TEXT PRIMARY KEY, last_order INT, revoked INT, version INT, content TEXT)"
-LOOK = "SELECT last_order, revoked, version, content IS NOT NULL FROM article WHERE article_id = ?"
+TABLE = "article (article_id TEXT PRIMARY KEY, last_order INT, status TEXT, version INT, content TEXT)"
+LOOK = "SELECT last_order, status, version, content FROM article WHERE article_id = ?"
+READ = "SELECT content FROM article WHERE article_id = ? AND status = 'live'"  # what readers may be shown
 WRITE = "REPLACE INTO article VALUES (?, ?, ?, ?, ?)"
 
 
 def hold(store: sqlite3.Connection, new: ArticlePublished, body: bytes) -> None:
     """Numbers decide, not arrival: takes a text that is newer than the orders and versions seen so far."""
-    order, revoked, version, _ = store.execute(LOOK, (new.key,)).fetchone() or (0, False, 0, False)
-    if new.after_order > order or (new.after_order == order and not revoked and new.version > version):
-        store.execute(WRITE, (new.key, new.after_order, False, new.version, body.decode()))
+    order, status, version, _ = store.execute(LOOK, (new.key,)).fetchone() or (0, "live", 0, None)
+    newer = new.after_order == order and status == "live" and new.version > version
+    if new.after_order > order or newer:
+        store.execute(WRITE, (new.key, new.after_order, "live", new.version, body.decode()))
 
 
-def obey(store: sqlite3.Connection, new: ArticleRevoked | ArticleReinstated) -> Outcome:
-    """Removes what came before the order, whatever arrived first, and says what became of the copy."""
-    order, _, version, held = store.execute(LOOK, (new.key,)).fetchone() or (0, False, 0, False)
-    revoked = isinstance(new, ArticleRevoked)
-    if new.order > order or (new.order == order and revoked):
-        store.execute(WRITE, (new.key, new.order, revoked, version, None))
-    if new.order < order or not revoked:
-        return Outcome.SUPERSEDED if new.order < order else Outcome.REINSTATED
-    return Outcome.REMOVED if held else Outcome.ALREADY_REMOVED if version else Outcome.NEVER_HELD
+def obey(store: sqlite3.Connection, new: AnyOrder) -> Outcome:
+    """Removes or hides what came before the order, whatever arrived first, and says what became of the copy."""
+    order, status, version, held = store.execute(LOOK, (new.key,)).fetchone() or (0, "live", 0, None)
+    if new.order > order or (new.order == order and isinstance(new, ArticleRevoked)):
+        kept = held if keeps_copy(OrderHead(new.key, order, Status(status)), new) else None
+        store.execute(WRITE, (new.key, new.order, status_of(new), version, kept))
+    if new.order < order:
+        return Outcome.SUPERSEDED
+    match new:
+        case ArticleReinstated():
+            return Outcome.REINSTATED
+        case ArticleWithheld():
+            return Outcome.WITHHELD
+        case ArticleRevoked():
+            return Outcome.REMOVED if held else Outcome.ALREADY_REMOVED if version else Outcome.NEVER_HELD
 
 
 async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: sqlite3.Connection) -> None:
@@ -62,7 +71,7 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                     continue
                 if isinstance(event, ArticlePublished):
                     hold(store, event, record.value)
-                elif isinstance(event, ArticleRevoked | ArticleReinstated):
+                elif isinstance(event, ORDERS):
                     outcome = obey(store, event)
                     if addressed(event, HOLDER):
                         said = receipt(event, HOLDER, {"content": outcome}, at=datetime.now(UTC))

@@ -28,7 +28,13 @@ from typing_extensions import override
 from clawback_contracts import cloudevents, generate
 from clawback_contracts.article.v1 import ArticlePublished, Source
 from clawback_contracts.envelope import Event
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRemoved, ArticleRevoked, Reason
+from clawback_contracts.revocation.v1 import (
+    ArticleReinstated,
+    ArticleRemoved,
+    ArticleRevoked,
+    ArticleWithheld,
+    Reason,
+)
 
 FILE = generate.CONTRACTS / "examples" / "consumer.py"
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -65,6 +71,7 @@ def revoked(order: int = 1, article_id: str = ID) -> ArticleRevoked:
     return ArticleRevoked(
         article_id=article_id,
         order=order,
+        previous_order=order - 1,
         revocation_id=uuid4(),
         reason=Reason.LICENSOR,
         clock_started_at=NOW,
@@ -74,7 +81,24 @@ def revoked(order: int = 1, article_id: str = ID) -> ArticleRevoked:
 
 
 def reinstated(order: int = 2, article_id: str = ID) -> ArticleReinstated:
-    return ArticleReinstated(article_id=article_id, order=order, revocation_id=uuid4(), ordered_at=NOW)
+    return ArticleReinstated(
+        article_id=article_id,
+        order=order,
+        previous_order=order - 1,
+        revocation_id=uuid4(),
+        ordered_at=NOW,
+    )
+
+
+def withheld(order: int = 1) -> ArticleWithheld:
+    return ArticleWithheld(
+        article_id=ID,
+        order=order,
+        previous_order=order - 1,
+        revocation_id=uuid4(),
+        reason=Reason.MANUAL,
+        ordered_at=NOW,
+    )
 
 
 @pytest.fixture
@@ -104,6 +128,10 @@ def fold(store: sqlite3.Connection, *events: Event) -> list[str]:
 def held_version(store: sqlite3.Connection) -> int | None:
     row = store.execute("SELECT content FROM article WHERE article_id = ?", (ID,)).fetchone()
     return json.loads(row[0])["version"] if row and row[0] else None
+
+
+def readable(store: sqlite3.Connection) -> bool:
+    return store.execute(consumer.READ, (ID,)).fetchone() is not None
 
 
 def test_the_readme_shows_the_very_file_that_runs() -> None:
@@ -182,6 +210,66 @@ def test_numbers_decide(
     assert held_version(store) == version
 
 
+@pytest.mark.parametrize(
+    ("events", "answers", "version", "shown"),
+    [
+        pytest.param([published(1), withheld(1)], ["withheld"], 1, False, id="kept and hidden"),
+        pytest.param([withheld(1)], ["withheld"], None, False, id="withheld before it came"),
+        pytest.param(
+            [withheld(1), published(1)], ["withheld"], None, False, id="an article after its order stays out"
+        ),
+        pytest.param(
+            [published(1), withheld(1), reinstated(2)],
+            ["withheld", "reinstated"],
+            1,
+            True,
+            id="a reinstatement that follows shows it again",
+        ),
+        pytest.param(
+            [published(1), withheld(1), revoked(2)],
+            ["withheld", "removed"],
+            None,
+            False,
+            id="a revocation removes what was hidden",
+        ),
+        pytest.param(
+            [published(1), withheld(1), revoked(2), reinstated(3)],
+            ["withheld", "removed", "reinstated"],
+            None,
+            True,
+            id="a reinstatement brings back nothing that was revoked",
+        ),
+        pytest.param(
+            [published(1), withheld(3), reinstated(4)],
+            ["withheld", "reinstated"],
+            None,
+            True,
+            id="where an order is missing it may have been a revocation",
+        ),
+        pytest.param(
+            [published(1), withheld(1), reinstated(2), withheld(1)],
+            ["withheld", "reinstated", "superseded"],
+            1,
+            True,
+            id="an old order hides nothing",
+        ),
+        pytest.param(
+            [reinstated(2), withheld(1), published(2, after_order=2)],
+            ["reinstated", "superseded"],
+            2,
+            True,
+            id="it is published again",
+        ),
+    ],
+)
+def test_what_is_withheld_is_kept_and_not_shown(
+    store: sqlite3.Connection, events: list[Event], answers: list[str], version: int | None, *, shown: bool
+) -> None:
+    assert fold(store, *events) == answers
+    assert held_version(store) == version
+    assert readable(store) == shown
+
+
 HISTORY = [
     published(1),
     published(2),
@@ -191,7 +279,11 @@ HISTORY = [
     revoked(3),
     reinstated(4),
     published(4, after_order=4),
-    published(5, after_order=4),
+    withheld(5),
+    revoked(6),
+    reinstated(7),
+    published(5, after_order=7),
+    published(6, after_order=7),
 ]
 
 
@@ -202,7 +294,7 @@ def test_any_order_of_arrival_with_repeats_comes_to_the_same_end(length: int, da
     with closing(an_empty_store()) as straight, closing(an_empty_store()) as shuffled:
         fold(straight, *history)
         fold(shuffled, *arrivals)
-        rows = "SELECT last_order, revoked, content FROM article"
+        rows = "SELECT last_order, status, CASE status WHEN 'live' THEN content END FROM article"
         assert shuffled.execute(rows).fetchall() == straight.execute(rows).fetchall()
 
 
@@ -344,7 +436,7 @@ async def test_what_was_answered_is_on_disk_and_in_the_orders_trace(store: sqlit
         @override
         async def send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
             with closing(sqlite3.connect(consumer.DATABASE)) as other:
-                assert other.execute("SELECT revoked, content FROM article").fetchall() == [(1, None)]
+                assert other.execute("SELECT status, content FROM article").fetchall() == [("revoked", None)]
             traces.append(cloudevents.attribute(headers, "traceparent"))
             return await super().send(topic, key, value, headers)
 

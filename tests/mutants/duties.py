@@ -26,7 +26,8 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/state/facets.sql",
-                "RETURNING new.article_id, new.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids",
+                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, "
+                "old.words, old.source_id,\n          old.topic_ids",
                 STALE,
             ),
         ),

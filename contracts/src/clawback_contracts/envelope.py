@@ -37,7 +37,14 @@ Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Order = Annotated[int, Field(ge=1, le=2**31 - 1, description="compliance's number of the order, per article")]
+NUMBER_MAX = 2**53 - 1
+"""The largest integer that every JSON reader holds exactly."""
+Order = Annotated[
+    int, Field(ge=1, le=NUMBER_MAX, description="compliance's number of the order, per article")
+]
+OrderBefore = Annotated[
+    int, Field(ge=0, le=NUMBER_MAX, description="the order that this one follows; 0: there was none")
+]
 
 
 def event_id(*cause: object) -> UUID:

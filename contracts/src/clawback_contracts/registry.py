@@ -8,6 +8,7 @@ from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRemoved,
     ArticleRevoked,
+    ArticleWithheld,
     RevocationNoticed,
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
@@ -21,6 +22,7 @@ EVENTS: dict[str, type[Event]] = {
         RevocationNoticed,
         ArticleRevoked,
         ArticleReinstated,
+        ArticleWithheld,
         ArticleRemoved,
         RunCompleted,
         RunFailed,

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from clawback_contracts.envelope import ArticleId, Event, Instant, Int32, Int64, Value
+from clawback_contracts.envelope import NUMBER_MAX, ArticleId, Event, Instant, Int32, Int64, Value
 
 CONTENT_BYTES_MAX = 900_000
 """The largest article, as JSON; a larger one is quarantined by who receives it."""
@@ -154,9 +154,9 @@ class ArticlePublished(Article, Event):
     TOPIC: ClassVar[str] = "articles.v1"
     KEY: ClassVar[str] = "article_id"
 
-    version: Int32 = Field(ge=1)
-    """Per article, from the ingester; a holder takes only a newer one."""
-    after_order: Int32 = Field(ge=0)
+    version: int = Field(ge=1, le=NUMBER_MAX)
+    """Per article, from the ingester; a holder takes only a newer one. Numbers grow and have gaps."""
+    after_order: int = Field(ge=0, le=NUMBER_MAX)
     """The last order that the ingester had applied. Below the holder's own last order it is an old text."""
     source_order: Int64
     kept_from: Instant

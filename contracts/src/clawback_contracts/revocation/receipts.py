@@ -9,6 +9,7 @@ from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRemoved,
     ArticleRevoked,
+    ArticleWithheld,
     CopyRemoval,
     Outcome,
 )
@@ -23,17 +24,19 @@ def outcomes_of(
 ) -> dict[str, Outcome]:
     """What became of each kind of copy, given the ids whose content and whose quarantined records are gone just now."""
     return {
-        CONTENT: _outcome(order, row, emptied, ever_held=row.ever_held),
+        CONTENT: _outcome(order, row, emptied, ever_held=row.before.ever_held),
         QUARANTINE: _outcome(order, row, purged, ever_held=False),
     }
 
 
 def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_held: bool) -> Outcome:
     match order:
-        case _ if order.order < row.order_no:
+        case _ if order.order < row.after.order_no:
             return Outcome.SUPERSEDED
         case ArticleReinstated():
             return Outcome.REINSTATED
+        case ArticleWithheld():
+            return Outcome.WITHHELD
         case ArticleRevoked() if order.article_id in removed:
             return Outcome.REMOVED
         case ArticleRevoked() if ever_held:

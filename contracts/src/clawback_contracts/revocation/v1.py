@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from clawback_contracts.envelope import ArticleId, Attempt, Event, Instant, Order, Value
+from clawback_contracts.envelope import ArticleId, Attempt, Event, Instant, Order, OrderBefore, Value
 
 
 class Reason(StrEnum):
@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """The holder knows a later order on this article, and answers that one."""
     REINSTATED = "reinstated"
     """The order lifted a revocation; the holder accepts the article again when it is published again."""
+    WITHHELD = "withheld"
+    """The copy is kept and not shown until a later order revokes or reinstates the article."""
 
 
 AddressedHolders = Annotated[
@@ -83,10 +85,16 @@ class ArticleRevoked(Event):
     attempt: Attempt = 1
     """How often the order was sent; it is sent until every holder has answered."""
     holders: AddressedHolders = None
+    previous_order: OrderBefore | None = None
+    """The last order on the article before this one. None: the sender does not say."""
 
 
 class ArticleReinstated(Event):
-    """An order: the revocation is lifted. The text comes back only by being published again."""
+    """An order: the article may be held again.
+
+    What a revocation removed comes back only by being published again. What was only withheld is in use again, if this
+    order directly follows the one that withheld it.
+    """
 
     TYPE: ClassVar[str] = "clawback.revocation.reinstated.v1"
     TOPIC: ClassVar[str] = "revocations.v1"
@@ -95,9 +103,36 @@ class ArticleReinstated(Event):
     article_id: ArticleId
     order: Order
     revocation_id: UUID
-    """The revocation that it lifts."""
+    """The order that it ends: a revocation, or one that withheld the article."""
     ordered_at: Instant
     attempt: Attempt = 1
+    holders: AddressedHolders = None
+    previous_order: OrderBefore | None = None
+    """The last order on the article before this one. None: the sender does not say."""
+
+
+class ArticleWithheld(Event):
+    """An order: show, publish and count this article no more, and keep it, until a later order ends this state.
+
+    A revocation ends it: then the copy is removed. A reinstatement ends it: then the copy is in use again.
+    """
+
+    TYPE: ClassVar[str] = "clawback.revocation.withheld.v1"
+    TOPIC: ClassVar[str] = "revocations.v1"
+    KEY: ClassVar[str] = "article_id"
+
+    article_id: ArticleId
+    order: Order
+    previous_order: OrderBefore | None = None
+    """The last order on the article before this one. None: the sender does not say."""
+    revocation_id: UUID
+    """The identity of this order."""
+    reason: Reason
+    notice_ids: tuple[UUID, ...] = ()
+    """The notices that this sending answers."""
+    ordered_at: Instant
+    attempt: Attempt = 1
+    """How often the order was sent."""
     holders: AddressedHolders = None
 
 

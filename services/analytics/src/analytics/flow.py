@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from analytics.domain.counting import Delta
-from analytics.domain.facets import Described, Facets, newest
+from analytics.domain.facets import Described, newest
 from analytics.outlet import events, metrics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings
 from analytics.state import facets, rollups, runs
+from analytics.state.facets import Changed
 from analytics.state.sweeping import Articles, CachedAnswers
 from analytics.state.values import Vocabulary
 from clawback_common import incidents, quarantine
@@ -30,9 +31,8 @@ from clawback_common.quarantine import Bad
 from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import ARTICLE_ID, event_id
-from clawback_contracts.revocation.folding import latest
+from clawback_contracts.revocation.folding import AnyOrder, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 GROUP = "analytics"
@@ -100,10 +100,8 @@ async def _count(described: Sequence[Described], service: Service) -> tuple[int,
     return len(taken), too_old
 
 
-async def on_orders(
-    batch: Batch[ArticleRevoked | ArticleReinstated], service: Service, *, positions: bool = True
-) -> None:
-    """Take away the counts of what was revoked, and answer each order, however often it comes.
+async def on_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
+    """Stop counting what was revoked or withheld, and answer each order, however often it comes.
 
     Args:
         batch: the orders.
@@ -111,9 +109,13 @@ async def on_orders(
         positions: note where we stand on the topic, which a second try of an old record must not.
     """
     now = service.clock.now()
+    orders = by_article(one.value for one in batch)
     async with service.db.transaction() as tx:
-        rows, emptied = await facets.fold_orders(tx, latest(one.value for one in batch))
-        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
+        heads = await facets.lock_or_create(tx, list(orders))
+        rows = {article_id: fold(heads[article_id], given) for article_id, given in orders.items()}
+        changed = await facets.apply_orders(tx, [row for row in rows.values() if row.changed])
+        emptied = {one.article_id for one in changed if one.after is None}
+        purged = await quarantine.purge(tx, [one for one, row in rows.items() if row.removes], now)
         answered = [
             events.receipt(
                 one.value,
@@ -127,15 +129,17 @@ async def on_orders(
         await service.orders.put(tx, answered, again=True)
         if positions:
             await offsets.keep(tx, GROUP, batch)
-        await _uncount(tx, list(emptied.values()))  # last: others wait for counts
+        await _recount(tx, changed)  # last: others wait for counts
     for kind, count in Counter(type(one.value).__name__ for one in batch).items():
         metrics.ORDERED.labels(kind).inc(count)
 
 
-async def _uncount(tx: Transaction, counted: Sequence[Facets]) -> None:
+async def _recount(tx: Transaction, changed: Sequence[Changed]) -> None:
     delta = Delta()
-    for one in counted:
-        delta.take_away(one)
+    for one in changed:
+        delta.take_away(one.before)
+        if one.after is not None:
+            delta.add(one.after)
     await rollups.apply(tx, delta)
 
 

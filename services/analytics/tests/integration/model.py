@@ -9,7 +9,7 @@ from typing import Any
 from analytics.state.rollups import Narrowed
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from services.analytics.tests.integration.world import World
 
 IDS = tuple(f"up:{name}" for name in "abc")
@@ -170,7 +170,7 @@ class Model:
 
 
 def split(
-    batch: Iterable[ArticlePublished | ArticleRevoked | ArticleReinstated],
+    batch: Iterable[ArticlePublished | AnyOrder],
 ) -> tuple[list[ArticlePublished], list[AnyOrder]]:
     """Articles and orders, which travel apart."""
     events = list(batch)

@@ -5,7 +5,7 @@ brings articles or notices to one of these.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -25,9 +25,9 @@ from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.folding import latest
+from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason, RevocationNoticed
+from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 from ingester.domain.article import Delivery, comes_by, deliveries, newest
 from ingester.domain.feed import Sighting
 from ingester.outlet import events, metrics
@@ -123,19 +123,21 @@ async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], 
     return Stored(len(taken), len(chosen) - len(rows))
 
 
-async def on_orders(
-    batch: Batch[ArticleRevoked | ArticleReinstated], service: Service, *, positions: bool = True
-) -> None:
-    """Remove what was revoked, and answer each order, however often it comes.
+async def on_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
+    """Remove what was revoked, hide what is withheld, and answer each order, however often it comes.
 
     ``positions``: note where we stand, which orders that did not come by the topic must not.
     """
     now = service.clock.now()
-    orders = [one.value for one in batch]
+    orders = by_article(one.value for one in batch)
     async with service.db.transaction() as tx:
-        rows, dated = await articles.fold_orders(tx, latest(orders), now)
-        removed = await contents.remove(tx, dated)
-        purged = await quarantine.purge(tx, [row.article_id for row in rows.values() if row.empties], now)
+        heads = await articles.lock_or_create(tx, list(orders), now)
+        rows = {article_id: fold(heads[article_id], given) for article_id, given in orders.items()}
+        removing = [article_id for article_id, row in rows.items() if row.removes]
+        removed = await contents.remove(tx, await articles.months(tx, removing))
+        purged = await quarantine.purge(tx, removing, now)
+        traces = {one.value.article_id: one.traceparent for one in batch}
+        await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
         await service.orders.put(
             tx,
             [
@@ -150,11 +152,33 @@ async def on_orders(
             ],
             again=True,
         )
-        await notices.answered(tx, orders, now)
+        await notices.answered(tx, (one.value for one in batch), now)
         if positions:
             await offsets.keep(tx, GROUP, batch)
-    for kind, count in Counter(type(order).__name__ for order in orders).items():
+    for kind, count in Counter(type(one.value).__name__ for one in batch).items():
         metrics.ORDERED.labels(kind).inc(count)
+
+
+async def _apply(
+    tx: Transaction,
+    service: Service,
+    folded: Sequence[Folded],
+    traces: Mapping[str, str | None],
+    now: datetime,
+) -> None:
+    """Writes the rows; what is in use again is published again, as a new version."""
+    if not folded:
+        return
+    returned = await articles.apply_orders(tx, folded, now)
+    await contents.renumber(tx, returned)
+    live = [row for row in returned if row.state == "live"]
+    await service.news.put(
+        tx,
+        [row.article_id for row in live],
+        [row.version for row in live],
+        [traces.get(row.article_id) for row in live],
+        now,
+    )
 
 
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:

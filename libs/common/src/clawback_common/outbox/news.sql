@@ -1,7 +1,7 @@
 -- name: put
 INSERT INTO outbox_news (ref, version, traceparent, queued_at)
 SELECT ref, version, traceparent, $4
-FROM unnest($1::text[], $2::int[], $3::text[]) AS n (ref, version, traceparent)
+FROM unnest($1::text[], $2::bigint[], $3::text[]) AS n (ref, version, traceparent)
 
 -- name: waiting
 SELECT id, ref, version, traceparent, queued_at, following IS NOT NULL AS followed

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from clawback_common.bus.envelope import Received
 from clawback_common.db import Database
 from clawback_common.testing.clock import FakeClock
 from clawback_contracts.alert.v1 import AlertRaised
-from clawback_contracts.envelope import Event
+from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.registry import EVENTS
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Reason
 
 
 class Keeping(Protocol):
@@ -53,28 +53,41 @@ class ServiceWorld(Generic[S]):
         return batch
 
     def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
-        """An order to remove."""
+        """An order to remove. It follows the number before."""
         now = self.clock.now()
         given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number),
             "reason": Reason.LICENSOR,
             "clock_started_at": now,
             "due_at": now + timedelta(hours=24),
-            "ordered_at": now,
         }
         return ArticleRevoked(**(given | more))
 
     def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
-        """An order that lifts one."""
-        given: dict[str, Any] = {
-            "article_id": article_id,
-            "order": number,
-            "revocation_id": uuid4(),
-            "ordered_at": self.clock.now(),
+        """An order that ends the one before."""
+        given = {
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number - 1),
         }
         return ArticleReinstated(**(given | more))
+
+    def withholding(self, article_id: str, number: int = 1, **more: Any) -> ArticleWithheld:
+        """An order to keep and not to show."""
+        given = {
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number),
+            "reason": Reason.MANUAL,
+        }
+        return ArticleWithheld(**(given | more))
+
+    def _order(self, article_id: str, number: int) -> dict[str, Any]:
+        return {
+            "article_id": article_id,
+            "order": number,
+            "previous_order": number - 1,
+            "ordered_at": self.clock.now(),
+        }
 
     async def said(self, *kinds: type[Event]) -> list[Any]:
         """What waits in the outbox of orders, in its order."""
@@ -98,3 +111,7 @@ class ServiceWorld(Generic[S]):
     async def alerts(self) -> list[str]:
         """The names of the alerts that wait to be sent."""
         return [alert.name for alert in await self.said(AlertRaised)]
+
+
+def _revocation_id(article_id: str, number: int) -> UUID:
+    return event_id("revocation", article_id, number)

@@ -9,7 +9,8 @@ from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
 
 PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
@@ -25,7 +26,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
         await flow.on_articles(batch, service)
 
-    async def orders_arrived(batch: Batch[ArticleRevoked | ArticleReinstated]) -> None:
+    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
         await flow.on_orders(batch, service, positions=positions)
 
     async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
@@ -45,7 +46,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         ),
         Subscription(
             ArticleRevoked.TOPIC,
-            (ArticleRevoked, ArticleReinstated),
+            ORDERS,
             orders_arrived,
             lane="orders",
             own_offsets=True,

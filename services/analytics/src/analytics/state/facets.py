@@ -8,8 +8,7 @@ from analytics.domain.facets import Described, Facets
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.sweeping import Held
-from clawback_contracts.revocation.folding import AnyOrder, Folded
-from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 
 SQL = Queries.load(__package__, "facets")
 
@@ -21,6 +20,15 @@ class Taken(NamedTuple):
     withheld: bool
     before: Facets | None
     """By what it was counted until now."""
+
+
+class Changed(NamedTuple):
+    """A row that an order has changed."""
+
+    article_id: str
+    before: Facets
+    after: Facets | None
+    """None: nothing is left of it."""
 
 
 async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[Facets]) -> list[Taken]:
@@ -43,7 +51,7 @@ async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[F
         [facets.source_id for facets in numbered],
         [f"{{{','.join(map(str, facets.topic_ids))}}}" for facets in numbered],
     )
-    return [Taken(row[0], row[1], _before(row, withheld=row[1])) for row in rows]
+    return [Taken(row[0], row[1], _before(row, withheld=row[2])) for row in rows]
 
 
 async def too_old(tx: Transaction, dates: Sequence[datetime]) -> int:
@@ -51,36 +59,48 @@ async def too_old(tx: Transaction, dates: Sequence[datetime]) -> int:
     return int(await tx.fetchval(SQL["too_old"], dates))
 
 
-async def fold_orders(
-    tx: Transaction, orders: Sequence[AnyOrder]
-) -> tuple[dict[str, Folded], dict[str, Facets]]:
-    """Applies the orders that are greater than the row's. Gives the rows, and what those held that were emptied."""
-    rows = await tx.fetch(
-        SQL["fold_orders"],
-        [order.article_id for order in orders],
-        [order.order for order in orders],
-        [isinstance(order, ArticleRevoked) for order in orders],
-    )
-    folded = {
-        r["article_id"]: Folded(
-            r["article_id"], r["order_no"], r["order_before"], r["revoked"], r["version_before"] > 0
+async def lock_or_create(tx: Transaction, article_ids: Sequence[str]) -> dict[str, OrderHead]:
+    """Locks the rows of these ids, sorted, until the transaction ends; makes those that are missing."""
+    await tx.execute(SQL["lock_or_create"], article_ids)
+    return {
+        r["article_id"]: OrderHead(
+            r["article_id"], r["order_no"], Status(r["status"]), r["revocation_id"], r["ever_held"]
         )
-        for r in rows
+        for r in await tx.fetch(SQL["heads"], article_ids)
     }
-    emptied = {r["article_id"]: before for r in rows if (before := _before(r, withheld=r["withheld"]))}
-    return folded, emptied
+
+
+async def apply_orders(tx: Transaction, folded: Sequence[Folded]) -> list[Changed]:
+    """Writes what orders made of locked rows. Gives how what is counted changes."""
+    if not folded:
+        return []
+    rows = await tx.fetch(
+        SQL["apply_orders"],
+        [one.after.article_id for one in folded],
+        [one.after.order_no for one in folded],
+        [one.after.status for one in folded],
+        [one.after.revocation_id for one in folded],
+        [one.removes for one in folded],
+    )
+    return [
+        Changed(
+            row["article_id"], before, None if row["emptied"] else before._replace(withheld=row["withheld"])
+        )
+        for row in rows
+        if (before := _before(row, withheld=row["withheld_before"]))
+    ]
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str]) -> list[Facets]:
     """Holds them back from counting until a person has looked. Gives by what they were counted."""
     rows = await tx.fetch(SQL["withhold"], article_ids)
-    return [before for row in rows if (before := _before(row, withheld=False))]
+    return [before for row in rows if not row["withheld"] and (before := _before(row, withheld=False))]
 
 
 async def release(tx: Transaction, article_id: str) -> Facets | None:
-    """Lifts what ``withhold`` did. Gives by what it is counted again, or None where there is nothing to lift."""
+    """Lifts what ``withhold`` did. Gives by what it is counted again, or None where it is not."""
     row = await tx.fetchrow(SQL["release"], article_id)
-    return _before(row, withheld=False) if row else None
+    return _before(row, withheld=False) if row and not row["withheld"] else None
 
 
 async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:

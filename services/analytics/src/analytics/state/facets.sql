@@ -1,61 +1,75 @@
 -- name: take
 -- The one door through which an article enters. Takes the rows in the order of their ids and decides under their locks:
--- an article is let in when it knows a later order than the row, or the same, is not revoked, and is newer. What is
--- older than the floor is not even looked at. Gives what was let in, and by what it was counted before.
+-- an article is let in when it knows a later order than the row, or the same, is neither revoked nor withheld by an
+-- order, and is newer. What is older than the floor is not even looked at. Gives what was let in, and by what it was
+-- counted before.
 INSERT INTO facet AS f (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
 SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::int[]
-FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[], $5::date[], $6::int[], $7::int[], $8::int[], $9::text[])
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::int[], $7::int[], $8::int[], $9::text[])
      AS d (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
 WHERE d.kept_from >= (SELECT before FROM floor)
 ORDER BY d.article_id
 ON CONFLICT (article_id) DO UPDATE SET
-    version = excluded.version, order_no = excluded.order_no, revoked = false, kept_from = excluded.kept_from,
+    version = excluded.version, order_no = excluded.order_no, revoked = false, withheld_by_order = false,
+    withheld = f.withheld_locally, kept_from = excluded.kept_from,
     day = excluded.day, cell_id = excluded.cell_id, words = excluded.words, source_id = excluded.source_id,
     topic_ids = excluded.topic_ids
 WHERE excluded.order_no > f.order_no
-   OR (excluded.order_no = f.order_no AND NOT f.revoked AND excluded.version > f.version)
-RETURNING new.article_id, new.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+   OR (excluded.order_no = f.order_no AND NOT f.revoked AND NOT f.withheld_by_order AND excluded.version > f.version)
+RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, old.words, old.source_id,
+          old.topic_ids
 
 -- name: too_old
 -- How many of these dates lie below the floor; asked only where some were not let in.
 SELECT count(*) FROM unnest($1::timestamptz[]) AS d (kept_from) WHERE d.kept_from < (SELECT before FROM floor)
 
--- name: fold_orders
--- Takes the rows, also of ids never seen, and applies the orders that are greater than the row's. An order that is
--- applied empties the row, a reinstatement too: the revocation that it lifts may have been passed over, and the article
--- comes back only by being published again. What is withheld stays so under a reinstatement.
-INSERT INTO facet AS f (article_id, order_no, revoked)
-SELECT o.article_id, o.order_no, o.revoked
-FROM unnest($1::text[], $2::int[], $3::bool[]) AS o (article_id, order_no, revoked)
-ORDER BY o.article_id
-ON CONFLICT (article_id) DO UPDATE SET
-    (order_no, revoked, withheld, day, cell_id, words, source_id, topic_ids) = (
-        SELECT CASE WHEN newer THEN excluded.order_no ELSE f.order_no END,
-               CASE WHEN newer THEN excluded.revoked ELSE f.revoked END,
-               f.withheld AND NOT (newer AND excluded.revoked),
-               CASE WHEN newer THEN NULL ELSE f.day END, CASE WHEN newer THEN NULL ELSE f.cell_id END,
-               CASE WHEN newer THEN NULL ELSE f.words END, CASE WHEN newer THEN NULL ELSE f.source_id END,
-               CASE WHEN newer THEN NULL ELSE f.topic_ids END
-        FROM (SELECT excluded.order_no > f.order_no) AS n (newer)
-    )
-RETURNING new.article_id, new.order_no, coalesce(old.order_no, 0) AS order_before, new.revoked,
-          coalesce(old.version, 0) AS version_before, coalesce(old.withheld, false) AS withheld,
-          CASE WHEN new.day IS NULL THEN old.day END AS day, old.cell_id, old.words, old.source_id, old.topic_ids
+-- name: lock_or_create
+-- Locks the rows in the order of their ids, also of ids never seen, and changes none: the condition is checked after the
+-- lock. What stands in them is read by a statement of its own, whose snapshot is taken after the wait.
+INSERT INTO facet AS f (article_id)
+SELECT article_id FROM unnest($1::text[]) AS n (article_id) ORDER BY article_id
+ON CONFLICT (article_id) DO UPDATE SET version = f.version WHERE false
+
+-- name: heads
+SELECT article_id, order_no,
+       CASE WHEN revoked THEN 'revoked' WHEN withheld_by_order THEN 'withheld' ELSE 'live' END AS status,
+       revocation_id, version > 0 AS ever_held
+FROM facet
+WHERE article_id = ANY ($1::text[])
+
+-- name: apply_orders
+-- Writes what the orders made of locked rows. What is withheld for another cause stays so under a reinstatement. Gives by
+-- what each was counted before, and whether it is counted now.
+UPDATE facet AS f
+SET order_no = o.order_no, revocation_id = o.revocation_id, revoked = o.status = 'revoked',
+    withheld_by_order = o.status = 'withheld',
+    withheld_locally = f.withheld_locally AND o.status <> 'revoked',
+    withheld = o.status = 'withheld' OR (f.withheld_locally AND o.status <> 'revoked'),
+    day = CASE WHEN o.removes THEN NULL ELSE f.day END, cell_id = CASE WHEN o.removes THEN NULL ELSE f.cell_id END,
+    words = CASE WHEN o.removes THEN NULL ELSE f.words END,
+    source_id = CASE WHEN o.removes THEN NULL ELSE f.source_id END,
+    topic_ids = CASE WHEN o.removes THEN NULL ELSE f.topic_ids END
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::bool[])
+     AS o (article_id, order_no, status, revocation_id, removes)
+WHERE f.article_id = o.article_id
+RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, new.day IS NULL AS emptied,
+          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
 -- name: withhold
 -- An order on these could not be read: not counted until a person has looked. What is needed to count them stays.
-INSERT INTO facet AS f (article_id, withheld)
-SELECT id, true FROM unnest($1::text[]) AS w (id) ORDER BY id
-ON CONFLICT (article_id) DO UPDATE SET withheld = true
-WHERE NOT f.withheld AND NOT f.revoked
-RETURNING new.article_id, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+INSERT INTO facet AS f (article_id, withheld, withheld_locally)
+SELECT id, true, true FROM unnest($1::text[]) AS w (id) ORDER BY id
+ON CONFLICT (article_id) DO UPDATE SET withheld = true, withheld_locally = true
+WHERE NOT f.withheld_locally AND NOT f.revoked
+RETURNING new.article_id, coalesce(old.withheld, false) AS withheld, old.day, old.cell_id, old.words, old.source_id,
+          old.topic_ids
 
 -- name: release
--- Not while another incident on it is open.
-UPDATE facet AS f SET withheld = false
-WHERE article_id = $1 AND withheld
+-- Not while another incident on it is open. What an order withholds is not counted for that.
+UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order
+WHERE article_id = $1 AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = f.article_id AND closed_at IS NULL)
-RETURNING article_id, day, cell_id, words, source_id, topic_ids
+RETURNING article_id, withheld, day, cell_id, words, source_id, topic_ids
 
 -- name: held
 -- Asks what is needed for counting, whatever the row says of orders; and which order it has applied.

@@ -35,6 +35,8 @@ class Ordered:
     revocation_id: UUID
     article_id: str
     order_no: int
+    previous_order: int
+    """The last order on the article before; 0: there was none."""
     kind: Kind
     reason: str
     ordered_at: datetime
@@ -113,6 +115,7 @@ def decide(
             revocation_id=revocation_id(standing.article_id, order_no),
             article_id=standing.article_id,
             order_no=order_no,
+            previous_order=standing.order_no,
             kind=Kind.REVOKED,
             reason=first.reason.value,
             ordered_at=now,
@@ -161,6 +164,7 @@ def lift(
         revocation_id=revocation_id(standing.article_id, order_no),
         article_id=standing.article_id,
         order_no=order_no,
+        previous_order=standing.order_no,
         kind=Kind.REINSTATED,
         reason=reason,
         ordered_at=now,
@@ -178,6 +182,8 @@ class Order:
     revocation_id: UUID
     article_id: str
     order_no: int
+    previous_order: int | None
+    """The last order on the article before; 0: there was none; None: it was ordered before numbers were chained."""
     kind: Kind
     reason: str
     clock_started_at: datetime
@@ -204,6 +210,7 @@ class Order:
             revocation_id=new.revocation_id,
             article_id=new.article_id,
             order_no=new.order_no,
+            previous_order=new.previous_order,
             kind=new.kind,
             reason=new.reason,
             clock_started_at=new.clock_started_at,

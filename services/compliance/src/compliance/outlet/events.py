@@ -34,6 +34,7 @@ def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked
             return ArticleRevoked(
                 article_id=order.article_id,
                 order=order.order_no,
+                previous_order=order.previous_order,
                 revocation_id=order.revocation_id,
                 reason=Reason(order.reason),
                 notice_ids=tuple(notice_ids),
@@ -47,6 +48,7 @@ def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked
             return ArticleReinstated(
                 article_id=order.article_id,
                 order=order.order_no,
+                previous_order=order.previous_order,
                 revocation_id=order.lifts or order.revocation_id,
                 ordered_at=order.ordered_at,
                 attempt=order.attempts,

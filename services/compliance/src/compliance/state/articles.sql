@@ -17,7 +17,7 @@ FOR NO KEY UPDATE OF a
 -- name: put
 UPDATE article AS a
 SET order_no = n.order_no, state = n.state, revocation_id = n.revocation_id, updated_at = $5
-FROM unnest($1::text[], $2::int[], $3::text[], $4::uuid[]) AS n (article_id, order_no, state, revocation_id)
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[]) AS n (article_id, order_no, state, revocation_id)
 WHERE a.article_id = n.article_id
 
 -- name: revoked_among

@@ -2,7 +2,7 @@
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
                      received_at)
 SELECT n.*, $10
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
             $9::text[]) AS n
 ORDER BY 2, 3, 4, 5
 ON CONFLICT (article_id, order_no, holder, attempt) DO NOTHING

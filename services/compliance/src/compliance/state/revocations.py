@@ -70,6 +70,7 @@ async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> Non
         [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
         [next_send_at(row.pressing_since, now) for row in rows],
         [row.traceparent for row in rows],
+        [row.previous_order for row in rows],
     )
 
 
@@ -184,6 +185,7 @@ def _order(row: Row) -> Order:
         revocation_id=row["revocation_id"],
         article_id=row["article_id"],
         order_no=row["order_no"],
+        previous_order=row["previous_order"],
         kind=Kind(row["kind"]),
         reason=row["reason"],
         clock_started_at=row["clock_started_at"],

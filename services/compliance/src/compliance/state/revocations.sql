@@ -1,14 +1,15 @@
 -- name: put
-INSERT INTO revocation (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
-                        ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at, traceparent)
-SELECT n.revocation_id, n.article_id, n.order_no, n.kind, n.reason, n.lifts, n.clock_started_at, n.due_at,
-       n.revoked_at, n.ordered_at, n.ordered_by, n.backlog, n.sent_event_id, n.ordered_at, n.next_send_at,
+INSERT INTO revocation (revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
+                        revoked_at, ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at,
+                        traceparent)
+SELECT n.revocation_id, n.article_id, n.order_no, n.previous_order, n.kind, n.reason, n.lifts, n.clock_started_at,
+       n.due_at, n.revoked_at, n.ordered_at, n.ordered_by, n.backlog, n.sent_event_id, n.ordered_at, n.next_send_at,
        n.traceparent
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
             $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[], $13::uuid[],
-            $14::timestamptz[], $15::text[])
+            $14::timestamptz[], $15::text[], $16::bigint[])
      AS n (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
-           ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent)
+           ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent, previous_order)
 
 -- name: lift
 UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
@@ -17,7 +18,7 @@ UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
 -- A new order takes the place of all earlier ones on its article.
 WITH earlier AS (
     SELECT r.revocation_id
-    FROM revocation AS r JOIN unnest($1::text[], $2::int[]) AS n (article_id, order_no) USING (article_id)
+    FROM revocation AS r JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id)
     WHERE r.order_no < n.order_no
     ORDER BY r.revocation_id
     FOR NO KEY UPDATE OF r
@@ -38,8 +39,8 @@ FOR NO KEY UPDATE
 
 -- name: take
 -- Rows of this table are always taken before rows of obligation, and in the order of their ids.
-SELECT revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, revoked_at, ordered_at, lifts,
-       attempts, pressing_since, closed_at, traceparent
+SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
+       ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
 FROM revocation
 WHERE revocation_id = ANY ($1::uuid[])
 ORDER BY revocation_id
@@ -47,8 +48,8 @@ FOR NO KEY UPDATE
 
 -- name: take_due
 -- What stays open and was not sent for its time. One whose last sending still waits in the outbox is sent already.
-SELECT revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, revoked_at, ordered_at, lifts,
-       attempts, pressing_since, closed_at, traceparent
+SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
+       ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
 FROM revocation AS r
 WHERE closed_at IS NULL AND next_send_at <= $1
   AND NOT EXISTS (SELECT FROM outbox_orders AS o
@@ -60,7 +61,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 -- name: take_by_order
 SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no AS last_order_no
 FROM revocation AS r
-JOIN unnest($1::text[], $2::int[]) AS n (article_id, order_no) USING (article_id, order_no)
+JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id, order_no)
 JOIN article AS a USING (article_id)
 ORDER BY r.revocation_id
 FOR NO KEY UPDATE OF r
@@ -102,16 +103,17 @@ SELECT min(next_send_at) FROM revocation WHERE closed_at IS NULL
 SELECT coalesce(max(seq), 0) FROM revocation
 
 -- name: feed
-SELECT seq, revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at, ordered_at,
-       attempts
+SELECT seq, revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
+       revoked_at, ordered_at, attempts
 FROM revocation
 WHERE seq > $1 AND seq <= $2
 ORDER BY seq
 LIMIT $3
 
 -- name: page
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
-       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.closed_at
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+       r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
+       r.attempts, r.closed_at
 FROM revocation AS r
 WHERE r.seq < $1
   AND ($2::boolean IS NULL OR (r.closed_at IS NULL) = $2)
@@ -121,15 +123,17 @@ ORDER BY r.seq DESC
 LIMIT $5
 
 -- name: one
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
-       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.next_send_at,
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+       r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
+       r.attempts, r.next_send_at,
        r.closed_at
 FROM revocation AS r
 WHERE r.revocation_id = $1
 
 -- name: of_article
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.kind, r.reason, r.lifts, r.clock_started_at, r.due_at,
-       r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog, r.attempts, r.next_send_at,
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+       r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
+       r.attempts, r.next_send_at,
        r.closed_at
 FROM revocation AS r
 WHERE r.article_id = $1

@@ -19,7 +19,7 @@ FOR UPDATE OF r
 -- name: records_of_orders
 -- Everything that goes with these orders, as it stands.
 WITH gone AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[]) AS g (revocation_id, article_id, order_no)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 )
 SELECT 'revocation' AS schema, to_jsonb(r) AS record FROM revocation AS r JOIN gone USING (revocation_id)
 UNION ALL
@@ -35,7 +35,7 @@ ORDER BY schema, record
 
 -- name: remove_orders
 WITH gone AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[]) AS g (revocation_id, article_id, order_no)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 ), noticed AS (
     DELETE FROM notice WHERE revocation_id = ANY ($1::uuid[]) RETURNING notice_id
 ), polled AS (

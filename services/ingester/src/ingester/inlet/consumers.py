@@ -7,7 +7,8 @@ from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester import flow
 from ingester.flow import Service
 
@@ -18,7 +19,7 @@ def subscriptions(service: Service) -> list[Subscription]:
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
         await flow.on_submissions(batch, service)
 
-    async def orders_arrived(batch: Batch[ArticleRevoked | ArticleReinstated]) -> None:
+    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
         await flow.on_orders(batch, service)
 
     async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
@@ -35,7 +36,7 @@ def subscriptions(service: Service) -> list[Subscription]:
         ),
         Subscription(
             ArticleRevoked.TOPIC,
-            (ArticleRevoked, ArticleReinstated),
+            ORDERS,
             orders_arrived,
             lane="orders",
             own_offsets=True,

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
-from clawback_contracts.revocation.folding import AnyOrder, Folded
-from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.revocation.folding import Folded, OrderHead, Status
+from clawback_contracts.revocation.v1 import ArticleReinstated
 from ingester.domain.article import Delivery
 
 SQL = Queries.load(__package__, "articles")
@@ -24,6 +24,15 @@ class Taken(NamedTuple):
     """False: an older text, or a revoked id."""
 
 
+class Returned(NamedTuple):
+    """An article that an order withheld, and that is in use again."""
+
+    article_id: str
+    kept_from: datetime
+    version: int
+    state: str
+
+
 async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Taken]:
     """Takes the rows and decides under their locks. The batch has each id once, sorted; what is too old is missing."""
     rows = await tx.fetch(
@@ -38,43 +47,47 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
     return [Taken._make(row) for row in rows]
 
 
-async def fold_orders(
-    tx: Transaction, orders: Sequence[AnyOrder], now: datetime
-) -> tuple[dict[str, Folded], dict[str, datetime]]:
-    """Applies the orders that are greater than the row's. Gives the rows, and when those date from that lose content.
-
-    Every order that is applied takes what came before it, a reinstatement too: the revocation that it lifts may have
-    been passed over, and the text comes back only by being published again.
-    """
-    rows = await tx.fetch(
-        SQL["fold_orders"],
-        [order.article_id for order in orders],
-        [order.order for order in orders],
-        ["revoked" if isinstance(order, ArticleRevoked) else "live" for order in orders],
-        [order.reason if isinstance(order, ArticleRevoked) else None for order in orders],
-        [order.ordered_at for order in orders],
-        now,
-    )
-    folded = {
-        r["article_id"]: Folded(
-            r["article_id"],
-            r["order_no"],
-            r["order_before"],
-            r["state"] == "revoked",
-            r["version_before"] > 0,
+async def lock_or_create(tx: Transaction, article_ids: Sequence[str], now: datetime) -> dict[str, OrderHead]:
+    """Locks the rows of these ids, sorted, until the transaction ends; makes those that are missing."""
+    await tx.execute(SQL["lock_or_create"], article_ids, now)
+    return {
+        r["article_id"]: OrderHead(
+            r["article_id"], r["order_no"], Status(r["status"]), r["revocation_id"], r["ever_held"]
         )
-        for r in rows
+        for r in await tx.fetch(SQL["heads"], article_ids)
     }
-    dated = {
-        r["article_id"]: r["kept_from"]
-        for r in rows
-        if folded[r["article_id"]].empties and r["kept_from"] is not None
-    }
-    return folded, dated
+
+
+async def apply_orders(tx: Transaction, folded: Sequence[Folded], now: datetime) -> list[Returned]:
+    """Writes what orders made of locked rows. Gives those whose copy is in use again."""
+    rows = await tx.fetch(
+        SQL["apply_orders"],
+        [one.after.article_id for one in folded],
+        [one.after.order_no for one in folded],
+        [one.after.status for one in folded],
+        [one.after.revocation_id for one in folded],
+        [None if isinstance(one.last, ArticleReinstated | None) else one.last.reason for one in folded],
+        [one.last.ordered_at if one.last else None for one in folded],
+        [one.removes for one in folded],
+        now,
+        [one.returns for one in folded],
+    )
+    return [
+        Returned(row["article_id"], row["kept_from"], row["version"], row["state"])
+        for row in rows
+        if row["returns"]
+    ]
+
+
+async def months(tx: Transaction, article_ids: Sequence[str]) -> dict[str, datetime]:
+    """When those of the ids date from that ever had a document."""
+    if not article_ids:
+        return {}
+    return {row["article_id"]: row["kept_from"] for row in await tx.fetch(SQL["months"], article_ids)}
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
-    """Makes them unreadable until a person has looked."""
+    """Makes them unreadable until a person has looked. An order that withholds them is another matter."""
     await tx.execute(SQL["withhold"], article_ids, now)
 
 

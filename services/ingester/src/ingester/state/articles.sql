@@ -3,10 +3,11 @@
 -- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing.
 -- source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
 -- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept.
-INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state, given,
-                          embargoed_until, licence_ends_at)
+INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state,
+                          withheld_locally, given, embargoed_until, licence_ends_at)
 SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, 1,
        CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
+       coalesce(d.licence_ends_at <= $6, false),
        coalesce(d.licence_ends_at > $6, true) AND coalesce(d.embargoed_until <= $6, true),
        d.embargoed_until, d.licence_ends_at
 FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
@@ -21,9 +22,10 @@ ON CONFLICT (article_id) DO UPDATE SET
     received_at = coalesce(a.received_at, excluded.received_at),
     given = a.given OR excluded.given,
     source_order = greatest(a.source_order, excluded.source_order),
-    (version, state, embargoed_until, licence_ends_at) = (
+    (version, state, withheld_locally, embargoed_until, licence_ends_at) = (
         SELECT CASE WHEN newer THEN a.version + 1 ELSE a.version END,
                CASE WHEN NOT newer OR a.state = 'withheld' THEN a.state ELSE excluded.state END,
+               a.withheld_locally OR (newer AND excluded.withheld_locally),
                CASE WHEN newer THEN excluded.embargoed_until ELSE a.embargoed_until END,
                CASE WHEN newer THEN excluded.licence_ends_at ELSE a.licence_ends_at END
         FROM (SELECT a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)) AS n (newer)
@@ -32,39 +34,58 @@ WHERE coalesce(a.kept_from, excluded.kept_from) >= (SELECT kept_from FROM floor)
 RETURNING new.article_id, new.kept_from, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
--- name: fold_orders
--- Takes the identity rows, also of ids never seen, and applies the orders that are greater than the row's. What is
--- withheld stays so under a reinstatement: the order that could not be read may be a later one.
-INSERT INTO article AS a (article_id, updated_at, order_no, state, reason, ordered_at)
-SELECT o.article_id, $6, o.order_no, o.state, o.reason, o.ordered_at
-FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::timestamptz[])
-     AS o (article_id, order_no, state, reason, ordered_at)
-ORDER BY o.article_id
-ON CONFLICT (article_id) DO UPDATE SET
-    updated_at = excluded.updated_at,
-    (order_no, state, reason, ordered_at) = (
-        SELECT CASE WHEN newer THEN excluded.order_no ELSE a.order_no END,
-               CASE WHEN NOT newer OR (a.state = 'withheld' AND excluded.state = 'live') THEN a.state
-                    ELSE excluded.state END,
-               CASE WHEN newer THEN excluded.reason ELSE a.reason END,
-               CASE WHEN newer THEN excluded.ordered_at ELSE a.ordered_at END
-        FROM (SELECT excluded.order_no > a.order_no) AS n (newer)
-    )
-RETURNING new.article_id, new.kept_from, new.order_no, new.state, coalesce(old.order_no, 0) AS order_before,
-          coalesce(old.version, 0) AS version_before
+-- name: lock_or_create
+-- Locks the identity rows in the order of their ids, also of ids never seen, and changes none: the condition is checked
+-- after the lock. What stands in them is read by a statement of its own, whose snapshot is taken after the wait.
+INSERT INTO article AS a (article_id, updated_at, state)
+SELECT article_id, $2, 'live' FROM unnest($1::text[]) AS n (article_id) ORDER BY article_id
+ON CONFLICT (article_id) DO UPDATE SET updated_at = a.updated_at WHERE false
+
+-- name: heads
+SELECT article_id, order_no,
+       CASE WHEN state = 'revoked' THEN 'revoked' WHEN withheld_by_order THEN 'withheld' ELSE 'live' END AS status,
+       revocation_id, version > 0 AS ever_held
+FROM article
+WHERE article_id = ANY ($1::text[])
+
+-- name: apply_orders
+-- Writes what the orders made of locked rows. What is withheld for another cause stays so under a reinstatement: the
+-- order that could not be read may be a later one. A copy that returns gets a new version, so that every holder takes it.
+UPDATE article AS a
+SET order_no = o.order_no, revocation_id = o.revocation_id, reason = o.reason, ordered_at = o.ordered_at,
+    withheld_by_order = o.status = 'withheld',
+    withheld_locally = a.withheld_locally AND o.status <> 'revoked',
+    embargoed_until = CASE WHEN o.removes THEN NULL ELSE a.embargoed_until END,
+    version = CASE WHEN o.returns THEN a.version + 1 ELSE a.version END,
+    state = CASE WHEN o.status = 'revoked' THEN 'revoked'
+                 WHEN o.status = 'withheld' OR a.withheld_locally THEN 'withheld'
+                 WHEN NOT o.removes AND a.embargoed_until > $8 THEN 'embargoed'
+                 ELSE 'live' END,
+    updated_at = $8
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::boolean[], $9::boolean[])
+     AS o (article_id, order_no, status, revocation_id, reason, ordered_at, removes, returns)
+WHERE a.article_id = o.article_id
+RETURNING a.article_id, a.version, a.state, a.kept_from, o.returns
+
+-- name: months
+-- The months in which the documents of these lie.
+SELECT article_id, kept_from FROM article WHERE article_id = ANY ($1::text[]) AND kept_from IS NOT NULL
 
 -- name: withhold
 -- An order on these could not be read: not readable and not published until a person has looked.
-INSERT INTO article AS a (article_id, updated_at, state)
-SELECT id, $2, 'withheld' FROM unnest($1::text[]) AS w (id) ORDER BY id
-ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', updated_at = excluded.updated_at
-WHERE a.state IN ('live', 'embargoed')
+INSERT INTO article AS a (article_id, updated_at, state, withheld_locally)
+SELECT id, $2, 'withheld', true FROM unnest($1::text[]) AS w (id) ORDER BY id
+ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', withheld_locally = true, updated_at = excluded.updated_at
+WHERE a.state <> 'revoked'
 
 -- name: release
--- Not while another incident or a notice on it is open, and an embargo goes on where it is not over.
-UPDATE article AS a SET state = CASE WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END, updated_at = $2,
-       given = given OR coalesce(embargoed_until <= $2, true)
-WHERE article_id = $1 AND state = 'withheld'
+-- Not while another incident or a notice on it is open, and not where an order withholds it. An embargo goes on where
+-- it is not over.
+UPDATE article AS a
+SET withheld_locally = false, updated_at = $2,
+    state = CASE WHEN withheld_by_order THEN 'withheld' WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
+    given = given OR (NOT withheld_by_order AND coalesce(embargoed_until <= $2, true))
+WHERE article_id = $1 AND state = 'withheld' AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
   AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
 RETURNING article_id, version, state
@@ -154,7 +175,7 @@ SELECT number, article_id, version, order_no, source_order, kept_from, received_
 FROM (
     SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document,
            sum(octet_length(c.document)) OVER (ORDER BY n.number) - octet_length(c.document) AS bytes_before
-    FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS n (ref, version, number)
+    FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS n (ref, version, number)
     JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
                      AND a.kept_from >= (SELECT kept_from FROM floor)
     CROSS JOIN LATERAL (

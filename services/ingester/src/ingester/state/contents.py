@@ -8,7 +8,7 @@ from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.sweeping.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.state import sweeps
-from ingester.state.articles import Taken
+from ingester.state.articles import Returned, Taken
 
 SQL = Queries.load(__package__, "contents")
 FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -35,6 +35,17 @@ async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
         return set()
     rows = await tx.fetch(SQL["remove"], list(dated.values()), list(dated))
     return {row["article_id"] for row in rows}
+
+
+async def renumber(tx: Transaction, returned: Sequence[Returned]) -> None:
+    """Gives documents the new version of their rows."""
+    if returned:
+        await tx.execute(
+            SQL["renumber"],
+            [row.kept_from for row in returned],
+            [row.article_id for row in returned],
+            [row.version for row in returned],
+        )
 
 
 async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:

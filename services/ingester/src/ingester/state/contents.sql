@@ -1,6 +1,6 @@
 -- name: put
 INSERT INTO article_content (kept_from, article_id, version, document)
-SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::int[], $4::text[])
+SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[])
 ON CONFLICT (kept_from, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
 -- name: remove
@@ -14,6 +14,12 @@ WITH in_month AS (
     DELETE FROM article_held WHERE article_id = ANY ($2::text[]) RETURNING article_id
 )
 SELECT article_id FROM in_month UNION SELECT article_id FROM apart
+
+-- name: renumber
+-- The text is the same; its version is the row's.
+UPDATE article_content AS c SET version = n.version
+FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS n (kept_from, article_id, version)
+WHERE c.kept_from = n.kept_from AND c.article_id = n.article_id AND c.kept_from = ANY ($1::timestamptz[])
 
 -- name: held
 -- Asks the content itself, whatever the identity row says of its state; the row only tells in which month to look, and

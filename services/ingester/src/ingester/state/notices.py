@@ -6,7 +6,7 @@ from datetime import datetime
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
+from clawback_contracts.revocation.v1 import ArticleRevoked, ArticleWithheld, RevocationNoticed
 
 SQL = Queries.load(__package__, "notices")
 
@@ -44,7 +44,7 @@ async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -
     cited = {
         (notice_id, order.article_id): order.order
         for order in orders
-        if isinstance(order, ArticleRevoked)
+        if isinstance(order, ArticleRevoked | ArticleWithheld)
         for notice_id in order.notice_ids
     }
     if cited:

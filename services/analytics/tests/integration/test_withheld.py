@@ -1,0 +1,68 @@
+"""Articles that an order withholds are not counted until a later order ends that."""
+
+import pytest
+
+from analytics import flow
+from services.analytics.tests.integration.world import World
+
+pytestmark = pytest.mark.integration
+
+A = "up:a"
+
+
+async def test_a_withheld_article_is_kept_and_not_counted(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.withholding(A, 1))
+    assert (await world.total(), await world.held(A)) == (0, {A})
+    assert await world.answers() == [(A, 1, "withheld", "withheld")]
+    await world.publish(world.article(A, 2, 0), world.article(A, 3, 1))
+    assert await world.total() == 0
+    await world.must_be_exact()
+
+
+async def test_a_reinstatement_that_follows_counts_it_again(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.withholding(A, 1))
+    await world.order(world.reinstatement(A, 2))
+    assert await world.total() == 1
+    assert await world.answers() == [(A, 1, "withheld", "withheld"), (A, 2, "reinstated", "reinstated")]
+    await world.publish(world.article(A, 2, 2))
+    assert await world.total() == 1
+    await world.must_be_exact()
+
+
+async def test_what_is_published_after_the_reinstatement_counts_also_when_it_overtakes_the_orders(
+    world: World,
+) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.withholding(A, 1))
+    await world.publish(world.article(A, 2, 2))
+    assert await world.total() == 1
+    await world.order(world.reinstatement(A, 2))
+    assert await world.total() == 1
+    await world.must_be_exact()
+
+
+async def test_a_revocation_removes_what_was_withheld(world: World) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.withholding(A, 1))
+    await world.order(world.revocation(A, 2))
+    await world.order(world.reinstatement(A, 3))
+    assert (await world.total(), await world.held(A), await world.words()) == (0, set(), set())
+    await world.must_be_exact()
+
+
+async def test_what_an_order_and_an_unreadable_order_withhold_is_counted_after_both_have_ended(
+    world: World,
+) -> None:
+    await world.publish(world.article(A))
+    await world.order(world.withholding(A, 1))
+    (incident,) = await world.withhold(A)
+    await world.order(world.reinstatement(A, 2))
+    assert await world.total() == 0
+    await world.order(world.withholding(A, 3))
+    await flow.close_incident(world.service, incident, "olga", "looked")
+    assert await world.total() == 0
+    await world.order(world.reinstatement(A, 4))
+    assert await world.total() == 1
+    await world.must_be_exact()
