@@ -13,16 +13,10 @@ RETURNING notice_id, article_id
 SELECT article_id, order_no FROM article WHERE article_id = ANY ($1::text[]) AND order_no > 0 AND state <> 'revoked'
 
 -- name: answered
-<<<<<<< HEAD
 -- By an order on the notice's own article alone: another's order that cites the id answers nothing.
 UPDATE notice SET answered_at = $4, order_no = o.order_no
-FROM unnest($1::uuid[], $2::text[], $3::int[]) AS o (notice_id, article_id, order_no)
+FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS o (notice_id, article_id, order_no)
 WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL
-=======
-UPDATE notice SET answered_at = $3, order_no = o.order_no
-FROM unnest($1::uuid[], $2::bigint[]) AS o (notice_id, order_no)
-WHERE notice.notice_id = o.notice_id AND answered_at IS NULL
->>>>>>> ca709ca (Contracts: ArticleWithheld hides an article until a later order, orders name the one before, numbers are 64-bit)
 
 -- name: due
 -- Sent again after 1, 5, 15 minutes, then hourly, until the order that cites it was seen.
