@@ -12,7 +12,7 @@ from clawback_contracts.revocation.v1 import (
     RevocationNoticed,
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
-from clawback_contracts.sweep.v1 import SweepCompleted, SweepFailed, SweepRequested
+from clawback_contracts.sweep.v1 import HoldsChanged, SweepCompleted, SweepFailed, SweepRequested
 
 EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
@@ -27,6 +27,7 @@ EVENTS: dict[str, type[Event]] = {
         RunCompleted,
         RunFailed,
         SweepRequested,
+        HoldsChanged,
         SweepCompleted,
         SweepFailed,
         AlertRaised,

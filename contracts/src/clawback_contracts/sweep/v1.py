@@ -15,8 +15,11 @@ DataClass = Annotated[
 Owner = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9-]{1,49}$", description="the service whose database it is")
 ]
+Person = Annotated[str, Field(min_length=1, max_length=200)]
 HELD_IDS_MAX = 10_000
 """In one request, all holds together: it must fit into a message."""
+ENDED_HOLDS_MAX = 150
+"""In one request, the latest ones."""
 
 
 class Action(StrEnum):
@@ -45,12 +48,43 @@ class Hold(Value):
     """None: from the beginning."""
     dated_until: Instant | None = None
     """Not included. None: without end."""
+    placed_by: Person | None = None
+    confirmed_by: Person | None = None
+    """The second person. Whoever placed a hold can withdraw it alone only while this is None."""
+
+
+class EndedHold(Value):
+    """A hold that is no longer in force, with the people who ended it."""
+
+    hold_id: UUID
+    ended_by: tuple[Person, ...] = Field(min_length=1, max_length=2)
+    """Who requested the end, then who confirmed it: two different people. One alone withdraws a hold that this
+    person placed and that nobody confirmed."""
+    ended_at: Instant
+
+
+class HoldsChanged(Event):
+    """Holds on a class were placed, confirmed or ended. Owners store them, and refuse a sweep that omits one.
+
+    Sent with each change, so that an owner knows a hold before the next sweep.
+    """
+
+    TYPE: ClassVar[str] = "clawback.sweep.holds-changed.v1"
+    TOPIC: ClassVar[str] = "sweeps.v1"
+    KEY: ClassVar[str] = "data_class"
+
+    data_class: DataClass
+    holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
+    """In force; others may be in force as well."""
+    ended_holds: tuple[EndedHold, ...] = Field(default=(), max_length=ENDED_HOLDS_MAX)
+    changed_at: Instant
 
 
 class SweepRequested(Event):
     """A request to the owners of a class. Repeated until each has answered; a repeat is answered again.
 
-    It says every hold that is in force: an owner keeps no list of its own that could differ.
+    It names every hold that is in force. An owner refuses a request that omits a hold which it knows, or whose
+    limit is later than the owner's own minimum age allows.
     """
 
     TYPE: ClassVar[str] = "clawback.sweep.requested.v1"
@@ -67,6 +101,8 @@ class SweepRequested(Event):
     dry_run: bool = False
     """Count, and touch nothing."""
     holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
+    ended_holds: tuple[EndedHold, ...] = Field(default=(), max_length=ENDED_HOLDS_MAX)
+    """The latest holds of the class that are no longer in force."""
     requested_at: Instant
     requested_by: str = Field(min_length=1, max_length=200)
     attempt: Attempt = 1
@@ -137,3 +173,7 @@ class SweepFailed(SweepAnswer):
 
     error: str = Field(max_length=500)
     """What happened, to which thing, without content."""
+    refused: bool = False
+    """The owner would not do it: the request exceeds the owner's own bounds. Nothing was touched."""
+    omitted_holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
+    """Holds that the owner knows to be in force, and that the request omits."""

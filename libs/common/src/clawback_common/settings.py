@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from typing_extensions import override
 
 from clawback_common.production import needs_file, needs_safe_postgres
@@ -96,11 +96,23 @@ class CommonSettings(BrokerSettings):
     """The certificate chain and key with which APIs and probes are served over https, PEM; read again when replaced."""
     http_tls_terminated: bool = False
     """TLS ends at a proxy that alone can reach this process; it serves plain HTTP, also outside development."""
+    sweep_age_min_d: Annotated[dict[str, Annotated[float, Field(ge=0)]], NoDecode] = Field(
+        default_factory=dict
+    )
+    """Days, by class of data: ``articles=30,alerts=7``. Younger records are never removed, whoever asks for it. A
+    class that is not named has its own minimum, 30 days for most."""
     drain_timeout_s: float = Field(20, gt=0)
     """From SIGTERM to the end; what is in hand is finished."""
 
     otel_exporter_otlp_endpoint: str | None = None
     otel_service_name: str | None = None
+
+    @field_validator("sweep_age_min_d", mode="before")
+    @classmethod
+    def _read_ages(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
 
     @override
     def unsafe(self) -> Iterator[str]:

@@ -16,13 +16,14 @@ from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Stop, Transient
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.sweeping import AgedTable, Progress, Sweeper, Tally
+from clawback_common.sweeping import AGE_MIN, AgedTable, Progress, Sweeper, Tally
 from clawback_common.sweeping import sweeper as module
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.listening import listening
 from clawback_common.testing.queries import prepare_all
 from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import (
     Action,
@@ -48,6 +49,8 @@ class Leaves:
     trouble: list[Exception] = field(default_factory=list)
     name: str = "leaves"
     tables: tuple[str, ...] = ("leaf",)
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
     slices: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waits_after: int | None = None
@@ -102,12 +105,19 @@ class World:
 
     async def answers(self) -> list[Any]:
         """What waits to be sent."""
-        rows = await self.db.fetch("SELECT event_id, type, value FROM outbox_orders ORDER BY id")
+        rows = await self.db.fetch(
+            "SELECT event_id, type, value FROM outbox_orders WHERE topic = 'sweep-results.v1' ORDER BY id"
+        )
         by_type = {kind.TYPE: kind for kind in KINDS}
         found = [by_type[row["type"]].model_validate_json(row["value"]) for row in rows]
         for row, answer in zip(rows, found, strict=True):
             assert row["event_id"] == event_id("sweep", answer.sweep_id, OWNER, answer.attempt)
         return found
+
+    async def alerts(self) -> list[AlertRaised]:
+        """What people are told."""
+        rows = await self.db.fetch("SELECT value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
+        return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
     async def left(self) -> int:
         """Leaves that are there."""
@@ -348,6 +358,7 @@ async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
             pass
         world.clock.advance(days=1)
     limit = world.clock.now() - timedelta(days=1)
+    world.clock.advance(days=40)
     await world.asked(request(data_class="job_runs", before=limit, dry_run=True))
     await world.sweeper.work_off()
     await world.asked(request(data_class="job_runs", before=limit))

@@ -91,7 +91,8 @@ async def worker(settings: Settings, stopping: Stopping) -> None:
 
 def plan(service: Service) -> Plan:
     """What this worker does with the broker."""
-    sweeper = Sweeper(NAME, service.db, service.clock, service.outbox, [Alerts(service.db)])
+    ages_min_d = service.settings.sweep_age_min_d
+    sweeper = Sweeper(NAME, service.db, service.clock, service.outbox, [Alerts(service.db)], ages_min_d)
     return Plan(
         [*subscriptions(service), sweeper.subscription()],
         [sweeper.loop()],

@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from analytics.settings import Settings
+from clawback_common.arguments import add_floor_role
 from clawback_common.process import Stopping, in_words, run
 
 
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    add_floor_role(roles)
     chosen = parser.parse_args(arguments)
     settings = in_words(Settings)
 

@@ -92,5 +92,7 @@ async def job(chosen: argparse.Namespace, settings: Settings) -> int:
         match chosen.role:
             case "replay-dlq":
                 return await jobs.replay_command(service)
+            case "floor":
+                return await jobs.floor_command(service, chosen)
             case _:
                 return await jobs.accept_gap_command(service)

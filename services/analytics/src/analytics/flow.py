@@ -55,9 +55,11 @@ class Service:
 
     def __post_init__(self) -> None:
         """The words belong to the database, and so does what is swept."""
-        owned = (Articles(self.db), CachedAnswers(self.db, self.cache))
+        owned = (Articles(self.db, self.clock), CachedAnswers(self.db, self.cache))
         object.__setattr__(self, "vocabulary", Vocabulary(self.db))
-        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.orders, owned))
+        ages_min_d = self.settings.sweep_age_min_d
+        sweeper = Sweeper(GROUP, self.db, self.clock, self.orders, owned, ages_min_d)
+        object.__setattr__(self, "sweeper", sweeper)
 
 
 async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:

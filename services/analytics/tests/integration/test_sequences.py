@@ -152,7 +152,7 @@ async def _looked_at(world: World) -> AsyncIterator[None]:
 async def _sweep(age_d: int, held: list[str], world: World, model: Model) -> None:
     hold = [Hold(hold_id="6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11", article_ids=tuple(held))] if held else []
     request = world.sweep(before=world.ago(days=age_d), holds=tuple(hold))
-    articles = Articles(world.db)
+    articles = Articles(world.db, world.clock)
     promised = await articles.count(request)
     done = await articles.remove(request, Progress())
     assert done == promised

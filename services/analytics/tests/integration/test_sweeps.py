@@ -37,7 +37,7 @@ async def filled(world: World) -> None:
 async def test_a_dry_run_says_what_would_go_and_touches_nothing(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD, "up:unknown"))
-    assert await Articles(world.db).count(world.sweep(holds=(hold,))) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db, world.clock).count(world.sweep(holds=(hold,))) == Tally(2, 1, 1, 1)
     assert await world.total() == 3
     await world.publish(world.article("up:x", published_at=world.ago(days=730)))
     assert await world.total() == 4
@@ -47,10 +47,10 @@ async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
     request = world.sweep(holds=(hold,))
-    assert await Articles(world.db).remove(request, Progress()) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db, world.clock).remove(request, Progress()) == Tally(2, 1, 1, 1)
     assert await world.held(OLD, NEW, HELD) == {NEW, HELD}
     await world.must_be_exact()
-    assert await Articles(world.db).remove(world.sweep(), Progress()) == Tally(1, 1, 0, 1)
+    assert await Articles(world.db, world.clock).remove(world.sweep(), Progress()) == Tally(1, 1, 0, 1)
     assert (await world.held(OLD, NEW, HELD), await world.total()) == ({NEW}, 1)
     await world.must_be_exact()
 
@@ -67,18 +67,20 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
             dated_from=world.ago(days=since_d) if since_d else None,
             dated_until=world.ago(days=until_d) if until_d else None,
         )
-        tally = await Articles(world.db).count(world.sweep(holds=(hold,)))
+        tally = await Articles(world.db, world.clock).count(world.sweep(holds=(hold,)))
         assert (tally.held, tally.removed) == (spared, 2 - spared)
         if spared == 2:  # the others would leave nothing for the next
-            assert await Articles(world.db).remove(world.sweep(holds=(hold,)), Progress()) == tally
+            assert (
+                await Articles(world.db, world.clock).remove(world.sweep(holds=(hold,)), Progress()) == tally
+            )
     assert await world.held(OLD, HELD) == {OLD, HELD}
     none = Hold(hold_id=uuid4(), dated_until=world.ago(days=740))
-    assert (await Articles(world.db).remove(world.sweep(holds=(none,)), Progress())).removed == 2
+    assert (await Articles(world.db, world.clock).remove(world.sweep(holds=(none,)), Progress())).removed == 2
 
 
 async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answered(world: World) -> None:
     await filled(world)
-    await Articles(world.db).remove(world.sweep(), Progress())
+    await Articles(world.db, world.clock).remove(world.sweep(), Progress())
     refused = metrics.ARRIVED.labels("too_old")._value
     before = refused.get()
     await world.publish(
@@ -95,7 +97,7 @@ async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answer
 async def test_a_hold_does_not_stop_a_takedown(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
-    await Articles(world.db).remove(world.sweep(holds=(hold,)), Progress())
+    await Articles(world.db, world.clock).remove(world.sweep(holds=(hold,)), Progress())
     await world.order(world.revocation(HELD))
     assert await world.answers() == [(HELD, 1, "removed", "never_held")]
     assert await world.held(HELD) == set()
@@ -103,8 +105,8 @@ async def test_a_hold_does_not_stop_a_takedown(world: World) -> None:
 
 
 async def test_the_floor_only_rises(world: World) -> None:
-    await Articles(world.db).remove(world.sweep(), Progress())
-    await Articles(world.db).remove(world.sweep(before=world.ago(days=999)), Progress())
+    await Articles(world.db, world.clock).remove(world.sweep(), Progress())
+    await Articles(world.db, world.clock).remove(world.sweep(before=world.ago(days=999)), Progress())
     await filled(world)
     assert await world.held(OLD, NEW, HELD) == {NEW}
 
@@ -116,7 +118,7 @@ async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     old = [world.article(f"up:{n}", published_at=world.ago(days=500 + n)) for n in range(5)]
     await world.publish(*old)
     request, progress = world.sweep(), Progress()
-    articles = Articles(world.db)
+    articles = Articles(world.db, world.clock)
     await articles.raise_floor(request)
     assert await articles.slice(request, progress) == 2
     await world.must_be_exact()
@@ -143,7 +145,7 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
         delta = Delta()
         delta.add(numbers.of(described[0]))
         await rollups.apply(tx, delta, numbers.made)
-        waiting = asyncio.create_task(Articles(world.db).remove(world.sweep(), Progress()))
+        waiting = asyncio.create_task(Articles(world.db, world.clock).remove(world.sweep(), Progress()))
         await until(lambda: looks.is_set() or waiting.done(), what="the floor has risen")
         assert not waiting.done()
     assert (await waiting).removed == 1
@@ -164,7 +166,7 @@ async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World
 
 async def test_articles_are_not_archived_here(world: World) -> None:
     with pytest.raises(Poison, match="action_refused"):
-        await Articles(world.db).remove(world.sweep(action=Action.ARCHIVE), Progress())
+        await Articles(world.db, world.clock).remove(world.sweep(action=Action.ARCHIVE), Progress())
 
 
 async def test_answers_without_an_end_go_from_the_cache(

@@ -239,7 +239,9 @@ async def _receipt_on(world: World, article_id: str) -> None:
 
 
 async def test_a_request_is_answered_by_the_service(world: World) -> None:
-    await world.service.sweeper.requested(world.received([request(world), request(world, dry_run=True)]))
+    before = world.clock.now() - timedelta(days=7 * 365)
+    asked = [request(world, before=before), request(world, before=before, dry_run=True)]
+    await world.service.sweeper.requested(world.received(asked))
     await until(lambda: _worked(world), what="both are answered")
     kinds = {
         row["type"]

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 
 import argparse
 import sys
 
+from clawback_common.arguments import add_floor_role
 from clawback_common.process import Stopping, in_words, run
 from ingester.settings import Settings
 
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     roles.add_parser("poll", help="one pass over a feed").add_argument("feed", metavar="FEED")
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    add_floor_role(roles)
     chosen = parser.parse_args(arguments)
     settings = in_words(Settings)
 

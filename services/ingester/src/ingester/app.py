@@ -186,5 +186,7 @@ async def job(chosen: argparse.Namespace, settings: Settings) -> int:
                 return await jobs.poll_command(by_name.get(chosen.feed), service, chosen.feed)
             case "replay-dlq":
                 return await jobs.replay_command(service)
+            case "floor":
+                return await jobs.floor_command(service, chosen)
             case _:
                 return await jobs.accept_gap_command(service)

@@ -59,7 +59,9 @@ class Service:
         months = Months(self.db)
         owned = (Articles(self.db, self.clock, months), api_calls(self.db))
         object.__setattr__(self, "months", months)
-        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.orders, owned))
+        ages_min_d = self.settings.sweep_age_min_d
+        sweeper = Sweeper(GROUP, self.db, self.clock, self.orders, owned, ages_min_d)
+        object.__setattr__(self, "sweeper", sweeper)
 
 
 class Stored(NamedTuple):

@@ -1,11 +1,13 @@
 """Legal holds: from the moment they are placed until two people have ended them, every request says them."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from clawback_common.errors import Conflict
 from clawback_common.http.problem import Problem
+from clawback_contracts.sweep.v1 import Hold, HoldsChanged, SweepRequested
 from retention import flow
 from retention.domain.hold import State
 from services.retention.tests.integration.conftest import World
@@ -114,6 +116,60 @@ async def test_more_ids_than_fit_into_a_request_are_refused_and_nothing_is_place
     await world.hold("metabase:a")
     assert sorted(len(ids) for ids in await _spared(world)) == [1, 9_999]
     await world.hold("metabase:a", "metabase:b", data_class="compliance_records")
+
+
+async def test_owners_are_told_of_each_change_of_a_hold_at_once(world: World) -> None:
+    hold_id = await world.hold("metabase:1", by="ann")
+    await flow.hold_confirmed(hold_id, "bob", "", world.service)
+    await flow.hold_lifted(hold_id, "ann", "settled", world.service)
+    await flow.hold_confirmed(hold_id, "bob", "", world.service)
+    withdrawn = await world.hold("metabase:2", by="cid")
+    await flow.hold_lifted(withdrawn, "cid", "a mistake", world.service)
+    told = await world.said(HoldsChanged)
+    assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in told] == [
+        [("ann", None)],
+        [("ann", "bob")],
+        [("ann", "bob")],
+        [],
+        [("cid", None)],
+        [],
+    ]
+    ended = {one.hold_id: one.ended_by for one in told[-1].ended_holds}
+    assert ended == {hold_id: ("ann", "bob"), withdrawn: ("cid",)}
+    await world.sweep("articles")
+    request = (await world.requests())[-1]
+    assert (request.holds, set(request.ended_holds)) == ((), set(told[-1].ended_holds))
+
+
+async def test_a_request_that_names_a_new_hold_is_sent_before_owners_are_told_of_it(world: World) -> None:
+    await world.sweep("articles")
+    await world.hold("metabase:1")
+    sent = [row["type"] for row in await world.db.fetch("SELECT type FROM outbox_orders ORDER BY id")]
+    assert sent == [SweepRequested.TYPE, SweepRequested.TYPE, HoldsChanged.TYPE]
+
+
+async def test_a_hold_that_an_owner_knows_and_we_forgot_is_in_force_again(world: World) -> None:
+    forgotten = Hold(hold_id=uuid4(), article_ids=("metabase:1",), placed_by="ann", confirmed_by="bob")
+    unconfirmed = Hold(hold_id=uuid4(), dated_until=world.clock.now())
+    odd = Hold(hold_id=uuid4(), placed_by="ann", confirmed_by="ann")
+    (sweep,) = await world.sweep("articles")
+    told = (forgotten, unconfirmed, odd)
+    await world.answers(world.failed(sweep, "ingester", refused=True, omitted_holds=told))
+    await world.answers(world.failed(sweep, "analytics", refused=True, omitted_holds=told))
+    assert sorted(await _spared(world)) == [(), (), ("metabase:1",)]
+    rows = await world.db.fetch("SELECT hold_id, state, placed_by, confirmed_by FROM hold")
+    assert {row["hold_id"]: (row["state"], row["placed_by"], row["confirmed_by"]) for row in rows} == {
+        forgotten.hold_id: ("confirmed", "ann", "bob"),
+        unconfirmed.hold_id: ("placed", "ingester", None),
+        odd.hold_id: ("placed", "ann", None),
+    }
+
+
+async def test_an_answer_to_what_we_did_not_request_places_no_hold(world: World) -> None:
+    (sweep,) = await world.sweep("articles")
+    stray = world.failed(sweep, "ingester", omitted_holds=(Hold(hold_id=uuid4()),))
+    await world.answers(stray.model_copy(update={"sweep_id": uuid4()}))
+    assert await world.db.fetchval("SELECT count(*) FROM hold") == 0
 
 
 async def test_what_nobody_placed_is_nothing(world: World) -> None:

@@ -5,8 +5,8 @@ them off one at a time, and answers each, however often it comes.
 """
 
 from clawback_common.sweeping.aged import AgedTable
-from clawback_common.sweeping.classes import DataClass, Progress, Tally, refuse_others
+from clawback_common.sweeping.classes import AGE_MIN, DataClass, Progress, Tally, refuse_others
 from clawback_common.sweeping.holds import Held
 from clawback_common.sweeping.sweeper import Sweeper
 
-__all__ = ["AgedTable", "DataClass", "Held", "Progress", "Sweeper", "Tally", "refuse_others"]
+__all__ = ["AGE_MIN", "AgedTable", "DataClass", "Held", "Progress", "Sweeper", "Tally", "refuse_others"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from clawback_common.db import Database, Transaction
-from clawback_common.sweeping.classes import Progress, Tally, refuse_others
+from clawback_common.sweeping.classes import AGE_MIN, Progress, Tally, refuse_others
 from clawback_common.sweeping.holds import Held
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
@@ -27,6 +28,8 @@ class AgedTable:
     """A condition in SQL, for rows that may go at all: ``resolved_at IS NOT NULL``."""
     held_by: str | None = None
     """The column with the id that a hold may name; None: holds speak of these rows by date alone."""
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class AgedTable:
 
     async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
         """Removes slice after slice."""
-        refuse_others(request, Action.DELETE)
+        refuse_others(request, self.action)
         while await self._slice(request, progress):
             pass
         left = await self.count(request)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from clawback_common.db import Transaction
@@ -9,6 +10,8 @@ from clawback_common.errors import Poison
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 
 Keep = Callable[[Transaction, Mapping[str, Any]], Awaitable[None]]
+AGE_MIN = timedelta(days=30)
+"""A request that would remove younger records is a mistake, or not retention's."""
 COUNTS = ("found", "removed", "held", "kept")
 
 
@@ -86,6 +89,14 @@ class DataClass(Protocol):
     @property
     def tables(self) -> tuple[str, ...]:
         """For vacuum, analyze and reindex; partitions are found by their parent."""
+
+    @property
+    def action(self) -> Action:
+        """The only one by which its records are removed."""
+
+    @property
+    def age_min(self) -> timedelta:
+        """Younger records are never removed, whoever asks; ``SWEEP_AGE_MIN_D`` sets another."""
 
     async def count(self, request: SweepRequested) -> Tally:
         """What `remove` would do. Touches nothing."""

@@ -73,6 +73,14 @@ class MonthPartitions:
                 await self._make(start)
                 self._there.add(self.name_of(start))
 
+    async def make_all(self, since: datetime, until: datetime) -> None:
+        """Makes every month from one instant to another: other processes may remember some that are gone."""
+        self._there.clear()
+        month = month_of(max(since, self._first))
+        while month <= until:
+            await self.make([month])
+            month = month_after(month)
+
     def name_of(self, start: datetime) -> str:
         """``<parent>_2026_11``."""
         return f"{self._parent}_{start:%Y_%m}"

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,13 +22,22 @@ from clawback_common.errors import Conflict, Poison, Stop, Transient
 from clawback_common.leases import LeaseLost
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.retry import Retry
-from clawback_common.sweeping import maintenance
+from clawback_common.sweeping import bounds, known_holds, maintenance
 from clawback_common.sweeping.aged import AgedTable
+from clawback_common.sweeping.bounds import SweepRefused
 from clawback_common.sweeping.classes import DataClass, Progress, Tally
 from clawback_common.telemetry import counter, describe, histogram, span, traceparent
+from clawback_common.watching import alerts
 from clawback_common.worker import Loop
 from clawback_contracts.envelope import event_id
-from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested, TableSize
+from clawback_contracts.sweep.v1 import (
+    HoldsChanged,
+    SweepAnswer,
+    SweepCompleted,
+    SweepFailed,
+    SweepRequested,
+    TableSize,
+)
 
 SQL = Queries.load(__package__, "sweep")
 LEASE = "sweeps"
@@ -38,6 +47,8 @@ LOOK_S = 2.0
 """A request wakes the worker that noted it; other workers look so often."""
 KEPT = timedelta(days=90)
 """A finished task, to be answered again: longer than a request lies on its topic."""
+ENDED_HOLDS_KEPT = timedelta(days=365)
+"""An ended hold: who ended it, and when."""
 SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0)
 
 _REMOVED = counter("sweep_removed_total", "Records that sweeps removed.", ("data_class",))
@@ -65,6 +76,7 @@ class Sweeper:
         clock: Clock,
         orders_outbox: OrdersOutbox,
         classes: Sequence[DataClass] = (),
+        ages_min_d: Mapping[str, float] | None = None,
     ) -> None:
         """Names the service and what it owns.
 
@@ -74,6 +86,7 @@ class Sweeper:
             clock: for the times.
             orders_outbox: takes the answers.
             classes: what it owns, beside the runs of its jobs.
+            ages_min_d: days, by class: younger records are never removed; others have their class's own.
         """
         self._service = service_name
         self._db = db
@@ -83,27 +96,31 @@ class Sweeper:
         self._classes: dict[str, DataClass] = {one.name: one for one in (*classes, runs)}
         if len(self._classes) != len(classes) + 1:
             raise Stop(f"{service_name} names one class of data twice")
+        self._ages_min = {name: bounds.age_min(one, ages_min_d or {}) for name, one in self._classes.items()}
         self._woken = asyncio.Event()
         self._me = uuid4()
 
     def subscription(self) -> Subscription:
         """The requests, on a lane of their own."""
-        return Subscription(SweepRequested.TOPIC, (SweepRequested,), self.requested, lane="sweeps")
+        events = (SweepRequested, HoldsChanged)
+        return Subscription(SweepRequested.TOPIC, events, self.requested, lane="sweeps")
 
     def loop(self) -> Loop:
         """Works the tasks off. Interrupted at the end of the process: the next goes on from there."""
         return Loop("sweeps", 0.01, self._work, interrupt=True)
 
-    async def requested(self, batch: Batch[SweepRequested]) -> None:
-        """Notes what we are asked; what is done already is answered again."""
+    async def requested(self, batch: Batch[SweepRequested | HoldsChanged]) -> None:
+        """Notes what we are asked; what is done already is answered again. Stores the holds that it names."""
         newest: dict[UUID, Received[SweepRequested]] = {}
         for one in batch:
-            if self._service in one.value.owners:
+            if isinstance(one.value, SweepRequested) and self._service in one.value.owners:
                 held = newest.get(one.value.sweep_id)
                 newest[one.value.sweep_id] = max(held or one, one, key=lambda r: r.value.attempt)
-        if not newest:
-            return
         async with self._db.transaction() as tx:
+            for said in (one.value for one in batch if one.value.data_class in self._classes):
+                await known_holds.update(tx, said.data_class, said.holds, said.ended_holds, self._clock.now())
+            if not newest:
+                return
             ended = [row for row in await self._note(tx, list(newest.values())) if row["outcome"]]
             await self._outbox.put(
                 tx,
@@ -131,6 +148,7 @@ class Sweeper:
         self._woken.clear()
         await self.work_off()
         await self._db.execute(SQL["purge"], self._clock.now() - KEPT)
+        await known_holds.purge(self._db, self._clock.now() - ENDED_HOLDS_KEPT)
 
     async def work_off(self) -> None:
         """Works until no task is due, unless another worker is at it."""
@@ -168,6 +186,9 @@ class Sweeper:
                 await self._postpone(task, error)
                 return None
             return self._failed(task, error)
+        except SweepRefused as refused:
+            told = {"refused": True, "omitted_holds": bounds.fitting(refused.omitted)}
+            return self._failed(task, refused).model_copy(update=told)
         except Exception as error:  # noqa: BLE001 - whatever it is, who asked must hear of it
             return self._failed(task, error)
 
@@ -180,8 +201,7 @@ class Sweeper:
                 self._db, owned.tables, request.action, dry_run=request.dry_run
             )
             return self._completed(task, Tally(0, 0), sizes)
-        if request.before is None:
-            raise Poison("limit_missing", "without 'before' nothing is old")
+        await bounds.require_allowed(self._db, owned, request, self._ages_min[owned.name], self._clock.now())
         if request.dry_run:
             return self._completed(task, await owned.count(request))
         progress = Progress(task.progress, self._keeper(request))
@@ -240,7 +260,9 @@ class Sweeper:
                 answer.model_dump_json(exclude_none=True),
             )
             if ended is not None:
-                await self._outbox.put(tx, [self._message(answer)], again=True)
+                refused = isinstance(answer, SweepFailed) and answer.refused
+                alert = [self._refusal(answer.data_class, answer.sweep_id, answer.attempt)] if refused else []
+                await self._outbox.put(tx, [self._message(answer), *alert], again=True)
         return ended is not None
 
     async def _postpone(self, task: Task, error: Transient) -> None:
@@ -257,6 +279,11 @@ class Sweeper:
     def _message(self, answer: SweepAnswer) -> Message:
         identity = event_id("sweep", answer.sweep_id, answer.owner, answer.attempt)
         return Message.of(answer, identity, at=self._clock.now(), traceparent=traceparent())
+
+    def _refusal(self, data_class: str, sweep_id: UUID, attempt: int) -> Message:
+        found = bounds.refused(self._service, data_class, sweep_id)
+        raised = alerts.raised(self._service, found, 1, self._clock.now())
+        return replace(raised, event_id=event_id("alert", found.name, self._service, sweep_id, attempt))
 
     def _label(self, request: SweepRequested) -> str:
         """A metric's label has few values, whatever is asked."""

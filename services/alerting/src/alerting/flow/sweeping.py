@@ -1,8 +1,8 @@
 """Retention asks that old alerts go: with what was told of them, and never what still holds or waits."""
 
 from clawback_common.db import Database
-from clawback_common.sweeping import AgedTable, Progress, Tally
-from clawback_contracts.sweep.v1 import SweepRequested
+from clawback_common.sweeping import AGE_MIN, AgedTable, Progress, Tally
+from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 _OVER = "status = 'resolved'"
 _DONE_WITH = (
@@ -18,6 +18,8 @@ class Alerts:
 
     name = "alerts"
     tables = ("message", "notification", "alert", "silence", "alert_group")
+    action = Action.DELETE
+    age_min = AGE_MIN
 
     def __init__(self, db: Database) -> None:
         """Over the service's own database."""

@@ -1,13 +1,16 @@
 """What a person starts by a command, and what it prints."""
 
+import argparse
 import sys
 
 from analytics.flow import GROUP, Service
 from analytics.inlet.consumers import subscriptions
 from analytics.inlet.deadletters import desk
+from analytics.state import facets
 from clawback_common.bus.gaps import accept_gaps
 from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.sweeping import floor
 
 
 async def replay_command(service: Service) -> int:
@@ -23,3 +26,9 @@ async def accept_gap_command(service: Service) -> int:
     moved = await accept_gaps(service.settings, topics)
     sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
     return 0
+
+
+async def floor_command(service: Service, chosen: argparse.Namespace) -> int:
+    """``analytics floor``: prints the retention floor, or lowers it; the ingester's must be lowered as well."""
+    ours = floor.Floor(facets.floor, facets.lower_floor)
+    return await floor.run_role(service.db, service.clock, ours, chosen)

@@ -8,6 +8,7 @@ from analytics.domain.facets import Described, Facets
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.sweeping import Held
+from clawback_common.sweeping.floor import require_not_in_future
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 
 SQL = Queries.load(__package__, "facets")
@@ -112,8 +113,24 @@ async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[
     )
 
 
-async def raise_floor(db: Querier, before: datetime) -> None:
-    """Lets in nothing older; but for those who are letting in just now."""
+async def floor(db: Querier) -> datetime | None:
+    """What dates from before is refused; None: nothing was ever swept."""
+    found: datetime | None = await db.fetchval(SQL["floor"])
+    return found
+
+
+async def lower_floor(db: Querier, to: datetime) -> bool:
+    """For a person who repairs a mistake. False: it was not higher."""
+    return await db.fetchval(SQL["lower_floor"], to) is not None
+
+
+async def raise_floor(db: Querier, before: datetime, now: datetime) -> None:
+    """Lets in nothing older; but for those who are letting in just now. Never beyond now.
+
+    Raises:
+        Poison: ``floor_in_future``.
+    """
+    require_not_in_future(before, now)
     await db.execute(SQL["raise_floor"], before)
 
 

@@ -75,6 +75,12 @@ RETURNING article_id, withheld, day, cell_id, words, source_id, topic_ids
 -- Asks what is needed for counting, whatever the row says of orders; and which order it has applied.
 SELECT article_id, order_no, day IS NOT NULL AS held FROM facet WHERE article_id = ANY ($1::text[])
 
+-- name: floor
+SELECT nullif(before, '-infinity') FROM floor
+
+-- name: lower_floor
+UPDATE floor SET before = $1 WHERE before > $1 RETURNING before
+
 -- name: raise_floor
 -- Whoever was letting in under the former floor must be waited for before anything goes.
 UPDATE floor SET before = $1 WHERE before < $1

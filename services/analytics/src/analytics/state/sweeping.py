@@ -1,12 +1,14 @@
 """The classes of data that analytics owns, as a sweep asks for them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from analytics.domain.counting import Delta
 from analytics.state import facets, rollups
+from clawback_common.clock import Clock
 from clawback_common.db import Database
-from clawback_common.sweeping import Held, Progress, Tally, refuse_others
+from clawback_common.sweeping import AGE_MIN, Held, Progress, Tally, refuse_others
 from clawback_common.sweeping.partitions import writers_gone
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
@@ -19,8 +21,11 @@ class Articles:
     """What articles are counted by. Ids stay, emptied, so that a replay stays out and an order is answered."""
 
     db: Database
+    clock: Clock
     name: str = "articles"
     tables: tuple[str, ...] = ("facet", "rollup", "value", "cell")
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
 
     async def count(self, request: SweepRequested) -> Tally:
         """How many are old, and how many of these are held."""
@@ -31,7 +36,7 @@ class Articles:
 
     async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
         """Raises the floor, then takes away slice after slice, each with its counts."""
-        refuse_others(request, Action.DELETE)
+        refuse_others(request, self.action)
         await self.raise_floor(request)
         while await self.slice(request, progress) == SLICE:
             pass
@@ -42,7 +47,7 @@ class Articles:
     async def raise_floor(self, request: SweepRequested) -> None:
         """Nothing that goes now is let in from now on."""
         if request.before is not None:
-            await facets.raise_floor(self.db, request.before)
+            await facets.raise_floor(self.db, request.before, self.clock.now())
             await writers_gone(self.db, "facet")
 
     async def slice(self, request: SweepRequested, progress: Progress) -> int:
@@ -77,6 +82,9 @@ class CachedAnswers:
     cache: KeepsAnswers
     name: str = "cache"
     tables: tuple[str, ...] = ()
+    action: Action = Action.DELETE
+    age_min: timedelta = timedelta(0)
+    """An answer can be computed again at any time."""
 
     async def count(self, _: SweepRequested) -> Tally:
         """How many have no time to live."""
@@ -85,7 +93,7 @@ class CachedAnswers:
 
     async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
         """Removes them."""
-        refuse_others(request, Action.DELETE)
+        refuse_others(request, self.action)
         removed = await self.cache.remove_undying()
         async with self.db.transaction() as tx:
             await progress.note(tx, removed=removed)

@@ -35,7 +35,9 @@ class Service:
     def __post_init__(self) -> None:
         """What is swept and what is said belong to the database."""
         records = Records(self.db, self.clock, self.settings.archive_folder)
-        object.__setattr__(self, "sweeper", Sweeper(GROUP, self.db, self.clock, self.outbox, (records,)))
+        ages_min_d = self.settings.sweep_age_min_d
+        sweeper = Sweeper(GROUP, self.db, self.clock, self.outbox, (records,), ages_min_d)
+        object.__setattr__(self, "sweeper", sweeper)
         object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.outbox))
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from clawback_common.clock import Clock
@@ -39,6 +40,9 @@ class Records:
         "holder_change",
         "notice_request",
     )
+    action: Action = Action.ARCHIVE
+    age_min: timedelta = timedelta(days=7 * 365)
+    """The proof that revoked articles were removed is kept for seven years."""
 
     async def count(self, request: SweepRequested) -> Tally:
         """What would be archived and go."""
@@ -51,7 +55,7 @@ class Records:
         An article's row, and the order that stands on it, outlive everything: a notice that is repeated after years
         is answered with the same order. What is open never goes.
         """
-        refuse_others(request, Action.ARCHIVE)
+        refuse_others(request, self.action)
         if self.folder is None:
             raise Poison("archive_missing", "ARCHIVE_URL is not set, and nothing goes that was not archived")
         limit = _limit(request)

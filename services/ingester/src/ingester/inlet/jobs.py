@@ -1,5 +1,6 @@
 """What is triggered by time or by a command: polls, and another try for dead letters."""
 
+import argparse
 import sys
 
 from clawback_common import jobs
@@ -8,12 +9,14 @@ from clawback_common.bus.subscription import group_of
 from clawback_common.errors import Conflict, Stop
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.redrive import DeadLetterDesk
+from clawback_common.sweeping import floor
 from ingester.domain.feed import PollResult
 from ingester.flow import GROUP, Service
 from ingester.inlet.consumers import subscriptions
 from ingester.inlet.deadletters import desk
 from ingester.inlet.feeds.poll import Feed, poll
-from ingester.state import feeds
+from ingester.state import feeds, sweeps
+from ingester.state.sweeping import Articles
 
 
 async def poll_on_schedule(feed: Feed, service: Service) -> None:
@@ -65,3 +68,10 @@ async def accept_gap_command(service: Service) -> int:
     moved = await accept_gaps(service.settings, topics)
     sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
     return 0
+
+
+async def floor_command(service: Service, chosen: argparse.Namespace) -> int:
+    """``ingester floor``: prints the retention floor, or lowers it and lets the provider deliver again."""
+    articles = Articles(service.db, service.clock, service.months)
+    ours = floor.Floor(sweeps.floor, sweeps.lower_floor, articles.reopen)
+    return await floor.run_role(service.db, service.clock, ours, chosen)

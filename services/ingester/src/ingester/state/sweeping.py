@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.errors import Poison
 from clawback_common.retry import retrying
-from clawback_common.sweeping import AgedTable, Held, Progress, Tally, refuse_others
+from clawback_common.sweeping import AGE_MIN, AgedTable, Held, Progress, Tally, refuse_others
 from clawback_common.sweeping.partitions import (
     LOCKING,
     Month,
@@ -44,6 +44,8 @@ class Articles:
         "outbox_orders",
     )
     """Those too through which articles pass."""
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
 
     async def count(self, request: SweepRequested) -> Tally:
         """What is old, and of this what is held, or would outlive."""
@@ -56,7 +58,7 @@ class Articles:
 
         Each step can be repeated: what is gone is not there to be found.
         """
-        refuse_others(request, Action.DELETE)
+        refuse_others(request, self.action)
         limit = _limit(request)
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
         await writers_gone(self.db, "article")
@@ -69,6 +71,15 @@ class Articles:
         found, held = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
         return Tally(removed + found, removed, held, await self._kept(limit, held))
+
+    async def reopen(self, since: datetime) -> int:
+        """What dates from since then may come back: its months exist, and its ids take the next delivery."""
+        await self.months.make_all(since, self.clock.now())
+        reopened, last = await sweeps.reopen(self.db, since, "")
+        while last is not None:
+            more, last = await sweeps.reopen(self.db, since, last)
+            reopened += more
+        return reopened
 
     async def _month_goes(self, month: Month, limit: Limit, progress: Progress) -> None:
         if month.attached and not month.pending:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.sweeping.floor import require_not_in_future
 from clawback_common.sweeping.holds import Held
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000
 """Rows a transaction."""
+REOPENED_MAX = 10_000
+"""Identity rows looked at in one statement."""
 Place = tuple[datetime, str]
 """When a document dates from, and its id: its key."""
 
@@ -34,8 +37,27 @@ async def floor(db: Querier) -> datetime | None:
 
 
 async def raise_floor(db: Querier, kept_from: datetime, now: datetime) -> None:
-    """It only rises."""
+    """It only rises, and never beyond now.
+
+    Raises:
+        Poison: ``floor_in_future``.
+    """
+    require_not_in_future(kept_from, now)
     await db.execute(SQL["raise_floor"], kept_from, now)
+
+
+async def lower_floor(db: Querier, to: datetime) -> bool:
+    """For a person who repairs a mistake. False: it was not higher."""
+    return await db.fetchval(SQL["lower_floor"], to) is not None
+
+
+async def reopen(db: Querier, since: datetime, after: str) -> tuple[int, str | None]:
+    """A slice of the ids behind this one whose text a sweep removed: the next delivery counts as newer.
+
+    Gives how many, and the last id that was looked at; None: there are no more.
+    """
+    row = await db.fetchrow(SQL["reopen"], since, after, REOPENED_MAX)
+    return (row["reopened"], row["last"]) if row else (0, None)
 
 
 async def tally(db: Querier, limit: Limit) -> tuple[int, int]:

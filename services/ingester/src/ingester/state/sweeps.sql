@@ -4,6 +4,28 @@ SELECT nullif(kept_from, '-infinity') FROM floor
 -- name: raise_floor
 UPDATE floor SET kept_from = $1, raised_at = $2 WHERE kept_from < $1
 
+-- name: lower_floor
+UPDATE floor SET kept_from = $1 WHERE kept_from > $1 RETURNING kept_from
+
+-- name: reopen
+-- Ids without a text, by no order: the same delivery would else count as known, and the text would not come back.
+WITH part AS (
+    SELECT a.article_id,
+           a.kept_from >= $1 AND a.order_no = 0 AND a.state <> 'revoked' AND a.source_order IS NOT NULL
+           AND NOT EXISTS (SELECT FROM article_content AS c WHERE c.kept_from = a.kept_from AND c.article_id = a.article_id)
+           AND NOT EXISTS (SELECT FROM article_held AS h WHERE h.article_id = a.article_id) AS swept
+    FROM article AS a
+    WHERE a.article_id > $2
+    ORDER BY a.article_id
+    LIMIT $3
+), reopened AS (
+    UPDATE article AS a SET source_order = NULL
+    FROM part
+    WHERE a.article_id = part.article_id AND part.swept
+    RETURNING a.article_id
+)
+SELECT (SELECT count(*) FROM reopened) AS reopened, max(article_id) AS last FROM part
+
 -- name: tally
 -- What is older than the limit: documents, in the months and held apart, and of these what a hold speaks of.
 SELECT count(*) AS found,

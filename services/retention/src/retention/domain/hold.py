@@ -57,6 +57,21 @@ class LegalHold:
             article_ids=self.article_ids,
             dated_from=self.dated_from,
             dated_until=self.dated_until,
+            placed_by=self.placed_by,
+            confirmed_by=self.confirmed_by,
+        )
+
+    @classmethod
+    def adopted(cls, data_class: str, hold: Hold, owner: str) -> "LegalHold":
+        """A hold that an owner knows and we do not, as after a restore: in force until two people end it."""
+        return cls(
+            hold_id=hold.hold_id,
+            data_class=data_class,
+            article_ids=hold.article_ids,
+            dated_from=hold.dated_from,
+            dated_until=hold.dated_until,
+            state=State.PLACED,
+            placed_by=hold.placed_by or owner,
         )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from clawback_common.bus.envelope import Batch
-from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted
+from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 from retention.domain.sweep import Sweep, newest
+from retention.flow.holding import adopt
 from retention.flow.service import Service
 from retention.outlet import metrics
-from retention.state import answers, sweeps
+from retention.state import answers, holds, sweeps
 
 
 async def on_answers(batch: Batch[SweepAnswer], service: Service) -> None:
@@ -18,10 +19,14 @@ async def on_answers(batch: Batch[SweepAnswer], service: Service) -> None:
     and what we know of is asked again.
     """
     async with service.db.transaction() as tx:
+        if any(isinstance(one.value, SweepFailed) and one.value.omitted_holds for one in batch):
+            await holds.alone(tx)
         now = service.clock.now()
         asked = await sweeps.take(tx, {one.value.sweep_id for one in batch})
         fitting = [one.value for one in batch if _fits(one.value, asked)]
         news = await answers.put(tx, newest(fitting), now) if fitting else set[tuple[UUID, str]]()
+        for answer in (one for one in fitting if isinstance(one, SweepFailed) and one.omitted_holds):
+            await adopt(tx, answer, now)
         closed = await sweeps.settle(tx, {sweep_id for sweep_id, _ in news}, now) if news else []
     metrics.STRAY.inc(len(batch) - len(fitting))
     for answer in newest(fitting):

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
 from clawback_common.http.problem import Problem
+from clawback_contracts.sweep.v1 import SweepFailed
 from retention.domain import hold as holding
 from retention.domain.hold import LegalHold, Refused, State
 from retention.domain.sweep import Sweep
 from retention.flow.service import Service
 from retention.flow.sweeps import send_again
+from retention.outlet import events
 from retention.state import holds, sweeps
 
 
@@ -24,7 +27,7 @@ class HoldPlaced:
 
 
 async def hold_placed(hold: LegalHold, reason: str, service: Service) -> HoldPlaced:
-    """Place a hold. It is in force when this returns, and told at once to every sweep of its class that is open.
+    """Place a hold. It is in force when this returns. Owners, and every sweep of its class that is open, get it now.
 
     Raises:
         Conflict: with it, the holds in force on the class would not fit into a request.
@@ -39,6 +42,7 @@ async def hold_placed(hold: LegalHold, reason: str, service: Service) -> HoldPla
         await holds.put(tx, hold, reason, now)
         under_way = await sweeps.take_open(tx, hold.data_class)
         await send_again(tx, under_way, service, now)
+        await _tell_owners(tx, hold, service, now)
     return HoldPlaced([one.sweep for one in under_way])
 
 
@@ -85,5 +89,31 @@ async def _move(
         case Refused(words):
             raise Conflict(words)
         case State():
-            await holds.moved(tx, hold, to, by, note, service.clock.now())
+            now = service.clock.now()
+            await holds.moved(tx, hold, to, by, note, now)
+            moved = await holds.take(tx, hold.hold_id)
+            await _tell_owners(tx, moved or hold, service, now)
             return to
+
+
+async def _tell_owners(tx: Transaction, hold: LegalHold, service: Service, now: datetime) -> None:
+    """Behind the requests of this transaction that name it: an owner would refuse those that are older."""
+    ended = [] if hold.state.in_force else (await holds.ended(tx, [hold.data_class]))[hold.data_class]
+    in_force = [hold] if hold.state.in_force else []
+    await service.outbox.put(tx, [events.holds_changed(hold.data_class, in_force, ended, now)])
+
+
+async def adopt(tx: Transaction, answer: SweepFailed, now: datetime) -> None:
+    """Store the holds that an owner knows and we do not, as after a restore of our database."""
+    unknown = {one.hold_id for one in answer.omitted_holds}
+    unknown -= await holds.known(tx, unknown)
+    in_force = (await holds.in_force(tx, [answer.data_class]))[answer.data_class]
+    for one in answer.omitted_holds:
+        hold = LegalHold.adopted(answer.data_class, one, answer.owner)
+        if one.hold_id not in unknown or holding.too_many([*in_force, hold]):
+            continue
+        in_force.append(hold)
+        note = f"named by {answer.owner}, which knew it when retention did not"
+        await holds.put(tx, hold, note, now)
+        if one.confirmed_by and one.confirmed_by != hold.placed_by:
+            await holds.moved(tx, hold, State.CONFIRMED, one.confirmed_by, note, now)

@@ -32,14 +32,17 @@ async def sweeps_requested(
     async with service.db.transaction() as tx:
         await holds.alone(tx)
         now, trace = service.clock.now(), traceparent()
-        held = await holds.in_force(tx, [policy.data_class for policy in policies])
+        classes = [policy.data_class for policy in policies]
+        held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
         asked = [_sweep(policy, action, now, by, dry_run=dry_run) for policy in policies]
         for sweep in sorted(asked, key=lambda one: one.sweep_id):
             hold_ids = [hold.hold_id for hold in held[sweep.data_class]]
             await sweeps.put(tx, sweep, cause, hold_ids, trace, next_send_at(now, now))
-        await service.outbox.put(
-            tx, [events.request(sweep, held[sweep.data_class], now, traceparent=trace) for sweep in asked]
-        )
+        messages = [
+            events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
+            for sweep in asked
+        ]
+        await service.outbox.put(tx, messages)
     for sweep in asked:
         metrics.REQUESTED.labels(sweep.data_class, sweep.action.value).inc()
     return asked
@@ -72,7 +75,8 @@ async def send_again(tx: Transaction, taken: Sequence[Taken], service: Service, 
     """The next attempt of each, to whoever is silent; what was placed or lifted meanwhile is said."""
     if not taken:
         return
-    held = await holds.in_force(tx, {one.sweep.data_class for one in taken})
+    classes = {one.sweep.data_class for one in taken}
+    held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
     answered = await answers.owners(tx, [one.sweep.sweep_id for one in taken])
     messages = []
     for one in taken:
@@ -84,9 +88,10 @@ async def send_again(tx: Transaction, taken: Sequence[Taken], service: Service, 
             events.request(
                 sweep,
                 spared,
+                ended[sweep.data_class],
                 now,
                 answered=answered.get(sweep.sweep_id, ()),
-                traceparent=one.traceparent,
+                trace=one.traceparent,
             )
         )
     await service.outbox.put(tx, messages)

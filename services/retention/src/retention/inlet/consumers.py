@@ -10,7 +10,8 @@ from retention.flow import GROUP, Service
 
 def sweeper(service: Service) -> Sweeper:
     """Retention as an owner: of the runs of its jobs, like every service."""
-    return Sweeper(GROUP, service.db, service.clock, service.outbox)
+    ages_min_d = service.settings.sweep_age_min_d
+    return Sweeper(GROUP, service.db, service.clock, service.outbox, ages_min_d=ages_min_d)
 
 
 def subscriptions(service: Service, owner: Sweeper) -> list[Subscription]:

@@ -1,11 +1,13 @@
-"""What retention says on its topic: requests to the owners of a class."""
+"""What retention sends to the owners of a class: requests, and changes of holds."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import uuid4
 
 from clawback_common.bus.envelope import Message
+from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
-from clawback_contracts.sweep.v1 import SweepRequested
+from clawback_contracts.sweep.v1 import EndedHold, HoldsChanged, SweepRequested
 from retention.domain.hold import LegalHold
 from retention.domain.sweep import Sweep
 
@@ -13,12 +15,13 @@ from retention.domain.sweep import Sweep
 def request(
     sweep: Sweep,
     holds: Sequence[LegalHold],
+    ended: Sequence[EndedHold],
     at: datetime,
     *,
     answered: Collection[str] = (),
-    traceparent: str | None,
+    trace: str | None,
 ) -> Message:
-    """One sending, to those who have not answered yet, with every hold that is in force."""
+    """One sending, to those who have not answered yet, with every hold in force and the latest that ended."""
     event = SweepRequested(
         sweep_id=sweep.sweep_id,
         data_class=sweep.data_class,
@@ -27,9 +30,23 @@ def request(
         before=sweep.before,
         dry_run=sweep.dry_run,
         holds=tuple(hold.for_owners() for hold in holds),
+        ended_holds=tuple(ended),
         requested_at=sweep.requested_at,
         requested_by=sweep.requested_by,
         attempt=sweep.attempt,
     )
     sending = event_id("sweep", sweep.sweep_id, sweep.attempt)
-    return Message.of(event, sending, at=at, traceparent=traceparent)
+    return Message.of(event, sending, at=at, traceparent=trace)
+
+
+def holds_changed(
+    data_class: str, holds: Sequence[LegalHold], ended: Sequence[EndedHold], at: datetime
+) -> Message:
+    """Tells the owners of a class now, so that they know a hold before the next sweep."""
+    event = HoldsChanged(
+        data_class=data_class,
+        holds=tuple(hold.for_owners() for hold in holds),
+        ended_holds=tuple(ended),
+        changed_at=at,
+    )
+    return Message.of(event, uuid4(), at=at, traceparent=traceparent())

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
+from clawback_contracts.sweep.v1 import ENDED_HOLDS_MAX, EndedHold
 from retention.domain.hold import LegalHold, State
 
 SQL = Queries.load(__package__, "holds")
@@ -44,6 +45,22 @@ async def in_force(db: Querier, data_classes: Collection[str]) -> dict[str, list
     for row in await db.fetch(SQL["in_force"], list(data_classes)):
         found[row["data_class"]].append(_hold(row))
     return found
+
+
+async def ended(db: Querier, data_classes: Collection[str]) -> dict[str, list[EndedHold]]:
+    """The latest holds that ended, by class; a class without any has an empty list."""
+    found: dict[str, list[EndedHold]] = {name: [] for name in data_classes}
+    for row in await db.fetch(SQL["latest_ended"], list(data_classes), ENDED_HOLDS_MAX):
+        withdrawn = State(row["state"]) is State.WITHDRAWN
+        by = (row["ended_by"],) if withdrawn else (row["lift_asked_by"], row["ended_by"])
+        one = EndedHold(hold_id=row["hold_id"], ended_by=by, ended_at=row["ended_at"])
+        found[row["data_class"]].append(one)
+    return found
+
+
+async def known(tx: Transaction, hold_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these that we know, in force or not."""
+    return {row["hold_id"] for row in await tx.fetch(SQL["known"], list(hold_ids))}
 
 
 async def take(tx: Transaction, hold_id: UUID) -> LegalHold | None:

@@ -15,6 +15,20 @@ FROM hold
 WHERE data_class = ANY ($1::text[]) AND state IN ('placed', 'confirmed', 'lifting')
 ORDER BY data_class, hold_id
 
+-- name: latest_ended
+-- The latest holds of a class that are no longer in force, and who ended each.
+SELECT data_class, hold_id, state, placed_by, lift_asked_by, ended_by, ended_at
+FROM (
+    SELECT h.*, row_number() OVER (PARTITION BY data_class ORDER BY ended_at DESC, hold_id) AS number
+    FROM hold AS h
+    WHERE data_class = ANY ($1::text[]) AND ended_at IS NOT NULL
+) AS h
+WHERE number <= $2
+ORDER BY data_class, hold_id
+
+-- name: known
+SELECT hold_id FROM hold WHERE hold_id = ANY ($1::uuid[])
+
 -- name: take
 SELECT hold_id, data_class, article_ids, dated_from, dated_until, state, placed_by, confirmed_by, lift_asked_by
 FROM hold

@@ -1,0 +1,30 @@
+"""Parts of command lines that several services have. Imports nothing that a role may not need."""
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+WORDS_MAX = 500
+
+
+def add_floor_role(roles: Any) -> None:
+    """Adds the role to a service's command line."""
+    role: argparse.ArgumentParser = roles.add_parser(
+        "floor", help="print the retention floor, or lower it after a mistake"
+    )
+    role.add_argument("--lower-to", type=_instant, metavar="INSTANT", help="such as 2024-03-01T00:00:00Z")
+    role.add_argument("--by", type=_words, metavar="NAME", help="who lowers it")
+    role.add_argument("--reason", type=_words, metavar="TEXT", help="why; it is recorded")
+
+
+def _instant(written: str) -> datetime:
+    found = datetime.fromisoformat(written)
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError("an instant has its offset, such as Z")
+    return found.astimezone(UTC)
+
+
+def _words(written: str) -> str:
+    if not 0 < len(written.strip()) <= WORDS_MAX or "\0" in written:
+        raise argparse.ArgumentTypeError(f"1 to {WORDS_MAX} characters")
+    return written.strip()

@@ -1,0 +1,217 @@
+"""An owner bounds what it removes, whoever asks: minimum age, allowed action, and the holds that it knows."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from clawback_common.bus.envelope import Message, Received
+from clawback_common.bus.subscription import BusContext
+from clawback_common.clock import SystemClock
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.settings import CommonSettings
+from clawback_common.sweeping import Sweeper
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.listening import listening
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import Severity
+from clawback_contracts.sweep.v1 import Action, EndedHold, Hold, HoldsChanged, SweepFailed, SweepRequested
+
+from .test_sweeping import BEFORE, OWNER, Leaves, World, leaves, request, world
+
+__all__ = ["leaves", "world"]
+pytestmark = pytest.mark.integration
+
+HELD = Hold(hold_id=uuid4(), article_ids=("up:5",), placed_by="ann", confirmed_by="ben")
+
+
+async def told(world: World, *events: SweepRequested | HoldsChanged) -> None:
+    """They arrive in one batch, as the topic carries them."""
+    batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(events)]
+    await world.sweeper.requested(batch)
+
+
+def changed(*holds: Hold, ended: tuple[EndedHold, ...] = ()) -> HoldsChanged:
+    return HoldsChanged(data_class="leaves", holds=holds, ended_holds=ended, changed_at=BEFORE)
+
+
+def ended(*by: str, hold_id: UUID = HELD.hold_id) -> EndedHold:
+    return EndedHold(hold_id=hold_id, ended_by=by, ended_at=BEFORE)
+
+
+async def refused(world: World, words: str) -> SweepFailed:
+    """It is worked off, and refused: answered with the reason, a person is paged, nothing is removed."""
+    await world.sweeper.work_off()
+    answer = (await world.answers())[-1]
+    assert isinstance(answer, SweepFailed), answer
+    assert answer.refused
+    assert words in answer.error
+    assert await world.left() == 7
+    alert = (await world.alerts())[-1]
+    assert (alert.name, alert.severity, alert.service) == ("SweepRefused", Severity.CRITICAL, OWNER)
+    assert str(answer.sweep_id) in alert.summary
+    return answer
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    "ago",
+    [timedelta(days=-400), timedelta(0), timedelta(days=29, hours=23)],
+    ids=["future", "now", "young"],
+)
+async def test_a_limit_later_than_the_minimum_age_allows_is_refused(
+    world: World, ago: timedelta, *, dry_run: bool
+) -> None:
+    await told(world, request(before=world.clock.now() - ago, dry_run=dry_run))
+    await refused(world, "minimum age")
+
+
+async def test_the_minimum_age_is_a_setting_and_never_lies_in_the_future(
+    world: World, leaves: Leaves, clock: FakeClock
+) -> None:
+    ages_min_d = CommonSettings(sweep_age_min_d="leaves=0.5, pebbles=3").sweep_age_min_d
+    sweeper = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,), ages_min_d)
+    world.sweeper = sweeper
+    await told(world, request(before=clock.now() - timedelta(hours=11)))
+    await refused(world, "minimum age")
+    world.sweeper = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,), {"leaves": -1.0})
+    await told(world, request(before=clock.now() + timedelta(seconds=1)))
+    await refused(world, "minimum age")
+    world.sweeper = sweeper
+    await told(world, request(before=clock.now() - timedelta(hours=13)))
+    await world.sweeper.work_off()
+    assert await world.left() == 0
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_an_action_that_the_class_does_not_allow_is_refused(world: World, *, dry_run: bool) -> None:
+    await told(world, request(action=Action.ARCHIVE, dry_run=dry_run))
+    await refused(world, "removed by delete, not by archive")
+
+
+async def test_a_request_that_omits_a_hold_known_from_an_earlier_request_is_refused(world: World) -> None:
+    await told(world, request(holds=(HELD,), dry_run=True))
+    await world.sweeper.work_off()
+    await told(world, request())
+    answer = await refused(world, f"omits 1 holds that are in force: {HELD.hold_id}")
+    assert answer.omitted_holds == (HELD,)
+
+
+async def test_a_hold_is_known_before_any_sweep(world: World) -> None:
+    await told(world, changed(HELD))
+    await told(world, request())
+    await refused(world, "omits 1 holds")
+    await told(world, request(holds=(HELD,)))
+    await world.sweeper.work_off()
+    assert await world.left() == 1
+
+
+async def test_a_hold_that_is_named_with_another_scope_counts_as_omitted(world: World) -> None:
+    await told(world, changed(HELD))
+    narrowed = Hold(hold_id=HELD.hold_id, dated_until=datetime.min.replace(tzinfo=BEFORE.tzinfo))
+    await told(world, request(holds=(narrowed,)))
+    answer = await refused(world, "omits 1 holds")
+    assert answer.omitted_holds == (HELD,), "what was known first stays known"
+
+
+async def test_a_hold_that_two_people_ended_is_asked_for_no_longer(world: World) -> None:
+    await told(world, changed(HELD))
+    await told(world, request(ended_holds=(ended("ann", "ben"),)))
+    await world.sweeper.work_off()
+    assert await world.left() == 0
+
+
+@pytest.mark.parametrize("by", [("ann",), ("ann", "ann"), ("eve",)])
+async def test_one_person_ends_no_confirmed_hold(world: World, by: tuple[str, ...]) -> None:
+    await told(world, changed(HELD))
+    await told(world, changed(ended=(ended(*by),)))
+    await told(world, request(ended_holds=(ended(*by),)))
+    await refused(world, "omits 1 holds")
+
+
+async def test_who_placed_a_hold_withdraws_it_alone_while_nobody_confirmed_it(world: World) -> None:
+    placed = HELD.model_copy(update={"confirmed_by": None})
+    await told(world, changed(placed))
+    await told(world, request(ended_holds=(ended("eve"),)))
+    await refused(world, "omits 1 holds")
+    await told(world, changed(ended=(ended("ann"),)), request())
+    await world.sweeper.work_off()
+    assert await world.left() == 0
+
+
+async def test_a_hold_on_another_class_protects_that_class_alone(world: World) -> None:
+    elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
+    await told(world, elsewhere, request())
+    await world.sweeper.work_off()
+    assert await world.left() == 0
+    await told(world, request(data_class="job_runs"))
+    await world.sweeper.work_off()
+    assert "omits 1 holds" in (await world.answers())[-1].error
+
+
+async def test_a_sweep_that_runs_ends_when_a_hold_becomes_known_that_it_omits(
+    world: World, leaves: Leaves
+) -> None:
+    leaves.waits_after = 1
+    await told(world, request())
+    running = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 1, what="a slice")
+    await told(world, changed(HELD))
+    leaves.gate.set()
+    await running
+    (answer,) = await world.answers()
+    assert answer.refused
+    assert await world.db.fetchval("SELECT count(*) FROM leaf WHERE id = '5'") == 1
+
+
+async def test_a_refused_sweep_is_judged_again_when_it_is_requested_again(world: World) -> None:
+    await told(world, changed(HELD))
+    asked = request()
+    await told(world, asked)
+    await refused(world, "omits 1 holds")
+    await told(world, asked.model_copy(update={"attempt": 2, "holds": (HELD,)}))
+    await world.sweeper.work_off()
+    assert (await world.answers())[-1].removed == 6
+    assert len(await world.alerts()) == 1
+
+
+async def test_on_the_topic_a_forged_request_is_refused_and_the_true_one_is_worked_off(
+    topics: Broker, context: BusContext, leaves: Leaves
+) -> None:
+    sweeper = Sweeper(context.service, context.db, SystemClock(), context.outbox, (leaves,))
+    true = {"owners": (context.service,), "holds": (HELD,)}
+    events = [
+        changed(HELD),
+        request(owners=(context.service,)),
+        request(**true | {"before": datetime(2099, 1, 1, tzinfo=BEFORE.tzinfo)}),
+        request(**true),
+    ]
+    records = [Raw.of(Message.of(one, uuid4(), at=BEFORE, traceparent=None)) for one in events]
+    async with listening(context, sweeper.subscription()):
+        await topics.send(SweepRequested.TOPIC, records)
+
+        async def answered() -> list[Any]:
+            await sweeper.work_off()
+            rows: list[Any] = await context.db.fetch(
+                "SELECT outcome FROM sweep_task WHERE outcome IS NOT NULL"
+            )
+            return rows if len(rows) == 3 else []
+
+        outcomes = await until(answered, what="three answers")
+    assert sorted(row["outcome"] for row in outcomes) == ["completed", "failed", "failed"]
+    assert await context.db.fetchval("SELECT count(*) FROM leaf") == 1
+
+
+def test_a_setting_that_is_no_age_is_refused() -> None:
+    for written in ("articles", "articles=soon", "articles=-1"):
+        with pytest.raises(ValueError, match="sweep_age_min_d"):
+            CommonSettings(sweep_age_min_d=written)
+
+
+async def test_without_a_limit_nothing_is_removed(world: World) -> None:
+    await told(world, request(before=None))
+    await world.sweeper.work_off()
+    assert "limit_missing" in (await world.answers())[0].error

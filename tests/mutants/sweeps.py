@@ -1,0 +1,52 @@
+"""Known mistakes in what an owner removes, refuses and reads again and again."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+SWEEPING = "libs/common/src/clawback_common/sweeping"
+BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
+FLOOR = "services/ingester/tests/integration/test_floor.py"
+
+MUTANTS = (
+    Mutant(
+        "sweep: any limit is accepted",
+        (
+            Change(
+                f"{SWEEPING}/bounds.py",
+                "    if request.before > now - max(age_min, timedelta(0)):",
+                "    if request.before is None:",
+            ),
+        ),
+        at(BOUNDS, "test_a_limit_later_than_the_minimum_age_allows_is_refused"),
+    ),
+    Mutant(
+        "sweep: a hold is only what the request names",
+        (Change(f"{SWEEPING}/bounds.py", "    if omitted:\n", "    if omitted and not request.holds:\n"),),
+        at(BOUNDS, "test_a_hold_that_is_named_with_another_scope_counts_as_omitted"),
+    ),
+    Mutant(
+        "sweep: one person ends a hold",
+        (Change(f"{SWEEPING}/known_holds.sql", "ELSE e.first <> e.second END", "ELSE true END"),),
+        at(BOUNDS, "test_one_person_ends_no_confirmed_hold"),
+    ),
+    Mutant(
+        "sweep: holds are learnt from requests alone",
+        (
+            Change(
+                f"{SWEEPING}/sweeper.py",
+                "for said in (one.value for one in batch if one.value.data_class in self._classes):",
+                "for said in (one.value for one in batch if isinstance(one.value, SweepRequested)):",
+            ),
+        ),
+        at(BOUNDS, "test_a_hold_is_known_before_any_sweep"),
+    ),
+    Mutant(
+        "sweep: a floor may lie in the future",
+        (Change(f"{SWEEPING}/floor.py", "    if floor > now:\n", "    if floor < now.min:\n"),),
+        at(FLOOR, "test_a_floor_is_never_in_the_future"),
+    ),
+    Mutant(
+        "sweep: a refusal pages nobody",
+        (Change(f"{SWEEPING}/sweeper.py", "[self._message(answer), *alert]", "[self._message(answer)]"),),
+        at(BOUNDS, "test_an_action_that_the_class_does_not_allow_is_refused"),
+    ),
+)
