@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import orjson
@@ -112,8 +112,8 @@ class Sweeper:
     async def requested(self, batch: Batch[SweepRequested | HoldsChanged]) -> None:
         """Notes what we are asked; what is done already is answered again. Stores the holds that it names."""
         newest: dict[UUID, Received[SweepRequested]] = {}
-        for one in batch:
-            if isinstance(one.value, SweepRequested) and self._service in one.value.owners:
+        for one in _requests(batch):
+            if self._service in one.value.owners:
                 held = newest.get(one.value.sweep_id)
                 newest[one.value.sweep_id] = max(held or one, one, key=lambda r: r.value.attempt)
         async with self._db.transaction() as tx:
@@ -288,6 +288,10 @@ class Sweeper:
     def _label(self, request: SweepRequested) -> str:
         """A metric's label has few values, whatever is asked."""
         return request.data_class if request.data_class in self._classes else "unknown"
+
+
+def _requests(batch: Batch[SweepRequested | HoldsChanged]) -> list[Received[SweepRequested]]:
+    return [cast("Received[SweepRequested]", one) for one in batch if isinstance(one.value, SweepRequested)]
 
 
 def _again(row: Row, attempt: int) -> SweepAnswer:

@@ -25,8 +25,8 @@ async def on_answers(batch: Batch[SweepAnswer], service: Service) -> None:
         asked = await sweeps.take(tx, {one.value.sweep_id for one in batch})
         fitting = [one.value for one in batch if _fits(one.value, asked)]
         news = await answers.put(tx, newest(fitting), now) if fitting else set[tuple[UUID, str]]()
-        for answer in (one for one in fitting if isinstance(one, SweepFailed) and one.omitted_holds):
-            await adopt(tx, answer, now)
+        for failed in (one for one in fitting if isinstance(one, SweepFailed) and one.omitted_holds):
+            await adopt(tx, failed, now)
         closed = await sweeps.settle(tx, {sweep_id for sweep_id, _ in news}, now) if news else []
     metrics.STRAY.inc(len(batch) - len(fitting))
     for answer in newest(fitting):
