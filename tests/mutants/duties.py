@@ -112,8 +112,8 @@ MUTANTS = (
         (
             Change(
                 f"{RETENTION}/outlet/events.py",
-                "        holds=tuple(hold.for_owners() for hold in holds),\n        ended_holds=tuple(ended),\n        r",
-                "        holds=(),\n        ended_holds=tuple(ended),\n        r",
+                "holds=tuple(hold.for_owners() for hold in holds),\n        ended_holds",
+                "holds=(),\n        ended_holds",
             ),
         ),
         at(
