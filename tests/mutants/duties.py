@@ -112,8 +112,8 @@ MUTANTS = (
         (
             Change(
                 f"{RETENTION}/outlet/events.py",
-                "holds=tuple(hold.for_owners() for hold in holds),\n        ended_holds",
-                "holds=(),\n        ended_holds",
+                "        dry_run=sweep.dry_run,\n        holds=tuple(hold.for_owners() for hold in holds),",
+                "        dry_run=sweep.dry_run,\n        holds=(),",
             ),
         ),
         at(

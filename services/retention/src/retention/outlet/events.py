@@ -45,8 +45,8 @@ def holds_changed(
     """Tells the owners of a class now, so that they know a hold before the next sweep."""
     event = HoldsChanged(
         data_class=data_class,
+        changed_at=at,
         holds=tuple(hold.for_owners() for hold in holds),
         ended_holds=tuple(ended),
-        changed_at=at,
     )
     return Message.of(event, uuid4(), at=at, traceparent=traceparent())
