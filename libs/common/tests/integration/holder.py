@@ -1,0 +1,90 @@
+"""A process that holds a lease, to be frozen by a test. Says on stdout where it is, one word a line.
+
+Arguments: ``relay`` or ``job``, the database's address, the broker's, the seconds of a lease, a file. SIGUSR1 blocks
+its event loop until that file exists.
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from clawback_common import leases
+from clawback_common.bus.producer import Producer
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.errors import ClawbackError
+from clawback_common.outbox import orders
+from clawback_common.outbox.relay import Relay
+from clawback_common.process import Stopping
+from clawback_common.settings import CommonSettings
+
+PAUSE_S = 1.0
+"""Between what the lease allows and the transaction that notes it: here the test freezes the process."""
+
+
+class SlowRelay(Relay):
+    """Says when it has sent, and waits before it marks."""
+
+    async def _mark(self, places, lease):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        say("working")
+        await asyncio.sleep(PAUSE_S)
+        try:
+            await super()._mark(places, lease)
+        except ClawbackError as error:
+            say(type(error).__name__)
+            raise
+        say("done")
+
+
+def say(word: str) -> None:
+    """For the test."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+async def relay(db: Database, broker: str) -> None:
+    """Sends what the outbox holds."""
+    producer = Producer(CommonSettings(kafka_bootstrap_servers=broker), "holder", linger_ms=0)
+    await SlowRelay(orders.LANE, db, producer, SystemClock()).run(Stopping())
+
+
+async def job(db: Database, _: str) -> None:
+    """Changes a row, again and again, by itself and by a task of its own."""
+    while True:
+        try:
+            async with leases.alone(db, "job") as alone:
+                while alone:
+                    say("working")
+                    await asyncio.sleep(PAUSE_S)
+                    await asyncio.create_task(change(db))
+                    say("done")
+        except ClawbackError as error:
+            say(type(error).__name__)
+        await asyncio.sleep(0.1)
+
+
+async def change(db: Database) -> None:
+    """What only the holder may do."""
+    await db.execute("UPDATE changed SET by = 'holder', at = clock_timestamp()")
+
+
+def hang(until: str) -> None:
+    """No task gets a turn."""
+    say("hanging")
+    while not Path(until).exists():
+        time.sleep(0.05)
+
+
+async def main(what: str, database_url: str, broker: str, lease_s: str, wake: str) -> None:
+    """Until it is killed."""
+    leases.LEASE_S = float(lease_s)
+    leases.LOOK_S = 0.1
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, hang, wake)
+    async with Database.connect(database_url, name="holder") as db:
+        await {"relay": relay, "job": job}[what](db, broker)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""Known mistakes about leases, fencing tokens and peers that are lost without a word."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMMON = "libs/common/src/clawback_common"
+FROZEN = "libs/common/tests/integration/test_frozen.py"
+LEASES = "libs/common/tests/integration/test_leases.py"
+
+MUTANTS = (
+    Mutant(
+        "a lease that never expires",
+        (Change(f"{COMMON}/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
+        at(
+            FROZEN,
+            "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up",
+            "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up",
+        ),
+    ),
+    Mutant(
+        "a relay that marks without its lease",
+        (
+            Change(
+                f"{COMMON}/outbox/relay.py",
+                "        async with lease.transaction() as tx:\n            await tx.execute(\n"
+                '                self._lane.sql["sent"],',
+                "        async with self._db.transaction() as tx:\n            await tx.execute(\n"
+                '                self._lane.sql["sent"],',
+            ),
+        ),
+        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up"),
+    ),
+    Mutant(
+        "a transaction that does not check its fence",
+        (
+            Change(
+                f"{COMMON}/db/pool.py",
+                "                    if fence is not None:\n                        await fence(transaction)\n",
+                "",
+            ),
+        ),
+        at(FROZEN, "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up"),
+    ),
+    Mutant(
+        "a fencing token checked without a lock",
+        (Change(f"{COMMON}/leases.sql", " AND holder = $3 FOR KEY SHARE", " AND holder = $3"),),
+        at(LEASES, "test_nobody_acquires_it_while_a_transaction_of_its_holder_is_not_over"),
+    ),
+    Mutant(
+        "a killed process whose lease must expire",
+        (
+            Change(
+                f"{COMMON}/leases.sql",
+                "           OR holder IS NOT NULL AND pg_try_advisory_xact_lock"
+                "(hashtext(name), (token % 2147483647)::int))",
+                "          )",
+            ),
+        ),
+        at(LEASES, "test_it_is_free_at_once_when_the_session_of_its_holder_ends"),
+    ),
+    Mutant(
+        "a lost peer that nobody notices",
+        (Change(f"{COMMON}/db/pool.py", ", **_SERVER_SETTINGS}", "}"),),
+        at(FROZEN, "test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds"),
+    ),
+)
