@@ -10,11 +10,7 @@ MUTANTS = (
     Mutant(
         "a lease that never expires",
         (Change(f"{COMMON}/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
-        at(
-            FROZEN,
-            "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up",
-            "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up",
-        ),
+        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up[stopped]"),
     ),
     Mutant(
         "a relay that marks without its lease",
@@ -27,7 +23,7 @@ MUTANTS = (
                 '                self._lane.sql["sent"],',
             ),
         ),
-        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up"),
+        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up[stopped]"),
     ),
     Mutant(
         "a transaction that does not check its fence",
@@ -38,7 +34,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(FROZEN, "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up"),
+        at(FROZEN, "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up[stopped]"),
     ),
     Mutant(
         "a fencing token checked without a lock",

@@ -8,15 +8,19 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from clawback_common import leases
-from clawback_common.bus.producer import Producer
+from clawback_common.bus.producer import Producer, Sent
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import ClawbackError
+from clawback_common.leases import Lease
 from clawback_common.outbox import orders
-from clawback_common.outbox.relay import Relay
+from clawback_common.outbox.relay import Relay, Waiting
 from clawback_common.process import Stopping
 from clawback_common.settings import CommonSettings
 
@@ -27,7 +31,8 @@ PAUSE_S = 1.0
 class SlowRelay(Relay):
     """Says when it has sent, and waits before it marks."""
 
-    async def _mark(self, places, lease):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    @override
+    async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
         say("working")
         await asyncio.sleep(PAUSE_S)
         try:

@@ -36,6 +36,8 @@ from ingester.settings import Settings
 from ingester.state import articles, feeds, notices
 
 NAME = "ingester"
+POLL_LOOK_S_MAX = 5.0
+"""How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
 
 
 def migrations() -> list[Migration]:
@@ -76,7 +78,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
     polls = [
         Loop(
             f"poll {name}",
-            feed.settings.interval_s,
+            min(max(feed.settings.interval_s / 4, 0.05), POLL_LOOK_S_MAX),
             partial(jobs.poll_on_schedule, feed, service),
             interrupt=True,
         )

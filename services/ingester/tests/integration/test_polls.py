@@ -11,6 +11,7 @@ import pytest
 from clawback_common import jobs as job_runs
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
+from clawback_common.testing.clock import FakeClock
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from ingester.app import _revocations_were_read
@@ -201,8 +202,82 @@ async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Scr
     waiting = asyncio.create_task(poll.poll(feed, world.service, "request"))
     await asyncio.sleep(0.5)
     assert not waiting.done()
-    world.clock.advance(seconds=16)
+    await world.db.execute("UPDATE feed SET lease_until = lease_until - interval '16 seconds'")
     assert (await asyncio.wait_for(waiting, 5)).noticed == 1
+
+
+async def passed(world: World, by: str) -> None:
+    """As if the last pass had ended so long ago."""
+    await world.db.execute("UPDATE feed SET last_pass_at = last_pass_at - $1::text::interval", by)
+
+
+async def test_of_two_processes_one_polls_once_per_interval(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    behind = World(replace(world.service, clock=FakeClock(world.ago(hours=5))), world.clock)
+
+    async def both() -> None:
+        await asyncio.gather(
+            *(jobs.poll_on_schedule(feed, one.service) for one in (world, behind) for _ in range(3))
+        )
+
+    await both()
+    await both()
+    assert len(script.cursors) == 1
+    await passed(world, "1 day")
+    await both()
+    assert len(script.cursors) == 2
+    outcomes = {run.outcome for run in await job_runs.page(world.db)}
+    assert outcomes <= {"done", "skipped"}
+
+
+async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    script.answers = [failure(9999)] * 10
+    for calls, minutes in enumerate((1, 5, 15, 15), 1):
+        await jobs.poll_on_schedule(feed, world.service)
+        await passed(world, f"{minutes * 60 - 5} seconds")
+        await jobs.poll_on_schedule(feed, world.service)
+        assert len(script.cursors) == calls
+        await passed(world, "5 seconds")
+
+
+async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Script) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+    begun = asyncio.Event()
+
+    async def slow() -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    script.answers = [slow]
+    first = asyncio.create_task(jobs.poll_on_schedule(feed, world.service))
+    await begun.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await jobs.poll_on_schedule(feed, world.service)
+    assert len(script.cursors) == 2
+
+
+async def test_a_pass_that_lost_its_lease_does_not_say_that_the_feed_fails_or_has_recovered(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    await declared(world, feed)
+
+    async def frozen() -> Any:
+        await world.db.execute("UPDATE feed SET lease_poll = gen_random_uuid(), state = 'ok'")
+        world.clock.advance(hours=1)
+        raise failure(1000)
+
+    script.answers = [frozen]
+    with pytest.raises(Conflict):
+        await poll.poll(feed, world.service, "test")
+    assert (await row_of(world, feed))["state"] == "ok"
+    assert await world.alerts() == []
 
 
 async def test_who_joined_a_pass_that_failed_hears_that_it_failed(world: World, script: Script) -> None:

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from clawback_common import jobs
 from clawback_common.bus.gaps import accept_gaps
@@ -14,26 +16,41 @@ from ingester.domain.feed import PollResult
 from ingester.flow import GROUP, Service
 from ingester.inlet.consumers import subscriptions
 from ingester.inlet.deadletters import desk
-from ingester.inlet.feeds.poll import Feed, poll
+from ingester.inlet.feeds.poll import Feed, poll, poll_if_due
 from ingester.state import feeds, sweeps
 from ingester.state.sweeping import Articles
 
+Once = Callable[[Feed, Service], Awaitable[PollResult | None]]
+
 
 async def poll_on_schedule(feed: Feed, service: Service) -> None:
-    """One pass, unless a person has to mend the feed first."""
-    stopped = {row["name"] for row in await feeds.all_feeds(service.db) if row["state"] == "stopped"}
-    if feed.name not in stopped:
-        await poll_recorded(feed, service, "schedule")
+    """One pass, if it is due and no other process makes it, unless a person has to mend the feed first."""
+    if await feeds.due(service.db, feed.name, timedelta(seconds=feed.settings.interval_s)):
+        await _recorded(feed, service, "schedule", poll_if_due)
 
 
 async def poll_recorded(feed: Feed, service: Service, cause: str) -> PollResult:
     """One pass, recorded as a run of the job ``poll:<feed>``."""
+
+    async def once(feed: Feed, service: Service) -> PollResult:
+        return await poll(feed, service, cause)
+
+    result = await _recorded(feed, service, cause, once)
+    if result is None:
+        raise Conflict(f"feed {feed.name} is polled by another process")
+    return result
+
+
+async def _recorded(feed: Feed, service: Service, cause: str, once: Once) -> PollResult | None:
     async with jobs.run(service.db, service.clock, f"poll:{feed.name}", cause=cause) as run:
         try:
-            result = await poll(feed, service, cause)
+            result = await once(feed, service)
         except Conflict:
             run.retried()
-            result = await poll(feed, service, cause)
+            result = await once(feed, service)
+        if result is None:
+            run.skipped("another process polls it")
+            return None
         run.count(
             pages=result.pages, received=result.received, noticed=result.noticed, too_old=result.too_old
         )

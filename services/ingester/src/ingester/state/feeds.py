@@ -12,6 +12,8 @@ from ingester.domain.feed import PollResult
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)
 """Renewed every third of it while a poll is under way."""
+RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+"""After the first, the second and every further failed pass, unless the interval is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +48,39 @@ async def declare(db: Database, names: Sequence[str], kinds: Sequence[str], now:
     await db.execute(SQL["declare"], names, kinds, now)
 
 
-async def lease(tx: Transaction, name: str, poll_id: UUID, cause: str, now: datetime) -> Leased | None:
-    """Takes the feed for one pass; None when another pass is under way."""
-    row = await tx.fetchrow(SQL["lease"], name, poll_id, now, now + LEASE)
+async def due(db: Querier, name: str, every: timedelta) -> bool:
+    """Whether the next scheduled pass is due, and nobody is at it."""
+    return bool(await db.fetchval(SQL["due"], name, every, RETRY_AFTER))
+
+
+async def lease(
+    tx: Transaction, name: str, poll_id: UUID, cause: str, now: datetime, every: timedelta | None = None
+) -> Leased | None:
+    """Takes the feed for one pass; None when another pass is under way.
+
+    With ``every`` the pass is one on schedule: None also when it is not due, because another process has made it.
+    """
+    row = await tx.fetchrow(SQL["lease"], name, poll_id, now, every, RETRY_AFTER, LEASE)
     if row is None:
         return None
     await tx.execute(SQL["begin"], poll_id, name, cause, now)
     return Leased(*row)
 
 
-async def under_way(db: Querier, name: str, now: datetime) -> UUID | None:
+async def under_way(db: Querier, name: str) -> UUID | None:
     """The pass that holds the lease; None when nobody does, or its process is gone."""
-    found: UUID | None = await db.fetchval(SQL["under_way"], name, now)
+    found: UUID | None = await db.fetchval(SQL["under_way"], name)
     return found
 
 
-async def renew(db: Querier, name: str, poll_id: UUID, now: datetime) -> bool:
+async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
     """Holds the lease for longer; False when it was lost."""
-    return await db.fetchval(SQL["renew"], name, poll_id, now + LEASE) is not None
+    return await db.fetchval(SQL["renew"], name, poll_id, LEASE) is not None
+
+
+async def ours(tx: Transaction, name: str, poll_id: UUID) -> bool:
+    """Whether the lease is this pass's, and stays so until the transaction ends."""
+    return await tx.fetchval(SQL["ours"], name, poll_id) is not None
 
 
 async def turn_page(
@@ -88,16 +105,19 @@ async def turn_page(
     return moved is not None
 
 
-async def failing(db: Querier, name: str, state: str, reason: str, now: datetime) -> datetime:
-    """Notes that the feed fails ('failing') or was stopped ('stopped'). Gives since when."""
-    since: datetime = await db.fetchval(SQL["failing"], name, state, reason, now)
+async def failing(
+    db: Querier, name: str, poll_id: UUID, state: str, reason: str, now: datetime
+) -> datetime | None:
+    """Notes that the feed fails ('failing') or was stopped ('stopped'). Gives since when; None: the lease was lost."""
+    since: datetime | None = await db.fetchval(SQL["failing"], name, state, reason, now, poll_id)
     return since
 
 
-async def end(tx: Transaction, result: PollResult, now: datetime) -> None:
-    """Ends a pass and frees the lease."""
+async def end(tx: Transaction, result: PollResult, now: datetime, *, interrupted: bool = False) -> None:
+    """Ends a pass and frees the lease. One that was interrupted leaves the next one due."""
     await tx.execute(SQL["end"], result.poll_id, now, result.caught_up, result.error, result.too_old)
-    await tx.execute(SQL["free"], result.feed, result.poll_id)
+    failed = None if interrupted else bool(result.error)
+    await tx.execute(SQL["free"], result.feed, result.poll_id, failed)
 
 
 async def poll(db: Querier, poll_id: UUID) -> Row | None:

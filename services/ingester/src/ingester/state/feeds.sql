@@ -3,17 +3,33 @@ INSERT INTO feed (name, kind, state_since, updated_at)
 SELECT f.name, f.kind, $3, $3 FROM unnest($1::text[], $2::text[]) AS f (name, kind)
 ON CONFLICT (name) DO NOTHING
 
+-- name: due
+-- Whether the next scheduled pass is due: its interval after the last one ended, or sooner when that one failed.
+SELECT EXISTS (
+    SELECT FROM feed
+    WHERE name = $1 AND state <> 'stopped' AND (lease_until IS NULL OR lease_until < clock_timestamp())
+      AND (last_pass_at IS NULL OR last_pass_at + least($2, ($3::interval[])[least(failed_passes, cardinality($3))])
+                                   <= clock_timestamp())
+)
+
 -- name: lease
--- One pass at a time; a lease that was not renewed belongs to a process that is gone.
-UPDATE feed SET lease_poll = $2, lease_until = $4, updated_at = $3
-WHERE name = $1 AND (lease_until IS NULL OR lease_until < $3)
+-- One pass at a time; a lease that was not renewed belongs to a process that is gone, or frozen. By the clock of the
+-- database alone. A pass on schedule ($4) is made only if none has ended since it was due, in any process.
+UPDATE feed SET lease_poll = $2, lease_until = clock_timestamp() + $6, updated_at = $3
+WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())
+  AND ($4::interval IS NULL OR last_pass_at IS NULL
+       OR last_pass_at + least($4, ($5::interval[])[least(failed_passes, cardinality($5))]) <= clock_timestamp())
 RETURNING cursor, last_complete_at, full_pages, state
 
 -- name: under_way
-SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= $2
+SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= clock_timestamp()
 
 -- name: renew
-UPDATE feed SET lease_until = $3 WHERE name = $1 AND lease_poll = $2 RETURNING name
+UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_poll = $2 RETURNING name
+
+-- name: ours
+-- The lease stays ours until this transaction ends.
+SELECT name FROM feed WHERE name = $1 AND lease_poll = $2 FOR SHARE
 
 -- name: begin
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
@@ -35,14 +51,18 @@ RETURNING poll_id
 -- name: failing
 UPDATE feed SET state = $2, state_reason = $3, updated_at = $4,
        state_since = CASE WHEN state = $2 THEN state_since ELSE $4 END
-WHERE name = $1
+WHERE name = $1 AND lease_poll = $5
 RETURNING state_since
 
 -- name: end
 UPDATE feed_poll SET ended_at = $2, caught_up = $3, error = $4, too_old = $5 WHERE poll_id = $1
 
 -- name: free
-UPDATE feed SET lease_poll = NULL, lease_until = NULL WHERE name = $1 AND lease_poll = $2
+-- A pass that was interrupted (NULL) is still due.
+UPDATE feed SET lease_poll = NULL, lease_until = NULL,
+       last_pass_at = CASE WHEN $3::boolean IS NULL THEN last_pass_at ELSE clock_timestamp() END,
+       failed_passes = CASE WHEN $3 THEN failed_passes + 1 WHEN NOT $3 THEN 0 ELSE failed_passes END
+WHERE name = $1 AND lease_poll = $2
 
 -- name: poll
 SELECT poll_id, feed, cause, started_at, ended_at, pages, received, noticed, too_old, caught_up, error
@@ -59,7 +79,8 @@ LEFT JOIN LATERAL (
 ORDER BY f.name
 
 -- name: resume
-UPDATE feed SET state = 'new', state_reason = NULL, state_since = $2, updated_at = $2
+UPDATE feed SET state = 'new', state_reason = NULL, state_since = $2, updated_at = $2, last_pass_at = NULL,
+       failed_passes = 0
 WHERE name = $1 AND state = 'stopped'
 RETURNING name
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -68,6 +68,27 @@ class Feed:
 async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
     """Drains the feed, or joins the pass that is draining it.
 
+    Raises:
+        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
+    """
+    result = await _pass(feed, service, cause, None)
+    if result is None:
+        raise Conflict(f"feed {feed.name} is polled by another process")
+    return result
+
+
+async def poll_if_due(feed: Feed, service: Service) -> PollResult | None:
+    """Drains the feed, unless another process has done so since it was due, or is doing so now: then None.
+
+    Raises:
+        Conflict: as `poll`.
+    """
+    return await _pass(feed, service, "schedule", timedelta(seconds=feed.settings.interval_s))
+
+
+async def _pass(feed: Feed, service: Service, cause: str, every: timedelta | None) -> PollResult | None:
+    """One pass; None where it was to be one on schedule, and is not due.
+
     A failing provider ends the pass with ``error`` set and the cursor after the last page that was stored.
 
     Raises:
@@ -76,10 +97,12 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
     poll_id = uuid4()
     await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
     async with service.db.transaction() as tx:
-        leased = await feeds.lease(tx, feed.name, poll_id, cause, service.clock.now())
+        leased = await feeds.lease(tx, feed.name, poll_id, cause, service.clock.now(), every)
+    if leased is None and every is not None:
+        return None
     if leased is None:
         return await _join(feed, service, cause)
-    result = PollResult(poll_id, feed.name)
+    result, interrupted = PollResult(poll_id, feed.name), False
     try:
         with span(f"poll {feed.name}", kind=SpanKind.INTERNAL):
             async with _renewed(feed.name, poll_id, service):
@@ -88,19 +111,20 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
         result = replace(result, error=str(error))
         raise
     except asyncio.CancelledError:
-        result = replace(result, error="interrupted: the process was asked to end")
+        result, interrupted = replace(result, error="interrupted: the process was asked to end"), True
         raise
     except ClawbackError as error:
+        result = replace(result, error=str(error)[:500])
         result = await _failed(feed, service, poll_id, error)
     finally:
         async with service.db.transaction() as tx:
-            await feeds.end(tx, result, service.clock.now())
+            await feeds.end(tx, result, service.clock.now(), interrupted=interrupted)
     return result
 
 
 async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
     """Waits for the pass under way and answers with its result; when its process is gone, takes over."""
-    poll_id = await feeds.under_way(service.db, feed.name, service.clock.now())
+    poll_id = await feeds.under_way(service.db, feed.name)
     while poll_id is not None:
         row = await feeds.poll(service.db, poll_id)
         if row is not None and row["ended_at"] is not None:
@@ -115,7 +139,7 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
                 row["error"],
             )
         await asyncio.sleep(JOIN_LOOK_S)
-        if await feeds.under_way(service.db, feed.name, service.clock.now()) != poll_id:
+        if await feeds.under_way(service.db, feed.name) != poll_id:
             row = await feeds.poll(service.db, poll_id)
             poll_id = poll_id if row is not None and row["ended_at"] is not None else None
     return await poll(feed, service, cause)
@@ -127,7 +151,7 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
         while True:
             await asyncio.sleep(feeds.LEASE.total_seconds() / 3)
             with suppress(ClawbackError):  # a database that is away for a moment; turn_page has the last word
-                await feeds.renew(service.db, name, poll_id, service.clock.now())
+                await feeds.renew(service.db, name, poll_id)
 
     task = asyncio.create_task(keep())
     try:
@@ -154,11 +178,11 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
         )
         metrics.POLLED.labels(feed.name, "ok").inc()
         if page.count < feed.limit(service):
-            await _caught_up(feed, service, leased)
+            await _caught_up(feed, service, leased, poll_id)
             return replace(result, caught_up=True)
         full_pages += 1
         if full_pages % FULL_PAGES_MAX == 0:
-            await _falling_behind(feed, service, full_pages, page.reached)
+            await _falling_behind(feed, service, poll_id, full_pages, page.reached)
         if page.cursor is None or page.cursor == cursor:
             raise Poison("cursor_stands_still", "a full page does not say where the next one begins")
         cursor = page.cursor
@@ -259,8 +283,10 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
     stopped = isinstance(error, Refused)
     now = service.clock.now()
     since = await feeds.failing(
-        service.db, feed.name, "stopped" if stopped else "failing", str(error)[:500], now
+        service.db, feed.name, poll_id, "stopped" if stopped else "failing", str(error)[:500], now
     )
+    if since is None:
+        raise Conflict(f"the lease of feed {feed.name} was lost to another process")
     metrics.POLLED.labels(feed.name, "failed").inc()
     metrics.FEED_FAILING.labels(feed.name).set(1)
     _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
@@ -278,7 +304,7 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
     return PollResult(poll_id, feed.name, pages, received, noticed, error=str(error)[:500])
 
 
-async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased) -> None:
+async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> None:
     metrics.FEED_FAILING.labels(feed.name).set(0)
     metrics.FEED_BEHIND.labels(feed.name).set(0)
     resolved = []
@@ -291,27 +317,27 @@ async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased) -> None
         resolved.append(events.alert_resolved("FeedFallingBehind", at=now, feed=feed.name))
     if resolved:
         async with service.db.transaction() as tx:
-            await service.orders.put(tx, resolved)
+            if await feeds.ours(tx, feed.name, poll_id):
+                await service.orders.put(tx, resolved)
 
 
-async def _falling_behind(feed: Feed, service: Service, full_pages: int, reached: datetime | None) -> None:
+async def _falling_behind(
+    feed: Feed, service: Service, poll_id: UUID, full_pages: int, reached: datetime | None
+) -> None:
     """Full pages for many calls: polling is slower than the feed, and the provider's window closes."""
     now = service.clock.now()
     behind_h = (now - reached).total_seconds() / 3600 if reached else 0.0
     left_h = hours_left(service.settings.metabase_window_h, behind_h)
     metrics.FEED_BEHIND.labels(feed.name).set(1)
+    alert = events.alert(
+        "FeedFallingBehind",
+        f"Feed {feed.name} has answered {full_pages} full pages in a row; what is not read within "
+        f"{left_h:.0f} h leaves the provider's window. Poll more often, or use more slices.",
+        at=now,
+        severity=Severity.WARNING,
+        cause=(now.date(), now.hour),
+        feed=feed.name,
+    )
     async with service.db.transaction() as tx:
-        await service.orders.put(
-            tx,
-            [
-                events.alert(
-                    "FeedFallingBehind",
-                    f"Feed {feed.name} has answered {full_pages} full pages in a row; what is not read within "
-                    f"{left_h:.0f} h leaves the provider's window. Poll more often, or use more slices.",
-                    at=now,
-                    severity=Severity.WARNING,
-                    cause=(now.date(), now.hour),
-                    feed=feed.name,
-                )
-            ],
-        )
+        if await feeds.ours(tx, feed.name, poll_id):
+            await service.orders.put(tx, [alert])
