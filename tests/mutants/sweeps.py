@@ -45,6 +45,20 @@ MUTANTS = (
         at(FLOOR, "test_a_floor_is_never_in_the_future"),
     ),
     Mutant(
+        "too old is answered as accepted",
+        (
+            Change(
+                "services/ingester/src/ingester/inlet/bodies.py",
+                "        if not too_old:\n",
+                "        if True:\n",
+            ),
+        ),
+        at(
+            "services/ingester/tests/integration/test_doors.py",
+            "test_what_is_older_than_the_floor_is_answered_as_refused",
+        ),
+    ),
+    Mutant(
         "sweep: a refusal pages nobody",
         (Change(f"{SWEEPING}/sweeper.py", "[self._message(answer), *alert]", "[self._message(answer)]"),),
         at(BOUNDS, "test_an_action_that_the_class_does_not_allow_is_refused"),

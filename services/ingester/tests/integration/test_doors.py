@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ingester.inlet.feeds import poll, values
 from ingester.inlet.feeds.codes import failure
 from ingester.inlet.webhooks import sign
 from ingester.settings import FeedSettings
+from ingester.state import sweeps
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
@@ -241,6 +243,35 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_vers
     assert (again.status_code, again.json()) == (202, first.json())
     assert await world.db.fetchval("SELECT version FROM article") == 1
     assert (await submit(http, item(B), **{"Idempotency-Key": "k"})).status_code == 409
+
+
+TOO_OLD = {"path": "published_at", "code": "too_old", "message": "It dates from before what is kept"}
+
+
+async def test_what_is_older_than_the_floor_is_answered_as_refused(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await submit(http, item("up:known"))
+    now = world.clock.now()
+    await sweeps.raise_floor(world.db, now - timedelta(days=10), now)
+    old = {"published_at": (now - timedelta(days=11)).isoformat()}
+    body = {"items": [item("up:old", **old), item("metabase:1"), item("up:known", **old), item(A)]}
+    answer = await submit(http, body, **{"Idempotency-Key": "k"})
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == ["up:known", A], "the date of a known article is the row's"
+    assert [(one["index"], one["errors"][0]["code"]) for one in answer.json()["refused"]] == [
+        (0, "too_old"),
+        (1, "provider_not_of_this_door"),
+    ]
+    assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == answer.json()
+    assert await world.db.fetchval("SELECT count(*) FROM quarantine WHERE subject = 'up:old'") == 0
+    alone = await submit(http, item("up:old", **old))
+    assert (alone.status_code, alone.json()["errors"]) == (422, [TOO_OLD])
+    pushed = await push(http, world, {"items": [item("partner:old", **old), item("partner:1")]})
+    assert pushed.json()["accepted"] == ["partner:1"]
+    assert pushed.json()["refused"] == [{"index": 0, "errors": [TOO_OLD]}]
+    await deliveries.process_waiting(world.service)
+    assert (await world.state("partner:old"), await world.state("partner:1")) == (None, "live")
 
 
 async def test_without_a_key_nothing_is_taken(http: httpx.AsyncClient, world: World) -> None:

@@ -1,6 +1,6 @@
 """A body of one article or of many, judged item by item: one bad item costs no good one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.domain.article import comes_by
 
 ITEMS_MAX = 500
+_TOO_OLD = field_error("published_at", "too_old", "It dates from before what is kept")
 _ARTICLE: TypeAdapter[ArticleSubmitted] = TypeAdapter(ArticleSubmitted)
 
 
@@ -22,7 +23,8 @@ class Refused:
 
     index: int
     errors: list[dict[str, str]]
-    raw: bytes
+    raw: bytes | None
+    """None: it is well formed, and may not be kept in quarantine either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,28 @@ class Judged:
 
     accepted: Sequence[ArticleSubmitted]
     refused: Sequence[Refused]
+    indexes: Sequence[int] = ()
+    """Of the accepted items, in the body."""
+
+    def without(self, too_old: Collection[str]) -> "Judged":
+        """These ids are refused, for they date from before what is kept.
+
+        Raises:
+            Problem: 422 when nothing is left.
+        """
+        if not too_old:
+            return self
+        kept: list[tuple[int, ArticleSubmitted]] = []
+        refused = list(self.refused)
+        for index, article in zip(self.indexes, self.accepted, strict=True):
+            if article.article_id in too_old:
+                refused.append(Refused(index, [dict(_TOO_OLD)], None))
+            else:
+                kept.append((index, article))
+        refused.sort(key=lambda one: one.index)
+        items = len(refused) + len(kept)
+        _require_some(kept, refused, items)
+        return Judged([article for _, article in kept], refused, [index for index, _ in kept])
 
     def answer(self) -> dict[str, Any]:
         """The body of the 202."""
@@ -48,6 +72,7 @@ def judge(raw: bytes, providers: Sequence[str]) -> Judged:
     """
     items = _items(parse_json(raw))
     accepted: list[ArticleSubmitted] = []
+    indexes: list[int] = []
     refused: list[Refused] = []
     for index, item in enumerate(items):
         encoded = orjson.dumps(item)
@@ -56,14 +81,20 @@ def judge(raw: bytes, providers: Sequence[str]) -> Judged:
             refused.append(Refused(index, errors, encoded))
         else:
             accepted.append(article)
-    if not accepted:
-        placed = [
-            {**error, "path": f"items[{one.index}].{error['path']}" if len(items) > 1 else error["path"]}
-            for one in refused
-            for error in one.errors
-        ]
-        raise Problem(422, f"None of {len(items)} item(s) can be taken.", errors=placed[:100])
-    return Judged(accepted, refused)
+            indexes.append(index)
+    _require_some(accepted, refused, len(items))
+    return Judged(accepted, refused, indexes)
+
+
+def _require_some(accepted: Sequence[object], refused: Sequence[Refused], items: int) -> None:
+    if accepted:
+        return
+    placed = [
+        {**error, "path": f"items[{one.index}].{error['path']}" if items > 1 else error["path"]}
+        for one in refused
+        for error in one.errors
+    ]
+    raise Problem(422, f"None of {items} item(s) can be taken.", errors=placed[:100])
 
 
 def _items(body: object) -> list[object]:

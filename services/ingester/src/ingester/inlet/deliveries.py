@@ -17,6 +17,7 @@ from ingester.domain.article import deliveries
 from ingester.flow import GROUP, Service
 from ingester.inlet.bodies import Judged, Refused, judge
 from ingester.inlet.webhooks import Unverified
+from ingester.state import articles
 from ingester.state import deliveries as state
 
 BATCH = 20
@@ -35,7 +36,8 @@ async def take(
     sha256 = hashlib.sha256(body).digest()
     known = await state.known(service.db, provider, webhook_id)
     if known is None:
-        answer = judge(body, (provider,)).answer()
+        judged = judge(body, (provider,))
+        answer = judged.without(await articles.too_old(service.db, judged.accepted, now)).answer()
         if await state.put(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
             return 202, answer
         known = await state.known(service.db, provider, webhook_id)
@@ -81,7 +83,7 @@ def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
         topic=door,
         offset=refused.index,
         event_id=f"{delivery_id}/{refused.index}",
-        subject=_subject(refused.raw),
+        subject=_subject(refused.raw or b""),
         type="clawback.article.submitted.v1",
         value=refused.raw,
     )

@@ -179,8 +179,9 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
                 raise Problem(409, "This Idempotency-Key was used for another body.")
             if known is not None:
                 return known.answer
-        judged = judge(body, service.settings.submission_providers)
         now = service.clock.now()
+        judged = judge(body, service.settings.submission_providers)
+        judged = judged.without(await articles.too_old(service.db, judged.accepted, now))
         answer = judged.answer()
 
         async def remember(tx: Any) -> None:
@@ -190,6 +191,7 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
         refused = [
             deliveries.refused_as_bad("http:submissions", f"{caller.subject}/{sha256.hex()[:16]}", one)
             for one in judged.refused
+            if one.raw is not None
         ]
         trace = traceparent()
         incoming = numbered(((article, trace) for article in judged.accepted), now)

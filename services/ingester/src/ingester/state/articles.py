@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
+from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from ingester.domain.article import Delivery
@@ -84,6 +85,12 @@ async def months(tx: Transaction, article_ids: Sequence[str]) -> dict[str, datet
     if not article_ids:
         return {}
     return {row["article_id"]: row["kept_from"] for row in await tx.fetch(SQL["months"], article_ids)}
+
+
+async def too_old(db: Querier, found: Sequence[ArticleSubmitted], now: datetime) -> set[str]:
+    """The ids of these that ``take`` would refuse, for they date from before the floor."""
+    ids, dates = [one.article_id for one in found], [one.published_at for one in found]
+    return {row["article_id"] for row in await db.fetch(SQL["too_old"], ids, dates, now)}
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:

@@ -34,6 +34,13 @@ WHERE coalesce(a.kept_from, excluded.kept_from) >= (SELECT kept_from FROM floor)
 RETURNING new.article_id, new.kept_from, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
+-- name: too_old
+-- By the same rule as above: by the row's own date where there is one.
+SELECT d.article_id
+FROM unnest($1::text[], $2::timestamptz[]) AS d (article_id, published_at)
+LEFT JOIN article AS a USING (article_id)
+WHERE coalesce(a.kept_from, least(d.published_at, $3)) < (SELECT kept_from FROM floor)
+
 -- name: lock_or_create
 -- Locks the identity rows in the order of their ids, also of ids never seen, and changes none: the condition is checked
 -- after the lock. What stands in them is read by a statement of its own, whose snapshot is taken after the wait.
