@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Literal
@@ -16,6 +16,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
+from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
@@ -94,8 +95,8 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
             service.sweeper.loop(),
         ],
         prepare=partial(_prepare, service, by_name),
-        publish=partial(_publish, service),
-        may_publish=partial(_revocations_were_read, service),
+        publish=partial(_publish, service, by_name),
+        may_publish=partial(_revocations_were_read, service, by_name),
         on_set_aside=partial(_unsendable, service),
     )
 
@@ -111,18 +112,26 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 
-async def _revocations_were_read(service: Service) -> bool:
-    """Nothing is published before every feed of revocations was read to its end once."""
-    return not [
+async def _revocation_feeds(service: Service, configured: Collection[str]) -> list[Row]:
+    """The rows of the configured feeds of revocations; one that was removed or renamed stops nothing."""
+    return [
         row
         for row in await feeds.all_feeds(service.db)
-        if row["kind"] == "revoked" and row["last_complete_at"] is None
+        if row["kind"] == "revoked" and row["name"] in configured
     ]
 
 
-async def _publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+async def _revocations_were_read(service: Service, configured: Collection[str]) -> bool:
+    """Nothing is published before every configured feed of revocations was read to its end once."""
+    rows = await _revocation_feeds(service, configured)
+    return all(row["last_complete_at"] is not None for row in rows)
+
+
+async def _publish(
+    service: Service, configured: Collection[str], db: Querier, rows: Sequence[Waiting]
+) -> list[Message | None]:
     """What the references say now, as many as fit into a batch; None where nothing is left to say."""
-    await _refuse_while_revocations_are_unread(service)
+    await _refuse_while_revocations_are_unread(service, configured)
     refs, versions = [row["ref"] for row in rows], [row["version"] for row in rows]
     found = await articles.to_publish(db, refs, versions, BATCH_BYTES_MAX)
     now = service.clock.now()
@@ -134,12 +143,12 @@ async def _publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> li
     ]
 
 
-async def _refuse_while_revocations_are_unread(service: Service) -> None:
+async def _refuse_while_revocations_are_unread(service: Service, configured: Collection[str]) -> None:
     if service.settings.compliance != "required":
         return
     now, hours_max = service.clock.now(), service.settings.revocations_unread_h_max
-    for row in await feeds.all_feeds(service.db):
-        if row["kind"] == "revoked" and row["last_complete_at"] is not None:
+    for row in await _revocation_feeds(service, configured):
+        if row["last_complete_at"] is not None:
             hours = (now - row["last_complete_at"]).total_seconds() / 3600
             if hours > hours_max:
                 raise Transient(

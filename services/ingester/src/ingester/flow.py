@@ -297,7 +297,7 @@ async def _licences_over(tx: Transaction, service: Service, now: datetime) -> No
         service,
         [
             RevocationNoticed(
-                notice_id=event_id("licence", row["article_id"], row["licence_ends_at"]),
+                notice_id=event_id("licence", row["article_id"], row["licence_ends_at"], row["order_no"]),
                 article_id=row["article_id"],
                 reason=Reason.LICENCE_EXPIRED,
                 noticed_by="licence",

@@ -155,6 +155,22 @@ async def test_an_article_whose_licence_had_ended_when_it_came_is_never_publishe
     assert [notice.article_id for notice in await world.said(RevocationNoticed)] == [A]
 
 
+async def test_a_licence_that_ends_again_after_a_reinstatement_revokes_again(world: World) -> None:
+    ends = world.clock.now() + timedelta(days=1)
+    await world.submit(world.article(A, licence_ends_at=ends, source_order=1))
+    world.clock.advance(days=1)
+    await flow.on_time(world.service)
+    (first,) = await world.said(RevocationNoticed)
+    await world.order(world.revocation(A, 1, notice_ids=(first.notice_id,)))
+    await world.order(world.reinstatement(A, 2))
+    await world.sent()
+    await world.submit(world.article(A, licence_ends_at=ends, source_order=2))
+    await flow.on_time(world.service)
+    (second,) = await world.said(RevocationNoticed)
+    assert (second.article_id, second.revoked_at) == (A, ends)
+    assert second.notice_id != first.notice_id
+
+
 async def test_a_prolonged_licence_is_one_that_counts(world: World) -> None:
     now = world.clock.now()
     await world.submit(world.article(A, licence_ends_at=now + timedelta(days=1), source_order=1))

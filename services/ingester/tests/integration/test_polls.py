@@ -435,13 +435,24 @@ async def test_nothing_is_published_before_every_feed_of_revocations_was_read_on
 ) -> None:
     articles, one, two = script.feed("articles"), script.feed(name="r1"), script.feed(name="r2")
     await declared(world, articles, one, two)
-    assert not await _revocations_were_read(world.service)
+    configured = (articles.name, one.name, two.name)
+    assert not await _revocations_were_read(world.service, configured)
     await drained(world, one)
     script.answers = [failure(9999)]
     await drained(world, two)
-    assert not await _revocations_were_read(world.service)
+    assert not await _revocations_were_read(world.service, configured)
     await drained(world, two)
-    assert await _revocations_were_read(world.service)
+    assert await _revocations_were_read(world.service, configured)
+
+
+async def test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_publication(
+    world: World, script: Script
+) -> None:
+    misspelt, right = script.feed(name="revokd"), script.feed(name="revoked")
+    await declared(world, misspelt, right)
+    await drained(world, right)
+    assert not await _revocations_were_read(world.service, (misspelt.name, right.name))
+    assert await _revocations_were_read(world.service, (right.name,))
 
 
 async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
@@ -542,12 +553,15 @@ async def test_with_compliance_required_nothing_is_published_while_revocations_a
     world: World, script: Script
 ) -> None:
     required = world.service.settings.model_copy(update={"compliance": "required"})
-    strict = World(replace(world.service, settings=required), world.clock)
     feed = script.feed("revoked")
+    strict = World(replace(world.service, settings=required), world.clock, feeds=(feed.name,))
     await drained(strict, feed)
     await strict.submit(strict.article("up:1"))
     world.clock.advance(hours=26)
     with pytest.raises(Transient, match="revocations of test-revoked are unread for 26 h"):
         await strict.news()
+    removed = World(strict.service, world.clock, feeds=())
+    assert len(await removed.news()) == 1
+    await strict.submit(strict.article("up:2"))
     await drained(strict, feed)
     assert len(await strict.news()) == 1

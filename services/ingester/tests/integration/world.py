@@ -1,6 +1,6 @@
 """An ingester without its processes, and what stands around it: the provider, the orders, what it wants to say."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +23,12 @@ CANARY = "zq-canary-7719"
 """Stands in every text; found anywhere else, it is a leak."""
 
 
+@dataclass(slots=True)
 class World(ServiceWorld[Service]):
     """With words of the ingester's own."""
+
+    feeds: Collection[str] = ()
+    """The names of the configured feeds."""
 
     def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
         """An article that its source published yesterday."""
@@ -50,7 +54,7 @@ class World(ServiceWorld[Service]):
         rows: list[Waiting] = await self.db.fetch(
             "SELECT * FROM outbox_news WHERE sent_at IS NULL ORDER BY id"
         )
-        messages = await app._publish(self.service, self.db, rows)
+        messages = await app._publish(self.service, self.feeds, self.db, rows)
         await self.db.execute("UPDATE outbox_news SET sent_at = $1", self.clock.now())
         return [ArticlePublished.model_validate_json(message.value) for message in messages if message]
 

@@ -113,7 +113,7 @@ FROM (
     ORDER BY article_id LIMIT 500 FOR UPDATE SKIP LOCKED
 ) AS over
 WHERE a.article_id = over.article_id
-RETURNING a.article_id, over.licence_ends_at, a.state
+RETURNING a.article_id, over.licence_ends_at, a.state, a.order_no
 
 -- name: one
 -- With its text where it may be read, also from where a legal hold keeps it.
