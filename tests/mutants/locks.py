@@ -4,6 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
 FROZEN = "libs/common/tests/integration/test_frozen.py"
+OUTBOX = "libs/common/tests/integration/test_outbox.py"
 LEASES = "libs/common/tests/integration/test_leases.py"
 
 MUTANTS = (
@@ -23,7 +24,7 @@ MUTANTS = (
                 '                self._lane.sql["sent"],',
             ),
         ),
-        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up[stopped]"),
+        at(OUTBOX, "test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing"),
     ),
     Mutant(
         "a transaction that does not check its fence",
@@ -34,7 +35,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(FROZEN, "test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up[stopped]"),
+        at(LEASES, "test_everything_done_within_a_fence_checks_the_lease_whoever_does_it"),
     ),
     Mutant(
         "a fencing token checked without a lock",

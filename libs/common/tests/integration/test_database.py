@@ -18,6 +18,7 @@ from clawback_common.db.migrate import (
     require_migrated,
 )
 from clawback_common.errors import Poison, Stop, Transient
+from clawback_common.retry import Retry
 from clawback_common.testing.queries import prepare_all
 
 pytestmark = pytest.mark.integration
@@ -90,6 +91,43 @@ async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
             await impatient.execute("SELECT pg_sleep(1.2)")
         first, second = await asyncio.gather(migrate(impatient, slow, ALL), migrate(impatient, slow, ALL))
     assert sorted((len(first), len(second))) == [0, 1]
+
+
+async def test_a_migration_gives_way_to_those_who_queue_behind_it_and_tries_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawback_common.db.migrate._LOCK_S_MAX", 0.2)
+    monkeypatch.setattr(
+        "clawback_common.db.migrate._LOCKING", Retry(attempts=50, first_delay_ms=200, factor=1)
+    )
+    await migrate(database, TWO[:1], ALL)
+    async with database.transaction() as dump:
+        await dump.fetch("SELECT * FROM one")
+        migrating = asyncio.create_task(migrate(database, TWO, ALL))
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            await asyncio.wait_for(database.fetch("SELECT * FROM one"), 1)
+        assert not migrating.done()
+    assert await asyncio.wait_for(migrating, 10) == ["thing/0002_drop.post.sql", "thing/0003_two.pre.sql"]
+
+
+async def test_an_index_is_built_concurrently_where_the_file_says_so_and_after_an_interruption_again(
+    database: Database,
+) -> None:
+    indexed = Migration(
+        "thing",
+        "0004_index.pre.sql",
+        "pre",
+        "-- concurrently\n-- Why; because.\nDROP INDEX CONCURRENTLY IF EXISTS two_id;\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY two_id\n    ON two (id);\n",
+    )
+    await migrate(database, TWO, ALL)
+    await database.execute("INSERT INTO two VALUES (1)")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await migrate(database, [*TWO, indexed], ALL)
+    await database.execute("DELETE FROM two")
+    assert await migrate(database, [*TWO, indexed], ALL) == ["thing/0004_index.pre.sql"]
+    assert await database.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'two_id'::regclass")
 
 
 def test_migrations_are_found_in_the_order_of_their_numbers() -> None:

@@ -60,7 +60,7 @@ async def test_it_is_free_at_once_after_a_clean_stop_and_the_token_grows(databas
 
 
 async def test_it_is_free_at_once_when_the_session_of_its_holder_ends(database: Database) -> None:
-    async with held(database, NAME) as first:
+    async with held(database, NAME, duration_s=600) as first:
         assert first is not None
         await database.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"

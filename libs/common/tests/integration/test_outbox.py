@@ -16,7 +16,7 @@ from clawback_common.bus.producer import Producer
 from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
-from clawback_common.leases import Lease, held
+from clawback_common.leases import Lease, LeaseLost, held
 from clawback_common.outbox import news, orders, relay
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
@@ -310,6 +310,84 @@ async def test_of_two_relays_one_sends_and_the_other_takes_over(
         await sent_all(context.db)
     assert leader in {"first", "second"}
     assert await values(broker, topic) == list(range(12))
+
+
+async def test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    await put(context.db, said(1, topic=topic), said(2, topic=topic))
+    sender = Producer(context.settings, context.service, linger_ms=0)
+    send = sender.send
+
+    async def slow(messages: Sequence[Message]) -> Any:
+        outcomes = await send(messages)
+        await context.db.execute("UPDATE lease SET token = token + 1, holder = gen_random_uuid()")
+        return outcomes
+
+    monkeypatch.setattr(sender, "send", slow)
+    one = Relay(orders.LANE, context.db, sender, context.clock)
+    with pytest.raises(LeaseLost):
+        await send_some(one, context.db)
+    assert await waiting(context.db) == 2
+    await sender.close()
+
+
+async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
+    broker: Broker, context: BusContext
+) -> None:
+    shelf = Shelf(await broker.new_topic())
+    shelf.words = {"a": 1}
+    await put_news(context.db, "a")
+    sender = Producer(context.settings, context.service, linger_ms=0)
+
+    async def rendered_then_frozen(db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        messages = await shelf.render(db, rows)
+        lease._ends_at = 0.0
+        return messages
+
+    one = Relay(news.lane(rendered_then_frozen), context.db, sender, context.clock)
+    async with held(context.db, "relay news") as held_lease:
+        assert held_lease is not None
+        lease = held_lease
+        with pytest.raises(LeaseLost):
+            await one.send_some(lease)
+    assert await broker.read(shelf.topic) == []
+    await sender.close()
+
+
+async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "RESTART_BATCHES", 1_000)
+    topic = await broker.new_topic()
+    large = [replace(said(n, topic=topic), value=b"x" * 800_000) for n in range(25)]
+    await put(context.db, *large)
+    await put(context.db, *(said(n, topic=topic) for n in range(100, 105)))
+    sender = Producer(context.settings, context.service, linger_ms=0)
+    one = Relay(orders.LANE, context.db, sender, context.clock)
+    counts = [await send_some(one, context.db) for _ in range(4)]
+    assert counts == [11, 11, 8, 0]
+    assert await waiting(context.db) == 0
+    await sender.close()
+
+
+async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_ten_batches_at_most(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", 2)
+    topic = await broker.new_topic()
+    sender = Producer(context.settings, context.service, linger_ms=0)
+    one = Relay(orders.LANE, context.db, sender, context.clock)
+    async with context.db.transaction() as late:
+        await OrdersOutbox().put(late, [said(0, topic=topic)])
+        await put(context.db, *(said(n, topic=topic) for n in range(1, 61)))
+        assert await send_some(one, context.db) == 2
+    for _ in range(relay.RESTART_BATCHES):
+        assert await send_some(one, context.db) == 2
+    assert await waiting(context.db) > 30
+    assert 0 in await values(broker, topic)
+    await sender.close()
 
 
 async def test_asked_to_end_it_first_sends_what_was_committed(broker: Broker, context: BusContext) -> None:

@@ -252,3 +252,29 @@ async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_b
     assert await watches.begun(database) == begun
     assert await watches.seen(database, "worker") == begun + timedelta(hours=1)
     assert await watches.seen(database, "api") is None
+
+
+async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_other_has_raised(
+    database: Database, clock: FakeClock
+) -> None:
+    ahead = Announcer("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), OrdersOutbox())
+    behind = Announcer("svc", database, clock, OrdersOutbox())
+    for one, found in ((ahead, [LEAK]), (behind, []), (behind, [LEAK]), (ahead, []), (behind, [LEAK])):
+        await one.on_conditions("pipes", found)
+    rows = await database.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
+    times = [
+        AlertRaised.model_validate_json(row["value"]).raised_at
+        if row["type"] == AlertRaised.TYPE
+        else AlertResolved.model_validate_json(row["value"]).resolved_at
+        for row in rows
+    ]
+    assert len(times) == 5
+    assert times == sorted(set(times))
+
+
+async def test_processes_that_find_the_same_say_it_once(database: Database, clock: FakeClock) -> None:
+    three = [Announcer("svc", database, clock, OrdersOutbox()) for _ in range(3)]
+    for found in ([LEAK], [LEAK, FLOOD], [FLOOD], []):
+        await asyncio.gather(*(one.on_conditions("pipes", found) for one in three for _ in range(3)))
+    assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
+    assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]

@@ -3,6 +3,9 @@
 ``NNNN_name.pre.sql`` runs before the new code starts and must suit the old code too; ``NNNN_name.post.sql``
 runs when no old process is left. A component is a folder with such files: the plumbing's tables are one,
 a service's another.
+
+A migration waits only seconds for a lock, lets everybody pass who has queued behind it, and tries again. One whose
+first line is ``-- concurrently`` runs outside a transaction, statement by statement, for indexes of large tables.
 """
 
 import hashlib
@@ -15,13 +18,20 @@ from typing import Any, Literal
 import asyncpg
 
 from clawback_common.db.pool import Database, Querier
-from clawback_common.errors import Stop
+from clawback_common.errors import Stop, Transient
+from clawback_common.retry import Retry, retrying
 
 Phase = Literal["pre", "post"]
 _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.(pre|post)\.sql$")
+_END = re.compile(r";[ \t]*$", re.MULTILINE)
 _LOCK = 0x636C6177
 _S_MAX = 6 * 3600.0
 """A migration may take long, and so may the turn of another runner; the pool's patience is for queries."""
+_LOCK_S_MAX = 4
+"""Longer, and readers and writers that queue behind us would notice."""
+_LOCKING = Retry(attempts=60, first_delay_ms=1_000, factor=1.5, delay_ms_max=15_000)
+"""About a quarter of an hour: a dump of the database may hold its locks for long."""
+_CONCURRENTLY = "-- concurrently\n"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     component text NOT NULL,
@@ -40,6 +50,11 @@ class Migration:
     file: str
     phase: Phase
     sql: str
+
+    @property
+    def concurrently(self) -> bool:
+        """Runs outside a transaction: each statement must be safe to repeat."""
+        return self.sql.startswith(_CONCURRENTLY)
 
     @property
     def sha256(self) -> str:
@@ -95,14 +110,36 @@ async def migrate(db: Database, migrations: Sequence[Migration], phases: Sequenc
 
 
 async def _run(connection: Any, migration: Migration) -> None:
-    async with connection.transaction():
-        await connection.execute(migration.sql, timeout=_S_MAX)
-        await connection.execute(
-            "INSERT INTO schema_migration (component, file, sha256) VALUES ($1, $2, $3)",
-            migration.component,
-            migration.file,
-            migration.sha256,
-        )
+    if migration.concurrently:
+        for statement in _statements(migration.sql):
+            await connection.execute(statement, timeout=_S_MAX)
+        await _note(connection, migration)
+    else:
+        await retrying(_LOCKING, lambda: _run_locking(connection, migration))
+
+
+async def _run_locking(connection: Any, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_S_MAX}s'")
+            await connection.execute(migration.sql, timeout=_S_MAX)
+            await _note(connection, migration)
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        raise Transient(f"migration {migration.component}/{migration.file} waits for a lock") from None
+
+
+async def _note(connection: Any, migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO schema_migration (component, file, sha256) VALUES ($1, $2, $3)",
+        migration.component,
+        migration.file,
+        migration.sha256,
+    )
+
+
+def _statements(sql: str) -> list[str]:
+    """Each ends with a semicolon at the end of a line."""
+    return [statement for part in _END.split(sql) if (statement := part.strip())]
 
 
 async def require_migrated(db: Database, migrations: Sequence[Migration]) -> None:

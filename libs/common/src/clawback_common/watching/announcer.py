@@ -17,6 +17,8 @@ SAID_AGAIN = timedelta(hours=1)
 """A condition that goes on is said again so often."""
 EVENT_OVER = timedelta(hours=24)
 EVENTS = "events"
+EVER = timedelta(days=3_650)
+"""However far ahead the clock of the process was that said it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Announcer:
     ) -> None:
         """``again``: said anew even where it was said a moment ago."""
         held = await watches.take(tx, watcher)
-        messages = await self._raised(tx, watcher, conditions, now, now if again else now - SAID_AGAIN)
+        messages = await self._raised(tx, watcher, conditions, now, now + EVER if again else now - SAID_AGAIN)
         holding = {one.fingerprint(self.service) for one in conditions}
         messages += await self._resolved(tx, [known for known in held if known not in holding], now)
         await self.outbox.put(tx, messages)
@@ -80,14 +82,16 @@ class Announcer:
         if not conditions:
             return []
         found = {one.fingerprint(self.service): one for one in conditions}
-        numbers = await watches.raise_all(tx, watcher, found, now, said_before)
-        return [alerts.raised(self.service, found[known], number, now) for known, number in numbers.items()]
+        said = await watches.raise_all(tx, watcher, found, now, said_before)
+        return [alerts.raised(self.service, found[known], number, at) for known, (number, at) in said.items()]
 
     async def _resolved(self, tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Message]:
         if not fingerprints:
             return []
         over = await watches.resolve(tx, fingerprints, now)
         return [
-            alerts.resolved(self.service, row["fingerprint"], row["name"], row["occurrence"], now)
+            alerts.resolved(
+                self.service, row["fingerprint"], row["name"], row["occurrence"], row["resolved_at"]
+            )
             for row in over
         ]

@@ -19,10 +19,11 @@ async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
 
 async def raise_all(
     tx: Transaction, watcher: str, conditions: Mapping[str, Condition], now: datetime, said_before: datetime
-) -> dict[str, int]:
+) -> dict[str, tuple[int, datetime]]:
     """Notes that these (by fingerprint) are said now, but for those that hold and were said since.
 
-    Gives the number of each saying, by fingerprint.
+    Gives number and time of each saying, by fingerprint: the time is ``now``, or later where another process, whose
+    clock is ahead, has said something of it before.
     """
     found = conditions.values()
     rows = await tx.fetch(
@@ -36,11 +37,11 @@ async def raise_all(
         now,
         said_before,
     )
-    return {row["fingerprint"]: row["occurrence"] for row in rows}
+    return {row["fingerprint"]: (row["occurrence"], row["said_at"]) for row in rows}
 
 
 async def resolve(tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Row]:
-    """Notes that these hold no more. Gives fingerprint, name and number of those that did."""
+    """Notes that these hold no more. Gives fingerprint, name, number and time (as above) of those that did."""
     return await tx.fetch(SQL["resolve"], fingerprints, now)
 
 

@@ -7,22 +7,26 @@ ORDER BY fingerprint
 FOR UPDATE
 
 -- name: raise
--- A condition that held before is the next occurrence; one that holds is said again, if not said lately.
+-- A condition that held before is the next occurrence; one that holds is said again, if not said lately. Its times only
+-- move on, whichever process with whichever clock speaks: whoever receives these alerts orders them by their times.
 INSERT INTO watch AS w (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at)
 SELECT n.fingerprint, $1, n.name, n.labels, n.severity, n.summary, 1, $7, $7
 FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
      AS n (fingerprint, name, labels, severity, summary)
 ORDER BY n.fingerprint
 ON CONFLICT (fingerprint) DO UPDATE
-SET occurrence = w.occurrence + 1, summary = excluded.summary, severity = excluded.severity, said_at = $7,
-    raised_at = CASE WHEN w.resolved_at IS NULL THEN w.raised_at ELSE $7 END, resolved_at = NULL
+SET occurrence = w.occurrence + 1, summary = excluded.summary, severity = excluded.severity,
+    said_at = greatest($7, w.said_at + interval '1 ms', w.resolved_at + interval '1 ms'),
+    raised_at = CASE WHEN w.resolved_at IS NULL THEN w.raised_at
+                     ELSE greatest($7, w.said_at + interval '1 ms', w.resolved_at + interval '1 ms') END,
+    resolved_at = NULL
 WHERE w.resolved_at IS NOT NULL OR w.said_at <= $8
-RETURNING new.fingerprint, new.occurrence
+RETURNING new.fingerprint, new.occurrence, new.said_at
 
 -- name: resolve
-UPDATE watch SET resolved_at = $2, occurrence = occurrence + 1
+UPDATE watch SET resolved_at = greatest($2, said_at + interval '1 ms'), occurrence = occurrence + 1
 WHERE fingerprint = ANY ($1::text[]) AND resolved_at IS NULL
-RETURNING fingerprint, name, occurrence
+RETURNING fingerprint, name, occurrence, resolved_at
 
 -- name: silent
 SELECT fingerprint FROM watch
