@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
+from pathlib import Path
 from threading import Thread
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -20,9 +21,12 @@ from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuesti
 from clawback_contracts.revocation.folding import ORDERS, AnyOrder, OrderHead, Status, keeps_copy, status_of
 from clawback_contracts.revocation.receipts import addressed, receipt
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Outcome
+from clawback_contracts.signatures import Signer
 
 log = logging.getLogger("consumer")
 HOLDER, DATABASE = os.environ.get("HOLDER", "example"), os.environ.get("DATABASE", "consumer.sqlite")
+KEY = os.environ.get("SIGNING_KEY_FILE")
+SIGNER = Signer.of(Path(KEY)) if KEY else None
 TABLE = "article (article_id TEXT PRIMARY KEY, last_order INT, status TEXT, version INT, content TEXT)"
 LOOK = "SELECT last_order, status, version, content FROM article WHERE article_id = ?"
 READ = "SELECT content FROM article WHERE article_id = ? AND status = 'live'"  # what readers may be shown
@@ -76,7 +80,9 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                     if addressed(event, HOLDER):
                         said = receipt(event, HOLDER, {"content": outcome}, at=datetime.now(UTC))
                         answers.append(
-                            cloudevents.write(said, said.receipt_id, HOLDER, said.answered_at, record.headers)
+                            cloudevents.write(
+                                said, said.receipt_id, HOLDER, said.answered_at, record.headers, SIGNER
+                            )
                         )
         await asyncio.gather(*[await producer.send(**answer) for answer in answers])
         with suppress(CommitFailedError, IllegalStateError):  # rebalanced away: the next owner folds it again

@@ -21,6 +21,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
@@ -35,6 +36,7 @@ from clawback_contracts.revocation.v1 import (
     ArticleWithheld,
     Reason,
 )
+from clawback_contracts.signatures import HEADER, Signature, Signer, signed_bytes
 
 FILE = generate.CONTRACTS / "examples" / "consumer.py"
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -306,6 +308,7 @@ class Bus:
     ) -> None:
         self.batches, self.confirms, self.rebalanced = list(batches), confirms, rebalanced
         self.sent: list[ArticleRemoved] = []
+        self.headers: list[dict[str, bytes]] = []
         self.story: list[str] = []
 
     def assignment(self) -> set[TopicPartition]:
@@ -330,6 +333,7 @@ class Bus:
         assert isinstance(receipt, ArticleRemoved)
         assert key == receipt.key.encode()
         self.sent.append(receipt)
+        self.headers.append(dict(headers))
         self.story.append("sent")
         return self.confirmed()
 
@@ -366,6 +370,21 @@ async def test_offsets_move_after_every_answer_is_confirmed(store: sqlite3.Conne
     assert bus.story == ["sent", "sent", "confirmed", "confirmed", "committed"]
     assert bus.sent[0].holder == consumer.HOLDER
     assert bus.sent[0].receipt_id == bus.sent[1].receipt_id
+
+
+async def test_its_answers_are_signed_where_it_has_a_key(
+    store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = Bus(batch(record(revoked(1))))
+    await follow(bus, store)
+    assert HEADER not in bus.headers[0]
+    monkeypatch.setattr(consumer, "SIGNER", Signer(Ed25519PrivateKey.generate()))
+    bus = Bus(batch(record(revoked(1))))
+    await follow(bus, store)
+    signature, (answer,) = Signature.read(bus.headers[0][HEADER].decode()), bus.sent
+    signed = signed_bytes(str(answer.receipt_id), answer.TYPE, answer.key, answer.model_dump_json().encode())
+    assert signature is not None
+    assert signature.fits(consumer.SIGNER.public_key, signed)
 
 
 async def test_an_order_for_other_holders_is_applied_and_not_answered(store: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.registry import EVENTS
+from clawback_contracts.signatures import Signer
 
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -31,8 +32,18 @@ class Message(TypedDict):
     headers: list[tuple[str, bytes]]
 
 
-def write(event: Event, ce_id: UUID, source: str, time: datetime, cause: Headers = ()) -> Message:
-    """The event as a record, sent by ``source``; it joins the trace that its cause's headers name."""
+def write(
+    event: Event,
+    ce_id: UUID,
+    source: str,
+    time: datetime,
+    cause: Headers = (),
+    signer: Signer | None = None,
+) -> Message:
+    """The event as a record, sent by ``source``; it joins the trace that its cause's headers name.
+
+    ``signer``: who signs it, so that others know whom it is from.
+    """
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": str(ce_id),
@@ -44,12 +55,11 @@ def write(event: Event, ce_id: UUID, source: str, time: datetime, cause: Headers
     }
     if (traceparent := attribute(cause, "traceparent")) is not None:
         attributes["traceparent"] = traceparent
-    return Message(
-        topic=event.TOPIC,
-        key=event.key.encode(),
-        value=event.model_dump_json().encode(),
-        headers=[(name, text.encode()) for name, text in attributes.items()],
-    )
+    value = event.model_dump_json().encode()
+    headers = [(name, text.encode()) for name, text in attributes.items()]
+    if signer is not None:
+        headers.append(signer.sign(str(ce_id), event.TYPE, event.key, value))
+    return Message(topic=event.TOPIC, key=event.key.encode(), value=value, headers=headers)
 
 
 def attribute(headers: Headers, name: str) -> str | None:

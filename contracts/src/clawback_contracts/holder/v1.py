@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import AnyHttpUrl, Field
 
 from clawback_contracts.envelope import ArticleId, Order, Value
+from clawback_contracts.signatures import KeyId, PublicKey
 
 FORGETS_AFTER_H_MAX = 87_600.0
 """Ten years. Nothing that forgets by age keeps a copy for longer, and times beyond it cannot be reckoned with."""
@@ -44,6 +45,9 @@ class HolderRegistration(Value):
     contact: str | None = Field(None, max_length=200)
     forgets_after_h: float | None = Field(None, gt=0, le=FORGETS_AFTER_H_MAX)
     """Kind expiry: hours after which a copy is gone by itself."""
+    signing_keys: dict[KeyId, PublicKey] = Field(default_factory=dict, max_length=10)
+    """Kind consumer: the public keys (Ed25519, base64) with which it signs its receipts on Kafka, by key id. A receipt
+    that none of them has signed closes nothing."""
 
 
 class HoldingsQuestion(Value):

@@ -50,6 +50,7 @@ async def a_holder_registers(world: World) -> None:
             "purpose": "full-text search on the site",
             "copy_kinds": ["content"],
             "holdings_url": world.downstream.holdings_url,
+            "signing_keys": world.downstream.signing_keys,
         },
     )
     if answer.status_code != CREATED:

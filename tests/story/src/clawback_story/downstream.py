@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from clawback_common.testing.keys import public, write_signing_key
+from clawback_contracts.signatures import Signer
 from clawback_local.places import ROOT
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
@@ -40,9 +42,15 @@ class Downstream:
         self.group = f"{name}-reader"
         self.store = folder / f"{name}.sqlite"
         self.log = folder / "logs" / f"downstream-{name}.log"
+        self.key = folder / f"{name}.pem"
         self.port = _free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._out: IO[bytes] | None = None
+
+    @property
+    def signing_keys(self) -> dict[str, str]:
+        """The public half of the key with which it signs its answers; made when first asked for."""
+        return public(Signer.of(self.key) if self.key.exists() else write_signing_key(self.key))
 
     @property
     def holdings_url(self) -> str:
@@ -59,6 +67,7 @@ class Downstream:
                 "HOLDER": self.name,
                 "DATABASE": str(self.store),
                 "GROUP": self.group,
+                **({"SIGNING_KEY_FILE": str(self.key)} if self.key.exists() else {}),
                 "HOLDINGS_PORT": str(self.port),
                 "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             },

@@ -24,6 +24,7 @@ from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX, HolderFilter, HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
+from clawback_contracts.signatures import KeyId, PublicKey
 
 IDS_MAX = 10_000
 ERRORS_MAX = 100
@@ -158,6 +159,7 @@ class HolderChange(BaseModel):
     holdings_url: AnyHttpUrl | None = None
     contact: Annotated[str | None, Field(max_length=200)] = None
     forgets_after_h: Annotated[float | None, Field(gt=0, le=FORGETS_AFTER_H_MAX)] = None
+    signing_keys: dict[KeyId, PublicKey] | None = None
 
     def on(self, registration: HolderRegistration) -> HolderRegistration:
         """The registration with the change.

@@ -8,6 +8,7 @@ import orjson
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.holder.v1 import HolderRegistration
+from clawback_contracts.signatures import public_key
 
 SQL = Queries.load(__package__, "holders")
 _LOCK = 0x686F6C64
@@ -41,6 +42,7 @@ async def put(
         registration.forgets_after_h,
         now,
         changed_by,
+        orjson.dumps(registration.signing_keys).decode(),
     )
     return await _changed(tx, registration.name, changed_by, change, registration.model_dump_json(), now)
 
@@ -88,6 +90,15 @@ async def of_group(db: Querier, group: str) -> str | None:
     return found
 
 
+async def signing_keys(db: Querier, names: Iterable[str]) -> dict[str, dict[str, bytes]]:
+    """The public keys of these holders, by name and by key id."""
+    rows = await db.fetch(SQL["signing_keys"], sorted(set(names)))
+    return {
+        row["name"]: {key_id: public_key(text) for key_id, text in orjson.loads(row["signing_keys"]).items()}
+        for row in rows
+    }
+
+
 def registration(row: Row) -> HolderRegistration:
     """What a holder registered with last."""
     return HolderRegistration.model_validate(
@@ -101,5 +112,6 @@ def registration(row: Row) -> HolderRegistration:
             "holdings_url": row["holdings_url"],
             "contact": row["contact"],
             "forgets_after_h": row["forgets_after_h"],
+            "signing_keys": orjson.loads(row["signing_keys"]),
         }
     )

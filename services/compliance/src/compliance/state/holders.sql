@@ -8,12 +8,13 @@ SELECT pg_advisory_xact_lock($1)
 
 -- name: put
 INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact,
-                         forgets_after_h, status, registered_at, registered_by)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11)
+                         forgets_after_h, status, registered_at, registered_by, signing_keys)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11, $12::jsonb)
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, consumer_group = excluded.consumer_group, purpose = excluded.purpose,
     filter = excluded.filter, copy_kinds = excluded.copy_kinds, holdings_url = excluded.holdings_url,
-    contact = excluded.contact, forgets_after_h = excluded.forgets_after_h, status = 'active', left_at = NULL
+    contact = excluded.contact, forgets_after_h = excluded.forgets_after_h, signing_keys = excluded.signing_keys, status = 'active',
+    left_at = NULL
 
 -- name: leave
 UPDATE holder SET status = 'left', left_at = $2 WHERE name = $1
@@ -24,7 +25,7 @@ RETURNING id
 
 -- name: one
 SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
-       registered_at, registered_by, left_at
+       registered_at, registered_by, left_at, signing_keys
 FROM holder
 WHERE name = $1
 
@@ -33,7 +34,7 @@ SELECT name FROM holder WHERE name = ANY ($1::text[])
 
 -- name: page
 SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
-       registered_at, registered_by, left_at
+       registered_at, registered_by, left_at, signing_keys
 FROM holder
 WHERE name > $1 AND ($2 OR status = 'active')
 ORDER BY name
@@ -47,3 +48,7 @@ SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS 
 
 -- name: of_group
 SELECT name FROM holder WHERE consumer_group = $1 AND status = 'active'
+
+-- name: signing_keys
+-- Of those that are active: who left answers nothing any more.
+SELECT name, signing_keys FROM holder WHERE name = ANY ($1::text[]) AND status = 'active'
