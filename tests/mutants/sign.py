@@ -3,10 +3,56 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
+COMPLIANCE = "services/compliance/src/compliance"
+COMPLIANCE_TESTS = "services/compliance/tests"
 ALERTING = "services/alerting/src/alerting"
 ALERTING_TESTS = "services/alerting/tests"
 
 MUTANTS = (
+    Mutant(
+        "receipt of anybody",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "        if not answer.authenticated:\n",
+                "        if not answer.holder:\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_receipts.py",
+            "test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim",
+            "test_a_key_that_the_holder_gave_up_signs_nothing_any_more",
+        ),
+    ),
+    Mutant(
+        "signature of another record",
+        (
+            Change(
+                "contracts/src/clawback_contracts/signatures.py",
+                "        except (InvalidSignature, ValueError):\n            return False\n",
+                "        except ValueError:\n            return False\n"
+                "        except InvalidSignature:\n            return True\n",
+            ),
+        ),
+        at(
+            "libs/common/tests/unit/test_authentication.py",
+            "test_who_is_not_known_or_has_not_signed_it_is_nobody",
+        ),
+    ),
+    Mutant(
+        "record of any sender on our own topic",
+        (
+            Change(
+                f"{COMMON}/bus/authentication.py",
+                "        if sender is None or sender.subject not in known.signers:\n",
+                "        if sender is None:\n",
+            ),
+        ),
+        at(
+            "libs/common/tests/unit/test_authentication.py",
+            "test_an_order_is_taken_from_compliance_alone",
+        ),
+    ),
     Mutant(
         "event id of any sender",
         (

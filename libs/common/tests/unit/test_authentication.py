@@ -18,7 +18,7 @@ from clawback_common.bus.decode import Decoder
 from clawback_common.bus.envelope import Message, headers_of
 from clawback_contracts.alert.v1 import AlertRaised, Severity, fingerprint
 from clawback_contracts.envelope import Event
-from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
+from clawback_contracts.revocation.v1 import ArticleReinstated, Reason, RevocationNoticed
 from clawback_contracts.signatures import HEADER, Signer
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,7 +33,10 @@ ALERT = AlertRaised(
     summary="It stopped.",
     raised_at=NOW,
 )
-SIGNERS = {name: Signer(Ed25519PrivateKey.generate()) for name in ("retention", "ingester", "lex", "nobody")}
+SIGNERS = {
+    name: Signer(Ed25519PrivateKey.generate())
+    for name in ("retention", "ingester", "compliance", "lex", "nobody")
+}
 
 
 @pytest.fixture
@@ -128,3 +131,15 @@ def test_on_a_topic_of_our_services_a_record_must_be_signed_by_the_one_it_names(
     assert decode(ALERT, one, authentication) == "not_authenticated"
     assert decode(ALERT, one, replace(authentication, required=False)).value == ALERT
     assert decode(ALERT, record(ALERT, SIGNERS["retention"]), authentication).value == ALERT
+
+
+@pytest.mark.parametrize(
+    ("signer", "read_as"),
+    [("compliance", None), (None, "not_authenticated"), ("ingester", "not_authenticated")],
+)
+def test_an_order_is_taken_from_compliance_alone(
+    signer: str | None, read_as: str | None, authentication: Authentication
+) -> None:
+    order = ArticleReinstated(article_id="metabase:1", order=2, revocation_id=uuid4(), ordered_at=NOW)
+    found = decode(order, record(order, SIGNERS[signer] if signer else None), authentication)
+    assert found == read_as if read_as else found.value == order

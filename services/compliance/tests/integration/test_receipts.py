@@ -1,13 +1,22 @@
 """What is recorded of receipts, and what whoever invents them can do with it."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from clawback_contracts.revocation.v1 import Outcome
+from clawback_common.api_keys import Caller
+from clawback_common.bus.envelope import Signed
+from clawback_common.testing.keys import new_signer, public
+from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
+from clawback_contracts.signatures import Signature, Signer, signed_bytes
+from compliance import flow
 from compliance.state import receipts
-from services.compliance.tests.integration.conftest import World
+from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
 A, B = "metabase:1", "metabase:2"
+KEY = new_signer()
 
 
 async def test_a_guessed_receipt_id_does_not_displace_the_real_receipt(world: World) -> None:
@@ -44,3 +53,76 @@ async def test_kinds_that_nobody_declared_are_not_kept_with_the_obligation(world
     answers = "SELECT count(*) FROM obligation, jsonb_object_keys(answers) WHERE holder = 'search'"
     assert await world.db.fetchval(answers) == 1
     assert await world.db.fetchval("SELECT count(*) FROM receipt, jsonb_object_keys(removals)") == 100
+
+
+@pytest.fixture
+async def strict(world: World) -> World:
+    """With authentication on, and a holder that registered a key."""
+    settings = world.service.settings.model_copy(update={"enable_auth": True})
+    service = replace(world.service, settings=settings)
+    registration = SEARCH.model_copy(update={"signing_keys": public(KEY)})
+    await flow.holder_registered(registration, "ann", service)
+    return World(service, world.clock)
+
+
+def signed(world: World, receipt: ArticleRemoved, signer: Signer | None, sender: str | None = None) -> Any:
+    """As it is read from the topic."""
+    (one,) = world.received([receipt])
+    key, value = receipt.key, receipt.model_dump_json().encode()
+    caller = Caller(sender, frozenset()) if sender else None
+    if signer is None:
+        return one._replace(sender=caller)
+    _, header = signer.sign(one.event_id, receipt.TYPE, key, value)
+    signature = Signature.read(header.decode())
+    assert signature is not None
+    content = signed_bytes(one.event_id, receipt.TYPE, key, value)
+    return one._replace(sender=caller, signed=Signed(signature, content, value))
+
+
+@pytest.mark.parametrize(
+    ("signer", "sender"),
+    [(None, None), (new_signer(), None), (None, "analytics"), (new_signer(), "compliance")],
+)
+async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
+    strict: World, signer: Signer | None, sender: str | None
+) -> None:
+    (order,) = await strict.revoke(A)
+    for holder in ("search", "ingester"):
+        receipt = strict.receipt(order, holder)
+        await flow.on_receipts([signed(strict, receipt, signer, sender)], strict.service)
+    states = await strict.states(A)
+    assert {states[1, name] for name in ("search", "ingester")} == {"open"}
+    rows = await strict.db.fetch("SELECT holder, meaning, authenticated FROM receipt ORDER BY holder")
+    assert [tuple(row) for row in rows] == [
+        ("ingester", "unauthenticated", False),
+        ("search", "unauthenticated", False),
+    ]
+    assert (await strict.alerts()).count("StrayReceipt") == 2
+
+
+async def test_a_holders_own_receipt_is_taken_and_recorded_beside_the_claim(strict: World) -> None:
+    (order,) = await strict.revoke(A)
+    receipt = strict.receipt(order, "search")
+    await flow.on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)
+    ours = strict.receipt(order, "ingester")
+    await flow.on_receipts([signed(strict, ours, None, "ingester")], strict.service)
+    states = await strict.states(A)
+    assert (states[1, "search"], states[1, "ingester"]) == ("verified", "removed")
+    rows = await strict.db.fetch("SELECT meaning FROM receipt WHERE holder = 'search' ORDER BY authenticated")
+    assert [row["meaning"] for row in rows] == ["unauthenticated", "closed"]
+
+
+async def test_a_key_that_the_holder_gave_up_signs_nothing_any_more(strict: World) -> None:
+    (order,) = await strict.revoke(A)
+    change = SEARCH.model_copy(update={"signing_keys": public(new_signer())})
+    await flow.holder_registered(change, "ann", strict.service)
+    await flow.on_receipts([signed(strict, strict.receipt(order, "search"), KEY)], strict.service)
+    assert (await strict.states(A))[1, "search"] == "open"
+
+
+@pytest.mark.usefixtures("strict")
+async def test_a_holder_that_registered_a_key_signs_also_where_authentication_is_off(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search"), world.receipt(order, "ingester"))
+    states = await world.states(A)
+    assert (states[1, "search"], states[1, "ingester"]) == ("open", "removed")

@@ -64,6 +64,8 @@ class Meaning(StrEnum):
     UNKNOWN_ORDER = "unknown_order"
     NOT_OBLIGED = "not_obliged"
     """No holder of this name had to answer this order."""
+    UNAUTHENTICATED = "unauthenticated"
+    """Nobody knows whether the holder sent it: a claim, which closes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,16 @@ class Answer:
     removals: Mapping[str, Outcome]
     answered_at: datetime
     came_by: str
+    authenticated: bool = True
+    """It is known to be the holder's own."""
 
     @property
-    def key(self) -> tuple[str, int, str, int]:
-        """What identifies it: its sender chooses the receipt's id."""
-        return self.article_id, self.order_no, self.holder, self.attempt
+    def key(self) -> tuple[str, int, str, int, bool]:
+        """What identifies it: its sender chooses the receipt's id, and a claim takes the place of no receipt."""
+        return self.article_id, self.order_no, self.holder, self.attempt, self.authenticated
 
     @classmethod
-    def of(cls, event: ArticleRemoved, came_by: str) -> "Answer":
+    def of(cls, event: ArticleRemoved, came_by: str, *, authenticated: bool = True) -> "Answer":
         """A receipt that came as an event, or with an event's body."""
         return cls(
             receipt_id=event.receipt_id,
@@ -96,6 +100,7 @@ class Answer:
             removals={removal.copy_kind: removal.outcome for removal in event.removals},
             answered_at=event.answered_at,
             came_by=came_by,
+            authenticated=authenticated,
         )
 
 

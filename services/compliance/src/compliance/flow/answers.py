@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
+from clawback_common.bus.envelope import Batch, Received
 from clawback_common.db import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance.domain import condition, obligation
@@ -27,9 +27,8 @@ UNREGISTERED = "unregistered"
 
 async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
     """Fold each answer into its obligation; the same one again changes nothing."""
-    answers = [Answer.of(one.value, one.topic) for one in batch]
     async with service.db.transaction() as tx:
-        await _take_answers(tx, answers, service)
+        await _take_answers(tx, await _authenticated(tx, batch, service), service)
         if positions:
             await offsets.keep(tx, GROUP, batch)
 
@@ -38,6 +37,32 @@ async def receipts_submitted(answers: Sequence[Answer], service: Service) -> lis
     """The same for answers that came by HTTP. Gives what each meant."""
     async with service.db.transaction() as tx:
         return [meaning for _, meaning in await _take_answers(tx, answers, service)]
+
+
+async def _authenticated(tx: Transaction, batch: Batch[ArticleRemoved], service: Service) -> list[Answer]:
+    """Finds out of each whether the holder that it names has sent it."""
+    keys = await holders.signing_keys(tx, (one.value.holder for one in batch))
+    required = service.settings.enable_auth
+    return [
+        Answer.of(
+            one.value,
+            one.topic,
+            authenticated=_is_theirs(one, keys.get(one.value.holder, {}), required=required),
+        )
+        for one in batch
+    ]
+
+
+def _is_theirs(one: Received[ArticleRemoved], keys: Mapping[str, bytes], *, required: bool) -> bool:
+    """Whether a record is signed by the holder that it names: a service of ours, or with a key that it registered.
+
+    A holder that registered keys signs in any case; of others nothing is asked where authentication is off.
+    """
+    if one.sender is not None and one.sender.subject == one.value.holder:
+        return True
+    if one.signed is not None and one.signed.signature.key_id in keys:
+        return one.signed.by(keys[one.signed.signature.key_id])
+    return not (required or keys)
 
 
 async def _take_answers(
@@ -56,7 +81,9 @@ async def _take_answers(
     for answer in answers:
         place = places.get((answer.article_id, answer.order_no))
         key = (place.revocation_id, answer.holder) if place else None
-        if key is None:
+        if not answer.authenticated:
+            meant.append((answer, Meaning.UNAUTHENTICATED))
+        elif key is None:
             meant.append((answer, Meaning.UNKNOWN_ORDER))
         elif key not in owed:
             meant.append((answer, Meaning.NOT_OBLIGED))
@@ -123,7 +150,7 @@ async def _say_strays(
     found = {
         (meaning.value, answer.holder)
         for answer, meaning in meant
-        if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED}
+        if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED}
     }
     registered = await holders.registered(tx, {name for _, name in found}) if found else set()
     strays = {(meaning, name if name in registered else UNREGISTERED) for meaning, name in found}

@@ -50,5 +50,5 @@ SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS 
 SELECT name FROM holder WHERE consumer_group = $1 AND status = 'active'
 
 -- name: signing_keys
--- Of those that are active: who left answers nothing any more.
-SELECT name, signing_keys FROM holder WHERE name = ANY ($1::text[]) AND status = 'active'
+-- Also of those that left: what they owe they still owe.
+SELECT name, signing_keys FROM holder WHERE name = ANY ($1::text[])

@@ -16,7 +16,7 @@ SQL = Queries.load(__package__, "receipts")
 STRAYS_MAX = 1_000
 """Receipts that answer nothing are recorded so many a day: whoever invents orders fills no disk."""
 KINDS_MAX = 100
-_STRAY = frozenset({Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED})
+_STRAY = frozenset({Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED})
 _DAY = timedelta(days=1)
 
 
@@ -34,6 +34,7 @@ async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: d
         [answer.answered_at for answer, _ in rows],
         [answer.came_by for answer, _ in rows],
         [meaning.value for _, meaning in rows],
+        [answer.authenticated for answer, _ in rows],
         now,
     )
 

@@ -1,27 +1,27 @@
 -- name: put
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
-                     received_at)
-SELECT n.*, $10
+                     authenticated, received_at)
+SELECT n.*, $11
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
-            $9::text[]) AS n
+            $9::text[], $10::boolean[]) AS n
 ORDER BY 2, 3, 4, 5
-ON CONFLICT (article_id, order_no, holder, attempt) DO NOTHING
+ON CONFLICT (article_id, order_no, holder, attempt, authenticated) DO NOTHING
 
 -- name: strays
 -- How many receipts that answer nothing were recorded since then; counts no further than asked.
 SELECT count(*)
 FROM (SELECT FROM receipt
-      WHERE meaning IN ('unknown_order', 'not_obliged') AND received_at > $1 LIMIT $2) AS stray
+      WHERE meaning IN ('unknown_order', 'not_obliged', 'unauthenticated') AND received_at > $1 LIMIT $2) AS stray
 
 -- name: of_article
-SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning
+SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
 FROM receipt
 WHERE article_id = $1
 ORDER BY received_at, receipt_id
 LIMIT 1000
 
 -- name: of_order
-SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning
+SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
 FROM receipt
 WHERE article_id = $1 AND order_no = $2
 ORDER BY received_at, receipt_id
