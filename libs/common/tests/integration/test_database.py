@@ -233,6 +233,18 @@ async def test_a_database_that_is_down_makes_a_process_unready_not_dead(unused_t
                 await ask("SELECT 1")
 
 
+async def test_who_waits_for_a_connection_too_long_is_told_to_try_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawback_common.db.pool.ACQUIRE_S_MAX", 0.2)
+    async with Database.connect(database_url, connections_max=1) as small:
+        async with small.session():
+            for ask in (small.fetch, small.fetchrow, small.fetchval, small.execute):
+                with pytest.raises(Transient, match="the database does not answer"):
+                    await ask("SELECT 1")
+        assert await small.fetchval("SELECT 1") == 1
+
+
 async def test_rows_can_be_copied_in(database: Database) -> None:
     await database.execute("CREATE TABLE t (x int, y text)")
     async with database.transaction() as tx:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from clawback_common.db import Database
+from clawback_common.db import Database, pool
 from clawback_common.errors import Transient
 from clawback_common.retry import Retry
 from clawback_common.sweeping import maintenance, partitions
@@ -199,3 +199,15 @@ async def _fill(database: Database, months: MonthPartitions) -> None:
     await database.execute("INSERT INTO leaf SELECT $1, n FROM generate_series(1, 5000) AS n", month(1))
     await database.execute("DELETE FROM leaf WHERE n > 100")
     await database.execute("SELECT pg_stat_force_next_flush()")
+
+
+async def test_a_month_is_dropped_with_a_single_connection(
+    months: MonthPartitions, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ACQUIRE_S_MAX", 1.0)
+    await months.make([month(1), month(2)])
+    async with Database.connect(database_url, connections_max=1) as small:
+        alone = MonthPartitions(small, "leaf", FIRST)
+        (first, _) = await alone.all()
+        await asyncio.wait_for(alone.drop(first), 10)
+    assert await names(months) == ["leaf_2026_02"]

@@ -252,6 +252,28 @@ async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
     assert await world.left() == 1, "what it would have removed was rolled back"
 
 
+async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_it_wakes_up(
+    world: World, leaves: Leaves, clock: FakeClock
+) -> None:
+    leaves.waits_after = 1
+    await world.asked(request())
+    frozen = asyncio.create_task(world.sweeper.work_off())
+    await until(lambda: leaves.slices == 1, what="a slice")
+    await world.db.execute(
+        "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = 'infinity'"
+    )
+    async with world.db.session() as another:
+        await another.execute("SELECT pg_advisory_lock(hashtext('sweeps'), 2)")
+        leaves.gate.set()
+        await asyncio.wait_for(frozen, 5)
+        assert await world.left() == 5
+        await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
+    leaves.waits_after = None
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    (answer,) = await world.answers()
+    assert (answer.found, answer.removed) == (7, 7)
+
+
 async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
     world: World, leaves: Leaves
 ) -> None:

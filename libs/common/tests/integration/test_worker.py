@@ -265,6 +265,50 @@ async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(
     assert rounds == 3
 
 
+async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follows_it(
+    context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clawback_common.leases.LOOK_S", 0.05)
+    turns: list[str] = []
+
+    def plan(name: str) -> Plan:
+        async def work() -> None:
+            turns.append(name)
+
+        return Plan([], [Loop("alone", 0.02, work, alone=True)])
+
+    async with working(context, plan("second")):
+        await until(lambda: len(turns) > 3, what="the first leader")
+        async with working(context, plan("first")):
+            await asyncio.sleep(0.5)
+            assert set(turns) == {"second"}
+    turns.clear()
+    async with working(context, plan("third")):
+        await until(lambda: len(turns) > 3, what="who follows")
+    assert set(turns) == {"third"}
+
+
+async def test_what_one_alone_may_do_is_not_done_by_who_was_taken_over(
+    context: BusContext, database: Database
+) -> None:
+    await database.execute("CREATE TABLE done (at timestamptz)")
+    tries = 0
+
+    async def work() -> None:
+        nonlocal tries
+        tries += 1
+        await database.execute(
+            "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = 'infinity'"
+        )
+        await database.execute("INSERT INTO done VALUES (now())")
+
+    async with working(context, Plan([], [Loop("alone", 0.02, work, alone=True)])):
+        await until(lambda: tries > 0, what="a try")
+        await asyncio.sleep(0.2)
+    assert tries == 1
+    assert await database.fetchval("SELECT count(*) FROM done") == 0
+
+
 async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,3 +208,35 @@ async def test_an_overdue_obligation_of_any_notice_makes_people_look(world: Worl
     await world.close(order)
     await world.looked("ingester", {A: Holding.GONE})
     assert await check.asked("schedule", "test") == DONE
+
+
+async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
+    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+) -> None:
+    async def freezes(_: UUID) -> int:
+        await world.db.execute(
+            "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = clock_timestamp()"
+        )
+        return 0
+
+    neighbour.brings = freezes
+    assert await check.asked("schedule", "first") == PEOPLE_MUST_LOOK
+    assert lines[-1] == "FAILED: the lease run was lost to another process"
+    assert await world.said(RunCompleted, RunFailed) == []
+    assert await world.db.fetchval("SELECT state FROM run") == "running"
+    neighbour.brings = _bringing(world, close=True)  # type: ignore[assignment]
+    assert await check.asked("schedule", "second") == DONE
+    assert len(await world.said(RunCompleted)) == 1
+    (dead,) = await world.said(RunFailed)
+    assert dead.error == "its process ended without a word"
+
+
+async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, check: Check) -> None:
+    await world.db.execute(
+        "INSERT INTO lease VALUES ('run', 7, gen_random_uuid(), clock_timestamp() + interval '1 s')"
+    )
+    async with world.db.session() as lost_node:
+        await lost_node.execute("SELECT pg_advisory_lock(hashtext('run'), 7)")
+        assert await check.asked("schedule", "test") == DONE
+        await lost_node.execute("SELECT pg_advisory_unlock(hashtext('run'), 7)")
+    assert len(await world.said(RunCompleted)) == 1

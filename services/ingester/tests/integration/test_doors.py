@@ -498,3 +498,19 @@ async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> 
         for path in ("/articles", f"/articles/{A}"):
             assert (await client.get(path)).status_code == 503
         assert (await client.get("/revoked")).status_code == 200
+
+
+async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_cursor_leads_on(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingester.inlet.routes.PAGE_BYTES_MAX", 50_000)
+    await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
+    sizes, found, cursor = [], [], ""
+    while cursor is not None:
+        query: dict[str, Any] = {"limit": 500} | ({"cursor": cursor} if cursor else {})
+        answer = (await http.get("/articles", params=query)).json()
+        sizes.append(len(answer["items"]))
+        found += [item["article_id"] for item in answer["items"]]
+        cursor = answer["next_cursor"]
+    assert sizes == [3, 3, 1]
+    assert found == [f"up:{n}" for n in range(7)]

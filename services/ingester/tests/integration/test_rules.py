@@ -16,7 +16,7 @@ from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
-from ingester import flow
+from ingester import app, flow
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -363,3 +363,16 @@ def _parts(world: World) -> Any:
 async def test_an_id_of_another_provider_is_refused_at_the_submission_door(world: World) -> None:
     with pytest.raises(Poison, match="provider_not_of_this_door"):
         await world.submit(world.article("metabase:1"))
+
+
+async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingester.app.BATCH_BYTES_MAX", 50_000)
+    await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(5)))
+    await world.order(world.revocation("up:1"))
+    rows = await world.db.fetch("SELECT * FROM outbox_news ORDER BY ref")
+    messages = await app._publish(world.service, world.feeds, world.db, rows)
+    assert [message is not None for message in messages] == [True, False, True, True]
+    rest = await app._publish(world.service, world.feeds, world.db, rows[len(messages) :])
+    assert [message is not None for message in rest] == [True]
