@@ -15,8 +15,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/outlet/stores.py",
-                "headers = {**bearer(key_file), ",
-                "headers = {",
+                "article_ids, bearer(key_file))",
+                "article_ids, {})",
             ),
         ),
         at(
@@ -30,8 +30,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/inlet/looking.py",
-                "(claims[0].holdings_url, None)",
-                "(claims[0].holdings_url, settings.stores_api_key_file)",
+                "self._client.ask_registered(address, list(dict.fromkeys(ids)))",
+                "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
             ),
         ),
         at(HOLDINGS, "test_the_key_of_our_stores_is_never_shown_to_a_consumer"),

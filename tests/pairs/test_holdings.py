@@ -32,14 +32,17 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import app as compliance
 from compliance import flow
 from compliance.flow import Service as ComplianceService
-from compliance.inlet.looking import Controls, Looker
+from compliance.inlet.controls import Controls
+from compliance.inlet.looking import Looker
 from compliance.outlet.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
 from ingester.flow import Service as IngesterService
 from ingester.inlet.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
+from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import KINDS, World
+from services.compliance.tests.integration.neighbours import holdings_client
 from services.ingester.tests.integration.world import World as IngesterWorld
 
 pytestmark = pytest.mark.integration
@@ -60,6 +63,8 @@ class Peers:
     http: httpx.AsyncClient
     key_file: Path
     keys_file: Path
+    ingester: IngesterWorld
+    analytics: AnalyticsWorld
     shown: list[str | None] = field(default_factory=list)
     """The credentials in each question to the consumer."""
 
@@ -117,7 +122,7 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
             "http://search": httpx.ASGITransport(_consumer(shown)),
         }
         http = await stack.enter_async_context(httpx.AsyncClient(mounts=mounts))
-        peers = Peers(http, key_file, keys_file, shown)
+        peers = Peers(http, key_file, keys_file, texts, AnalyticsWorld(counts, clock), shown)
         key_file.write_text("first")
         peers.accept("first")
         yield peers
@@ -142,17 +147,19 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
 
 def _looker(world: World, peers: Peers) -> Looker:
     controls = Controls(Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key_file, 30))
-    return Looker(world.service, peers.http, controls)
+    return Looker(world.service, holdings_client(peers.http), controls)
 
 
-async def _removed(world: World) -> None:
-    """Everybody says that it removed the article."""
+async def _removed(world: World, peers: Peers) -> None:
+    """Our stores apply the order, and everybody says that it removed the article."""
     (order,) = await world.revoke(REVOKED)
+    await peers.ingester.order(order)
+    await peers.analytics.order(order)
     await world.receipts(*(world.receipt(order, name) for name in (*STORES, "search")))
 
 
 async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World, peers: Peers) -> None:
-    await _removed(world)
+    await _removed(world, peers)
     await _looker(world, peers).look()
     assert await world.states(REVOKED) == {
         (1, "ingester"): "verified",
@@ -162,13 +169,13 @@ async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World,
 
 
 async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, peers: Peers) -> None:
-    await _removed(world)
+    await _removed(world, peers)
     await _looker(world, peers).look()
     assert peers.shown == [None]
 
 
 async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
-    await _removed(world)
+    await _removed(world, peers)
     looker = _looker(world, peers)
     peers.accept("second")
     await looker.look()
@@ -180,9 +187,26 @@ async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, p
 
 
 async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) -> None:
-    await _removed(world)
+    await _removed(world, peers)
     settings = world.service.settings.model_copy(update={"stores_api_key_file": None})
     keyless = replace(world.service, settings=settings)
     await _looker(World(keyless, world.clock), peers).look()
     states = await world.states(REVOKED)
     assert {states[1, name] for name in STORES} == {"removed"}
+
+
+async def test_a_store_that_has_not_heard_of_the_order_verifies_nothing(world: World, peers: Peers) -> None:
+    (order,) = await world.revoke(REVOKED)
+    await peers.ingester.order(order)
+    await world.receipts(*(world.receipt(order, name) for name in STORES))
+    looker = _looker(world, peers)
+    await looker.look()
+    assert await _states(world) == {"ingester": "verified", "analytics": "removed", "search": "open"}
+    await peers.analytics.order(order)
+    world.clock.advance(seconds=6)
+    await looker.look()
+    assert (await _states(world))["analytics"] == "verified"
+
+
+async def _states(world: World) -> dict[str, str]:
+    return {name: state for (_, name), state in (await world.states(REVOKED)).items()}

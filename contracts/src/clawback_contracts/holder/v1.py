@@ -1,8 +1,9 @@
 """Holders, version 1: what a downstream system says when it registers."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field
+from pydantic import AfterValidator, AnyHttpUrl, Field
 
 from clawback_contracts.envelope import ArticleId, Order, Value
 from clawback_contracts.signatures import KeyId, PublicKey
@@ -20,6 +21,15 @@ class HolderKind(StrEnum):
     """A downstream system: it answers by receipt."""
     EXPIRY = "expiry"
     """Forgets by age, as Kafka and backups do; closed when its time has passed."""
+
+
+def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
+    if url.username or url.password:
+        raise ValueError("an address with credentials, which everybody who reads holders would see")
+    return url
+
+
+HoldingsUrl = Annotated[AnyHttpUrl, AfterValidator(_without_credentials)]
 
 
 class HolderFilter(Value):
@@ -40,8 +50,9 @@ class HolderRegistration(Value):
     filter: HolderFilter = HolderFilter()
     copy_kinds: tuple[str, ...] = Field(min_length=1)
     """The kinds of copies it makes, such as ``content``, ``index``, ``cache``; a receipt answers for each."""
-    holdings_url: AnyHttpUrl | None = None
-    """Where it answers whether ids are held."""
+    holdings_url: HoldingsUrl | None = None
+    """Where it answers whether ids are held: within 10 s, in at most 64 KiB, without content encoding or redirect. In
+    production an https address that is public, or in a network that the operator allows."""
     contact: str | None = Field(None, max_length=200)
     forgets_after_h: float | None = Field(None, gt=0, le=FORGETS_AFTER_H_MAX)
     """Kind expiry: hours after which a copy is gone by itself."""
@@ -68,6 +79,6 @@ class HoldingsAnswer(Value):
     """Answered from the content and the caches themselves, never from the guard."""
 
     items: dict[str, Holding]
-    orders: dict[str, Order] = Field(default_factory=dict)
+    orders: dict[str, Order] | None = None
     """Our own stores: the number of the last order that they applied to each id, from the row that guards it. An id
     without any is left out."""

@@ -2,18 +2,27 @@
 
 import asyncio
 import gzip
+import ssl
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from clawback_common.errors import Transient
 from clawback_common.http.guarded_client import (
     ANSWER_BYTES_MAX,
+    Addresses,
     AddressRefused,
     AddressRules,
     GuardedClient,
@@ -46,9 +55,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(answer: Answer) -> AsyncIterator[Peer]:
+async def peer(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
     there = Peer(answer)
-    server = await asyncio.start_server(there.talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(there.talk, "127.0.0.1", 0, ssl=tls)
     there.port = server.sockets[0].getsockname()[1]
     try:
         yield there
@@ -58,7 +67,7 @@ async def peer(answer: Answer) -> AsyncIterator[Peer]:
 
 @asynccontextmanager
 async def client(
-    rules: AddressRules | None = DEVELOPMENT,
+    rules: AddressRules = DEVELOPMENT,
     *,
     resolves: Sequence[str] = ("127.0.0.1",),
     timeout_s: float = 5,
@@ -70,9 +79,9 @@ async def client(
         return resolves
 
     async with guarded_http() as http:
-        guarded = GuardedClient(http, rules, resolve=resolve, timeout_s=timeout_s)
-        yield guarded, asked
-        guarded.close()
+        addresses = Addresses(rules, resolve)
+        yield GuardedClient(http, addresses, timeout_s=timeout_s), asked
+        addresses.close()
 
 
 def plain(body: bytes, head: str = "", status: str = "200 OK") -> Answer:
@@ -173,21 +182,20 @@ async def test_a_name_is_resolved_once_and_that_address_is_connected_to() -> Non
 async def test_a_name_that_leads_elsewhere_after_the_registration_is_not_called() -> None:
     moved = ["93.184.216.34"]
     async with guarded_http() as http:
-        guarded = GuardedClient(http, PRODUCTION, resolve=lambda *_: list(moved), timeout_s=1)
-        await guarded.check("https://holder.example/holdings")
+        addresses = Addresses(PRODUCTION, lambda *_: list(moved))
+        await addresses.check("https://holder.example/holdings")
         moved[:] = ["127.0.0.1"]
         with pytest.raises(AddressRefused):
-            await guarded.post_json("https://holder.example/holdings", {})
-        guarded.close()
+            await GuardedClient(http, addresses).post_json("https://holder.example/holdings", {})
+        addresses.close()
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "localhost"])
 async def test_other_ways_to_write_loopback_are_refused_in_production(host: str) -> None:
-    async with guarded_http() as http:
-        guarded = GuardedClient(http, PRODUCTION)
-        with pytest.raises(AddressRefused):
-            await guarded.check(f"https://{host}/holdings")
-        guarded.close()
+    addresses = Addresses(PRODUCTION)
+    with pytest.raises(AddressRefused):
+        await addresses.check(f"https://{host}/holdings")
+    addresses.close()
 
 
 async def test_the_next_address_of_a_name_is_tried_where_one_does_not_answer() -> None:
@@ -225,10 +233,10 @@ async def test_a_name_server_that_does_not_answer_ends_after_the_total_time() ->
         return ["127.0.0.1"]
 
     async with guarded_http() as http:
-        guarded = GuardedClient(http, DEVELOPMENT, resolve=hang, timeout_s=0.2)
+        addresses = Addresses(DEVELOPMENT, hang)
         with pytest.raises(Transient, match="within"):
-            await guarded.post_json("http://holder.example/", {})
-        guarded.close()
+            await GuardedClient(http, addresses, timeout_s=0.2).post_json("http://holder.example/", {})
+        addresses.close()
 
 
 @pytest.mark.parametrize("known_length", [True, False])
@@ -268,3 +276,42 @@ async def test_our_own_addresses_are_called_as_they_are_within_the_same_bounds()
     async with peer(plain(b" " * (ANSWER_BYTES_MAX + 1))) as there, httpx.AsyncClient() as http:
         with pytest.raises(Transient):
             await GuardedClient(http, timeout_s=2).post_json(f"http://127.0.0.1:{there.port}/", {})
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of holder.example, which it has signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "holder.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("holder.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "holder.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+async def test_tls_checks_the_name_and_not_the_address_that_is_connected_to(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    networks = (ip_network("127.0.0.0/8"),)
+    rules = AddressRules(public_only=True, networks=networks)
+    async with peer(plain(b"{}"), server) as there, client(rules) as (guarded, _):
+        assert await guarded.post_json(f"https://holder.example:{there.port}/", {}) == b"{}"
+        with pytest.raises(Transient, match="ConnectError"):
+            await guarded.post_json(f"https://other.example:{there.port}/", {})
+    assert len(there.requests) == 1

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
+from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.watching import watches
@@ -27,8 +28,10 @@ from compliance.flow import Service
 from compliance.inlet import jobs, watchers
 from compliance.inlet.checks import Check
 from compliance.inlet.consumers import subscriptions
-from compliance.inlet.looking import Controls, Looker
+from compliance.inlet.controls import Controls
+from compliance.inlet.looking import Looker
 from compliance.outlet.ingester import Ingester
+from compliance.outlet.stores import HoldingsClient
 from compliance.settings import Settings
 from compliance.state import obligations
 
@@ -47,7 +50,9 @@ class Parts:
 
     service: Service
     ingester: Ingester
-    http: httpx.AsyncClient
+    holdings: HoldingsClient
+    ending: AsyncExitStack
+    """What is to be closed before the database."""
 
 
 def migrations() -> list[Migration]:
@@ -62,10 +67,16 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
     async with (
         Database.connect(url, connections_max=settings.postgres_max_connections, name=NAME) as db,
         httpx.AsyncClient(follow_redirects=False) as http,
+        guarded_http() as outside,
+        AsyncExitStack() as ending,
     ):
         service = Service(settings, db, OrdersOutbox(), SystemClock())
         key_file, timeout_s = settings.ingester_api_key_file, settings.poll_timeout_s
-        yield Parts(service, Ingester(http, settings.ingester_url, key_file, timeout_s), http)
+        addresses = Addresses(settings.address_rules)
+        ending.callback(addresses.close)
+        holdings = HoldingsClient(GuardedClient(http), GuardedClient(outside, addresses))
+        ingester = Ingester(http, settings.ingester_url, key_file, timeout_s)
+        yield Parts(service, ingester, holdings, ending)
 
 
 async def worker(settings: Settings, stopping: Stopping) -> None:
@@ -87,7 +98,8 @@ async def worker(settings: Settings, stopping: Stopping) -> None:
 def plan(parts: Parts, stopping: Stopping) -> Plan:
     """What this worker does."""
     controls = Controls(parts.ingester)
-    looker = Looker(parts.service, parts.http, controls)
+    looker = Looker(parts.service, parts.holdings, controls)
+    parts.ending.push_async_callback(looker.close)
     service = replace(parts.service, wake_looking=looker.wake)
     check = Check(service, parts.ingester, stopping, _tell, RUN_WAIT)
     return Plan(

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.errors import Stop
+from clawback_common.http.guarded_client import AddressRules
 from clawback_common.production import needs_file, needs_https
 from clawback_common.settings import CommonSettings
 from clawback_common.sweeping.archive import ArchiveFolder
@@ -38,6 +39,8 @@ class Settings(CommonSettings):
         }
     )
     """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
+    holder_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Beyond development, holders answer for their holdings at public addresses or in these networks alone."""
     stores_api_key_file: Path | None = None
     """A key that our own stores accept for that question; it is sent to the addresses of ``STORES`` and to no other."""
     kafka_forgets_after_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
@@ -53,6 +56,18 @@ class Settings(CommonSettings):
 
     archive_url: str | None = None
     """``file:///`` and a folder, where records go before they are removed for their age. None: they stay."""
+
+    @property
+    def address_rules(self) -> AddressRules:
+        """Where questions to holders may lead."""
+        return AddressRules(self.environment != "development", self.holder_networks)
+
+    @field_validator("holder_networks", mode="before")
+    @classmethod
+    def _read_networks(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        return [one.strip() for one in written.split(",") if one.strip()]
 
     @property
     def archive_folder(self) -> ArchiveFolder | None:

@@ -43,6 +43,8 @@ INGESTER = HolderRegistration(
 KAFKA = HolderRegistration(
     name="kafka", kind=HolderKind.EXPIRY, purpose="brokers", copy_kinds=("log",), forgets_after_h=8
 )
+STORES = {"ingester", "analytics"}
+LIVE = tuple(f"metabase:live-{n}" for n in range(5))
 KINDS = {one.name: one.copy_kinds for one in (SEARCH, INGESTER)}
 
 
@@ -97,14 +99,16 @@ class World(ServiceWorld[Service]):
         await flow.on_receipts(self.received(events), self.service)
 
     async def looked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
-        """A store was asked about everything that it says it removed."""
+        """A store was asked about everything that it says it removed, and held the controls."""
         rows = await self.db.fetch(
             "SELECT revocation_id, article_id FROM obligation JOIN revocation USING (revocation_id)"
             " WHERE holder = $1 AND state = 'removed'",
             store,
         )
         asked = {row["revocation_id"]: row["article_id"] for row in rows}
-        await flow.on_looked(asked, Looked(store, answers, **({"controls": 1} | more)), self.service)
+        given: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
+        held = dict.fromkeys(set(given["controls"]) - set(given.get("missed", ())), Holding.HELD)
+        await flow.on_looked(asked, Looked(store, {**held, **answers}, **given), self.service)
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Obligations of an article by order and holder."""

@@ -12,10 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
 from compliance.outlet.ingester import Ingester
+from compliance.outlet.stores import HoldingsClient
 
 Brought = Callable[[UUID], Awaitable[int]]
 """What a poll brings, under its id; gives how many notices."""
+
+
+def holdings_client(http: httpx.AsyncClient) -> HoldingsClient:
+    """Over this client, which knows every name."""
+    addresses = Addresses(AddressRules(public_only=False), lambda name, _: [name])
+    return HoldingsClient(GuardedClient(http), GuardedClient(http, addresses))
 
 
 async def nothing(_: UUID) -> int:
@@ -44,6 +52,8 @@ class Neighbour:
     answers: dict[str, str] = field(default_factory=dict)
     """What it says of an id, whatever is true."""
     keys: list[str | None] = field(default_factory=list)
+    applied: int | None = 2**53 - 1
+    """The order that its rows have applied to what is gone; None: it does not say."""
 
     def app(self) -> Starlette:
         """As an application."""
@@ -53,7 +63,7 @@ class Neighbour:
                 Route(f"{prefix}/feeds", self._feeds),
                 Route(f"{prefix}/feeds/{{name}}/poll", self._poll, methods=["POST"]),
                 Route(f"{prefix}/polls/{{poll_id}}", self._polled),
-                Route(f"{prefix}/articles", self._articles),
+                Route(f"{prefix}/articles/sample", self._articles),
                 Route(f"{prefix}/articles/{{article_id}}", self._article),
                 Route(f"{prefix}/ingester/holdings", self._holdings, methods=["POST"]),
                 Route(f"{prefix}/analytics/holdings", self._holdings_behind, methods=["POST"]),
@@ -63,6 +73,10 @@ class Neighbour:
     def http(self) -> httpx.AsyncClient:
         """A client that reaches nobody else."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app()))
+
+    def holdings(self) -> HoldingsClient:
+        """As compliance asks for holdings, by name."""
+        return holdings_client(self.http())
 
     def ingester(self) -> Ingester:
         """As compliance asks it."""
@@ -94,7 +108,7 @@ class Neighbour:
 
     async def _article(self, request: Request) -> Response:
         there = request.path_params["article_id"] in self.listed
-        return JSONResponse({}, 200 if there else 410)
+        return JSONResponse({}, self.failing or (200 if there else 410))
 
     async def _holdings(self, request: Request) -> Response:
         return await self._held(request, self.held)
@@ -106,7 +120,11 @@ class Neighbour:
         asked = (await request.json())["article_ids"]
         self.questions.append(asked)
         truth = {one: "held" if one in held else "gone" for one in asked}
-        return self._answer({"items": {one: self.answers.get(one, said) for one, said in truth.items()}})
+        items = {one: self.answers.get(one, said) for one, said in truth.items()}
+        if self.applied is None:
+            return self._answer({"items": items})
+        orders = {one: self.applied for one in asked if self.applied and one not in held}
+        return self._answer({"items": items, "orders": orders})
 
     def _answer(self, body: object) -> Response:
         return JSONResponse(body, self.failing or 200)

@@ -8,8 +8,9 @@ import pytest
 from pydantic import AnyHttpUrl
 
 from clawback_common.errors import Stop, Transient
-from compliance.outlet import stores
+from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
 from compliance.outlet.ingester import Ingester
+from compliance.outlet.stores import HoldingsClient
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -17,6 +18,15 @@ Answer = Callable[[httpx.Request], httpx.Response]
 def _ingester(answer: Answer, key_file: Path | None = None) -> Ingester:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     return Ingester(http, AnyHttpUrl("http://ingester/"), key_file, 5)
+
+
+def _holdings(http: httpx.AsyncClient) -> HoldingsClient:
+    addresses = Addresses(AddressRules(public_only=False), lambda name, _: [name])
+    return HoldingsClient(GuardedClient(http), GuardedClient(http, addresses))
+
+
+def _empty(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=httpx.ByteStream(b""))
 
 
 def _unreachable(_: httpx.Request) -> httpx.Response:
@@ -58,10 +68,18 @@ async def test_a_key_that_cannot_be_read_needs_a_person(tmp_path: Path) -> None:
         await _ingester(_unreachable, tmp_path / "none").live(5)
 
 
-@pytest.mark.parametrize(
-    "answer", [_unreachable, lambda _: httpx.Response(500), lambda _: httpx.Response(200)]
-)
+@pytest.mark.parametrize("answer", [_unreachable, lambda _: httpx.Response(500), _empty])
 async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(Transient, match="holdings"):
-            await stores.ask(http, "http://store/holdings", ["metabase:1"])
+            await _holdings(http).ask_own("http://store/holdings", ["metabase:1"], None)
+        with pytest.raises(Transient, match="holdings"):
+            await _holdings(http).ask_registered("http://store/holdings", ["metabase:1"])
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+async def test_an_article_of_which_the_ingester_cannot_say_is_neither_there_nor_gone(status: int) -> None:
+    with pytest.raises(Transient, match=str(status)):
+        await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
+    for known in (404, 410):
+        assert not await _ingester(lambda _, code=known: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,13 +14,16 @@ from clawback_contracts.holder.v1 import HolderKind, Holding
 from clawback_contracts.revocation.v1 import ArticleRemoved, CopyRemoval, Outcome
 from compliance.domain.obligation import (
     CLOSED,
+    CONTROLS,
     Answer,
     Looked,
     Meaning,
     Obligation,
+    Proof,
     Sight,
     State,
     fold,
+    proof,
     seen,
 )
 from compliance.domain.order import Kind
@@ -128,16 +132,47 @@ def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
         assert obligation.state is not State.VERIFIED
 
 
+HELD = {f"c{n}": Holding.HELD for n in range(CONTROLS)}
+ANSWERED = Looked("ingester", {"a": Holding.GONE, **HELD}, ours=True, orders={"a": 3}, controls=tuple(HELD))
+
+
 def test_only_gone_is_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
-    looked = Looked("ingester", answers, controls=1)
-    assert [seen(looked, one) for one in "abcd"] == [Sight.GONE, Sight.HELD, Sight.UNKNOWN, Sight.UNKNOWN]
+    for looked in (Looked("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
+        sights = [seen(looked, one, 3) for one in "abcd"]
+        assert sights == [Sight.GONE, Sight.HELD, Sight.UNKNOWN, Sight.UNKNOWN]
 
 
-@pytest.mark.parametrize("looked", [{"wrong": ("x",)}, {"unsure": True}])
-def test_nothing_counts_of_a_store_that_misses_what_must_be_held(looked: dict[str, object]) -> None:
-    said = replace(Looked("ingester", {"a": Holding.GONE}, controls=1), **looked)  # type: ignore[arg-type]
-    assert seen(said, "a") is Sight.UNKNOWN
+def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
+    assert seen(ANSWERED, "a", 3, wrong=True) is Sight.UNKNOWN
+    for control in (Holding.UNKNOWN, None):
+        answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
+        assert seen(replace(ANSWERED, answers=answers), "a", 3) is Sight.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param({}, Proof.CONTROLS, id="five controls held, and the order applied"),
+        pytest.param({"orders": None}, Proof.CONTROLS, id="five controls held"),
+        pytest.param({"orders": {"a": 2}}, None, id="an earlier order applied"),
+        pytest.param({"orders": {}}, None, id="no order applied"),
+        pytest.param({"controls": ("c0",)}, Proof.ORDER, id="one control held, and the order applied"),
+        pytest.param({"controls": ("c0",), "orders": None}, None, id="one control held"),
+        pytest.param(
+            {"controls": (), "few_live": True}, Proof.ORDER, id="nothing to be held, the order applied"
+        ),
+        pytest.param({"controls": (), "few_live": True, "orders": None}, None, id="nothing to be held"),
+        pytest.param({"controls": ()}, None, id="controls that need not be held any more"),
+        pytest.param({"controls": ("x",), "missed": ("x",), "few_live": True}, None, id="no control held"),
+        pytest.param({"ours": False, "controls": (), "orders": None}, Proof.ANSWER, id="a consumer"),
+    ],
+)
+def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
+    answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
+    looked = replace(ANSWERED, answers=answers, **more)
+    assert proof(looked, "a", 3) is expected
+    assert seen(looked, "a", 3) is (Sight.GONE if expected else Sight.UNKNOWN)
 
 
 def test_an_event_becomes_an_answer() -> None:

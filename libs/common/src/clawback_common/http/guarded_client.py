@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -100,22 +100,25 @@ class AddressRules:
         return found.is_global and not found.is_reserved and not local
 
 
-class GuardedClient:
-    """Sends requests. With rules: to addresses that others registered. Without: to our own, within the same bounds."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        rules: AddressRules | None = None,
-        *,
-        resolve: Resolve | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> None:
-        self._http = http
+    url: httpx.URL
+    """With the address in place of the name."""
+    name: str
+    """For TLS."""
+    host: str
+    """The header, with the name and its port."""
+
+
+class Addresses:
+    """Finds where a registered address leads, and whether it may."""
+
+    def __init__(self, rules: AddressRules, resolve: Resolve | None = None) -> None:
         self._rules = rules
         self._resolve = resolve or resolve_name
         self._resolvers = ThreadPoolExecutor(_RESOLVERS_MAX, "resolve")
-        self._timeout_s = timeout_s
 
     def close(self) -> None:
         """No more look-ups; one that is under way is not waited for."""
@@ -128,10 +131,41 @@ class GuardedClient:
             AddressRefused: it would not be called.
         """
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._targets(url)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self.targets(url)
         except TimeoutError:
             raise AddressRefused("the name could not be resolved in time") from None
+
+    async def targets(self, url: str) -> list[Target]:
+        """Where to connect, to be tried in turn.
+
+        Raises:
+            AddressRefused: nowhere.
+        """
+        parsed = self._rules.check_url(url)
+        port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
+        name = parsed.raw_host.decode("ascii")
+        loop = asyncio.get_running_loop()
+        try:
+            addresses = await loop.run_in_executor(self._resolvers, self._resolve, name, port)
+        except (OSError, UnicodeError):
+            raise AddressRefused("the name does not resolve") from None
+        self._rules.check_addresses(addresses)
+        return [
+            Target(parsed.copy_with(host=one), name, parsed.netloc.decode("ascii"))
+            for one in list(dict.fromkeys(addresses))[:_ADDRESSES_TRIED_MAX]
+        ]
+
+
+class GuardedClient:
+    """Sends requests: to addresses that others registered, or without `Addresses` to our own, in the same bounds."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, addresses: Addresses | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._http = http
+        self._addresses = addresses
+        self._timeout_s = timeout_s
 
     async def post_json(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> bytes:
         """The body of the answer, which has the status 200.
@@ -149,42 +183,28 @@ class GuardedClient:
             raise Transient(f"no answer ({type(error).__name__})") from None
 
     async def _post(self, url: str, body: object, headers: Mapping[str, str]) -> bytes:
-        targets = await self._targets(url)
-        for number, (target, extensions, host) in enumerate(targets, 1):
-            request = self._http.build_request(
-                "POST",
-                target,
-                json=body,
-                headers={**headers, **host, "accept-encoding": "identity", "accept": "application/json"},
-                extensions=extensions,
-                timeout=self._timeout_s,
-            )
-            try:
-                async with self._answered(request) as response:
-                    return await _read(response)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if number == len(targets):
-                    raise
-        raise Transient("no answer")
+        if self._addresses is None:
+            return await self._send(self._request(httpx.URL(url), body, headers))
+        *first, last = await self._addresses.targets(url)
+        for target in first:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._send_to(target, body, headers)
+        return await self._send_to(last, body, headers)
 
-    async def _targets(self, url: str) -> list[tuple[httpx.URL, dict[str, str], dict[str, str]]]:
-        """Where to connect, in turn: the address, TLS's name for it, and the header Host."""
-        if self._rules is None:
-            return [(httpx.URL(url), {}, {})]
-        parsed = self._rules.check_url(url)
-        port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
-        name = parsed.raw_host.decode("ascii")
-        loop = asyncio.get_running_loop()
-        try:
-            addresses = await loop.run_in_executor(self._resolvers, self._resolve, name, port)
-        except (OSError, UnicodeError):
-            raise AddressRefused("the name does not resolve") from None
-        self._rules.check_addresses(addresses)
-        host = {"host": parsed.netloc.decode("ascii")}
-        return [
-            (parsed.copy_with(host=one), {"sni_hostname": name}, host)
-            for one in list(dict.fromkeys(addresses))[:_ADDRESSES_TRIED_MAX]
-        ]
+    async def _send_to(self, target: Target, body: object, headers: Mapping[str, str]) -> bytes:
+        request = self._request(target.url, body, {**headers, "host": target.host})
+        request.extensions["sni_hostname"] = target.name
+        return await self._send(request)
+
+    def _request(self, url: httpx.URL, body: object, headers: Mapping[str, str]) -> httpx.Request:
+        plain = {"accept-encoding": "identity", "accept": "application/json"}
+        return self._http.build_request(
+            "POST", url, json=body, headers={**headers, **plain}, timeout=self._timeout_s
+        )
+
+    async def _send(self, request: httpx.Request) -> bytes:
+        async with self._answered(request) as response:
+            return await _read(response)
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -148,18 +148,47 @@ def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
     return outcome in _GONE
 
 
+LISTS = "ingester"
+"""The store that lists the articles holds what it lists at every moment."""
+FAIR_TIME = timedelta(minutes=10)
+"""Any other may be behind, or have swept before the ingester has: what it misses for longer it answers wrongly."""
+CONTROLS = 5
+"""In each question to a store of ours; they must be held, or the answers on the others are worth nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A store's answers on ids that must be gone, and how it did on ids that must be held."""
+    """A holder's answers on ids that must be gone, and a store's on ids that must be held."""
 
     store: str
     answers: Mapping[str, Holding]
-    controls: int
-    """Ids that must be held, asked in the same breath."""
-    wrong: Sequence[str] = ()
-    """Those of them that it said are gone, though they are still listed: then nothing it says counts."""
-    unsure: bool = False
-    """It did not know of one of them, so it does not know of the others."""
+    ours: bool = False
+    """A store of ours: its word needs proof. False: a consumer, which answers for itself."""
+    orders: Mapping[str, int] | None = None
+    """The last order that the store applied to each id; None: it does not say."""
+    controls: Sequence[str] = ()
+    """Ids that must be held, asked in the same question; those that need not be held any more are left out."""
+    missed: Sequence[str] = ()
+    """Those of them that it called gone."""
+    not_needed: Sequence[str] = ()
+    """Ids that were asked as controls and need not be held any more: taken down, or swept, meanwhile."""
+    few_live: bool = False
+    """There were not enough articles to ask for as controls."""
+
+    @property
+    def held(self) -> list[str]:
+        """The controls that were found held."""
+        return [one for one in self.controls if self.answers.get(one) is Holding.HELD]
+
+    @property
+    def unsure(self) -> bool:
+        """It did not know of one of them, so it does not know of the others."""
+        return any(self.answers.get(one, Holding.UNKNOWN) is Holding.UNKNOWN for one in self.controls)
+
+
+def fair_time(store: str) -> timedelta:
+    """For how long this store may miss what must be held."""
+    return timedelta(0) if store == LISTS else FAIR_TIME
 
 
 class Sight(StrEnum):
@@ -170,14 +199,42 @@ class Sight(StrEnum):
     UNKNOWN = "unknown"
 
 
-def seen(looked: Looked, article_id: str) -> Sight:
-    """What one answer is worth: unknown, left out or from a store that answers wrongly is not gone."""
-    if looked.wrong or looked.unsure:
+class Proof(StrEnum):
+    """Why an answer "gone" is believed."""
+
+    ANSWER = "answer"
+    """A consumer's own word at its own address."""
+    CONTROLS = "controls"
+    """Articles that must be held were found held, in the same answer."""
+    ORDER = "order"
+    """The row that guards the article has applied the order."""
+
+
+def seen(looked: Looked, article_id: str, order_no: int, *, wrong: bool = False) -> Sight:
+    """What one answer is worth: unknown, left out, not proven, or from a store that answers wrongly is not gone."""
+    if wrong or looked.unsure:
         return Sight.UNKNOWN
     match looked.answers.get(article_id):
-        case Holding.GONE:
+        case Holding.GONE if proof(looked, article_id, order_no) is not None:
             return Sight.GONE
         case Holding.HELD:
             return Sight.HELD
-        case Holding.UNKNOWN | None:
+        case _:
             return Sight.UNKNOWN
+
+
+def proof(looked: Looked, article_id: str, order_no: int) -> Proof | None:
+    """Why a store's "gone" is believed, if it is.
+
+    A store that says which orders it has applied must have applied this one: what it has not heard of may still be
+    published there. Where fewer than `CONTROLS` articles were found held, it must say so.
+    """
+    if not looked.ours:
+        return Proof.ANSWER
+    if looked.orders is not None and looked.orders.get(article_id, 0) < order_no:
+        return None
+    if len(looked.held) >= CONTROLS:
+        return Proof.CONTROLS
+    if looked.orders is not None and (looked.held or (looked.few_live and not looked.controls)):
+        return Proof.ORDER
+    return None

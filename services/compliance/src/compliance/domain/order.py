@@ -226,11 +226,15 @@ class Order:
 
 
 _STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_HOURLY_FOR = timedelta(days=3)
+"""Who has not answered by then needs a person, and is reminded daily."""
+RESEND_AFTER = (*_STEPS, *[_HOUR] * 72, _DAY)
+"""From the first, second, … time that a holder still held what it reported removed, to the next sending to it."""
 
 
 def next_send_at(pressing_since: datetime, now: datetime) -> datetime:
-    """When an order that stays open is sent again: 1, 5 and 15 minutes after, then every hour.
+    """When an order that stays open is sent again: 1, 5 and 15 minutes after, then every hour, after three days daily.
 
     Reckoned from its beginning and not from the last sending, so that a notice that repeats neither hurries nor
     postpones it.
@@ -238,5 +242,5 @@ def next_send_at(pressing_since: datetime, now: datetime) -> datetime:
     for step in _STEPS:
         if pressing_since + step > now:
             return pressing_since + step
-    hours = (now - pressing_since) // _HOUR + 1
-    return pressing_since + hours * _HOUR
+    every = _HOUR if now - pressing_since < _HOURLY_FOR else _DAY
+    return pressing_since + ((now - pressing_since) // every + 1) * every

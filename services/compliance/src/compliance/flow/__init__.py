@@ -4,7 +4,7 @@ One function an event, one transaction each. Rows are taken in one order everywh
 each by id; so no two of these functions can wait for one another in a circle.
 """
 
-from compliance.flow.answers import on_looked, on_receipts, receipts_submitted
+from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
 from compliance.flow.holding import close_unverifiable, holder_left, holder_registered
 from compliance.flow.incidents import incident_closed, on_unreadable
@@ -13,6 +13,7 @@ from compliance.flow.service import GROUP, Service
 
 __all__ = [
     "GROUP",
+    "LOOK_AGAIN",
     "Service",
     "check_completed",
     "check_failed",
@@ -23,6 +24,7 @@ __all__ = [
     "incident_closed",
     "notices_submitted",
     "on_looked",
+    "on_not_looked",
     "on_notices",
     "on_receipts",
     "on_unreadable",

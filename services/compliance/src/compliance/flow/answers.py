@@ -1,7 +1,6 @@
 """Answers close obligations; where we can look, we look before we believe."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,12 +9,12 @@ from clawback_common.bus.envelope import Batch, Received
 from clawback_common.db import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance.domain import condition, obligation
-from compliance.domain.obligation import Answer, Looked, Meaning, Sight
+from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time
 from compliance.domain.order import Order
-from compliance.flow.orders import send_again, settle
+from compliance.flow.orders import settle
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
-from compliance.state import holders, obligations, receipts, revocations
+from compliance.state import controls, holders, obligations, receipts, revocations
 
 LOOK_AGAIN = timedelta(seconds=5)
 """After an answer that was worth nothing."""
@@ -103,45 +102,73 @@ async def _take_answers(
     return meant
 
 
-async def on_looked(asked: Mapping[UUID, str], looked: Looked, service: Service) -> None:
-    """Close what is gone, press again for what is still held, look later for what is unknown.
+async def on_looked(asked: Iterable[UUID], looked: Looked, service: Service) -> None:
+    """Close what is gone, open again what is still held, look later for what is unknown.
 
     Args:
-        asked: the article of each order that the question was about.
-        looked: what the store said.
+        asked: the orders that the question was about.
+        looked: what the holder answered.
         service: where it is written down.
     """
-    found: dict[Sight, list[UUID]] = {sight: [] for sight in Sight}
-    for revocation_id, article_id in asked.items():
-        found[obligation.seen(looked, article_id)].append(revocation_id)
+    found: dict[Sight, list[Order]] = {sight: [] for sight in Sight}
     async with service.db.transaction() as tx:
         now = service.clock.now()
         taken = await revocations.take(tx, asked)
-        evidence = {"how": "holdings", "looked_at": now.isoformat(), "controls": looked.controls}
-        if found[Sight.GONE]:
-            await obligations.verify(tx, looked.store, found[Sight.GONE], evidence, now)
-            await settle(tx, found[Sight.GONE], now)
-        if found[Sight.HELD]:
-            await _press_liar(tx, looked.store, taken, found[Sight.HELD], service, now)
-        if found[Sight.UNKNOWN]:
-            await obligations.look_later(tx, looked.store, found[Sight.UNKNOWN], now + LOOK_AGAIN)
-        wrong = [condition.store_wrong(looked.store)] if looked.wrong else []
-        await service.announcer.say(tx, f"holdings:{looked.store}", wrong, now)
+        wrong = looked.ours and await _wrong(tx, looked, service, now)
+        for one in taken:
+            found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
+        if gone := found[Sight.GONE]:
+            proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
+            await obligations.verify(tx, looked.store, proven, now)
+            await settle(tx, list(proven), now)
+        if held := found[Sight.HELD]:
+            await _reopen_contradicted(tx, looked.store, held, service, now)
+        if unknown := found[Sight.UNKNOWN]:
+            ids = [one.revocation_id for one in unknown]
+            await obligations.look_later(tx, looked.store, ids, now + LOOK_AGAIN)
     metrics.VERIFIED.labels(looked.store).inc(len(found[Sight.GONE]))
-    if found[Sight.UNKNOWN]:
+    if wrong or found[Sight.UNKNOWN]:
         metrics.LOOKS_FAILED.labels(looked.store).inc()
 
 
-async def _press_liar(
-    tx: Transaction, store: str, taken: Sequence[Order], held: Sequence[UUID], service: Service, now: datetime
+async def on_not_looked(
+    asked: Iterable[UUID], holder: str, service: Service, after: timedelta = LOOK_AGAIN
 ) -> None:
-    reopened = set(await obligations.reopen(tx, store, held, now))
-    if reopened:
-        await revocations.reopen(tx, reopened, now)
-        again = [replace(one, pressing_since=now) for one in taken if one.revocation_id in reopened]
-        await send_again(tx, again, service, now)
-        await service.announcer.say_once(tx, [condition.still_held(store, len(reopened))], now)
-        metrics.STILL_HELD.labels(store).inc(len(reopened))
+    """The holder did not answer: nothing is known of it, so nothing is said of it. Look later."""
+    at = service.clock.now() + after
+    await obligations.look_later(service.db, holder, list(asked), at)
+    metrics.LOOKS_FAILED.labels(holder).inc()
+
+
+async def _wrong(tx: Transaction, looked: Looked, service: Service, now: datetime) -> bool:
+    """Whether a store misses what it must hold for longer than it may be behind. Raised and resolved here alone."""
+    asked = [*looked.controls, *looked.not_needed]
+    since = await controls.record(tx, looked.store, asked, looked.missed, now)
+    wrong = since is not None and now - since >= fair_time(looked.store)
+    conditions = [condition.store_wrong(looked.store)] if wrong else []
+    await service.announcer.say(tx, f"holdings:{looked.store}", conditions, now)
+    return wrong
+
+
+def _evidence(looked: Looked, order: Order, now: datetime) -> dict[str, object]:
+    """What the verification rests on, for whoever asks later."""
+    evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
+    proof = obligation.proof(looked, order.article_id, order.order_no)
+    evidence |= {"proof": proof, "controls": len(looked.held), "control_ids": looked.held}
+    if looked.orders is not None:
+        evidence["applied_order"] = looked.orders.get(order.article_id)
+    return evidence
+
+
+async def _reopen_contradicted(
+    tx: Transaction, holder: str, held: Sequence[Order], service: Service, now: datetime
+) -> None:
+    """It holds what it reported removed: the order is sent again, to it alone, and later each time that it happens."""
+    again = await obligations.reopen(tx, holder, [one.revocation_id for one in held], now)
+    if again:
+        await revocations.send_from(tx, again)
+        await service.announcer.say_once(tx, [condition.still_held(holder, len(again))], now)
+        metrics.STILL_HELD.labels(holder).inc(len(again))
 
 
 async def _say_strays(

@@ -16,6 +16,7 @@ from compliance.flow.incidents import reused_ids
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import events, metrics
 from compliance.state import articles, holders, notices, obligations, revocations
+from compliance.state.obligations import Owing
 
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
@@ -86,14 +87,19 @@ async def send_again(
     earliest: Mapping[UUID, datetime | None] | None = None,
     cited: Mapping[UUID, Sequence[UUID]] | None = None,
 ) -> None:
-    """Sends orders that are taken once more, with a clock set back where that is called for."""
+    """Sends orders that are taken once more, with a clock set back where that is called for.
+
+    Every holder applies what it reads; those that still owe an answer are asked for one, and no others.
+    """
     clocks = earliest or {}
     again = [one.said_again(clocks.get(one.revocation_id), service.deadline) for one in taken]
     set_back = [one for one, before in zip(again, taken, strict=True) if one.due_at < before.due_at]
-    await revocations.sent(tx, again, now)
+    owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
+    await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
     if set_back:
         await obligations.set_back(tx, set_back, now)
-    await service.outbox.put(tx, events.orders(again, cited or {}, now))
+    addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
+    await service.outbox.put(tx, events.orders(again, cited or {}, now, addressed))
     metrics.SENT_AGAIN.inc(len(again))
 
 
@@ -104,8 +110,13 @@ async def press(service: Service, limit: int = 500) -> int:
         due = await revocations.take_due(tx, now, limit)
         settled = await settle(tx, [one.revocation_id for one in due], now)
         pressing = [one for one in due if one.revocation_id not in settled]
-        if pressing:
-            await send_again(tx, pressing, service, now)
+        owing = await obligations.owing(tx, [one.revocation_id for one in pressing], now)
+        to_send = [one for one in pressing if owing.get(one.revocation_id, Owing()).due]
+        later = [one for one in pressing if one not in to_send]
+        if to_send:
+            await send_again(tx, to_send, service, now)
+        if later:
+            await revocations.postpone(tx, later, now, {order: one.next_at for order, one in owing.items()})
     return len(due)
 
 

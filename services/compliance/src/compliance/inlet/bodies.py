@@ -9,7 +9,6 @@ from typing import Annotated, Any, Self
 
 from fastapi import Request
 from pydantic import (
-    AnyHttpUrl,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -20,9 +19,16 @@ from pydantic import (
 )
 
 from clawback_common.http.bodies import parse_json
+from clawback_common.http.guarded_client import Addresses, AddressRefused
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
-from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX, HolderFilter, HolderKind, HolderRegistration
+from clawback_contracts.holder.v1 import (
+    FORGETS_AFTER_H_MAX,
+    HolderFilter,
+    HolderKind,
+    HolderRegistration,
+    HoldingsUrl,
+)
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
 from clawback_contracts.signatures import KeyId, PublicKey
 
@@ -146,6 +152,17 @@ class ClosingBody(BaseModel):
     note: str = Field(min_length=3, max_length=1_000)
 
 
+class RegistrationBody(HolderRegistration):
+    """A registration over HTTP: a field that we do not know is a mistake, and not one of a later version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @property
+    def registration(self) -> HolderRegistration:
+        """In the contract's words."""
+        return fitting(HolderRegistration.model_validate(self.model_dump()))
+
+
 class HolderChange(BaseModel):
     """What a holder declares anew; what is left out stays."""
 
@@ -156,7 +173,7 @@ class HolderChange(BaseModel):
     purpose: Annotated[str | None, Field(min_length=1, max_length=500)] = None
     filter: HolderFilter | None = None
     copy_kinds: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
-    holdings_url: AnyHttpUrl | None = None
+    holdings_url: HoldingsUrl | None = None
     contact: Annotated[str | None, Field(max_length=200)] = None
     forgets_after_h: Annotated[float | None, Field(gt=0, le=FORGETS_AFTER_H_MAX)] = None
     signing_keys: dict[KeyId, PublicKey] | None = None
@@ -173,6 +190,21 @@ class HolderChange(BaseModel):
         except ValidationError as error:
             raise invalid(error.errors(), skip=0) from None
         return fitting(changed)
+
+
+async def callable_address(registration: HolderRegistration, addresses: Addresses) -> None:
+    """Refuses an address at which we would not ask.
+
+    Raises:
+        Problem: 422.
+    """
+    if registration.holdings_url is None:
+        return
+    try:
+        await addresses.check(str(registration.holdings_url))
+    except AddressRefused as error:
+        words = f"We would not ask at this address: {error}."
+        raise Problem(422, words, errors=[field_error("holdings_url", "address_refused", words)]) from None
 
 
 def fitting(registration: HolderRegistration) -> HolderRegistration:

@@ -3,13 +3,14 @@
 from typing import Any
 
 from clawback_common.db.pool import Row
+from clawback_common.http.guarded_client import Addresses
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import flow
 from compliance.domain import holder
 from compliance.flow import Service
-from compliance.inlet.bodies import HolderChange, fitting
+from compliance.inlet.bodies import HolderChange, RegistrationBody, callable_address
 from compliance.inlet.callers import Operator
 from compliance.inlet.reading import holder_told
 from compliance.state import holders
@@ -18,16 +19,19 @@ from compliance.state import holders
 def registering(service: Service) -> Router:
     """Holders come, change and leave by HTTP; our own do not."""
     router = Router(prefix="/compliance/holders", tags=["holders"])
+    addresses = Addresses(service.settings.address_rules)
 
     @router.post(
         "", status_code=201, summary="Register a holder; the same registration again changes nothing"
     )
-    async def register(body: HolderRegistration, caller: Operator) -> Any:
-        _may_register(service, body)
+    async def register(body: RegistrationBody, caller: Operator) -> Any:
+        registration = body.registration
+        _may_register(service, registration)
         there = await holders.one(service.db, body.name)
-        if there is not None and there["status"] == "active" and holders.registration(there) != body:
+        if there is not None and there["status"] == "active" and holders.registration(there) != registration:
             raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
-        await flow.holder_registered(fitting(body), caller.subject, service)
+        await callable_address(registration, addresses)
+        await flow.holder_registered(registration, caller.subject, service)
         return await _holder(service, body.name)
 
     @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
@@ -38,7 +42,9 @@ def registering(service: Service) -> Router:
         _may_change(service, there)
         if body.kind not in {None, there["kind"]}:
             raise Problem(409, "The kind of a holder is fixed: it decides what closes its obligations.")
-        await flow.holder_registered(body.on(holders.registration(there)), caller.subject, service)
+        registration = body.on(holders.registration(there))
+        await callable_address(registration, addresses)
+        await flow.holder_registered(registration, caller.subject, service)
         return await _holder(service, name)
 
     @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")

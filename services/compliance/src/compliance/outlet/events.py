@@ -10,15 +10,27 @@ from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, 
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance.domain.order import Kind, Order, sending_id
 
+HOLDERS_MAX = 100
+"""Named in one sending; where more owe an answer, all are asked for one."""
 
-def orders(sendings: Sequence[Order], cited: Mapping[UUID, Sequence[UUID]], at: datetime) -> list[Message]:
-    """One message an order, with the notices that this sending answers.
+
+def orders(
+    sendings: Sequence[Order],
+    cited: Mapping[UUID, Sequence[UUID]],
+    at: datetime,
+    addressed: Mapping[UUID, Sequence[str]] | None = None,
+) -> list[Message]:
+    """One message an order, with the notices that this sending answers, and the holders that are to answer it.
 
     It goes on in the trace of the first notice, so that one trace leads from a provider's page to the last receipt.
     """
     return [
         Message.of(
-            order_event(order, cited.get(order.revocation_id, ())),
+            order_event(
+                order,
+                cited.get(order.revocation_id, ()),
+                addressed.get(order.revocation_id) if addressed else None,
+            ),
             sending_id(order.article_id, order.order_no, order.attempts),
             at=at,
             traceparent=order.traceparent,
@@ -27,8 +39,11 @@ def orders(sendings: Sequence[Order], cited: Mapping[UUID, Sequence[UUID]], at: 
     ]
 
 
-def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked | ArticleReinstated:
-    """The order in the contract's words."""
+def order_event(
+    order: Order, notice_ids: Sequence[UUID] = (), holders: Sequence[str] | None = None
+) -> ArticleRevoked | ArticleReinstated:
+    """The order in the contract's words. ``holders``: those that are to answer; None: all of them."""
+    named = None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders)
     match order.kind:
         case Kind.REVOKED:
             return ArticleRevoked(
@@ -43,6 +58,7 @@ def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked
                 due_at=order.due_at,
                 ordered_at=order.ordered_at,
                 attempt=order.attempts,
+                holders=named,
             )
         case Kind.REINSTATED:
             return ArticleReinstated(
@@ -52,6 +68,7 @@ def order_event(order: Order, notice_ids: Sequence[UUID] = ()) -> ArticleRevoked
                 revocation_id=order.lifts or order.revocation_id,
                 ordered_at=order.ordered_at,
                 attempt=order.attempts,
+                holders=named,
             )
 
 

@@ -84,18 +84,26 @@ class Ingester:
         return _read(Poll, response)
 
     async def live(self, limit: int) -> list[Listed]:
-        """Some articles that are there to be read.
+        """Some articles that are there to be read, from anywhere among all of them.
 
         Raises:
             Transient: no answer, or one that cannot be read.
         """
-        listed = await self._call("GET", f"/articles?limit={limit}&fields=article_id,updated_at")
+        listed = await self._call("GET", f"/articles/sample?limit={limit}")
         return _read(_Articles, listed).items
 
     async def lists(self, article_id: str) -> bool:
-        """Whether this article is there to be read."""
+        """Whether this article is there to be read.
+
+        Raises:
+            Transient: no answer that says so, or the opposite.
+        """
         response = await self._send("GET", f"/articles/{quote(article_id)}", _TIMEOUT_S)
-        return response.status_code == httpx.codes.OK
+        if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+            return False
+        if response.status_code != httpx.codes.OK:
+            raise Transient(f"the ingester answers for an article with {_problem(response)}")
+        return True
 
     async def _call(self, method: str, path: str, *, timeout_s: float = _TIMEOUT_S) -> httpx.Response:
         response = await self._send(method, path, timeout_s)

@@ -12,7 +12,7 @@ from clawback_common.db.pool import Row
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
 from compliance.domain.obligation import Obligation, State
-from compliance.domain.order import Order
+from compliance.domain.order import RESEND_AFTER, Order
 from compliance.state.revocations import Place
 
 SQL = Queries.load(__package__, "obligations")
@@ -28,6 +28,16 @@ class Claim:
     holdings_url: str | None
     revocation_id: UUID
     article_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """Who has not closed an order."""
+
+    due: tuple[str, ...] = ()
+    """Those to whom it may be sent now."""
+    next_at: datetime | None = None
+    """When it may be sent to the next of the others."""
 
 
 async def open_all(
@@ -81,9 +91,9 @@ async def notified(db: Querier, now: datetime) -> None:
     await db.execute(SQL["notified"], now)
 
 
-async def claims(db: Querier, now: datetime, limit: int) -> list[Claim]:
-    """What is to be looked for now, at most so many of each holder."""
-    rows = await db.fetch(SQL["claims"], now, limit)
+async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = ()) -> list[Claim]:
+    """What is to be looked for now, at most so many of each holder, without those who are ``busy``."""
+    rows = await db.fetch(SQL["claims"], now, limit, list(busy))
     return [
         Claim(
             row["holder"],
@@ -97,14 +107,10 @@ async def claims(db: Querier, now: datetime, limit: int) -> list[Claim]:
 
 
 async def verify(
-    tx: Transaction,
-    holder: str,
-    revocation_ids: Sequence[UUID],
-    evidence: Mapping[str, object],
-    now: datetime,
+    tx: Transaction, holder: str, evidence: Mapping[UUID, Mapping[str, object]], now: datetime
 ) -> None:
-    """Closes what was looked for and is gone."""
-    await tx.execute(SQL["verify"], holder, revocation_ids, now, _json(evidence))
+    """Closes what was looked for and is gone, with the evidence of each order."""
+    await tx.execute(SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now)
 
 
 async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
@@ -120,9 +126,18 @@ async def close_unverifiable(tx: Transaction, found: Sequence[tuple[UUID, str]],
     return [row["revocation_id"] for row in rows]
 
 
-async def reopen(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
-    """Opens what was looked for and is still there. Gives the orders concerned."""
-    return [row["revocation_id"] for row in await tx.fetch(SQL["reopen"], holder, revocation_ids, now)]
+async def reopen(
+    tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime
+) -> dict[UUID, datetime]:
+    """Opens what was looked for and is still there. Gives the orders concerned, and when each is sent again."""
+    rows = await tx.fetch(SQL["reopen"], holder, revocation_ids, now, RESEND_AFTER)
+    return {row["revocation_id"]: row["resend_at"] for row in rows}
+
+
+async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, Owing]:
+    """Who has not closed these orders."""
+    rows = await tx.fetch(SQL["owing"], revocation_ids, now)
+    return {row["revocation_id"]: Owing(tuple(row["due"]), row["next_at"]) for row in rows}
 
 
 async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:

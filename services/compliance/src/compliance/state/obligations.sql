@@ -63,7 +63,7 @@ FROM sent
 WHERE o.revocation_id = sent.revocation_id AND o.holder = sent.holder
 
 -- name: claims
--- What each holder that we can look at says that it removed, the most urgent first.
+-- What each holder that we can look at says that it removed, the most urgent first; not of those who are asked now.
 SELECT h.name AS holder, h.kind, h.holdings_url, c.revocation_id, c.article_id
 FROM holder AS h
 CROSS JOIN LATERAL (
@@ -73,11 +73,13 @@ CROSS JOIN LATERAL (
     ORDER BY o.due_at, o.revocation_id
     LIMIT $2
 ) AS c
+WHERE h.name <> ALL ($3::text[])
 
 -- name: verify
-UPDATE obligation
-SET state = 'verified', verified_at = $3, evidence = $4::jsonb, look_at = NULL, updated_at = $3
-WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
+UPDATE obligation AS o
+SET state = 'verified', verified_at = $4, evidence = n.evidence, look_at = NULL, updated_at = $4
+FROM unnest($2::uuid[], $3::jsonb[]) AS n (revocation_id, evidence)
+WHERE o.holder = $1 AND o.revocation_id = n.revocation_id AND o.state = 'removed'
 
 -- name: unverifiable
 -- What consumers say that they removed, and have no address any more at which they could be asked.
@@ -97,11 +99,23 @@ WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder AND o.state = 'r
 RETURNING o.revocation_id
 
 -- name: reopen
--- The holder still has what it said it removed: what it answered counts for nothing.
+-- The holder still has what it reported removed: what it answered counts for nothing. It is sent the order again after
+-- a while, each time a longer one ($4). A receipt that comes by itself before then does not postpone it.
 UPDATE obligation
-SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, look_at = NULL, updated_at = $3
+SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, look_at = NULL, updated_at = $3,
+    resend_at = CASE WHEN resend_at > $3 THEN resend_at
+                     ELSE $3 + ($4::interval[])[least(reopened + 1, cardinality($4::interval[]))] END
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
-RETURNING revocation_id
+RETURNING revocation_id, resend_at
+
+-- name: owing
+-- Who has not closed an order: those to whom it may be sent now, and when it may be sent to the next of the others.
+SELECT revocation_id,
+       coalesce(array_agg(holder ORDER BY holder) FILTER (WHERE resend_at IS NULL OR resend_at <= $2), '{}') AS due,
+       min(resend_at) FILTER (WHERE resend_at > $2) AS next_at
+FROM obligation
+WHERE revocation_id = ANY ($1::uuid[]) AND kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
+GROUP BY revocation_id
 
 -- name: look_later
 UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'

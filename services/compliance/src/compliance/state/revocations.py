@@ -1,6 +1,6 @@
 """Orders of both kinds. Their rows are taken before those of their obligations, in the order of their ids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -123,8 +123,10 @@ async def take_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> d
     }
 
 
-async def sent(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
-    """Notes a further sending of orders that are taken."""
+async def sent(
+    tx: Transaction, orders: Sequence[Order], now: datetime, no_later: Mapping[UUID, datetime | None]
+) -> None:
+    """Notes a further sending of orders that are taken; the next one comes in its time, or before where it must."""
     await tx.execute(
         SQL["sent"],
         [order.revocation_id for order in orders],
@@ -133,8 +135,26 @@ async def sent(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
         [order.clock_started_at for order in orders],
         [order.due_at for order in orders],
         [order.pressing_since for order in orders],
-        [next_send_at(order.pressing_since, now) for order in orders],
+        [_next(order, now, no_later.get(order.revocation_id)) for order in orders],
     )
+
+
+async def postpone(
+    tx: Transaction, orders: Sequence[Order], now: datetime, no_later: Mapping[UUID, datetime | None]
+) -> None:
+    """Leaves out a sending of orders that are taken, for nobody is to be sent them now."""
+    times = [_next(order, now, no_later.get(order.revocation_id)) for order in orders]
+    await tx.execute(SQL["postpone"], [order.revocation_id for order in orders], times)
+
+
+async def send_from(tx: Transaction, times: Mapping[UUID, datetime]) -> None:
+    """Opens taken orders again; they are sent at these times, if not before."""
+    await tx.execute(SQL["send_from"], list(times), list(times.values()))
+
+
+def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
+    regular = next_send_at(order.pressing_since, now)
+    return regular if no_later is None else min(regular, no_later)
 
 
 async def settle(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> dict[UUID, datetime]:

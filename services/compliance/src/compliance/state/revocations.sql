@@ -88,6 +88,20 @@ RETURNING r.revocation_id, r.ordered_at
 -- name: reopen
 UPDATE revocation SET closed_at = NULL, pressing_since = $2, next_send_at = $2 WHERE revocation_id = ANY ($1::uuid[])
 
+-- name: send_from
+-- Open, and sent again no later than this.
+UPDATE revocation AS r
+SET closed_at = NULL, next_send_at = least(r.next_send_at, n.send_at)
+FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, send_at)
+WHERE r.revocation_id = n.revocation_id
+
+-- name: postpone
+-- Nobody is to be sent it now.
+UPDATE revocation AS r
+SET next_send_at = n.send_at
+FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, send_at)
+WHERE r.revocation_id = n.revocation_id AND r.closed_at IS NULL
+
 -- name: take_standing_since
 -- Revocations that a holder who joins now may still read of: their articles were on the brokers until a while ago.
 SELECT r.revocation_id

@@ -1,0 +1,261 @@
+"""What is verified rests on proof, whatever stores and holders answer, and however many workers ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from pydantic import AnyHttpUrl
+
+from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient, guarded_http
+from clawback_contracts.alert.v1 import AlertResolved
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance import flow
+from compliance.domain.obligation import CONTROLS, FAIR_TIME, Looked
+from compliance.inlet.controls import Controls
+from compliance.inlet.looking import Looker
+from compliance.outlet.stores import HoldingsClient, first_that_fit
+from compliance.state.controls import MISSING_MAX
+from services.compliance.tests.integration.conftest import SEARCH, World
+from services.compliance.tests.integration.neighbours import Neighbour
+
+pytestmark = pytest.mark.integration
+A, B = "metabase:1", "metabase:2"
+LIVE = {f"metabase:live-{n}" for n in range(20)}
+
+
+@pytest.fixture
+def neighbour() -> Neighbour:
+    """It holds what it lists."""
+    return Neighbour(held=set(LIVE), listed=set(LIVE))
+
+
+def _looker(world: World, neighbour: Neighbour) -> Looker:
+    return Looker(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
+
+
+async def _removed(world: World, *article_ids: str, holder: str = "ingester") -> list[int]:
+    """The holder says so. Gives the numbers of the orders."""
+    orders = await world.revoke(*article_ids)
+    await world.receipts(*(world.receipt(order, holder) for order in orders))
+    return [order.order for order in orders]
+
+
+async def _state(world: World, article_id: str, holder: str) -> str:
+    """Of what this holder owes the only order on an article."""
+    (state,) = [state for (_, name), state in (await world.states(article_id)).items() if name == holder]
+    return state
+
+
+async def _look_again(world: World, looker: Looker, holder: str = "ingester") -> str:
+    world.clock.advance(seconds=6)
+    await looker.look()
+    return await _state(world, A, holder)
+
+
+async def _resolved(world: World) -> list[str]:
+    return [one.name for one in await world.said(AlertResolved)]
+
+
+async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once(
+    world: World, neighbour: Neighbour
+) -> None:
+    looker = _looker(world, neighbour)
+    await looker._controls.refresh(world.service)
+    await _removed(world, *LIVE)
+    neighbour.held.clear()
+    neighbour.listed = {f"metabase:other-{n}" for n in range(50)}
+    world.clock.advance(seconds=6)
+    await looker.look()
+    assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 0
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+    assert set(neighbour.questions[0]) & neighbour.listed, "the controls were fetched again"
+
+
+@pytest.mark.parametrize("applied", [0, None])
+@pytest.mark.parametrize("live", [0, CONTROLS - 1])
+async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_it(
+    world: World, neighbour: Neighbour, live: int, applied: int | None
+) -> None:
+    neighbour.held = neighbour.listed = set(sorted(LIVE)[:live])
+    neighbour.applied = applied
+    looker = _looker(world, neighbour)
+    (number,) = await _removed(world, A)
+    assert await _look_again(world, looker) == "removed"
+    neighbour.applied = number
+    assert await _look_again(world, looker) == "verified"
+    evidence = orjson.loads(
+        await world.db.fetchval("SELECT evidence FROM obligation WHERE holder = 'ingester'")
+    )
+    assert (evidence["proof"], evidence["controls"], evidence["applied_order"]) == ("order", live, number)
+
+
+async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it_holds_the_controls(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.applied = 0
+    looker = _looker(world, neighbour)
+    (number,) = await _removed(world, A)
+    assert await _look_again(world, looker) == "removed"
+    neighbour.applied = number
+    assert await _look_again(world, looker) == "verified"
+    assert await world.alerts() == []
+
+
+async def test_a_store_that_does_not_say_what_it_applied_is_believed_for_its_controls(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.applied = None
+    await _removed(world, A)
+    await _looker(world, neighbour).look()
+    assert await _state(world, A, "ingester") == "verified"
+
+
+def _with_analytics(world: World, neighbour: Neighbour) -> Looker:
+    address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
+    settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
+    object.__setattr__(world.service, "settings", settings)
+    return _looker(world, neighbour)
+
+
+async def _removed_from_analytics(world: World) -> None:
+    there = HolderRegistration(
+        name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content",)
+    )
+    await flow.holder_registered(there, "test", world.service)
+    await _removed(world, A, holder="analytics")
+
+
+async def test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.behind = set(LIVE)
+    await _removed_from_analytics(world)
+    first = _with_analytics(world, neighbour)
+    assert await _look_again(world, first, "analytics") == "removed"
+    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    for _ in range(5):
+        for worker in (first, _with_analytics(world, neighbour)):  # one that has just begun each time
+            assert await _look_again(world, worker, "analytics") == "removed"
+    assert (await world.alerts(), await _resolved(world)) == (["StoreAnswersWrongly"], [])
+    assert await world.db.fetchval("SELECT count(*) FROM control_missing") <= MISSING_MAX
+    neighbour.behind = set()
+    assert await _look_again(world, _with_analytics(world, neighbour), "analytics") == "verified"
+    assert (await world.alerts(), await _resolved(world)) == (
+        ["StoreAnswersWrongly"],
+        ["StoreAnswersWrongly"],
+    )
+    assert await world.db.fetchval("SELECT count(*) FROM control_missing") == 0
+
+
+async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
+    world: World, neighbour: Neighbour
+) -> None:
+    neighbour.behind = {min(LIVE)}
+    await _removed_from_analytics(world)
+    looker = _with_analytics(world, neighbour)
+    await flow.on_looked([], await _one_that_misses(looker), world.service)
+    for _ in range(3):
+        await _look_again(world, looker, "analytics")
+        neighbour.questions.clear()
+    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    await _removed(world, B, holder="analytics")
+    await looker.look()
+    assert min(LIVE) in neighbour.questions[0]
+    assert await _state(world, B, "analytics") == "removed"
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+
+
+async def _one_that_misses(looker: Looker) -> Looked:
+    while True:
+        looked = await looker._ask_own("analytics", [A])
+        if looked.missed:
+            return looked
+
+
+@pytest.mark.parametrize("failing", [503, 404])
+async def test_a_question_without_an_answer_neither_raises_nor_resolves(
+    world: World, neighbour: Neighbour, failing: int
+) -> None:
+    neighbour.held.clear()
+    await _removed(world, A)
+    looker = _looker(world, neighbour)
+    await _look_again(world, looker)
+    assert await world.alerts() == ["StoreAnswersWrongly"]
+    neighbour.failing = failing
+    assert await _look_again(world, looker) == "removed"
+    assert (await world.alerts(), await _resolved(world)) == (["StoreAnswersWrongly"], [])
+
+
+@asynccontextmanager
+async def _dripping() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
+    """A holder that sends a byte now and then, and never ends."""
+    asked: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.append(1)
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    try:
+        yield AnyHttpUrl(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/holdings"), asked
+    finally:
+        server.close()
+
+
+async def test_a_holder_that_drips_delays_only_itself(world: World, neighbour: Neighbour) -> None:
+    addresses = Addresses(AddressRules(public_only=False))
+    async with _dripping() as (url, asked), guarded_http() as http:
+        there = SEARCH.model_copy(update={"holdings_url": url})
+        await flow.holder_registered(there, "operator", world.service)
+        own = neighbour.holdings().own
+        client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
+        looker = Looker(world.service, client, Controls(neighbour.ingester()))
+        await _removed(world, A, holder="search")
+        await looker.wait_and_look()
+        async with asyncio.timeout(2):
+            while not asked:  # noqa: ASYNC110 - a list, not an event
+                await asyncio.sleep(0.01)
+        for article_id in (A, B):
+            await _removed(world, article_id)
+            looker.wake()
+            async with asyncio.timeout(1):
+                while await _state(world, article_id, "ingester") != "verified":
+                    await looker.wait_and_look()
+                    await asyncio.sleep(0.02)
+        assert await _state(world, A, "search") == "removed"
+        assert len(asked) == 1
+        await looker.close()
+        addresses.close()
+
+
+async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
+    world: World, neighbour: Neighbour
+) -> None:
+    there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
+    await flow.holder_registered(there, "operator", world.service)
+    await _removed(world, A, holder="search")
+    looker, pauses = _looker(world, neighbour), []
+    for _ in range(9):
+        await looker.look()
+        at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
+        pauses.append((at - world.clock.now()).total_seconds())
+        world.clock.advance(seconds=pauses[-1])
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_a_question_names_as_many_ids_as_an_answer_has_room_for() -> None:
+    assert first_that_fit(f"metabase:{n}" for n in range(10_000)) == 500
+    longest = "a" * 32 + ":" + "b" * 199
+    fitting = first_that_fit(f"{longest}{n % 10}" for n in range(500))
+    assert 50 < fitting < 500
+    assert fitting * (2 * 233 + 40) < 65_536
