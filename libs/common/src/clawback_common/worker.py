@@ -28,6 +28,7 @@ from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.leases import Leadership
 from clawback_common.outbox import news, orders
+from clawback_common.outbox.delays import OutboxDelays
 from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.settings import CommonSettings
@@ -36,6 +37,7 @@ from clawback_common.tls import ServerCertificate
 from clawback_contracts.signatures import Signer
 
 TIDY_EVERY_S = 10.0
+DELAYS_EVERY_S = 30.0
 INBOX_KEPT = timedelta(days=31)
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -161,6 +163,7 @@ class Worker:
             loops = [
                 *plan.loops,
                 Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
+                Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
                 Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays), alone=True),
             ]
             looping = {
@@ -213,6 +216,11 @@ class Worker:
         except Transient as error:
             _log.warning("waiting to publish", error=error)
             return False
+
+    async def _watch(self, relays: Sequence[Relay]) -> None:
+        delays = OutboxDelays(self.name, self._db, self._clock, self._orders)
+        for relay in relays:
+            await delays.watch(relay)
 
     async def _tidy(self, relays: Sequence[Relay]) -> None:
         for relay in relays:

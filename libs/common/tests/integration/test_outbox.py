@@ -18,6 +18,7 @@ from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
 from clawback_common.leases import Lease, LeaseLost, held
 from clawback_common.outbox import news, orders, relay
+from clawback_common.outbox.delays import OutboxDelays
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import Lane, Relay, Waiting
@@ -493,3 +494,25 @@ async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock:
     assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_orders ORDER BY id")] == [2, 3]
     assert relay._WAITING.labels("orders")._value.get() == 1
     assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()
+
+
+async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
+    context: BusContext, clock: FakeClock
+) -> None:
+    delays = OutboxDelays("svc", context.db, clock, context.outbox)
+    one = Relay(orders.LANE, context.db, Producer(context.settings, context.service), clock)
+    await delays.watch(one)
+    await put(context.db, replace(said(1), at=clock.now()))
+
+    async def told() -> list[str]:
+        rows = await context.db.fetch("SELECT type FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
+        return [row["type"].split(".")[2] for row in rows]
+
+    for minutes, count in ((4, 0), (2, 1), (30, 1), (31, 2)):
+        clock.advance(minutes=minutes)
+        await asyncio.gather(*(delays.watch(one) for _ in range(3)))
+        assert await told() == ["raised"] * count
+    await context.db.execute("UPDATE outbox_orders SET sent_at = $1", clock.now())
+    for _ in range(2):
+        await delays.watch(one)
+    assert await told() == ["raised", "raised", "resolved"]

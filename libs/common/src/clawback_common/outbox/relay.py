@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import asyncpg
@@ -212,6 +212,16 @@ class Relay:
             await self._db.execute(self._lane.sql["set_aside"], row["id"], str(error))
             if self._on_set_aside:
                 await self._on_set_aside(self._lane.name, f"row {row['id']}: {error}")
+
+    @property
+    def lane(self) -> str:
+        """Its lane's name."""
+        return self._lane.name
+
+    async def oldest(self) -> datetime | None:
+        """Since when the oldest row waits that can be sent; None: nothing waits."""
+        depth = await self._db.fetchrow(self._lane.sql["depth"])
+        return depth["oldest"] if depth else None
 
     async def measure(self) -> None:
         """Measures what waits."""

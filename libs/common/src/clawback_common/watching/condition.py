@@ -28,3 +28,13 @@ def unsendable(lane: str) -> Condition:
         f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
         {"lane": lane},
     )
+
+
+def outbox_delayed(lane: str) -> Condition:
+    """What was committed is not sent."""
+    return Condition(
+        "OutboxDelayed",
+        Severity.CRITICAL if lane == "orders" else Severity.WARNING,
+        f"The oldest message of the outbox lane {lane} waits for too long: see the log of the worker, the broker.",
+        {"lane": lane},
+    )
