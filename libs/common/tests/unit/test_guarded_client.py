@@ -221,10 +221,9 @@ async def test_an_answer_that_drips_ends_after_the_total_time() -> None:
             await asyncio.sleep(0.05)
 
     async with peer(drip) as there, client(timeout_s=0.4) as (guarded, _):
-        begun = time.monotonic()
-        with pytest.raises(Transient, match="within"):
-            await guarded.post_json(f"http://holder.example:{there.port}/", {})
-        assert time.monotonic() - begun < 2
+        async with asyncio.timeout(3):
+            with pytest.raises(Transient, match="within"):
+                await guarded.post_json(f"http://holder.example:{there.port}/", {})
 
 
 async def test_a_name_server_that_does_not_answer_ends_after_the_total_time() -> None:

@@ -221,8 +221,8 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, neighbour: N
         client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
         looker = Looker(world.service, client, Controls(neighbour.ingester()))
         await _removed(world, A, holder="search")
-        await looker.wait_and_look()
         async with asyncio.timeout(2):
+            await looker.wait_and_look()
             while not asked:  # noqa: ASYNC110 - a list, not an event
                 await asyncio.sleep(0.01)
         for article_id in (A, B):

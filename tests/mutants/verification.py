@@ -1,0 +1,199 @@
+"""Known mistakes about what counts as proof, and about calls to addresses that others registered."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMPLIANCE = "services/compliance/src/compliance"
+CLIENT = "libs/common/src/clawback_common/http/guarded_client.py"
+TESTS = "services/compliance/tests/integration"
+VERIFICATION = f"{TESTS}/test_verification.py"
+RESENDING = f"{TESTS}/test_resending.py"
+PROOF = "services/compliance/tests/unit/test_obligation.py"
+GUARDED = "libs/common/tests/unit/test_guarded_client.py"
+
+MUTANTS = (
+    Mutant(
+        "gone believed without proof",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/obligation.py",
+                "    if looked.orders is not None and (looked.held or (looked.few_live and not looked.controls)):\n"
+                "        return Proof.ORDER\n    return None\n",
+                "    return Proof.ORDER\n",
+            ),
+        ),
+        (
+            *at(PROOF, "test_gone_needs_proof"),
+            *at(
+                VERIFICATION,
+                "test_with_fewer_than_five_live_articles_only_the_applied_order_proves_it",
+                "test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once",
+            ),
+        ),
+    ),
+    Mutant(
+        "gone believed of an order that was not applied",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/obligation.py",
+                "    if looked.orders is not None and looked.orders.get(article_id, 0) < order_no:\n"
+                "        return None\n",
+                "",
+            ),
+        ),
+        at(
+            VERIFICATION,
+            "test_a_store_that_has_not_applied_the_order_is_asked_again_although_it_holds_the_controls",
+        ),
+    ),
+    Mutant(
+        "controls fetched again when few are known, not when few can be used",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/controls.py",
+                "(self._stale or len(usable) < CONTROLS) and again",
+                "len(self._ids) < CONTROLS and again",
+            ),
+            Change(f"{COMPLIANCE}/inlet/controls.py", "            self._drop(revoked)\n", ""),
+        ),
+        at(
+            VERIFICATION,
+            "test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once",
+        ),
+    ),
+    Mutant(
+        "since when a control is missed is known to one worker alone",
+        (
+            Change(
+                f"{COMPLIANCE}/state/controls.py",
+                "[since for article_id, since in known.items() if article_id not in found]",
+                "list[datetime]()",
+            ),
+        ),
+        at(VERIFICATION, "test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls"),
+    ),
+    Mutant(
+        "a control that was missed is not asked for again",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/controls.py",
+                "missing = await missing_controls.missing(service.db, store)",
+                "missing = list[str]()",
+            ),
+        ),
+        at(
+            VERIFICATION,
+            "test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly",
+            "test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls",
+        ),
+    ),
+    Mutant(
+        "a question without an answer resolves the alert",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "    at = service.clock.now() + after\n",
+                '    await service.announcer.on_conditions(f"holdings:{holder}", [])\n'
+                "    at = service.clock.now() + after\n",
+            ),
+        ),
+        at(VERIFICATION, "test_a_question_without_an_answer_neither_raises_nor_resolves"),
+    ),
+    Mutant(
+        "a slow holder delays the others",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/looking.py",
+                "        self._woken.clear()\n        await self._begin()\n",
+                "        self._woken.clear()\n        await self.look()\n",
+            ),
+        ),
+        at(VERIFICATION, "test_a_holder_that_drips_delays_only_itself"),
+    ),
+    Mutant(
+        "a time limit for each read and none for the whole",
+        (
+            Change(
+                CLIENT,
+                "            async with asyncio.timeout(self._timeout_s):\n"
+                "                return await self._post(url, body, headers or {})\n",
+                "            return await self._post(url, body, headers or {})\n",
+            ),
+        ),
+        at(GUARDED, "test_an_answer_that_drips_ends_after_the_total_time"),
+    ),
+    Mutant(
+        "an encoded answer is decoded before it is measured",
+        (
+            Change(CLIENT, 'not in {"", "identity"}', "in ()"),
+            Change(CLIENT, "response.aiter_raw()", "response.aiter_bytes()"),
+        ),
+        at(GUARDED, "test_a_bomb_of_gzip_is_refused_before_it_unfolds"),
+    ),
+    Mutant(
+        "an answer is read whatever its size",
+        (Change(CLIENT, "        if size > ANSWER_BYTES_MAX:\n", "        if size > 2**30:\n"),),
+        at(GUARDED, "test_a_large_answer_is_not_read_to_its_end"),
+    ),
+    Mutant(
+        "an address is checked by its form alone",
+        (Change(CLIENT, "        self._rules.check_addresses(addresses)\n", ""),),
+        (
+            *at(
+                GUARDED,
+                "test_a_name_that_leads_elsewhere_after_the_registration_is_not_called",
+                "test_other_ways_to_write_loopback_are_refused_in_production",
+            ),
+            *at(f"{TESTS}/test_addresses.py", "test_an_address_that_we_would_not_ask_is_refused"),
+        ),
+    ),
+    Mutant(
+        "the name is resolved again to connect",
+        (Change(CLIENT, "Target(parsed.copy_with(host=one), name,", "Target(parsed, name,"),),
+        at(GUARDED, "test_a_name_is_resolved_once_and_that_address_is_connected_to"),
+    ),
+    Mutant(
+        "a redirect is followed to an address that nobody checked",
+        (Change(CLIENT, "stream=True, follow_redirects=False", "stream=True, follow_redirects=True"),),
+        at(GUARDED, "test_a_redirect_is_not_followed"),
+    ),
+    Mutant(
+        "an IPv4 address inside an IPv6 address is public",
+        (
+            Change(CLIENT, "            found = found.ipv4_mapped\n", "            return True\n"),
+            Change(
+                CLIENT, "        if any(found in one for one in _TRANSLATED):\n            return False\n", ""
+            ),
+        ),
+        at(GUARDED, "test_an_address_that_is_not_public_is_refused_in_production"),
+    ),
+    Mutant(
+        "what is still held is sent again at once",
+        (
+            Change(
+                f"{COMPLIANCE}/state/obligations.sql",
+                "ELSE $3 + ($4::interval[])[least(reopened + 1, cardinality($4::interval[]))] END",
+                "ELSE $3 + 0 * ($4::interval[])[1] END",
+            ),
+        ),
+        at(
+            RESENDING,
+            "test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone",
+            "test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_next_sending",
+        ),
+    ),
+    Mutant(
+        "an order is sent again to all holders",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/orders.py",
+                "events.orders(again, cited or {}, now, addressed)",
+                "events.orders(again, cited or {}, now)",
+            ),
+        ),
+        at(
+            RESENDING,
+            "test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_the_end",
+            "test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone",
+        ),
+    ),
+)
