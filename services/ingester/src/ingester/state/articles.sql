@@ -155,15 +155,24 @@ LIMIT $2
 
 -- name: sample
 -- Articles that may be read, from random blocks of every month: each is as likely as any other, and what is read is
--- bounded however much there is. The share of the blocks comes from the files' sizes, for statistics may be missing.
+-- bounded however much there is. The share of the blocks comes from the files' sizes, for statistics may be missing. The
+-- lateral subquery is not flattened (OFFSET): each row is found by its key. Twice as many as wanted are looked up, for
+-- some may not be read.
 SELECT a.article_id, a.updated_at
-FROM article_content AS c TABLESAMPLE SYSTEM ((
-    SELECT least(100, 100 * $1::float8 / greatest(1, sum(pg_relation_size(relid) / current_setting('block_size')::int)))
-    FROM pg_partition_tree('article_content') WHERE isleaf
-))
-JOIN article AS a ON a.article_id = c.article_id AND a.kept_from = c.kept_from
-WHERE a.state = 'live'
-ORDER BY random()
+FROM (
+    SELECT article_id, kept_from
+    FROM article_content TABLESAMPLE SYSTEM ((
+        SELECT least(100, 100 * $1::float8 / greatest(1, sum(pg_relation_size(relid)) / current_setting('block_size')::int))
+        FROM pg_partition_tree('article_content') WHERE isleaf
+    ))
+    ORDER BY random()
+    LIMIT 2 * $2::int
+) AS c
+CROSS JOIN LATERAL (
+    SELECT article_id, updated_at FROM article
+    WHERE article_id = c.article_id AND kept_from = c.kept_from AND state = 'live'
+    OFFSET 0
+) AS a
 LIMIT $2
 
 -- name: revoked_page

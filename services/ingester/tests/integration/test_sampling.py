@@ -1,0 +1,31 @@
+"""A sample of what may be read costs as much as its blocks, however much there is."""
+
+import pytest
+
+from ingester.state import articles
+from services.ingester.tests.integration.world import World
+
+pytestmark = pytest.mark.integration
+
+FILL = """
+    INSERT INTO article (article_id, kept_from, received_at, updated_at, source_order, version, state, given)
+    SELECT 'metabase:' || n, kept_from, kept_from, kept_from, n, 1, 'live', true
+    FROM generate_series(1, 20000) AS s (n), (SELECT kept_from FROM article LIMIT 1) AS one
+"""
+FILL_CONTENT = """
+    INSERT INTO article_content (kept_from, article_id, version, document)
+    SELECT kept_from, article_id, 1, repeat('x', 600) FROM article WHERE article_id LIKE 'metabase:%'
+"""
+
+
+async def test_a_sample_reads_no_table_as_a_whole(world: World) -> None:
+    await world.submit(world.article("up:1"))
+    await world.db.execute(FILL)
+    await world.db.execute(FILL_CONTENT)
+    await world.db.execute("ANALYZE article, article_content")
+    query = articles.SQL["sample"]
+    plan = await world.db.fetch(f"EXPLAIN (ANALYZE, FORMAT TEXT) {query}", articles.SAMPLED_BLOCKS, 100)
+    lines = "\n".join(row["QUERY PLAN"] for row in plan)
+    assert "Sample Scan" in lines
+    assert "Seq Scan" not in lines
+    assert len(await articles.sample(world.db, 100)) == 100
