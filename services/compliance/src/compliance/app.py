@@ -112,6 +112,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("requested runs", 1.0, check.requested),
             Loop("unverifiable", 5.0, partial(flow.close_unverifiable, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
+            Loop("measure", 30.0, partial(watchers.measure, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
             Loop("readers", 60.0, partial(watchers.watch_readers, service), alone=True),
             service.sweeper.loop(),

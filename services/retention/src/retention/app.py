@@ -83,6 +83,7 @@ def plan(service: Service) -> Plan:
             owner.loop(),
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
+            Loop("measure", 30.0, partial(watchers.measure, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
         ],
         prepare=partial(prepare, service),

@@ -33,6 +33,13 @@ async def watch_time(service: Service) -> list[Condition]:
     return [*late, *owing, *waiting]
 
 
+async def measure(service: Service) -> None:
+    """The metrics of the above, in every worker; conditions are watched in one."""
+    now = service.clock.now()
+    await run_conditions(service, now)
+    await lateness_conditions(service, now)
+
+
 async def run_conditions(service: Service, now: datetime) -> list[Condition]:
     """Whether the last run that completed is too old."""
     last = await runs.last_completed(service.db)

@@ -29,7 +29,6 @@ async def watch_time(service: Service) -> list[Condition]:
     for watcher, found in ((OVERDUE, late), (FAILED, failures), (SILENT, silent)):
         await service.announcer.on_conditions(watcher, found)
     await service.announcer.on_silence()
-    await _measure(service)
     return [*late, *failures, *silent]
 
 
@@ -42,7 +41,9 @@ async def overdue_conditions(service: Service, now: datetime) -> list[Condition]
     return condition.overdue(service.policies, last, since, now)
 
 
-async def _measure(service: Service) -> None:
+async def measure(service: Service) -> None:
+    """The metrics, in every worker; conditions are watched in one."""
+    await overdue_conditions(service, service.clock.now())
     metrics.OPEN.set(await sweeps.open_count(service.db))
     in_force = await holds.counts(service.db)
     for name in service.policies:
