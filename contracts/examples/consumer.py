@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sqlite3
+import ssl
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from threading import Thread
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.helpers import create_ssl_context
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
@@ -109,15 +111,41 @@ class Holdings(BaseHTTPRequestHandler):
         self.wfile.write(HoldingsAnswer(items=items).model_dump_json().encode())
 
 
+def connection() -> dict[str, object]:
+    """How Kafka is reached: with TLS and a user of one's own, where it is a Kafka of production."""
+    known: dict[str, object] = {
+        "bootstrap_servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"],
+        "request_timeout_ms": 10_000,
+    }
+    if "KAFKA_SASL_USERNAME" not in os.environ:
+        return known
+    return known | {
+        "security_protocol": "SASL_SSL",
+        "ssl_context": create_ssl_context(cafile=os.environ.get("KAFKA_SSL_CAFILE")),
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": os.environ["KAFKA_SASL_USERNAME"],
+        "sasl_plain_password": os.environ["KAFKA_SASL_PASSWORD"],
+    }
+
+
+def serve_holdings() -> None:
+    """Answers compliance in a thread, over https where there is a certificate."""
+    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["HOLDINGS_PORT"])), Holdings)
+    if certificate := os.environ.get("HOLDINGS_CERTFILE"):
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate, os.environ["HOLDINGS_KEYFILE"])
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    Thread(target=server.serve_forever, daemon=True).start()
+
+
 async def run() -> None:
     """Follows both topics in one group; when Kafka is away, tries again."""
     store = sqlite3.connect(DATABASE)
     store.executescript(
         f"PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; CREATE TABLE IF NOT EXISTS {TABLE}"
     )
-    holdings = ThreadingHTTPServer(("127.0.0.1", int(os.environ["HOLDINGS_PORT"])), Holdings)
-    Thread(target=holdings.serve_forever, daemon=True).start()
-    kafka = {"bootstrap_servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"], "request_timeout_ms": 10_000}
+    serve_holdings()
+    kafka = connection()
     group = {"group_id": os.environ["GROUP"], "heartbeat_interval_ms": 500, "session_timeout_ms": 6_000}
     start = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
     while True:

@@ -78,4 +78,9 @@ MUTANTS = (
         ),
         at(TLS, "test_with_a_certificate_https_is_served_and_http_is_not"),
     ),
+    Mutant(
+        "a connection whose end is waited for half a minute",
+        (Change(f"{COMMON}/event_loop.py", "CLIENT_SHUTDOWN_S = 0.25", "CLIENT_SHUTDOWN_S = 30.0"),),
+        at(TLS, "test_a_peer_that_never_ends_tls_delays_nobody"),
+    ),
 )

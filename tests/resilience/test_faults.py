@@ -101,7 +101,7 @@ async def test_a_consumer_killed_in_the_middle_of_a_batch_answers_again(world: W
     await world.downstream.stop(signal.SIGKILL)
     world.broke("SIGKILL of the consumer", await asking.in_flight(world))
     await storing
-    await world.downstream.start(world.bootstrap_servers)
+    await world.downstream.start()
     await faults.drained(world, "SIGKILL of the consumer")
     await _all_is_well(world)
 
@@ -205,7 +205,7 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await world.in_thread(world.stack.wipe, "kafka")
     await world.in_thread(world.stack.start, "compliance-worker")
     await world.in_thread(world.stack.wait_ready)
-    await world.downstream.start(world.bootstrap_servers)
+    await world.downstream.start()
     await faults.drained(world, "Kafka's data wiped", sending_again=True)
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await faults.drained(world, "articles on the new log")

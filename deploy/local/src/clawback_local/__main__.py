@@ -35,7 +35,7 @@ def up(places: Places, options: argparse.Namespace) -> None:
     if control.runs(places):
         control.ask(places, {"op": "ensure", "parts": parts}, timeout_s=10)
     else:
-        stack.start_supervisor(Order(run=str(places.run), parts=parts))
+        stack.start_supervisor(Order(run=str(places.run), parts=parts, production=options.production))
     try:
         request: Event = {"op": "wait", "parts": parts or ()}
         control.ask(places, request, timeout_s=stack.READY_DEADLINE_S, on_event=_tell)
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=does.__doc__)
         if name == "up":
             command.add_argument("--only", help="parts by name, with a comma between")
+            command.add_argument("--production", action="store_true", help="with TLS and keys everywhere")
         if name == "logs":
             command.add_argument("part", nargs="?")
         if does is operate:

@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from clawback_local import tools
@@ -27,10 +29,10 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners={protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={protocol}://127.0.0.1:{port}
+inter.broker.listener.name={protocol}
+listener.security.protocol.map={protocol}:{protocol},CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor=1
@@ -49,6 +51,31 @@ group.min.session.timeout.ms=1000
 log.retention.check.interval.ms=5000
 log.initial.task.delay.ms=1000
 """
+
+
+SASL_SSL_PROPERTIES = """\
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule \
+required username="{broker}" password="{password}";
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+ssl.client.auth=none
+"""
+SCRAM_ITERATIONS = 4_096
+FORMAT_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Security:
+    """TLS and users of a broker; the first user is the broker itself."""
+
+    keystore: Path
+    truststore: Path
+    users: Mapping[str, str]
+    """Passwords by name."""
 
 
 def folder() -> Path:
@@ -70,15 +97,27 @@ def jars() -> Path:
     return libs
 
 
-def configure(home: Path, *, port: int, controller: int) -> Path:
+def configure(home: Path, *, port: int, controller: int, security: Security | None = None) -> Path:
     """Write the broker's configuration and, for a new one, what makes its folder a formatted one.
 
+    With `security`, a new one must be formatted before it starts: see `format_with_users`.
     A static quorum of one: a dynamic one remembers its port, and ours may move between two starts.
     """
     data = home / "data"
     data.mkdir(parents=True, exist_ok=True)
     properties = home / "server.properties"
-    properties.write_text(SERVER_PROPERTIES.format(port=port, controller=controller, data=data))
+    protocol = "SASL_SSL" if security else "PLAINTEXT"
+    text = SERVER_PROPERTIES.format(port=port, controller=controller, data=data, protocol=protocol)
+    if security is not None:
+        broker, password = next(iter(security.users.items()))
+        text += SASL_SSL_PROPERTIES.format(
+            broker=broker, password=password, keystore=security.keystore, truststore=security.truststore
+        )
+    properties.unlink(missing_ok=True)
+    properties.touch(mode=0o600)
+    properties.write_text(text)
+    if security is not None:
+        return properties
     meta = data / "meta.properties"
     if not meta.exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -86,15 +125,51 @@ def configure(home: Path, *, port: int, controller: int) -> Path:
     return properties
 
 
+def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) -> None:
+    """Format a new broker's folder, with its users; they are told as salted hashes. Nothing for one that is formatted.
+
+    Raises:
+        StackError: Kafka refused.
+    """
+    if (properties.parent / "data/meta.properties").exists():
+        return
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    words = ["format", "--cluster-id", cluster, "--config", str(properties)]
+    for name, password in users.items():
+        words += ["--add-scram", _scram(name, password)]
+    answer = subprocess.run(  # noqa: S603 - arguments are ours
+        _argv(libs, *_shared(libs), main=("kafka.tools.StorageTool", *words)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=FORMAT_DEADLINE_S,
+    )
+    if answer.returncode != 0:
+        raise StackError(f"Kafka's folder could not be formatted:\n  {answer.stderr.strip()[-500:]}")
+
+
+def _scram(name: str, password: str) -> str:
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, SCRAM_ITERATIONS)
+    fields = {
+        "name": name,
+        "iterations": str(SCRAM_ITERATIONS),
+        "salt": f'"{base64.b64encode(salt).decode()}"',
+        "saltedpassword": f'"{base64.b64encode(salted).decode()}"',
+    }
+    return f"SCRAM-SHA-512=[{','.join(f'{key}={value}' for key, value in fields.items())}]"
+
+
 def argv(libs: Path, properties: Path) -> tuple[str, ...]:
     """The broker's command line; `KAFKA_HEAP_OPTS` replaces the size of its heap."""
+    return _argv(libs, *_shared(libs), main=("kafka.Kafka", str(properties)))
+
+
+def _shared(libs: Path) -> tuple[str, ...]:
     classes = class_archive(libs)
-    shared = (
-        (f"-XX:SharedArchiveFile={classes}", "-Xlog:disable", "-Xlog:all=error:stderr")
-        if classes.exists()
-        else ()
-    )
-    return _argv(libs, properties, *shared)
+    if not classes.exists():
+        return ()
+    return (f"-XX:SharedArchiveFile={classes}", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 
 def class_archive(libs: Path) -> Path:
@@ -115,7 +190,7 @@ def make_class_archive(libs: Path) -> None:
     ):
         made = Path(scratch) / "classes.jsa"
         properties = configure(Path(scratch), port=ports["kafka"], controller=ports["kafka_controller"])
-        command = _argv(libs, properties, f"-XX:ArchiveClassesAtExit={made}")
+        command = _argv(libs, f"-XX:ArchiveClassesAtExit={made}", main=("kafka.Kafka", str(properties)))
         with subprocess.Popen(  # noqa: S603 - arguments are ours
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as broker:
@@ -127,11 +202,11 @@ def make_class_archive(libs: Path) -> None:
             made.rename(wanted)
 
 
-def _argv(libs: Path, properties: Path, *options: str) -> tuple[str, ...]:
+def _argv(libs: Path, *options: str, main: tuple[str, ...]) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
     fixed = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", f"-Dlog4j2.configurationFile={LOG4J}")
     classpath = ":".join(str(jar) for jar in sorted(libs.glob("*.jar")))
-    return (str(tools.java()), *heap, *options, *fixed, "-cp", classpath, "kafka.Kafka", str(properties))
+    return (str(tools.java()), *heap, *options, *fixed, "-cp", classpath, *main)
 
 
 def _copy_dependencies(libs: Path) -> None:

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import itertools
 import signal
+import ssl
 import time
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from clawback_local.ports import LOOPBACK
+from clawback_local.tls_proxy import add_certificate_arguments, context_of
 
 MESSAGE_BYTES_MAX = 25_000_000
 
@@ -36,13 +38,16 @@ class Sink:
         return "250 kept"
 
 
-async def serve(host: str, port: int, folder: Path) -> None:
-    """Listen until SIGTERM."""
+async def serve(host: str, port: int, folder: Path, context: ssl.SSLContext | None = None) -> None:
+    """Listen until SIGTERM; with a context, TLS comes first (smtps)."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     sink = Sink(folder)
     server = await loop.create_server(
-        lambda: SMTP(sink, data_size_limit=MESSAGE_BYTES_MAX, enable_SMTPUTF8=True), host, port
+        lambda: SMTP(sink, data_size_limit=MESSAGE_BYTES_MAX, enable_SMTPUTF8=True),
+        host,
+        port,
+        ssl=context,
     )
     async with server:
         await stop.wait()
@@ -54,9 +59,10 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    add_certificate_arguments(parser)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(options.host, options.port, options.folder))
+    asyncio.run(serve(options.host, options.port, options.folder, context_of(options)))
 
 
 if __name__ == "__main__":

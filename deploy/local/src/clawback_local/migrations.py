@@ -5,6 +5,7 @@ cost a third of a start.
 """
 
 from typing import Literal
+from urllib.parse import quote
 
 from clawback_local.errors import StackError
 from clawback_local.parts import Work
@@ -25,6 +26,8 @@ def of(service: str) -> Work:
 
         migrations = [*load("common", COMMON_PACKAGE), *load(service, f"{service}.state.migrations")]
         url = site.facts[f"{service}_database"]
+        if site.production:
+            url += f"&sslrootcert={quote(site.facts['tls'] + '/ca.crt')}"
         try:
             async with Database.connect(
                 url, connections_max=CONNECTIONS_MAX, name=f"{service}-migrate"

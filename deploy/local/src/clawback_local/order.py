@@ -12,7 +12,8 @@ class Order:
     """What a supervisor is asked to run.
 
     `env` has extra variables by part, `*` for every part. `documented_ports` prefers those that users know;
-    `lifeline` ends everything when stdin closes, so a stack cannot outlive the test that made it.
+    `lifeline` ends everything when stdin closes, so a stack cannot outlive the test that made it. `production` runs
+    every process in production mode.
     """
 
     run: str
@@ -20,6 +21,7 @@ class Order:
     env: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     documented_ports: bool = True
     lifeline: bool = False
+    production: bool = False
 
     def to_json(self) -> str:
         """For a command line."""

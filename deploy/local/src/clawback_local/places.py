@@ -34,6 +34,11 @@ class Places:
         return self.run / "keys"
 
     @property
+    def tls(self) -> Path:
+        """Certificates and their keys, of a stack in production mode."""
+        return self.run / "tls"
+
+    @property
     def mail(self) -> Path:
         """What the mail sink received, one .eml a message."""
         return self.run / "mail"

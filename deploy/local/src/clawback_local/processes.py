@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 from clawback_local import databases, keys, servers
 from clawback_local.parts import Listens, Part
-from clawback_local.services import SERVICES, STORES, SUBMISSIONS
+from clawback_local.production import secured
+from clawback_local.services import SERVICES, STORES
 from clawback_local.site import Site
 
 KAFKA = Part(
@@ -57,7 +58,7 @@ SIMULATOR = Part(
 )
 TOPICS = Part(
     "topics",
-    argv=("{python}", "-m", "clawback_common.bus", "provision", SUBMISSIONS),
+    argv=("{python}", "-m", "clawback_common.bus", "provision"),
     env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
     needs=("kafka",),
 )
@@ -74,13 +75,14 @@ GIVEN: Mapping[str, Part] = {
 """An address in the environment, and the part that it replaces: looked at where we can, instead of started."""
 
 
-def parts(environment: Mapping[str, str] | None = None) -> dict[str, Part]:
+def parts(environment: Mapping[str, str] | None = None, *, production: bool = False) -> dict[str, Part]:
     """Every part by name; a server that the environment gives an address of is checked instead of started."""
     environment = os.environ if environment is None else environment
     services = [part for service in SERVICES for part in service.parts]
     everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
     given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
-    return {part.name: given.get(part.name, part) for part in everything}
+    chosen = {part.name: given.get(part.name, part) for part in everything}
+    return secured(chosen) if production else chosen
 
 
 def _env() -> dict[str, tuple[str, str]]:
@@ -94,6 +96,7 @@ def _env() -> dict[str, tuple[str, str]]:
         "STORES": ("compliance-api", STORES),
         "ARCHIVE_URL": ("compliance-api", "{archive_url}"),
         "KEYS": ("keys", "{keys}"),
+        "TLS_CAFILE": ("keys", "{cafile}"),
         "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
         "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
         "FEEDS": ("keys", "{feeds}"),

@@ -211,7 +211,10 @@ class Runner:
             case Listens():
                 up = await waiting.until(lambda: waiting.listens(port), deadline_s=self.part.deadline_s)
             case Answers(path):
-                up = await waiting.until(lambda: waiting.answers(port, path), deadline_s=self.part.deadline_s)
+                context = self._site.client_context
+                up = await waiting.until(
+                    lambda: waiting.answers(port, path, context=context), deadline_s=self.part.deadline_s
+                )
             case Finishes():
                 pass
             case _ as never:

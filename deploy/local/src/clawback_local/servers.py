@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from clawback_local import kafka, postgres, valkey, waiting
 from clawback_local.errors import StackError
 from clawback_local.parts import Command
+from clawback_local.production import KAFKA_USERS
 from clawback_local.site import Site, secret
 
 GIVEN_DEADLINE_S = 15.0
@@ -17,8 +18,19 @@ async def kafka_command(site: Site) -> Command:
     """Fetch the jars if need be, write the configuration, and say the command line."""
     libs = await asyncio.to_thread(kafka.jars)
     ports = site.ports
-    properties = kafka.configure(site.places.kafka, port=ports["kafka"], controller=ports["kafka_controller"])
+    security = _kafka_security(site) if site.production else None
+    properties = kafka.configure(
+        site.places.kafka, port=ports["kafka"], controller=ports["kafka_controller"], security=security
+    )
+    if security is not None:
+        await asyncio.to_thread(kafka.format_with_users, libs, properties, security.users)
     return Command(kafka.argv(libs, properties))
+
+
+def _kafka_security(site: Site) -> kafka.Security:
+    tls = site.places.tls
+    users = {name: site.facts[f"kafka_{name}_password"] for name in KAFKA_USERS}
+    return kafka.Security(tls / "kafka.store.pem", tls / "ca.crt", users)
 
 
 async def wipe_kafka(site: Site) -> None:
@@ -61,8 +73,15 @@ async def wipe_postgres(site: Site) -> None:
 
 
 async def valkey_command(site: Site) -> Command:
-    """Say the command line."""
-    return Command(valkey.argv(site.ports["valkey"]))
+    """Say the command line; in production mode the configuration is in a file, for it has the password."""
+    port = site.ports["valkey"]
+    if not site.production:
+        return Command(valkey.argv(port))
+    path = site.places.run / "valkey.conf"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(valkey.configuration(port, secret(site.places, "valkey")))
+    return Command((str(valkey.program()), str(path)))
 
 
 async def wipe_valkey(_: Site) -> None:

@@ -11,9 +11,6 @@ PROBES = 100
 """A worker's probes are so many ports above its API."""
 READY_DEADLINE_S = 90.0
 
-SUBMISSIONS = "article-submissions.upstream.v1"
-"""The topic of the upstream system, which nobody else may write."""
-
 COMMON_ENV = {
     "ENVIRONMENT": "development",
     "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
@@ -86,7 +83,7 @@ SERVICES = (
             "FEEDS": "{feeds}",
             "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
             "COMPLIANCE_URL": "{compliance_api_url}",
-            "SUBMISSION_TOPICS": f'{{{{"{SUBMISSIONS}": ["upstream"]}}}}',
+            "COMPLIANCE_API_KEY_FILE": "{keys}/ingester.key",
         },
         needs=("simulator",),
     ),
@@ -104,7 +101,11 @@ SERVICES = (
     Service(
         "analytics",
         8003,
-        {"REDIS_URL": "{redis_url}", "COMPLIANCE_URL": "{compliance_api_url}"},
+        {
+            "REDIS_URL": "{redis_url}",
+            "COMPLIANCE_URL": "{compliance_api_url}",
+            "COMPLIANCE_API_KEY_FILE": "{keys}/analytics.key",
+        },
         needs=("valkey",),
     ),
     Service(
@@ -115,6 +116,7 @@ SERVICES = (
             "SMTP_URL": "{smtp_url}",
             "SMS_URL": "{sms_url}",
             "SERVICES": ADDRESSES,
+            "SERVICES_API_KEY_FILE": "{keys}/alerting.key",
         },
         needs=("valkey", "mail", "sms"),
     ),

@@ -1,13 +1,15 @@
 """One stack's place in the world: its folders, its ports, its secrets, and the facts made of them."""
 
 import secrets
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from clawback_local import postgres
-from clawback_local.places import Places
+from clawback_local.places import ROOT, Places
 from clawback_local.ports import LOOPBACK
 
 DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
@@ -28,14 +30,32 @@ class Site:
     ports: Mapping[str, int]
     environment: Mapping[str, str]
     facts: dict[str, str] = field(default_factory=dict)
+    production: bool = False
+    """With TLS and credentials on every connection; see `production.py`."""
+
+    @cached_property
+    def client_context(self) -> ssl.SSLContext | None:
+        """Of a client that trusts the stack's certificates; None where there is no TLS."""
+        return ssl.create_default_context(cafile=self.places.tls / "ca.crt") if self.production else None
 
     def fill(self, template: str) -> str:
         """A template with its facts."""
         return template.format_map(self.facts)
 
 
-def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, str]) -> Site:
+def survey(
+    places: Places, ports: Mapping[str, int], environment: Mapping[str, str], *, production: bool = False
+) -> Site:
     """Find out all facts of a stack; makes its secrets when they are not there yet."""
+    facts = _survey(places, ports, environment)
+    if production:
+        from clawback_local import production as mode  # noqa: PLC0415 - it speaks of parts, which speak of sites
+
+        facts |= mode.facts(places, ports, facts)
+    return Site(places, ports, environment, facts, production)
+
+
+def _survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, str]) -> dict[str, str]:
     facts = {f"{name}_port": str(port) for name, port in ports.items()}
     facts |= {f"{name}_url": f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
     facts |= {
@@ -44,6 +64,8 @@ def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, s
         "mail": str(places.mail),
         "sms": str(places.sms),
         "feeds": str(places.feeds),
+        "cafile": "",
+        "alert_routes": str(ROOT / "services/alerting/src/alerting/routes.example.yaml"),
     }
     facts["python"] = sys.executable
     facts |= {fact: environment.get(name) or ours for name, fact, ours in _given(places, ports)}
@@ -53,7 +75,7 @@ def survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, s
     facts["postgres_admin"] = admin
     for name in DATABASES:
         facts[f"{name}_database"] = database_url(admin, name, secret(places, f"database-{name}"))
-    return Site(places, ports, environment, facts)
+    return facts
 
 
 def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, str], ...]:

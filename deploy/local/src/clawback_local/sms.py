@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import signal
+import ssl
 import sys
 import time
 from functools import partial
@@ -15,6 +16,7 @@ from types import FrameType
 from typing_extensions import override
 
 from clawback_local.ports import LOOPBACK
+from clawback_local.tls_proxy import add_certificate_arguments, context_of
 
 BODY_BYTES_MAX = 100_000
 _NUMBERS = itertools.count()
@@ -63,11 +65,17 @@ def _read(body: bytes) -> object:
         return body.decode(errors="replace")
 
 
-def serve(host: str, port: int, folder: Path) -> None:
-    """Listen until SIGTERM."""
+def serve(host: str, port: int, folder: Path, context: ssl.SSLContext | None = None) -> None:
+    """Listen until SIGTERM; over https with a context."""
     signal.signal(signal.SIGTERM, _end)
     with ThreadingHTTPServer((host, port), partial(Sink, folder)) as server:
         server.daemon_threads = True
+        if (
+            context is not None
+        ):  # the handshake is made by the thread that serves, so that nobody keeps others out
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         server.serve_forever()
 
 
@@ -81,9 +89,10 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    add_certificate_arguments(parser)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    serve(options.host, options.port, options.folder)
+    serve(options.host, options.port, options.folder, context_of(options))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from clawback_local.control import Event
 from clawback_local.errors import StackError
 from clawback_local.order import Order
 from clawback_local.places import Places
+from clawback_local.production import kafka_arguments
 
 READY_DEADLINE_S = 180.0
 OPERATION_DEADLINE_S = 120.0
@@ -31,6 +33,7 @@ class Stack:
     `run_dir` holds it all; none makes a temporary one that is deleted afterwards. `parts` are names of
     `processes.py`; what they need comes along. `env` has extra variables by part (`"*"`: every part). Several
     stacks run side by side: each claims ports of its own, the documented ones only with `documented_ports`.
+    `production` runs every process in production mode, with TLS and credentials on every connection.
     `progress` is called with every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends when
     this process does, however that happens.
 
@@ -44,6 +47,7 @@ class Stack:
         *,
         env: Mapping[str, Mapping[str, str]] | None = None,
         documented_ports: bool = False,
+        production: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._temporary = run_dir is None
@@ -52,6 +56,7 @@ class Stack:
         self._parts = None if parts is None else tuple(parts)
         self._extra = dict(env or {})
         self._documented_ports = documented_ports
+        self.production = production
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -84,6 +89,7 @@ class Stack:
             env=self._extra,
             documented_ports=self._documented_ports,
             lifeline=True,
+            production=self.production,
         )
         self._supervisor = start_supervisor(order)
         try:
@@ -143,6 +149,16 @@ class Stack:
         """The environment of a part's process: to run a job of that service, as a CronJob would."""
         environment: dict[str, str] = self._ask({"op": "environment", "part": part})
         return environment
+
+    @property
+    def client_context(self) -> ssl.SSLContext | bool:
+        """As httpx takes it: trusts the stack's certificates, or the system's where it has none."""
+        return ssl.create_default_context(cafile=self.places.tls / "ca.crt") if self.production else True
+
+    @property
+    def kafka(self) -> dict[str, Any]:
+        """How a client of aiokafka reaches the broker, as the operator."""
+        return kafka_arguments(self.places, self.env["KAFKA_BOOTSTRAP_SERVERS"])
 
     def log(self, part: str) -> str:
         """All that a part has logged."""

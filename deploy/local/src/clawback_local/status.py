@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clawback_local.places import Places
+from clawback_local.production import kafka_arguments
 from clawback_local.stack import read_env
 
 LAG_TIMEOUT_S = 8.0
@@ -45,19 +46,19 @@ def _lags(places: Places, groups: Sequence[str]) -> dict[str, int]:
     if not groups:
         return {}
     try:
-        return asyncio.run(_ask(read_env(places)["KAFKA_BOOTSTRAP_SERVERS"], groups))
+        return asyncio.run(_ask(kafka_arguments(places, read_env(places)["KAFKA_BOOTSTRAP_SERVERS"]), groups))
     except (OSError, KeyError, TimeoutError):
         return {}
 
 
-async def _ask(bootstrap: str, groups: Sequence[str]) -> dict[str, int]:
+async def _ask(kafka: Mapping[str, Any], groups: Sequence[str]) -> dict[str, int]:
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - half a second that other commands need not pay
     from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
     lags: dict[str, int] = {}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**kafka)
+    consumer = AIOKafkaConsumer(**kafka)
     try:
         async with asyncio.timeout(LAG_TIMEOUT_S):
             await admin.start()

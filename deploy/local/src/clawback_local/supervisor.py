@@ -157,16 +157,23 @@ async def supervise(order: Order, announce: int) -> None:
     except BlockingIOError:
         raise StackError(f"another supervisor runs in {places.run}") from None
     leftovers.clean_up(places)
-    parts = processes.parts()
+    environment = _environment(order)
+    parts = processes.parts(environment, production=order.production)
     ports = Ports(prefer_documented=order.documented_ports)
     try:
         chosen = ports.choose({name: port for part in parts.values() for name, port in part.ports.items()})
-        site = survey(places, chosen, os.environ)
+        site = survey(places, chosen, environment, production=order.production)
         supervisor = Supervisor(order, site, parts)
         await _run(supervisor, order, places, announce)
     finally:
         ports.close()
         os.close(lock)
+
+
+def _environment(order: Order) -> dict[str, str]:
+    """The user's. A stack in production mode has servers of its own: of others it knows no certificate."""
+    left_aside = set(processes.GIVEN) if order.production else set()
+    return {name: value for name, value in os.environ.items() if name not in left_aside}
 
 
 async def _run(supervisor: Supervisor, order: Order, places: Places, announce: int) -> None:

@@ -29,6 +29,12 @@ def program() -> Path:
     return found[0]
 
 
+def configuration(port: int, password: str) -> str:
+    """The server's configuration, for clients that have the password."""
+    settings = {**SETTINGS, "port": str(port), "requirepass": password}
+    return "".join(f'{name} "{value}"\n' for name, value in settings.items())
+
+
 def argv(port: int) -> tuple[str, ...]:
     """The server's command line."""
     settings = [word for name, value in SETTINGS.items() for word in (f"--{name}", value)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 
 from clawback_local.ports import LOOPBACK
@@ -24,11 +25,13 @@ async def listens(port: int, host: str = LOOPBACK) -> bool:
     return True
 
 
-async def answers(port: int, path: str, host: str = LOOPBACK) -> bool:
-    """Whether a GET of the path is answered with 200 now."""
+async def answers(
+    port: int, path: str, host: str = LOOPBACK, *, context: ssl.SSLContext | None = None
+) -> bool:
+    """Whether a GET of the path is answered with 200 now; over TLS with a context."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port, ssl=context)
             try:
                 writer.write(
                     f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()

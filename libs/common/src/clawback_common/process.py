@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
-import uvloop
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from clawback_common.errors import ClawbackError, Stop
+from clawback_common.event_loop import Loop
 from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.logs import LogFormat, configure_logging
 from clawback_common.telemetry.metrics import counter, gauge
@@ -114,7 +114,7 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     configure_tracing(settings.otel_service_name or service, settings.otel_exporter_otlp_endpoint)
     try:
         trust(settings.tls_cafile)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=Loop) as runner:
             return runner.run(_until_done(main)) or 0
     except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
         return _ended_by(error)

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -13,6 +16,7 @@ from starlette.applications import Starlette
 
 from clawback_common import tls
 from clawback_common.errors import Stop
+from clawback_common.event_loop import Loop
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.process import Stopping, serve
@@ -132,6 +136,44 @@ async def test_a_replaced_certificate_is_served_without_a_restart(
         other.keyfile.replace(made.keyfile)
         certificate.reload()
         assert await _shown(unused_tcp_port, authority) != before
+
+
+def test_a_peer_that_never_ends_tls_delays_nobody(authority: Authority) -> None:
+    made = authority.certificate("service")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(made.certfile, made.keyfile)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=_silent_peer, args=(listener, server), daemon=True)
+        thread.start()
+
+        async def connect_and_close() -> None:
+            context = ssl.create_default_context(cafile=authority.cafile)
+            address = listener.getsockname()
+            _, writer = await asyncio.open_connection(*address, ssl=context)
+            writer.write(b"x")
+            writer.close()
+            with suppress(TimeoutError):
+                await writer.wait_closed()
+
+        began = time.monotonic()
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(connect_and_close())
+        assert time.monotonic() - began < 5
+        thread.join()
+
+
+def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Makes the handshake, reads all that comes, and says nothing more until the other is gone."""
+    connection, _ = listener.accept()
+    connection.settimeout(20)
+    with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as wrapped:
+        with suppress(OSError):
+            wrapped.recv(1)
+        raw = wrapped.detach()
+    with socket.socket(fileno=raw) as gone, suppress(OSError):
+        gone.settimeout(20)
+        while gone.recv(65_536):
+            pass
 
 
 async def _shown(port: int, authority: Authority) -> bytes | None:

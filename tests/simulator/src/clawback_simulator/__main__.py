@@ -30,6 +30,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--publish", type=int, default=0, metavar="N", help="articles to publish at the start"
     )
+    parser.add_argument("--certfile", help="serve https with this certificate")
+    parser.add_argument("--keyfile", help="its key")
     parser.add_argument("--log-level", default="warning", help="uvicorn's (default %(default)s)")
     return parser.parse_args(arguments)
 
@@ -60,9 +62,12 @@ async def serve(chosen: argparse.Namespace) -> None:
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,  # longer than any test pauses, so that no connection closes under a request
         lifespan="off",
+        ssl_certfile=chosen.certfile,
+        ssl_keyfile=chosen.keyfile,
     )
     listener.listen(128)
-    sys.stdout.write(f"listening on http://{chosen.host}:{listener.getsockname()[1]}\n")
+    scheme = "https" if chosen.certfile else "http"
+    sys.stdout.write(f"listening on {scheme}://{chosen.host}:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     await uvicorn.Server(config).serve([listener])
 

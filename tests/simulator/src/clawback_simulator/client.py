@@ -1,5 +1,6 @@
 """A small client of the control side, for tests, the demo and the benchmarks."""
 
+import ssl
 from types import TracebackType
 from typing import Any, Self
 
@@ -47,10 +48,17 @@ class Revoked(BaseModel):
 
 
 class SimulatorClient:
-    """Speaks to a running simulator; `transport` lets a test speak to one in process."""
+    """Speaks to a running simulator; `transport` leads to one in process, `verify` trusts a certificate."""
 
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._http = httpx.AsyncClient(base_url=url, transport=transport, timeout=TIMEOUT_S, trust_env=False)
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,  # noqa: FBT001, FBT002 - as httpx takes it
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, transport=transport, timeout=TIMEOUT_S, trust_env=False, verify=verify
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -55,7 +55,7 @@ async def a_holder_registers(world: World) -> None:
     )
     if answer.status_code != CREATED:
         raise Broken(f"the holder was not registered: {answer.status_code} {answer.text[:300]}")
-    await world.downstream.start(world.bootstrap_servers)
+    await world.downstream.start()
     world.teller.line(
         f"{world.downstream.name} reads as group {world.downstream.group}: contracts/examples/consumer.py"
     )

@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="another one tells it with other articles")
     parser.add_argument("--run-dir", type=Path, default=RUN, help="where its data and logs are")
     parser.add_argument("--small", action="store_true", help="with few articles")
+    parser.add_argument(
+        "--production", action="store_true", help="every process in production mode, TLS and keys everywhere"
+    )
     options = parser.parse_args(argv)
     teller = Teller()
     places = Places(options.run_dir.absolute())
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             teller.line(f"{name} is left aside: the demo kills and fills servers of its own")
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        return _on_a_stack(teller, places, SMALL if options.small else DEMO, options.seed)
+        sizes = SMALL if options.small else DEMO
+        return _on_a_stack(teller, places, sizes, options.seed, production=options.production)
     except KeyboardInterrupt:
         teller.plain("\nstopped; nothing is left running")
         return INTERRUPTED
@@ -53,12 +57,13 @@ def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _on_a_stack(teller: Teller, places: Places, sizes: Sizes, seed: int) -> int:
+def _on_a_stack(teller: Teller, places: Places, sizes: Sizes, seed: int, *, production: bool) -> int:
     delete(places)
     teller.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
     stack = Stack(
         places.run,
         env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
+        production=production,
         progress=teller.part,
     )
     try:

@@ -16,9 +16,8 @@ import orjson
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import event_id
-from clawback_local.services import SUBMISSIONS
 from clawback_story.texts import Written
-from clawback_story.world import FEED, PARTNER, REVOKED_FEED, Broken, World
+from clawback_story.world import FEED, NO_KEY, PARTNER, REVOKED_FEED, Broken, World
 
 WEBHOOK_ARTICLES = 20
 ACCEPTED = 202
@@ -46,6 +45,7 @@ async def webhook(
     return await world.ingester.post(
         f"/webhooks/{provider}",
         content=body,
+        auth=NO_KEY,
         headers={
             "webhook-id": webhook_id,
             "webhook-timestamp": str(stamp),
@@ -103,7 +103,7 @@ async def submit(world: World, articles: Sequence[Written]) -> None:
         message = cloudevents.write(
             event, event_id("story", one.article_id, event.source_order), "upstream", datetime.now(UTC)
         )
-        sent.append(await producer.send(**{**message, "topic": SUBMISSIONS}))
+        sent.append(await producer.send(**message))
     await asyncio.gather(*sent)
     remember(world, articles)
 

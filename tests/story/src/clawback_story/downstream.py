@@ -8,12 +8,13 @@ import sqlite3
 import sys
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from clawback_common.testing.keys import public, write_signing_key
 from clawback_contracts.signatures import Signer
+from clawback_local import Stack
 from clawback_local.places import ROOT
+from clawback_local.production import consumer_env
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
 LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
@@ -37,7 +38,9 @@ def tied(*argv: str) -> list[str]:
 class Downstream:
     """One consumer with its store."""
 
-    def __init__(self, folder: Path, name: str = "search") -> None:
+    def __init__(self, stack: Stack, name: str = "search") -> None:
+        folder = stack.run_dir
+        self._stack = stack
         self.name = name
         self.group = f"{name}-reader"
         self.store = folder / f"{name}.sqlite"
@@ -55,9 +58,10 @@ class Downstream:
     @property
     def holdings_url(self) -> str:
         """Where it says what it holds."""
-        return f"http://127.0.0.1:{self.port}/holdings"
+        scheme = "https" if self._stack.production else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/holdings"
 
-    async def start(self, bootstrap_servers: str) -> None:
+    async def start(self) -> None:
         """Start it; it finds its way by itself."""
         self._out = self.log.open("ab")
         self._process = await asyncio.create_subprocess_exec(
@@ -69,7 +73,8 @@ class Downstream:
                 "GROUP": self.group,
                 **({"SIGNING_KEY_FILE": str(self.key)} if self.key.exists() else {}),
                 "HOLDINGS_PORT": str(self.port),
-                "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+                "KAFKA_BOOTSTRAP_SERVERS": self._stack.env["KAFKA_BOOTSTRAP_SERVERS"],
+                **(consumer_env(self._stack.places, self.name) if self._stack.production else {}),
             },
             stdout=self._out,
             stderr=self._out,

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from clawback_local import Stack
 from clawback_local.postgres import wheel_install
 from clawback_local.site import DATABASES
 from clawback_story import (
@@ -129,7 +130,7 @@ async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
 async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, bool]:
     """Whether each process of a service says that it is ready."""
     addresses = {name: await world.in_thread(world.stack.address, name) for name in names}
-    return {name: await _ready(address) for name, address in addresses.items()}
+    return {name: await _ready(world.stack, address) for name, address in addresses.items()}
 
 
 @asynccontextmanager
@@ -155,10 +156,11 @@ async def somebody_waits(world: World, database: str = "ingester") -> bool:
     return bool(await world.value(database, waiting, database))
 
 
-async def _ready(address: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+async def _ready(stack: Stack, address: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=5, verify=stack.client_context) as http:
         with suppress(httpx.TransportError):
-            return (await http.get(f"http://{address}/readyz")).status_code == OK
+            scheme = "https" if stack.production else "http"
+            return (await http.get(f"{scheme}://{address}/readyz")).status_code == OK
     return False
 
 

@@ -10,9 +10,9 @@ import orjson
 from clawback_story import doors
 from clawback_story.history import Refusal
 from clawback_story.texts import Written, write
-from clawback_story.world import PARTNER, UPSTREAM, World
+from clawback_story.world import NO_KEY, PARTNER, UPSTREAM, World
 
-OK, ACCEPTED, UNAUTHORISED, NOT_FOUND, CONFLICT, TOO_LARGE, UNPROCESSABLE = 200, 202, 401, 404, 409, 413, 422
+OK, ACCEPTED, UNAUTHORISED, CONFLICT, TOO_LARGE, UNPROCESSABLE = 200, 202, 401, 409, 413, 422
 CUT = 0
 """The connection was closed before the whole body was sent: refused as well."""
 BODY_BYTES = 10_000_001
@@ -66,7 +66,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
     await doors_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
     old = int(time.time()) - LATE_S
     await doors_.expect("a stamp ten minutes old", hook(body, stamp=old), UNAUTHORISED)
-    await doors_.expect("an unknown provider", hook(body, provider="nobody"), NOT_FOUND)
+    await doors_.expect("an unknown provider", hook(body, provider="nobody"), UNAUTHORISED)
     await doors_.expect("a webhook", hook(body, webhook_id=repeated), ACCEPTED)
     await doors_.expect("the same once more", hook(body, webhook_id=repeated), OK)
     await doors_.expect("the same id with another body", hook(other, webhook_id=repeated), CONFLICT)
@@ -90,7 +90,7 @@ async def by_submission(world: World, good: list[Written]) -> None:
 
     def hand_in(raw: bytes, headers: dict[str, str] | None = None) -> Asking:
         shown = upstream if headers is None else headers
-        return lambda: world.ingester.post("/submissions", content=raw, headers=shown)
+        return lambda: world.ingester.post("/submissions", content=raw, headers=shown, auth=NO_KEY)
 
     body = orjson.dumps(good[0].body)
     await doors_.expect("no key", hand_in(body, {}), UNAUTHORISED)

@@ -11,15 +11,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from clawback_contracts import cloudevents
-from clawback_contracts.article.v1 import ArticlePublished
-from clawback_local.services import SUBMISSIONS
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_story.evidence import Letter, Topics
 from clawback_story.texts import tokens_in
 from clawback_story.world import World
 
 HOMES = ("article_content", "article_held", "quarantine", "delivery")
 """Tables that are meant for content; they are read row by row elsewhere."""
-CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, SUBMISSIONS})
+CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, ArticleSubmitted.TOPIC})
 FOLDERS = ("logs", "mail", "sms", "archive")
 OVERLAP = 64
 READ_EVERY = 25
@@ -75,7 +74,10 @@ def files(run_dir: Path) -> dict[str, frozenset[str]]:
 async def cache(world: World) -> dict[str, frozenset[str]]:
     """Every key of the cache with its value."""
     found = {}
-    async with Redis.from_url(world.stack.env["REDIS_URL"]) as client:
+    url = world.stack.env["REDIS_URL"]
+    if world.stack.production:
+        url += f"?ssl_ca_certs={world.stack.places.tls}/ca.crt"
+    async with Redis.from_url(url) as client:
         async for key in client.scan_iter(count=1_000):
             plain = await client.type(key) == b"string"  # a dump may be compressed
             raw = await (client.get(key) if plain else client.dump(key))
@@ -87,7 +89,7 @@ async def topics(world: World) -> Topics:
     """Every topic from its beginning to its end."""
     reading = _Reading(world.history.own_records)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=world.bootstrap_servers,
+        **world.stack.kafka,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_bytes=16_000_000,

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 import yaml
 from aiokafka import AIOKafkaProducer
+from typing_extensions import override
 
 from clawback_local import Stack
 from clawback_local.site import DATABASES
@@ -128,7 +129,7 @@ class World:
         """One producer for everybody at the doors; it checks nothing, so garbage goes through."""
         if self._producer is None:
             self._producer = AIOKafkaProducer(
-                bootstrap_servers=self.bootstrap_servers,
+                **self.stack.kafka,
                 acks="all",
                 linger_ms=2,
                 max_request_size=RECORD_BYTES_MAX,
@@ -210,18 +211,45 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
             sizes,
             seed,
             teller,
-            await ending.enter_async_context(SimulatorClient(env["METABASE_URL"])),
-            {name: await ending.enter_async_context(_http(env[f"{name.upper()}_URL"])) for name in DATABASES},
+            await ending.enter_async_context(
+                SimulatorClient(env["METABASE_URL"], verify=stack.client_context)
+            ),
+            {
+                name: await ending.enter_async_context(_http(stack, env[f"{name.upper()}_URL"]))
+                for name in DATABASES
+            },
             await _pools(env["POSTGRES_URL"]),
-            Downstream(stack.run_dir),
+            Downstream(stack),
         )
         ending.push_async_callback(world.close)
         yield world
 
 
-def _http(url: str) -> httpx.AsyncClient:
-    timeout = httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0)
-    return httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=timeout, trust_env=False)
+def _http(stack: Stack, url: str) -> httpx.AsyncClient:
+    """A client that reads with the key of a reader, where reads need one."""
+    return httpx.AsyncClient(
+        base_url=f"{url}/api/v1",
+        timeout=httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0),
+        trust_env=False,
+        verify=stack.client_context,
+        auth=_Reader((stack.places.keys / "reader.key").read_text().strip()) if stack.production else None,
+    )
+
+
+NO_KEY = httpx.Auth()
+"""For a request that shows what it is given, and no reader's key."""
+
+
+class _Reader(httpx.Auth):
+    """Shows a reader's key with every request that shows none."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    @override
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers.setdefault("Authorization", f"Bearer {self._key}")
+        yield request
 
 
 async def _pools(admin: str) -> dict[str, asyncpg.Pool]:

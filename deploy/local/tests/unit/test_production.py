@@ -1,0 +1,152 @@
+"""Production mode of the local stack: what its parts are told, its certificates, and TLS in front of what has none."""
+
+import asyncio
+import importlib
+import os
+import ssl
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from clawback_local import kafka, keys, processes, valkey, waiting
+from clawback_local.certificates import VALID, Authority
+from clawback_local.places import Places
+from clawback_local.production import consumer_env, kafka_arguments
+from clawback_local.services import SERVICES
+from clawback_local.site import DATABASES, Site, survey
+
+NUMBERS = {
+    port: 20_000 + number
+    for number, port in enumerate(
+        name for part in processes.parts({}, production=True).values() for name in part.ports
+    )
+}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> Site:
+    """A stack in production mode, with its keys, that does not run."""
+    places = Places(tmp_path / "run")
+    places.make()
+    surveyed = survey(places, NUMBERS, {}, production=True)
+    await keys.make(surveyed)
+    return surveyed
+
+
+@pytest.mark.parametrize(
+    "name", [f"{service.name}-{role}" for service in SERVICES for role in ("worker", "api")]
+)
+async def test_a_service_takes_what_it_is_told_and_refuses_nothing(
+    site: Site, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in processes.parts({}, production=True)[name].env.items():
+        monkeypatch.setenv(variable, site.fill(value))
+    service = name.partition("-")[0]
+    settings = importlib.import_module(f"{service}.settings").Settings()
+    assert settings.environment == "production"
+    assert settings.kafka_sasl_username == service
+
+
+async def test_no_service_shares_a_password_a_certificate_or_a_signing_key(site: Site) -> None:
+    parts = processes.parts({}, production=True)
+    for variable in ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "HTTP_TLS_KEYFILE", "SIGNING_KEY_FILE"):
+        told = {site.fill(parts[f"{name}-worker"].env[variable]) for name in DATABASES}
+        assert len(told) == len(DATABASES), variable
+
+
+async def test_no_address_between_processes_is_without_tls(site: Site) -> None:
+    plain = ("http://", "redis://", "smtp://")
+    for part in processes.parts({}, production=True).values():
+        for variable, value in part.env.items():
+            assert not any(word in site.fill(value) for word in plain), (part.name, variable)
+
+
+async def test_every_part_that_has_no_tls_of_its_own_is_reached_through_a_proxy(site: Site) -> None:
+    parts = processes.parts({}, production=True)
+    assert f":{NUMBERS['postgres_tls']}/" in site.facts["ingester_database"]
+    assert f":{NUMBERS['valkey_tls']}/" in site.facts["redis_url"]
+    assert "postgres-tls" in parts["ingester-migrate"].needs
+    assert "valkey-tls" in parts["analytics-worker"].needs
+
+
+def test_a_users_servers_are_left_aside() -> None:
+    parts = processes.parts({}, production=True)
+    assert {"kafka", "postgres", "valkey", "mail", "sms", "simulator"} <= set(parts)
+    assert all(parts[name].command or parts[name].argv for name in ("kafka", "postgres", "valkey"))
+
+
+def test_certificates_are_private_kept_and_signed_by_the_authority(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tls")
+    made = authority.certificate("service")
+    before = made.certfile.read_bytes()
+    assert Authority(tmp_path / "tls").certificate("service").certfile.read_bytes() == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "tls").iterdir()} == {0o600}
+    chain = x509.load_pem_x509_certificates(before)
+    assert [one.subject == one.issuer for one in chain] == [False, True]
+    chain[0].verify_directly_issued_by(chain[1])
+    assert chain[0].not_valid_after_utc - chain[0].not_valid_before_utc < 2 * VALID
+
+
+def test_a_certificate_that_is_about_to_end_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path / "tls")
+    before = authority.certificate("service").certfile.read_bytes()
+    monkeypatch.setattr("clawback_local.certificates.VALID", 3 * VALID)
+    assert authority.certificate("service").certfile.read_bytes() != before
+
+
+async def test_a_proxy_ends_tls_and_passes_everything_on(tmp_path: Path, unused_tcp_port: int) -> None:
+    made = Authority(tmp_path / "tls").certificate("server")
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    target = server.sockets[0].getsockname()[1]
+    proxy = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clawback_local.tls_proxy", "--port", str(unused_tcp_port), "--target", str(target),
+        "--certfile", str(made.certfile), "--keyfile", str(made.keyfile),
+    )  # fmt: skip
+    try:
+        assert await waiting.until(lambda: waiting.listens(unused_tcp_port), deadline_s=20)
+        context = ssl.create_default_context(cafile=tmp_path / "tls" / "ca.crt")
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port, ssl=context)
+        sent = os.urandom(1_000_000)
+        writer.write(sent)
+        assert await reader.readexactly(len(sent)) == sent
+        writer.close()
+        server.close()
+        await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port, ssl=context)
+        assert await reader.read() == b"", "with its server away it closes what it accepted"
+    finally:
+        proxy.terminate()
+        await proxy.wait()
+        server.close()
+
+
+def test_kafka_has_users_whose_passwords_are_told_as_hashes(tmp_path: Path) -> None:
+    security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", {"broker": "one", "other": "two"})
+    properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, security=security)
+    text = properties.read_text()
+    assert "listeners=SASL_SSL://" in text
+    assert stat.S_IMODE(properties.stat().st_mode) == 0o600
+    assert not (tmp_path / "kafka/data/meta.properties").exists(), "it is formatted with its users"
+    told = kafka._scram("other", "two")
+    assert told.startswith("SCRAM-SHA-512=[name=other,iterations=4096,")
+    assert "two" not in told.replace("other", "")
+
+
+async def test_clients_are_told_how_to_reach_the_broker(site: Site, tmp_path: Path) -> None:
+    arguments = kafka_arguments(site.places, "127.0.0.1:9092", "search")
+    assert (arguments["security_protocol"], arguments["sasl_plain_username"]) == ("SASL_SSL", "search")
+    assert consumer_env(site.places, "search")["KAFKA_SASL_PASSWORD"] == arguments["sasl_plain_password"]
+    assert kafka_arguments(Places(tmp_path / "plain"), "a:1") == {"bootstrap_servers": "a:1"}
+    assert 'requirepass "word"' in valkey.configuration(1, "word")
