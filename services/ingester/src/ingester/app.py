@@ -9,7 +9,6 @@ from typing import Literal
 
 import httpx
 
-from clawback_common import incidents
 from clawback_common.bus.envelope import Message
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
@@ -23,12 +22,11 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
-from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester import flow
 from ingester.flow import Service
-from ingester.inlet import deliveries, jobs
+from ingester.inlet import deliveries, jobs, watchers
 from ingester.inlet.consumers import subscriptions
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.feeds.provider import configured_feeds
@@ -92,12 +90,13 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
             Loop("time", 1.0, partial(flow.on_time, service)),
             Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
             Loop("measure", 15.0, partial(_measure, service)),
+            Loop("feeds", 10.0, partial(watchers.watch_feeds, service, by_name), alone=True),
             service.sweeper.loop(),
         ],
         prepare=partial(_prepare, service, by_name),
         publish=partial(_publish, service, by_name),
         may_publish=partial(_revocations_were_read, service, by_name),
-        on_set_aside=partial(_unsendable, service),
+        on_set_aside=service.announcer.on_set_aside,
     )
 
 
@@ -154,19 +153,6 @@ async def _refuse_while_revocations_are_unread(service: Service, configured: Col
                 raise Transient(
                     f"nothing is published: revocations of {row['name']} are unread for {hours:.0f} h"
                 )
-
-
-async def _unsendable(service: Service, lane: str, what: str) -> None:
-    """A row of an outbox that cannot be sent: an incident and an alert, the rest goes on."""
-    now = service.clock.now()
-    async with service.db.transaction() as tx:
-        await incidents.open_all(
-            tx, "unsendable_row", [(event_id(NAME, lane, what), None, f"{lane}: {what}")], now
-        )
-        summary = f"A row of the outbox {lane} of {NAME} cannot be sent and was set aside: {what}"[:500]
-        await service.orders.put(
-            tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
-        )
 
 
 async def _measure(service: Service) -> None:

@@ -23,6 +23,7 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad
 from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
+from clawback_common.watching.announcer import Announcer
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
@@ -53,6 +54,7 @@ class Service:
     news: NewsOutbox
     months: Months = field(init=False)
     sweeper: Sweeper = field(init=False)
+    announcer: Announcer = field(init=False)
 
     def __post_init__(self) -> None:
         """The months belong to the database, and so does what is swept."""
@@ -62,6 +64,7 @@ class Service:
         ages_min_d = self.settings.sweep_age_min_d
         sweeper = Sweeper(GROUP, self.db, self.clock, self.orders, owned, ages_min_d)
         object.__setattr__(self, "sweeper", sweeper)
+        object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.orders))
 
 
 class Stored(NamedTuple):

@@ -22,6 +22,7 @@ from ingester.inlet.feeds.codes import Unreadable, UnreadableAnswer, failure
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.feeds.provider import _take_slot
 from ingester.inlet.feeds.values import Bad
+from ingester.inlet.watchers import watch_feeds
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
@@ -307,30 +308,49 @@ async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
     await drained(world, feed)
     await drained(world, feed)
     assert (await row_of(world, feed))["state"] == "stopped"
+    for _ in range(2):
+        await watch_feeds(world.service, [feed.name])
     assert await world.alerts() == ["FeedStopped"]
-    world.clock.advance(hours=1)
+    for hours in range(1, 50):  # also at the hour of a day at which it was raised before
+        world.clock.advance(hours=1)
+        await watch_feeds(world.service, [feed.name])
+        assert await world.alerts() == ["FeedStopped"] * (hours + 1)
     await drained(world, feed)
-    assert await world.alerts() == ["FeedStopped"] * 2
     await jobs.poll_on_schedule(feed, world.service)
     assert len(script.cursors) == 3
     assert await feeds.resume(world.db, feed.name, world.clock.now())
+    await watch_feeds(world.service, [feed.name])
+    assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
     await jobs.poll_on_schedule(feed, world.service)
     assert (await row_of(world, feed))["state"] == "ok"
 
 
-async def test_a_feed_that_fails_for_long_is_told_and_its_end_too(world: World, script: Script) -> None:
+async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
+    world: World, script: Script
+) -> None:
     feed = script.feed("revoked")
-    script.answers = [failure(9999)] * 3
+    script.answers = [failure(9999)]
     await drained(world, feed)
     world.clock.advance(minutes=4)
-    await drained(world, feed)
+    await watch_feeds(world.service, [feed.name])
     assert await world.alerts() == []
-    world.clock.advance(minutes=2)
-    await drained(world, feed)
+    world.clock.advance(minutes=1)
+    await watch_feeds(world.service, [feed.name])
     assert await world.alerts() == ["FeedFailing"]
     await drained(world, feed)
-    resolved = {one.name for one in await world.said(AlertResolved)}
-    assert "FeedFailing" in resolved
+    await watch_feeds(world.service, [feed.name])
+    assert {one.name for one in await world.said(AlertResolved)} == {"FeedFailing"}
+
+
+async def test_what_was_raised_of_a_feed_that_is_no_longer_configured_is_resolved(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("revoked")
+    script.answers = [failure(1000)]
+    await drained(world, feed)
+    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service, [])
+    assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
 
 
 async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_left(
@@ -343,8 +363,9 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
         article = world.article(f"metabase:{n}", source_order=n, harvested_at=harvested)
         return articles_page(article, cursor=str(n))
 
-    script.answers = [page(n) for n in range(1, 12)]
+    script.answers = [*(page(n) for n in range(1, 11)), failure(9999)]
     await drained(world, feed)
+    await watch_feeds(world.service, [feed.name])
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
     assert "10 full pages" in alert.summary
@@ -359,9 +380,11 @@ async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_on
     for n in range(1, 11):
         script.answers = [page_of(world, n, 1), failure(9999)]
         await poll.poll(feed, world.service, "test")
+    await watch_feeds(world.service, [feed.name])
     assert "FeedFallingBehind" in await world.alerts()
     script.answers = []
     await drained(world, feed)
+    await watch_feeds(world.service, [feed.name])
     assert "FeedFallingBehind" in {one.name for one in await world.said(AlertResolved)}
     assert (await row_of(world, feed))["full_pages"] == 0
 

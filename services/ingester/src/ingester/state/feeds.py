@@ -78,11 +78,6 @@ async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
     return await db.fetchval(SQL["renew"], name, poll_id, LEASE) is not None
 
 
-async def ours(tx: Transaction, name: str, poll_id: UUID) -> bool:
-    """Whether the lease is this pass's, and stays so until the transaction ends."""
-    return await tx.fetchval(SQL["ours"], name, poll_id) is not None
-
-
 async def turn_page(
     tx: Transaction,
     name: str,
@@ -94,13 +89,24 @@ async def turn_page(
     received: int,
     noticed: int,
     complete_as_of: datetime,
+    reached_at: datetime | None,
 ) -> bool:
     """Moves the cursor past a page. False when the lease was lost: then roll back.
 
-    ``complete_as_of`` is when the call of a short page was made: all that was revoked before is read.
+    Args:
+        tx: of what the page brought.
+        name: of the feed.
+        poll_id: the pass that holds the lease.
+        cursor: of the next page; None leaves it where it is.
+        now: the time.
+        full: the page has as many entries as were asked for.
+        received: entries on the page.
+        noticed: new notices.
+        complete_as_of: when the call of a short page was made: all that was revoked before is read.
+        reached_at: the time of the newest entry, where entries have one.
     """
     moved = await tx.fetchval(
-        SQL["turn_page"], name, poll_id, cursor, now, full, received, noticed, complete_as_of
+        SQL["turn_page"], name, poll_id, cursor, now, full, received, noticed, complete_as_of, reached_at
     )
     return moved is not None
 

@@ -27,10 +27,6 @@ SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= clock_timestamp()
 -- name: renew
 UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_poll = $2 RETURNING name
 
--- name: ours
--- The lease stays ours until this transaction ends.
-SELECT name FROM feed WHERE name = $1 AND lease_poll = $2 FOR SHARE
-
 -- name: begin
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 
@@ -39,7 +35,7 @@ INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 WITH moved AS (
     UPDATE feed SET cursor = coalesce($3, cursor), updated_at = $4, state = 'ok', state_reason = NULL,
            state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
-           full_pages = CASE WHEN $5 THEN full_pages + 1 ELSE 0 END,
+           full_pages = CASE WHEN $5 THEN full_pages + 1 ELSE 0 END, reached_at = coalesce($9, reached_at),
            last_complete_at = CASE WHEN $5 THEN last_complete_at ELSE $8 END
     WHERE name = $1 AND lease_poll = $2
     RETURNING name
@@ -70,6 +66,7 @@ FROM feed_poll WHERE poll_id = $1
 
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
+       f.reached_at,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
        p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
 FROM feed AS f

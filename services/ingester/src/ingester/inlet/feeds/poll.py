@@ -16,20 +16,17 @@ from clawback_common.db import Transaction
 from clawback_common.errors import ClawbackError, Conflict, Poison
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
-from clawback_contracts.alert.v1 import Severity
 from ingester import flow
 from ingester.domain.article import deliveries
-from ingester.domain.feed import FULL_PAGES_MAX, PollResult, Sighting, hours_left
+from ingester.domain.feed import PollResult, Sighting
 from ingester.flow import Service
 from ingester.inlet.feeds import values
 from ingester.inlet.feeds.codes import Refused
-from ingester.outlet import events, metrics
+from ingester.outlet import metrics
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 
 JOIN_LOOK_S = 0.2
-ALERT_AFTER_S = 300.0
-"""A feed may fail for so long before a person is told; a stopped one is told at once."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -165,7 +162,7 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
 async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
     provider = feed.connect(poll_id)
     turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
-    result, cursor, full_pages = PollResult(poll_id, feed.name), leased.cursor, leased.full_pages
+    result, cursor = PollResult(poll_id, feed.name), leased.cursor
     while True:
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
             page = await turn(feed, service, provider, cursor, poll_id, leased.last_complete_at)
@@ -178,11 +175,8 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
         )
         metrics.POLLED.labels(feed.name, "ok").inc()
         if page.count < feed.limit(service):
-            await _caught_up(feed, service, leased, poll_id)
+            metrics.FEED_FAILING.labels(feed.name).set(0)
             return replace(result, caught_up=True)
-        full_pages += 1
-        if full_pages % FULL_PAGES_MAX == 0:
-            await _falling_behind(feed, service, poll_id, full_pages, page.reached)
         if page.cursor is None or page.cursor == cursor:
             raise Poison("cursor_stands_still", "a full page does not say where the next one begins")
         cursor = page.cursor
@@ -193,8 +187,6 @@ class _Turned:
     count: int
     noticed: int
     cursor: str | None
-    reached: datetime | None = None
-    """How far in time the feed is read."""
     too_old: int = 0
 
 
@@ -208,12 +200,12 @@ async def _articles_page(
     incoming = deliveries(((article, trace) for article in page.articles), now)
 
     async def turn(tx: Transaction) -> None:
-        await _turn(tx, feed, service, poll_id, page.last_sequence, page.count, 0, asked_at)
+        await _turn(tx, feed, service, poll_id, page.last_sequence, page.count, 0, asked_at, reached)
 
+    reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
     bad = [_bad(feed, entry, trace) for entry in page.bad]
     became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
-    reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
-    return _Turned(page.count, 0, page.last_sequence, reached, became.too_old)
+    return _Turned(page.count, 0, page.last_sequence, became.too_old)
 
 
 async def _revoked_page(
@@ -247,6 +239,7 @@ async def _turn(
     count: int,
     noticed: int,
     asked_at: datetime,
+    reached: datetime | None = None,
 ) -> None:
     ours = await feeds.turn_page(
         tx,
@@ -258,6 +251,7 @@ async def _turn(
         received=count,
         noticed=noticed,
         complete_as_of=asked_at,
+        reached_at=reached,
     )
     if not ours:
         raise Conflict(
@@ -279,7 +273,7 @@ def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
 
 
 async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackError) -> PollResult:
-    """Says in the feed's row, and after a while to a person, that the provider fails."""
+    """Records in the feed's row that the provider fails; what a person must know of it is found there."""
     stopped = isinstance(error, Refused)
     now = service.clock.now()
     since = await feeds.failing(
@@ -290,54 +284,6 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
     metrics.POLLED.labels(feed.name, "failed").inc()
     metrics.FEED_FAILING.labels(feed.name).set(1)
     _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
-    if stopped or (now - since).total_seconds() >= ALERT_AFTER_S:
-        name = "FeedStopped" if stopped else "FeedFailing"
-        summary = f"Feed {feed.name} has failed since {since:%Y-%m-%d %H:%M} UTC: {error}"[:500]
-        async with service.db.transaction() as tx:
-            await service.orders.put(
-                tx,
-                [events.alert(name, summary, at=now, cause=(since, now.hour), feed=feed.name)],
-                again=False,
-            )
     row = await feeds.poll(service.db, poll_id)
     pages, received, noticed = (row["pages"], row["received"], row["noticed"]) if row else (0, 0, 0)
     return PollResult(poll_id, feed.name, pages, received, noticed, error=str(error)[:500])
-
-
-async def _caught_up(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> None:
-    metrics.FEED_FAILING.labels(feed.name).set(0)
-    metrics.FEED_BEHIND.labels(feed.name).set(0)
-    resolved = []
-    now = service.clock.now()
-    if leased.state in {"failing", "stopped"}:
-        resolved += [
-            events.alert_resolved(name, at=now, feed=feed.name) for name in ("FeedFailing", "FeedStopped")
-        ]
-    if leased.full_pages >= FULL_PAGES_MAX:
-        resolved.append(events.alert_resolved("FeedFallingBehind", at=now, feed=feed.name))
-    if resolved:
-        async with service.db.transaction() as tx:
-            if await feeds.ours(tx, feed.name, poll_id):
-                await service.orders.put(tx, resolved)
-
-
-async def _falling_behind(
-    feed: Feed, service: Service, poll_id: UUID, full_pages: int, reached: datetime | None
-) -> None:
-    """Full pages for many calls: polling is slower than the feed, and the provider's window closes."""
-    now = service.clock.now()
-    behind_h = (now - reached).total_seconds() / 3600 if reached else 0.0
-    left_h = hours_left(service.settings.metabase_window_h, behind_h)
-    metrics.FEED_BEHIND.labels(feed.name).set(1)
-    alert = events.alert(
-        "FeedFallingBehind",
-        f"Feed {feed.name} has answered {full_pages} full pages in a row; what is not read within "
-        f"{left_h:.0f} h leaves the provider's window. Poll more often, or use more slices.",
-        at=now,
-        severity=Severity.WARNING,
-        cause=(now.date(), now.hour),
-        feed=feed.name,
-    )
-    async with service.db.transaction() as tx:
-        if await feeds.ours(tx, feed.name, poll_id):
-            await service.orders.put(tx, [alert])

@@ -1,0 +1,48 @@
+"""Conditions that a person should know of, and the rules by which time makes one of a feed's state."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from clawback_common.watching.condition import Condition
+from clawback_contracts.alert.v1 import Severity
+from ingester.domain.feed import FULL_PAGES_MAX, hours_left
+
+FAILING_MAX = timedelta(minutes=5)
+"""A feed may fail for so long before a person is paged; for a stopped one a person is paged at once."""
+
+
+class FeedState(NamedTuple):
+    """How a feed is doing."""
+
+    name: str
+    state: str
+    reason: str | None
+    since: datetime
+    full_pages: int
+    reached_at: datetime | None
+
+
+def of_feeds(states: Iterable[FeedState], now: datetime, window_h: float) -> list[Condition]:
+    """What holds of these feeds now."""
+    return [found for state in states for found in _of_feed(state, now, window_h)]
+
+
+def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condition]:
+    since = f"{feed.since:%Y-%m-%d %H:%M} UTC"
+    labels = {"feed": feed.name}
+    if feed.state == "stopped":
+        summary = f"Feed {feed.name} is stopped since {since}: {feed.reason}"
+        yield Condition("FeedStopped", Severity.CRITICAL, summary, labels)
+    if feed.state == "failing" and now - feed.since >= FAILING_MAX:
+        summary = f"Feed {feed.name} has failed since {since}: {feed.reason}"
+        yield Condition("FeedFailing", Severity.CRITICAL, summary, labels)
+    if feed.full_pages >= FULL_PAGES_MAX:
+        behind_h = (now - feed.reached_at).total_seconds() / 3600 if feed.reached_at else 0.0
+        yield Condition(
+            "FeedFallingBehind",
+            Severity.WARNING,
+            f"Feed {feed.name} has answered {feed.full_pages} full pages in a row; what is not read within "
+            f"{hours_left(window_h, behind_h):.0f} h leaves the provider's window. Poll more often.",
+            labels,
+        )

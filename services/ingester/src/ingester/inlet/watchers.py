@@ -1,0 +1,32 @@
+"""What one worker looks at again and again: feeds that fail, are stopped, or are read too slowly."""
+
+from collections.abc import Collection
+
+from ingester.domain import condition
+from ingester.domain.condition import FeedState
+from ingester.flow import Service
+from ingester.outlet import metrics
+from ingester.state import feeds
+
+FEEDS = "feeds"
+
+
+async def watch_feeds(service: Service, configured: Collection[str]) -> None:
+    """Raises what holds of the configured feeds, repeats it, and resolves what does not hold any more."""
+    states = [
+        FeedState(
+            row["name"],
+            row["state"],
+            row["state_reason"],
+            row["state_since"],
+            row["full_pages"],
+            row["reached_at"],
+        )
+        for row in await feeds.all_feeds(service.db)
+        if row["name"] in configured
+    ]
+    found = condition.of_feeds(states, service.clock.now(), service.settings.metabase_window_h)
+    await service.announcer.on_conditions(FEEDS, found)
+    behind = {one.labels["feed"] for one in found if one.name == "FeedFallingBehind"}
+    for state in states:
+        metrics.FEED_BEHIND.labels(state.name).set(state.name in behind)
