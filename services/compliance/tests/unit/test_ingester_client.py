@@ -1,10 +1,13 @@
 """The ingester, as compliance asks it: no answer is an error, in words, and never an empty list."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import AnyHttpUrl
 
 from clawback_common.errors import Stop, Transient
@@ -83,3 +86,35 @@ async def test_an_article_of_which_the_ingester_cannot_say_is_neither_there_nor_
         await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
     for known in (404, 410):
         assert not await _ingester(lambda _, code=known: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]
+
+
+def _says(body: bytes) -> Answer:
+    return lambda _: httpx.Response(200, stream=httpx.ByteStream(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"items":' * 7_000,
+        b'{"items": {"a": ' + b"1" * 60_000 + b"}}",
+        b'{"items": {"a": "gone"}, "orders": {"a": ' + b"9" * 5_000 + b"}}",
+        b'{"items": {"a": "gone"}, "orders": {"a": 1e400}}',
+        b'{"items": {"a": "\xff"}}',
+        b'{"items": {"a": "\\ud800"}}',
+        b'{"items": null}',
+        b"null",
+        b"\x00",
+    ],
+)
+async def test_a_hostile_answer_is_no_answer(body: bytes) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+        with pytest.raises(Transient, match="unreadably"):
+            await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f'{{"items": {text}}}'.encode()))
+async def test_any_answer_is_read_or_is_no_answer(body: bytes) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+        with suppress(Transient):
+            assert (await _holdings(http).ask_registered("http://store/holdings", ["a:1"])).items is not None
