@@ -245,8 +245,8 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
 
 
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await app._unsendable(world.service, "orders", "row 7: too_large: 3000000 bytes")
-    await app._unsendable(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await world.service.announcer.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
+    await world.service.announcer.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
     assert await world.alerts() == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
