@@ -8,6 +8,7 @@ TESTS = "services/compliance/tests/integration"
 IDENTITY = f"{TESTS}/test_notice_identity.py"
 HOLDERS = f"{TESTS}/test_holders.py"
 API = f"{TESTS}/test_api.py"
+REQUESTS = f"{TESTS}/test_requests.py"
 
 MUTANTS = (
     Mutant(
@@ -81,5 +82,119 @@ MUTANTS = (
             ),
         ),
         at(API, "test_the_kind_of_a_holder_is_fixed_and_every_change_is_an_alert"),
+    ),
+    Mutant(
+        "confirmed request carried out from its first article after a kill",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/requests.py",
+                "carried_out=end if request.decided else 0,",
+                "carried_out=0,",
+            ),
+            Change(
+                f"{COMPLIANCE}/flow/requests.py",
+                "done=request.decided and end",
+                "done=request.decided or end",
+            ),
+        ),
+        at(REQUESTS, "test_a_request_is_carried_out_to_its_end_after_a_kill"),
+    ),
+    Mutant(
+        "clock of a request started by its confirmation",
+        (
+            Change(
+                f"{COMPLIANCE}/state/notices.py",
+                'noticed_at=row["noticed_at"],',
+                "noticed_at=datetime.now(UTC),",
+            ),
+            Change(
+                f"{COMPLIANCE}/state/notices.py",
+                "import datetime\n",
+                "import UTC, datetime\n",
+            ),
+        ),
+        at(REQUESTS, "test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_approval"),
+    ),
+    Mutant(
+        "request above the limit withholds nothing",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/order.py",
+                "Kind.WITHHELD if withholds else Kind.REVOKED",
+                "Kind.REVOKED",
+            ),
+        ),
+        at(REQUESTS, "test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_approval"),
+    ),
+    Mutant(
+        "limit of one request instead of a subject",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/requests.py",
+                "return bool(new) and spent + new >",
+                "return bool(new) and new >",
+            ),
+        ),
+        at(REQUESTS, "test_many_small_requests_add_up"),
+    ),
+    Mutant(
+        "no limit for records of a topic",
+        (Change(f"{COMPLIANCE}/flow/approval.py", "if mode is Mode.COUNTED or room:", "if True:"),),
+        at(REQUESTS, "test_http_and_topic_share_the_limit_of_a_subject"),
+    ),
+    Mutant(
+        "limit of a subject not locked",
+        (
+            Change(
+                f"{COMPLIANCE}/state/notices.sql",
+                "SELECT pg_advisory_xact_lock(hash",
+                "SELECT abs(hash",
+            ),
+        ),
+        at(REQUESTS, "test_two_requests_at_once_do_not_use_one_limit_twice"),
+    ),
+    Mutant(
+        "any key revokes any provider's articles",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/requesting.py", "        _own_providers_alone(body.ids, caller)\n", ""
+            ),
+        ),
+        at(API, "test_a_key_has_only_its_own_providers_articles_revoked"),
+    ),
+    Mutant(
+        "unsigned notice revokes",
+        (Change(f"{COMPLIANCE}/flow/orders.py", "return NOBODY if required else FEEDS", "return FEEDS"),),
+        at(REQUESTS, "test_a_sender_who_may_not_revoke_only_withholds"),
+    ),
+    Mutant(
+        "any sender believed about feeds",
+        (Change(f"{COMPLIANCE}/flow/orders.py", "if caller.subject == INGESTER:", "if caller.subject:"),),
+        at(REQUESTS, "test_only_the_ingester_is_believed_about_feeds_and_polls"),
+    ),
+    Mutant(
+        "refusal that forgets other requests",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/requests.py",
+                "one.withheld and one.article_id not in wanted",
+                "one.withheld",
+            ),
+        ),
+        at(REQUESTS, "test_a_refused_request_reinstates_what_no_other_request_wants"),
+    ),
+    Mutant(
+        "holder removed by one person",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/holding.py",
+                "if await obligations.unclosed_of_holder(tx, name):",
+                "if False:",
+            ),
+        ),
+        at(
+            f"{TESTS}/test_takedown.py",
+            "test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it",
+        ),
     ),
 )

@@ -30,6 +30,7 @@ from compliance.inlet.checks import Check
 from compliance.inlet.consumers import subscriptions
 from compliance.inlet.controls import Controls
 from compliance.inlet.looking import Looker
+from compliance.inlet.mass import MassRevocations
 from compliance.outlet.ingester import Ingester
 from compliance.outlet.stores import HoldingsClient
 from compliance.settings import Settings
@@ -110,6 +111,8 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("notified", 1.0, partial(_notified, service)),
             Loop("requested runs", 1.0, check.requested),
+            Loop("mass revocations", 10.0, MassRevocations(service, parts.ingester).watch),
+            Loop("requests", 1.0, partial(flow.carry_out_all, service)),
             Loop("unverifiable", 5.0, partial(flow.close_unverifiable, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("measure", 30.0, partial(watchers.measure, service)),

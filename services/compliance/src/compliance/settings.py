@@ -51,8 +51,13 @@ class Settings(CommonSettings):
     """Other copies that disappear by age, such as backups: ``name=hours`` with commas, or a JSON object."""
     poll_timeout_s: float = Field(900, gt=0)
     """One pass over a feed may drain a backlog at the provider's pace."""
-    confirm_above: int = Field(500, ge=1, le=10_000)
-    """Notices on more ids at once need a second person."""
+    bulk_approval_threshold: int = Field(500, ge=1, le=10_000)
+    """Articles that one subject may have revoked, or reinstate, alone in the window, over all entries together."""
+    bulk_approval_window_h: float = Field(24, gt=0, le=24 * 31)
+    request_expiry_h: float = Field(168, gt=0, le=24 * 90)
+    """How long a request waits for a second person. What it withheld stays withheld after that, and is alerted."""
+    mass_revocation_share: float = Field(0.1, gt=0, le=1)
+    """Of the articles that are held: more revoked by one feed within the window are alerted at once."""
 
     archive_url: str | None = None
     """``file:///`` and a folder, where records go before they are removed for their age. None: they stay."""

@@ -57,7 +57,7 @@ def keys(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture
 async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key."""
-    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "confirm_above": 3})
+    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "bulk_approval_threshold": 3})
     application = api(replace(world.service, settings=settings), Probes())
     transport = httpx.ASGITransport(app=application)
     async with httpx.AsyncClient(transport=transport, base_url="http://compliance/api/v1") as client:
@@ -157,21 +157,101 @@ async def test_a_preview_counts_and_does_nothing(http: httpx.AsyncClient, world:
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == 1
 
 
-async def test_many_articles_need_a_second_person(http: httpx.AsyncClient, world: World) -> None:
+async def test_many_articles_are_withheld_until_a_second_person_confirms(
+    http: httpx.AsyncClient, world: World
+) -> None:
     ids = [f"metabase:{n}" for n in range(5)]
-    waiting = (await _notice(http, {"article_ids": ids, "reason": "erasure_request"})).json()
-    assert waiting["state"] == "waits_for_confirmation"
+    body = {"article_ids": ids, "reason": "erasure_request", "note": "a letter"}
+    waiting = (await _notice(http, body)).json()
+    assert (waiting["state"], waiting["withheld"]) == ("waits_for_confirmation", 5)
     assert await world.said(ArticleRevoked) == []
+    (listed,) = (await http.get("/compliance/notices/requests")).json()["items"]
+    assert (listed["made_by"], listed["articles"], listed["state"]) == (
+        "officer",
+        5,
+        "waits_for_confirmation",
+    )
+    seen = (await http.get(f"/compliance/notices/requests/{waiting['request_id']}")).json()
+    assert (seen["article_ids"], seen["reason"], seen["note"]) == (ids, "erasure_request", "a letter")
+    assert (seen["revoked_now"], seen["withheld_now"]) == (0, 5)
     path = waiting["confirm"].removeprefix("/api/v1")
     assert (await http.post(path, headers=_as("officer"))).status_code == 403
     assert (await http.post(path, headers=_as("operator"))).status_code == 403
-    confirmed = await http.post(path, headers=_as("second"))
-    assert confirmed.status_code == 202
-    assert set(confirmed.json()["revocations"]) == set(ids)
+    assert (await http.post(f"{path}?articles=4", headers=_as("second"))).status_code == 409
+    confirmed = await http.post(path, json={"note": "seen"}, headers=_as("second"))
+    assert (confirmed.status_code, confirmed.json()["state"]) == (202, "ordered")
+    orders = {order.article_id: str(order.revocation_id) for order in await world.said(ArticleRevoked)}
+    assert confirmed.json()["revocations"] == orders
     assert (await http.post(path, headers=_as("second"))).json() == confirmed.json()
-    assert await world.db.fetchval("SELECT count(*) FROM revocation") == 5
-    unknown = f"/compliance/notices/{uuid4()}/confirm"
-    assert (await http.post(unknown, headers=_as("second"))).status_code == 404
+    refuse = path.replace("confirm", "refuse")
+    assert (await http.post(refuse, json={"note": "no!"}, headers=_as("second"))).status_code == 409
+    assert (await http.get("/compliance/notices/requests")).json()["items"] == []
+    done = (await http.get("/compliance/notices/requests?finished=true")).json()["items"]
+    assert [(one["confirmed_by"], one["decision_note"]) for one in done] == [("second", "seen")]
+    unknown = f"/compliance/notices/{uuid4()}"
+    assert (await http.post(f"{unknown}/confirm", headers=_as("second"))).status_code == 404
+    assert (await http.get(f"/compliance/notices/requests/{uuid4()}")).status_code == 404
+
+
+async def test_a_refused_request_gives_back_what_it_withheld(http: httpx.AsyncClient, world: World) -> None:
+    ids = [f"metabase:{n}" for n in range(5)]
+    waiting = (await _notice(http, {"article_ids": ids, "reason": "manual"})).json()
+    path = waiting["refuse"].removeprefix("/api/v1")
+    assert (await http.post(path, json={"note": "no!"}, headers=_as("officer"))).status_code == 403
+    assert (await http.post(path, headers=_as("second"))).status_code == 422
+    refused = await http.post(path, json={"note": "no!"}, headers=_as("second"))
+    assert refused.json()["state"] == "refused"
+    assert {one.article_id for one in await world.said(ArticleReinstated)} == set(ids)
+
+
+async def test_requests_below_the_limit_add_up(http: httpx.AsyncClient) -> None:
+    for n in range(3):
+        made = await _notice(http, {"article_id": f"metabase:{n}", "reason": "manual"})
+        assert made.json()["state"] == "ordered"
+    assert (await _notice(http, {"article_id": A, "reason": "manual"})).json()["state"] == "ordered"
+    more = {"article_id": "metabase:9", "reason": "manual"}
+    assert (await _notice(http, more)).json()["state"] == "waits_for_confirmation"
+    assert (await _notice(http, more, "licensor")).json()["state"] == "ordered"
+
+
+async def test_a_key_has_only_its_own_providers_articles_revoked(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    body = {"article_ids": [A, "partner:1", "other:1"], "reason": "licensor"}
+    refused = await _notice(http, body, "licensor")
+    assert refused.status_code == 403
+    assert [one["path"] for one in refused.json()["errors"]] == ["partner:1", "other:1"]
+    assert await world.db.fetchval("SELECT count(*) FROM notice") == 0
+    assert (await _notice(http, body)).status_code == 202
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_an_idempotency_key_with_another_body_answers_409(
+    http: httpx.AsyncClient, world: World, count: int
+) -> None:
+    def body(start: int) -> dict[str, Any]:
+        return {"article_ids": [f"metabase:{n}" for n in range(start, start + count)], "reason": "manual"}
+
+    first = await _notice(http, body(0), **{"Idempotency-Key": "one"})
+    assert first.status_code == 202
+    assert (await _notice(http, body(1), **{"Idempotency-Key": "one"})).status_code == 409
+    assert (await _notice(http, body(0), **{"Idempotency-Key": "one"})).json() == first.json()
+    assert await world.db.fetchval("SELECT count(*) FROM notice_request") == 1
+
+
+async def test_many_are_reinstated_by_two_people(http: httpx.AsyncClient, world: World) -> None:
+    await world.revoke(A, B)
+    body = {"article_ids": [A, B], "note": "by mistake"}
+    assert (
+        await http.post("/compliance/reinstatements", json=body, headers=_as("second"))
+    ).status_code == 403
+    asked = await http.post("/compliance/reinstatements", json=body, headers=_as("officer"))
+    assert (asked.status_code, asked.json()["state"]) == (202, "waits_for_confirmation")
+    assert await world.said(ArticleReinstated) == []
+    path = asked.json()["confirm"].removeprefix("/api/v1")
+    assert (await http.post(path, headers=_as("officer"))).status_code == 403
+    assert (await http.post(path, headers=_as("second"))).json()["state"] == "ordered"
+    assert len(await world.said(ArticleReinstated)) == 2
 
 
 async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) -> None:
@@ -258,8 +338,11 @@ async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world:
     assert bad.status_code == 422
     await world.revoke(A)
     assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 409
-    gone = await http.delete("/compliance/holders/rag?force=true", headers=_as("operator"))
-    assert gone.json()["status"] == "left"
+    asked = await http.delete("/compliance/holders/rag?force=true", headers=_as("operator"))
+    assert (asked.status_code, asked.json()["state"]) == (202, "waits_for_confirmation")
+    path = asked.json()["confirm"].removeprefix("/api/v1")
+    assert (await http.post(path, headers=_as("operator"))).status_code == 403
+    assert (await http.post(path, headers=_as("second"))).json()["state"] == "ordered"
     assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 404
     one = (await http.get("/compliance/holders/rag")).json()
     assert ([change["change"] for change in one["changes"]], one["unclosed"]) == (

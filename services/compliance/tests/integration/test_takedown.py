@@ -11,6 +11,7 @@ from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import flow
 from compliance.domain.obligation import Meaning
+from compliance.domain.request import Request, RequestKind
 from compliance.state import revocations
 from services.compliance.tests.integration.conftest import LIVE, SEARCH, World
 
@@ -252,11 +253,27 @@ async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(wo
     assert await flow.press(world.service) == 1
 
 
-async def test_a_holder_that_owes_something_leaves_only_by_force_and_still_owes_it(world: World) -> None:
+async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it(
+    world: World,
+) -> None:
     await world.revoke(A)
-    with pytest.raises(Conflict):
-        await flow.holder_left("search", "operator", world.service, force=False)
-    await flow.holder_left("search", "operator", world.service, force=True)
+    assert not await flow.holder_left("search", "operator", world.service)
+    now = world.clock.now()
+    made = Request(
+        request_id=uuid4(),
+        kind=RequestKind.REMOVE_HOLDER,
+        entry="http",
+        article_ids=(),
+        holder="search",
+        reason="ended",
+        made_by="operator",
+        made_at=now,
+        expires_at=now + world.service.request_expiry,
+    )
+    await flow.requested(made, world.service)
+    await flow.carry_out_all(world.service)
+    assert await world.db.fetchval("SELECT status FROM holder WHERE name = 'search'") == "active"
+    await flow.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
     await world.revoke(B)
     assert (await world.states(A))[1, "search"] == "open"
     assert (1, "search") not in await world.states(B)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
-from compliance.domain.notice import Notice, clock_start
+from compliance.domain.notice import FEEDS, Notice, clock_start
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -53,7 +53,7 @@ def test_an_event_becomes_a_notice_with_its_trace() -> None:
         noticed_at=NOW,
         poll_id=uuid4(),
     )
-    notice = Notice.of(event, "00-trace")
+    notice = Notice.of(event, "00-trace", FEEDS)
     assert (notice.notice_id, notice.poll_id, notice.reason, notice.traceparent) == (
         event.notice_id,
         event.poll_id,

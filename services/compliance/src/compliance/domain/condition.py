@@ -158,6 +158,56 @@ def holder_changed(holder: str, change: str, by: str, revision: int) -> Conditio
     )
 
 
+EXPIRES_SOON = timedelta(hours=24)
+
+
+def approval_conditions(
+    waiting: int, expired: int, articles: int, next_expiry_at: datetime | None, now: datetime
+) -> list[Condition]:
+    """Requests on which nobody has decided: their articles are withheld, and their clock runs.
+
+    Args:
+        waiting: requests that can be confirmed.
+        expired: requests that cannot any more, and whose articles are still withheld.
+        articles: how many they name together.
+        next_expiry_at: when the first of those that wait expires.
+        now: to see whether that is soon.
+    """
+    found = []
+    if waiting:
+        soon = next_expiry_at is not None and next_expiry_at - now <= EXPIRES_SOON
+        until = f", the first until {next_expiry_at:%Y-%m-%d %H:%M} UTC" if next_expiry_at else ""
+        found.append(
+            Condition(
+                "ApprovalWaiting",
+                Severity.CRITICAL if soon else Severity.WARNING,
+                f"{waiting} requests wait for a second person{until}; {articles} articles are withheld meanwhile, "
+                "and their deadline runs: look at each, then confirm or refuse it.",
+            )
+        )
+    if expired:
+        found.append(
+            Condition(
+                "ApprovalExpired",
+                Severity.CRITICAL,
+                f"{expired} requests have expired without a decision; their articles stay withheld: refuse each, or "
+                "have it made again and confirm that.",
+            )
+        )
+    return found
+
+
+def mass_revocation(feed: str, count: int, window_h: float) -> Condition:
+    """One feed revokes an unusual share of what is held: carried out, for the deadline counts, and looked at."""
+    return Condition(
+        "MassRevocation",
+        Severity.CRITICAL,
+        f"{feed} has revoked {count} or more articles within {window_h:g} hours, an unusual share of what is held; "
+        "they are carried out: ask the provider whether it means this.",
+        {"noticed_by": feed},
+    )
+
+
 def stray_receipt(meaning: str, holder: str) -> Condition:
     """An answer that nobody had to give: somebody holds articles whom we do not know, or we forgot an order."""
     return Condition(

@@ -1,6 +1,6 @@
 """Notices: who says since when that an article may no longer be held, and from when its clock runs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -14,6 +14,30 @@ OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 NoticeKey: TypeAlias = tuple[UUID, str]
 """A notice is identified by its id and its article: a sender chooses the id, and must not take another's place."""
+
+
+INGESTER = "ingester"
+UNAUTHENTICATED = "unauthenticated"
+"""The subject of every record that nobody whom we know has signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a record, as far as its signature proves it."""
+
+    subject: str
+    speaks_for_feeds: bool = False
+    """It is the ingester, which alone reads providers' feeds."""
+    any_provider: bool = False
+    providers: Collection[str] = ()
+
+    def may_revoke(self, article_id: str) -> bool:
+        """Whether it may have articles of this provider revoked."""
+        return self.any_provider or article_id.partition(":")[0] in self.providers
+
+
+FEEDS = Sender(INGESTER, speaks_for_feeds=True)
+NOBODY = Sender(UNAUTHENTICATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +54,12 @@ class Notice:
     poll_id: UUID | None = None
     note: str | None = None
     traceparent: str | None = None
+    subject: str | None = None
+    """Whose approval limit it counts for; None: a provider's own feed, which has none."""
+    allowed: bool = True
+    """False: its sender is unknown, or may not revoke this provider's articles. Alone, it withholds and no more."""
+    request_id: UUID | None = None
+    """The request that it belongs to."""
 
     @property
     def key(self) -> NoticeKey:
@@ -37,18 +67,21 @@ class Notice:
         return self.notice_id, self.article_id
 
     @classmethod
-    def of(cls, event: RevocationNoticed, traceparent: str | None) -> "Notice":
-        """A notice that came as an event."""
+    def of(cls, event: RevocationNoticed, traceparent: str | None, sender: Sender) -> "Notice":
+        """A notice that came as an event. Only the ingester is believed about feeds and polls."""
+        trusted = sender.speaks_for_feeds
         return cls(
             notice_id=event.notice_id,
             article_id=event.article_id,
             reason=event.reason,
-            noticed_by=event.noticed_by,
+            noticed_by=event.noticed_by if trusted else f"kafka:{sender.subject}",
             noticed_at=event.noticed_at,
             revoked_at=event.revoked_at,
-            earliest_at=event.earliest_at,
-            poll_id=event.poll_id,
+            earliest_at=event.earliest_at if trusted else None,
+            poll_id=event.poll_id if trusted else None,
             traceparent=traceparent,
+            subject=None if trusted else sender.subject,
+            allowed=trusted or sender.may_revoke(event.article_id),
         )
 
 

@@ -143,6 +143,8 @@ def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
         return False
     if outcome is Outcome.SUPERSEDED:
         return obligation.superseded
+    if outcome is Outcome.WITHHELD:
+        return obligation.order_kind is Kind.WITHHELD
     if outcome is Outcome.REINSTATED:
         return obligation.order_kind is Kind.REINSTATED
     return outcome in _GONE

@@ -1,6 +1,6 @@
 """Orders: our own numbered statements on an article. Decided for one article at a time, with its row in hand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ class Kind(StrEnum):
 
     REVOKED = "revoked"
     REINSTATED = "reinstated"
+    WITHHELD = "withheld"
+    """Not shown and not removed, until a later order revokes or reinstates the article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Standing:
     order_no: int
     revoked: bool
     revocation_id: UUID | None
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def decide(
     *,
     now: datetime,
     deadline: timedelta,
+    limited: Collection[NoticeKey] = (),
 ) -> list[Decision]:
     """What to order on one article, given everything that is noticed of it at once.
 
@@ -98,6 +102,7 @@ def decide(
         known: the order that each known notice got.
         now: when they arrived.
         deadline: from the start of the clock.
+        limited: new notices that need a second person: alone, they withhold the article and do not revoke it.
     """
     distinct = list({notice.key: notice for notice in notices}.values())
     decisions: list[Decision] = list(_said_again(distinct, known))
@@ -105,7 +110,9 @@ def decide(
     if not new:
         return decisions
     started_at = min(clock_start(notice, now) for notice in new)
-    if standing.revoked and standing.revocation_id is not None:
+    withholds = all(notice.key in limited for notice in new)
+    stands = standing.revoked or (withholds and standing.withheld)
+    if stands and standing.revocation_id is not None:
         return _joined(decisions, standing.revocation_id, new, started_at)
     order_no = standing.order_no + 1
     first = new[0]
@@ -116,7 +123,7 @@ def decide(
             article_id=standing.article_id,
             order_no=order_no,
             previous_order=standing.order_no,
-            kind=Kind.REVOKED,
+            kind=Kind.WITHHELD if withholds else Kind.REVOKED,
             reason=first.reason.value,
             ordered_at=now,
             ordered_by=first.noticed_by,
@@ -156,8 +163,8 @@ def _joined(
 def lift(
     standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadline: timedelta, reason: str
 ) -> Ordered | None:
-    """The order that lifts a revocation; None when it is not the one that stands."""
-    if not standing.revoked or standing.revocation_id != revoked:
+    """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
+    if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
         return None
     order_no = standing.order_no + 1
     return Ordered(

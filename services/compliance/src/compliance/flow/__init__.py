@@ -8,13 +8,21 @@ from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked, on_rec
 from compliance.flow.checks import check_completed, check_failed, check_started
 from compliance.flow.holding import close_unverifiable, holder_left, holder_registered
 from compliance.flow.incidents import incident_closed, on_unreadable
-from compliance.flow.orders import notices_submitted, on_notices, press, reinstate
+from compliance.flow.orders import on_notices, press, reinstate
+from compliance.flow.requests import (
+    carry_out_all,
+    notices_requested,
+    request_confirmed,
+    request_refused,
+    requested,
+)
 from compliance.flow.service import GROUP, Service
 
 __all__ = [
     "GROUP",
     "LOOK_AGAIN",
     "Service",
+    "carry_out_all",
     "check_completed",
     "check_failed",
     "check_started",
@@ -22,7 +30,7 @@ __all__ = [
     "holder_left",
     "holder_registered",
     "incident_closed",
-    "notices_submitted",
+    "notices_requested",
     "on_looked",
     "on_not_looked",
     "on_notices",
@@ -31,4 +39,7 @@ __all__ = [
     "press",
     "receipts_submitted",
     "reinstate",
+    "request_confirmed",
+    "request_refused",
+    "requested",
 ]

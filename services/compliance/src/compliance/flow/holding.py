@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance.domain import condition
+from compliance.domain.request import Request
 from compliance.flow.orders import settle
 from compliance.flow.service import Service
 from compliance.state import holders, obligations, revocations
@@ -39,24 +41,28 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
             await revocations.reopen(tx, obliged, now)
 
 
-async def holder_left(name: str, by: str, service: Service, *, force: bool) -> None:
-    """A holder takes no more articles. What it owes it still owes.
-
-    Raises:
-        Conflict: it owes something, and nobody insisted.
-    """
+async def holder_left(name: str, by: str, service: Service) -> bool:
+    """A holder takes no more articles. False: it owes something, so that a second person must confirm."""
     async with service.db.transaction() as tx:
         await holders.hold_alone(tx)
-        owed = await obligations.unclosed_of_holder(tx, name)
-        if owed and not force:
-            raise Conflict(
-                f"{owed} obligations of this holder are not closed; with force=true it leaves all the same, and "
-                "they stay open"
-            )
-        now = service.clock.now()
-        revision = await holders.leave(tx, name, by, now)
-        left = condition.holder_changed(name, "removed", by, revision)
-        await service.announcer.say_once(tx, [left], now)
+        if await obligations.unclosed_of_holder(tx, name):
+            return False
+        await _leaves(tx, name, by, service)
+    return True
+
+
+async def removed_by_request(tx: Transaction, request: Request, by: str, service: Service) -> None:
+    """A second person has confirmed that a holder leaves although it owes something. It still owes it."""
+    await holders.hold_alone(tx)
+    there = await holders.one(tx, request.holder or "")
+    if there is not None and there["status"] == "active":
+        await _leaves(tx, there["name"], f"{request.made_by}, confirmed by {by}", service)
+
+
+async def _leaves(tx: Transaction, name: str, by: str, service: Service) -> None:
+    now = service.clock.now()
+    revision = await holders.leave(tx, name, by, now)
+    await service.announcer.say_once(tx, [condition.holder_changed(name, "removed", by, revision)], now)
 
 
 async def close_unverifiable(service: Service, limit: int = 500) -> int:

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from clawback_common.api_keys import Caller
 from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch
 from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance.domain import condition, order
-from compliance.domain.notice import Notice, repeated_ids
+from compliance.domain.notice import FEEDS, INGESTER, NOBODY, Notice, Sender, repeated_ids
 from compliance.domain.order import Decision, Order, Ordered, SaidAgain
+from compliance.flow import approval
+from compliance.flow.approval import Mode
 from compliance.flow.incidents import reused_ids
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import events, metrics
@@ -21,34 +24,64 @@ from compliance.state.obligations import Owing
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
     """Answer each notice with its order, new or repeated, however often it comes."""
-    noticed = [Notice.of(one.value, one.traceparent) for one in batch]
+    required = service.settings.enable_auth
+    noticed = [
+        Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch
+    ]
     async with service.db.transaction() as tx:
-        await _take_notices(tx, noticed, service)
+        await take_notices(tx, noticed, service)
         if positions:
             await offsets.keep(tx, GROUP, batch)
 
 
-async def notices_submitted(noticed: Sequence[Notice], service: Service) -> dict[str, UUID]:
-    """The same for notices that came by HTTP. Gives the order of each article."""
-    async with service.db.transaction() as tx:
-        return await _take_notices(tx, noticed, service)
+def sender_of(caller: Caller | None, *, required: bool) -> Sender:
+    """Who sent a record. Where none needs a signature, as in development, one without is taken for the ingester's."""
+    if caller is None:
+        return NOBODY if required else FEEDS
+    if caller.subject == INGESTER:
+        return FEEDS
+    return Sender(caller.subject, any_provider="officer" in caller.roles, providers=caller.providers)
 
 
-async def _take_notices(tx: Transaction, noticed: Sequence[Notice], service: Service) -> dict[str, UUID]:
+async def take_notices(
+    tx: Transaction,
+    noticed: Sequence[Notice],
+    service: Service,
+    *,
+    mode: Mode = Mode.LIMITED,
+) -> dict[str, UUID]:
+    """Orders what these notices demand. Gives the order of each article.
+
+    Args:
+        tx: commits all of it, or nothing.
+        noticed: in order of arrival.
+        service: where it is written down.
+        mode: whether a second person is needed.
+    """
     now = service.clock.now()
     await holders.hold_still(tx)
+    await approval.lock_subjects(tx, noticed)
     standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
-    known, reused = await notices.known(tx, noticed)
+    known, reused = await notices.known(tx, noticed, withheld_too=mode is not Mode.APPROVED)
+    limits = await approval.limits(tx, noticed, known, standing, service, mode)
     by_article: dict[str, list[Notice]] = {}
     for notice in noticed:
         by_article.setdefault(notice.article_id, []).append(notice)
     decisions = [
         decision
         for article_id, said in by_article.items()
-        for decision in order.decide(standing[article_id], said, known, now=now, deadline=service.deadline)
+        for decision in order.decide(
+            standing[article_id],
+            said,
+            known,
+            now=now,
+            deadline=service.deadline,
+            limited=limits.limited,
+        )
     ]
-    await _carry_out(tx, decisions, service, now)
-    await notices.put(tx, noticed, decisions, now)
+    decisions = await approval.gather(tx, decisions, limits, standing, service)
+    await carry_out(tx, decisions, service, now)
+    await notices.put(tx, noticed, decisions, now, limits.counted)
     await _say_backlog(tx, decisions, service, now)
     await reused_ids(tx, [*reused, *repeated_ids(noticed)], service, now)
     metrics.count(decisions)
@@ -57,7 +90,7 @@ async def _take_notices(tx: Transaction, noticed: Sequence[Notice], service: Ser
     }
 
 
-async def _carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
+async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
     """Gives the new orders, and sends the others once more."""
     new = [decision for decision in decisions if isinstance(decision, Ordered)]
     again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
@@ -124,14 +157,17 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
     """Lift the revocation that stands on an article.
 
     Raises:
-        Conflict: it is not the one that stands.
+        Conflict: it is not the one that stands, or the officer has lifted too many alone.
     """
     async with service.db.transaction() as tx:
         now = service.clock.now()
         await holders.hold_still(tx)
+        await approval.may_reinstate(tx, lifted_by, service)
         standing = await articles.take_by_revocation(tx, revocation_id)
         if standing is None:
             raise Conflict("there is no such order")
+        if standing.withheld:
+            raise Conflict("this article is withheld until somebody decides on its request: refuse that")
         lifting = order.lift(
             standing, revocation_id, now=now, lifted_by=lifted_by, deadline=service.deadline, reason=note
         )
@@ -139,7 +175,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
             raise Conflict("this order does not stand: it was lifted, or a later one took its place")
         await revocations.lock(tx, [standing.article_id], [])
         await revocations.lift(tx, revocation_id, lifted_by, now)
-        await _carry_out(tx, [lifting], service, now)
+        await carry_out(tx, [lifting], service, now)
     metrics.count([lifting])
     return lifting
 

@@ -41,6 +41,11 @@ class Service:
         object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.outbox))
 
     @property
+    def request_expiry(self) -> timedelta:
+        """How long a request waits for a second person."""
+        return timedelta(hours=self.settings.request_expiry_h)
+
+    @property
     def deadline(self) -> timedelta:
         """From the start of the clock to the end of every copy."""
         return timedelta(hours=self.settings.takedown_deadline_h)

@@ -1,147 +1,31 @@
 """What people and systems do to compliance by HTTP. Each act has a subject, and goes the way of the topics."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Request, Response
 
-from clawback_common.http.auth import Caller
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
-from clawback_common.telemetry import traceparent
-from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
+from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance import flow
-from compliance.domain.notice import Notice
 from compliance.domain.obligation import Answer
 from compliance.flow import Service
 from compliance.inlet.bodies import (
     ClosingBody,
     LiftBody,
-    NoticeBody,
     documented,
-    notice_body,
     receipts_body,
 )
-from compliance.inlet.callers import Answering, Approver, Noticing, Officer, Operator
+from compliance.inlet.callers import Answering, Officer, Operator
 from compliance.inlet.registering import registering
-from compliance.state import articles, notices, runs
+from compliance.inlet.requesting import requesting
+from compliance.state import runs
 
 
 def acting(service: Service) -> list[Router]:
     """All that is done."""
-    return [_noticing(service), _lifting(service), registering(service), _minding(service)]
-
-
-def _noticing(service: Service) -> Router:
-    router = Router(prefix="/compliance/notices", tags=["notices"])
-
-    @router.post(
-        "",
-        status_code=202,
-        summary="Say that articles may no longer be held: one, up to 10,000, or CSV",
-        openapi_extra=documented(NoticeBody),
-    )
-    async def notice(
-        request: Request,
-        response: Response,
-        caller: Noticing,
-        *,
-        preview: bool = False,
-        reason: Annotated[Reason | None, Query(description="For a CSV")] = None,
-        revoked_at: Annotated[datetime | None, Query(description="For a CSV")] = None,
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-    ) -> Any:
-        body = await notice_body(request, reason, revoked_at)
-        ids = body.ids
-        if preview:
-            response.status_code = 200
-            return await _previewed(service, ids)
-        request_id = event_id("request", caller.subject, idempotency_key or uuid4())
-        if len(ids) > service.settings.confirm_above:
-            return await _put_off(service, request_id, body, caller)
-        return _answered(request_id, await _notice(service, request_id, body, caller.subject))
-
-    @router.post(
-        "/{request_id}/confirm", status_code=202, summary="A second person confirms notices on many ids"
-    )
-    async def confirm(request_id: UUID, caller: Approver) -> Any:
-        async with service.db.transaction() as tx:
-            row = await notices.requested(tx, request_id)
-            if row is None:
-                raise Problem(404, "There is no such request.")
-            if row["made_by"] == caller.subject:
-                raise Problem(403, "A second person must confirm it.")
-            if row["confirmed_at"] is None:
-                await notices.confirm(tx, request_id, caller.subject, service.clock.now())
-        body = NoticeBody(
-            article_ids=row["article_ids"],
-            reason=row["reason"],
-            revoked_at=row["revoked_at"],
-            note=row["note"],
-        )
-        return _answered(request_id, await _notice(service, request_id, body, row["made_by"]))
-
-    return router
-
-
-async def _previewed(service: Service, ids: list[str]) -> dict[str, Any]:
-    revoked = await articles.revoked_among(service.db, ids)
-    return {
-        "preview": True,
-        "articles": len(ids),
-        "already_revoked": len(revoked),
-        "new_orders": len(ids) - len(revoked),
-        "needs_confirmation": len(ids) > service.settings.confirm_above,
-    }
-
-
-async def _put_off(service: Service, request_id: UUID, body: NoticeBody, caller: Caller) -> dict[str, Any]:
-    async with service.db.transaction() as tx:
-        now = service.clock.now()
-        await notices.request(
-            tx, request_id, body.ids, body.reason.value, body.revoked_at, body.note, caller.subject, now
-        )
-    return {
-        "request_id": request_id,
-        "state": "waits_for_confirmation",
-        "articles": len(body.ids),
-        "confirm": f"/api/v1/compliance/notices/{request_id}/confirm",
-    }
-
-
-async def _notice(service: Service, request_id: UUID, body: NoticeBody, subject: str) -> dict[str, UUID]:
-    """The notices' identities follow from the request's, so that a repeated request is a repeated notice."""
-    now, trace = service.clock.now(), traceparent()
-    noticed = [
-        Notice(
-            notice_id=event_id("notice", request_id, article_id),
-            article_id=article_id,
-            reason=body.reason,
-            noticed_by=f"http:{subject}",
-            noticed_at=now,
-            revoked_at=body.revoked_at,
-            note=body.note,
-            traceparent=trace,
-        )
-        for article_id in body.ids
-    ]
-    ordered: dict[str, UUID] = {}
-    for start in range(0, len(noticed), SLICE):
-        ordered |= await flow.notices_submitted(noticed[start : start + SLICE], service)
-    return ordered
-
-
-SLICE = 500
-"""Orders in one transaction; others must not wait long for its rows."""
-
-
-def _answered(request_id: UUID, ordered: dict[str, UUID]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"request_id": request_id, "state": "ordered", "revocations": ordered}
-    if len(ordered) == 1:
-        answer["revocation_id"] = next(iter(ordered.values()))
-    return answer
+    return [*requesting(service), _lifting(service), registering(service), _minding(service)]
 
 
 def _lifting(service: Service) -> Router:

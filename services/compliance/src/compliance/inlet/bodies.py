@@ -144,6 +144,31 @@ class LiftBody(BaseModel):
     note: str = Field(min_length=3, max_length=500)
 
 
+class DecisionBody(BaseModel):
+    """Why a request is confirmed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str | None = Field(None, max_length=500)
+
+
+class RefusalBody(BaseModel):
+    """Why a request is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(min_length=3, max_length=500)
+
+
+class ReinstatementBody(BaseModel):
+    """Articles whose revocations are to be lifted, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    article_ids: list[ArticleId] = Field(min_length=1, max_length=IDS_MAX)
+    note: str = Field(min_length=3, max_length=500)
+
+
 class ClosingBody(BaseModel):
     """Why an incident may be closed."""
 

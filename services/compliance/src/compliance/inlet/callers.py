@@ -11,5 +11,7 @@ Noticing = Annotated[Caller, Depends(require("officer", "upstream", "licensor"))
 """Who may say that an article may no longer be held."""
 Officer = Annotated[Caller, Depends(require("officer"))]
 Approver = Annotated[Caller, Depends(require("approver"))]
+Deciding = Annotated[Caller, Depends(require("approver", "officer"))]
+"""Who may decide on a request; which of them on which is looked at with the request."""
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Answering = Annotated[Caller, Depends(require("holder"))]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from fastapi import Response
+
 from clawback_common.db.pool import Row
 from clawback_common.http.guarded_client import Addresses
 from clawback_common.http.problem import Problem
@@ -13,6 +15,7 @@ from compliance.flow import Service
 from compliance.inlet.bodies import HolderChange, RegistrationBody, callable_address
 from compliance.inlet.callers import Operator
 from compliance.inlet.reading import holder_told
+from compliance.inlet.requesting import answered, removal_of_holder
 from compliance.state import holders
 
 
@@ -48,13 +51,23 @@ def registering(service: Service) -> Router:
         return await _holder(service, name)
 
     @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")
-    async def leave(name: str, caller: Operator, *, force: bool = False) -> Any:
+    async def leave(name: str, caller: Operator, response: Response, *, force: bool = False) -> Any:
         there = await holders.one(service.db, name)
         if there is None or there["status"] != "active":
             raise Problem(404, "There is no such active holder.")
         _may_change(service, there)
-        await flow.holder_left(name, caller.subject, service, force=force)
-        return await _holder(service, name)
+        if await flow.holder_left(name, caller.subject, service):
+            return await _holder(service, name)
+        if not force:
+            raise Problem(
+                409,
+                "This holder owes something. With force=true its removal is requested; a second person confirms it, "
+                "and what it owes stays open.",
+            )
+        request = removal_of_holder(name, caller, service.clock.now(), service.request_expiry)
+        await flow.requested(request, service)
+        response.status_code = 202
+        return await answered(service, request.request_id)
 
     return router
 

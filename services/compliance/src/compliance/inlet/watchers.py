@@ -12,10 +12,11 @@ from clawback_common.watching.condition import Condition
 from compliance.domain import condition
 from compliance.flow import Service
 from compliance.outlet import metrics
-from compliance.state import holders, obligations, runs
+from compliance.state import holders, obligations, requests, runs
 
 ARTICLES = "articles.v1"
 RUN, LATENESS, READERS, INCIDENTS = "run", "lateness", "readers", "incidents"
+REQUESTS = "requests"
 
 
 async def watch_time(service: Service) -> list[Condition]:
@@ -29,8 +30,24 @@ async def watch_time(service: Service) -> list[Condition]:
     count = await incidents.open_count(service.db)
     waiting = [condition.unreadable(count)] if count else []
     await service.announcer.on_conditions(INCIDENTS, waiting)
+    undecided = await watch_requests(service)
     await service.announcer.on_silence()
-    return [*late, *owing, *waiting]
+    return [*late, *owing, *waiting, *undecided]
+
+
+async def watch_requests(service: Service) -> list[Condition]:
+    """Requests that wait for a second person, and those that waited in vain."""
+    now = service.clock.now()
+    row = await requests.waiting(service.db, now)
+    found = (
+        condition.approval_conditions(
+            row["waiting"], row["expired"], row["articles"], row["next_expiry_at"], now
+        )
+        if row
+        else []
+    )
+    await service.announcer.on_conditions(REQUESTS, found)
+    return found
 
 
 async def measure(service: Service) -> None:

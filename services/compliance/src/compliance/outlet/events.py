@@ -6,7 +6,8 @@ from uuid import UUID
 
 from clawback_common.bus.envelope import Message
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Reason
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Reason
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance.domain.order import Kind, Order, sending_id
 
@@ -41,7 +42,7 @@ def orders(
 
 def order_event(
     order: Order, notice_ids: Sequence[UUID] = (), holders: Sequence[str] | None = None
-) -> ArticleRevoked | ArticleReinstated:
+) -> AnyOrder:
     """The order in the contract's words. ``holders``: those that are to answer; None: all of them."""
     named = None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders)
     match order.kind:
@@ -56,6 +57,18 @@ def order_event(
                 revoked_at=order.revoked_at,
                 clock_started_at=order.clock_started_at,
                 due_at=order.due_at,
+                ordered_at=order.ordered_at,
+                attempt=order.attempts,
+                holders=named,
+            )
+        case Kind.WITHHELD:
+            return ArticleWithheld(
+                article_id=order.article_id,
+                order=order.order_no,
+                previous_order=order.previous_order,
+                revocation_id=order.revocation_id,
+                reason=Reason(order.reason),
+                notice_ids=tuple(notice_ids),
                 ordered_at=order.ordered_at,
                 attempt=order.attempts,
                 holders=named,

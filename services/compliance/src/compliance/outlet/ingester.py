@@ -48,6 +48,10 @@ class Listed(BaseModel):
     """None: the ingester does not say, so long ago."""
 
 
+class _Counts(BaseModel):
+    live: int = 0
+
+
 class _Articles(BaseModel):
     items: list[Listed]
 
@@ -91,6 +95,15 @@ class Ingester:
         """
         listed = await self._call("GET", f"/articles/sample?limit={limit}")
         return _read(_Articles, listed).items
+
+    async def held(self) -> int:
+        """How many articles there are to be read.
+
+        Raises:
+            Transient: no answer, or one that cannot be read.
+        """
+        counted = await self._call("GET", "/admin/articles/stats")
+        return _read(_Counts, counted).live
 
     async def lists(self, article_id: str) -> bool:
         """Whether this article is there to be read.

@@ -8,6 +8,7 @@ from clawback_common.db.pool import Row
 from compliance.domain.order import Kind, Ordered, Standing
 
 SQL = Queries.load(__package__, "articles")
+_STATES = {Kind.REVOKED: "revoked", Kind.WITHHELD: "withheld", Kind.REINSTATED: "live"}
 
 
 async def take(tx: Transaction, article_ids: Iterable[str], now: datetime) -> dict[str, Standing]:
@@ -28,7 +29,7 @@ async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> Non
         SQL["put"],
         [order.article_id for order in ordered],
         [order.order_no for order in ordered],
-        ["revoked" if order.kind is Kind.REVOKED else "live" for order in ordered],
+        [_STATES[order.kind] for order in ordered],
         [order.revocation_id for order in ordered],
         now,
     )
@@ -45,4 +46,10 @@ async def one(db: Querier, article_id: str) -> Row | None:
 
 
 def _standing(row: Row) -> Standing:
-    return Standing(row["article_id"], row["order_no"], row["state"] == "revoked", row["revocation_id"])
+    return Standing(
+        row["article_id"],
+        row["order_no"],
+        row["state"] == "revoked",
+        row["revocation_id"],
+        row["state"] == "withheld",
+    )

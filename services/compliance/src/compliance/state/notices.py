@@ -1,14 +1,15 @@
 """Notices, each once, with the order that it got."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
+from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, Ordered
+from compliance.domain.order import Decision, Kind, Ordered
 
 SQL = Queries.load(__package__, "notices")
 
@@ -22,21 +23,85 @@ class Progress:
     closed: int
 
 
-async def known(tx: Querier, notices: Sequence[Notice]) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
-    """The order of each of these notices that was recorded before, and those whose id names another article too."""
+async def known(
+    tx: Querier, notices: Sequence[Notice], *, withheld_too: bool = True
+) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
+    """The order of each of these notices that was recorded before, and those whose id names another article too.
+
+    Args:
+        tx: in which the articles are locked.
+        notices: what arrived.
+        withheld_too: False leaves out those whose order only withholds the article.
+    """
     rows = await tx.fetch(
         SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
     )
     found = {
-        (row["notice_id"], row["article_id"]): row["revocation_id"] for row in rows if row["revocation_id"]
+        (row["notice_id"], row["article_id"]): row["revocation_id"]
+        for row in rows
+        if row["revocation_id"] and (withheld_too or row["kind"] != Kind.WITHHELD)
     }
     return found, [(row["notice_id"], row["article_id"]) for row in rows if row["reused"]]
 
 
+async def lock_subject(tx: Transaction, subject: str) -> None:
+    """Nobody else counts for this subject until the transaction ends."""
+    await tx.execute(SQL["lock_subject"], subject)
+
+
+async def used(db: Querier, counted_for: str, since: datetime, limit: int) -> int:
+    """Articles that were revoked for it since then without a second person, at most ``limit``."""
+    return int(await db.fetchval(SQL["used"], counted_for, since, limit))
+
+
+async def counted_by_feed(db: Querier, since: datetime, limit: int) -> dict[str, int]:
+    """How many articles each feed has had revoked since then, each at most ``limit``."""
+    rows = await db.fetch(SQL["counted_by_feed"], since, limit)
+    return {row["feed"]: row["count"] for row in rows}
+
+
+async def of_request(tx: Querier, request_id: UUID, article_ids: Sequence[str]) -> list[Notice]:
+    """The notices of a request on these articles that are recorded already."""
+    rows = await tx.fetch(SQL["of_request"], request_id, article_ids)
+    return [
+        Notice(
+            notice_id=row["notice_id"],
+            article_id=row["article_id"],
+            reason=Reason(row["reason"]),
+            noticed_by=row["noticed_by"],
+            noticed_at=row["noticed_at"],
+            revoked_at=row["revoked_at"],
+            earliest_at=row["earliest_at"],
+            poll_id=row["poll_id"],
+            note=row["note"],
+            request_id=row["request_id"],
+        )
+        for row in rows
+    ]
+
+
+async def orders_of_request(db: Querier, request_id: UUID) -> dict[str, UUID]:
+    """The order of each article of a request, as far as it is carried out."""
+    rows = await db.fetch(SQL["orders_of_request"], request_id)
+    return {row["article_id"]: row["revocation_id"] for row in rows}
+
+
 async def put(
-    tx: Transaction, notices: Sequence[Notice], decisions: Sequence[Decision], now: datetime
+    tx: Transaction,
+    notices: Sequence[Notice],
+    decisions: Sequence[Decision],
+    now: datetime,
+    counted: Mapping[NoticeKey, str],
 ) -> None:
-    """Records the new ones with their orders, and which poll brought which, new or not."""
+    """Records the new ones with their orders, and which poll brought which, new or not.
+
+    Args:
+        tx: in which the articles are locked.
+        notices: all that arrived.
+        decisions: what became of them.
+        now: when they arrived.
+        counted: whose approval limit each of them used.
+    """
     rows = [
         (notice, decision.revocation_id, isinstance(decision, Ordered) and decision.backlog)
         for decision in decisions
@@ -56,6 +121,8 @@ async def put(
             [notice.note for notice, *_ in rows],
             [order for _, order, _ in rows],
             [late for *_, late in rows],
+            [counted.get(notice.key) for notice, *_ in rows],
+            [notice.request_id for notice, *_ in rows],
             now,
         )
     polled = [notice for notice in notices if notice.poll_id is not None]
@@ -82,27 +149,3 @@ async def of_article(db: Querier, article_id: str) -> list[Row]:
 async def of_revocation(db: Querier, revocation_id: UUID) -> list[Row]:
     """Every notice that an order answers, the oldest first."""
     return await db.fetch(SQL["of_revocation"], revocation_id)
-
-
-async def request(
-    tx: Transaction,
-    request_id: UUID,
-    article_ids: Sequence[str],
-    reason: str,
-    revoked_at: datetime | None,
-    note: str | None,
-    made_by: str,
-    now: datetime,
-) -> None:
-    """Keeps notices on many ids until a second person confirms them."""
-    await tx.execute(SQL["request"], request_id, article_ids, reason, revoked_at, note, made_by, now)
-
-
-async def requested(tx: Transaction, request_id: UUID) -> Row | None:
-    """Takes such a request."""
-    return await tx.fetchrow(SQL["requested"], request_id)
-
-
-async def confirm(tx: Transaction, request_id: UUID, confirmed_by: str, now: datetime) -> None:
-    """Notes who confirmed it."""
-    await tx.execute(SQL["confirm"], request_id, confirmed_by, now)

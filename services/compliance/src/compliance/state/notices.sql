@@ -1,17 +1,54 @@
 -- name: known
 -- A notice is known by its id and its article together. "reused": its id is another article's too.
-SELECT w.notice_id, w.article_id, n.revocation_id,
+SELECT w.notice_id, w.article_id, n.revocation_id, r.kind,
        EXISTS (SELECT FROM notice AS o WHERE o.notice_id = w.notice_id AND o.article_id <> w.article_id) AS reused
 FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
 LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id
+LEFT JOIN revocation AS r ON r.revocation_id = n.revocation_id
 
 -- name: put
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note,
-                    revocation_id, backlog, received_at)
-SELECT n.*, $12
+                    revocation_id, backlog, counted_for, request_id, received_at)
+SELECT n.*, $14
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-            $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::boolean[]) AS n
-ON CONFLICT (notice_id, article_id) DO NOTHING
+            $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::text[], $13::uuid[]) AS n
+ON CONFLICT (notice_id, article_id) DO UPDATE SET revocation_id = excluded.revocation_id, backlog = excluded.backlog
+
+-- name: used
+-- Articles that this subject had revoked since then without a second person; counts no further than asked.
+SELECT count(*)
+FROM (SELECT FROM notice WHERE counted_for = $1 AND received_at > $2 LIMIT $3) AS counted
+
+-- name: counted_by_feed
+-- What each feed has had revoked since then, counted no further than asked. Names are found one after the other in the
+-- index: reading all notices would take longer the more there are.
+WITH RECURSIVE feed (name) AS (
+    SELECT min(counted_for) FROM notice WHERE counted_for IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(n.counted_for) FROM notice AS n WHERE n.counted_for > f.name)
+    FROM feed AS f WHERE f.name IS NOT NULL
+)
+SELECT substr(f.name, 6) AS feed, c.count
+FROM feed AS f
+CROSS JOIN LATERAL (
+    SELECT count(*)
+    FROM (SELECT FROM notice AS n WHERE n.counted_for = f.name AND n.received_at > $1 LIMIT $2) AS counted
+) AS c
+WHERE f.name LIKE 'feed:%'
+
+-- name: lock_subject
+-- Two entries must not use the rest of one subject's limit at once.
+SELECT pg_advisory_xact_lock(hashtextextended('approval limit ' || $1, 0))
+
+-- name: of_request
+SELECT notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note, counted_for,
+       request_id
+FROM notice
+WHERE request_id = $1 AND article_id = ANY ($2::text[])
+ORDER BY article_id, notice_id
+
+-- name: orders_of_request
+SELECT article_id, revocation_id FROM notice WHERE request_id = $1
 
 -- name: put_polls
 -- A poll may bring a notice that an earlier one brought: it counts for both.
@@ -45,17 +82,3 @@ FROM notice
 WHERE revocation_id = $1
 ORDER BY received_at, notice_id
 LIMIT 500
-
--- name: request
-INSERT INTO notice_request (request_id, article_ids, reason, revoked_at, note, made_by, made_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (request_id) DO NOTHING
-
--- name: requested
-SELECT request_id, article_ids, reason, revoked_at, note, made_by, made_at, confirmed_by, confirmed_at
-FROM notice_request
-WHERE request_id = $1
-FOR UPDATE
-
--- name: confirm
-UPDATE notice_request SET confirmed_by = $2, confirmed_at = $3 WHERE request_id = $1

@@ -9,7 +9,7 @@ FROM revocation AS r
 CROSS JOIN holder AS h
 CROSS JOIN LATERAL (SELECT r.ordered_at + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at) AS x
 WHERE r.revocation_id = ANY ($1::uuid[]) AND h.status = 'active' AND ($3::text IS NULL OR h.name = $3)
-  AND (h.kind <> 'expiry' OR r.kind = 'revoked')
+  AND (h.kind <> 'expiry' OR r.kind = 'revoked') AND (h.kind = 'store' OR r.kind <> 'withheld')
 ORDER BY r.revocation_id, h.name
 ON CONFLICT DO NOTHING
 RETURNING revocation_id
@@ -132,13 +132,14 @@ WHERE (revocation_id, holder) IN (
 )
 
 -- name: lateness
+-- What is only withheld is never late.
 SELECT holder,
        count(*) FILTER (WHERE o.due_at <= $1) AS overdue,
        count(*) FILTER (WHERE o.due_at > $1
                         AND $1 >= r.clock_started_at + $2::float8 * (o.due_at - r.clock_started_at)) AS at_risk,
        min(o.due_at) AS oldest_due_at
 FROM obligation AS o JOIN revocation AS r USING (revocation_id)
-WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry'
+WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND r.kind <> 'withheld'
 GROUP BY holder
 ORDER BY holder
 
@@ -147,7 +148,7 @@ SELECT o.revocation_id, o.holder, r.article_id, r.order_no, o.state, o.due_at, o
        o.notified_at, o.removed_at, o.reopened, r.backlog
 FROM obligation AS o JOIN revocation AS r USING (revocation_id)
 WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND o.due_at <= $1
-  AND (o.due_at, o.revocation_id, o.holder) > ($2, $3, $4)
+  AND r.kind <> 'withheld' AND (o.due_at, o.revocation_id, o.holder) > ($2, $3, $4)
   AND ($5::text IS NULL OR o.holder = $5)
 ORDER BY o.due_at, o.revocation_id, o.holder
 LIMIT $6

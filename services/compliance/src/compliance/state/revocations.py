@@ -173,6 +173,16 @@ async def take_standing_since(tx: Transaction, since: datetime) -> list[UUID]:
     return [row["revocation_id"] for row in await tx.fetch(SQL["take_standing_since"], since)]
 
 
+async def ordered_before(db: Querier, revocation_ids: Sequence[UUID | None], at: datetime) -> set[UUID]:
+    """Those of the orders that were given until then."""
+    return {row["revocation_id"] for row in await db.fetch(SQL["ordered_before"], revocation_ids, at)}
+
+
+async def reinstated_by(db: Querier, officer: str, since: datetime, limit: int) -> int:
+    """How many revocations this officer has lifted alone since then, at most ``limit``."""
+    return int(await db.fetchval(SQL["reinstated_by"], officer, since, limit))
+
+
 async def page(
     db: Querier, before: int, *, is_open: bool | None, kind: str | None, reason: str | None, limit: int
 ) -> list[Row]:

@@ -124,6 +124,15 @@ WHERE seq > $1 AND seq <= $2
 ORDER BY seq
 LIMIT $3
 
+-- name: ordered_before
+SELECT revocation_id FROM revocation WHERE revocation_id = ANY ($1::uuid[]) AND ordered_at <= $2
+
+-- name: reinstated_by
+-- How many this officer has lifted alone since then; counts no further than asked.
+SELECT count(*)
+FROM (SELECT FROM revocation
+      WHERE kind = 'reinstated' AND ordered_by = $1 AND ordered_at > $2 LIMIT $3) AS lifted
+
 -- name: page
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,

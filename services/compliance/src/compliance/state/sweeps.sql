@@ -8,7 +8,7 @@ WHERE r.closed_at < $1
        OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                   WHERE coalesce(r.closed_at >= h.dated_from, true) AND coalesce(r.closed_at < h.dated_until, true)))
   AND NOT EXISTS (SELECT FROM article AS a
-                  WHERE a.article_id = r.article_id AND a.state = 'revoked' AND a.revocation_id = r.revocation_id)
+                  WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id)
   AND NOT EXISTS (SELECT FROM obligation AS o
                   WHERE o.revocation_id = r.revocation_id AND o.state IN ('open', 'notified', 'removed'))
   AND NOT EXISTS (SELECT FROM revocation AS later WHERE later.lifts = r.revocation_id)
@@ -103,7 +103,7 @@ DELETE FROM holder_change WHERE id = ANY ($1::text[]::bigint[])
 -- name: take_notice_requests
 SELECT 'notice_request' AS schema, q.request_id::text AS key, to_jsonb(q) AS record
 FROM notice_request AS q
-WHERE q.made_at < $1
+WHERE q.made_at < $1 AND q.executed_at IS NOT NULL
   AND NOT (q.article_ids && $2::text[]
            OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                WHERE coalesce(q.made_at >= h.dated_from, true) AND coalesce(q.made_at < h.dated_until, true)))
@@ -122,7 +122,7 @@ WITH old AS (
        OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                   WHERE coalesce(r.closed_at >= h.dated_from, true) AND coalesce(r.closed_at < h.dated_until, true))) AS held,
            EXISTS (SELECT FROM article AS a
-                   WHERE a.article_id = r.article_id AND a.state = 'revoked' AND a.revocation_id = r.revocation_id) AS stands
+                   WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id) AS stands
     FROM revocation AS r
     WHERE r.closed_at < $1
       AND NOT EXISTS (SELECT FROM obligation AS o
@@ -158,7 +158,7 @@ SELECT (SELECT count(*) FROM gone)
                WHERE coalesce(c.changed_at >= h.dated_from, true) AND coalesce(c.changed_at < h.dated_until, true))
             AND EXISTS (SELECT FROM holder_change AS later WHERE later.name = c.name AND later.id > c.id))
        + (SELECT count(*) FROM notice_request AS q
-          WHERE q.made_at < $1
+          WHERE q.made_at < $1 AND q.executed_at IS NOT NULL
             AND NOT (q.article_ids && $2::text[] OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                WHERE coalesce(q.made_at >= h.dated_from, true) AND coalesce(q.made_at < h.dated_until, true))))
        AS going,

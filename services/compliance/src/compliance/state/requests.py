@@ -1,0 +1,112 @@
+"""Requests that a second person decides on, and how far each is carried out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db.pool import Row
+from compliance.domain.request import TOPIC_ARTICLES_MAX, Request, RequestKind
+
+SQL = Queries.load(__package__, "requests")
+
+
+async def insert(tx: Transaction, request: Request) -> None:
+    """Records a new request."""
+    await tx.execute(
+        SQL["insert"],
+        request.request_id,
+        request.kind.value,
+        request.entry,
+        request.article_ids,
+        request.holder,
+        request.reason,
+        request.revoked_at,
+        request.note,
+        request.made_by,
+        request.made_at,
+        request.expires_at,
+        request.body_sha256,
+        request.traceparent,
+        request.needs_approval,
+        request.withheld,
+        request.executed_at,
+    )
+
+
+async def lock(tx: Transaction, request_id: UUID) -> Request | None:
+    """Locks a request; None when there is no such request."""
+    row = await tx.fetchrow(SQL["lock"], request_id)
+    return _request(row) if row else None
+
+
+async def lock_work(tx: Transaction, request_id: UUID | None) -> Request | None:
+    """Locks a request of which something can be carried out, this one or the oldest that nobody works at."""
+    row = await tx.fetchrow(SQL["lock_work"], request_id)
+    return _request(row) if row else None
+
+
+async def lock_open_of_topic(
+    tx: Transaction, made_by: str, reason: str, now: datetime, articles: int
+) -> UUID | None:
+    """Locks a request of this sender's records that waits and has room for so many articles."""
+    found: UUID | None = await tx.fetchval(
+        SQL["lock_open_of_topic"], made_by, reason, now, articles, TOPIC_ARTICLES_MAX
+    )
+    return found
+
+
+async def append(tx: Transaction, request_id: UUID, article_ids: Sequence[str]) -> None:
+    """Adds articles that are withheld to a request that is locked; those that it has stay as they are."""
+    rows = await tx.fetch(SQL["contained"], request_id, article_ids)
+    known = {row["article_id"] for row in rows}
+    await tx.execute(SQL["append"], request_id, [one for one in article_ids if one not in known])
+
+
+async def wanted(tx: Transaction, request_id: UUID, article_ids: Sequence[str]) -> set[str]:
+    """Those of the articles that another unfinished request wants revoked."""
+    return {row["article_id"] for row in await tx.fetch(SQL["wanted"], request_id, article_ids)}
+
+
+async def progress(
+    tx: Transaction, request: Request, now: datetime, *, withheld: int, carried_out: int, done: bool
+) -> None:
+    """Notes how far a request that is locked is carried out."""
+    await tx.execute(SQL["progress"], request.request_id, withheld, carried_out, done, now)
+
+
+async def confirm(
+    tx: Transaction, request: Request, by: str, note: str | None, now: datetime, *, done: bool
+) -> None:
+    """Notes who confirmed it."""
+    await tx.execute(SQL["confirm"], request.request_id, by, now, note, done)
+
+
+async def refuse(tx: Transaction, request: Request, by: str, note: str | None, now: datetime) -> None:
+    """Notes who refused it."""
+    await tx.execute(SQL["refuse"], request.request_id, by, now, note)
+
+
+async def page(db: Querier, before: tuple[datetime, UUID], *, finished_too: bool, limit: int) -> list[Row]:
+    """Requests, the newest first."""
+    return await db.fetch(SQL["page"], finished_too, *before, limit)
+
+
+async def one(db: Querier, request_id: UUID) -> Row | None:
+    """All of one request, for people to read."""
+    return await db.fetchrow(SQL["one"], request_id)
+
+
+async def waiting(db: Querier, now: datetime) -> Row | None:
+    """How many requests wait for a second person, and how many have expired."""
+    return await db.fetchrow(SQL["waiting"], now)
+
+
+def _request(row: Row) -> Request:
+    return Request(
+        **{
+            **dict(row),
+            "kind": RequestKind(row["kind"]),
+            "article_ids": tuple(row["article_ids"]),
+        }
+    )
