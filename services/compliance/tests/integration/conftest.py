@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from clawback_common.api_keys import Caller
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.outbox.orders import OrdersOutbox
@@ -45,6 +46,7 @@ KAFKA = HolderRegistration(
 )
 STORES = {"ingester", "analytics"}
 LIVE = tuple(f"metabase:live-{n}" for n in range(5))
+INGESTER_KEY = Caller("ingester", frozenset())
 KINDS = {one.name: one.copy_kinds for one in (SEARCH, INGESTER)}
 
 
@@ -65,8 +67,9 @@ class World(ServiceWorld[Service]):
         return RevocationNoticed(**(given | more))
 
     async def notices(self, *events: RevocationNoticed) -> None:
-        """They arrive in one batch."""
-        await flow.on_notices(self.received(events), self.service)
+        """They arrive in one batch, signed by the ingester."""
+        batch = [one._replace(sender=INGESTER_KEY) for one in self.received(events)]
+        await flow.on_notices(batch, self.service)
 
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
         """Notices on these, and the orders that answer them."""
