@@ -111,7 +111,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("notified", 1.0, partial(_notified, service)),
             Loop("requested runs", 1.0, check.requested),
-            Loop("mass revocations", 10.0, MassRevocations(service, parts.ingester).watch),
+            Loop("mass revocations", 10.0, MassRevocations(service, parts.ingester).watch, alone=True),
             Loop("requests", 1.0, partial(flow.carry_out_all, service)),
             Loop("unverifiable", 5.0, partial(flow.close_unverifiable, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
