@@ -278,3 +278,21 @@ async def test_processes_that_find_the_same_say_it_once(database: Database, cloc
         await asyncio.gather(*(one.on_conditions("pipes", found) for one in three for _ in range(3)))
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
+
+
+async def test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    async def say_for_hours() -> None:
+        for _ in range(3):
+            await announcer.on_conditions("w", [FLOOD])
+            clock.advance(hours=1, seconds=1)
+        await announcer.on_conditions("w", [])
+        clock.advance(hours=1)
+
+    await say_for_hours()
+    before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
+    await database.execute("TRUNCATE watch, outbox_orders")  # as a dump from before that is restored
+    await say_for_hours()
+    after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
+    assert (len(before), len(after), before & after) == (4, 4, set())

@@ -114,13 +114,14 @@ class World(ServiceWorld[Service]):
         await flow.on_looked(asked, Looked(store, {**held, **answers}, **given), self.service)
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
-        """Obligations of an article by order and holder."""
+        """Obligations of an article by order, the first is 1, and holder."""
         rows = await self.db.fetch(
-            "SELECT order_no, holder, o.state FROM obligation AS o JOIN revocation USING (revocation_id)"
-            " WHERE article_id = $1",
+            "SELECT nth, holder, o.state FROM obligation AS o JOIN"
+            " (SELECT revocation_id, rank() OVER (ORDER BY order_no) AS nth FROM revocation WHERE article_id = $1)"
+            " AS r USING (revocation_id)",
             article_id,
         )
-        return {(row["order_no"], row["holder"]): row["state"] for row in rows}
+        return {(row["nth"], row["holder"]): row["state"] for row in rows}
 
     async def closed(self, revocation_id: UUID) -> datetime | None:
         """When an order was closed."""

@@ -23,7 +23,11 @@ async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(
     notice = world.notice(A, revoked_at=world.ago(hours=2))
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
-    assert (order.article_id, order.order, order.notice_ids) == (A, 1, (notice.notice_id,))
+    assert (order.article_id, order.order, order.notice_ids) == (
+        A,
+        world.number,
+        (notice.notice_id,),
+    )
     assert (order.clock_started_at, order.due_at) == (world.ago(hours=2), world.ago(hours=-22))
     assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
 
@@ -39,7 +43,7 @@ async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) 
     await world.notices(notice)
     await world.notices(notice)
     first, again = await world.said(ArticleRevoked)
-    assert (first.order, first.attempt, again.order, again.attempt) == (1, 1, 1, 2)
+    assert (first.attempt, again.order, again.attempt) == (1, first.order, 2)
     assert again.notice_ids == (notice.notice_id,)
     assert again.revocation_id == first.revocation_id
 
@@ -48,7 +52,7 @@ async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World
     batch = world.received([world.notice(A), world.notice(B)])
     await flow.on_notices(batch, world.service)
     await flow.on_notices(batch, world.service)
-    assert {order.order for order in await world.said(ArticleRevoked)} == {1}
+    assert {order.order for order in await world.said(ArticleRevoked)} == {world.number}
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
 
 
@@ -178,7 +182,12 @@ async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_op
     (order,) = await world.revoke(A)
     lifted = await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
     (said,) = await world.said(ArticleReinstated)
-    assert (said.order, said.revocation_id, lifted.order_no) == (2, order.revocation_id, 2)
+    assert (said.order, said.previous_order, said.revocation_id) == (
+        lifted.order_no,
+        order.order,
+        order.revocation_id,
+    )
+    assert lifted.order_no > order.order
     states = await world.states(A)
     assert {states[1, name] for name in ("ingester", "search", "kafka")} == {"superseded"}
     assert states[2, "search"] == "open"
@@ -205,7 +214,12 @@ async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes
     await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.notices(notice)
     await world.notices(world.notice(A))
-    assert [(one.order, one.attempt) for one in await world.said(ArticleRevoked)] == [(1, 1), (1, 2), (3, 1)]
+    first = world.number
+    assert [(one.order, one.attempt) for one in await world.said(ArticleRevoked)] == [
+        (first, 1),
+        (first, 2),
+        (first + 2, 1),
+    ]
     assert (await world.states(A))[2, "search"] == "superseded"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,6 +25,7 @@ class Keeping(Protocol):
 
 
 S = TypeVar("S", bound=Keeping)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -43,6 +44,11 @@ class ServiceWorld(Generic[S]):
     def ago(self, **by: float) -> datetime:
         """Before now."""
         return self.clock.now() - timedelta(**by)
+
+    @property
+    def number(self) -> int:
+        """The first number of an order or version that is given now: milliseconds since the epoch."""
+        return (self.clock.now() - _EPOCH) // timedelta(milliseconds=1)
 
     def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
         """A batch from one partition."""

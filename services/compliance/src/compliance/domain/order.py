@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
 from compliance.domain.notice import Notice, NoticeKey, clock_start
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Kind(StrEnum):
@@ -72,6 +75,14 @@ class SaidAgain:
 Decision: TypeAlias = Ordered | SaidAgain
 
 
+def next_number(last: int, now: datetime) -> int:
+    """The number of the next order on an article: milliseconds since the epoch, so that it is greater than all before.
+
+    A database restored from a backup has forgotten numbers that it gave; every one of them lies before now.
+    """
+    return max(last + 1, (now - _EPOCH) // _MILLISECOND)
+
+
 def revocation_id(article_id: str, order_no: int) -> UUID:
     """The identity that an order has for ever."""
     return event_id("revocation", article_id, order_no)
@@ -114,7 +125,7 @@ def decide(
     stands = standing.revoked or (withholds and standing.withheld)
     if stands and standing.revocation_id is not None:
         return _joined(decisions, standing.revocation_id, new, started_at)
-    order_no = standing.order_no + 1
+    order_no = next_number(standing.order_no, now)
     first = new[0]
     said = [notice.revoked_at for notice in new if notice.revoked_at is not None]
     decisions.append(
@@ -166,7 +177,7 @@ def lift(
     """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
     if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
         return None
-    order_no = standing.order_no + 1
+    order_no = next_number(standing.order_no, now)
     return Ordered(
         revocation_id=revocation_id(standing.article_id, order_no),
         article_id=standing.article_id,

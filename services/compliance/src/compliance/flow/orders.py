@@ -94,7 +94,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
     """Gives the new orders, and sends the others once more."""
     new = [decision for decision in decisions if isinstance(decision, Ordered)]
     again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
-    later = [decision for decision in new if decision.order_no > 1]
+    later = [decision for decision in new if decision.previous_order > 0]
     await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
         await articles.put(tx, new, now)

@@ -2,10 +2,11 @@
 -- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
 -- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing.
 -- source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
--- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept.
+-- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept. A new
+-- version is the time in milliseconds, so that a restored database never gives one again.
 INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state,
                           withheld_locally, given, embargoed_until, licence_ends_at)
-SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, 1,
+SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,
        CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
        coalesce(d.licence_ends_at <= $6, false),
        coalesce(d.licence_ends_at > $6, true) AND coalesce(d.embargoed_until <= $6, true),
@@ -23,7 +24,7 @@ ON CONFLICT (article_id) DO UPDATE SET
     given = a.given OR excluded.given,
     source_order = greatest(a.source_order, excluded.source_order),
     (version, state, withheld_locally, embargoed_until, licence_ends_at) = (
-        SELECT CASE WHEN newer THEN a.version + 1 ELSE a.version END,
+        SELECT CASE WHEN newer THEN greatest(a.version + 1, excluded.version) ELSE a.version END,
                CASE WHEN NOT newer OR a.state = 'withheld' THEN a.state ELSE excluded.state END,
                a.withheld_locally OR (newer AND excluded.withheld_locally),
                CASE WHEN newer THEN excluded.embargoed_until ELSE a.embargoed_until END,
@@ -63,7 +64,7 @@ SET order_no = o.order_no, revocation_id = o.revocation_id, reason = o.reason, o
     withheld_by_order = o.status = 'withheld',
     withheld_locally = a.withheld_locally AND o.status <> 'revoked',
     embargoed_until = CASE WHEN o.removes THEN NULL ELSE a.embargoed_until END,
-    version = CASE WHEN o.returns THEN a.version + 1 ELSE a.version END,
+    version = CASE WHEN o.returns THEN greatest(a.version + 1, floor(extract(epoch FROM $8::timestamptz) * 1000)::bigint) ELSE a.version END,
     state = CASE WHEN o.status = 'revoked' THEN 'revoked'
                  WHEN o.status = 'withheld' OR a.withheld_locally THEN 'withheld'
                  WHEN NOT o.removes AND a.embargoed_until > $8 THEN 'embargoed'

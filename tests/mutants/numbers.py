@@ -1,0 +1,55 @@
+"""Mistakes with numbers and restores: a number given twice, an order believed too early, a silent gap."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMMON = "libs/common/src/clawback_common"
+COMMON_TESTS = "libs/common/tests/integration"
+INGESTER = "services/ingester/src/ingester"
+INGESTER_TESTS = "services/ingester/tests/integration"
+COMPLIANCE = "services/compliance/src/compliance"
+COMPLIANCE_TESTS = "services/compliance/tests"
+
+MUTANTS = (
+    Mutant(
+        "order number counted from the row alone",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/order.py",
+                "    return max(last + 1, (now - _EPOCH) // _MILLISECOND)\n",
+                "    return last + 1\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/unit/test_order.py",
+            "test_a_database_that_forgot_its_orders_never_gives_a_number_again",
+        ),
+    ),
+    Mutant(
+        "article version counted from the row alone",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "d.source_order, floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,\n",
+                "d.source_order, 1,\n",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_rules.py",
+            "test_a_version_that_a_restored_database_has_forgotten_is_not_given_again",
+        ),
+    ),
+    Mutant(
+        "alert identified by a counter that a restore sets back",
+        (
+            Change(
+                f"{COMMON}/watching/alerts.py",
+                'event_id("alert", fingerprint, occurrence, at.isoformat())',
+                'event_id("alert", fingerprint, occurrence)',
+            ),
+        ),
+        at(
+            f"{COMMON_TESTS}/test_watching.py",
+            "test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before",
+        ),
+    ),
+)
