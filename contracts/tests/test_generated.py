@@ -152,6 +152,9 @@ def test_asyncapi_fits_its_official_schema() -> None:
 
 def test_asyncapi_says_of_every_topic_who_writes_and_reads_it_and_how_it_is_kept() -> None:
     document = the_document()
+    of_one_writer = document["channels"].pop("article-submissions.writer.v1")
+    assert of_one_writer["address"] == "article-submissions.{writer}.v1"
+    assert set(of_one_writer["parameters"]) == {"writer"}
     assert set(document["channels"]) == set(load_topics())
     for name, topic in load_topics().items():
         channel = document["channels"][name]

@@ -9,7 +9,7 @@ import yaml
 
 from clawback_contracts import topics
 from clawback_contracts.registry import EVENTS
-from clawback_contracts.topics import PROFILES, Topic, load_topics, read_topics
+from clawback_contracts.topics import PROFILES, Topic, load_topics, read_topics, topic_named
 
 HOURS = 3_600_000
 
@@ -57,6 +57,24 @@ def test_every_topic_carries_known_events_under_the_key_that_they_declare() -> N
         for kind in topic.events:
             assert topic.key == EVENTS[kind].KEY, topic.name
             assert topic.key in EVENTS[kind].model_fields
+
+
+def test_a_writer_has_a_topic_of_its_own_kept_as_the_shared_one() -> None:
+    shared, own = load_topics()["article-submissions.v1"], topic_named("article-submissions.acme-2.v1")
+    assert own is not None
+    assert (own.writers, own.readers, own.events) == (("acme-2",), ("ingester",), shared.events)
+    assert own.config("production") == shared.config("production")
+    assert topic_named("article-submissions.v1") == shared
+
+
+STRANGERS = """\
+article-submissions.acme.v2 articles.acme.v1 article-submissions.Acme.v1 article-submissions..v1
+article-submissions.a.b.v1 nothing.v1"""
+
+
+@pytest.mark.parametrize("name", STRANGERS.split())
+def test_a_topic_that_no_file_allows_is_none(name: str) -> None:
+    assert topic_named(name) is None
 
 
 def test_compliance_alone_writes_orders() -> None:

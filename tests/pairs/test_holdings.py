@@ -109,7 +109,9 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
         ingester_db = await stack.enter_async_context(_store(databases, ingester.migrations(), "ingester"))
         analytics_db = await stack.enter_async_context(_store(databases, analytics.migrations(), "analytics"))
         cache = await stack.enter_async_context(Cache.connect(None, 60))
-        settings = IngesterSettings(submission_providers=("up",)).model_copy(update=auth)
+        settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)}).model_copy(
+            update=auth
+        )
         store = IngesterService(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox())
         texts = IngesterWorld(store, clock)
         await texts.submit(*(texts.article(one) for one in LIVE))

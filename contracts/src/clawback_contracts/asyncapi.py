@@ -20,11 +20,15 @@ _HEADERS = {
     "traceparent": {"type": "string", "description": "W3C Trace Context: what it is part of"},
     HEADER: {"type": "string", "description": "key id, a colon, Ed25519 signature in base64url: who sent it"},
 }
+WRITER = "writer"
+"""Stands for the name of whoever writes a topic of its own."""
+_WRITER = {WRITER: {"description": "the one system that may write it; production has such topics alone"}}
 _OPTIONAL = frozenset({"traceparent", HEADER})
 
 
 def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
     """Builds the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
+    topics = {**topics, **{one.name: one for one in map(_of_writers, topics.values()) if one}}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -63,10 +67,16 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
     }
 
 
+def _of_writers(topic: Topic) -> Topic | None:
+    """The topics of its single writers, as one channel with a parameter."""
+    return topic.of_writer(WRITER).model_copy(update={"writers": topic.writers}) if topic.per_writer else None
+
+
 def _channel(topic: Topic, events: Mapping[str, str]) -> dict[str, Any]:
     kept = topic.config(PROFILE)
     return {
-        "address": topic.name,
+        "address": topic.name.replace(f".{WRITER}.", ".{writer}."),
+        **({"parameters": _WRITER} if f".{WRITER}." in topic.name else {}),
         "description": topic.description,
         "messages": {
             events[kind]: {"$ref": f"#/components/messages/{events[kind]}"} for kind in topic.events

@@ -22,6 +22,7 @@ OUTSIDE = frozenset({"upstream", "downstream"})
 
 ProfileName = Literal["production", "local", "residue"]
 
+_OF_WRITER = re.compile(r"([a-z][a-z0-9-]*)\.([a-z][a-z0-9-]{0,31})\.(v[1-9][0-9]*)")
 _MILLIS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"([1-9][0-9]{0,5}) (s|min|h|d)")
 
@@ -61,7 +62,7 @@ class Profile(_Written):
 class Topic(_Written):
     """One topic: its place in the flow and, a profile, how it is kept."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z]+)?\.v[1-9][0-9]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?\.v[1-9][0-9]*$")
     description: str = Field(min_length=20)
     owner: str
     writers: tuple[str, ...] = Field(min_length=1)
@@ -73,6 +74,16 @@ class Topic(_Written):
     events: tuple[str, ...] = Field(min_length=1)
     """The CloudEvents types that may stand on it."""
     profiles: dict[ProfileName, Profile]
+    per_writer: bool = False
+    """In production each writer has a topic of its own: its name between this one's and the version, and nobody else
+    may write it. So the topic says whom a record is from."""
+
+    def of_writer(self, writer: str) -> "Topic":
+        """The topic of one writer alone."""
+        name, _, version = self.name.rpartition(".")
+        return self.model_copy(
+            update={"name": f"{name}.{writer}.{version}", "writers": (writer,), "per_writer": False}
+        )
 
     @property
     def signers(self) -> frozenset[str]:
@@ -107,6 +118,15 @@ class Topic(_Written):
 def load_topics() -> dict[str, Topic]:
     """Every topic by name. A file that breaks the rules raises ``ValueError`` and names itself."""
     return dict(_loaded())
+
+
+def topic_named(name: str) -> Topic | None:
+    """A topic, also one of a single writer; None when no file speaks of it."""
+    if name in load_topics():
+        return load_topics()[name]
+    found = _OF_WRITER.fullmatch(name)
+    shared = load_topics().get(f"{found[1]}.{found[3]}") if found else None
+    return shared.of_writer(found[2]) if found and shared and shared.per_writer else None
 
 
 @cache

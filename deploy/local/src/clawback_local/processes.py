@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from clawback_local import databases, keys, servers
 from clawback_local.parts import Listens, Part
 from clawback_local.production import secured
-from clawback_local.services import SERVICES, STORES
+from clawback_local.services import SERVICES, STORES, SUBMISSIONS
 from clawback_local.site import Site
 
 KAFKA = Part(
@@ -58,7 +58,7 @@ SIMULATOR = Part(
 )
 TOPICS = Part(
     "topics",
-    argv=("{python}", "-m", "clawback_common.bus", "provision"),
+    argv=("{python}", "-m", "clawback_common.bus", "provision", SUBMISSIONS),
     env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
     needs=("kafka",),
 )

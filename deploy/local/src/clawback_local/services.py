@@ -11,6 +11,9 @@ PROBES = 100
 """A worker's probes are so many ports above its API."""
 READY_DEADLINE_S = 90.0
 
+SUBMISSIONS = "article-submissions.upstream.v1"
+"""The topic of the upstream system, which nobody else may write."""
+
 COMMON_ENV = {
     "ENVIRONMENT": "development",
     "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
@@ -84,6 +87,7 @@ SERVICES = (
             "WEBHOOK_SECRETS": "{keys}/webhook_secrets.yaml",
             "COMPLIANCE_URL": "{compliance_api_url}",
             "COMPLIANCE_API_KEY_FILE": "{keys}/ingester.key",
+            "SUBMISSION_TOPICS": f'{{{{"{SUBMISSIONS}": ["upstream"]}}}}',
         },
         needs=("simulator",),
     ),

@@ -96,6 +96,13 @@ class ApiKeys:
                 found = entry.caller
         return found
 
+    def providers_of(self, subject: str) -> frozenset[str]:
+        """For whose articles any key of this subject acts."""
+        self._refresh()
+        return frozenset().union(
+            *(entry.caller.providers for entry in self._keys if entry.caller.subject == subject)
+        )
+
     def signer(self, key_id: str) -> tuple[Caller, bytes] | None:
         """Whose signing key this is, and its public key."""
         self._refresh()

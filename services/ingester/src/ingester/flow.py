@@ -77,9 +77,9 @@ class Stored(NamedTuple):
 
 async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> None:
     """An upstream system published articles: store them, and publish them in our turn."""
-    providers = service.settings.submission_providers
+    providers = service.settings.topics_of_submissions
     for one in batch:
-        if not comes_by(one.value.article_id, providers):
+        if not comes_by(one.value.article_id, providers.get(one.topic, ())):
             raise Poison("provider_not_of_this_door", "article_id")
     incoming = deliveries(((one.value, one.traceparent) for one in batch), service.clock.now())
     await store(service, incoming, door=SUBMISSIONS)

@@ -3,20 +3,28 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.production import needs_file, needs_https, needs_secret
 from clawback_common.settings import CommonSettings
+from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.topics import topic_named
 
 SIMULATOR = {(host, 8010) for host in ("127.0.0.1", "localhost", "[::1]", "simulator")}
 """Where the provider's simulator is documented to listen, on loopback and among containers."""
+SHARED_SUBMISSIONS = ArticleSubmitted.TOPIC
 FeedKind = Literal["articles", "revoked"]
 UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
+
+
+def _shared_topic() -> dict[str, tuple[str, ...]]:
+    return {SHARED_SUBMISSIONS: ("upstream",)}
 
 
 class FeedSettings(BaseModel):
@@ -61,8 +69,9 @@ class Settings(CommonSettings):
     feeds: Path | None = None
     """A YAML file; None: no feed is polled."""
     webhook_secrets: Path | None = None
-    submission_providers: tuple[str, ...] = ("upstream",)
-    """Whose ids may come by ``article-submissions.v1`` and ``POST /submissions``."""
+    submission_topics: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(default_factory=_shared_topic)
+    """Whose ids may come by each topic of submissions: a JSON object, or a YAML file, of topics with their providers.
+    Beyond development each upstream system has a topic of its own: the topic says whom a record is from."""
     compliance_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
     """Asked for all orders when our database stands before the start of their topic."""
     compliance_api_key_file: Path | None = None
@@ -88,12 +97,43 @@ class Settings(CommonSettings):
         yield from super().unsafe()
         if self.compliance != "required":
             yield "COMPLIANCE=required"
+        if SHARED_SUBMISSIONS in self.topics_of_submissions:
+            yield "a topic for each upstream system in SUBMISSION_TOPICS, such as article-submissions.acme.v1"
         yield from needs_https("METABASE_URL", self.metabase_url)
         if (self.metabase_url.host, self.metabase_url.port) in SIMULATOR:
             yield "METABASE_URL of the provider (not the simulator's)"
         yield from needs_secret("METABASE_API_KEY", self.metabase_api_key.get_secret_value())
         yield from needs_https("COMPLIANCE_URL", self.compliance_url)
         yield from needs_file("COMPLIANCE_API_KEY_FILE", self.compliance_api_key_file)
+
+    @field_validator("submission_topics", mode="before")
+    @classmethod
+    def _read_topics(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        text = written if written.lstrip().startswith("{") else Path(written).read_text(encoding="utf-8")
+        try:
+            return yaml.safe_load(text)  # which reads JSON as well
+        except yaml.YAMLError:
+            raise ValueError("neither a JSON object nor a YAML file of topics with their providers") from None
+
+    @field_validator("submission_topics", mode="after")
+    @classmethod
+    def _are_topics_of_submissions(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, providers in given.items():
+            topic = topic_named(name)
+            if topic is None or ArticleSubmitted.TYPE not in topic.events:
+                raise ValueError(f"{name} is no topic of submissions, such as article-submissions.acme.v1")
+            if not providers:
+                raise ValueError(f"{name} needs providers: whose articles may come by it")
+        return given
+
+    @property
+    def topics_of_submissions(self) -> dict[str, tuple[str, ...]]:
+        """Those that are read, with their providers; beyond development only the ones that somebody has named."""
+        if self.environment != "development" and "submission_topics" not in self.model_fields_set:
+            return {}
+        return self.submission_topics
 
     @model_validator(mode="after")
     def _required_compliance_has_a_feed(self) -> Self:

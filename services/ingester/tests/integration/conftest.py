@@ -25,7 +25,7 @@ def migrations() -> Sequence[Migration]:
 @pytest.fixture
 def settings() -> Settings:
     """Of a service without feeds."""
-    return Settings(submission_providers=("upstream", "up"))
+    return Settings(submission_topics={"article-submissions.v1": ("upstream", "up")})
 
 
 @pytest_asyncio.fixture

@@ -12,6 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 import yaml
+from pydantic import ValidationError
 
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
@@ -20,16 +21,17 @@ from clawback_contracts.revocation.v1 import RevocationNoticed
 from ingester import flow
 from ingester.inlet import deliveries, jobs
 from ingester.inlet.api import api
+from ingester.inlet.consumers import subscriptions
 from ingester.inlet.feeds import poll, values
 from ingester.inlet.feeds.codes import failure
 from ingester.inlet.webhooks import sign
-from ingester.settings import FeedSettings
+from ingester.settings import FeedSettings, Settings
 from ingester.state import sweeps
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
 
-ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"]}
+ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"], "acme": ["upstream"]}
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 A, B = "up:a", "up:b"
 
@@ -49,7 +51,7 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
                     "subject": name,
                     "roles": roles,
                     "sha256": hashlib.sha256(name.encode()).hexdigest(),
-                    "providers": ["up"],
+                    "providers": ["acme"] if name == "acme" else ["up"],
                 }
                 for name, roles in ROLES.items()
             ]
@@ -232,6 +234,51 @@ async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncC
     assert answer.json()["accepted"] == [A]
     assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_of_this_door"
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
+
+
+async def test_an_upstream_system_submits_articles_of_its_own_providers_alone(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    body, acme = {"items": [item(A), item("acme:1")]}, {"X-API-Key": "acme"}
+    answer = await submit(http, body, **acme)
+    assert answer.json()["accepted"] == ["acme:1"]
+    assert (await submit(http, body)).json()["accepted"] == [A]
+    assert (await world.state(A), await world.state("acme:1")) == ("live", "live")
+
+
+async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) -> None:
+    topics = {"article-submissions.acme.v1": ("acme",), "article-submissions.up.v1": ("up",)}
+    settings = world.service.settings.model_copy(update={"submission_topics": topics})
+    service = replace(world.service, settings=settings)
+    assert [one.topic for one in subscriptions(service)][:2] == list(topics)
+    (one,) = world.received([world.article(A)])
+    await flow.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
+    for topic in ("article-submissions.acme.v1", "article-submissions.v1"):
+        with pytest.raises(Poison, match="provider_not_of_this_door"):
+            await flow.on_submissions([one._replace(topic=topic)], service)
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [
+        ('{"articles.v1": ["up"]}', "articles.v1 is no topic of submissions"),
+        ('{"article-submissions.up.v1": []}', "needs providers"),
+        ("{", "neither a JSON object nor a YAML file"),
+    ],
+)
+def test_topics_that_cannot_be_right_are_refused(topics: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Settings(submission_topics=topics)
+
+
+def test_beyond_development_no_topic_is_shared() -> None:
+    settings = Settings()
+    assert list(settings.topics_of_submissions) == ["article-submissions.v1"]
+    assert list(settings.model_copy(update={"environment": "production"}).topics_of_submissions) == []
+    shared = settings.model_copy(
+        update={"environment": "production", "submission_topics": settings.submission_topics}
+    )
+    assert any("SUBMISSION_TOPICS" in one for one in shared.unsafe())
 
 
 async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_version(

@@ -80,7 +80,7 @@ def settings(
         metabase_api_key=SecretStr(KEY),
         metabase_pause_s=0.05,
         metabase_format="json",
-        submission_providers=("up",),
+        submission_topics={"article-submissions.v1": ("up",)},
     )
 
 

@@ -16,6 +16,7 @@ import orjson
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import event_id
+from clawback_local.services import SUBMISSIONS
 from clawback_story.texts import Written
 from clawback_story.world import FEED, NO_KEY, PARTNER, REVOKED_FEED, Broken, World
 
@@ -103,7 +104,7 @@ async def submit(world: World, articles: Sequence[Written]) -> None:
         message = cloudevents.write(
             event, event_id("story", one.article_id, event.source_order), "upstream", datetime.now(UTC)
         )
-        sent.append(await producer.send(**message))
+        sent.append(await producer.send(**{**message, "topic": SUBMISSIONS}))
     await asyncio.gather(*sent)
     remember(world, articles)
 

@@ -12,6 +12,7 @@ from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_contracts.run.v1 import RunCompleted
 from clawback_contracts.sweep.v1 import SweepCompleted, SweepRequested
+from clawback_local.services import SUBMISSIONS
 from clawback_local.site import DATABASES
 from clawback_story import doors
 from clawback_story.garbage_http import spoilt
@@ -35,7 +36,7 @@ class Lane:
     @property
     def topic(self) -> str:
         """Its name."""
-        return self.event.TOPIC
+        return SUBMISSIONS if self.event is ArticleSubmitted else self.event.TOPIC
 
 
 LANES = (

@@ -8,6 +8,7 @@ from uuid import UUID
 from clawback_story import checkers, duties
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems, some
+from clawback_story.scanning import CONTENT_TOPICS
 
 DEADLINE = timedelta(hours=24)
 BAD_GATEWAY = 502
@@ -124,9 +125,7 @@ def _verified(evidence: Evidence) -> Line:
 
 def _no_content(evidence: Evidence) -> Line:
     outside = [place for place in evidence.scanned if place.startswith(checkers.SEARCHED)]
-    quiet = [
-        name for name in evidence.topics.records if name not in {"articles.v1", "article-submissions.v1"}
-    ]
+    quiet = [name for name in evidence.topics.records if name not in CONTENT_TOPICS]
     shown = (
         f"0 words of articles in {len(outside)} tables, logs, mails, text messages and cached answers and {len(quiet)} "
         "topics; the same search finds "

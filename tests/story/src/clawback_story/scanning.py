@@ -11,14 +11,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from clawback_contracts import cloudevents
-from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
+from clawback_contracts.article.v1 import ArticlePublished
+from clawback_local.services import SUBMISSIONS
 from clawback_story.evidence import Letter, Topics
 from clawback_story.texts import tokens_in
 from clawback_story.world import World
 
 HOMES = ("article_content", "article_held", "quarantine", "delivery")
 """Tables that are meant for content; they are read row by row elsewhere."""
-CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, ArticleSubmitted.TOPIC})
+CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, SUBMISSIONS})
 FOLDERS = ("logs", "mail", "sms", "archive")
 OVERLAP = 64
 READ_EVERY = 25

@@ -1,4 +1,7 @@
-"""``python -m clawback_common.bus provision``: makes the topics of the contract that are missing."""
+"""``python -m clawback_common.bus provision [TOPIC…]``: makes the topics of the contract that are missing.
+
+Named are the topics of single writers, such as ``article-submissions.acme.v1``.
+"""
 
 import asyncio
 import sys
@@ -12,13 +15,13 @@ from clawback_common.tls import trust
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 the broker does not answer, 2 usage or a refusal."""
-    if arguments != ["provision"]:
-        sys.stderr.write("usage: python -m clawback_common.bus provision\n")
+    if arguments[:1] != ["provision"]:
+        sys.stderr.write("usage: python -m clawback_common.bus provision [TOPIC...]\n")
         return 2
     try:
         settings = in_words(BrokerSettings)
         trust(settings.tls_cafile)
-        made = asyncio.run(provision(settings))
+        made = asyncio.run(provision(settings, arguments[1:]))
     except Transient as error:
         sys.stderr.write(f"{error}\n")
         return 1

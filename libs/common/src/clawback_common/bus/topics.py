@@ -1,6 +1,6 @@
 """The broker's topics against the contract: made as it says, and never consumed when they differ."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from clawback_common.bus.connection import connection
 from clawback_common.errors import Stop, Transient
 from clawback_common.settings import BrokerSettings, CommonSettings
-from clawback_contracts.topics import Topic, load_topics
+from clawback_contracts.topics import Topic, load_topics, topic_named
 
 CHECKED = ("cleanup.policy", "retention.ms", "segment.ms", "message.timestamp.type")
 """The settings that promises hang on."""
@@ -34,10 +34,18 @@ async def admin(settings: BrokerSettings) -> AsyncIterator[Any]:
         await client.close()
 
 
-async def provision(settings: BrokerSettings) -> list[str]:
-    """Makes the topics that are missing. Gives their names."""
+async def provision(settings: BrokerSettings, of_writers: Sequence[str] = ()) -> list[str]:
+    """Makes the topics that are missing. Gives their names.
+
+    Args:
+        settings: which broker.
+        of_writers: topics of single writers, which no file names.
+
+    Raises:
+        Stop: the contract knows no such topic, or the broker refuses.
+    """
     profile = settings.topic_profile
-    topics = load_topics().values()
+    topics = [*load_topics().values(), *_known(of_writers).values()]
     async with admin(settings) as client:
         there = set(await client.list_topics())
         missing = [topic for topic in topics if topic.name not in there]
@@ -60,6 +68,14 @@ async def provision(settings: BrokerSettings) -> list[str]:
     return [topic.name for topic in missing]
 
 
+def _known(names: Iterable[str]) -> dict[str, Topic]:
+    found = {name: topic_named(name) for name in names}
+    strangers = sorted(name for name, topic in found.items() if topic is None)
+    if strangers:
+        raise Stop(f"the contract knows no topic {', '.join(strangers)}")
+    return {name: topic for name, topic in found.items() if topic is not None}
+
+
 async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None:
     """Refuses topics that are missing or differ from the contract.
 
@@ -67,7 +83,8 @@ async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None
         Stop: names each difference.
         Transient: the broker does not answer.
     """
-    contract = load_topics()
+    names = list(names)
+    contract = _known(names)
     async with admin(settings) as client:
         partitions = {
             described["topic"]: len(described["partitions"])

@@ -26,13 +26,18 @@ def subscriptions(service: Service) -> list[Subscription]:
         await flow.on_unreadable_orders(tx, bad, service)
 
     return [
-        Subscription(
-            ArticleSubmitted.TOPIC,
-            (ArticleSubmitted,),
-            submissions_arrived,
-            value_bytes_max=CONTENT_BYTES_MAX,
-            parallel=service.settings.store_subscribers,
-            records_max=service.settings.store_batch_max,
+        *(
+            Subscription(
+                topic,
+                (ArticleSubmitted,),
+                submissions_arrived,
+                # A lane for each upstream system: the trouble of one delays nobody else.
+                lane=None if topic == ArticleSubmitted.TOPIC else topic.removesuffix(".v1"),
+                value_bytes_max=CONTENT_BYTES_MAX,
+                parallel=service.settings.store_subscribers,
+                records_max=service.settings.store_batch_max,
+            )
+            for topic in service.settings.topics_of_submissions
         ),
         Subscription(
             ArticleRevoked.TOPIC,

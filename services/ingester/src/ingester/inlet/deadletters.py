@@ -1,5 +1,8 @@
 """The ways back in for what was set aside, one for each door."""
 
+from collections.abc import Sequence
+
+from clawback_common.api_keys import ApiKeys
 from clawback_common.bus.authentication import Authentication
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
@@ -19,7 +22,7 @@ def desk(service: Service) -> DeadLetterDesk:
     )
     for feed in service.settings.feed_list:
         by_topic[f"feed:{feed.name}"] = _from_feed(service, feed.name)
-    body = _from_body(service)
+    body = _from_body(service, ApiKeys(service.settings.api_keys_file))
 
     def way_back(door: str) -> Redrive | None:
         return body if door.startswith(("webhook:", "http:")) else by_topic.get(door)
@@ -45,9 +48,9 @@ def _page_of(entry: bytes) -> bytes:
     return b'{"status":"SUCCESS","articles":[' + entry + b"]}"
 
 
-def _from_body(service: Service) -> Redrive:
+def _from_body(service: Service, keys: ApiKeys) -> Redrive:
     async def again(row: Row) -> None:
-        errors, article = judge_one(row["value"], _who_may(service, row["topic"]))
+        errors, article = judge_one(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
         await flow.store(service, deliveries([(article, None)], service.clock.now()), door=row["topic"])
@@ -55,7 +58,7 @@ def _from_body(service: Service) -> Redrive:
     return again
 
 
-def _who_may(service: Service, door: str) -> tuple[str, ...]:
-    """Whose ids come by this door, also the second time."""
+def _who_may(keys: ApiKeys, door: str) -> Sequence[str]:
+    """Whose ids come by this door, also the second time: the partner's own, or those of the subject's keys now."""
     kind, _, name = door.partition(":")
-    return (name,) if kind == "webhook" else service.settings.submission_providers
+    return (name,) if kind == "webhook" else sorted(keys.providers_of(name))

@@ -180,7 +180,7 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
             if known is not None:
                 return known.answer
         now = service.clock.now()
-        judged = judge(body, service.settings.submission_providers)
+        judged = judge(body, sorted(caller.providers))
         judged = judged.without(await articles.too_old(service.db, judged.accepted, now))
         answer = judged.answer()
 
@@ -189,7 +189,7 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
                 await stored_answers.answer(tx, caller.subject, idempotency_key, sha256, answer, now)
 
         refused = [
-            deliveries.refused_as_bad("http:submissions", f"{caller.subject}/{sha256.hex()[:16]}", one)
+            deliveries.refused_as_bad(f"http:{caller.subject}", sha256.hex()[:16], one)
             for one in judged.refused
             if one.raw is not None
         ]
