@@ -1,0 +1,284 @@
+"""Every other call between services, and of a consumer, with authentication on at who is called."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+from pydantic import AnyHttpUrl
+from redis.asyncio import Redis
+
+from alerting import app as alerting
+from alerting.outlet.neighbours import Neighbours
+from alerting.settings import Settings as AlertingSettings
+from analytics import app as analytics
+from analytics.flow import Service as AnalyticsService
+from analytics.inlet.api import api as analytics_api
+from analytics.outlet.cache import Cache
+from analytics.settings import Settings as AnalyticsSettings
+from clawback_common.bus.refill import pages
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.errors import Stop, Transient
+from clawback_common.http.probe_app import probe_app
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping, serve
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.databases import Databases
+from clawback_common.testing.waiting import until
+from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.revocation.v1 import Outcome
+from compliance import app as compliance
+from compliance import flow
+from compliance.flow import Service as ComplianceService
+from compliance.inlet.api import api as compliance_api
+from compliance.outlet.ingester import Ingester
+from compliance.settings import Settings as ComplianceSettings
+from ingester import app as ingester
+from ingester.flow import Service as IngesterService
+from ingester.inlet.api import api as ingester_api
+from ingester.settings import Settings as IngesterSettings
+from ingester.state import feeds
+from retention import app as retention
+from retention.flow import Service as RetentionService
+from retention.inlet.api import api as retention_api
+from retention.settings import Settings as RetentionSettings
+from services.compliance.tests.integration.conftest import SEARCH, World
+from services.ingester.tests.integration.world import Script, revoked_page
+
+pytestmark = pytest.mark.integration
+
+NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
+SUBJECTS = {"compliance": "poller", "ingester": "reader", "alerting": "reader", "search": "holder"}
+"""As the local stack makes them."""
+FEED = "metabase-revoked"
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """The database of a test is compliance's."""
+    return compliance.migrations()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The keys that everybody accepts; each is the name of its subject, in `<subject>.key`."""
+    entries = []
+    for subject, role in SUBJECTS.items():
+        (tmp_path / f"{subject}.key").write_text(f"{subject}\n")
+        digest = sha256(subject.encode()).hexdigest()
+        entries.append({"subject": subject, "roles": [role], "sha256": digest})
+    path = tmp_path / "api_keys.yaml"
+    path.write_text(yaml.safe_dump(entries))
+    return path
+
+
+async def _always() -> None:
+    """Every order that was there at the start is dealt with."""
+
+
+@dataclass
+class Peers:
+    """All that can be called: APIs and workers' probes, with authentication on."""
+
+    http: httpx.AsyncClient
+    folder: Path
+
+    def key(self, subject: str) -> Path:
+        """The file of a key."""
+        return self.folder / f"{subject}.key"
+
+    def shown(self, subject: str) -> dict[str, str]:
+        """The header that shows a key."""
+        return {"Authorization": f"Bearer {subject}"}
+
+
+@pytest_asyncio.fixture
+async def peers(
+    databases: Databases, world: World, clock: FakeClock, keys: Path, tmp_path: Path
+) -> AsyncIterator[Peers]:
+    """Each service on a database of its own."""
+    auth = {"enable_auth": True, "api_keys_file": keys}
+    outbox = OrdersOutbox()
+    feed = Script([revoked_page()]).feed(name=FEED)
+    async with AsyncExitStack() as stack:
+
+        @asynccontextmanager
+        async def opened(name: str, migrations: Sequence[Migration]) -> AsyncIterator[Database]:
+            async with databases.fresh(migrations) as url, Database.connect(url, name=name) as db:
+                yield db
+
+        enter = stack.enter_async_context
+        store = IngesterService(
+            IngesterSettings().model_copy(update=auth),
+            await enter(opened("ingester", ingester.migrations())),
+            clock,
+            outbox,
+            NewsOutbox(),
+        )
+        await feeds.declare(store.db, [FEED], ["revoked"], clock.now())
+        counts = AnalyticsService(
+            AnalyticsSettings().model_copy(update=auth),
+            await enter(opened("analytics", analytics.migrations())),
+            clock,
+            outbox,
+            await enter(Cache.connect(None, 60)),
+        )
+        sweeps = RetentionService(
+            RetentionSettings().model_copy(update=auth),
+            await enter(opened("retention", retention.migrations())),
+            outbox,
+            clock,
+            retention.load_policies(RetentionSettings()),
+        )
+        orders = ComplianceService(
+            world.service.settings.model_copy(update=auth), world.service.db, outbox, clock
+        )
+        apis: dict[str, Any] = {
+            "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
+            "analytics": analytics_api(counts, Probes(), _always),
+            "compliance": compliance_api(orders, Probes()),
+            "retention": retention_api(sweeps, Probes()),
+        }
+        apis |= {f"{name}-worker": probe_app(Probes()) for name in NAMES}
+        mounts: dict[str, httpx.AsyncBaseTransport | None] = {
+            f"http://{name}": httpx.ASGITransport(app) for name, app in apis.items()
+        }
+        yield Peers(await enter(httpx.AsyncClient(mounts=mounts)), tmp_path)
+
+
+@pytest_asyncio.fixture
+async def world(database: Database, clock: FakeClock) -> World:
+    """Compliance, with a consumer registered."""
+    service = ComplianceService(ComplianceSettings(), database, OrdersOutbox(), clock)
+    await flow.holder_registered(SEARCH, "test", service)
+    return World(service, clock)
+
+
+def _as_compliance(peers: Peers, subject: str) -> Ingester:
+    return Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key(subject), 30)
+
+
+async def test_compliance_polls_a_feed_of_the_ingester(peers: Peers) -> None:
+    ours = _as_compliance(peers, "compliance")
+    assert (await ours.poll(FEED)).caught_up
+    assert await ours.revocation_feeds() == [FEED]
+
+
+async def test_a_key_that_only_reads_polls_nothing(peers: Peers) -> None:
+    with pytest.raises(Transient, match="403"):
+        await _as_compliance(peers, "ingester").poll(FEED)
+
+
+async def test_the_key_of_compliance_does_nothing_else_at_the_ingester(peers: Peers) -> None:
+    answer = await peers.http.post(
+        f"http://ingester/api/v1/feeds/{FEED}/resume", headers=peers.shown("compliance")
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("subject", ["ingester", None])
+async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
+    peers: Peers, world: World, keys: Path, subject: str | None, unused_tcp_port: int
+) -> None:
+    (order,) = await world.revoke("up:revoked")
+    settings = world.service.settings.model_copy(update={"enable_auth": True, "api_keys_file": keys})
+    served = ComplianceService(settings, world.service.db, OrdersOutbox(), world.clock)
+    address = f"http://127.0.0.1:{unused_tcp_port}"
+    listed = pages(f"{address}/api/v1/compliance/revocations", peers.key(subject) if subject else None)
+    async with _served(compliance_api(served, Probes()), unused_tcp_port):
+        if subject is None:
+            with pytest.raises(Stop, match="check the address and the key"):
+                [page async for page in listed]
+        else:
+            found = [item for page in [page async for page in listed] for item in page]
+            assert [item["revocation_id"] for item in found] == [str(order.revocation_id)]
+
+
+@asynccontextmanager
+async def _served(app: Any, port: int) -> AsyncIterator[None]:
+    stopping = Stopping()
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(listens, what="it listens")
+        yield
+    finally:
+        stopping.set()
+        await serving
+
+
+async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: str | None) -> Any:
+    addresses = {name: AnyHttpUrl(f"http://{name}") for name in NAMES if name != "alerting"}
+    addresses |= {f"{name}-worker": AnyHttpUrl(f"http://{name}-worker") for name in NAMES}
+    settings = AlertingSettings().model_copy(
+        update={
+            "services": addresses,
+            "services_api_key_file": peers.key(subject) if subject else None,
+            "kafka_bootstrap_servers": "127.0.0.1:1",
+        }
+    )
+    async with (
+        databases.fresh(alerting.migrations()) as url,
+        Database.connect(url, name="alerting") as db,
+        Redis.from_url("redis://127.0.0.1:1") as redis,
+    ):
+        neighbours = Neighbours(settings, db, clock, peers.http, redis)
+        try:
+            return await neighbours.ask()
+        finally:
+            await neighbours.close()
+
+
+async def test_alerting_asks_everybody_how_they_are(
+    peers: Peers, databases: Databases, clock: FakeClock
+) -> None:
+    asked = await _asked(peers, databases, clock, "alerting")
+    for kind in (asked.apis, asked.workers, asked.outboxes, asked.jobs, asked.details):
+        assert {name: one.error for name, one in kind.items() if not one.ok and name != "alerting"} == {}
+    assert asked.feeds.ok
+
+
+async def test_without_its_key_alerting_learns_nothing_of_the_inside(
+    peers: Peers, databases: Databases, clock: FakeClock
+) -> None:
+    asked = await _asked(peers, databases, clock, None)
+    assert {one.error for name, one in asked.jobs.items() if name != "alerting"} == {"status 401"}
+    assert asked.feeds.error == "status 401"
+
+
+@pytest.mark.parametrize(
+    ("subject", "status", "state"),
+    [("search", 202, "verified"), ("ingester", 403, "open"), (None, 401, "open")],
+)
+async def test_a_consumer_answers_an_order_over_http(
+    peers: Peers, world: World, subject: str | None, status: int, state: str
+) -> None:
+    (order,) = await world.revoke("up:revoked")
+    said = receipt(order, "search", dict.fromkeys(SEARCH.copy_kinds, Outcome.REMOVED), at=datetime.now(UTC))
+    answer = await peers.http.post(
+        "http://compliance/api/v1/compliance/receipts",
+        content=said.model_dump_json(),
+        headers=peers.shown(subject) if subject else {},
+    )
+    assert answer.status_code == status, answer.text
+    states = await world.states("up:revoked")
+    assert [found for (_, holder), found in states.items() if holder == "search"] == [state]
