@@ -137,20 +137,18 @@ class Lease:
             if self._ended:
                 self.lost.set()
 
-    async def release(self, rest_s: float) -> None:
-        """Another process can acquire it at once, or after a pause."""
+    async def release(self) -> None:
+        """Another process can acquire it at once."""
         if self._ended:
             return
         with suppress(Exception):  # it expires, or ends with the session
-            await self._session.execute(
-                SQL["release"], self.name, self.token, self._holder, timedelta(seconds=rest_s), timeout=5
-            )
+            await self._session.execute(SQL["release"], self.name, self.token, self._holder, timeout=5)
             await self._session.execute(SQL["unlock_session"], self.name, self.token, timeout=5)
 
 
 @asynccontextmanager
 async def held(
-    db: Database, name: str, *, duration_s: float | None = None, rest_s: float = 0.0, patient: bool = False
+    db: Database, name: str, *, duration_s: float | None = None, patient: bool = False
 ) -> AsyncIterator[Lease | None]:
     """The lease for the time of the block; None when another process holds it.
 
@@ -158,8 +156,6 @@ async def held(
         db: the service's own.
         name: one lease per name and database.
         duration_s: it expires this long after the last renewal; `LEASE_S` where it is None.
-        rest_s: after a block that ended without an error, nobody acquires the lease for so long: what is done at
-            intervals is done once per interval, in whichever process.
         patient: wait while the holder does not renew, so that a lease of a dead process is no reason to give up.
 
     Raises:
@@ -174,16 +170,14 @@ async def held(
             return
         renewing = asyncio.create_task(lease.keep(), name=f"lease {name}")
         _HELD.labels(name).set(1)
-        rest_after_s = 0.0
         try:
             yield lease
-            rest_after_s = rest_s
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
             _HELD.labels(name).set(0)
-            await lease.release(rest_after_s)
+            await lease.release()
 
 
 @asynccontextmanager

@@ -34,8 +34,7 @@ UPDATE lease SET until = clock_timestamp() + $4 WHERE name = $1 AND token = $2 A
 RETURNING token
 
 -- name: release
--- Free at once, or after a pause: then nobody acquires it before.
-UPDATE lease SET holder = NULL, until = clock_timestamp() + $4 WHERE name = $1 AND token = $2 AND holder = $3
+UPDATE lease SET holder = NULL, until = clock_timestamp() WHERE name = $1 AND token = $2 AND holder = $3
 
 -- name: check
 -- Until the transaction ends, nobody else can acquire the lease.

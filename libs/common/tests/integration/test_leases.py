@@ -207,24 +207,6 @@ async def test_the_end_is_by_the_clock_of_the_database(
         assert former.token == 1
 
 
-async def test_a_rest_is_for_all_processes_unless_the_work_failed(database: Database) -> None:
-    async with held(database, NAME, rest_s=0.4) as lease:
-        assert lease is not None
-    async with held(database, NAME) as too_early:
-        assert too_early is None
-    await asyncio.sleep(0.45)
-
-    async def fails() -> None:
-        async with held(database, NAME, rest_s=60) as later:
-            assert later is not None
-            raise ValueError("failed")
-
-    with pytest.raises(ValueError, match="failed"):
-        await fails()
-    async with held(database, NAME) as again:
-        assert again is not None
-
-
 async def test_who_is_patient_gives_up_when_the_holder_renews(database: Database) -> None:
     async with (
         held(database, NAME, duration_s=0.3),
