@@ -52,4 +52,32 @@ MUTANTS = (
             "test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before",
         ),
     ),
+    Mutant(
+        "orders that a restored database has forgotten are not recovered",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/heads.py",
+                "            believed = [one for one in lost if _is_ours(one, service, now)]\n",
+                "            believed = [one for one in lost if not one]\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
+            "test_forgotten_orders_are_known_again_and_the_next_is_above_them",
+        ),
+    ),
+    Mutant(
+        "an order is issued before our own topic is read",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/orders.py",
+                "    await service.require_own_orders()\n    noticed = [",
+                "    noticed = [",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
+            "test_nothing_is_issued_before_our_own_orders_are_read",
+        ),
+    ),
 )

@@ -12,6 +12,7 @@ from typing import Literal
 import httpx
 import structlog
 
+from clawback_common.bus.catchup import CatchUp
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
@@ -22,6 +23,7 @@ from clawback_common.process import Stopping
 from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from clawback_contracts.revocation.v1 import ArticleRevoked
 from compliance import flow
 from compliance.domain.holder import BROKERS
 from compliance.flow import Service
@@ -71,7 +73,8 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
         guarded_http() as outside,
         AsyncExitStack() as ending,
     ):
-        service = Service(settings, db, OrdersOutbox(), SystemClock())
+        own_orders = CatchUp(settings, db, flow.GROUP, ArticleRevoked.TOPIC)
+        service = Service(settings, db, OrdersOutbox(), SystemClock(), own_orders=own_orders)
         key_file, timeout_s = settings.ingester_api_key_file, settings.poll_timeout_s
         addresses = Addresses(settings.address_rules)
         ending.callback(addresses.close)

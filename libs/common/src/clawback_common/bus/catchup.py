@@ -1,4 +1,4 @@
-"""For a process that serves and does not listen: has its service dealt with what was on a topic when it started?
+"""Has the service, in all its processes, dealt with what was on a topic when this process started?
 
 A database that was restored knows again what it had been told to forget, so nothing is served from it before.
 """
@@ -29,14 +29,34 @@ class CatchUp:
         """
         if self._done:
             return None
-        if self._goals is None:
-            ends = await log_ends(self._settings, self._topic)
-            self._goals = {number: end for number, (first, end) in ends.items() if first < end}
-        ours = await offsets.stored(self._db, self._service)
-        behind = [n for n, goal in self._goals.items() if ours.get((self._topic, n), 0) < goal]
-        if behind:
+        goals = await self.begin()
+        stored = await offsets.stored(self._db, self._service)
+        ours = {number: stored.get((self._topic, number), 0) for number in goals}
+        if any(ours[number] > goal for number, goal in goals.items()):
+            ours = await self._in_this_log(ours)
+        if any(ours[number] < goal for number, goal in goals.items()):
             raise Transient(
                 f"{self._topic}: what was there at the start is not dealt with yet", retry_after_s=1
             )
         self._done = True
         return None
+
+    async def begin(self) -> dict[int, int]:
+        """Notes where the topic ends, the first time; gives the end of each partition that has records.
+
+        Raises:
+            Transient: the broker does not answer.
+        """
+        if self._goals is None:
+            ends = await log_ends(self._settings, self._topic)
+            self._goals = {number: end for number, (first, end) in ends.items() if first < end}
+        return self._goals
+
+    def was_there(self, partition: int, offset: int) -> bool:
+        """Whether a record lay on the topic when it was noted where it ends."""
+        return self._goals is not None and offset < self._goals.get(partition, 0)
+
+    async def _in_this_log(self, ours: dict[int, int]) -> dict[int, int]:
+        """An offset beyond the end is of a log that was deleted: of this one nothing was dealt with."""
+        ends = await log_ends(self._settings, self._topic)
+        return {n: offset if offset <= ends.get(n, (0, 0))[1] else 0 for n, offset in ours.items()}

@@ -138,6 +138,16 @@ def unreadable(count: int) -> Condition:
     )
 
 
+def orders_recovered() -> Condition:
+    """The database was restored, and orders that it had forgotten were found on their topic."""
+    return Condition(
+        "OrdersRecovered",
+        Severity.WARNING,
+        "Orders that the database did not know were found on their topic and recovered: it was restored from a backup. "
+        "Check that officers' acts since the backup are recorded.",
+    )
+
+
 def notice_id_reused() -> Condition:
     """One notice id on two articles: by a mistake of a sender, or to suppress a revocation."""
     return Condition(

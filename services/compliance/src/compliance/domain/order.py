@@ -8,10 +8,16 @@ from typing import TypeAlias
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from compliance.domain.notice import Notice, NoticeKey, clock_start
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+RECOVERED = "recovered from the topic"
+CLOCK_AHEAD_MAX = timedelta(hours=1)
+"""A number further in the future than this was not given by us."""
 
 
 class Kind(StrEnum):
@@ -81,6 +87,35 @@ def next_number(last: int, now: datetime) -> int:
     A database restored from a backup has forgotten numbers that it gave; every one of them lies before now.
     """
     return max(last + 1, (now - _EPOCH) // _MILLISECOND)
+
+
+def recovered(order: ArticleRevoked | ArticleReinstated, deadline: timedelta) -> Ordered:
+    """An order of ours that we have forgotten, as it was on the topic."""
+    ordered = Ordered(
+        revocation_id=revocation_id(order.article_id, order.order),
+        article_id=order.article_id,
+        order_no=order.order,
+        previous_order=order.previous_order or 0,
+        kind=Kind.REINSTATED,
+        reason=RECOVERED,
+        ordered_at=order.ordered_at,
+        ordered_by=RECOVERED,
+        clock_started_at=order.ordered_at,
+        due_at=order.ordered_at + deadline,
+    )
+    match order:
+        case ArticleReinstated():
+            return replace(ordered, lifts=order.revocation_id)
+        case ArticleRevoked():
+            return replace(
+                ordered,
+                revocation_id=order.revocation_id,
+                kind=Kind.REVOKED,
+                reason=order.reason.value,
+                clock_started_at=order.clock_started_at,
+                due_at=order.due_at,
+                revoked_at=order.revoked_at,
+            )
 
 
 def revocation_id(article_id: str, order_no: int) -> UUID:

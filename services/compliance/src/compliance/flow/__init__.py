@@ -6,6 +6,7 @@ each by id; so no two of these functions can wait for one another in a circle.
 
 from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
+from compliance.flow.heads import on_own_orders
 from compliance.flow.holding import close_unverifiable, holder_left, holder_registered
 from compliance.flow.incidents import incident_closed, on_unreadable
 from compliance.flow.orders import on_notices, press, reinstate
@@ -34,6 +35,7 @@ __all__ = [
     "on_looked",
     "on_not_looked",
     "on_notices",
+    "on_own_orders",
     "on_receipts",
     "on_unreadable",
     "press",

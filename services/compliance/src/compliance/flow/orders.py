@@ -24,6 +24,7 @@ from compliance.state.obligations import Owing
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
     """Answer each notice with its order, new or repeated, however often it comes."""
+    await service.require_own_orders()
     required = service.settings.enable_auth
     noticed = [
         Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch
@@ -158,7 +159,9 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
 
     Raises:
         Conflict: it is not the one that stands, or the officer has lifted too many alone.
+        Transient: orders that we issued are not all known yet.
     """
+    await service.require_own_orders()
     async with service.db.transaction() as tx:
         now = service.clock.now()
         await holders.hold_still(tx)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from clawback_common.bus.catchup import CatchUp
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
@@ -29,6 +30,8 @@ class Service:
     clock: Clock
     wake_looking: Callable[[], None] = _nobody
     """Called after a commit that leaves something to look at."""
+    own_orders: CatchUp | None = None
+    """How far our own topic of orders was read; None: there is no broker, as in a test of the flow alone."""
     sweeper: Sweeper = field(init=False)
     announcer: Announcer = field(init=False)
 
@@ -39,6 +42,15 @@ class Service:
         sweeper = Sweeper(GROUP, self.db, self.clock, self.outbox, (records,), ages_min_d)
         object.__setattr__(self, "sweeper", sweeper)
         object.__setattr__(self, "announcer", Announcer(GROUP, self.db, self.clock, self.outbox))
+
+    async def require_own_orders(self) -> None:
+        """Refuses to issue an order before all that we have issued is known again.
+
+        Raises:
+            Transient: our own topic is not read to where it ended when this process started.
+        """
+        if self.own_orders is not None:
+            await self.own_orders.check()
 
     @property
     def request_expiry(self) -> timedelta:

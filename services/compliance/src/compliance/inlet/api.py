@@ -65,6 +65,8 @@ async def serve_api(service: Service, stopping: Stopping) -> None:
         await service.db.fetchval("SELECT 1")
 
     probes.add("database", database)
+    if service.own_orders is not None:
+        probes.add("own orders", service.own_orders.check)
     settings = service.settings
     await probes.check()
     port = settings.http_port or settings.api_port

@@ -6,19 +6,26 @@ from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
-from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from compliance import flow
 from compliance.flow import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """Notices, receipts, sweeps; ``positions``: note where we stand, which a second try of old records must not."""
+    """Notices, receipts, our own orders, sweeps.
+
+    ``positions``: note where we stand, which a second try of old records must not.
+    """
 
     async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
         await flow.on_notices(batch, service, positions=positions)
 
     async def receipts_arrived(batch: Batch[ArticleRemoved]) -> None:
         await flow.on_receipts(batch, service, positions=positions)
+
+    async def own_orders_arrived(batch: Batch[AnyOrder]) -> None:
+        await flow.on_own_orders(batch, service, positions=positions)
 
     async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
         await flow.on_unreadable(tx, bad, service)
@@ -36,6 +43,14 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             (ArticleRemoved,),
             receipts_arrived,
             lane="receipts",
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            ORDERS,
+            own_orders_arrived,
+            lane="orders",
             own_offsets=True,
             on_bad=unreadable,
         ),

@@ -8,6 +8,10 @@ from compliance.domain.order import Decision, Ordered, SaidAgain
 NOTICES = counter("compliance_notices_total", "Notices recorded for the first time.", ("reason",))
 REPEATS = counter("compliance_notice_repeats_total", "Notices that had been seen before.")
 ORDERS = counter("compliance_orders_total", "New orders.", ("kind",))
+RECOVERED = counter(
+    "compliance_orders_recovered_total",
+    "Orders that a restored database had forgotten and the topic still had.",
+)
 SENT_AGAIN = counter("compliance_orders_sent_again_total", "Orders sent once more.")
 RECEIPTS = counter("compliance_receipts_total", "Receipts, by what they meant.", ("meaning",))
 VERIFIED = counter("compliance_verified_total", "Obligations closed by looking.", ("holder",))

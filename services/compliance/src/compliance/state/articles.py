@@ -35,6 +35,14 @@ async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> Non
     )
 
 
+async def raise_heads(tx: Transaction, orders: Iterable[tuple[str, int]], now: datetime) -> None:
+    """Notes numbers that were given on these articles, whose rows are taken; the greatest of each counts."""
+    greatest: dict[str, int] = {}
+    for article_id, number in orders:
+        greatest[article_id] = max(number, greatest.get(article_id, 0))
+    await tx.execute(SQL["raise_heads"], list(greatest), list(greatest.values()), now)
+
+
 async def revoked_among(db: Querier, article_ids: Sequence[str]) -> set[str]:
     """Those of the ids that are revoked now."""
     return {row["article_id"] for row in await db.fetch(SQL["revoked_among"], article_ids)}

@@ -20,6 +20,13 @@ SET order_no = n.order_no, state = n.state, revocation_id = n.revocation_id, upd
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[]) AS n (article_id, order_no, state, revocation_id)
 WHERE a.article_id = n.article_id
 
+-- name: raise_heads
+-- No number is given that holders may have seen. The row says what it said; only the next number is above these.
+UPDATE article AS a
+SET order_no = n.order_no, updated_at = $3
+FROM unnest($1::text[], $2::bigint[]) AS n (article_id, order_no)
+WHERE a.article_id = n.article_id AND a.order_no < n.order_no
+
 -- name: revoked_among
 SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) AND state = 'revoked'
 

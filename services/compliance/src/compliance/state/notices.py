@@ -7,11 +7,25 @@ from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleReinstated, Reason
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import Decision, Kind, Ordered
 
 SQL = Queries.load(__package__, "notices")
+
+
+async def recover(tx: Transaction, orders: Sequence[AnyOrder], now: datetime) -> None:
+    """Records the notices that these orders answer, where they are not known."""
+    cited = [
+        (notice_id, order.article_id, order.order)
+        for order in orders
+        if not isinstance(order, ArticleReinstated)
+        for notice_id in order.notice_ids
+    ]
+    if cited:
+        ids, article_ids, numbers = zip(*cited, strict=True)
+        await tx.execute(SQL["recover"], ids, article_ids, numbers, now)
 
 
 @dataclass(frozen=True, slots=True)

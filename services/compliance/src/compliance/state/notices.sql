@@ -50,6 +50,14 @@ ORDER BY article_id, notice_id
 -- name: orders_of_request
 SELECT article_id, revocation_id FROM notice WHERE request_id = $1
 
+-- name: recover
+-- Notices that an order answers and that we have forgotten: each is known again, so that it revokes nothing twice.
+INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revocation_id, backlog, received_at)
+SELECT n.notice_id, n.article_id, r.reason, 'recovered from the topic', r.ordered_at, r.revocation_id, false, $4
+FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS n (notice_id, article_id, order_no)
+JOIN revocation AS r USING (article_id, order_no)
+ON CONFLICT (notice_id, article_id) DO NOTHING
+
 -- name: put_polls
 -- A poll may bring a notice that an earlier one brought: it counts for both.
 INSERT INTO poll_notice (poll_id, notice_id, article_id)

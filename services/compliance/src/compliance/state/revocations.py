@@ -74,6 +74,18 @@ async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> Non
     )
 
 
+async def unknown(tx: Transaction, orders: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of these orders, by article and number, that are above the last one that we know of."""
+    wanted = sorted(set(orders))
+    rows = await tx.fetch(SQL["unknown"], [a for a, _ in wanted], [n for _, n in wanted])
+    return {(row["article_id"], row["order_no"]) for row in rows}
+
+
+async def existing(tx: Transaction, revocation_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these orders that there are."""
+    return {row["revocation_id"] for row in await tx.fetch(SQL["existing"], sorted(set(revocation_ids)))}
+
+
 async def lift(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
     """Notes who lifted a revocation."""
     await tx.execute(SQL["lift"], revocation_id, now, lifted_by)

@@ -29,6 +29,16 @@ FROM earlier
 WHERE r.revocation_id = earlier.revocation_id
 RETURNING r.revocation_id
 
+-- name: unknown
+-- Orders above the last one that we know of. Those below it are known, or were deleted for their age.
+SELECT n.article_id, n.order_no
+FROM unnest($1::text[], $2::bigint[]) AS n (article_id, order_no)
+LEFT JOIN article AS a USING (article_id)
+WHERE a.order_no IS NULL OR n.order_no > a.order_no
+
+-- name: existing
+SELECT revocation_id FROM revocation WHERE revocation_id = ANY ($1::uuid[])
+
 -- name: lock
 -- All orders on these articles, and these orders, in one statement: locked in two, each sorted, they could still
 -- wait in a circle with who locks the same rows in one.

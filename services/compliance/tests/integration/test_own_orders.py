@@ -1,0 +1,100 @@
+"""Orders that a restored database has forgotten: known again from our own topic before a number is given."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from clawback_common.errors import Transient
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from compliance import flow
+from services.compliance.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+A = "metabase:1"
+FORGOTTEN = "TRUNCATE article, revocation, obligation, notice, poll_notice, receipt, outbox_orders"
+
+
+async def arrive(world: World, orders: Sequence[AnyOrder]) -> None:
+    """Our own topic gives them in one batch."""
+    await flow.on_own_orders(world.received(orders), world.service)
+
+
+async def restored(world: World) -> list[AnyOrder]:
+    """A revocation and its reinstatement were sent, and the database is one from before. Gives what was sent."""
+    (order,) = await world.revoke(A)
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
+    await world.db.execute(FORGOTTEN)
+    return sent
+
+
+async def test_forgotten_orders_are_known_again_and_the_next_is_above_them(world: World) -> None:
+    sent = await restored(world)
+    await arrive(world, sent)
+    (order,) = await world.revoke(A)
+    last = max(one.order for one in sent)
+    assert (order.previous_order, order.order > last) == (last, True)
+    rows = await world.db.fetch("SELECT kind, lifts IS NOT NULL AS lifts FROM revocation ORDER BY order_no")
+    assert [tuple(row) for row in rows] == [("revoked", False), ("reinstated", True), ("revoked", False)]
+
+
+async def test_a_notice_that_a_forgotten_order_answers_revokes_nothing_twice(world: World) -> None:
+    notice = world.notice(A)
+    await world.notices(notice)
+    (order,) = await world.said(ArticleRevoked)
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
+    await world.db.execute(FORGOTTEN)
+    await arrive(world, sent)
+    await world.notices(notice)
+    assert await world.db.fetchval("SELECT state FROM article WHERE article_id = $1", A) == "live"
+
+
+async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.db.execute(FORGOTTEN)
+    await arrive(world, [order])
+    assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
+    assert await flow.press(world.service) == 1
+    (again,) = await world.said(ArticleRevoked)
+    assert (again.revocation_id, again.order) == (order.revocation_id, order.order)
+    assert await world.alerts() == ["OrdersRecovered"]
+
+
+async def test_what_is_known_changes_nothing(world: World) -> None:
+    (order,) = await world.revoke(A)
+    before = await world.db.fetch("SELECT * FROM revocation")
+    await arrive(world, [order, order.model_copy(update={"attempt": 2})])
+    assert await world.db.fetch("SELECT * FROM revocation") == before
+    assert await world.alerts() == []
+
+
+async def test_an_order_far_in_the_future_was_not_issued_by_us_and_is_an_incident(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await arrive(world, [order.model_copy(update={"order": 2**53 - 1})])
+    (again,) = await world.revoke(A)
+    assert again.order == order.order
+    assert await world.db.fetchval("SELECT kind FROM incident") == "order_not_issued"
+    assert await world.alerts() == ["UnreadableRevocationRecord"]
+
+
+async def test_nothing_is_issued_before_our_own_orders_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (order,) = await world.revoke(A)
+    before = await world.db.fetchval("SELECT count(*) FROM revocation")
+
+    async def behind(_: object) -> None:
+        raise Transient("not read yet")
+
+    monkeypatch.setattr(flow.Service, "require_own_orders", behind)
+    for issuing in (
+        world.notices(world.notice("metabase:2")),
+        flow.notices_submitted([], world.service),
+        flow.reinstate(order.revocation_id, "officer", "an error", world.service),
+    ):
+        with pytest.raises(Transient):
+            await issuing
+    assert await world.db.fetchval("SELECT count(*) FROM revocation") == before
