@@ -71,13 +71,41 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/flow/orders.py",
-                "    await service.require_own_orders()\n    noticed = [",
-                "    noticed = [",
+                "    await service.require_own_orders()\n    now = service.clock.now()\n",
+                "    now = service.clock.now()\n",
             ),
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
             "test_nothing_is_issued_before_our_own_orders_are_read",
+        ),
+    ),
+    Mutant(
+        "published when this replica's own partitions are applied",
+        (
+            Change(
+                f"{INGESTER}/app.py",
+                "    await orders_applied.check()\n    return await",
+                "    return await",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_worker.py",
+            "test_nothing_is_published_before_the_orders_of_all_partitions_are_applied",
+        ),
+    ),
+    Mutant(
+        "the age of the last copy counted from the order",
+        (
+            Change(
+                f"{COMPLIANCE}/state/obligations.sql",
+                "                THEN r.ordered_at END\n",
+                "                THEN r.ordered_at ELSE r.ordered_at END\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_takedown.py",
+            "test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none",
         ),
     ),
 )

@@ -92,7 +92,7 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
     monkeypatch.setattr(flow.Service, "require_own_orders", behind)
     for issuing in (
         world.notices(world.notice("metabase:2")),
-        flow.notices_submitted([], world.service),
+        flow.carry_out_all(world.service),
         flow.reinstate(order.revocation_id, "officer", "an error", world.service),
     ):
         with pytest.raises(Transient):

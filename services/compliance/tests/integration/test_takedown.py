@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -251,6 +252,26 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
     world.clock.advance(hours=1)
     await watch_time(world.service)
     assert (await world.states(A))[1, "kafka"] == "verified"
+
+
+async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none(
+    world: World,
+) -> None:
+    from compliance.inlet.watchers import watch_time  # noqa: PLC0415
+
+    (order,) = await world.revoke(A)
+    world.clock.advance(hours=20)
+    await watch_time(world.service)
+    assert (await world.states(A))[1, "kafka"] == "open"
+    await world.close(order)
+    world.clock.advance(hours=7)
+    await watch_time(world.service)
+    assert (await world.states(A))[1, "kafka"] == "open"
+    world.clock.advance(hours=1)
+    await watch_time(world.service)
+    assert (await world.states(A))[1, "kafka"] == "verified"
+    due = await world.db.fetchval("SELECT due_at FROM obligation WHERE holder = 'kafka'")
+    assert due == order.ordered_at + timedelta(hours=28)
 
 
 async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(world: World) -> None:

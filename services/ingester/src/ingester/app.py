@@ -9,6 +9,7 @@ from typing import Literal
 
 import httpx
 
+from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
@@ -83,6 +84,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         )
         for name, feed in by_name.items()
     ]
+    orders_applied = CatchUp(service.settings, service.db, flow.GROUP, ArticleRevoked.TOPIC)
     return Plan(
         subscriptions(service),
         [
@@ -95,7 +97,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         ],
         prepare=partial(_prepare, service, by_name),
         publish=partial(_publish, service, by_name),
-        may_publish=partial(_revocations_were_read, service, by_name),
+        may_publish=partial(_may_publish, service, by_name, orders_applied),
         on_set_aside=service.announcer.on_set_aside,
     )
 
@@ -118,6 +120,16 @@ async def _revocation_feeds(service: Service, configured: Collection[str]) -> li
         for row in await feeds.all_feeds(service.db)
         if row["kind"] == "revoked" and row["name"] in configured
     ]
+
+
+async def _may_publish(service: Service, by_name: Mapping[str, Feed], orders_applied: CatchUp) -> bool:
+    """Nothing is published before the orders of all partitions are applied, those of other replicas too.
+
+    Raises:
+        Transient: they are not.
+    """
+    await orders_applied.check()
+    return await _revocations_were_read(service, by_name)
 
 
 async def _revocations_were_read(service: Service, configured: Collection[str]) -> bool:

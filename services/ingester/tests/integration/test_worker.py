@@ -1,10 +1,11 @@
 """The ingester's worker as a whole, on a real broker and against a provider that answers over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -12,11 +13,15 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from clawback_common.bus import offsets
+from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
+from clawback_common.errors import Transient
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
@@ -285,3 +290,27 @@ async def test_the_commands_of_the_service_tell_what_they_did(
         assert await jobs.accept_gap_command(service) == 0
         assert await jobs.replay_command(service) == 0
     assert "there is no gap" in capsys.readouterr().out
+
+
+async def test_nothing_is_published_before_the_orders_of_all_partitions_are_applied(
+    world: World, topics: Broker, common_settings: CommonSettings
+) -> None:
+    orders = [world.revocation(f"up:{n}") for n in range(30)]
+    await topics.send(
+        "revocations.v1",
+        [Message.of(one, uuid4(), at=world.clock.now(), traceparent=None) for one in orders],
+    )
+    gate = CatchUp(common_settings, world.db, "ingester", "revocations.v1")
+    ends = await gate.begin()
+    assert len(ends) > 1
+    first, *others = ends
+
+    async def applied(partitions: Sequence[int]) -> None:
+        async with world.db.transaction() as tx:
+            await offsets.move(tx, "ingester", {("revocations.v1", one): ends[one] for one in partitions})
+
+    await applied([first])  # as one of two replicas has
+    with pytest.raises(Transient):
+        await app._may_publish(world.service, {}, gate)
+    await applied(others)
+    assert await app._may_publish(world.service, {}, gate)

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from clawback_contracts.holder.v1 import HolderKind
 
 BROKERS = "kafka"
+PUBLISHER = "ingester"
+"""While it holds an article it may publish it, so the age of the last copy counts from when it does not."""
 
 
 def fixed(name: str, kind: HolderKind, stores: Collection[str]) -> str | None:

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld
 from compliance.domain.notice import Notice, NoticeKey, clock_start
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,7 +90,7 @@ def next_number(last: int, now: datetime) -> int:
     return max(last + 1, (now - _EPOCH) // _MILLISECOND)
 
 
-def recovered(order: ArticleRevoked | ArticleReinstated, deadline: timedelta) -> Ordered:
+def recovered(order: AnyOrder, deadline: timedelta) -> Ordered:
     """An order of ours that we have forgotten, as it was on the topic."""
     ordered = Ordered(
         revocation_id=revocation_id(order.article_id, order.order),
@@ -106,6 +107,10 @@ def recovered(order: ArticleRevoked | ArticleReinstated, deadline: timedelta) ->
     match order:
         case ArticleReinstated():
             return replace(ordered, lifts=order.revocation_id)
+        case ArticleWithheld():
+            return replace(
+                ordered, revocation_id=order.revocation_id, kind=Kind.WITHHELD, reason=order.reason.value
+            )
         case ArticleRevoked():
             return replace(
                 ordered,

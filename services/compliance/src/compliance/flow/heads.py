@@ -13,7 +13,7 @@ from clawback_common.bus.envelope import Batch, Received
 from clawback_common.db import Transaction
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
 from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered
 from compliance.flow.incidents import INCIDENTS
@@ -68,8 +68,7 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     ordered = [
         recovered(one, service.deadline)
         for one in found
-        if isinstance(one, ArticleRevoked)
-        or (isinstance(one, ArticleReinstated) and one.revocation_id in there)
+        if not isinstance(one, ArticleReinstated) or one.revocation_id in there
     ]
     await articles.raise_heads(tx, [(one.article_id, one.order) for one in found], now)
     await revocations.put(tx, ordered, now)

@@ -24,7 +24,6 @@ from compliance.state.obligations import Owing
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
     """Answer each notice with its order, new or repeated, however often it comes."""
-    await service.require_own_orders()
     required = service.settings.enable_auth
     noticed = [
         Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch
@@ -58,7 +57,11 @@ async def take_notices(
         noticed: in order of arrival.
         service: where it is written down.
         mode: whether a second person is needed.
+
+    Raises:
+        Transient: orders that we issued are not all known yet.
     """
+    await service.require_own_orders()
     now = service.clock.now()
     await holders.hold_still(tx)
     await approval.lock_subjects(tx, noticed)

@@ -137,6 +137,7 @@ async def carry_out_all(service: Service, request_id: UUID | None = None) -> int
 
 
 async def _slice(service: Service, request_id: UUID | None) -> bool:
+    await service.require_own_orders()
     async with service.db.transaction() as tx:
         request = await requests.lock_work(tx, request_id)
         if request is None:

@@ -11,6 +11,7 @@ from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
+from compliance.domain.holder import PUBLISHER
 from compliance.domain.obligation import Obligation, State
 from compliance.domain.order import RESEND_AFTER, Order
 from compliance.state.revocations import Place
@@ -44,7 +45,7 @@ async def open_all(
     tx: Transaction, revocation_ids: Iterable[UUID], now: datetime, holder: str | None = None
 ) -> list[UUID]:
     """Obliges every active holder, or the one named, to these orders. Gives the orders with a new obligation."""
-    rows = await tx.fetch(SQL["open"], sorted(set(revocation_ids)), now, holder)
+    rows = await tx.fetch(SQL["open"], sorted(set(revocation_ids)), now, holder, PUBLISHER)
     return [row["revocation_id"] for row in rows]
 
 
@@ -111,6 +112,8 @@ async def verify(
 ) -> None:
     """Closes what was looked for and is gone, with the evidence of each order."""
     await tx.execute(SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now)
+    if holder == PUBLISHER:
+        await tx.execute(SQL["start_expiry"], list(evidence), now, PUBLISHER)
 
 
 async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:

@@ -1,13 +1,21 @@
 -- name: open
 -- Every active holder owes every order. What a holder must answer for is fixed now, whatever it declares later; an
--- expiry holder owes nothing but time. The bound of that time is the table's too: no row of a holder may make this
+-- expiry holder owes nothing but time, which begins when the publisher ($4) has verifiably removed the article: until then
+-- it may still publish it. The bound of that time is the table's too: no row of a holder may make this
 -- statement fail, for then no takedown would be ordered.
 INSERT INTO obligation (revocation_id, holder, kind, copy_kinds, due_at, closes_at, opened_at, updated_at)
 SELECT r.revocation_id, h.name, h.kind, h.copy_kinds,
        CASE WHEN h.kind = 'expiry' THEN greatest(r.due_at, x.closes_at) ELSE r.due_at END, x.closes_at, $2, $2
 FROM revocation AS r
 CROSS JOIN holder AS h
-CROSS JOIN LATERAL (SELECT r.ordered_at + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at) AS x
+LEFT JOIN obligation AS p ON p.revocation_id = r.revocation_id AND p.holder = $4
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN p.verified_at IS NOT NULL THEN p.verified_at
+                WHEN p.revocation_id IS NULL
+                     AND NOT EXISTS (SELECT FROM holder AS o WHERE o.name = $4 AND o.kind = 'store' AND o.status = 'active')
+                THEN r.ordered_at END
+           + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at
+) AS x
 WHERE r.revocation_id = ANY ($1::uuid[]) AND h.status = 'active' AND ($3::text IS NULL OR h.name = $3)
   AND (h.kind <> 'expiry' OR r.kind = 'revoked') AND (h.kind = 'store' OR r.kind <> 'withheld')
 ORDER BY r.revocation_id, h.name
@@ -80,6 +88,15 @@ UPDATE obligation AS o
 SET state = 'verified', verified_at = $4, evidence = n.evidence, look_at = NULL, updated_at = $4
 FROM unnest($2::uuid[], $3::jsonb[]) AS n (revocation_id, evidence)
 WHERE o.holder = $1 AND o.revocation_id = n.revocation_id AND o.state = 'removed'
+
+-- name: start_expiry
+-- The publisher holds these no more, so from now on no copy is made: what disappears by age is gone after its time.
+UPDATE obligation AS o
+SET closes_at = x.closes_at, due_at = greatest(o.due_at, x.closes_at), updated_at = $2
+FROM obligation AS p, holder AS h
+CROSS JOIN LATERAL (SELECT $2::timestamptz + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at) AS x
+WHERE o.revocation_id = ANY ($1::uuid[]) AND o.kind = 'expiry' AND o.closes_at IS NULL AND h.name = o.holder
+  AND p.revocation_id = o.revocation_id AND p.holder = $3 AND p.state = 'verified'
 
 -- name: unverifiable
 -- What consumers say that they removed, and have no address any more at which they could be asked.
