@@ -25,9 +25,9 @@ ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 def _alerts(service: str = "*") -> set[str]:
     """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
     sources = [path.read_text() for path in ROOT.glob(f"services/{service}/src/**/*.py")]
-    for shared in (watching, sweeping):
-        if any(f"from {shared.__name__}" in source for source in sources):
-            sources += [path.read_text() for path in Path(shared.__path__[0]).glob("*.py")]
+    sources += [path.read_text() for path in Path(watching.__path__[0]).glob("*.py")]
+    if any(f"from {sweeping.__name__}" in source for source in sources):
+        sources += [path.read_text() for path in Path(sweeping.__path__[0]).glob("*.py")]
     return {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
 
 

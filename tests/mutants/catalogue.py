@@ -58,9 +58,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "swallowed poison",
         (
             Change(
-                f"{COMMON}/bus/subscriber.py",
-                "                await retrying(IN_PROCESS, lambda: self._set_aside(bad))\n            if good:",
-                "                _log.warning('bad records', count=len(bad))\n            if good:",
+                f"{COMMON}/bus/handling.py",
+                "            await self._quarantine(bad, progress)\n        if good:",
+                "            _log.warning('bad records', count=len(bad))\n        if good:",
             ),
         ),
         at(BUS, "test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once"),
@@ -207,7 +207,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{COMMON}/quarantine.py",
-                "        detail=bad.error.detail[:500],\n        quarantine_id",
+                "        detail=bad.error.detail[:TEXT_CHARS_MAX],\n        quarantine_id",
                 '        detail=(bad.value or b"").decode(errors="replace")[:500],\n        quarantine_id',
             ),
         ),

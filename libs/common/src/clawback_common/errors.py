@@ -11,12 +11,14 @@ class Poison(ClawbackError):
     Args:
         reason: snake_case, from a small set; it becomes a label and the dead letter's reason.
         detail: which field, which rule; never the value.
+        sqlstate: PostgreSQL's code, where it was the database that refused.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: str, detail: str = "", sqlstate: str | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+        self.sqlstate = sqlstate
 
 
 class Transient(ClawbackError):
@@ -30,6 +32,10 @@ class Transient(ClawbackError):
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class Defect(Transient):
+    """Our code or our schema is wrong, never the record: wait, log it and page a person."""
 
 
 class Conflict(ClawbackError):

@@ -19,11 +19,13 @@ async def open_all(
     await tx.execute(SQL["open"], list(ids), kind, list(subjects), list(details), now)
 
 
-async def open_for_unreadable(tx: Transaction, bad: Sequence[Bad], now: datetime) -> None:
-    """Opens one for each record that could not be read, under the quarantine's id."""
+async def open_for_unreadable(
+    tx: Transaction, bad: Sequence[Bad], now: datetime, *, kind: str = "unreadable_record"
+) -> None:
+    """Opens one for each record that was quarantined, under the quarantine's id."""
     await open_all(
         tx,
-        "unreadable_record",
+        kind,
         [(b.id, b.subject, f"{b.topic}-{b.partition} offset {b.offset}: {b.error.reason}") for b in bad],
         now,
     )

@@ -1,10 +1,12 @@
 """Quarantine: records that could not be used, kept whole in our own database; the dead letter points here.
 
-The bytes are content. A takedown purges them by subject; what names no subject goes by age.
+The bytes are content. A takedown purges them by any id that they may be about; where their body names none, they go
+after hours. Of a record that may be about a revoked or foreign article no bytes are kept at all.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,13 +16,22 @@ from clawback_common.bus.envelope import Message
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.errors import Poison
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.subjects import is_article_id
 from clawback_common.telemetry import counter
+from clawback_common.telemetry.tracing import valid_traceparent
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import event_id
 
 SQL = Queries.load(__package__, "quarantine")
 KEPT_WITHOUT_SUBJECT = timedelta(hours=12)
 KEPT = timedelta(days=30)
+HEADERS_MAX = 100
+TEXT_CHARS_MAX = 500
+
+ForbiddenIds = Callable[[Transaction, Sequence[str]], Awaitable[set[str]]]
+"""Of these ids, those about which no bytes may be kept: they are revoked, or not allowed for their sender."""
+
+_REASON = re.compile(r"[a-z0-9_]{1,64}")
 
 _SET_ASIDE = counter("quarantine_set_aside_total", "Records that could not be used.", ("topic", "reason"))
 
@@ -38,12 +49,34 @@ class Bad:
     offset: int = 0
     at: datetime | None = None
     event_id: str | None = None
-    subject: str | None = None
-    """By what a takedown finds it."""
+    subjects: tuple[str, ...] = ()
+    """Every id that it may be about, the key's first: by any of them a takedown finds it."""
+    identified: bool = True
+    """Whether its body names what it is about; of content that does not, a takedown may miss the bytes."""
     type: str | None = None
     key: bytes | None = None
     value: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str | None:
+        """What its key, else its body, says that it is about."""
+        return self.subjects[0] if self.subjects else None
+
+    def without_bytes(self) -> "Bad":
+        """The same, with nothing of what it says."""
+        return replace(self, key=None, value=None, headers={})
+
+    def minimal(self) -> "Bad":
+        """What can always be stored: the place and the reason, and ids of articles."""
+        reason = self.error.reason if _REASON.fullmatch(self.error.reason) else "refused"
+        return replace(
+            self.without_bytes(),
+            error=Poison(reason, "the record could not be quarantined whole"),
+            event_id=None,
+            type=None,
+            subjects=tuple(one for one in self.subjects if is_article_id(one)),
+        )
 
     @property
     def id(self) -> UUID:
@@ -53,37 +86,68 @@ class Bad:
         )
 
 
-async def put(tx: Transaction, outbox: OrdersOutbox, bads: Sequence[Bad], now: datetime) -> list[UUID]:
+async def put(
+    tx: Transaction,
+    outbox: OrdersOutbox,
+    bads: Sequence[Bad],
+    now: datetime,
+    forbidden: ForbiddenIds | None = None,
+) -> list[UUID]:
     """Sets records aside, each with one dead letter however often it comes. Gives the ids that are new."""
-    rows = list({bad.id: bad for bad in bads}.values())
+    unique = {bad.id: bad for bad in bads}
+    dropped = await _forbidden(tx, list(unique.values()), forbidden)
+    rows = [bad.without_bytes() if key in dropped else bad for key, bad in unique.items()]
     new = await tx.fetch(
         SQL["put"],
-        [bad.id for bad in rows],
+        list(unique),
         [bad.source for bad in rows],
         [bad.topic for bad in rows],
         [bad.partition for bad in rows],
         [bad.offset for bad in rows],
         [_storable(bad.event_id) for bad in rows],
-        [_storable(bad.subject) for bad in rows],
+        [orjson.dumps([_storable(one) for one in bad.subjects]).decode() for bad in rows],
         [_storable(bad.type) for bad in rows],
         [bad.error.reason for bad in rows],
-        [bad.error.detail[:500] for bad in rows],
+        [_storable(bad.error.detail) for bad in rows],
         [bad.key for bad in rows],
         [bad.value for bad in rows],
-        [orjson.dumps({k: _storable(v) for k, v in bad.headers.items()}).decode() for bad in rows],
-        [now] * len(rows),
+        [_storable_headers(bad.headers) for bad in rows],
+        now,
+        [_purge_at(bad, now) for bad in rows],
+        ["not_kept" if key in dropped else None for key in unique],
     )
     ids = {row["id"] for row in new}
-    for bad in rows:
-        if bad.id in ids:
-            _SET_ASIDE.labels(bad.topic, bad.error.reason).inc()
-    await outbox.put(tx, [_dead_letter(bad, now) for bad in rows if bad.id in ids])
+    fresh = [bad for key, bad in zip(unique, rows, strict=True) if key in ids]
+    for bad in fresh:
+        _SET_ASIDE.labels(bad.topic, bad.error.reason).inc()
+    await outbox.put(tx, [_dead_letter(bad, now) for bad in fresh])
     return list(ids)
+
+
+async def _forbidden(tx: Transaction, bads: Sequence[Bad], forbidden: ForbiddenIds | None) -> set[UUID]:
+    """The records of which no bytes may be kept."""
+    subjects = sorted({one for bad in bads for one in bad.subjects}) if forbidden else []
+    if forbidden is None or not subjects:
+        return set()
+    await tx.execute(SQL["lock_subjects"], subjects)
+    refused = await forbidden(tx, subjects)
+    return {bad.id for bad in bads if refused.intersection(bad.subjects)}
+
+
+def _purge_at(bad: Bad, now: datetime) -> datetime | None:
+    if bad.value is None and bad.key is None and not bad.headers:
+        return None
+    return now + (KEPT if bad.subjects and bad.identified else KEPT_WITHOUT_SUBJECT)
 
 
 def _storable(text: str | None) -> str | None:
     """PostgreSQL's text holds no NUL."""
-    return None if text is None else text.replace("\0", "\ufffd")[:500]
+    return None if text is None else text.replace("\0", "\ufffd")[:TEXT_CHARS_MAX]
+
+
+def _storable_headers(headers: Mapping[str, str]) -> str:
+    kept = {_storable(name): _storable(value) for name, value in list(headers.items())[:HEADERS_MAX]}
+    return orjson.dumps(kept).decode()
 
 
 def _dead_letter(bad: Bad, now: datetime) -> Message:
@@ -94,8 +158,8 @@ def _dead_letter(bad: Bad, now: datetime) -> Message:
         offset=bad.offset,
         timestamp=bad.at,
         event_id=bad.event_id[:200] if bad.event_id else None,
-        reason=bad.error.reason,
-        detail=bad.error.detail[:500],
+        reason=bad.error.reason if _REASON.fullmatch(bad.error.reason) else "refused",
+        detail=bad.error.detail[:TEXT_CHARS_MAX],
         quarantine_id=bad.id,
         set_aside_at=now,
     )
@@ -103,24 +167,25 @@ def _dead_letter(bad: Bad, now: datetime) -> Message:
         letter,
         event_id("dead-letter", bad.id),
         at=now,
-        traceparent=bad.headers.get("traceparent"),
+        traceparent=valid_traceparent(bad.headers.get("traceparent")),
         topic=DeadLetter.TOPIC.format(group=bad.source),
     )
 
 
 async def purge(tx: Transaction, subjects: Sequence[str], now: datetime) -> set[str]:
-    """Removes the bytes of all records on these subjects. Gives the subjects of which there were any."""
+    """Removes the bytes of all records that may be about these ids. Gives the ids about which there were any."""
+    await tx.execute(SQL["lock_subjects"], subjects)
     return {row["subject"] for row in await tx.fetch(SQL["purge_subjects"], subjects, now)}
 
 
 async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
-    """The subjects of which bytes are still kept."""
+    """The ids about which bytes are still kept."""
     return {row["subject"] for row in await db.fetch(SQL["held"], subjects)}
 
 
 async def tidy(tx: Transaction, now: datetime) -> None:
-    """Lets go of bytes by age."""
-    await tx.execute(SQL["purge_old"], now - KEPT_WITHOUT_SUBJECT, now - KEPT, now)
+    """Purges bytes by age."""
+    await tx.execute(SQL["purge_old"], now)
 
 
 def instant(timestamp_ms: int | None) -> datetime | None:

@@ -1,38 +1,46 @@
+-- name: lock_subjects
+-- Whoever quarantines a record on an id, and whoever purges that id, take turns: an id without a row cannot be locked
+-- otherwise. Sorted, so that two of them never wait for each other.
+SELECT pg_advisory_xact_lock(20987, s.number)
+FROM (SELECT DISTINCT hashtext(id) AS number FROM unnest($1::text[]) AS i (id) ORDER BY 1) AS s
+
 -- name: put
 -- A repeated batch sets the same records aside again: the first time counts.
-INSERT INTO quarantine (id, source, topic, partition, kafka_offset, event_id, subject, type, reason, detail,
-                        record_key, value, headers, set_aside_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::jsonb[],
-                     $14::timestamptz[])
+INSERT INTO quarantine (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail,
+                        record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution)
+SELECT b.id, b.source, b.topic, b.partition, b.kafka_offset, b.event_id,
+       ARRAY(SELECT jsonb_array_elements_text(b.subjects)), b.type, b.reason, b.detail, b.record_key, b.value, b.headers,
+       $14::timestamptz, b.purge_at, CASE WHEN b.resolution IS NOT NULL THEN $14::timestamptz END, b.resolution
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::jsonb[], $8::text[],
+            $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::jsonb[], $15::timestamptz[], $16::text[])
+     AS b (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail, record_key, value,
+           headers, purge_at, resolution)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
 -- name: purge_subjects
--- What a takedown removes: the records that speak of these subjects. The reason and the place stay.
-WITH gone AS (
-    UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', resolved_at = coalesce(resolved_at, $2),
-           resolution = coalesce(resolution, 'removed')
-    WHERE subject = ANY ($1::text[]) AND value IS NOT NULL
-    RETURNING subject
+-- What a takedown removes: the records that may be about these ids. The reason and the place stay.
+WITH purged AS (
+    UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', purge_at = NULL,
+           resolved_at = coalesce(resolved_at, $2), resolution = coalesce(resolution, 'removed')
+    WHERE subjects && $1::text[] AND purge_at IS NOT NULL
+    RETURNING subjects
 )
-SELECT DISTINCT subject FROM gone
+SELECT DISTINCT s.subject FROM purged CROSS JOIN unnest(purged.subjects) AS s (subject) WHERE s.subject = ANY ($1::text[])
 
 -- name: purge_old
--- A record that names no subject cannot be found by a takedown, so its bytes go by age.
-UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', resolved_at = coalesce(resolved_at, $3),
-       resolution = coalesce(resolution, 'expired')
-WHERE id IN (
-    SELECT id FROM quarantine
-    WHERE value IS NOT NULL AND set_aside_at < CASE WHEN subject IS NULL THEN $1::timestamptz ELSE $2::timestamptz END
-    LIMIT 1000
-)
+-- A slice of what is past its date.
+UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', purge_at = NULL,
+       resolved_at = coalesce(resolved_at, $1::timestamptz), resolution = coalesce(resolution, 'expired')
+WHERE id IN (SELECT id FROM quarantine WHERE purge_at <= $1::timestamptz ORDER BY purge_at LIMIT 1000)
 
 -- name: held
-SELECT DISTINCT subject FROM quarantine WHERE subject = ANY ($1::text[]) AND value IS NOT NULL
+SELECT DISTINCT s.subject
+FROM quarantine AS q CROSS JOIN unnest(q.subjects) AS s (subject)
+WHERE q.subjects && $1::text[] AND q.purge_at IS NOT NULL AND s.subject = ANY ($1::text[])
 
 -- name: page
-SELECT id, source, topic, partition, kafka_offset, event_id, subject, type, reason, detail, set_aside_at,
+SELECT id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail, set_aside_at,
        retries, resolved_at, resolution, value IS NOT NULL AS kept
 FROM quarantine
 WHERE (set_aside_at, id) < ($1, $2)
@@ -50,13 +58,17 @@ ORDER BY set_aside_at, id
 FOR UPDATE SKIP LOCKED
 
 -- name: retried
+-- What a takedown resolved meanwhile stays as the takedown left it.
 UPDATE quarantine
 SET retries = retries + 1,
-    resolved_at = CASE WHEN $3::text IS NULL THEN NULL ELSE $2::timestamptz END,
+    resolved_at = CASE WHEN $3::text IS NOT NULL THEN $2::timestamptz END,
     resolution = $3,
     value = CASE WHEN $3::text IS NULL THEN value END,
+    record_key = CASE WHEN $3::text IS NULL THEN record_key END,
+    headers = CASE WHEN $3::text IS NULL THEN headers ELSE '{}' END,
+    purge_at = CASE WHEN $3::text IS NULL THEN purge_at END,
     reason = coalesce($4, reason), detail = coalesce($5, detail)
-WHERE id = $1
+WHERE id = $1 AND resolved_at IS NULL
 
 -- name: depth
 SELECT count(*) AS open, min(set_aside_at) AS oldest FROM quarantine WHERE resolved_at IS NULL

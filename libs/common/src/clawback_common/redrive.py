@@ -34,7 +34,13 @@ def redrive_by_subscription(
 
 
 def _through(group: str, subscription: Subscription, authentication: Authentication) -> Redrive:
-    decoder = Decoder(group, subscription.events, subscription.value_bytes_max, authentication)
+    decoder = Decoder(
+        group,
+        subscription.events,
+        subscription.value_bytes_max,
+        authentication,
+        content=subscription.content,
+    )
 
     async def again(row: Row) -> None:
         record = SimpleNamespace(

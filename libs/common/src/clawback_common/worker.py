@@ -18,6 +18,7 @@ from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.bus import Bus
 from clawback_common.bus.gaps import require_no_gap
 from clawback_common.bus.producer import Producer
+from clawback_common.bus.stalls import LaneAlerts, OutboxAlerts
 from clawback_common.bus.subscription import BusContext, Subscription, group_of
 from clawback_common.bus.topics import require_topics
 from clawback_common.clock import Clock
@@ -72,6 +73,8 @@ class Plan:
     """Asked until it is so; news wait for it."""
     on_set_aside: SetAside | None = None
     """Told the lane and the row that cannot be sent."""
+    alerts: LaneAlerts | None = None
+    """How alerts on lanes are raised; None: through the outbox."""
 
 
 class Worker:
@@ -150,8 +153,9 @@ class Worker:
             relays = [self._relay(plan, ending)]
             if plan.publish is not None:
                 relays.append(self._news_relay(plan.publish, plan, ending))
+            alerts = plan.alerts or OutboxAlerts(self.name, self._orders, self._clock)
             context = BusContext(
-                self.name, self._settings, self._db, self._orders, self._clock, self._authentication
+                self.name, self._settings, self._db, self._orders, self._clock, alerts, self._authentication
             )
             bus = Bus(context, plan.subscriptions)
             sending = [tasks.create_task(relays[0].run(draining))]

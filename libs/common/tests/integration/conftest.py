@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from clawback_common.bus.stalls import OutboxAlerts
 from clawback_common.bus.subscription import BusContext
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
@@ -14,4 +15,5 @@ from clawback_common.testing.clock import FakeClock
 @pytest.fixture
 def context(common_settings: CommonSettings, database: Database, clock: FakeClock) -> BusContext:
     """Of a service whose name, and so whose consumer group, no other test has."""
-    return BusContext(f"svc-{uuid4().hex[:8]}", common_settings, database, OrdersOutbox(), clock)
+    name, outbox = f"svc-{uuid4().hex[:8]}", OrdersOutbox()
+    return BusContext(name, common_settings, database, outbox, clock, OutboxAlerts(name, outbox, clock))

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from clawback_common import quarantine
-from clawback_common.bus import subscriber
+from clawback_common.bus import handling, subscriber
 from clawback_common.bus.decode import VALUE_BYTES_MAX
 from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.db import Transaction
@@ -29,7 +29,7 @@ SECRET = "the-text-of-somebody-else"
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed batch comes again within the test's patience."""
     monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.05)
-    monkeypatch.setattr(subscriber, "IN_PROCESS", Retry(attempts=40, first_delay_ms=5, delay_ms_max=20))
+    monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=40, first_delay_ms=5, delay_ms_max=20))
 
 
 async def rows(context: BusContext) -> list[Row]:
@@ -51,7 +51,7 @@ async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
 
     async def trouble(_: list[int]) -> None:
         if not gate.is_set():
-            raise RuntimeError(SECRET)
+            raise Transient(SECRET)
 
     heard = Heard(trouble)
     async with listening(context, Subscription(topic, (Said,), heard)):
@@ -166,7 +166,7 @@ async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_
         await until(lambda: len(heard.numbers) == 49, what="the neighbours")
     assert heard.numbers == [n for n in range(50) if n != 31]
     (row,) = await rows(context)
-    assert (row["reason"], row["kafka_offset"], row["subject"]) == ("refused_here", 31, "ann")
+    assert (row["reason"], row["kafka_offset"], row["subjects"]) == ("refused_here", 31, ["ann"])
     assert len(await dead_letters(context)) == 1
 
 
@@ -186,7 +186,7 @@ async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
             refused.append(3)
             raise Poison("refused_here")
         if len(refused) < 3 and 2 in numbers:
-            raise RuntimeError("the whole batch comes again")
+            raise Transient("the whole batch comes again")
 
     heard = Heard(trouble)
     told: list[int] = []
@@ -293,5 +293,5 @@ async def test_a_quarantined_record_names_its_subject_even_without_a_key(
 
     async with listening(context, Subscription(topic, (Said,), Heard())):
         found = await until(three, what="three aside")
-    assert [row["subject"] for row in found] == ["up:1", None, "up:2"]
+    assert [row["subjects"] for row in found] == [["up:1"], [], ["up:2"]]
     assert all(isinstance(row["id"], UUID) for row in found)

@@ -17,7 +17,7 @@ from clawback_common.db.migrate import (
     pending,
     require_migrated,
 )
-from clawback_common.errors import Poison, Stop, Transient
+from clawback_common.errors import Defect, Poison, Stop, Transient
 from clawback_common.retry import Retry
 from clawback_common.testing.queries import prepare_all
 
@@ -123,7 +123,7 @@ async def test_an_index_is_built_concurrently_where_the_file_says_so_and_after_a
     )
     await migrate(database, TWO, ALL)
     await database.execute("INSERT INTO two VALUES (1)")
-    with pytest.raises(asyncpg.UniqueViolationError):
+    with pytest.raises(Poison):
         await migrate(database, [*TWO, indexed], ALL)
     await database.execute("DELETE FROM two")
     assert await migrate(database, [*TWO, indexed], ALL) == ["thing/0004_index.pre.sql"]
@@ -186,8 +186,31 @@ async def test_errors_of_the_driver_are_named_by_what_to_do_next_and_quote_nothi
     assert await database.fetchval("SELECT 1") == 1
 
 
-async def test_a_mistake_of_ours_is_not_renamed(database: Database) -> None:
-    with pytest.raises(asyncpg.UndefinedColumnError):
+@pytest.mark.parametrize(
+    ("sqlstate", "error"),
+    [
+        *((one, Transient) for one in ("08000", "28P01", "3D000", "40001", "40P01", "53100", "53300")),
+        *((one, Transient) for one in ("55P03", "57014", "57P03", "58030", "25P03")),
+        *((one, Defect) for one in ("25006", "25P02", "42703", "42P01", "42501")),
+        *((one, Poison) for one in ("22021", "22003", "23502", "23505", "54000")),
+        *((one, asyncpg.PostgresError) for one in ("XX000", "XX001", "0A000", "P0001", "21000", "ZZ123")),
+    ],
+)
+async def test_the_class_of_the_sqlstate_decides_what_an_error_asks_for(
+    database: Database, sqlstate: str, error: type[Exception]
+) -> None:
+    fails = f"DO $$ BEGIN RAISE EXCEPTION 'SECRET' USING ERRCODE = '{sqlstate}'; END $$"
+    with pytest.raises(error) as caught:
+        await database.execute(fails)
+    if not isinstance(caught.value, asyncpg.PostgresError):
+        assert "SECRET" not in str(caught.value)
+        assert isinstance(caught.value, Defect) == (error is Defect)
+    if isinstance(caught.value, Poison):
+        assert caught.value.sqlstate == sqlstate
+
+
+async def test_a_wrong_statement_is_a_defect_of_ours(database: Database) -> None:
+    with pytest.raises(Defect, match="SQLSTATE 42703"):
         await database.execute("SELECT no_such_column")
 
 

@@ -1,8 +1,10 @@
 """What was set aside: quarantine, dead letters tried again, incidents, and the inbox, in a real database."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +13,7 @@ from clawback_common import inbox, incidents, quarantine
 from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
-from clawback_common.db import Database
+from clawback_common.db import Database, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.deadletters import DeadLetterFilter
@@ -27,7 +29,7 @@ GROUP = "svc"
 TOPIC = "said"
 
 
-def bad(number: int, subject: str | None = "ann", **changed: object) -> Bad:
+def bad(number: int, subject: str | None = "ann", **changed: Any) -> Bad:
     """A record that was refused once, and is readable."""
     message = said(number)
     headers = {name: value.decode() for name, value in message.headers("test")}
@@ -39,13 +41,13 @@ def bad(number: int, subject: str | None = "ann", **changed: object) -> Bad:
         offset=number,
         at=AT,
         event_id=str(message.event_id),
-        subject=subject,
+        subjects=(subject,) if subject else (),
         type=message.type,
         key=message.key.encode(),
         value=message.value,
         headers=headers,
     )
-    return replace(one, **changed)  # type: ignore[arg-type] # fields by name
+    return replace(one, **changed)
 
 
 async def set_aside(db: Database, clock: FakeClock, *bads: Bad) -> list[UUID]:
@@ -79,11 +81,11 @@ async def test_text_that_postgresql_cannot_hold_is_set_aside_all_the_same(
     database: Database, clock: FakeClock
 ) -> None:
     odd = "a\0b" + "x" * 9_000
-    one = bad(1, subject=odd, event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
+    one = bad(1, subjects=(odd,), event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
     one = replace(one, error=Poison("odd", "x" * 9_000), value=b"\0\xff")
     assert len(await set_aside(database, clock, one)) == 1
     (row,) = await kept(database)
-    assert (row["subject"][:3], len(row["subject"]), row["value"]) == ("a\ufffdb", 500, b"\0\xff")
+    assert (row["subjects"][0][:3], len(row["subjects"][0]), row["value"]) == ("a\ufffdb", 500, b"\0\xff")
 
 
 async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
@@ -126,6 +128,96 @@ async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
     assert await with_bytes() == []
     assert [row["resolution"] for row in await kept(database)] == ["expired", "expired"]
     assert len(await kept(database)) == 2
+
+
+async def test_a_takedown_finds_a_record_by_any_id_that_it_may_be_about(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, subjects=("partition-key-3", "up:7", "up:8")))
+    assert await quarantine.held(database, ["up:7", "up:9"]) == {"up:7"}
+    async with database.transaction() as tx:
+        assert await quarantine.purge(tx, ["up:8", "up:9"], clock.now()) == {"up:8"}
+    assert await quarantine.held(database, ["up:7", "up:8"]) == set()
+    (row,) = await kept(database)
+    assert (row["value"], row["record_key"], row["headers"], row["purge_at"]) == (None, None, "{}", None)
+
+
+async def test_headers_and_key_of_a_record_without_a_value_are_purged_as_well(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, "up:1", value=None), bad(2, "up:2", value=None))
+    assert await quarantine.held(database, ["up:1"]) == {"up:1"}
+    async with database.transaction() as tx:
+        assert await quarantine.purge(tx, ["up:1"], clock.now()) == {"up:1"}
+        await quarantine.tidy(tx, clock.advance(days=31))
+    assert [(row["record_key"], row["headers"]) for row in await kept(database)] == [(None, "{}")] * 2
+
+
+def forbids(*article_ids: str) -> quarantine.ForbiddenIds:
+    async def forbidden(_: Transaction, subjects: Sequence[str]) -> set[str]:
+        return set(subjects) & set(article_ids)
+
+    return forbidden
+
+
+async def test_of_a_record_about_an_id_that_may_not_be_kept_only_the_fact_is_stored(
+    database: Database, clock: FakeClock
+) -> None:
+    bads = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
+    async with database.transaction() as tx:
+        await quarantine.put(tx, OrdersOutbox(), bads, clock.now(), forbids("up:7"))
+    first, second = await kept(database)
+    assert (first["value"], first["record_key"], first["headers"]) == (None, None, "{}")
+    assert (first["reason"], first["resolution"]) == ("refused_here", "not_kept")
+    assert (second["value"] is None, second["resolution"]) == (False, None)
+    assert await quarantine.held(database, ["up:1", "up:2", "up:7"]) == {"up:2"}
+    assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 2
+
+
+async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
+    database: Database, clock: FakeClock
+) -> None:
+    """The id has no row that could be locked: whoever comes second must see what the first did."""
+    await database.execute("CREATE TABLE revoked (article_id text PRIMARY KEY)")
+
+    async def forbidden(tx: Transaction, subjects: Sequence[str]) -> set[str]:
+        rows = await tx.fetch("SELECT article_id FROM revoked WHERE article_id = ANY ($1::text[])", subjects)
+        return {row["article_id"] for row in rows}
+
+    async def quarantined(article_id: str, number: int) -> None:
+        async with database.transaction() as tx:
+            one = bad(number, subjects=(article_id,))
+            await quarantine.put(tx, OrdersOutbox(), [one], clock.now(), forbidden)
+            await asyncio.sleep(0.005)
+
+    async def revoked(article_id: str) -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO revoked VALUES ($1)", article_id)
+            await quarantine.purge(tx, [article_id], clock.now())
+            await asyncio.sleep(0.005)
+
+    for number in range(30):
+        article_id = f"up:{number}"
+        first, second = quarantined(article_id, number), revoked(article_id)
+        await asyncio.gather(*((first, second) if number % 2 else (second, first)))
+    assert [row["kafka_offset"] for row in await kept(database) if row["value"] is not None] == []
+
+
+async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
+    database: Database, clock: FakeClock
+) -> None:
+    await set_aside(database, clock, bad(1, "up:1"))
+    clock.advance(minutes=1)
+
+    async def taken_down(_: list[int]) -> None:
+        async with database.transaction() as tx:
+            await quarantine.purge(tx, ["up:1"], clock.now())
+        raise Poison("still_refused")
+
+    outcome = await desk(database, clock, Heard(taken_down)).retry(DeadLetterFilter())
+    assert (outcome.retried, outcome.failed) == (0, 1)
+    (row,) = await kept(database)
+    assert (row["resolution"], row["resolved_at"]) == ("removed", clock.now())
 
 
 def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterDesk:

@@ -43,7 +43,8 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
     for batch in (good[:5], [spoilt], good[5:], [spoilt]):
         await broker.send(topic, batch)
     heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    subscription = Subscription(topic, (Said,), heard, own_offsets=True)
+    async with listening(context, subscription):
         await until(lambda: sorted(heard.numbers) == list(range(10)), what="every neighbour")
 
         async def set_aside() -> bool:
@@ -51,3 +52,8 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
             return [tuple(row) for row in rows] == [("record_unreadable", 0)] * 2
 
         await until(set_aside, what="both set aside")
+
+        async def past_the_last() -> bool:
+            return bool(await context.db.fetchval("SELECT max(next_offset) FROM consumer_offset") == 7)
+
+        await until(past_the_last, what="own offsets past the last one")

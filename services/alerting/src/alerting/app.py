@@ -14,6 +14,7 @@ import structlog
 
 from alerting import flow
 from alerting.flow import Alerts, Service
+from alerting.flow.lanes import OwnLaneAlerts
 from alerting.inlet import jobs
 from alerting.inlet.consumers import subscriptions
 from alerting.inlet.routes_file import read_routes
@@ -98,6 +99,7 @@ def plan(service: Service) -> Plan:
         [sweeper.loop()],
         prepare=partial(flow.begin, service),
         on_set_aside=partial(_set_aside, service),
+        alerts=OwnLaneAlerts(service),
     )
 
 

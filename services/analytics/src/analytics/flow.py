@@ -4,7 +4,6 @@ Whatever changes what an article is counted by goes one way: take the facet rows
 what they are counted now, change the counts by the difference. So counts are exact at every commit.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,9 +27,10 @@ from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad
+from clawback_common.subjects import is_article_id
 from clawback_common.sweeping import Sweeper
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_contracts.envelope import ARTICLE_ID, event_id
+from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
@@ -38,7 +38,6 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 GROUP = "analytics"
 TRIES = 5
 """A word that goes while it is counted under is rare; it does not happen to a batch again and again."""
-_AN_ID = re.compile(ARTICLE_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ async def _recount(tx: Transaction, changed: Sequence[Changed]) -> None:
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
     """An order that cannot be read: do not count what it speaks of, and page a person. The lane goes on."""
     now = service.clock.now()
-    subjects = sorted({one.subject for one in bad if one.subject and _AN_ID.fullmatch(one.subject)})
+    subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
     delta = Delta()
     for counted in await facets.withhold(tx, subjects):
         delta.take_away(counted)

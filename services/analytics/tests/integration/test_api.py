@@ -121,7 +121,7 @@ async def test_holdings_are_asked_of_what_is_counted_and_of_the_quarantine(
     await filled(world)
     await world.order(world.revocation(A))
     await world.withhold(B)
-    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subject="up:q", value=b"x")
+    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subjects=("up:q",), value=b"x")
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     answer = await http.post("/analytics/holdings", json={"article_ids": [A, B, C, "up:q", "up:never"]})

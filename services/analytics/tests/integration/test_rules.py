@@ -9,6 +9,7 @@ from analytics import flow
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
 from analytics.flow import Service
+from analytics.inlet.consumers import subscriptions
 from analytics.state import facets, rollups
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, put
@@ -75,12 +76,22 @@ async def test_every_arrival_of_an_order_is_answered(world: World) -> None:
 
 
 async def test_a_record_in_quarantine_is_purged_by_an_order_and_answered_for(world: World) -> None:
-    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subject=A, value=CANARY.encode())
+    bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subjects=(A,), value=CANARY.encode())
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     assert await world.held(A) == {A}
     await world.order(world.revocation(A))
     assert (await world.held(A), await world.answers()) == (set(), [(A, 1, "never_held", "removed")])
+
+
+async def test_nothing_is_kept_of_an_unusable_record_about_an_article_that_is_revoked(world: World) -> None:
+    await world.order(world.revocation(A))
+    (lane,) = [one for one in subscriptions(world.service) if one.topic == ArticlePublished.TOPIC]
+    bad = Bad(Poison("value_invalid"), "analytics", lane.topic, subjects=("up:z", A), value=CANARY.encode())
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.orders, [bad], world.clock.now(), lane.forbidden)
+    assert await world.held(A, "up:z") == set()
+    assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 0
 
 
 async def test_an_article_that_was_revoked_before_it_came_stays_out(world: World) -> None:

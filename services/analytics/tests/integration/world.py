@@ -84,7 +84,7 @@ class World(ServiceWorld[Service]):
     async def withhold(self, *article_ids: str) -> list[UUID]:
         """Orders on these cannot be read. Gives the incidents."""
         bads = [
-            Bad(Poison("null_value"), "analytics", "revocations.v1", event_id=str(uuid4()), subject=one)
+            Bad(Poison("null_value"), "analytics", "revocations.v1", event_id=str(uuid4()), subjects=(one,))
             for one in article_ids
         ]
         async with self.db.transaction() as tx:

@@ -437,7 +437,7 @@ async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, c
 
 
 async def test_incidents_are_listed_and_closed_by_an_officer(http: httpx.AsyncClient, world: World) -> None:
-    bad = Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", subject=A)
+    bad = Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", subjects=(A,))
     async with world.db.transaction() as tx:
         await flow.on_unreadable(tx, [bad], world.service)
     (item,) = (await http.get("/compliance/incidents")).json()["items"]

@@ -20,7 +20,8 @@ from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.quarantine import Bad
+from clawback_common.quarantine import Bad, ForbiddenIds
+from clawback_common.subjects import is_article_id
 from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
 from clawback_common.watching.announcer import Announcer
@@ -91,16 +92,20 @@ async def store(
     *,
     door: str,
     bad: Sequence[Bad] = (),
+    providers: Sequence[str] | None = None,
     beside: Sequence[Step] = (),
 ) -> Stored:
-    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing."""
+    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing.
+
+    ``providers``: whose ids the sender may use; None where its ids are its own.
+    """
     now = service.clock.now()
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
         became = await _store(tx, service, chosen, now)
         if bad:
-            await quarantine.put(tx, service.orders, bad, now)
+            await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
         for step in beside:
             await step(tx)
     metrics.DELIVERED.labels(door, "stored").inc(became.stored)
@@ -108,6 +113,16 @@ async def store(
     metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - became.stored - became.too_old)
     metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
     return became
+
+
+def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
+    """Ids about which nothing may be kept in quarantine: revoked ones, and those that the sender may not use."""
+
+    async def forbidden(tx: Transaction, article_ids: Sequence[str]) -> set[str]:
+        foreign = {one for one in article_ids if providers is not None and not comes_by(one, providers)}
+        return foreign | await articles.revoked(tx, article_ids)
+
+    return forbidden
 
 
 async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], now: datetime) -> Stored:
@@ -189,7 +204,7 @@ async def _apply(
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
     """An order that cannot be read: withhold what it speaks of, and page a person. The lane goes on."""
     now = service.clock.now()
-    subjects = sorted({one.subject for one in bad if one.subject})
+    subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
     await articles.withhold(tx, subjects, now)
     await incidents.open_for_unreadable(tx, bad, now)
     await service.orders.put(
@@ -202,7 +217,7 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
                 at=now,
                 cause=one.id,
                 topic=one.topic,
-                subject=one.subject or "none",
+                subject=one.subject if one.subject in subjects else "none",
             )
             for one in bad
         ],

@@ -322,7 +322,7 @@ async def test_what_waits_to_be_published_is_not_said_once_it_is_revoked(world: 
 
 
 async def test_a_takedown_reaches_what_is_in_quarantine_and_says_so(world: World) -> None:
-    bad = Bad(Poison("odd"), source="ingester", topic="t", subject=A, value=b"content", event_id="1")
+    bad = Bad(Poison("odd"), source="ingester", topic="t", subjects=(A,), value=b"content", event_id="1")
     async with world.db.transaction() as tx:
         await quarantine.put(tx, world.service.orders, [bad], world.clock.now())
     assert await world.held(A) == {A}

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from clawback_common.bus.envelope import Message
+from clawback_common.bus.stalls import OutboxAlerts
 from clawback_common.bus.subscription import BusContext
 from clawback_common.clock import SystemClock
 from clawback_common.errors import Poison
@@ -41,7 +42,9 @@ def message(order: AnyOrder) -> Message:
 async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
     """Of the worker's subscribers; the broker's topics are empty."""
     assert topics.bootstrap == common_settings.kafka_bootstrap_servers
-    return BusContext("ingester", common_settings, world.db, world.service.orders, SystemClock())
+    outbox, clock = world.service.orders, SystemClock()
+    alerts = OutboxAlerts("ingester", outbox, clock)
+    return BusContext("ingester", common_settings, world.db, outbox, clock, alerts)
 
 
 async def listen(context: BusContext, world: World, broker: Broker, records: Sequence[Raw | Message]) -> None:
@@ -113,7 +116,7 @@ async def incident_ids(world: World) -> list[UUID]:
 async def withheld(world: World, *ids: str) -> list[UUID]:
     """Unreadable orders on these; gives the incidents."""
     bads = [
-        Bad(Poison("null_value"), "ingester", TOPIC, offset=n, event_id=str(n), subject=one)
+        Bad(Poison("null_value"), "ingester", TOPIC, offset=n, event_id=str(n), subjects=(one,))
         for n, one in enumerate(ids)
     ]
     async with world.db.transaction() as tx:

@@ -23,7 +23,9 @@ async def outcomes(world: World) -> list[tuple[int, set[Outcome]]]:
 
 
 async def unreadable_order(world: World, article_id: str) -> Bad:
-    bad = Bad(Poison("null_value"), "ingester", "revocations.v1", event_id=str(uuid4()), subject=article_id)
+    bad = Bad(
+        Poison("null_value"), "ingester", "revocations.v1", event_id=str(uuid4()), subjects=(article_id,)
+    )
     async with world.db.transaction() as tx:
         await flow.on_unreadable_orders(tx, [bad], world.service)
     return bad

@@ -169,11 +169,11 @@ async def _content(world: World) -> Store:
 async def _quarantine(world: World) -> Store:
     """Records set aside and webhooks not yet processed: content, kept apart."""
     rows = await world.rows(
-        "ingester", "SELECT NULL AS subject, body AS value FROM delivery WHERE body IS NOT NULL"
+        "ingester", "SELECT '{}'::text[] AS subjects, body AS value FROM delivery WHERE body IS NOT NULL"
     )
     for name in world.databases:
-        rows += await world.rows(name, "SELECT subject, value FROM quarantine WHERE value IS NOT NULL")
-    ids = {row["subject"] for row in rows if row["subject"]}
+        rows += await world.rows(name, "SELECT subjects, value FROM quarantine WHERE value IS NOT NULL")
+    ids = {subject for row in rows for subject in row["subjects"]}
     tokens = {token for row in rows for token in tokens_in(row["value"])}
     return Store("quarantine and deliveries", frozenset(ids), frozenset(tokens), whole=False)
 

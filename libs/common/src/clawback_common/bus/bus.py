@@ -40,13 +40,15 @@ class Bus:
 
     async def start(self, stop: Stopping) -> None:
         """Starts consuming; waits for a broker that is away, until ``stop``."""
+        for subscriber in self.subscribers:
+            subscriber.stopping = stop
         delay_s = 0.5
         while not stop.is_set():
             try:
                 await self._start_side_by_side()
             except (KafkaError, OSError, Transient) as error:
                 _log.warning("waiting for the broker", error=error)
-                await self._broker.stop()
+                await self.stop()
                 await stop.sleep(delay_s)
                 delay_s = min(delay_s * 2, 5.0)
             else:
@@ -80,6 +82,8 @@ class Bus:
     async def stop(self) -> None:
         """Stops polling, finishes what is in hand, commits it, leaves the groups."""
         await self._broker.stop()
+        for subscriber in self.subscribers:
+            subscriber.lost()  # or the next consumer would hand out records before it knows where to start
 
     @property
     def caught_up(self) -> bool:

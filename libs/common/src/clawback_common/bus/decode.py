@@ -11,13 +11,16 @@ from clawback_common.bus.authentication import Authentication, signed_part
 from clawback_common.bus.envelope import Received, read_headers
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, instant
+from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import describe
+from clawback_common.telemetry.tracing import valid_traceparent
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.signatures import HEADER
 
 NEEDED = ("ce_id", "ce_type", "traceparent", HEADER)
 """Headers of a good record that are read at all; of a bad one, all are kept."""
-SUBJECT_MAX = 500
+EVENT_ID_CHARS_MAX = 200
+"""By contract it is a uuid; it becomes part of an index."""
 VALUE_BYTES_MAX = 1_000_000
 """Above what contracts allow; such a value is not even parsed."""
 
@@ -31,8 +34,11 @@ class Decoder:
         events: Iterable[type[Event]],
         value_bytes_max: int = VALUE_BYTES_MAX,
         authentication: Authentication | None = None,
+        *,
+        content: bool = False,
     ) -> None:
         self._group = group
+        self._content = content
         self._authentication = authentication or Authentication.none()
         self._value_bytes_max = value_bytes_max
         self._adapters: Mapping[str, TypeAdapter[Any]] = {event.TYPE: TypeAdapter(event) for event in events}
@@ -50,13 +56,15 @@ class Decoder:
                 sender = self._authentication.sender(signed)
                 self._authentication.require(record.topic, value, sender)
             except Poison as error:
-                bad.append(_bad(self._group, record, read_headers(record.headers), error))
+                bad.append(self.refused(record, error))
+            except Exception as error:  # noqa: BLE001 - whatever a record does to its reader, its neighbours are read
+                bad.append(self.refused(record, Poison("decode_failed", describe(error)[:500])))
             else:
                 good.append(
                     Received(
                         value,
                         headers["ce_id"],
-                        headers.get("traceparent"),
+                        valid_traceparent(headers.get("traceparent")),
                         record.topic,
                         record.partition,
                         record.offset,
@@ -66,11 +74,34 @@ class Decoder:
                 )
         return good, bad
 
+    def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
+        """The record as it came, for the quarantine."""
+        headers = read_headers(record.headers)
+        subjects = subjects_of(record.key, record.value, content=self._content)
+        return Bad(
+            error,
+            source=self._group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            at=instant(record.timestamp),
+            event_id=headers.get("ce_id"),
+            subjects=subjects.ids,
+            identified=subjects.named_in_body or not self._content,
+            type=headers.get("ce_type"),
+            key=record.key,
+            value=record.value,
+            headers=headers,
+        )
+
     def _value(self, record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Event:
         if record.value is None:
             raise Poison("null_value")
-        if not headers.get("ce_id"):
+        ce_id = headers.get("ce_id")
+        if not ce_id:
             raise Poison("header_missing", "ce_id is missing, null or not UTF-8")
+        if len(ce_id) > EVENT_ID_CHARS_MAX or "\0" in ce_id:
+            raise Poison("header_invalid", f"ce_id has more than {EVENT_ID_CHARS_MAX} characters, or NUL")
         adapter = self._adapter(headers.get("ce_type"))
         if len(record.value) > self._value_bytes_max:
             raise Poison("value_too_large", f"{len(record.value)} bytes")
@@ -80,6 +111,8 @@ class Decoder:
             raise Poison("value_invalid", describe(error).partition(": ")[2][:500]) from None
         if record.key is None or record.key != value.key.encode():
             raise Poison("key_mismatch", f"the record's key is not the event's {value.KEY}")
+        if b"\\u0000" in record.value and _holds_nul(orjson.loads(record.value)):
+            raise Poison("nul_character", "a text holds the character NUL")
         return value
 
     def _adapter(self, ce_type: str | None) -> TypeAdapter[Any]:
@@ -94,39 +127,17 @@ class Decoder:
         raise Poison("type_unknown", "ce_type is none that this topic carries")
 
 
-def _bad(group: str, record: ConsumerRecord[Any, Any], headers: Mapping[str, str], error: Poison) -> Bad:
-    return Bad(
-        error,
-        source=group,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        at=instant(record.timestamp),
-        event_id=headers.get("ce_id"),
-        subject=_subject(record),
-        type=headers.get("ce_type"),
-        key=record.key,
-        value=record.value,
-        headers=headers,
-    )
-
-
-def _subject(record: ConsumerRecord[Any, Any]) -> str | None:
-    """What the record speaks of: its key, else the id that its body names."""
-    if record.key:
-        try:
-            key: str = record.key.decode()
-        except UnicodeDecodeError:
-            return None
-        return _storable(key)
-    try:
-        body = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    subject = body.get("article_id") if isinstance(body, dict) else None
-    return _storable(subject) if isinstance(subject, str) else None
-
-
-def _storable(subject: str) -> str:
-    """As a database can keep and index it: whoever sends a key must not be able to stop a lane with it."""
-    return subject.replace("\0", "\ufffd")[:SUBJECT_MAX]
+def _holds_nul(parsed: object) -> bool:
+    """Whether any text in it has the character that PostgreSQL's text cannot hold."""
+    waiting = [parsed]
+    while waiting:
+        match waiting.pop():
+            case str(text) if "\0" in text:
+                return True
+            case list(items):
+                waiting += items
+            case dict(fields):
+                waiting += [*fields, *fields.values()]
+            case _:
+                pass
+    return False

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from clawback_common.api_keys import Caller
 from clawback_contracts.envelope import Event
-from clawback_contracts.signatures import HEADER, Signature, Signer
+from clawback_contracts.signatures import Signature, Signer
 
 Headers = list[tuple[str, bytes]]
 
@@ -89,7 +89,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Received(NamedTuple, Generic[T_co]):
-    """One record that could be read, and where it lay. A tuple: it is made for every record."""
+    """One record that could be read, and where it is. A tuple: it is made for every record."""
 
     value: T_co
     event_id: str
@@ -101,6 +101,8 @@ class Received(NamedTuple, Generic[T_co]):
     """Who signed it with a key in our file; None: nobody whom we know."""
     signed: Signed | None = None
     """Its signature, for who knows other keys."""
+    next_offset: int | None = None
+    """Where its partition may be resumed once the batch is committed; None: after the batch's last record."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -109,16 +111,6 @@ class Received(NamedTuple, Generic[T_co]):
 
 
 Batch = Sequence[Received[T_co]]
-
-
-def headers_of(one: Received[Event]) -> dict[str, str]:
-    """The headers with which a record is as it came."""
-    headers = {"ce_id": one.event_id, "ce_type": one.value.TYPE}
-    if one.traceparent:
-        headers["traceparent"] = one.traceparent
-    if one.signed:
-        headers[HEADER] = one.signed.signature.header
-    return headers
 
 
 def traceparents(batch: Batch[object]) -> list[str]:

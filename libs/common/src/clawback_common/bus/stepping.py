@@ -33,18 +33,23 @@ def step_over_unreadable(consumer: Any, on_unreadable: OnUnreadable) -> None:
             for place, position in positions.items():
                 consumer.seek(place, position)
         found: dict[TopicPartition, list[Any]] = {}
-        for place, position in positions.items():
-            try:
-                found |= await getmany(place, timeout_ms=STEP_MS, max_records=1)
-            except (UnicodeDecodeError, ValueError, IndexError):
-                _log.error(
-                    "a record cannot be unpacked",
-                    topic=place.topic,
-                    partition=place.partition,
-                    offset=position,
-                )
-                await on_unreadable(place.topic, place.partition, position)
-                consumer.seek(place, position + 1)
+        try:
+            for place, position in positions.items():
+                await step(found, place, position)
+        except Exception:  # what was found is handed to nobody, so it must be read again
+            for place in found:
+                consumer.seek(place, positions[place])
+            raise
         return found
+
+    async def step(found: dict[TopicPartition, list[Any]], place: TopicPartition, position: int) -> None:
+        try:
+            found |= await getmany(place, timeout_ms=STEP_MS, max_records=1)
+        except (UnicodeDecodeError, ValueError, IndexError):
+            _log.error(
+                "a record cannot be unpacked", topic=place.topic, partition=place.partition, offset=position
+            )
+            await on_unreadable(place.topic, place.partition, position)
+            consumer.seek(place, position + 1)
 
     consumer.getmany = careful

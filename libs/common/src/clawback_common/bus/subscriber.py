@@ -7,31 +7,26 @@ batches; each partition keeps its order.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
-from clawback_common import quarantine
 from clawback_common.bus import offsets
-from clawback_common.bus.decode import Decoder
-from clawback_common.bus.envelope import Batch, headers_of
+from clawback_common.bus.handling import Handling
 from clawback_common.bus.stepping import step_over_unreadable
-from clawback_common.bus.subscription import BusContext, Subscription, group_of
-from clawback_common.errors import Poison, Stop, Transient
-from clawback_common.quarantine import Bad
-from clawback_common.retry import Retry, retrying
+from clawback_common.bus.subscription import BusContext, Subscription
+from clawback_common.errors import Stop
+from clawback_common.process import Stopping
+from clawback_common.retry import Retry
 from clawback_common.telemetry import counter, histogram
-from clawback_common.telemetry.tracing import process_span
 
-IN_PROCESS = Retry(attempts=40, first_delay_ms=50, factor=2, delay_ms_max=5_000)
-"""About three minutes: longer than a database needs to come back, shorter than ``max.poll.interval``."""
 UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """Where to start is asked until somebody answers: going on without it would pass over what a restore undid."""
 BACK_OFF_S_MAX = 30.0
@@ -52,11 +47,10 @@ class Subscriber:
     ) -> None:
         self.subscription = subscription
         self._context = context
-        self._decoder = Decoder(
-            context.service, subscription.events, subscription.value_bytes_max, context.authentication
-        )
-        self.group = group_of(context.service, subscription)
+        self._handling = Handling(subscription, context)
+        self.group = self._handling.group
         self._failures = 0
+        self.stopping = Stopping()
         self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
         self._placed = asyncio.Event()
@@ -85,16 +79,43 @@ class Subscriber:
         self.inner(self._handle)
 
     async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
-        """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer."""
+        """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer.
+
+        What the framework does not expect ends its loop for ever, so nothing of the kind leaves this.
+        """
+        try:
+            return await self._next_records(consumer)
+        except (KafkaError, ConsumerStoppedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as said above
+            _log.exception("records could not be read", topic=self.subscription.topic, error=error)
+            await asyncio.sleep(1.0)
+            return ()
+
+    async def _next_records(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         await self._placed.wait()  # the client hands out records before the listener could say where to start
         for place in consumer.assignment() - self._next.keys():
             self._next[place] = await consumer.position(place)
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
-        for place, records in found.items():
-            if records[0].offset > self._next.get(place, records[0].offset):
-                await self._overtaken(consumer, place)
-            self._next[place] = records[-1].offset + 1
+        try:
+            for place, records in found.items():
+                await self._placed_where_expected(consumer, place, records[0].offset)
+        except Exception:  # who gets them never hands them over, so they must be read again
+            for place, records in found.items():
+                with suppress(IllegalStateError):  # no longer ours
+                    consumer.seek(place, records[0].offset)
+            raise
+        self._next |= {place: records[-1].offset + 1 for place, records in found.items()}
         return tuple(chain.from_iterable(found.values()))
+
+    async def _placed_where_expected(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int
+    ) -> None:
+        expected = self._next.get(place, offset)
+        if offset > expected:
+            await self._overtaken(consumer, place)
+        elif offset < expected:
+            await self._begun_anew(consumer, place, offset)
 
     async def _overtaken(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         """A hole before what we read: a transaction's marker, or records that were deleted before we came to them.
@@ -112,6 +133,12 @@ class Subscriber:
             )
             await asyncio.Event().wait()
 
+    async def _begun_anew(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int) -> None:
+        """A batch that comes again, or a log that was wiped: shorter now than what we have read."""
+        end = (await consumer.end_offsets([place]))[place]
+        if self.subscription.own_offsets and end < self._next[place]:
+            await self._go_back({(place.topic, place.partition): first})
+
     async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
         """Tolerant: reads no header, so that no header can fail the batch."""
         first = records[0]
@@ -127,12 +154,10 @@ class Subscriber:
         started = time.monotonic()
         topic = self.subscription.topic
         try:
-            good, bad = self._decoder.decode(records)
-            if bad:
-                await retrying(IN_PROCESS, lambda: self._set_aside(bad))
-            if good:
-                with process_span(topic, self.group, [one.traceparent for one in good]):
-                    await self._apply(good)
+            await self._handling(records)
+        except Stop as error:
+            self._context.refuse(error)
+            raise
         except Exception as error:
             # Raised on, so that the batch comes again; slowly, for what fails at once would fail a thousand times.
             _FAILED.labels(topic).inc()
@@ -147,41 +172,6 @@ class Subscriber:
         _HANDLED.labels(topic).inc(len(records))
         _SECONDS.labels(topic).observe(time.monotonic() - started)
 
-    async def _apply(self, batch: Batch[Any]) -> None:
-        """Hands the batch over; a poisoned one is halved until the record stands alone."""
-        try:
-            await retrying(IN_PROCESS, lambda: self.subscription.handler(batch))
-        except Poison as error:
-            if len(batch) == 1:
-                await self._set_aside_good(batch, error)
-                return
-            middle = len(batch) // 2
-            await self._apply(batch[:middle])
-            await self._apply(batch[middle:])
-
-    async def _set_aside_good(self, batch: Batch[Any], error: Poison) -> None:
-        one = batch[0]
-        bad = Bad(
-            error,
-            source=self._context.service,
-            topic=one.topic,
-            partition=one.partition,
-            offset=one.offset,
-            event_id=one.event_id,
-            subject=one.value.key,
-            type=one.value.TYPE,
-            key=one.value.key.encode(),
-            value=one.signed.value if one.signed else one.value.model_dump_json(exclude_none=True).encode(),
-            headers=headers_of(one),
-        )
-        await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
-
-    async def _set_aside(self, bad: Sequence[Bad]) -> None:
-        async with self._context.db.transaction() as tx:
-            new = set(await quarantine.put(tx, self._context.outbox, bad, self._context.clock.now()))
-            if self.subscription.on_bad:
-                await self.subscription.on_bad(tx, [one for one in bad if one.id in new])
-
     def be_careful(self) -> None:
         """Once a consumer: a record that cannot even be unpacked does not stop its partition."""
         consumer = self.inner.consumer
@@ -190,11 +180,7 @@ class Subscriber:
             step_over_unreadable(consumer, self._unpackable)
 
     async def _unpackable(self, topic: str, partition: int, offset: int) -> None:
-        error = Poison(
-            "record_unreadable", "the record cannot be unpacked; its bytes stay on the topic alone"
-        )
-        bad = Bad(error, source=self._context.service, topic=topic, partition=partition, offset=offset)
-        await retrying(IN_PROCESS, lambda: self._set_aside([bad]))
+        await self._handling.unpackable(topic, partition, offset)
         self._reached(topic, partition, offset + 1)
         self._next[TopicPartition(topic, partition)] = offset + 1
 
@@ -209,10 +195,11 @@ class Subscriber:
         if self.subscription.own_offsets and consumer is not None and assigned:
             await self._rewind(consumer, assigned)
         self.assigned = frozenset(assigned)
+        self._handling.assigned({place.partition for place in assigned})
         self._placed.set()
 
     def lost(self) -> None:
-        """Its partitions are being dealt out anew."""
+        """Its partitions are being assigned again, or it has stopped."""
         self.assigned = None
         self._placed.clear()
 
@@ -220,6 +207,7 @@ class Subscriber:
         ours = await offsets.stored(self._context.db, self._context.service)
         first = await consumer.beginning_offsets(list(assigned))
         end = await consumer.end_offsets(list(assigned))
+        another_log = {}
         for place in assigned:
             stored, committed = (
                 ours.get((place.topic, place.partition)),
@@ -230,6 +218,15 @@ class Subscriber:
             consumer.seek(place, start)
             if start < end[place]:
                 self._behind[place] = end[place]
+            if not known and stored is not None:
+                another_log[place.topic, place.partition] = start
+        if another_log:
+            await self._go_back(another_log)
+
+    async def _go_back(self, to: dict[tuple[str, int], int]) -> None:
+        """What the database knows of an earlier log says nothing of this one."""
+        async with self._context.db.transaction() as tx:
+            await offsets.rewind(tx, self._context.service, to)
 
     def _reached(self, topic: str, partition: int, offset: int) -> None:
         """Notes that all before this offset is dealt with."""
@@ -276,8 +273,16 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             self._subscriber.lost()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Decides where to start."""
-        self._subscriber.be_careful()
-        await retrying(
-            UNTIL_KNOWN, lambda: self._subscriber.start_from(assigned), on=(Transient, KafkaError, OSError)
-        )
+        """Decides where to start; asked to end meanwhile, it starts nowhere."""
+        subscriber = self._subscriber
+        subscriber.be_careful()
+        failures = 0
+        while not subscriber.stopping.is_set():
+            try:
+                await subscriber.start_from(assigned)
+            except Exception as error:  # noqa: BLE001 - the client would go on, and start anywhere
+                failures += 1
+                _log.info("waiting to know where to start", topic=subscriber.subscription.topic, error=error)
+                await subscriber.stopping.sleep(UNTIL_KNOWN.delay_s(failures))
+            else:
+                return

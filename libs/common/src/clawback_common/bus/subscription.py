@@ -8,11 +8,12 @@ from typing import Any
 from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.decode import VALUE_BYTES_MAX
 from clawback_common.bus.envelope import Batch
+from clawback_common.bus.stalls import LaneAlerts
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.errors import Stop
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.quarantine import Bad
+from clawback_common.quarantine import Bad, ForbiddenIds
 from clawback_common.settings import CommonSettings
 from clawback_contracts.envelope import Event
 
@@ -37,6 +38,13 @@ class Subscription:
     """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
     on_bad: OnBad | None = None
     """Told in the transaction that sets records aside."""
+    forbidden: ForbiddenIds | None = None
+    """For topics that carry content: about which ids no bytes may be kept in quarantine."""
+
+    @property
+    def content(self) -> bool:
+        """Whether its records carry content."""
+        return self.forbidden is not None
 
 
 def group_of(service: str, subscription: Subscription) -> str:
@@ -53,6 +61,7 @@ class BusContext:
     db: Database
     outbox: OrdersOutbox
     clock: Clock
+    alerts: LaneAlerts
     authentication: Authentication = field(default_factory=Authentication.none)
     refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
 

@@ -78,10 +78,9 @@ COMMON_PACKAGE = "clawback_common.db.migrations"
 
 async def pending(db: Querier, migrations: Sequence[Migration]) -> list[Migration]:
     """Those that have not run; an edited one is a ``Stop``."""
-    try:
-        rows = await db.fetch("SELECT component, file, sha256 FROM schema_migration")
-    except asyncpg.UndefinedTableError:
+    if await db.fetchval("SELECT to_regclass('schema_migration')") is None:
         return list(migrations)
+    rows = await db.fetch("SELECT component, file, sha256 FROM schema_migration")
     done = {(row["component"], row["file"]): row["sha256"] for row in rows}
     for migration in migrations:
         seen = done.get((migration.component, migration.file))

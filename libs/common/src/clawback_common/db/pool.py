@@ -1,8 +1,9 @@
 """The pool, and the transaction.
 
-Errors of the driver are renamed here by what to do next, and lose their text, which can quote a row:
-a lost or refused connection, a full disk, a deadlock, a serialization failure are ``Transient``; a value that
-PostgreSQL cannot hold is ``Poison``.
+Errors of the driver are renamed here by what to do next, and lose their text, which can quote a row. The class of the
+SQLSTATE decides: a lost or refused connection, a full disk, a deadlock, a serialization failure are ``Transient``;
+a statement that is wrong is a ``Defect`` of ours; a value that PostgreSQL cannot hold is ``Poison``. Anything else
+passes as it is.
 
 A peer that is lost without a word, a client or a server, is noticed within 30 seconds at either end: the server then
 releases the locks of its session, and the client connects again.
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 
-from clawback_common.errors import Poison, Transient
+from clawback_common.errors import ClawbackError, Defect, Poison, Transient
 
 Row: TypeAlias = asyncpg.Record
 
@@ -48,31 +49,40 @@ _SOCKET_OPTIONS = (
     ("TCP_USER_TIMEOUT", socket.IPPROTO_TCP, UNACKNOWLEDGED_MS_MAX),
 )
 
-_TRANSIENT = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    OSError,
-    TimeoutError,
-)
+_UNAVAILABLE = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
+"""Connection, login, missing database, rollback, resources, object state, operator intervention, system error."""
+_TIMED_OUT = frozenset({"25P03", "25P04"})
+"""Of class 25, what a frozen process finds when it wakes up: its transaction was ended."""
+_DEFECTIVE = frozenset({"25", "42"})
+"""Transaction state; syntax, unknown names and missing privileges."""
+_REFUSED = frozenset({"22", "23", "54"})
+"""Data, integrity constraints, program limits."""
 
 
 @contextmanager
 def _renamed() -> Iterator[None]:
     try:
         yield
-    except _TRANSIENT as error:
+    except asyncpg.PostgresError as error:
+        renamed = _by_sqlstate(error)
+        if renamed is None:
+            raise
+        raise renamed from None
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
         raise Transient(f"the database does not answer ({type(error).__name__})") from None
-    except asyncpg.DataError as error:
-        raise Poison("database_refused_value", type(error).__name__) from None
+
+
+def _by_sqlstate(error: asyncpg.PostgresError) -> ClawbackError | None:
+    sqlstate, name = error.sqlstate or "", type(error).__name__
+    match sqlstate[:2]:
+        case found if found in _UNAVAILABLE or sqlstate in _TIMED_OUT:
+            return Transient(f"the database does not answer ({name})")
+        case found if found in _DEFECTIVE:
+            return Defect(f"the database refuses the statement ({name}, SQLSTATE {sqlstate})")
+        case found if found in _REFUSED:
+            return Poison("database_refused_value", name, sqlstate)
+        case _:
+            return None
 
 
 class Querier(Protocol):

@@ -36,6 +36,8 @@ ALONE_MAX = 2
 """So many contexts tell whether a batch has only one."""
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_PLAIN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Nearly all headers; they need not be taken apart."""
 _TRACER = trace.get_tracer("clawback")
 
 
@@ -68,6 +70,14 @@ def shutdown_tracing() -> None:
 def traceparent() -> str | None:
     """The W3C header of the current span, for a message or a request that leaves; None outside one."""
     return _header(trace.get_current_span().get_span_context())
+
+
+def valid_traceparent(header: str | None) -> str | None:
+    """A W3C header that came from outside, as we would write it; None for one that is missing or malformed."""
+    if header is None or _PLAIN.fullmatch(header):
+        return header
+    context = _parse(header)
+    return _header(context) if context else None
 
 
 def trace_id() -> str | None:

@@ -38,3 +38,25 @@ def outbox_delayed(lane: str) -> Condition:
         f"The oldest message of the outbox lane {lane} waits for too long: see the log of the worker, the broker.",
         {"lane": lane},
     )
+
+
+def lane_stalled(group: str, topic: str, kind: str) -> Condition:
+    """A consumer lane waits, for every record fails in the same way."""
+    return Condition(
+        "LaneStalled",
+        Severity.CRITICAL,
+        f"Consumer group {group} waits on {topic}: handling fails with {kind}, and the records are not at fault. "
+        "Nothing is quarantined or lost; nothing of this lane is handled until the cause is fixed.",
+        {"group": group, "topic": topic},
+    )
+
+
+def handling_failed(group: str, topic: str) -> Condition:
+    """A record was quarantined for an error that nobody expected."""
+    return Condition(
+        "RecordHandlingFailed",
+        Severity.CRITICAL,
+        f"Consumer group {group} quarantined a record of {topic} because handling it failed with an unexpected error: "
+        "see the incident, fix the cause, retry the dead letter.",
+        {"group": group, "topic": topic},
+    )

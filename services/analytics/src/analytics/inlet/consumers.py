@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analytics import flow
 from analytics.flow import Service
+from analytics.state import facets
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
@@ -43,6 +44,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             value_bytes_max=PUBLISHED_BYTES_MAX,
             parallel=service.settings.count_subscribers,
             records_max=service.settings.count_batch_max,
+            forbidden=facets.revoked,
         ),
         Subscription(
             ArticleRevoked.TOPIC,

@@ -98,6 +98,11 @@ async def withhold(tx: Transaction, article_ids: Sequence[str]) -> list[Facets]:
     return [before for row in rows if not row["withheld"] and (before := _before(row, withheld=False))]
 
 
+async def revoked(db: Querier, article_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are revoked."""
+    return {row["article_id"] for row in await db.fetch(SQL["revoked"], article_ids)}
+
+
 async def release(tx: Transaction, article_id: str) -> Facets | None:
     """Lifts what ``withhold`` did. Gives by what it is counted again, or None where it is not."""
     row = await tx.fetchrow(SQL["release"], article_id)

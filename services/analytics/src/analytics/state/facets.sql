@@ -64,6 +64,9 @@ WHERE NOT f.withheld_locally AND NOT f.revoked
 RETURNING new.article_id, coalesce(old.withheld, false) AS withheld, old.day, old.cell_id, old.words, old.source_id,
           old.topic_ids
 
+-- name: revoked
+SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND revoked
+
 -- name: release
 -- Not while another incident on it is open. What an order withholds is not counted for that.
 UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order

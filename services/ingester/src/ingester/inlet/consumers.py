@@ -13,14 +13,17 @@ from ingester import flow
 from ingester.flow import Service
 
 
-def subscriptions(service: Service) -> list[Subscription]:
-    """The submissions; the orders, and what is to be swept, on lanes of their own."""
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """The submissions; the orders, and what is to be swept, on lanes of their own.
+
+    ``positions``: note where we are on the topics, which a retry of old records must not.
+    """
 
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
         await flow.on_submissions(batch, service)
 
     async def orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await flow.on_orders(batch, service)
+        await flow.on_orders(batch, service, positions=positions)
 
     async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
         await flow.on_unreadable_orders(tx, bad, service)
@@ -36,8 +39,9 @@ def subscriptions(service: Service) -> list[Subscription]:
                 value_bytes_max=CONTENT_BYTES_MAX,
                 parallel=service.settings.store_subscribers,
                 records_max=service.settings.store_batch_max,
+                forbidden=flow.forbidden_ids(providers),
             )
-            for topic in service.settings.topics_of_submissions
+            for topic, providers in service.settings.topics_of_submissions.items()
         ),
         Subscription(
             ArticleRevoked.TOPIC,

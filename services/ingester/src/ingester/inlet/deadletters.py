@@ -18,7 +18,7 @@ from ingester.inlet.feeds.metabase_wire import parse_articles
 def desk(service: Service) -> DeadLetterDesk:
     """The ingester's quarantine with every way back."""
     by_topic: dict[str, Redrive] = redrive_by_subscription(
-        GROUP, subscriptions(service), Authentication.of(service.settings)
+        GROUP, subscriptions(service, positions=False), Authentication.of(service.settings)
     )
     for feed in service.settings.feed_list:
         by_topic[f"feed:{feed.name}"] = _from_feed(service, feed.name)

@@ -4,13 +4,12 @@ import hashlib
 from functools import partial
 from typing import Any
 
-import orjson
-
 from clawback_common.db import Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.http.problem import Problem
 from clawback_common.quarantine import Bad
+from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
 from ingester import flow
 from ingester.domain.article import deliveries
@@ -59,7 +58,14 @@ async def _process(service: Service, row: Row) -> None:
     incoming = deliveries(((article, traceparent()) for article in judged.accepted), row["received_at"])
     done = partial(_done, service, row)
     bad = [refused_as_bad(f"webhook:{row['provider']}", row["webhook_id"], one) for one in judged.refused]
-    await flow.store(service, incoming, door=f"webhook:{row['provider']}", bad=bad, beside=[done])
+    await flow.store(
+        service,
+        incoming,
+        door=f"webhook:{row['provider']}",
+        bad=bad,
+        providers=(row["provider"],),
+        beside=[done],
+    )
 
 
 def _judged_again(row: Row) -> Judged:
@@ -77,22 +83,15 @@ async def _done(service: Service, row: Row, tx: Transaction) -> None:
 def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
     """An item of a body for the quarantine."""
     first = refused.errors[0]
+    subjects = subjects_of(None, refused.raw, content=True)
     return Bad(
         Poison(first["code"], f"{first['path']}: {first['message']}"[:500]),
         source=GROUP,
         topic=door,
         offset=refused.index,
         event_id=f"{delivery_id}/{refused.index}",
-        subject=_subject(refused.raw or b""),
+        subjects=subjects.ids,
+        identified=subjects.named_in_body,
         type="clawback.article.submitted.v1",
         value=refused.raw,
     )
-
-
-def _subject(raw: bytes) -> str | None:
-    try:
-        item = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    found = item.get("article_id") if isinstance(item, dict) else None
-    return found if isinstance(found, str) else None

@@ -180,7 +180,8 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
             if known is not None:
                 return known.answer
         now = service.clock.now()
-        judged = judge(body, sorted(caller.providers))
+        providers = sorted(caller.providers)
+        judged = judge(body, providers)
         judged = judged.without(await articles.too_old(service.db, judged.accepted, now))
         answer = judged.answer()
 
@@ -195,7 +196,9 @@ def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
         ]
         trace = traceparent()
         incoming = numbered(((article, trace) for article in judged.accepted), now)
-        await flow.store(service, incoming, door=SUBMISSIONS, bad=refused, beside=[remember])
+        await flow.store(
+            service, incoming, door=SUBMISSIONS, bad=refused, providers=providers, beside=[remember]
+        )
         return answer
 
     @router.post("/webhooks/{provider}", status_code=202, summary="A partner pushes (Standard Webhooks)")

@@ -98,6 +98,11 @@ async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -
     await tx.execute(SQL["withhold"], article_ids, now)
 
 
+async def revoked(db: Querier, article_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are revoked."""
+    return {row["article_id"] for row in await db.fetch(SQL["revoked"], article_ids)}
+
+
 async def release(tx: Transaction, article_id: str, now: datetime) -> Row | None:
     """Lifts what ``withhold`` did. Gives id, version and state, or None where there was nothing to lift."""
     return await tx.fetchrow(SQL["release"], article_id, now)

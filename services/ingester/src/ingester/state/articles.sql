@@ -86,6 +86,9 @@ SELECT id, $2, 'withheld', true FROM unnest($1::text[]) AS w (id) ORDER BY id
 ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', withheld_locally = true, updated_at = excluded.updated_at
 WHERE a.state <> 'revoked'
 
+-- name: revoked
+SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) AND state = 'revoked'
+
 -- name: release
 -- Not while another incident or a notice on it is open, and not where an order withholds it. An embargo goes on where
 -- it is not over.

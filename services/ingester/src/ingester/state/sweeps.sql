@@ -124,7 +124,7 @@ WHERE article_id IN (
 DELETE FROM quarantine
 WHERE id IN (
     SELECT q.id FROM quarantine AS q
-    WHERE q.set_aside_at < $1 AND coalesce(q.subject <> ALL ($2::text[]), true)
+    WHERE q.set_aside_at < $1 AND NOT q.subjects && $2::text[]
       AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                       WHERE coalesce(q.set_aside_at >= h.dated_from, true) AND coalesce(q.set_aside_at < h.dated_until, true))
     ORDER BY q.id LIMIT $5 FOR UPDATE

@@ -265,7 +265,7 @@ def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
         source=flow.GROUP,
         topic=f"feed:{feed.name}",
         event_id=f"{feed.name}/{entry.sequence or hashlib.sha256(entry.raw).hexdigest()[:32]}",
-        subject=f"{feed.settings.provider}:{entry.provider_id}" if entry.provider_id else None,
+        subjects=(f"{feed.settings.provider}:{entry.provider_id}",) if entry.provider_id else (),
         type=feed.settings.kind,
         value=entry.raw,
         headers={"traceparent": trace} if trace else {},

@@ -1,0 +1,58 @@
+"""Which ids a record may be about, whatever is wrong with it: that is how a takedown finds its bytes."""
+
+import re
+from dataclasses import dataclass
+
+import orjson
+
+from clawback_contracts.envelope import ARTICLE_ID
+
+SUBJECT_CHARS_MAX = 500
+SUBJECTS_MAX = 20
+PARSED_BYTES_MAX = 4_000_000
+
+_ID = re.compile(ARTICLE_ID.removesuffix("$") + r"\Z")
+_NAMED = re.compile(rb'"article_id"\s*:\s*"([a-z0-9-]{1,32}:[A-Za-z0-9._~-]{1,200})"')
+"""Found also where the body around it cannot be parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """The ids, the key's first; and whether the body itself names one."""
+
+    ids: tuple[str, ...] = ()
+    named_in_body: bool = False
+
+
+def is_article_id(text: str) -> bool:
+    """Whether it is one by contract."""
+    return _ID.match(text) is not None
+
+
+def subjects_of(key: bytes | None, value: bytes | None, *, content: bool) -> Subjects:
+    """Every id that a record may be about.
+
+    Args:
+        key: the record's.
+        value: the record's.
+        content: only ids of articles count, for no takedown asks for anything else.
+    """
+    in_key = [_storable(key.decode(errors="replace"))] if key else []
+    in_body = _in_body(value) if value else []
+    found = [one for one in dict.fromkeys([*in_key, *in_body]) if is_article_id(one) or not content]
+    return Subjects(tuple(found[:SUBJECTS_MAX]), any(one in found for one in in_body))
+
+
+def _in_body(value: bytes) -> list[str]:
+    named = [found.decode() for found in _NAMED.findall(value)]
+    try:
+        body = orjson.loads(value) if len(value) <= PARSED_BYTES_MAX else None
+    except orjson.JSONDecodeError:
+        body = None
+    parsed = body.get("article_id") if isinstance(body, dict) else None
+    return [_storable(parsed), *named] if isinstance(parsed, str) else named
+
+
+def _storable(text: str) -> str:
+    """As a database can keep and index it: whoever sends a key must not be able to stop a lane with it."""
+    return text.replace("\0", "\ufffd")[:SUBJECT_CHARS_MAX]

@@ -1,0 +1,434 @@
+"""No record stops its lane, and no fault of the service is blamed on a record."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from clawback_common.bus import handling, offsets, subscriber
+from clawback_common.bus.bus import Bus
+from clawback_common.bus.catchup import CatchUp
+from clawback_common.bus.envelope import Batch, Message
+from clawback_common.bus.subscription import BusContext, Subscription
+from clawback_common.db import Database, Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison, Transient
+from clawback_common.process import Stopping
+from clawback_common.quarantine import Bad
+from clawback_common.retry import Retry
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.listening import AT, Heard, Said, fails_at, listening, said
+from clawback_common.testing.waiting import until
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.envelope import Event, event_id
+
+pytestmark = pytest.mark.integration
+
+PROMPT_S = 5.0
+"""Within which the neighbours of any record are handled."""
+
+
+@pytest.fixture(autouse=True)
+def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed batch comes again within the test's patience."""
+    monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.1)
+    monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=10, first_delay_ms=5, delay_ms_max=20))
+    monkeypatch.setattr(handling, "ROUND_DELAYS_S", (0.01, 0.02))
+
+
+async def quarantined(context: BusContext) -> list[Row]:
+    return await context.db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
+
+
+async def reasons(context: BusContext) -> list[str]:
+    return [row["reason"] for row in await quarantined(context)]
+
+
+async def alerts(context: BusContext) -> list[tuple[str, str]]:
+    rows = await context.db.fetch(
+        "SELECT type, value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id"
+    )
+    kinds: dict[str, type[Event]] = {AlertRaised.TYPE: AlertRaised, AlertResolved.TYPE: AlertResolved}
+    return [
+        (kind.__name__, getattr(kind.model_validate_json(row["value"]), "name", ""))
+        for row in rows
+        for kind in [kinds[row["type"]]]
+    ]
+
+
+def raising(sqlstate: str) -> str:
+    return f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{sqlstate}'; END $$"
+
+
+def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
+    """Trouble of the database's with every batch that has one of these numbers."""
+
+    async def trouble(batch: list[int]) -> None:
+        if numbers & set(batch):
+            await db.execute(raising(sqlstate))
+
+    return trouble
+
+
+# ---- what a record's headers hold
+
+
+@pytest.mark.parametrize(
+    "trace", [b"00-\x00", b"00-" + b"\x00" * 52, b"01-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00-\x00"]
+)
+async def test_a_trace_context_that_is_none_is_not_passed_on(
+    broker: Broker, context: BusContext, trace: bytes
+) -> None:
+    topic = await broker.new_topic()
+    hostile = Raw.of(said(1, topic=topic)).but(headers={"traceparent": trace})
+    await broker.send(topic, [said(0, topic=topic), hostile, said(2, topic=topic)])
+
+    async def passes_on(batch: Batch[Said]) -> None:
+        async with context.db.transaction() as tx:
+            sent = [
+                Message.of(one.value, event_id("on", one.event_id), at=AT, traceparent=one.traceparent)
+                for one in batch
+            ]
+            await context.outbox.put(tx, sent)
+
+    async with listening(context, Subscription(topic, (Said,), passes_on)):
+
+        async def passed_on() -> bool:
+            return bool(await context.db.fetchval("SELECT count(*) FROM outbox_orders") == 3)
+
+        await until(passed_on, deadline_s=PROMPT_S, what="all three passed on")
+    assert await quarantined(context) == []
+
+
+ODD_HEADERS: list[dict[str, Any]] = [
+    {"x-\x00": b"v"},
+    {"traceparent": b"00-\x00"},
+    {"x-odd": b"\x00\xff"},
+    {"\x00": None},
+    {"x" * 9_000: b"y" * 9_000},
+    {f"x-{number}": b"z" for number in range(500)},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS, ids=range(len(ODD_HEADERS)))
+async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
+    broker: Broker, context: BusContext, odd: dict[str, Any]
+) -> None:
+    topic = await broker.new_topic()
+    refused = Raw.of(said(1, topic=topic)).but(value=b"{", headers=odd)
+    await broker.send(topic, [said(0, topic=topic), refused, said(2, topic=topic)])
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [0, 2], deadline_s=PROMPT_S, what="the neighbours")
+    assert await reasons(context) == ["value_invalid"]
+
+
+@pytest.mark.parametrize("ce_id", [b"x" * 201, b"y" * 6_000, b"a\x00b"])
+async def test_an_event_id_that_no_index_holds_is_refused(
+    broker: Broker, context: BusContext, ce_id: bytes
+) -> None:
+    topic = await broker.new_topic()
+    hostile = Raw.of(said(1, topic=topic)).but(headers={"ce_id": ce_id})
+    longest = Raw.of(said(2, topic=topic)).but(headers={"ce_id": "\u20ac".encode() * 200})
+    await broker.send(topic, [hostile, longest])
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [2], deadline_s=PROMPT_S, what="the neighbour")
+    assert await reasons(context) == ["header_invalid"]
+
+
+async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    good = Raw.of(said(1, topic=topic))
+    value = good.value or b""
+    nul = good.but(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
+    escaped = good.but(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
+    await broker.send(topic, [nul, escaped])
+    heard = Heard()
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: heard.numbers == [1], deadline_s=PROMPT_S, what="the text about NUL")
+    assert await reasons(context) == ["nul_character"]
+
+
+# ---- the last resort
+
+
+@pytest.mark.parametrize("error", [Poison("refused_too"), RuntimeError("a bug")])
+async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_reason(
+    broker: Broker, context: BusContext, error: Exception
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(
+        topic,
+        [
+            said(0, topic=topic),
+            Raw(b"{secret", b"up:1", [("x-a", b"b")]),
+            Raw(b"{", b"ok"),
+            said(3, topic=topic),
+        ],
+    )
+    heard = Heard()
+
+    async def on_bad(_: Transaction, bad: Sequence[Bad]) -> None:
+        if any(one.offset == 1 for one in bad):
+            raise error
+
+    async with listening(context, Subscription(topic, (Said,), heard, on_bad=on_bad)):
+        await until(lambda: heard.numbers == [0, 3], deadline_s=PROMPT_S, what="the neighbours")
+    minimal, whole = await quarantined(context)
+    assert (minimal["kafka_offset"], minimal["reason"]) == (1, "header_missing")
+    assert (minimal["value"], minimal["record_key"], minimal["headers"]) == (None, None, "{}")
+    assert minimal["subjects"] == ["up:1"]
+    assert whole["value"] == b"{"
+
+
+# ---- errors that nobody expected
+
+
+async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an_incident(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
+    heard = Heard(fails_at(31, KeyError("a bug")))
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: len(heard.numbers) >= 49, deadline_s=PROMPT_S, what="the neighbours")
+
+        async def aside() -> bool:
+            return await reasons(context) == ["handling_failed"]
+
+        await until(aside, deadline_s=PROMPT_S, what="quarantined")
+    (row,) = await quarantined(context)
+    assert (row["kafka_offset"], row["detail"]) == (31, "KeyError")
+    incident = await context.db.fetchrow("SELECT id, kind, subject FROM incident")
+    assert incident is not None
+    assert tuple(incident) == (row["id"], "handling_failed", "ann")
+    assert await alerts(context) == [("AlertRaised", "RecordHandlingFailed")]
+    assert heard.tried.count([31]) == 2 + len(handling.ROUND_DELAYS_S)
+
+
+async def test_what_fails_by_chance_goes_through_in_a_later_round(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(4)])
+    heard = Heard(fails_at(2, RuntimeError("odd"), times=4))
+    async with listening(context, Subscription(topic, (Said,), heard)):
+        await until(lambda: sorted(heard.numbers) == [0, 1, 2, 3], what="all handled")
+    assert await quarantined(context) == []
+
+
+@pytest.mark.parametrize("sqlstate", ["XX000", "23505", "22003", "54000", "P0001"])
+async def test_a_record_that_the_database_cannot_take_is_quarantined_and_its_neighbours_go_through(
+    broker: Broker, context: BusContext, sqlstate: str
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(20)])
+    heard = Heard(fails_with(context.db, sqlstate, {7}))
+    async with listening(context, Subscription(topic, (Said,), heard)):
+
+        async def aside() -> bool:
+            return [row["kafka_offset"] for row in await quarantined(context)] == [7]
+
+        await until(aside, deadline_s=PROMPT_S, what="quarantined")
+        await until(lambda: len(heard.numbers) >= 19, deadline_s=PROMPT_S, what="the neighbours")
+
+
+async def stalled(context: BusContext) -> bool:
+    return ("AlertRaised", "LaneStalled") in await alerts(context)
+
+
+@contextmanager
+def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
+    """A service in which nothing works until the event is set."""
+    fixed = asyncio.Event()
+
+    def trouble(db: Database) -> Any:
+        async def fails(_: list[int]) -> None:
+            if not fixed.is_set():
+                if sqlstate is None:
+                    raise KeyError("a bug of this release")
+                await db.execute(raising(sqlstate))
+
+        return fails
+
+    yield fixed, trouble
+
+
+@pytest.mark.parametrize("sqlstate", [None, "XX000", "23502", "42P01", "25006", "53100", "40001", "58030"])
+async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed(
+    broker: Broker, context: BusContext, sqlstate: str | None
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    with broken(sqlstate) as (fixed, trouble):
+        heard = Heard(trouble(context.db))
+        async with listening(context, Subscription(topic, (Said,), heard)):
+            await until(lambda: stalled(context), what="paged")
+            tried = len(heard.tried)
+            await until(lambda: len(heard.tried) > tried, what="tried again")
+            assert await quarantined(context) == []
+            assert (topic, 0) not in await broker.committed(context.service)
+            fixed.set()
+            await until(lambda: set(heard.numbers) == set(range(10)), what="all handled")
+
+            async def resolved() -> bool:
+                return (await alerts(context))[-1] == ("AlertResolved", "LaneStalled")
+
+            await until(resolved, what="the alert's end")
+    assert await alerts(context) == [("AlertRaised", "LaneStalled"), ("AlertResolved", "LaneStalled")]
+
+
+async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_have_failed(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    heard = Heard(fails_with(context.db, "XX000", set(range(100))))
+    subscription = Subscription(topic, (Said,), heard, records_max=1)
+    await broker.send(topic, [said(n, topic=topic) for n in range(7)])
+    async with listening(context, subscription):
+        await until(lambda: stalled(context), what="paged")
+    assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
+    async with listening(context, subscription):  # another process is no wiser
+        tried = len(heard.tried)
+        await until(lambda: len(heard.tried) > tried + 6, what="tried again")
+    assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
+
+
+async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    hostile = set(range(1, 61))
+    await broker.send(topic, [said(n, topic=topic) for n in range(62)])
+    heard = Heard(fails_with(context.db, "XX000", hostile))
+    async with listening(context, Subscription(topic, (Said,), heard, records_max=20)):
+        await until(lambda: 61 in heard.numbers, what="the last one")
+    assert {row["kafka_offset"] for row in await quarantined(context)} == hostile
+    assert not await stalled(context)
+
+
+# ---- own offsets
+
+
+def own(topic: str, heard: Heard, context: BusContext, **more: Any) -> Subscription:
+    """A lane that keeps its offsets in the database."""
+
+    async def handle(batch: Batch[Said]) -> None:
+        async with context.db.transaction() as tx:
+            await heard(batch)
+            await offsets.keep(tx, context.service, batch)
+
+    return Subscription(topic, (Said,), handle, lane="orders", own_offsets=True, **more)
+
+
+async def position(context: BusContext) -> int | None:
+    found: int | None = await context.db.fetchval("SELECT next_offset FROM consumer_offset")
+    return found
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        Raw(b"{", b"ann"),
+        Raw.of(said(3)).but(headers={"ce_id": b"x" * 300}),
+        Raw.of(said(66)),
+    ],
+    ids=["unreadable", "odd id", "refused"],
+)
+async def test_own_offsets_move_past_what_is_quarantined(
+    broker: Broker, context: BusContext, last: Raw
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [last])
+    heard = Heard(fails_at(66, Poison("refused_here")))
+    async with listening(context, own(topic, heard, context)):
+
+        async def at_the_end() -> bool:
+            return await position(context) == 4
+
+        await until(at_the_end, what="moved past it")
+    assert heard.numbers == [0, 1, 2]
+    await CatchUp(context.settings, context.db, context.service, topic).check()
+
+
+async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(
+        topic, [said(0, topic=topic), Raw(b"{", b"ann"), *[said(n, topic=topic) for n in range(2, 6)]]
+    )
+    away = asyncio.Event()
+
+    async def trouble(numbers: list[int]) -> None:
+        if 3 in numbers and len(numbers) > 1:
+            raise Poison("halve_it")
+        if 3 in numbers and not away.is_set():
+            raise Transient("away")
+
+    heard = Heard(trouble)
+    async with listening(context, own(topic, heard, context)):
+        await until(lambda: heard.tried.count([3]) > 2, what="record 3 alone")
+        assert await position(context) == 3
+        away.set()
+
+        async def at_the_end() -> bool:
+            return await position(context) == 6
+
+        await until(at_the_end, what="all dealt with")
+
+
+async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    async with context.db.transaction() as tx:
+        await offsets.move(tx, context.service, {(topic, 0): 50})
+        await offsets.move(tx, context.service, {(topic, 0): 4})
+    assert await position(context) == 50
+    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    heard = Heard()
+    async with listening(context, own(topic, heard, context)):
+        await until(lambda: heard.numbers == [0, 1, 2], what="the new log")
+
+        async def of_the_new_log() -> bool:
+            return await position(context) == 3
+
+        await until(of_the_new_log, what="its offsets")
+
+
+# ---- beginnings and ends
+
+
+async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to_start(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    bus = Bus(context, [own(topic, Heard(), context)])
+    await bus.start(Stopping())
+    await until(lambda: bus.subscribers[0].assigned is not None, what="assigned")
+    await bus.stop()
+    assert not bus.subscribers[0]._placed.is_set()
+    assert bus.subscribers[0].assigned is None
+
+
+async def test_asked_to_end_while_the_database_is_away_it_ends(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    topic = await broker.new_topic()
+    async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
+        bus = Bus(replace(context, db=away), [own(topic, Heard(), context)])
+        stopping = Stopping()
+        starting = asyncio.create_task(bus.start(stopping))
+        await asyncio.sleep(2.0)
+        assert bus.subscribers[0].assigned is None
+        stopping.set()
+        await asyncio.wait_for(starting, 5.0)
+        await asyncio.wait_for(bus.stop(), 10.0)

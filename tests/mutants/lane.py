@@ -1,0 +1,174 @@
+"""Known mistakes about consumer lanes: what stops one, what quarantine keeps, and where a lane resumes."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMMON = "libs/common/src/clawback_common"
+COMMON_TESTS = "libs/common/tests/integration"
+LANES = f"{COMMON_TESTS}/test_bus_lanes.py"
+QUARANTINE = f"{COMMON_TESTS}/test_set_aside.py"
+INGESTER = "services/ingester/src/ingester"
+SUBMISSIONS = "services/ingester/tests/integration/test_submission_lane.py"
+
+MUTANTS = (
+    Mutant(
+        "trace context passed on as it came",
+        (
+            Change(
+                f"{COMMON}/bus/decode.py",
+                'valid_traceparent(headers.get("traceparent")),',
+                'headers.get("traceparent"),',
+            ),
+            Change(
+                f"{COMMON}/quarantine.py",
+                'valid_traceparent(bad.headers.get("traceparent")),',
+                'bad.headers.get("traceparent"),',
+            ),
+        ),
+        at(LANES, "test_a_trace_context_that_is_none_is_not_passed_on"),
+    ),
+    Mutant(
+        "names of headers stored as they came, and no last resort",
+        (
+            Change(f"{COMMON}/quarantine.py", "kept = {_storable(name): ", "kept = {name: "),
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "                await self._quarantine_minimal(bads[0], progress, error)\n                return\n",
+                "                raise\n",
+            ),
+        ),
+        at(LANES, "test_a_refused_record_is_quarantined_whatever_its_headers_are"),
+    ),
+    Mutant(
+        "no last resort for a record that cannot be quarantined whole",
+        (
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "                await self._quarantine_minimal(bads[0], progress, error)\n                return\n",
+                "                raise\n",
+            ),
+        ),
+        at(LANES, "test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_reason"),
+    ),
+    Mutant(
+        "event id without a bound",
+        (
+            Change(
+                f"{COMMON}/bus/decode.py",
+                'if len(ce_id) > EVENT_ID_CHARS_MAX or "\\0" in ce_id:',
+                "if False:",
+            ),
+        ),
+        at(LANES, "test_an_event_id_that_no_index_holds_is_refused"),
+    ),
+    Mutant(
+        "unexpected error repeats its batch for ever",
+        (
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "        except Exception as error:  # noqa: BLE001 - whatever it is, the record that causes it is ",
+                "        except Poison as error:  # ",
+            ),
+        ),
+        at(
+            LANES,
+            "test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an_incident",
+            "test_a_record_that_the_database_cannot_take_is_quarantined_and_its_neighbours_go_through",
+        ),
+    ),
+    Mutant(
+        "broken service quarantines everything",
+        (Change(f"{COMMON}/bus/handling.py", "return self._alike[kind] < limit", "return True"),),
+        at(
+            LANES,
+            "test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed",
+            "test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_have_failed",
+        ),
+    ),
+    Mutant(
+        "full disk blamed on the record",
+        (Change(f"{COMMON}/db/pool.py", '"40", "53", "55"', '"40", "55"'),),
+        at(
+            f"{COMMON_TESTS}/test_database.py",
+            "test_the_class_of_the_sqlstate_decides_what_an_error_asks_for",
+        ),
+    ),
+    Mutant(
+        "takedown finds a record by its key alone",
+        (
+            Change(
+                f"{COMMON}/subjects.py",
+                "dict.fromkeys([*in_key, *in_body])",
+                "dict.fromkeys(in_key or in_body)",
+            ),
+        ),
+        at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_came_under_another_key"),
+    ),
+    Mutant(
+        "bytes of a revoked article kept in quarantine",
+        (
+            Change(
+                f"{INGESTER}/flow.py",
+                "return foreign | await articles.revoked(tx, article_ids)",
+                "return foreign",
+            ),
+        ),
+        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked"),
+    ),
+    Mutant(
+        "bytes of a foreign article kept in quarantine",
+        (
+            Change(
+                f"{INGESTER}/flow.py",
+                "return foreign | await articles.revoked(tx, article_ids)",
+                "return await articles.revoked(tx, article_ids)",
+            ),
+        ),
+        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider"),
+    ),
+    Mutant(
+        "record quarantined beside the takedown of its article",
+        (
+            Change(
+                f"{COMMON}/quarantine.py",
+                '    await tx.execute(SQL["lock_subjects"], subjects)\n    refused',
+                "    refused",
+            ),
+        ),
+        at(QUARANTINE, "test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes"),
+    ),
+    Mutant(
+        "own offsets not moved past what is quarantined",
+        (
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "            if self.subscription.own_offsets:\n                await offsets.move",
+                "            if False:\n                await offsets.move",
+            ),
+        ),
+        at(LANES, "test_own_offsets_move_past_what_is_quarantined"),
+    ),
+    Mutant(
+        "own offsets moved past what is not dealt with",
+        (
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "progress.positioned(batch) if self.subscription.own_offsets else batch",
+                "batch",
+            ),
+        ),
+        at(LANES, "test_own_offsets_never_pass_a_record_that_is_not_dealt_with"),
+    ),
+    Mutant(
+        "own offsets go back on a retry",
+        (
+            Change(f"{COMMON}/bus/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
+            Change(
+                f"{INGESTER}/inlet/deadletters.py",
+                "subscriptions(service, positions=False)",
+                "subscriptions(service)",
+            ),
+        ),
+        at(SUBMISSIONS, "test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic")
+        + at(LANES, "test_own_offsets_do_not_go_back_unless_the_log_is_another_one"),
+    ),
+)
