@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from bench import sample
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration, migrate
+from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import load_topics
 from clawback_local import Stack
 from clawback_local.places import Places
@@ -101,8 +102,8 @@ async def _administer(stage: Stage, *statements: str) -> None:
         await connection.close()
 
 
-async def submit(kafka: str, articles: int, first: int = 0) -> None:
-    """Publishes so many articles on ``article-submissions.v1``; back when the broker has confirmed all."""
+async def submit(kafka: str, articles: int, first: int = 0, topic: str = ArticleSubmitted.TOPIC) -> None:
+    """Publishes so many articles on a topic of submissions; back when the broker has confirmed all."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         enable_idempotence=True,
@@ -111,7 +112,8 @@ async def submit(kafka: str, articles: int, first: int = 0) -> None:
         max_batch_size=262_144,
     )
     async with producer:
-        sent = [await producer.send(**message) for message in sample.messages(articles, first)]
+        messages = sample.messages(articles, first)
+        sent = [await producer.send(**{**message, "topic": topic}) for message in messages]
         await asyncio.gather(*sent)
 
 

@@ -26,6 +26,7 @@ from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_local import Stack
+from clawback_local.services import SUBMISSIONS
 from clawback_local.waiting import until
 
 FIRST = 1_000_000
@@ -95,7 +96,7 @@ async def _loaded(real: Chain, stack: Stack, first: int, samples: int, load: int
     """Notices at a steady pace while the ingester drains a full topic."""
     await asyncio.to_thread(stack.stop, WORKER)
     print(f"  filling the topic with {load:,} articles", flush=True)
-    await stage.submit(stack.env["KAFKA_BOOTSTRAP_SERVERS"], load)
+    await stage.submit(stack.env["KAFKA_BOOTSTRAP_SERVERS"], load, topic=SUBMISSIONS)
     before = await _stored(stack)
     await asyncio.to_thread(stack.start, WORKER)
     await until(lambda: _more_than(stack, before), deadline_s=SAMPLE_S_MAX)
@@ -130,7 +131,7 @@ async def _real(stack: Stack, articles: int) -> AsyncIterator[Chain]:
     await _register(stack)
     kafka, logs = env["KAFKA_BOOTSTRAP_SERVERS"], stack.places.logs
     with downstream(kafka, GROUP, stack.run_dir, logs) as store:
-        await stage.submit(kafka, articles, FIRST)
+        await stage.submit(kafka, articles, FIRST, SUBMISSIONS)
         await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
         async with Chain.watched(kafka, env["COMPLIANCE_DATABASE_URL"], "obligation", REAL_ARTICLE) as chain:
             yield chain
