@@ -14,7 +14,7 @@ from clawback_contracts.signatures import Signer
 from clawback_local.places import Places
 from clawback_local.site import DATABASES, Site, write_private
 
-ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder")
+ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
 """Who may act over HTTP; one key each, in `<role>.key`."""
 
 SERVICE_KEYS = {

@@ -42,6 +42,8 @@ class Settings(CommonSettings):
     """An HTTP gateway that takes ``{"to", "text", "id"}`` as JSON, or an address of apprise with ``{to}`` in it."""
     send_timeout_s: float = Field(15, gt=0, le=30)
     """For one attempt by one channel; below the lease of a message."""
+    notifications_per_source_h_max: int = Field(60, ge=1, le=10_000)
+    """Notifications that the alerts of one source may cause in an hour; critical ones of our own services always go."""
     runbooks_url: str = "docs/runbooks"
     """Where runbooks are, for the text of a notification: a folder or an address."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6380/0")

@@ -20,7 +20,7 @@ from clawback_contracts.alert.v1 import Severity, fingerprint
 from services.alerting.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
-KEYS = {role: f"key-of-{role}" for role in ("officer", "operator", "upstream", "holder")}
+KEYS = {role: f"key-of-{role}" for role in ("officer", "operator", "upstream", "holder", "alertmanager")}
 
 
 def key(role: str) -> dict[str, str]:
@@ -107,6 +107,9 @@ async def test_who_acts_needs_a_key_with_the_role(world: World, http: httpx.Asyn
     ):
         assert (await http.post(act, json={})).status_code == 401, act
         assert (await http.post(act, json={}, headers=key("holder"))).status_code == 403, act
+    for role in ("upstream", "operator"):
+        answer = await http.post("/webhooks/alertmanager", json={}, headers=key(role))
+        assert answer.status_code == 403
     acknowledged = (await http.post(f"{path}/ack", headers=key("officer"))).json()
     assert acknowledged["acknowledged_by"] == "officer"
     resolved = (await http.post(f"{path}/resolve", headers=key("operator"))).json()
@@ -143,6 +146,7 @@ async def test_a_silence_is_made_listed_and_ended(world: World, http: httpx.Asyn
         {"ends_at": "soon"},
         {"ends_at": world.clock.now().isoformat()},
         {"x": 1},
+        {"matchers": ['name=~".*"'], "ends_at": (world.clock.now() + timedelta(days=2)).isoformat()},
     ):
         answer = await http.post("/silences", json={**body, **wrong}, headers=key("operator"))
         assert answer.status_code == 422, wrong
@@ -202,7 +206,7 @@ def fires(name: str = "KafkaLag", **more: Any) -> dict[str, Any]:
 
 
 async def test_alertmanager_pushes_and_the_mail_goes_out(world: World, http: httpx.AsyncClient) -> None:
-    path, who = "/webhooks/alertmanager", key("upstream")
+    path, who = "/webhooks/alertmanager", key("alertmanager")
     for _ in range(2):
         answer = await http.post(path, json=pushed(fires()), headers=who)
         assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "refused": []})
@@ -219,7 +223,7 @@ async def test_one_bad_alert_of_many_loses_one_and_somebody_is_told(
     world: World, http: httpx.AsyncClient
 ) -> None:
     bad = fires(labels={"alertname": "not camel"})
-    answer = await http.post("/webhooks/alertmanager", json=pushed(fires(), bad), headers=key("upstream"))
+    answer = await http.post("/webhooks/alertmanager", json=pushed(fires(), bad), headers=key("alertmanager"))
     assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
     assert answer.json()["refused"][0]["errors"][0]["path"] == "alerts[1].labels"
     listed = (await http.get("/alerts")).json()["items"]
@@ -246,7 +250,7 @@ async def test_one_bad_alert_of_many_loses_one_and_somebody_is_told(
 async def test_a_strange_payload_is_refused_with_the_path(
     http: httpx.AsyncClient, body: bytes, path: str
 ) -> None:
-    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("upstream"))
+    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert path in {error["path"] for error in answer.json()["errors"]}
@@ -254,7 +258,7 @@ async def test_a_strange_payload_is_refused_with_the_path(
 
 async def test_a_body_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
     body = b'{"version": "4", "x": "' + b"x" * 2_100_000 + b'"}'
-    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("upstream"))
+    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
     assert answer.status_code == 413
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from alerting import flow
+from alerting.domain.alert import Raised
 from alerting.domain.routing import Book
-from alerting.flow import Alerts
+from alerting.flow import Alerts, acting
 from alerting.state import alerts, messages, silences
 from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
@@ -203,6 +204,83 @@ async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
     assert await flow.end_silence(made.silence_id, "bob", world.service) is None
     await world.pass_time(seconds=10)
     assert len(world.sms.texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("matchers", "mails"),
+    [
+        (['name=~".*"'], 2),
+        (['severity="critical"'], 2),
+        (['name="FeedStopped"'], 2),
+        (['severity="info"'], 0),
+        (['severity!="critical"', 'name=~".*"'], 0),
+    ],
+)
+async def test_a_silence_that_may_mute_critical_alerts_is_announced_past_itself(
+    world: World, matchers: list[str], mails: int
+) -> None:
+    now = world.clock.now()
+    await flow.silence(matchers, (now, now + timedelta(hours=1)), "ann", "a change", world.service)
+    await world.pass_time(minutes=1)
+    assert world.mail.subjects == ["[WARNING] SilenceCreated (alerting)"] * mails
+
+
+async def test_there_are_no_more_silences_than_can_be_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "SILENCES_MAX", 2)
+    now = world.clock.now()
+    span = (now, now + timedelta(hours=1))
+    for _ in range(2):
+        await flow.silence(['severity="info"'], span, "ann", "a change", world.service)
+    with pytest.raises(Conflict, match="2 silences already"):
+        await flow.silence(['severity="info"'], span, "ann", "a change", world.service)
+
+
+def flood(world: World, count: int) -> list[Raised]:
+    """What Alertmanager pushes: critical, each another alert."""
+    now = world.clock.now()
+    return [
+        Raised(f"Flood{n}", "alertmanager", Severity.CRITICAL, "Again.", now, {"n": str(n)})
+        for n in range(count)
+    ]
+
+
+async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(world: World) -> None:
+    settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
+    service = replace(world.service, settings=settings)
+    await flow.said_by_door(flood(world, 100), service)
+    await world.say(world.raised())
+    ranks = await world.db.fetch("SELECT recipient, rank FROM message ORDER BY rank, due_at")
+    first = await messages.claim(world.db, "sms", world.clock.now())
+    assert first is not None
+    (told,) = await messages.lines(world.db, first.message_id)
+    assert told.name == "FeedStopped"
+    assert len(ranks) == 10 + 2
+    for _ in range(6):
+        world.clock.advance(seconds=20)
+        await flow.on_time(service)
+        for channel, send in world.sends.items():
+            while await flow.send_one(channel, send, service):
+                pass
+    assert world.mail.subjects.count("[WARNING] NotificationBudgetSpent (alerting)") == 2
+    count = await world.db.fetchval(
+        "SELECT count(*) FROM notification JOIN alert USING (fingerprint) WHERE service = 'alertmanager'"
+    )
+    assert count == 10
+    summary = next(body for body in world.mail.bodies if "NotificationBudgetSpent" in body)
+    assert "of 95 of its alerts nobody was notified" in " ".join(summary.split())
+
+
+async def test_what_had_no_room_is_notified_in_the_next_hour_while_it_holds(world: World) -> None:
+    settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
+    service = replace(world.service, settings=settings)
+    await flow.said_by_door(flood(world, 8), service)
+    count = "SELECT count(DISTINCT fingerprint) FROM notification JOIN alert USING (fingerprint) WHERE service = $1"
+    assert await world.db.fetchval(count, "alertmanager") == 5
+    world.clock.advance(hours=1)
+    await flow.on_time(service)
+    assert await world.db.fetchval(count, "alertmanager") == 8
 
 
 async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(world: World) -> None:

@@ -1,6 +1,6 @@
 """What alerting itself finds worth an alert: the compliance runs that it hears of, and its own channels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerting.domain.alert import Raised, one_line
@@ -15,6 +15,8 @@ RUN_AGE_MAX = timedelta(hours=25)
 FAILURES_MAX = 3
 """So many in a row, and a channel is down."""
 UNREADABLE_OVER = timedelta(hours=24)
+
+BUDGET_SPENT = "NotificationBudgetSpent"
 
 RUN_OVERDUE = fingerprint(COMPLIANCE, "ComplianceRunOverdue", {})
 RUN_FAILED = fingerprint(COMPLIANCE, "ComplianceRunFailed", {})
@@ -119,6 +121,34 @@ def unsendable(lane: str, now: datetime) -> Raised:
         f"A row of the outbox lane {lane} of alerting cannot be sent and is set aside: see the incident.",
         now,
         {"lane": lane},
+    )
+
+
+def budget_spent(source: str, per_hour: int, untold: int, now: datetime) -> Raised:
+    """A source has caused all the notifications that it may cause in an hour."""
+    return Raised(
+        BUDGET_SPENT,
+        SERVICE,
+        Severity.WARNING,
+        f"{source} has used its {per_hour} notifications of this hour: of {untold} of its alerts nobody was notified;"
+        " see GET /api/v1/alerts, and what raises them.",
+        now,
+        {"source": one_line(source, 100)},
+        is_event=True,
+    )
+
+
+def silence_created(by: str, matchers: Sequence[str], until: datetime, now: datetime) -> Raised:
+    """Somebody mutes alerts among which may be critical ones."""
+    return Raised(
+        "SilenceCreated",
+        SERVICE,
+        Severity.WARNING,
+        f"{one_line(by, 100)} has muted alerts, critical ones included, until {until:%Y-%m-%d %H:%M} UTC:"
+        f" {one_line(', '.join(matchers), 250)}. See GET /api/v1/silences.",
+        now,
+        {"created_by": one_line(by, 100)},
+        is_event=True,
     )
 
 

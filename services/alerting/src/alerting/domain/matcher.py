@@ -68,3 +68,13 @@ def _expression(value: str) -> Any:
 def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether the labels fulfil each of them; nothing to fulfil is fulfilled."""
     return all(matcher.matches(labels) for matcher in matchers)
+
+
+def may_match_critical(matchers: Sequence[Matcher]) -> bool:
+    """Whether a critical alert can fulfil all of them."""
+    return all(one.matches({"severity": "critical"}) for one in matchers if one.label == "severity")
+
+
+def names_an_alert(matchers: Sequence[Matcher]) -> bool:
+    """Whether they fit alerts of one name alone."""
+    return any(one.label in {"name", "alertname"} and one.operator == "=" for one in matchers)

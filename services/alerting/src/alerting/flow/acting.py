@@ -5,14 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import structlog
+
 from alerting.domain import condition
 from alerting.domain.alert import Alert, Resolved
+from alerting.domain.matcher import Matcher, may_match_critical
 from alerting.flow.saying import plan, say
 from alerting.flow.service import Service
 from alerting.state import alerts, silences
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
 from clawback_contracts.envelope import event_id
+
+SILENCES_MAX = 200
+"""In force or to come: each is compared with every alert."""
+_log = structlog.stdlib.get_logger(__name__)
 
 
 async def acknowledge(fingerprint: str, by: str, service: Service) -> Alert | None:
@@ -66,14 +73,28 @@ class Silence:
 async def silence(
     matchers: Sequence[str], span: tuple[datetime, datetime], by: str, comment: str, service: Service
 ) -> Silence:
-    """Mute what matches; what still holds when it ends is told then."""
+    """Mute what matches; what still holds when it ends is told then. What may mute critical alerts is announced.
+
+    Raises:
+        Conflict: there are too many silences.
+    """
     now, silence_id = service.clock.now(), uuid4()
-    await silences.put(service.db, silence_id, matchers, span, by, now, comment)
+    async with service.db.transaction() as tx:
+        if await silences.count(tx, now) >= SILENCES_MAX:
+            raise Conflict(f"there are {SILENCES_MAX} silences already: end one of them")
+        await silences.put(tx, silence_id, matchers, span, by, now, comment)
+        _log.warning("silence created", silence_id=silence_id, by=by, matchers=matchers, until=span[1])
+        if may_match_critical([Matcher.parse(one) for one in matchers]):
+            said = condition.silence_created(by, matchers, span[1], now)
+            taken = (await alerts.take(tx, [said.fingerprint], now))[said.fingerprint].told(said)
+            await alerts.put(tx, [taken])
+            await plan(tx, [taken], service, now, service.book.targets)  # past silences, this one too
     return Silence(silence_id, matchers, *span, by, now, comment)
 
 
 async def end_silence(silence_id: UUID, by: str, service: Service) -> Row | None:
     """End a silence before its time. None: there is none that is not over."""
+    _log.warning("silence ended", silence_id=silence_id, by=by)
     return await silences.end(service.db, silence_id, service.clock.now(), by)
 
 

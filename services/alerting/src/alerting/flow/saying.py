@@ -1,17 +1,17 @@
 """What is said is folded into alerts, and what is to be told of them is queued: both in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from alerting.domain import condition
+from alerting.domain import budget, condition
 from alerting.domain.alert import Alert, Raised, Resolved, Said, one_line
 from alerting.domain.matcher import all_match
 from alerting.domain.routing import Target
-from alerting.domain.telling import NEWS_FOR, tellings
+from alerting.domain.telling import NEWS_FOR, Telling, tellings
 from alerting.flow.service import GROUP, Service
 from alerting.outlet import metrics
-from alerting.state import alerts, messages, silences, watches
+from alerting.state import alerts, budgets, messages, silences, watches
 from clawback_common import inbox, incidents
 from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch, Received
@@ -22,6 +22,8 @@ from clawback_contracts.envelope import event_id
 
 SLICE = 200
 """Alerts looked at in one transaction when time has passed."""
+SUMMARY_AFTER = timedelta(minutes=1)
+"""After the first notification too many: until then the flood is counted."""
 Targets = Callable[[Alert], Sequence[Target]]
 E = TypeVar("E")
 
@@ -101,6 +103,8 @@ async def plan(
             silenced=targets is None and any(all_match(matchers, alert.matched) for matchers in muted),
             news_from=started_at - NEWS_FOR,
         )
+    if targets is None:
+        found = await _within_budget(tx, found, service, now)
     await messages.queue(tx, found, now)
     for one in found:
         metrics.QUEUED.labels(one.target.channel, one.what).inc()
@@ -108,9 +112,33 @@ async def plan(
         tx.on_commit(service.wake)
 
 
+async def _within_budget(
+    tx: Transaction, found: list[Telling], service: Service, now: datetime
+) -> list[Telling]:
+    """Leaves out what its source may not cause in this hour; it is due again in the next, while it holds."""
+    sources = budget.limited(found)
+    if not sources:
+        return found
+    per_source_max = service.settings.notifications_per_source_h_max
+    allowed = budget.within(found, await budgets.lock(tx, sources, now), per_source_max)
+    await budgets.save(tx, allowed.used, allowed.refused, now)
+    metrics.OVER_BUDGET.inc(len(found) - len(allowed.tellings))
+    return list(allowed.tellings)
+
+
+async def _summarise_excess(service: Service) -> None:
+    """One notification for all that a source would have caused beyond its budget."""
+    now, per_hour = service.clock.now(), service.settings.notifications_per_source_h_max
+    async with service.db.transaction() as tx:
+        excess = await budgets.summarise(tx, now, now - SUMMARY_AFTER)
+        said = [condition.budget_spent(source, per_hour, count, now) for source, count in excess.items()]
+        await say(tx, said, service, now)
+
+
 async def on_time(service: Service) -> int:
     """Time has passed: reminders, ends of silences, ends of what is an event. Gives how many alerts hold."""
     await _forget_unreadable(service)
+    await _summarise_excess(service)
     after, count = "", 0
     while fingerprints := await alerts.firing(service.db, after, SLICE):
         async with service.db.transaction() as tx:

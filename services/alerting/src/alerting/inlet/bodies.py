@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from alerting.domain.alert import Raised, Resolved, Said, one_line
-from alerting.domain.matcher import LENGTH_MAX, Matcher
+from alerting.domain.matcher import LENGTH_MAX, Matcher, may_match_critical, names_an_alert
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.alert.v1 import Severity, fingerprint
 
 ALERTMANAGER = "alertmanager"
 ALERTS_MAX = 1_000
 SILENCE_MAX = timedelta(days=31)
+WIDE_SILENCE_MAX = timedelta(days=1)
+"""Of one that names no alert and may mute critical ones."""
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,99}")
 _SEVERITIES = {"page": Severity.CRITICAL, "error": Severity.CRITICAL, "none": Severity.INFO}
 
@@ -44,8 +46,14 @@ class SilenceBody(BaseModel):
             Problem: 422, it would end before it begins or last too long.
         """
         starts_at = max(self.starts_at or now, now)
-        if not starts_at < self.ends_at <= now + SILENCE_MAX:
-            words = f"a silence ends after it begins, and within {SILENCE_MAX.days} days"
+        parsed = [Matcher.parse(one) for one in self.matchers]
+        wide = may_match_critical(parsed) and not names_an_alert(parsed)
+        longest = WIDE_SILENCE_MAX if wide else SILENCE_MAX
+        if not starts_at < self.ends_at <= now + longest:
+            words = (
+                f"a silence ends after it begins, and within {longest.days} day(s); one that may mute critical"
+                " alerts of any name within 1 day"
+            )
             raise Problem(422, "The span is not valid.", errors=[field_error("ends_at", "span", words)])
         return starts_at, self.ends_at
 

@@ -10,5 +10,5 @@ Reader = Annotated[Caller, Depends(reader())]
 Minding = Annotated[Caller, Depends(require("operator", "officer"))]
 """Who may acknowledge, resolve and silence."""
 Operator = Annotated[Caller, Depends(require("operator"))]
-Pushing = Annotated[Caller, Depends(require("operator", "upstream"))]
-"""Who may hand in alerts: Alertmanager, with a key of its own."""
+Pushing = Annotated[Caller, Depends(require("alertmanager"))]
+"""Who may submit alerts: Alertmanager, with a key and a role of its own."""

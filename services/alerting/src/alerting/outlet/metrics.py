@@ -4,6 +4,7 @@ from clawback_common.telemetry import counter, gauge, histogram
 
 SAID = counter("alerting_said_total", "Sayings that were folded into alerts.", ("kind",))
 QUEUED = counter("alerting_queued_total", "Notifications queued.", ("channel", "what"))
+OVER_BUDGET = counter("alerting_over_budget_total", "Notifications that a source had no room for.")
 SENT = counter("alerting_sent_total", "Messages that a channel took.", ("channel",))
 FAILED = counter("alerting_failed_total", "Attempts that a channel did not take.", ("channel",))
 REFUSED = counter("alerting_refused_total", "Alerts of a webhook that could not be read.")

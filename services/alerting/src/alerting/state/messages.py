@@ -11,6 +11,7 @@ from alerting.domain.alert import Alert
 from alerting.domain.routing import Target
 from alerting.domain.telling import Telling, Told
 from alerting.domain.wording import Line
+from alerting.settings import SERVICE_NAMES
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.alert.v1 import Severity
@@ -87,7 +88,7 @@ async def _flush(tx: Transaction, groups: Mapping[str, Target], now: datetime) -
 async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Telling]]) -> set[UUID]:
     gravest: dict[UUID, tuple[int, datetime, Telling]] = {}
     for key, due_at, one in rows:
-        rank = _RANKS[one.alert.severity.value]
+        rank = _rank(one.alert)
         if key not in gravest or rank < gravest[key][0]:
             gravest[key] = rank, due_at, one
     if not gravest:
@@ -102,6 +103,11 @@ async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Telling
         [due_at for _, due_at, _ in gravest.values()],
     )
     return {row["message_id"] for row in found}
+
+
+def _rank(alert: Alert) -> int:
+    """In which order a channel sends: by severity, and of one severity our own before what others hand in."""
+    return 2 * _RANKS[alert.severity.value] + (alert.service not in SERVICE_NAMES)
 
 
 def _message_id(telling: Telling, flush_at: datetime) -> UUID:

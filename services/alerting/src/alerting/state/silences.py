@@ -27,6 +27,11 @@ async def put(
     await db.execute(SQL["put"], silence_id, list(matchers), *span, by, now, comment)
 
 
+async def count(db: Querier, now: datetime) -> int:
+    """How many are in force or to come."""
+    return int(await db.fetchval(SQL["count"], now))
+
+
 async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
     """The matchers of each that is in force. One that can no longer be read mutes nothing."""
     found = []

@@ -2,6 +2,9 @@
 INSERT INTO silence (silence_id, matchers, starts_at, ends_at, created_by, created_at, comment)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 
+-- name: count
+SELECT count(*) FROM silence WHERE ends_at > $1
+
 -- name: active
 SELECT silence_id, matchers FROM silence WHERE starts_at <= $1 AND ends_at > $1
 
