@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from typing_extensions import override
 
-from clawback_common.production import needs_file, needs_safe_postgres
+from clawback_common.production import needs_file, needs_safe_postgres, needs_secret
 
 Environment = Literal["development", "staging", "production"]
 
@@ -40,6 +40,8 @@ class BrokerSettings(BaseSettings):
             yield "KAFKA_SECURITY_PROTOCOL with TLS"
         if protocol.startswith("SASL") and not (self.kafka_sasl_username and self.kafka_sasl_password):
             yield "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+        elif self.kafka_sasl_password:
+            yield from needs_secret("KAFKA_SASL_PASSWORD", self.kafka_sasl_password.get_secret_value())
         if protocol == "SSL" and self.kafka_ssl_certfile is None:
             yield "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE, or SASL_SSL with a user"
         for name in ("tls_cafile", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):

@@ -15,11 +15,13 @@ import pytest
 from starlette.applications import Starlette
 
 from clawback_common import tls
+from clawback_common.bus.connection import connection
 from clawback_common.errors import Stop
 from clawback_common.event_loop import Loop
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.process import Stopping, serve
+from clawback_common.settings import BrokerSettings
 from clawback_common.tls import ServerCertificate
 from clawback_local.certificates import Authority, Certificate
 
@@ -121,6 +123,22 @@ def test_a_certificate_without_its_key_stops_the_process(authority: Authority) -
         ServerCertificate(one.certfile, other.keyfile)
     with pytest.raises(Stop, match="HTTP_TLS_CERTFILE"):
         ServerCertificate(one.certfile, one.keyfile.with_name("nowhere"))
+
+
+def test_the_broker_is_shown_a_client_certificate(authority: Authority) -> None:
+    made = authority.certificate("service")
+    settings = BrokerSettings(
+        kafka_security_protocol="SSL",
+        kafka_ssl_cafile=authority.cafile,
+        kafka_ssl_certfile=made.certfile,
+        kafka_ssl_keyfile=made.keyfile,
+    )
+    context = connection(settings)["ssl_context"]
+    assert len(context.get_ca_certs()) == 1, "no other authority is trusted for the broker"
+    assert context.check_hostname
+    wrong = settings.model_copy(update={"kafka_ssl_keyfile": authority.certificate("other").keyfile})
+    with pytest.raises(Stop, match="KAFKA_SSL_CERTFILE"):
+        connection(wrong)
 
 
 async def test_a_replaced_certificate_is_served_without_a_restart(

@@ -20,7 +20,7 @@ from alerting.inlet.consumers import subscriptions
 from alerting.inlet.routes_file import read_routes
 from alerting.inlet.senders import Wakes, sending_loops
 from alerting.outlet.outgoing import Send
-from alerting.settings import Settings
+from alerting.settings import Settings, encrypts
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load, require_migrated
@@ -58,15 +58,15 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
     Raises:
         Stop: the routes file has mistakes.
     """
-    book = read_routes(settings.alert_routes, _known_address)
+    book = read_routes(settings.alert_routes, partial(_usable_address, settings))
     async with database(settings) as db:
         yield Service(settings, db, OrdersOutbox(), SystemClock(), book)
 
 
-def _known_address(url: str) -> bool:
+def _usable_address(settings: Settings, url: str) -> bool:
     from alerting.outlet.channels import known_address  # noqa: PLC0415 - half a second, for files with rooms alone
 
-    return known_address(url)
+    return known_address(url) and (settings.environment == "development" or encrypts(url))
 
 
 async def worker(settings: Settings, stopping: Stopping) -> None:

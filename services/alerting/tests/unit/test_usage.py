@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from alerting.__main__ import main
+from alerting.app import _usable_address
 from alerting.settings import Settings
+from clawback_common.testing.production import production_env
 
 
 @pytest.mark.parametrize("arguments", [["test", "--wait", "soon"], ["test", "--wait", "-1"], ["dance"], []])
@@ -66,3 +68,19 @@ def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
     said = capsys.readouterr().err
     assert f"{path}:3: the receiver a reaches nobody" in said
     assert f"{path}:4: there is no receiver 'b'" in said
+
+
+@pytest.mark.parametrize(("environment", "code"), [("development", True), ("production", False)])
+def test_outside_development_no_room_is_told_without_tls(
+    environment: str,
+    code: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+) -> None:
+    for name, value in production_env(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    settings = Settings()
+    assert _usable_address(settings, "json://room.example/") is code
+    assert _usable_address(settings, "jsons://room.example/")
+    assert not _usable_address(settings, "nothing://at/all")

@@ -142,7 +142,10 @@ class _Reading:
         name = self._name(given.get("name"), "channel", {**self.rooms, MAIL: "", SMS: ""})
         url = self.lines.text(given.get("url"), f"the url of {name}")
         if url and not self.known_address(url):
-            self.lines.wrong(given["url"], f"the url of {name} is none that apprise can send to")
+            self.lines.wrong(
+                given["url"],
+                f"the url of {name} is none that apprise can send to, or has no TLS outside development",
+            )
         self.rooms[name] = url
 
     def _receiver(self, node: Node) -> None:
