@@ -70,17 +70,18 @@ def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
     assert f"{path}:4: there is no receiver 'b'" in said
 
 
-@pytest.mark.parametrize(("environment", "code"), [("development", True), ("production", False)])
+@pytest.mark.parametrize(("environment", "usable"), [("development", True), ("production", False)])
 def test_outside_development_no_room_is_told_without_tls(
     environment: str,
-    code: bool,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    usable: bool,
 ) -> None:
     for name, value in production_env(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ENVIRONMENT", environment)
     settings = Settings()
-    assert _usable_address(settings, "json://room.example/") is code
+    assert _usable_address(settings, "json://room.example/") is usable
     assert _usable_address(settings, "jsons://room.example/")
     assert not _usable_address(settings, "nothing://at/all")
