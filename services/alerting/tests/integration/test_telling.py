@@ -50,6 +50,16 @@ async def test_a_page_is_not_swallowed_by_whoever_sent_its_id_before(world: Worl
     assert (await world.alert()).status == "firing"
 
 
+async def test_a_service_does_not_speak_of_the_alert_of_another(world: World) -> None:
+    await world.say(world.raised())
+    await world.say(world.resolved(service="retention"))
+    await world.say(world.raised(service="retention", severity=Severity.INFO, summary="Never mind."))
+    alert = await world.alert()
+    assert (alert.status, alert.service, alert.severity.value) == ("firing", "ingester", "critical")
+    await world.say(world.resolved())
+    assert (await world.alert()).status == "resolved"
+
+
 async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World) -> None:
     await world.say(world.raised(labels={"feed": "metabase-articles"}))
     await world.deliver()

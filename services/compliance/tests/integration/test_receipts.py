@@ -76,7 +76,7 @@ def signed(world: World, receipt: ArticleRemoved, signer: Signer | None, sender:
     signature = Signature.read(header.decode())
     assert signature is not None
     content = signed_bytes(one.event_id, receipt.TYPE, key, value)
-    return one._replace(sender=caller, signed=Signed(signature, content, value))
+    return one._replace(sender=caller, signed=Signed(signature, content))
 
 
 @pytest.mark.parametrize(

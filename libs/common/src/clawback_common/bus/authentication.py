@@ -71,4 +71,4 @@ def signed_part(record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) ->
         )
     except ValueError:
         return None
-    return Signed(signature, content, record.value)
+    return Signed(signature, content)

@@ -77,8 +77,6 @@ class Signed(NamedTuple):
 
     signature: Signature
     content: bytes
-    value: bytes
-    """The record's own bytes: written again, they would differ from what was signed."""
 
     def by(self, public_key: bytes) -> bool:
         """Whether this key's owner signed it."""

@@ -52,6 +52,8 @@ class Resolved:
     at: datetime
     by: str | None = None
     """The person, where it was one."""
+    service: str | None = None
+    """The service that says so; None: a person, or we ourselves."""
 
 
 Said = Raised | Resolved
@@ -93,7 +95,14 @@ class Alert:
 
     def told(self, said: Said) -> "Alert":
         """The alert after a saying. One that is older than the contrary that is known does not turn it back."""
+        if self._of_another(said):
+            return self
         return self._raised(said) if isinstance(said, Raised) else self._resolved(said)
+
+    def _of_another(self, said: Said) -> bool:
+        """Whether a service speaks of the alert of another: a fingerprint is chosen by whoever sends it."""
+        chosen = isinstance(said, Resolved) or said.identity is not None
+        return bool(self.occurrence and chosen and said.service not in {None, self.service})
 
     def _raised(self, said: Raised) -> "Alert":
         late = self._is_late(said)

@@ -202,4 +202,4 @@ def _said(event: AlertRaised | AlertResolved, now: datetime) -> Said:
                 identity=event.fingerprint,
             )
         case AlertResolved():
-            return Resolved(event.fingerprint, not_ahead(event.resolved_at, now))
+            return Resolved(event.fingerprint, not_ahead(event.resolved_at, now), service=event.service)
