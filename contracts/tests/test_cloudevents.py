@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from clawback_contracts import cloudevents, examples
-from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.cloudevents import Unreadable
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import ArticleId, Instant, event_id, major
@@ -71,6 +71,15 @@ def test_garbage_is_unreadable_for_a_reason(
         cloudevents.read(topic, headers, value)
     assert caught.value.reason == reason
     assert str(caught.value).startswith(f"{reason}: ")
+
+
+def test_an_event_is_read_on_the_topic_of_one_writer_as_on_the_shared_one() -> None:
+    submitted = examples.load(ArticleSubmitted)["full"]
+    headers = [("ce_type", ArticleSubmitted.TYPE.encode())]
+    for topic in ("article-submissions.v1", "article-submissions.acme.v1"):
+        assert isinstance(cloudevents.read(topic, headers, submitted["value"]), ArticleSubmitted)
+    with pytest.raises(Unreadable, match="wrong_topic"):
+        cloudevents.read("revocations.acme.v1", [TYPE], REVOKED["value"])
 
 
 def test_an_unreadable_body_is_told_by_its_fields_and_never_by_its_words() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.registry import EVENTS
 from clawback_contracts.signatures import Signer
+from clawback_contracts.topics import topic_named
 
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -73,6 +74,12 @@ def attribute(headers: Headers, name: str) -> str | None:
     return None
 
 
+def _of_a_writer(topic: str, ce_type: str) -> bool:
+    """Whether this is a topic of one writer alone, for events of this type."""
+    known = topic_named(topic)
+    return known is not None and ce_type in known.events
+
+
 def read(topic: str, headers: Headers, value: bytes | None) -> Event:
     """The event in a Kafka record, or ``Unreadable``. Fields that are not known here are left out."""
     ce_type = attribute(headers, "ce_type")
@@ -80,7 +87,7 @@ def read(topic: str, headers: Headers, value: bytes | None) -> Event:
         raise Unreadable("bad_headers", "ce_type is missing, or is no type with a major version")
     if ce_type not in EVENTS:
         raise Unreadable("unknown_type", "ce_type names no event, or no major version, that is known here")
-    if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")):
+    if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, ce_type):
         raise Unreadable("wrong_topic", "this event does not belong on this topic")
     if value is None:
         raise Unreadable("null_value", "an event has a body")
