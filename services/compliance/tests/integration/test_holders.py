@@ -1,9 +1,9 @@
 """What a holder declares never stops a takedown."""
 
-import asyncpg
 import pytest
 from pydantic import ValidationError
 
+from clawback_common.errors import Poison
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
 from compliance import flow
 from compliance.app import own_holders
@@ -24,7 +24,7 @@ async def test_hours_beyond_ten_years_are_refused_by_contract_and_table(world: W
             copy_kinds=("dump",),
             forgets_after_h=hours,
         )
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(Poison, match="CheckViolation"):
         await world.db.execute("UPDATE holder SET forgets_after_h = $1 WHERE name = 'kafka'", hours)
 
 

@@ -261,7 +261,7 @@ async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: Worl
 async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World) -> None:
     made = await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
-    assert list(await world.states(order.article_id)) == [(order.order, "ingester")]
+    assert list(await world.states(order.article_id)) == [(1, "ingester")]
     world.clock.advance(days=3)
     assert await watchers.lateness_conditions(world.service, world.clock.now()) == []
     await world.receipts(world.receipt(order, "ingester", outcome=Outcome.WITHHELD))
