@@ -92,13 +92,13 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 f"{INGESTER}/flow.py",
-                "for article_id, given in orders.items()}",
-                "for article_id, given in orders.items() if article_id in heads}",
+                "        for article_id, given in orders.items()\n    }\n",
+                "        for article_id, given in orders.items()\n        if article_id in heads\n    }\n",
             ),
             Change(
                 f"{INGESTER}/flow.py",
-                "                if addressed(one.value, events.HOLDER)\n",
-                "                if addressed(one.value, events.HOLDER) and one.value.article_id in rows\n",
+                "    applied = [one for one in batch if one.value.order",
+                "    applied = [one for one in batch if one.value.article_id in rows and one.value.order",
             ),
         ),
         at(RULES, "test_an_article_revoked_before_it_came_is_not_stored_when_it_comes"),
@@ -108,9 +108,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/flow.py",
-                "        heads = await articles.lock_or_create(tx, list(orders), now)\n",
-                "        early = await contents.remove(tx, await articles.months(tx, list(orders)))\n"
-                "        heads = await articles.lock_or_create(tx, list(orders), now)\n",
+                "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
+                "    early = await contents.remove(tx, await articles.months(tx, list(orders)))\n"
+                "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
             ),
             Change(
                 f"{INGESTER}/flow.py",
@@ -136,9 +136,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/flow.py",
-                "                if addressed(one.value, events.HOLDER)\n",
-                "                if addressed(one.value, events.HOLDER)\n"
-                "                and one.value.order > rows[one.value.article_id].before.order_no\n",
+                "            if addressed(one.value, events.HOLDER)\n",
+                "            if addressed(one.value, events.HOLDER)\n"
+                "            and one.value.order > rows[one.value.article_id].before.order_no\n",
             ),
         ),
         at(RULES, "test_an_order_that_comes_again_is_answered_again"),

@@ -108,4 +108,32 @@ MUTANTS = (
             "test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none",
         ),
     ),
+    Mutant(
+        "an order is believed whatever number it names before itself",
+        (
+            Change(
+                "contracts/src/clawback_contracts/revocation/folding.py",
+                "    return order.previous_order == head.order_no\n\n\ndef keeps_copy",
+                "    return True\n\n\ndef keeps_copy",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_unconfirmed.py",
+            "test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing",
+        ),
+    ),
+    Mutant(
+        "a reinstatement is believed whatever it reinstates",
+        (
+            Change(
+                "contracts/src/clawback_contracts/revocation/folding.py",
+                "head.status is not Status.LIVE and order.revocation_id == head.revocation_id\n",
+                "head.status is not Status.LIVE\n",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_unconfirmed.py",
+            "test_a_forged_reinstatement_does_not_make_a_revoked_article_readable",
+        ),
+    ),
 )

@@ -40,7 +40,9 @@ MUTANTS = (
         "holder without an upper bound of hours",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql", "least(h.forgets_after_h, 87600)", "h.forgets_after_h"
+                f"{COMPLIANCE}/state/obligations.sql",
+                "           + make_interval(secs => 3600 * least(h.forgets_after_h, 87600))",
+                "           + make_interval(secs => 3600 * h.forgets_after_h)",
             ),
         ),
         at(HOLDERS, "test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside"),

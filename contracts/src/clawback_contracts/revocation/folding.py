@@ -41,6 +41,8 @@ class Folded(NamedTuple):
     """Whether no copy may be left: the article is revoked, or an order was applied that may follow a revocation."""
     last: AnyOrder | None = None
     """The order that was applied last; None: none was."""
+    unconfirmed: AnyOrder | None = None
+    """The greatest order that was not applied, because it does not follow the last one that was."""
 
     @property
     def changed(self) -> bool:
@@ -58,21 +60,39 @@ class Folded(NamedTuple):
         )
 
 
-def fold(head: OrderHead, orders: Iterable[AnyOrder]) -> Folded:
+def fold(head: OrderHead, orders: Iterable[AnyOrder], *, confirmed: bool = True) -> Folded:
     """Applies the orders on one article that are greater than the row's, in the order of their numbers.
+
+    ``confirmed``: their issuer says that it issued them. Otherwise only those that follow the row are applied.
 
     A copy is kept only along an unbroken chain of numbers: where an order is missing, it may have been a revocation,
     and what that would have removed must not come back.
     """
-    after, removes, last = head, head.status is Status.REVOKED, None
+    after, removes = head, head.status is Status.REVOKED
+    last: AnyOrder | None = None
+    unconfirmed: AnyOrder | None = None
     for order in sorted(orders, key=lambda order: order.order):
-        if order.order > after.order_no:
+        if order.order > after.order_no and not (confirmed or follows(after, order)):
+            unconfirmed = order
+        elif order.order > after.order_no:
             removes = removes or not keeps_copy(after, order)
             after = after._replace(
                 order_no=order.order, status=status_of(order), revocation_id=order.revocation_id
             )
             last = order
-    return Folded(head, after, removes, last)
+    if unconfirmed is not None and unconfirmed.order <= after.order_no:
+        unconfirmed = None
+    return Folded(head, after, removes, last, unconfirmed)
+
+
+def follows(head: OrderHead, order: AnyOrder) -> bool:
+    """Whether an order comes directly after the last one that the row has applied, and ends that where it says so."""
+    if isinstance(order, ArticleReinstated):
+        ends = head.status is not Status.LIVE and order.revocation_id == head.revocation_id
+        return ends and order.previous_order == head.order_no
+    if order.previous_order is None:
+        return head.order_no == 0
+    return order.previous_order == head.order_no
 
 
 def keeps_copy(head: OrderHead, order: AnyOrder) -> bool:

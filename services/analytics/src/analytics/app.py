@@ -58,7 +58,11 @@ def plan(service: Service) -> Plan:
     """What this worker does."""
     return Plan(
         subscriptions(service),
-        [service.sweeper.loop(), Loop("measure", 60.0, partial(_measure, service))],
+        [
+            service.sweeper.loop(),
+            Loop("confirm orders", 0.5, partial(flow.confirm, service)),
+            Loop("measure", 60.0, partial(_measure, service)),
+        ],
         prepare=partial(_prepare, service),
         on_set_aside=partial(flow.on_set_aside, service),
     )
@@ -70,7 +74,7 @@ async def _prepare(service: Service) -> None:
     listed = pages(
         f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
     )
-    obey = partial(flow.on_orders, service=service, positions=False)
+    obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 

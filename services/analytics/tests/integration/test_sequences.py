@@ -119,7 +119,7 @@ async def _deliver(numbers: Any, world: World, model: Model, workers: list[Servi
         if some
     ]
     if orders:
-        works.append(flow.on_orders(world.received(orders), workers[0]))
+        works.append(flow.on_orders(world.received(orders), workers[0], confirmed=True))
     if any(row.withheld for row in model.rows.values()):
         for (
             work

@@ -78,8 +78,8 @@ class World(ServiceWorld[Service]):
         await flow.on_articles(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
-        """They arrive in one batch."""
-        await flow.on_orders(self.received(orders), self.service)
+        """Compliance has confirmed that it issued them; they arrive in one batch."""
+        await flow.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def withhold(self, *article_ids: str) -> list[UUID]:
         """Orders on these cannot be read. Gives the incidents."""

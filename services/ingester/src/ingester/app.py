@@ -89,6 +89,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         subscriptions(service),
         [
             *polls,
+            Loop("confirm orders", 0.5, partial(flow.confirm, service)),
             Loop("time", 1.0, partial(flow.on_time, service)),
             Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
             Loop("measure", 15.0, partial(_measure, service)),
@@ -109,7 +110,7 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     listed = pages(
         f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
     )
-    obey = partial(flow.on_orders, service=service, positions=False)
+    obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from clawback_common import incidents, quarantine
+from clawback_common import incidents, quarantine, unconfirmed
 from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
+from clawback_common.bus.envelope import Batch, Received
 from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.db.pool import Row
@@ -143,40 +143,113 @@ async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], 
     return Stored(len(taken), len(chosen) - len(rows))
 
 
-async def on_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
+async def on_orders(
+    batch: Batch[AnyOrder], service: Service, *, positions: bool = True, confirmed: bool = False
+) -> None:
     """Remove what was revoked, hide what is withheld, and answer each order, however often it comes.
 
-    ``positions``: note where we stand, which orders that did not come by the topic must not.
+    Args:
+        batch: the orders.
+        service: ours.
+        positions: note where we stand, which orders that did not come by the topic must not.
+        confirmed: compliance itself gave them. Otherwise one that does not follow the last one that we applied only
+            withholds its article, until compliance was asked.
     """
     now = service.clock.now()
-    orders = by_article(one.value for one in batch)
+    traces = {one.value.article_id: one.traceparent for one in batch}
     async with service.db.transaction() as tx:
-        heads = await articles.lock_or_create(tx, list(orders), now)
-        rows = {article_id: fold(heads[article_id], given) for article_id, given in orders.items()}
-        removing = [article_id for article_id, row in rows.items() if row.removes]
-        removed = await contents.remove(tx, await articles.months(tx, removing))
-        purged = await quarantine.purge(tx, removing, now)
-        traces = {one.value.article_id: one.traceparent for one in batch}
-        await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
-        await service.orders.put(
-            tx,
-            [
-                events.receipt(
-                    one.value,
-                    outcomes_of(one.value, rows[one.value.article_id], removed, purged),
-                    now,
-                    one.traceparent,
-                )
-                for one in batch
-                if addressed(one.value, events.HOLDER)
-            ],
-            again=True,
-        )
-        await notices.answered(tx, (one.value for one in batch), now)
+        await _fold(tx, service, batch, traces, now, confirmed=confirmed)
         if positions:
             await offsets.keep(tx, GROUP, batch)
     for kind, count in Counter(type(one.value).__name__ for one in batch).items():
         metrics.ORDERED.labels(kind).inc(count)
+
+
+async def _fold(
+    tx: Transaction,
+    service: Service,
+    batch: Batch[AnyOrder],
+    traces: Mapping[str, str | None],
+    now: datetime,
+    *,
+    confirmed: bool,
+) -> None:
+    orders = by_article(one.value for one in batch)
+    heads = await articles.lock_or_create(tx, list(orders), now)
+    rows = {
+        article_id: fold(heads[article_id], given, confirmed=confirmed)
+        for article_id, given in orders.items()
+    }
+    removing = [article_id for article_id, row in rows.items() if row.removes]
+    removed = await contents.remove(tx, await articles.months(tx, removing))
+    purged = await quarantine.purge(tx, removing, now)
+    await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
+    doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
+    if doubtful:
+        await unconfirmed.put(tx, doubtful, traces, now)
+        await articles.doubt(tx, [order.article_id for order in doubtful], now)
+    applied = [one for one in batch if one.value.order <= rows[one.value.article_id].after.order_no]
+    await service.orders.put(
+        tx,
+        [
+            events.receipt(
+                one.value,
+                outcomes_of(one.value, rows[one.value.article_id], removed, purged),
+                now,
+                one.traceparent,
+            )
+            for one in applied
+            if addressed(one.value, events.HOLDER)
+        ],
+        again=True,
+    )
+    await notices.answered(tx, (one.value for one in applied), now)
+
+
+async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
+    """Compliance has said which orders it issued on an article: these apply, another one is an incident."""
+    now = service.clock.now()
+    article_id, trace = doubtful["article_id"], doubtful["traceparent"]
+    batch = [Received(order, "", trace, order.TOPIC, -1, -1) for order in issued]
+    async with service.db.transaction() as tx:
+        await articles.lock_or_create(tx, [article_id], now)
+        if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
+            return
+        if batch:
+            await _fold(tx, service, batch, {article_id: trace}, now, confirmed=True)
+        row = await articles.believe(tx, article_id, now)
+        if row is not None and row["version"] and row["state"] == "live":
+            await service.news.put(tx, [article_id], [row["version"]], [trace], now)
+        if not was_issued(doubtful, issued):
+            await _report_forged(tx, service, doubtful, now)
+
+
+def was_issued(doubtful: Row, issued: Sequence[AnyOrder]) -> bool:
+    """Whether compliance issued the order that was asked for."""
+    wanted = (doubtful["order_no"], doubtful["revocation_id"])
+    return any((order.order, order.revocation_id) == wanted for order in issued)
+
+
+async def _report_forged(tx: Transaction, service: Service, doubtful: Row, now: datetime) -> None:
+    article_id, order_no = doubtful["article_id"], doubtful["order_no"]
+    incident_id = event_id("order_not_issued", article_id, order_no)
+    await incidents.open_all(
+        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
+    )
+    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
+    await service.orders.put(
+        tx, [events.alert("OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)]
+    )
+
+
+async def confirm(service: Service) -> None:
+    """Ask compliance for the orders on articles in doubt."""
+    settings = service.settings
+    for doubtful in await unconfirmed.due(service.db, service.clock.now()):
+        issued = await unconfirmed.issued(
+            settings.compliance_url, settings.compliance_api_key_file, doubtful["article_id"]
+        )
+        await on_confirmed(service, doubtful, issued)
 
 
 async def _apply(

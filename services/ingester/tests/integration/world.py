@@ -46,8 +46,8 @@ class World(ServiceWorld[Service]):
         await flow.on_submissions(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
-        """They arrive in one batch."""
-        await flow.on_orders(self.received(orders), self.service)
+        """Compliance has confirmed that it issued them; they arrive in one batch."""
+        await flow.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def news(self) -> list[ArticlePublished]:
         """What the waiting references say now; they count as sent."""

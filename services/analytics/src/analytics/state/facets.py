@@ -83,6 +83,20 @@ async def apply_orders(tx: Transaction, folded: Sequence[Folded]) -> list[Change
         [one.after.revocation_id for one in folded],
         [one.removes for one in folded],
     )
+    return _changed(rows)
+
+
+async def doubt(tx: Transaction, article_ids: Sequence[str]) -> list[Changed]:
+    """Holds locked rows back from counting until compliance was asked for their orders."""
+    return _changed(await tx.fetch(SQL["doubt"], article_ids))
+
+
+async def believe(tx: Transaction, article_id: str) -> list[Changed]:
+    """Ends what ``doubt`` did."""
+    return _changed(await tx.fetch(SQL["believe"], [article_id]))
+
+
+def _changed(rows: Sequence[Row]) -> list[Changed]:
     return [
         Changed(
             row["article_id"], before, None if row["emptied"] else before._replace(withheld=row["withheld"])

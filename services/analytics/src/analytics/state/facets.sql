@@ -11,7 +11,7 @@ WHERE d.kept_from >= (SELECT before FROM floor)
 ORDER BY d.article_id
 ON CONFLICT (article_id) DO UPDATE SET
     version = excluded.version, order_no = excluded.order_no, revoked = false, withheld_by_order = false,
-    withheld = f.withheld_locally, kept_from = excluded.kept_from,
+    withheld = f.withheld_locally OR f.unconfirmed, kept_from = excluded.kept_from,
     day = excluded.day, cell_id = excluded.cell_id, words = excluded.words, source_id = excluded.source_id,
     topic_ids = excluded.topic_ids
 WHERE excluded.order_no > f.order_no
@@ -44,7 +44,7 @@ UPDATE facet AS f
 SET order_no = o.order_no, revocation_id = o.revocation_id, revoked = o.status = 'revoked',
     withheld_by_order = o.status = 'withheld',
     withheld_locally = f.withheld_locally AND o.status <> 'revoked',
-    withheld = o.status = 'withheld' OR (f.withheld_locally AND o.status <> 'revoked'),
+    withheld = o.status = 'withheld' OR ((f.withheld_locally OR f.unconfirmed) AND o.status <> 'revoked'),
     day = CASE WHEN o.removes THEN NULL ELSE f.day END, cell_id = CASE WHEN o.removes THEN NULL ELSE f.cell_id END,
     words = CASE WHEN o.removes THEN NULL ELSE f.words END,
     source_id = CASE WHEN o.removes THEN NULL ELSE f.source_id END,
@@ -53,6 +53,20 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::bool[])
      AS o (article_id, order_no, status, revocation_id, removes)
 WHERE f.article_id = o.article_id
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, new.day IS NULL AS emptied,
+          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: doubt
+-- An order on these does not follow the last one: not counted until compliance was asked.
+UPDATE facet SET unconfirmed = true, withheld = NOT revoked
+WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
+RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
+          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+
+-- name: believe
+-- Compliance has said which orders there are: what only the doubt withheld is counted again.
+UPDATE facet SET unconfirmed = false, withheld = NOT revoked AND (withheld_by_order OR withheld_locally)
+WHERE article_id = ANY ($1::text[]) AND unconfirmed
+RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
           old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
 -- name: withhold
@@ -69,7 +83,7 @@ SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND revoked
 
 -- name: release
 -- Not while another incident on it is open. What an order withholds is not counted for that.
-UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order
+UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order OR unconfirmed
 WHERE article_id = $1 AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = f.article_id AND closed_at IS NULL)
 RETURNING article_id, withheld, day, cell_id, words, source_id, topic_ids

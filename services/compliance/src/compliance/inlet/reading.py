@@ -160,6 +160,7 @@ def _orders(service: Service) -> Router:
 
     @router.get("/takedowns/{article_id}", summary="All that happened to one article, in order")
     async def takedown(_: Reader, article_id: Annotated[ArticleId, Path()]) -> Any:
+        await service.require_own_orders()  # stores apply what is answered here
         row = await articles.one(service.db, article_id)
         if row is None:
             raise Problem(404, "No notice or order was ever given on this article.")
@@ -178,6 +179,7 @@ def _orders(service: Service) -> Router:
 
 async def _feed(service: Service, settled: Settled, after: int, limit: int) -> dict[str, Any]:
     """Orders from a position on, none left out; the cursor is never null, so that a reader can come again."""
+    await service.require_own_orders()
     rows = await settled.feed(after, limit, service.clock.now())
     following = encode_cursor(rows[-1]["seq"] if rows else after)
     return {**page([_told(row) for row in rows], following), "caught_up": len(rows) < limit}

@@ -93,6 +93,16 @@ async def too_old(db: Querier, found: Sequence[ArticleSubmitted], now: datetime)
     return {row["article_id"] for row in await db.fetch(SQL["too_old"], ids, dates, now)}
 
 
+async def doubt(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
+    """Makes locked rows unreadable until compliance was asked for their orders."""
+    await tx.execute(SQL["doubt"], article_ids, now)
+
+
+async def believe(tx: Transaction, article_id: str, now: datetime) -> Row | None:
+    """Ends what ``doubt`` did. Gives id, version and state, or None where there was no doubt."""
+    return await tx.fetchrow(SQL["believe"], article_id, now)
+
+
 async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
     """Makes them unreadable until a person has looked. An order that withholds them is another matter."""
     await tx.execute(SQL["withhold"], article_ids, now)

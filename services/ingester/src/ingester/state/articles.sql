@@ -66,7 +66,7 @@ SET order_no = o.order_no, revocation_id = o.revocation_id, reason = o.reason, o
     embargoed_until = CASE WHEN o.removes THEN NULL ELSE a.embargoed_until END,
     version = CASE WHEN o.returns THEN greatest(a.version + 1, floor(extract(epoch FROM $8::timestamptz) * 1000)::bigint) ELSE a.version END,
     state = CASE WHEN o.status = 'revoked' THEN 'revoked'
-                 WHEN o.status = 'withheld' OR a.withheld_locally THEN 'withheld'
+                 WHEN o.status = 'withheld' OR a.withheld_locally OR a.unconfirmed THEN 'withheld'
                  WHEN NOT o.removes AND a.embargoed_until > $8 THEN 'embargoed'
                  ELSE 'live' END,
     updated_at = $8
@@ -74,6 +74,20 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::ti
      AS o (article_id, order_no, status, revocation_id, reason, ordered_at, removes, returns)
 WHERE a.article_id = o.article_id
 RETURNING a.article_id, a.version, a.state, a.kept_from, o.returns
+
+-- name: doubt
+-- An order on these does not follow the last one: not readable and not published until compliance was asked.
+UPDATE article SET unconfirmed = true, updated_at = $2, state = CASE state WHEN 'revoked' THEN state ELSE 'withheld' END
+WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
+
+-- name: believe
+-- Compliance has said which orders there are: what only the doubt withheld is in use again.
+UPDATE article
+SET unconfirmed = false, updated_at = $2,
+    state = CASE WHEN state = 'revoked' THEN 'revoked' WHEN withheld_by_order OR withheld_locally THEN 'withheld'
+                 WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END
+WHERE article_id = $1 AND unconfirmed
+RETURNING article_id, version, state
 
 -- name: months
 -- The months in which the documents of these lie.
@@ -94,8 +108,9 @@ SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) AND state = '
 -- it is not over.
 UPDATE article AS a
 SET withheld_locally = false, updated_at = $2,
-    state = CASE WHEN withheld_by_order THEN 'withheld' WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
-    given = given OR (NOT withheld_by_order AND coalesce(embargoed_until <= $2, true))
+    state = CASE WHEN withheld_by_order OR unconfirmed THEN 'withheld'
+                 WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
+    given = given OR (NOT withheld_by_order AND NOT unconfirmed AND coalesce(embargoed_until <= $2, true))
 WHERE article_id = $1 AND state = 'withheld' AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
   AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)

@@ -1,0 +1,95 @@
+"""Orders that do not follow the last one: the article is withheld until compliance has said what it issued."""
+
+from typing import Any
+
+import pytest
+
+from clawback_common import unconfirmed
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRemoved
+from ingester import flow
+from services.ingester.tests.integration.world import World
+
+pytestmark = pytest.mark.integration
+
+A = "up:a"
+HIGHEST = 2**53 - 1
+
+
+async def arrive(world: World, *orders: AnyOrder) -> None:
+    """They arrive on the topic."""
+    await flow.on_orders(world.received(orders), world.service)
+
+
+async def answer(world: World, *issued: AnyOrder) -> None:
+    """Compliance is asked, and has issued these."""
+    (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
+    await flow.on_confirmed(world.service, doubtful, issued)
+    assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
+
+
+async def incidents(world: World) -> list[Any]:
+    return [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
+
+
+async def test_orders_that_follow_one_another_are_applied_at_once(world: World) -> None:
+    await world.submit(world.article(A))
+    await arrive(world, world.revocation(A, 1))
+    assert (await world.state(A), await world.held(A)) == ("revoked", set())
+    await arrive(world, world.reinstatement(A, 2))
+    assert await world.state(A) == "live"
+
+
+async def test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing(
+    world: World,
+) -> None:
+    await world.submit(world.article(A))
+    await world.news()
+    await arrive(world, world.revocation(A, HIGHEST))
+    assert (await world.state(A), await world.held(A)) == ("withheld", {A})
+    await answer(world)
+    assert (await world.state(A), await world.text(A)) == ("live", "text")
+    assert (await incidents(world), await world.alerts()) == (["order_not_issued"], ["OrderNotIssued"])
+    await arrive(world, world.revocation(A, 1))
+    await arrive(world, world.reinstatement(A, 2))
+    assert await world.state(A) == "live"
+
+
+async def test_a_forged_reinstatement_does_not_make_a_revoked_article_readable(world: World) -> None:
+    await world.submit(world.article(A))
+    revoked = world.revocation(A, 1)
+    await arrive(world, revoked)
+    forged = world.reinstatement(A, 2, revocation_id=world.revocation("up:other").revocation_id)
+    await arrive(world, forged)
+    await world.submit(world.article(A, "again", source_order=2**60))
+    assert (await world.state(A), await world.held(A)) == ("revoked", set())
+    await answer(world, revoked)
+    assert (await world.state(A), await incidents(world)) == ("revoked", ["order_not_issued"])
+
+
+async def test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
+    await world.submit(world.article(A))
+    first, second = world.revocation(A, 1), world.reinstatement(A, 2)
+    await arrive(world, second)
+    assert (await world.state(A), await world.held(A)) == ("withheld", {A})
+    await answer(world, first, second)
+    assert (await world.state(A), await world.held(A), await incidents(world)) == ("live", set(), [])
+
+
+async def test_an_order_is_not_answered_before_it_is_confirmed(world: World) -> None:
+    order = world.revocation(A, 5)
+    await arrive(world, order)
+    assert await world.said(ArticleRemoved) == []
+    await answer(world, order)
+    assert [one.order for one in await world.said(ArticleRemoved)] == [5]
+
+
+async def test_a_doubt_and_an_order_that_withholds_end_each_by_itself(world: World) -> None:
+    await world.submit(world.article(A))
+    withheld = world.withholding(A, 1)
+    await arrive(world, withheld)
+    await arrive(world, world.revocation(A, HIGHEST))
+    await answer(world, withheld)
+    assert (await world.state(A), await world.text(A)) == ("withheld", "text")
+    await arrive(world, world.reinstatement(A, 2))
+    assert await world.state(A) == "live"
