@@ -90,5 +90,6 @@ class Places:
     def make(self) -> None:
         """Create the folders; only their owner can enter, for the logs and keys of a stack are private."""
         self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.logs, self.pids, self.keys, self.mail, self.sms, self.archive):
+        for folder in (self.logs, self.pids, self.keys, self.mail, self.sms, self.archive, self.kafka):
             folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)

@@ -150,3 +150,10 @@ async def test_clients_are_told_how_to_reach_the_broker(site: Site, tmp_path: Pa
     assert consumer_env(site.places, "search")["KAFKA_SASL_PASSWORD"] == arguments["sasl_plain_password"]
     assert kafka_arguments(Places(tmp_path / "plain"), "a:1") == {"bootstrap_servers": "a:1"}
     assert 'requirepass "word"' in valkey.configuration(1, "word")
+
+
+def test_nobody_else_enters_the_folders_of_a_stack(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "kafka").mkdir(parents=True, mode=0o755)
+    Places(run).make()
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in run.iterdir()} == {0o700}
