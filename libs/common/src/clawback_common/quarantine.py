@@ -115,6 +115,7 @@ async def put(
         now,
         [_purge_at(bad, now) for bad in rows],
         ["not_kept" if key in dropped else None for key in unique],
+        [bad.at for bad in rows],
     )
     ids = {row["id"] for row in new}
     fresh = [bad for key, bad in zip(unique, rows, strict=True) if key in ids]

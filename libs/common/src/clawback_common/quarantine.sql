@@ -7,14 +7,16 @@ FROM (SELECT DISTINCT hashtext(id) AS number FROM unnest($1::text[]) AS i (id) O
 -- name: put
 -- A repeated batch sets the same records aside again: the first time counts.
 INSERT INTO quarantine (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail,
-                        record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution)
+                        record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution, arrived_at)
 SELECT b.id, b.source, b.topic, b.partition, b.kafka_offset, b.event_id,
        ARRAY(SELECT jsonb_array_elements_text(b.subjects)), b.type, b.reason, b.detail, b.record_key, b.value, b.headers,
-       $14::timestamptz, b.purge_at, CASE WHEN b.resolution IS NOT NULL THEN $14::timestamptz END, b.resolution
+       $14::timestamptz, b.purge_at, CASE WHEN b.resolution IS NOT NULL THEN $14::timestamptz END, b.resolution,
+       coalesce(b.arrived_at, $14::timestamptz)
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::jsonb[], $8::text[],
-            $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::jsonb[], $15::timestamptz[], $16::text[])
+            $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::jsonb[], $15::timestamptz[], $16::text[],
+            $17::timestamptz[])
      AS b (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail, record_key, value,
-           headers, purge_at, resolution)
+           headers, purge_at, resolution, arrived_at)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
@@ -51,7 +53,8 @@ ORDER BY set_aside_at DESC, id DESC
 LIMIT $8
 
 -- name: take
-SELECT id, source, topic, partition, kafka_offset, record_key, value, headers
+SELECT id, source, topic, partition, kafka_offset, record_key, value, headers,
+       coalesce(arrived_at, set_aside_at) AS arrived_at
 FROM quarantine
 WHERE id = ANY ($1::uuid[]) AND resolved_at IS NULL AND value IS NOT NULL
 ORDER BY set_aside_at, id

@@ -47,7 +47,7 @@ def _through(group: str, subscription: Subscription, authentication: Authenticat
             topic=row["topic"],
             partition=row["partition"],
             offset=row["kafka_offset"],
-            timestamp=None,
+            timestamp=int(row["arrived_at"].timestamp() * 1000),
             key=row["record_key"],
             value=row["value"],
             headers=[(name, value.encode()) for name, value in orjson.loads(row["headers"]).items()],

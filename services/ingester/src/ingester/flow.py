@@ -25,12 +25,12 @@ from clawback_common.subjects import is_article_id
 from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import traceparent
 from clawback_common.watching.announcer import Announcer
-from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
-from ingester.domain.article import Delivery, comes_by, deliveries, newest
+from ingester.domain.article import Delivery, comes_by, newest, record_arrival
 from ingester.domain.feed import Sighting
 from ingester.outlet import events, metrics
 from ingester.settings import Settings
@@ -82,7 +82,15 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> No
     for one in batch:
         if not comes_by(one.value.article_id, providers.get(one.topic, ())):
             raise Poison("provider_not_of_this_door", "article_id")
-    incoming = deliveries(((one.value, one.traceparent) for one in batch), service.clock.now())
+    now = service.clock.now()
+    incoming = [
+        Delivery.of(one.value, record_arrival(one.timestamp_ms, one.offset, now), one.traceparent)
+        for one in batch
+    ]
+    if any(one.too_large for one in incoming):
+        raise Poison(
+            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
+        )
     await store(service, incoming, door=SUBMISSIONS)
 
 

@@ -70,6 +70,7 @@ class Decoder:
                         record.offset,
                         sender,
                         signed,
+                        record.timestamp,
                     )
                 )
         return good, bad

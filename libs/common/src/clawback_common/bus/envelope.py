@@ -99,6 +99,8 @@ class Received(NamedTuple, Generic[T_co]):
     """Who signed it with a key in our file; None: nobody whom we know."""
     signed: Signed | None = None
     """Its signature, for who knows other keys."""
+    timestamp_ms: int | None = None
+    """The broker's own time of the record, since the epoch; the same however often the record is read."""
     next_offset: int | None = None
     """Where its partition may be resumed once the batch is committed; None: after the batch's last record."""
 

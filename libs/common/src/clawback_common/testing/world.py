@@ -54,7 +54,9 @@ class ServiceWorld(Generic[S]):
         """A batch from one partition."""
         batch = []
         for event in events:
-            batch.append(Received(event, str(uuid4()), None, topic or event.TOPIC, 0, self.offset))
+            arrived_ms = int(self.clock.now().timestamp() * 1000)
+            place = (topic or event.TOPIC, 0, self.offset)
+            batch.append(Received(event, str(uuid4()), None, *place, timestamp_ms=arrived_ms))
             self.offset += 1
         return batch
 

@@ -1,12 +1,16 @@
 """Articles: what a delivery becomes, and whose door it may come by."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+UTF8_BYTES_MAX = 4
+"""Of one character."""
 
 
 class Delivery(NamedTuple):
@@ -15,6 +19,15 @@ class Delivery(NamedTuple):
     article: ArticleSubmitted
     source_order: int
     traceparent: str | None
+    document: str
+    """What is stored, and later published: the article without the sender's numbering."""
+
+    @classmethod
+    def of(cls, article: ArticleSubmitted, arrived_us: int, traceparent: str | None) -> "Delivery":
+        """Numbered by its sender, else by when it arrived: microseconds since the epoch, never the time of handling."""
+        source_order = arrived_us if article.source_order is None else article.source_order
+        document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
+        return cls(article, source_order, traceparent, document)
 
     @property
     def article_id(self) -> str:
@@ -22,20 +35,30 @@ class Delivery(NamedTuple):
         return self.article.article_id
 
     @property
-    def document(self) -> str:
-        """What is stored, and later published: the article without the sender's numbering."""
-        return self.article.model_dump_json(exclude_none=True, exclude={"source_order"})
+    def document_hash(self) -> int:
+        """64 bits of the document's SHA-256: the same content again is no new version."""
+        return int.from_bytes(hashlib.sha256(self.document.encode()).digest()[:8], signed=True)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the document outgrew the limit: a number such as 1e9 is longer when it is written again."""
+        chars = len(self.document)
+        return chars * UTF8_BYTES_MAX > CONTENT_BYTES_MAX and len(self.document.encode()) > CONTENT_BYTES_MAX
 
 
 def deliveries(
     articles: Iterable[tuple[ArticleSubmitted, str | None]], received_at: datetime
 ) -> list[Delivery]:
-    """Numbers what its sender did not number by the time received, in the order received."""
-    base = (received_at - EPOCH) // timedelta(microseconds=1)
-    return [
-        Delivery(article, base + n if article.source_order is None else article.source_order, traceparent)
-        for n, (article, traceparent) in enumerate(articles)
-    ]
+    """Articles of one body or page, that arrived at once and in this order."""
+    base = (received_at - EPOCH) // MICROSECOND
+    return [Delivery.of(article, base + n, traceparent) for n, (article, traceparent) in enumerate(articles)]
+
+
+def record_arrival(timestamp_ms: int | None, offset: int, now: datetime) -> int:
+    """When a record arrived, in microseconds: the broker's time, and within its millisecond the order of the log."""
+    if timestamp_ms is None or timestamp_ms < 0:
+        return (now - EPOCH) // MICROSECOND
+    return timestamp_ms * 1000 + offset % 1000
 
 
 def newest(batch: Iterable[Delivery]) -> list[Delivery]:

@@ -1,6 +1,8 @@
 """The ways back in for what was set aside, one for each door."""
 
+import re
 from collections.abc import Sequence
+from uuid import uuid4
 
 from clawback_common.api_keys import ApiKeys
 from clawback_common.bus.authentication import Authentication
@@ -9,10 +11,15 @@ from clawback_common.errors import Poison
 from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
 from ingester import flow
 from ingester.domain.article import deliveries
+from ingester.domain.feed import Sighting
 from ingester.flow import GROUP, Service
 from ingester.inlet.bodies import judge_one
 from ingester.inlet.consumers import subscriptions
-from ingester.inlet.feeds.metabase_wire import parse_articles
+from ingester.inlet.feeds.metabase_wire import parse_articles, parse_revoked
+from ingester.settings import FeedSettings
+
+_SLICE = re.compile(r"-[0-9]+of[0-9]+$")
+"""What a slice adds to the name of its feed."""
 
 
 def desk(service: Service) -> DeadLetterDesk:
@@ -20,32 +27,59 @@ def desk(service: Service) -> DeadLetterDesk:
     by_topic: dict[str, Redrive] = redrive_by_subscription(
         GROUP, subscriptions(service, positions=False), Authentication.of(service.settings)
     )
-    for feed in service.settings.feed_list:
-        by_topic[f"feed:{feed.name}"] = _from_feed(service, feed.name)
+    feeds = {feed.name: feed for feed in service.settings.feed_list}
     body = _from_body(service, ApiKeys(service.settings.api_keys_file))
 
-    def way_back(door: str) -> Redrive | None:
-        return body if door.startswith(("webhook:", "http:")) else by_topic.get(door)
+    def handler_for(source: str) -> Redrive | None:
+        kind, _, name = source.partition(":")
+        if kind in {"webhook", "http"}:
+            return body
+        feed = feeds.get(_SLICE.sub("", name)) if kind == "feed" else None
+        if feed is None:
+            return by_topic.get(source)
+        return (
+            _from_revoked_feed(service, feed, name) if feed.kind == "revoked" else _from_feed(service, name)
+        )
 
-    return DeadLetterDesk(service.db, service.clock, way_back)
+    return DeadLetterDesk(service.db, service.clock, handler_for)
 
 
-def _from_feed(service: Service, name: str) -> Redrive:
+def _from_revoked_feed(service: Service, feed: FeedSettings, name: str) -> Redrive:
+    """A revocation that could not be read: its clock starts when it was first seen."""
+
     async def again(row: Row) -> None:
-        now = service.clock.now()
-        page = parse_articles(_page_of(row["value"]), None, received_at=now)
+        page = parse_revoked(_page_of(row["value"], "revokedArticles"), None)
         if page.bad:
             raise Poison(page.bad[0].code, page.bad[0].detail)
-        await flow.store(service, deliveries(((article, None) for article in page.articles), now), door=name)
+        entries = [
+            Sighting(f"{feed.provider}:{one.provider_article_id}", one.sequence, one.revoked_at)
+            for one in page.ids
+        ]
+        async with service.db.transaction() as tx:
+            await flow.on_sightings(tx, service, name, entries, uuid4(), row["arrived_at"])
 
     return again
 
 
-def _page_of(entry: bytes) -> bytes:
-    """The entry as the only one on a page, in the format that it came in."""
+def _from_feed(service: Service, name: str) -> Redrive:
+    async def again(row: Row) -> None:
+        arrived_at = row["arrived_at"]
+        page = parse_articles(_page_of(row["value"], "articles"), None, received_at=arrived_at)
+        if page.bad:
+            raise Poison(page.bad[0].code, page.bad[0].detail)
+        incoming = deliveries(((article, None) for article in page.articles), arrived_at)
+        await flow.store(service, incoming, door=name)
+
+    return again
+
+
+def _page_of(entry: bytes, name: str) -> bytes:
+    """The entry as the only one of a page's list, in the format that it came in."""
+    listed = name.encode()
     if entry.lstrip().startswith(b"<"):
-        return b"<response><status>SUCCESS</status><articles>" + entry + b"</articles></response>"
-    return b'{"status":"SUCCESS","articles":[' + entry + b"]}"
+        body = b"<" + listed + b">" + entry + b"</" + listed + b">"
+        return b"<response><status>SUCCESS</status>" + body + b"</response>"
+    return b'{"status":"SUCCESS","' + listed + b'":[' + entry + b"]}"
 
 
 def _from_body(service: Service, keys: ApiKeys) -> Redrive:
@@ -53,7 +87,7 @@ def _from_body(service: Service, keys: ApiKeys) -> Redrive:
         errors, article = judge_one(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
-        await flow.store(service, deliveries([(article, None)], service.clock.now()), door=row["topic"])
+        await flow.store(service, deliveries([(article, None)], row["arrived_at"]), door=row["topic"])
 
     return again
 

@@ -1,6 +1,7 @@
 """Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
 
 import hashlib
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -57,7 +58,8 @@ async def _process(service: Service, row: Row) -> None:
     judged = _judged_again(row)
     incoming = deliveries(((article, traceparent()) for article in judged.accepted), row["received_at"])
     done = partial(_done, service, row)
-    bad = [refused_as_bad(f"webhook:{row['provider']}", row["webhook_id"], one) for one in judged.refused]
+    source, arrived_at = f"webhook:{row['provider']}", row["received_at"]
+    bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in judged.refused]
     await flow.store(
         service,
         incoming,
@@ -80,8 +82,8 @@ async def _done(service: Service, row: Row, tx: Transaction) -> None:
     await state.processed(tx, row["provider"], row["webhook_id"], service.clock.now())
 
 
-def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
-    """An item of a body for the quarantine."""
+def refused_as_bad(door: str, delivery_id: str, refused: Refused, arrived_at: datetime | None = None) -> Bad:
+    """An item of a body for the quarantine; ``arrived_at`` where that is not now."""
     first = refused.errors[0]
     subjects = subjects_of(None, refused.raw, content=True)
     return Bad(
@@ -89,6 +91,7 @@ def refused_as_bad(door: str, delivery_id: str, refused: Refused) -> Bad:
         source=GROUP,
         topic=door,
         offset=refused.index,
+        at=arrived_at,
         event_id=f"{delivery_id}/{refused.index}",
         subjects=subjects.ids,
         identified=subjects.named_in_body,

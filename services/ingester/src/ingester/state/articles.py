@@ -22,7 +22,7 @@ class Taken(NamedTuple):
     version: int
     state: str
     stored: bool
-    """False: an older text, or a revoked id."""
+    """False: an older text, the same text again, or a revoked id."""
 
 
 class Returned(NamedTuple):
@@ -44,6 +44,7 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
         [d.article.embargoed_until for d in batch],
         [d.article.licence_ends_at for d in batch],
         now,
+        [d.document_hash for d in batch],
     )
     return [Taken._make(row) for row in rows]
 

@@ -16,8 +16,9 @@ from clawback_common.db import Transaction
 from clawback_common.errors import ClawbackError, Conflict, Poison
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester import flow
-from ingester.domain.article import deliveries
+from ingester.domain.article import Delivery, deliveries
 from ingester.domain.feed import PollResult, Sighting
 from ingester.flow import Service
 from ingester.inlet.feeds import values
@@ -204,6 +205,8 @@ async def _articles_page(
 
     reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
     bad = [_bad(feed, entry, trace) for entry in page.bad]
+    bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
+    incoming = [one for one in incoming if not one.too_large]
     became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
     return _Turned(page.count, 0, page.last_sequence, became.too_old)
 
@@ -270,6 +273,18 @@ def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
         value=entry.raw,
         headers={"traceparent": trace} if trace else {},
     )
+
+
+def _too_large(feed: Feed, delivery: Delivery, trace: str | None) -> Bad:
+    entry = values.Bad(
+        0,
+        delivery.article_id.partition(":")[2],
+        str(delivery.source_order),
+        "too_large",
+        f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again",
+        delivery.document.encode(),
+    )
+    return _bad(feed, entry, trace)
 
 
 async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackError) -> PollResult:

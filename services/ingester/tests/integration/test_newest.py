@@ -1,0 +1,194 @@
+"""Which of two texts is newer is decided by when they arrived, however late and however often they are handled."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from clawback_common.errors import Poison
+from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.quarantine import Bad, put
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
+from ingester import flow
+from ingester.domain.article import Delivery, deliveries, record_arrival
+from ingester.flow import GROUP
+from ingester.inlet import jobs
+from ingester.inlet.deadletters import desk
+from ingester.inlet.feeds import poll, values
+from ingester.settings import FeedSettings
+from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
+
+A = "up:1"
+
+
+async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
+    await flow.store(world.service, deliveries([(article, None)], world.clock.now()), door="http")
+
+
+async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
+    batch = world.received([world.article(A, "OLD")])
+    await flow.on_submissions(batch, world.service)
+    world.clock.advance(minutes=1)
+    await _received_over_http(world, world.article(A, "NEW"))
+    world.clock.advance(minutes=1)
+    await flow.on_submissions(batch, world.service)
+    assert await world.text(A) == "NEW"
+
+
+async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
+    (old,) = world.received([world.article(A, "OLD")])
+    headers = {"ce_id": old.event_id, "ce_type": ArticleSubmitted.TYPE}
+    bad = Bad(
+        Poison("odd"),
+        source=GROUP,
+        topic=old.topic,
+        at=world.clock.now(),
+        subjects=(A,),
+        key=A.encode(),
+        value=old.value.model_dump_json().encode(),
+        headers=headers,
+    )
+    world.clock.advance(minutes=1)
+    await _received_over_http(world, world.article(A, "NEW"))
+    world.clock.advance(minutes=1)
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.orders, [bad], world.clock.now())
+    world.clock.advance(minutes=1)
+    outcome = await desk(world.service).retry(DeadLetterFilter(older_than_s=0))
+    assert (outcome.retried, await world.text(A)) == (1, "NEW")
+
+
+async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it(
+    world: World,
+) -> None:
+    old = world.article("partner:1", "OLD").model_dump_json(exclude_none=True).encode()
+    bad = Bad(
+        Poison("odd"),
+        source=GROUP,
+        topic="webhook:partner",
+        at=world.clock.now(),
+        event_id="w1/0",
+        subjects=("partner:1",),
+        value=old,
+    )
+    world.clock.advance(minutes=1)
+    await _received_over_http(world, world.article("partner:1", "NEW"))
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.orders, [bad], world.clock.now())
+    world.clock.advance(minutes=1)
+    assert await jobs.replay_command(world.service) == 0
+    assert await world.text("partner:1") == "NEW"
+
+
+async def test_a_replay_of_the_topic_publishes_nothing_again(world: World) -> None:
+    batch = world.received([world.article(A), world.article("up:2")])
+    await flow.on_submissions(batch, world.service)
+    assert len(await world.news()) == 2
+    world.clock.advance(hours=1)
+    await flow.on_submissions(batch, world.service)
+    assert await world.news() == []
+
+
+async def test_equal_content_that_is_sent_again_is_no_new_version(world: World) -> None:
+    published_at = world.clock.now()
+    article = world.article(A, published_at=published_at, source_order=1)
+    await world.submit(article)
+    (first,) = await world.news()
+    world.clock.advance(minutes=1)
+    await world.submit(article.model_copy(update={"source_order": 2}))
+    assert await world.news() == []
+    await world.submit(world.article(A, "older", published_at=published_at, source_order=2))
+    assert await world.text(A) == "text"
+    await world.submit(world.article(A, "changed", published_at=published_at, source_order=3))
+    (second,) = await world.news()
+    assert second.version > first.version
+
+
+async def test_equal_content_is_stored_again_where_it_was_removed(world: World) -> None:
+    article = world.article(A, source_order=1)
+    await world.submit(article)
+    await world.order(world.revocation(A))
+    await world.order(world.reinstatement(A))
+    await world.news()
+    world.clock.advance(minutes=1)
+    await world.submit(article.model_copy(update={"source_order": 2}))
+    assert await world.text(A) == "text"
+    assert len(await world.news()) == 1
+
+
+def test_within_a_millisecond_of_the_broker_the_log_decides() -> None:
+    assert (
+        record_arrival(5, 998, _never()) < record_arrival(5, 999, _never()) < record_arrival(6, 0, _never())
+    )
+
+
+def _never() -> Any:
+    return None
+
+
+def _swollen() -> bytes:
+    """Of 300 kB, that are over a megabyte when its numbers are written again."""
+    numbers = [1e15] * (CONTENT_BYTES_MAX // 12)
+    return b"[" + b",".join([b"1e15"] * len(numbers)) + b"]"
+
+
+async def test_an_article_that_outgrows_the_limit_when_it_is_written_again_is_refused_alone(
+    world: World, script: Script
+) -> None:
+    raw = (
+        b'{"article_id": "up:1", "published_at": "2026-02-28T12:00:00Z", "title": "t", "source": {"key": "s"}, '
+        b'"extra": {"numbers": ' + _swollen() + b"}}"
+    )
+    assert len(raw) < CONTENT_BYTES_MAX
+    swollen = ArticleSubmitted.model_validate_json(raw)
+    assert Delivery.of(swollen, 0, None).too_large
+    with pytest.raises(Poison, match="too_large"):
+        await world.submit(swollen)
+    good = world.article("metabase:2", source_order=2)
+    entry = replace_id(swollen, "metabase:1")
+    script.answers = [articles_page(entry, good, cursor="2")]
+    await poll.poll(script.feed("articles"), world.service, "test")
+    assert (await world.state("metabase:1"), await world.state("metabase:2")) == (None, "live")
+    assert await world.db.fetchval("SELECT reason FROM quarantine") == "too_large"
+
+
+def replace_id(article: ArticleSubmitted, article_id: str) -> ArticleSubmitted:
+    """The same article under another id."""
+    return article.model_copy(update={"article_id": article_id, "source_order": 1})
+
+
+async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
+    world: World, script: Script
+) -> None:
+    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="f", kind="articles"),)
+    sound = {
+        "sequenceId": "7",
+        "id": "77",
+        "title": "t",
+        "content": "c",
+        "publishedDate": "2026-02-28T10:00:00Z",
+        "source": {"name": "n", "feed": {"id": "7"}},
+    }
+    bad = [values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
+    script.answers = [articles_page(bad=bad, cursor="8")]
+    await poll.poll(script.feed("articles", name="f-0of2"), world.service, "test")
+    world.clock.advance(minutes=1)
+    assert await jobs.replay_command(world.service) == 0
+    assert await world.state("metabase:77") == "live"
+
+
+@pytest.mark.parametrize("entry", [b'{"id": "77", "sequenceId": "5"}', b"<article><id>77</id></article>"])
+async def test_a_revocation_that_could_not_be_read_is_tried_again_as_a_revocation(
+    world: World, script: Script, entry: bytes
+) -> None:
+    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="r", kind="revoked"),)
+    seen_at = world.clock.now()
+    bad = [values.Bad(0, None, "5", "odd", "x", entry)]
+    script.answers = [revoked_page(bad=bad, cursor="5")]
+    await poll.poll(script.feed("revoked", name="r"), world.service, "test")
+    world.clock.advance(hours=1)
+    assert await jobs.replay_command(world.service) == 0
+    row = await world.db.fetchrow("SELECT article_id, earliest_at FROM notice")
+    assert row is not None
+    assert (row["article_id"], row["earliest_at"]) == ("metabase:77", seen_at)
+    assert await world.state("metabase:77") is None

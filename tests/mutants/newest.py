@@ -1,0 +1,73 @@
+"""Mistakes in which of two texts is the newer one, and in what a feed's state means."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+INGESTER = "services/ingester/src/ingester"
+TESTS = "services/ingester/tests/integration"
+NEWEST = f"{TESTS}/test_newest.py"
+POLLS = f"{TESTS}/test_polls.py"
+
+MUTANTS = (
+    Mutant(
+        "a record read again is as new as its handling",
+        (
+            Change(
+                f"{INGESTER}/domain/article.py",
+                "    return timestamp_ms * 1000 + offset % 1000\n",
+                "    return (now - EPOCH) // MICROSECOND\n",
+            ),
+        ),
+        at(NEWEST, "test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it"),
+    ),
+    Mutant(
+        "a dead letter is as new as its second try",
+        (
+            Change(
+                "libs/common/src/clawback_common/quarantine.sql",
+                "       coalesce(arrived_at, set_aside_at) AS arrived_at\n",
+                "       now() AS arrived_at\n",
+            ),
+        ),
+        at(
+            NEWEST,
+            "test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it",
+            "test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it",
+        ),
+    ),
+    Mutant(
+        "a licence that ends again is no new notice",
+        (
+            Change(
+                f"{INGESTER}/flow.py",
+                'event_id("licence", row["article_id"], row["licence_ends_at"], row["order_no"])',
+                'event_id("licence", row["article_id"], row["licence_ends_at"])',
+            ),
+        ),
+        at(
+            f"{TESTS}/test_notices.py",
+            "test_a_licence_that_ends_again_after_a_reinstatement_revokes_again",
+        ),
+    ),
+    Mutant(
+        "a feed that was removed stops publication",
+        (
+            Change(
+                f"{INGESTER}/app.py",
+                '        if row["kind"] == "revoked" and row["name"] in configured\n',
+                '        if row["kind"] == "revoked"\n',
+            ),
+        ),
+        at(POLLS, "test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_publication"),
+    ),
+    Mutant(
+        "a failing feed reported only when it is polled again",
+        (
+            Change(
+                f"{INGESTER}/domain/condition.py",
+                'if feed.state == "failing" and now - feed.since >= FAILING_MAX:',
+                'if feed.state == "failing" and now - feed.since >= 20 * FAILING_MAX:',
+            ),
+        ),
+        at(POLLS, "test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too"),
+    ),
+)
