@@ -136,4 +136,32 @@ MUTANTS = (
             "test_a_forged_reinstatement_does_not_make_a_revoked_article_readable",
         ),
     ),
+    Mutant(
+        "a gap is no gap when the broker has forgotten the group",
+        (
+            Change(
+                f"{COMMON}/bus/gaps.py",
+                "            known = [offset for offset in both if offset is not None]\n",
+                "            known = [offset for offset in both[:1] if offset is not None]\n",
+            ),
+        ),
+        at(
+            f"{COMMON_TESTS}/test_bus_offsets.py",
+            "test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_committed",
+        ),
+    ),
+    Mutant(
+        "articles counted without where we are",
+        (
+            Change(
+                "services/analytics/src/analytics/flow.py",
+                "            await offsets.keep(tx, GROUP, positions)\n",
+                "            pass\n",
+            ),
+        ),
+        at(
+            "services/analytics/tests/integration/test_rules.py",
+            "test_where_we_are_on_the_articles_is_kept_with_the_counts",
+        ),
+    ),
 )

@@ -5,7 +5,7 @@ nothing is lost: listen no more, finish what is in hand, send what was committed
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,8 @@ from functools import partial
 
 import structlog
 
-from clawback_common import inbox, quarantine
+from clawback_common import inbox, incidents, quarantine
+from clawback_common.bus import offsets
 from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.bus import Bus
 from clawback_common.bus.gaps import require_no_gap
@@ -35,6 +36,9 @@ from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever,
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import describe
 from clawback_common.tls import ServerCertificate
+from clawback_common.watching import alerts
+from clawback_common.watching.condition import consumer_gap
+from clawback_contracts.envelope import event_id
 from clawback_contracts.signatures import Signer
 
 TIDY_EVERY_S = 10.0
@@ -138,14 +142,41 @@ class Worker:
                 await require_migrated(self._db, self._migrations)
                 if self._settings.check_topics:
                     await require_topics(self._settings, topics)
-                await require_no_gap(self._settings, self.name, topics)
-                if plan.prepare is not None:
+                if plan.prepare is not None:  # it also refills what may be refilled
                     await plan.prepare()
+                await self._require_no_gap(plan, topics)
             except Transient as error:
                 _log.warning("waiting to start", error=error)
                 await stopping.sleep(1.0)
             else:
                 return
+
+    async def _require_no_gap(self, plan: Plan, topics: Mapping[str, str]) -> None:
+        own = {one.topic for one in plan.subscriptions if one.own_offsets}
+        stored = await offsets.stored(self._db, self.name)
+        try:
+            await require_no_gap(
+                self._settings,
+                self.name,
+                topics,
+                {place: offset for place, offset in stored.items() if place[0] in own},
+            )
+        except Stop as gap:
+            await self._report_gap(plan, gap)
+            raise
+
+    async def _report_gap(self, plan: Plan, gap: Stop) -> None:
+        """An incident and an alert, which is sent before the process ends."""
+        now, condition = self._clock.now(), consumer_gap(self.name, str(gap))
+        number = int(now.timestamp() * 1000)
+        async with self._db.transaction() as tx:
+            incident = (event_id("gap", self.name, gap), None, str(gap)[:1000])
+            await incidents.open_all(tx, "consumer_gap", [incident], now)
+            await self._orders.put(tx, [alerts.raised(self.name, condition, number, now)])
+        async with AsyncExitStack() as ending:
+            ended = Stopping()
+            ended.set()
+            await self._relay(plan, ending).run(ended)
 
     async def _work(self, plan: Plan, stopping: Stopping, tasks: asyncio.TaskGroup) -> None:
         async with AsyncExitStack() as ending:

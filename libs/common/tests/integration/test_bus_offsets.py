@@ -137,12 +137,32 @@ async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accep
     await broker.cut(topic, up_to=3)
     with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2.*accept-gap"):
         await require_no_gap(context.settings, context.service, groups)
-    assert await accept_gaps(context.settings, groups) == [f"{topic}-0 from offset 3"]
+    assert await accept_gaps(context.settings, groups, context.db, context.service) == [
+        f"{topic}-0 from offset 3"
+    ]
     await require_no_gap(context.settings, context.service, groups)
-    assert await accept_gaps(context.settings, groups) == []
+    assert await accept_gaps(context.settings, groups, context.db, context.service) == []
     heard = Heard()
     async with listening(context, Subscription(topic, (Said,), heard)):
         await until(lambda: heard.numbers == [3, 4], what="what is left")
+
+
+async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_committed(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    groups = {topic: context.service}
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    async with context.db.transaction() as tx:
+        await offsets.move(tx, context.service, {(topic, 0): 1})
+    await broker.cut(topic, up_to=3)
+    stored = await offsets.stored(context.db, context.service)
+    with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2"):
+        await require_no_gap(context.settings, context.service, groups, stored)
+    await accept_gaps(context.settings, groups, context.db, context.service)
+    stored = await offsets.stored(context.db, context.service)
+    assert stored[topic, 0] == 3
+    await require_no_gap(context.settings, context.service, groups, stored)
 
 
 async def test_a_broker_that_is_away_is_no_gap(context: BusContext, unused_tcp_port: int) -> None:

@@ -61,12 +61,15 @@ class Service:
         object.__setattr__(self, "sweeper", sweeper)
 
 
-async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:
-    """Articles were published: count each by what it says now, and no longer by what it said before."""
+async def on_articles(batch: Batch[ArticlePublished], service: Service, *, positions: bool = True) -> None:
+    """Articles were published: count each by what it says now, and no longer by what it said before.
+
+    ``positions``: note where we are on the topic, which a retry of old records must not.
+    """
     described = newest(one.value for one in batch)
     for _ in range(TRIES):
         try:
-            counted, too_old = await _count(described, service)
+            counted, too_old = await _count(described, service, batch if positions else ())
         except Conflict:
             metrics.BEGUN_AGAIN.inc()
             service.vocabulary.forget()
@@ -78,7 +81,9 @@ async def on_articles(batch: Batch[ArticlePublished], service: Service) -> None:
     raise Transient("values go as fast as they come")
 
 
-async def _count(described: Sequence[Described], service: Service) -> tuple[int, int]:
+async def _count(
+    described: Sequence[Described], service: Service, positions: Batch[ArticlePublished]
+) -> tuple[int, int]:
     """Gives how many were let in, and how many are too old for that."""
     cells = await service.vocabulary.cells(described)
     async with service.db.transaction() as tx:
@@ -97,6 +102,8 @@ async def _count(described: Sequence[Described], service: Service) -> tuple[int,
             there = {row.article_id for row in taken}
             dates = [one.kept_from for one in described if one.article_id not in there]
             too_old = await facets.too_old(tx, dates)
+        if positions:
+            await offsets.keep(tx, GROUP, positions)
         await rollups.apply(tx, delta, numbers.made)
     return len(taken), too_old
 

@@ -11,6 +11,7 @@ from analytics.domain.facets import newest
 from analytics.flow import Service
 from analytics.inlet.consumers import subscriptions
 from analytics.state import facets, rollups
+from clawback_common.bus import offsets
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, put
 from clawback_common.testing.waiting import until
@@ -322,3 +323,10 @@ async def test_days_are_days_in_utc(world: World) -> None:
     )
     days = {row["day"] for row in await world.db.fetch("SELECT day FROM rollup")}
     assert days == {midnight.date(), midnight.date() - timedelta(days=1)}
+
+
+async def test_where_we_are_on_the_articles_is_kept_with_the_counts(world: World) -> None:
+    batch = world.received([world.article(A), world.article(B)])
+    await flow.on_articles(batch, world.service)
+    stored = await offsets.stored(world.db, "analytics")
+    assert stored == {("articles.v1", 0): batch[-1].offset + 1}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -76,8 +77,11 @@ class Stored(NamedTuple):
     """Refused: older than what was swept."""
 
 
-async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> None:
-    """An upstream system published articles: store them, and publish them in our turn."""
+async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, positions: bool = True) -> None:
+    """An upstream system published articles: store them, and publish them in our turn.
+
+    ``positions``: note where we are on the topic, which a retry of old records must not.
+    """
     providers = service.settings.topics_of_submissions
     for one in batch:
         if not comes_by(one.value.article_id, providers.get(one.topic, ())):
@@ -91,7 +95,8 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service) -> No
         raise Poison(
             "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
         )
-    await store(service, incoming, door=SUBMISSIONS)
+    keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
+    await store(service, incoming, door=SUBMISSIONS, beside=keep)
 
 
 async def store(

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clawback_common import quarantine
+from clawback_common.bus import offsets
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
@@ -389,3 +390,9 @@ async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
     assert [message is not None for message in messages] == [True, False, True, True]
     rest = await app._publish(world.service, world.feeds, world.db, rows[len(messages) :])
     assert [message is not None for message in rest] == [True]
+
+
+async def test_where_we_are_on_the_submissions_is_kept_with_the_articles(world: World) -> None:
+    await world.submit(world.article(A), world.article(B))
+    stored = await offsets.stored(world.db, "ingester")
+    assert stored == {("article-submissions.v1", 0): world.offset}

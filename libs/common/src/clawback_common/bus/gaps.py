@@ -1,31 +1,42 @@
-"""A gap: the group's committed offset lies before the log's start, so records are gone that nobody handled."""
+"""A gap: the group's or the service's own offset lies before the log's start: records are gone that nobody handled."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from clawback_common.bus import offsets
 from clawback_common.bus.connection import connection
+from clawback_common.db import Database
 from clawback_common.errors import Stop, Transient
 from clawback_common.settings import CommonSettings
 
+Stored: TypeAlias = Mapping[tuple[str, int], int]
+"""The next offset of each (topic, partition), as the service's own database has it."""
 
-async def require_no_gap(settings: CommonSettings, service: str, topics: Mapping[str, str]) -> None:
-    """Refuses to consume past records that were never seen; ``topics`` gives the consumer group of each.
+
+async def require_no_gap(
+    settings: CommonSettings, service: str, topics: Mapping[str, str], stored: Stored | None = None
+) -> None:
+    """Refuses to consume past records that were never seen.
+
+    Args:
+        settings: the service's.
+        service: its name.
+        topics: the consumer group of each topic.
+        stored: of the topics whose offsets the service keeps itself. The broker forgets a group's after a week.
 
     Raises:
         Stop: names each partition with what is missing, and the command that accepts it.
         Transient: the broker does not answer.
     """
     gaps = [
-        f"{place.topic}-{place.partition} offsets {committed} to {first - 1}"
+        f"{place.topic}-{place.partition} offsets {known} to {first - 1}"
         for group in sorted(set(topics.values()))
-        for place, committed, first in await _positions(
-            settings, group, [topic for topic, its in topics.items() if its == group]
-        )
-        if committed is not None and committed < first
+        for place, known, first in await _positions(settings, group, _of(topics, group), stored or {})
+        if known is not None and known < first
     ]
     if gaps:
         raise Stop(
@@ -34,27 +45,42 @@ async def require_no_gap(settings: CommonSettings, service: str, topics: Mapping
         )
 
 
-async def accept_gaps(settings: CommonSettings, topics: Mapping[str, str]) -> list[str]:
-    """Moves the groups to the log's start where they lie behind. Only while their workers are stopped.
+async def accept_gaps(
+    settings: CommonSettings, topics: Mapping[str, str], db: Database, service: str
+) -> list[str]:
+    """Moves the groups, and the service's own offsets, to the log's start where they lie behind.
 
-    ``topics`` gives the consumer group of each topic.
+    Only while the workers are stopped. ``topics`` gives the consumer group of each topic.
     """
-    moved = []
+    stored = await offsets.stored(db, service)
+    moved: dict[TopicPartition, int] = {}
     for group in sorted(set(topics.values())):
-        moved += await _accept(settings, group, [topic for topic, its in topics.items() if its == group])
-    return moved
-
-
-async def _accept(settings: CommonSettings, group: str, topics: Iterable[str]) -> list[str]:
-    positions = await _positions(settings, group, topics)
-    behind = {
-        place: first for place, committed, first in positions if committed is not None and committed < first
+        moved |= await _accept(settings, group, _of(topics, group), stored)
+    own = {
+        (place.topic, place.partition): first
+        for place, first in moved.items()
+        if stored.get((place.topic, place.partition), first) < first
     }
+    if own:
+        async with db.transaction() as tx:
+            await offsets.move(tx, service, own)
+    return [f"{place.topic}-{place.partition} from offset {first}" for place, first in moved.items()]
+
+
+def _of(topics: Mapping[str, str], group: str) -> list[str]:
+    return [topic for topic, its in topics.items() if its == group]
+
+
+async def _accept(
+    settings: CommonSettings, group: str, topics: Iterable[str], stored: Stored
+) -> dict[TopicPartition, int]:
+    positions = await _positions(settings, group, topics, stored)
+    behind = {place: first for place, known, first in positions if known is not None and known < first}
     if behind:
         async with _looking(settings, group) as consumer:
             consumer.assign(list(behind))
             await consumer.commit(behind)
-    return [f"{place.topic}-{place.partition} from offset {first}" for place, first in behind.items()]
+    return behind
 
 
 async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int, int]]:
@@ -70,14 +96,19 @@ async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int,
 
 
 async def _positions(
-    settings: CommonSettings, group: str, topics: Iterable[str]
+    settings: CommonSettings, group: str, topics: Iterable[str], stored: Stored
 ) -> list[tuple[TopicPartition, int | None, int]]:
-    """(partition, committed offset, first offset in the log) of every partition."""
+    """(partition, the smaller of committed and own offset, first offset in the log) of every partition."""
     async with _looking(settings, group) as consumer:
         places = await _partitions(consumer, topics)
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
-        return [(place, await consumer.committed(place), first[place]) for place in places]
+        found = []
+        for place in places:
+            both = (await consumer.committed(place), stored.get((place.topic, place.partition)))
+            known = [offset for offset in both if offset is not None]
+            found.append((place, min(known, default=None), first[place]))
+        return found
 
 
 @asynccontextmanager

@@ -216,7 +216,7 @@ class Subscriber:
             known = stored is not None and committed is not None and stored <= end[place]
             start = max(first[place], min(stored, committed)) if known else first[place]
             consumer.seek(place, start)
-            if start < end[place]:
+            if start < end[place] and self.subscription.must_catch_up:
                 self._behind[place] = end[place]
             if not known and stored is not None:
                 another_log[place.topic, place.partition] = start
@@ -237,7 +237,8 @@ class Subscriber:
     @property
     def caught_up(self) -> bool:
         """Whether what was on the topic at the start is dealt with; only lanes with their own offsets must."""
-        return not self.subscription.own_offsets or (self.assigned is not None and not self._behind)
+        waits = self.subscription.own_offsets and self.subscription.must_catch_up
+        return not waits or (self.assigned is not None and not self._behind)
 
     def ready(self, silent_s_max: float = 10.0) -> str | None:
         """None when it is consuming, else why not.

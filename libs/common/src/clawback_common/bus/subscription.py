@@ -36,6 +36,8 @@ class Subscription:
     value_bytes_max: int = VALUE_BYTES_MAX
     own_offsets: bool = False
     """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
+    must_catch_up: bool = True
+    """With own offsets: the process is not ready before what was there at its start is dealt with."""
     on_bad: OnBad | None = None
     """Told in the transaction that sets records aside."""
     forbidden: ForbiddenIds | None = None

@@ -60,3 +60,8 @@ def handling_failed(group: str, topic: str) -> Condition:
         "see the incident, fix the cause, retry the dead letter.",
         {"group": group, "topic": topic},
     )
+
+
+def consumer_gap(service: str, detail: str) -> Condition:
+    """Records were deleted before they were handled."""
+    return Condition("ConsumerGap", Severity.CRITICAL, f"{service} does not start: {detail}"[:500])

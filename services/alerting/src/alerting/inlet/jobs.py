@@ -61,6 +61,6 @@ async def accept_gap_command(service: Service) -> int:
     """``alerting accept-gap``: moves the groups past records that are gone. Stop the workers first."""
     topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
     topics[SweepRequested.TOPIC] = f"{GROUP}.sweeps"
-    moved = await accept_gaps(service.settings, topics)
+    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
     say(f"accepted: {', '.join(moved) or 'there is no gap'}")
     return DONE

@@ -25,7 +25,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
-        await flow.on_articles(batch, service)
+        await flow.on_articles(batch, service, positions=positions)
 
     async def orders_arrived(batch: Batch[AnyOrder]) -> None:
         await flow.on_orders(batch, service, positions=positions)
@@ -44,6 +44,8 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             value_bytes_max=PUBLISHED_BYTES_MAX,
             parallel=service.settings.count_subscribers,
             records_max=service.settings.count_batch_max,
+            own_offsets=True,
+            must_catch_up=False,
             forbidden=facets.revoked,
         ),
         Subscription(

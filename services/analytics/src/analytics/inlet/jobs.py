@@ -23,7 +23,7 @@ async def replay_command(service: Service) -> int:
 async def accept_gap_command(service: Service) -> int:
     """``analytics accept-gap``: moves the groups past records that are gone. Stop the workers first."""
     topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
-    moved = await accept_gaps(service.settings, topics)
+    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
     sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
     return 0
 

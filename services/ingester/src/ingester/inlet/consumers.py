@@ -20,7 +20,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
-        await flow.on_submissions(batch, service)
+        await flow.on_submissions(batch, service, positions=positions)
 
     async def orders_arrived(batch: Batch[AnyOrder]) -> None:
         await flow.on_orders(batch, service, positions=positions)
@@ -39,6 +39,8 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
                 value_bytes_max=CONTENT_BYTES_MAX,
                 parallel=service.settings.store_subscribers,
                 records_max=service.settings.store_batch_max,
+                own_offsets=True,
+                must_catch_up=False,
                 forbidden=flow.forbidden_ids(providers),
             )
             for topic, providers in service.settings.topics_of_submissions.items()

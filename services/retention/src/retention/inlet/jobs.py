@@ -66,6 +66,6 @@ async def replay_command(service: Service) -> int:
 async def accept_gap_command(service: Service) -> int:
     """``retention accept-gap``: moves the groups past records that are gone. Stop the workers first."""
     topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service, sweeper(service))}
-    moved = await accept_gaps(service.settings, topics)
+    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
     say(f"accepted: {', '.join(moved) or 'there is no gap'}")
     return DONE
