@@ -164,4 +164,18 @@ MUTANTS = (
             "test_where_we_are_on_the_articles_is_kept_with_the_counts",
         ),
     ),
+    Mutant(
+        "a store that knows a later order is not believed",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER\n",
+                "            False\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
+            "test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it",
+        ),
+    ),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from clawback_common.errors import Transient
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import flow
 from services.compliance.tests.integration.conftest import World
 
@@ -98,3 +98,33 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
         with pytest.raises(Transient):
             await issuing
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == before
+
+
+async def test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it(world: World) -> None:
+    (order,) = await world.revoke(A)
+    world.clock.advance(minutes=1)
+    await world.receipts(world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED))
+    _, again = await world.said(ArticleRevoked)
+    assert (again.previous_order, again.order) == (order.order, world.number)
+    assert (await world.states(A))[2, "ingester"] == "open"
+
+
+async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world: World) -> None:
+    (order,) = await world.revoke(A)
+    later = order.model_copy(update={"order": order.order + 5})
+    await world.receipts(world.receipt(later, "ingester"))
+    _, again = await world.said(ArticleRevoked)
+    assert (again.previous_order, again.order) == (order.order + 5, order.order + 6)
+
+
+async def test_a_consumer_makes_nobody_order_again(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search", outcome=Outcome.SUPERSEDED))
+    assert len(await world.said(ArticleRevoked)) == 1
+
+
+async def test_a_receipt_for_an_older_order_that_was_deleted_orders_nothing_again(world: World) -> None:
+    (order,) = await world.revoke(A)
+    older = order.model_copy(update={"order": order.order - 5})
+    await world.receipts(world.receipt(older, "ingester"))
+    assert len(await world.said(ArticleRevoked)) == 1

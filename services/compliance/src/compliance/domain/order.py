@@ -17,6 +17,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 RECOVERED = "recovered from the topic"
+REISSUED = "ordered again above a later order"
 CLOCK_AHEAD_MAX = timedelta(hours=1)
 """A number further in the future than this was not given by us."""
 
@@ -281,6 +282,25 @@ class Order:
             closed=False,
             traceparent=new.traceparent,
         )
+
+
+def reissued(standing: Order, last: int, now: datetime) -> Ordered:
+    """The revocation that stands, ordered again above a number that a store knows and we have forgotten."""
+    number = next_number(last, now)
+    return Ordered(
+        revocation_id=revocation_id(standing.article_id, number),
+        article_id=standing.article_id,
+        order_no=number,
+        previous_order=last,
+        kind=Kind.REVOKED,
+        reason=standing.reason,
+        ordered_at=now,
+        ordered_by=REISSUED,
+        clock_started_at=standing.clock_started_at,
+        due_at=standing.due_at,
+        revoked_at=standing.revoked_at,
+        traceparent=standing.traceparent,
+    )
 
 
 _STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))

@@ -7,10 +7,11 @@ from uuid import UUID
 from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch, Received
 from clawback_common.db import Transaction
-from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
 from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time
 from compliance.domain.order import Order
+from compliance.flow.heads import reissue
 from compliance.flow.orders import settle
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
@@ -27,9 +28,28 @@ UNREGISTERED = "unregistered"
 async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
     """Fold each answer into its obligation; the same one again changes nothing."""
     async with service.db.transaction() as tx:
-        await _take_answers(tx, await _authenticated(tx, batch, service), service)
+        meant = await _take_answers(tx, await _authenticated(tx, batch, service), service)
         if positions:
             await offsets.keep(tx, GROUP, batch)
+    contradicted = _contradicted(meant, service)
+    if contradicted:
+        await reissue(contradicted, service)
+
+
+def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> dict[str, int]:
+    """Articles on which a store of ours knows a later order than we do, and its number where the store names it.
+
+    An order that we superseded ourselves is answered so too, but then the answer closes its obligation.
+    """
+    found: dict[str, int] = {}
+    for answer, meaning in meant:
+        superseded = Outcome.SUPERSEDED in answer.removals.values()
+        if answer.holder in service.settings.stores and (
+            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER
+        ):
+            number = answer.order_no if meaning is Meaning.UNKNOWN_ORDER else 0
+            found[answer.article_id] = max(number, found.get(answer.article_id, 0))
+    return found
 
 
 async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[Meaning]:

@@ -4,7 +4,7 @@ Every order was committed before it was sent, so one on the topic that the datab
 or compliance never issued it. Until everything that was there at the start was read, no order is issued.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from clawback_common import incidents
@@ -15,8 +15,9 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
-from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered
+from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered, reissued
 from compliance.flow.incidents import INCIDENTS
+from compliance.flow.orders import carry_out
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
 from compliance.state import articles, holders, notices, obligations, revocations
@@ -79,6 +80,49 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     await revocations.reopen(tx, (one.revocation_id for one in heads.values()), now)
     metrics.RECOVERED.inc(len(ordered))
     await service.announcer.say_once(tx, [condition.orders_recovered()], now)
+
+
+async def reissue(contradicted: Mapping[str, int], service: Service) -> int:
+    """Order again, above what our stores know, what stands revoked here and was superseded there.
+
+    A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
+    notice that is still valid, so the article is revoked again; nothing that a holder knows is numbered higher.
+
+    Args:
+        contradicted: articles, and a number that a store knows of on each, 0 where it named none.
+        service: where it is written down.
+
+    Raises:
+        Transient: orders that we issued are not all known yet.
+    """
+    await service.require_own_orders()
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        await holders.hold_still(tx)
+        known = await articles.take(tx, contradicted, now)
+        highest = next_number(0, now + CLOCK_AHEAD_MAX)
+        believed = {
+            article_id: number
+            for article_id, number in contradicted.items()
+            if number == 0 or known[article_id].order_no < number <= highest
+        }
+        if not believed:
+            return 0
+        await articles.raise_heads(tx, believed.items(), now)
+        standing = await articles.take(tx, believed, now)
+        await revocations.lock(tx, believed, [])
+        revoked = {
+            one.revocation_id: one
+            for one in standing.values()
+            if one.revoked and one.revocation_id is not None
+        }
+        again = [
+            reissued(one, revoked[one.revocation_id].order_no, now)
+            for one in await revocations.take(tx, revoked)
+        ]
+        await carry_out(tx, again, service, now)
+    metrics.count(again)
+    return len(again)
 
 
 async def _supersede(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
