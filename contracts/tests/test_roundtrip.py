@@ -38,7 +38,8 @@ def admitted(schema: dict[str, Any], parts: dict[str, Any]) -> Values:
         case {"type": "object", "additionalProperties": inner}:
             values = st.dictionaries(TEXT, admitted(inner, parts), max_size=3)
         case {"type": "array", "items": items}:
-            values = st.lists(admitted(items, parts), min_size=schema.get("minItems", 0), max_size=3)
+            least, most = schema.get("minItems", 0), min(schema.get("maxItems", 3), 3)
+            values = st.lists(admitted(items, parts), min_size=least, max_size=most)
         case _:
             values = scalars(schema)
     return values

@@ -159,8 +159,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{COMMON}/outbox/relay.py",
-                'rows[-1]["id"] if len(rows) == BATCH else 0',
-                'rows[-1]["id"]',
+                'self._sent_up_to = 0 if again else batch.rows[-1]["id"]',
+                'self._sent_up_to = batch.rows[-1]["id"]',
             ),
             Change(
                 f"{COMMON}/outbox/relay.py", "            if self._sent_up_to:\n", "            if False:\n"

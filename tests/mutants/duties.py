@@ -137,7 +137,7 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/flow/saying.py",
-                "        if one.event_id in new:\n",
+                "        if one.identity in new:\n",
                 "        if one:\n",
             ),
         ),

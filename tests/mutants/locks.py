@@ -11,7 +11,7 @@ MUTANTS = (
     Mutant(
         "a lease that never expires",
         (Change(f"{COMMON}/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
-        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up[stopped]"),
+        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up"),
     ),
     Mutant(
         "a relay that marks without its lease",

@@ -77,7 +77,7 @@ def test_nothing_is_confirmed_or_asked_twice() -> None:
 def test_owners_learn_what_is_spared_and_nothing_else() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     hold = _hold(State.PLACED, hold_id=UUID(int=1), dated_from=start)
-    assert hold.for_owners() == Hold(hold_id=UUID(int=1), dated_from=start)
+    assert hold.for_owners() == Hold(hold_id=UUID(int=1), dated_from=start, placed_by="ann")
 
 
 def test_ids_beyond_what_fits_into_one_request_are_too_many() -> None:
