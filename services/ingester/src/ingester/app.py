@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
@@ -11,6 +12,7 @@ import httpx
 
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
+from clawback_common.bus.gaps import log_ends
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
@@ -18,11 +20,12 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
-from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.news import NewsOutbox, send_lost_again
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
+from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester import flow
@@ -36,6 +39,8 @@ from ingester.settings import Settings
 from ingester.state import articles, feeds, notices
 
 NAME = "ingester"
+CONTENT_KEPT = timedelta(hours=6)
+"""As long as articles are on their topic: a holder may be that far behind."""
 POLL_LOOK_S_MAX = 5.0
 """How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
 
@@ -112,6 +117,8 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     )
     obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    ends = await log_ends(settings, ArticlePublished.TOPIC)
+    await send_lost_again(service.db, service.clock.now() - CONTENT_KEPT, ends, ArticlePublished.TOPIC)
 
 
 async def _revocation_feeds(service: Service, configured: Collection[str]) -> list[Row]:

@@ -19,7 +19,7 @@ from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Transient
-from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.news import NewsOutbox, send_lost_again
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import configure_logging
@@ -314,3 +314,16 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
         await app._may_publish(world.service, {}, gate)
     await applied(others)
     assert await app._may_publish(world.service, {}, gate)
+
+
+async def test_what_a_lost_log_held_is_published_again(world: World) -> None:
+    await world.submit(world.article("up:1"), world.article("up:2"), world.article("up:3"))
+    await world.order(world.revocation("up:2"))
+    now = world.clock.now()
+    await world.db.execute("UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = id", now)
+    last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_news")
+    since = world.ago(hours=6)
+    assert not await send_lost_again(world.db, since, {0: (0, last + 1)}, "articles.v1")
+    assert await world.news() == []
+    assert await send_lost_again(world.db, since, {0: (0, 0)}, "articles.v1")
+    assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]
