@@ -4,6 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 SWEEPING = "libs/common/src/clawback_common/sweeping"
 BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
+PERIODIC = "tests/periodic/test_periodic_queries.py"
 FLOOR = "services/ingester/tests/integration/test_floor.py"
 
 MUTANTS = (
@@ -62,5 +63,46 @@ MUTANTS = (
         "sweep: a refusal pages nobody",
         (Change(f"{SWEEPING}/sweeper.py", "[self._message(answer), *alert]", "[self._message(answer)]"),),
         at(BOUNDS, "test_an_action_that_the_class_does_not_allow_is_refused"),
+    ),
+    Mutant(
+        "purge by a column without an index",
+        (
+            Change(
+                "libs/common/src/clawback_common/purging.py",
+                'Aged("outbox_orders", "sent_at", timedelta(days=30), "sent_at IS NOT NULL")',
+                'Aged("outbox_orders", "coalesce(sent_at, queued_at)", timedelta(days=30), "sent_at IS NOT NULL")',
+            ),
+        ),
+        at(PERIODIC, "test_no_statement_of_a_loop_scans_a_large_table"),
+    ),
+    Mutant(
+        "articles are counted one by one",
+        (Change("libs/common/src/clawback_common/db/estimates.py", "<= EXACT_BYTES_MAX", "> 0"),),
+        at(PERIODIC, "test_no_statement_of_a_loop_scans_a_large_table"),
+    ),
+    Mutant(
+        "one table that fails ends all tidying",
+        (
+            Change(
+                "libs/common/src/clawback_common/purging.py",
+                "        except ClawbackError as error:",
+                "        except KeyError as error:",
+            ),
+        ),
+        at("libs/common/tests/integration/test_purging.py", "test_a_table_that_fails_stops_no_other"),
+    ),
+    Mutant(
+        "every known value uses up a number",
+        (
+            Change(
+                "services/analytics/src/analytics/state/values.py",
+                "        unknown = [term for term in terms if term not in new]\n",
+                "        unknown = list(terms)\n",
+            ),
+        ),
+        at(
+            "services/analytics/tests/integration/test_rules.py",
+            "test_a_known_value_or_cell_uses_up_no_number",
+        ),
     ),
 )

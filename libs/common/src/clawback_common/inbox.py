@@ -18,8 +18,3 @@ async def take(tx: Transaction, consumer: str, events: Sequence[EventKey], now: 
     sources, ids = [source for source, _ in events], [event_id for _, event_id in events]
     rows = await tx.fetch(SQL["take"], consumer, sources, ids, now)
     return {(row["source"], row["event_id"]) for row in rows}
-
-
-async def purge(tx: Transaction, before: datetime, rows_max: int = 5_000) -> int:
-    """Forgets a slice of what is older than the topic's retention and a day. Gives how many."""
-    return int((await tx.execute(SQL["purge"], before, rows_max)).rsplit(" ", 1)[-1])

@@ -5,9 +5,3 @@ SELECT $1, e.source, e.event_id, $4 FROM unnest($2::text[], $3::text[]) AS e (so
 ORDER BY e.source, e.event_id
 ON CONFLICT DO NOTHING
 RETURNING source, event_id
-
--- name: purge
-DELETE FROM inbox
-WHERE (consumer, source, event_id) IN (
-    SELECT consumer, source, event_id FROM inbox WHERE received_at < $1 LIMIT $2
-)

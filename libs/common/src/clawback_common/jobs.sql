@@ -36,4 +36,15 @@ LIMIT $5
 
 -- name: last_done
 -- When each job last ended well; people having to look is well for the job.
-SELECT job, max(ended_at) AS ended_at FROM job_run WHERE outcome IN ('done', 'attention') GROUP BY job
+WITH RECURSIVE jobs AS (
+    (SELECT job FROM job_run ORDER BY job LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.job FROM job_run AS r WHERE r.job > jobs.job ORDER BY r.job LIMIT 1) FROM jobs WHERE jobs.job IS NOT NULL
+)
+SELECT jobs.job, last.ended_at
+FROM jobs
+CROSS JOIN LATERAL (
+    SELECT r.ended_at FROM job_run AS r
+    WHERE r.job = jobs.job AND r.outcome IN ('done', 'attention')
+    ORDER BY r.ended_at DESC LIMIT 1
+) AS last

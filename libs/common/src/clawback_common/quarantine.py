@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from clawback_common.bus.envelope import Message
-from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.errors import Poison
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.subjects import is_article_id
@@ -25,6 +25,7 @@ from clawback_contracts.envelope import event_id
 SQL = Queries.load(__package__, "quarantine")
 KEPT_WITHOUT_SUBJECT = timedelta(hours=12)
 KEPT = timedelta(days=30)
+SLICE = 1_000
 HEADERS_MAX = 100
 TEXT_CHARS_MAX = 500
 
@@ -184,9 +185,10 @@ async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
     return {row["subject"] for row in await db.fetch(SQL["held"], subjects)}
 
 
-async def tidy(tx: Transaction, now: datetime) -> None:
-    """Purges bytes by age."""
-    await tx.execute(SQL["purge_old"], now)
+async def tidy(db: Database, now: datetime) -> None:
+    """Purges bytes by age, slice after slice."""
+    while (await db.execute(SQL["purge_old"], now, SLICE)).endswith(f" {SLICE}"):
+        pass
 
 
 def instant(timestamp_ms: int | None) -> datetime | None:

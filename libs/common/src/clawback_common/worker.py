@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import structlog
 
-from clawback_common import inbox, incidents, quarantine
+from clawback_common import incidents, purging, quarantine
 from clawback_common.bus import offsets
 from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.bus import Bus
@@ -25,7 +24,7 @@ from clawback_common.bus.topics import require_topics
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration, require_migrated
-from clawback_common.errors import Stop, Transient
+from clawback_common.errors import ClawbackError, Stop, Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.leases import Leadership
@@ -33,6 +32,7 @@ from clawback_common.outbox import news, orders
 from clawback_common.outbox.delays import OutboxDelays
 from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
+from clawback_common.purging import Aged
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import describe
 from clawback_common.tls import ServerCertificate
@@ -43,7 +43,6 @@ from clawback_contracts.signatures import Signer
 
 TIDY_EVERY_S = 10.0
 DELAYS_EVERY_S = 30.0
-INBOX_KEPT = timedelta(days=31)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -79,6 +78,8 @@ class Plan:
     """Told the lane and the row that cannot be sent."""
     alerts: LaneAlerts | None = None
     """How alerts on lanes are raised; None: through the outbox."""
+    purges: Sequence[Aged] = ()
+    """Rows of the service's own tables that end by age alone."""
 
 
 class Worker:
@@ -199,7 +200,7 @@ class Worker:
                 *plan.loops,
                 Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
                 Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
-                Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(relays), alone=True),
+                Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
             ]
             looping = {
                 loop: tasks.create_task(
@@ -257,13 +258,14 @@ class Worker:
         for relay in relays:
             await delays.watch(relay)
 
-    async def _tidy(self, relays: Sequence[Relay]) -> None:
-        for relay in relays:
-            await relay.purge()
+    async def _tidy(self, purges: Sequence[Aged]) -> None:
+        """Quarantine first: its bytes are content. One step that fails stops no other."""
         now = self._clock.now()
-        async with self._db.transaction() as tx:
-            await quarantine.tidy(tx, now)
-            await inbox.purge(tx, now - INBOX_KEPT)
+        try:
+            await quarantine.tidy(self._db, now)
+        except ClawbackError as error:
+            _log.warning("bytes in quarantine are not deleted", error=error)
+        await purging.purge(self._db, [*purging.COMMON, *purges], now)
 
 
 def _work_of(loop: Loop, leadership: Leadership) -> Callable[[], Awaitable[object]]:

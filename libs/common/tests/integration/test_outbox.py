@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clawback_common import purging
 from clawback_common.bus import producer
 from clawback_common.bus.envelope import Message
 from clawback_common.bus.producer import Producer
@@ -489,7 +490,7 @@ async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock:
     clock.advance(days=30, seconds=1)
     sender = Producer(context.settings, context.service)
     one = Relay(orders.LANE, context.db, sender, clock)
-    await one.purge()
+    await purging.purge(context.db, purging.COMMON, clock.now())
     await one.measure()
     assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_orders ORDER BY id")] == [2, 3]
     assert relay._WAITING.labels("orders")._value.get() == 1

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clawback_common import inbox, incidents, quarantine
+from clawback_common import inbox, incidents, purging, quarantine
 from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
@@ -116,8 +116,7 @@ async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
     await set_aside(database, clock, bad(1, "ann"), bad(2, None))
 
     async def with_bytes() -> list[int]:
-        async with database.transaction() as tx:
-            await quarantine.tidy(tx, clock.now())
+        await quarantine.tidy(database, clock.now())
         return [row["kafka_offset"] for row in await kept(database) if row["value"] is not None]
 
     clock.advance(hours=11)
@@ -381,11 +380,13 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
         assert await inbox.take(tx, "a", _by("ann", "1"), clock.now()) == {*_by("ann", "1")}
 
 
-async def test_the_inbox_forgets_what_is_old_in_slices(database: Database, clock: FakeClock) -> None:
+async def test_the_inbox_forgets_what_is_old_in_slices(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "SLICE", 3)
     async with database.transaction() as tx:
         await inbox.take(tx, "a", _by("ann", *map(str, range(5))), clock.now())
-        await inbox.take(tx, "a", _by("ann", "young"), clock.advance(days=31))
-        assert await inbox.purge(tx, clock.now(), rows_max=3) == 3
-        assert await inbox.purge(tx, clock.now(), rows_max=3) == 2
-        assert await inbox.purge(tx, clock.now(), rows_max=3) == 0
+        await inbox.take(tx, "a", _by("ann", "young"), clock.advance(days=31, seconds=1))
+    await purging.purge(database, purging.COMMON, clock.now())
+    async with database.transaction() as tx:
         assert await inbox.take(tx, "a", _by("ann", "young", "0"), clock.now()) == {*_by("ann", "0")}

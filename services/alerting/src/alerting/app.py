@@ -28,6 +28,7 @@ from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.errors import Transient
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping, loop_forever
+from clawback_common.purging import QUARANTINE
 from clawback_common.sweeping import Sweeper
 from clawback_common.worker import Loop, Plan, Worker
 
@@ -100,6 +101,7 @@ def plan(service: Service) -> Plan:
         prepare=partial(flow.begin, service),
         on_set_aside=partial(_set_aside, service),
         alerts=OwnLaneAlerts(service),
+        purges=(QUARANTINE,),
     )
 
 
@@ -124,16 +126,20 @@ async def mind(service: Service, sends: Mapping[str, Send], wakes: Wakes, stoppi
             await stopping.sleep(1.0)
         else:
             break
-    loops = [
+    async with asyncio.TaskGroup() as tasks:
+        for loop in loops(service, sends, wakes, stopping):
+            tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+
+
+def loops(service: Service, sends: Mapping[str, Send], wakes: Wakes, stopping: Stopping) -> list[Loop]:
+    """What is sent and watched without the broker."""
+    return [
         *sending_loops(sends, service, wakes, stopping),
         Loop("remind", REMIND_EVERY_S, partial(flow.on_time, service)),
         Loop("runs", WATCH_EVERY_S, partial(flow.watch_runs, service)),
         Loop("channels", WATCH_EVERY_S, partial(flow.watch_channels, service)),
         Loop("measure", 15.0, partial(flow.measure, service)),
     ]
-    async with asyncio.TaskGroup() as tasks:
-        for loop in loops:
-            tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
 
 
 async def _set_aside(service: Service, lane: str, what: str) -> None:

@@ -15,6 +15,7 @@ from analytics.outlet import metrics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings
 from analytics.state import facets
+from analytics.state.purges import PURGES
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
@@ -65,6 +66,7 @@ def plan(service: Service) -> Plan:
         ],
         prepare=partial(_prepare, service),
         on_set_aside=partial(flow.on_set_aside, service),
+        purges=PURGES,
     )
 
 

@@ -330,3 +330,28 @@ async def test_where_we_are_on_the_articles_is_kept_with_the_counts(world: World
     await flow.on_articles(batch, world.service)
     stored = await offsets.stored(world.db, "analytics")
     assert stored == {("articles.v1", 0): batch[-1].offset + 1}
+
+
+async def test_a_known_value_or_cell_uses_up_no_number(world: World) -> None:
+    await world.publish(*(world.article(f"up:{n}") for n in range(3)))
+    for _ in range(5):
+        world.service.vocabulary.forget()
+        world.service.vocabulary._cells.clear()
+        await world.publish(*(world.article(f"up:{n}", version=2 + n) for n in range(3)))
+    for table in ("value", "cell"):
+        rows = await world.db.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours
+        used = await world.db.fetchval(
+            "SELECT last_value FROM pg_sequences WHERE sequencename = $1", f"{table}_id_seq"
+        )
+        assert used == rows, table
+
+
+async def test_numbers_of_values_beyond_four_bytes_are_counted_under(world: World) -> None:
+    await world.db.execute("ALTER TABLE value ALTER COLUMN id RESTART WITH 3000000000")
+    await world.db.execute("ALTER TABLE cell ALTER COLUMN id RESTART WITH 3000000000")
+    await world.publish(world.article("up:1"))
+    assert await world.total() == 1
+    await world.must_be_exact()
+    await world.order(world.revocation("up:1"))
+    assert await world.total() == 0
+    assert await world.db.fetchval("SELECT count(*) FROM value") == 0

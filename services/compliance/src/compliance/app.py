@@ -20,6 +20,7 @@ from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
+from clawback_common.purging import QUARANTINE, WATCHES
 from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
@@ -125,6 +126,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
         ],
         prepare=partial(prepare, service),
         on_set_aside=service.announcer.on_set_aside,
+        purges=(QUARANTINE, WATCHES),
     )
 
 

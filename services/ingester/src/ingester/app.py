@@ -37,6 +37,7 @@ from ingester.inlet.feeds.provider import configured_feeds
 from ingester.outlet import events, metrics
 from ingester.settings import Settings
 from ingester.state import articles, feeds, notices
+from ingester.state.purges import PURGES
 
 NAME = "ingester"
 CONTENT_KEPT = timedelta(hours=6)
@@ -105,6 +106,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         publish=partial(_publish, service, by_name),
         may_publish=partial(_may_publish, service, by_name, orders_applied),
         on_set_aside=service.announcer.on_set_aside,
+        purges=PURGES,
     )
 
 

@@ -15,6 +15,7 @@ from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.errors import Stop
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
+from clawback_common.purging import QUARANTINE, WATCHES
 from clawback_common.telemetry import describe
 from clawback_common.watching import watches
 from clawback_common.worker import Loop, Plan, Worker
@@ -88,6 +89,7 @@ def plan(service: Service) -> Plan:
         ],
         prepare=partial(prepare, service),
         on_set_aside=service.announcer.on_set_aside,
+        purges=(QUARANTINE, WATCHES),
     )
 
 

@@ -43,7 +43,3 @@ UPDATE outbox_news SET set_aside = $2 WHERE id = $1
 SELECT count(*) AS waiting, min(queued_at) AS oldest
 FROM outbox_news
 WHERE sent_at IS NULL AND set_aside IS NULL
-
--- name: purge
-DELETE FROM outbox_news
-WHERE id IN (SELECT id FROM outbox_news WHERE sent_at < $1 ORDER BY id LIMIT $2)

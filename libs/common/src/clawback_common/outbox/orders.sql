@@ -38,7 +38,3 @@ UPDATE outbox_orders SET set_aside = $2 WHERE id = $1
 SELECT count(*) AS waiting, min(queued_at) AS oldest
 FROM outbox_orders
 WHERE sent_at IS NULL AND set_aside IS NULL
-
--- name: purge
-DELETE FROM outbox_orders
-WHERE id IN (SELECT id FROM outbox_orders WHERE sent_at < $1 ORDER BY id LIMIT $2)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
@@ -39,8 +39,6 @@ RESTART_BATCHES = 10
 LOOK_S = 0.1
 """How long a row of another process may wait to be found."""
 LOOK_S_MAX = 0.4
-KEPT = timedelta(days=30)
-"""Sent rows stay this long: they say who was given what."""
 
 _SENT = counter("outbox_sent_total", "Messages that the broker confirmed.", ("lane",))
 _SKIPPED = counter("outbox_skipped_total", "References that had nothing left to say.", ("lane",))
@@ -232,12 +230,6 @@ class Relay:
             _AGE.labels(self._lane.name).set(
                 (now - depth["oldest"]).total_seconds() if depth["oldest"] else 0
             )
-
-    async def purge(self) -> None:
-        """Deletes old sent rows in slices."""
-        now = self._clock.now()
-        while (await self._db.execute(self._lane.sql["purge"], now - KEPT, 5_000)).endswith(" 5000"):
-            pass
 
 
 def _topic(messages: Sequence[Message], lane: str) -> str:

@@ -4,8 +4,8 @@
 -- order, and is newer. What is older than the floor is not even looked at. Gives what was let in, and by what it was
 -- counted before.
 INSERT INTO facet AS f (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
-SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::int[]
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::int[], $7::int[], $8::int[], $9::text[])
+SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::bigint[]
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::int[], $8::bigint[], $9::text[])
      AS d (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
 WHERE d.kept_from >= (SELECT before FROM floor)
 ORDER BY d.article_id

@@ -2,7 +2,7 @@
 -- Adds to the counts, or takes away, in one order. Gives the rows that were not there before, and those that say 0 now.
 WITH counted AS (
     INSERT INTO rollup AS r (dimension, day, cell_id, value_id, articles, words)
-    SELECT * FROM unnest($1::smallint[], $2::date[], $3::int[], $4::int[], $5::int[], $6::bigint[])
+    SELECT * FROM unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[])
                   AS d (dimension, day, cell_id, value_id, articles, words)
     ORDER BY dimension, day, cell_id, value_id
     ON CONFLICT (dimension, day, cell_id, value_id) DO UPDATE
@@ -14,7 +14,7 @@ SELECT * FROM counted WHERE born OR dead
 -- name: remove
 -- The rows that say 0, locked by this transaction already.
 DELETE FROM rollup AS r
-USING unnest($1::smallint[], $2::date[], $3::int[], $4::int[]) AS d (dimension, day, cell_id, value_id)
+USING unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[]) AS d (dimension, day, cell_id, value_id)
 WHERE (r.dimension, r.day, r.cell_id, r.value_id) = (d.dimension, d.day, d.cell_id, d.value_id) AND r.articles = 0
 
 -- name: change

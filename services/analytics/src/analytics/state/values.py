@@ -1,13 +1,14 @@
 """Words and the numbers that stand for them. The text of a value stands in one row, and goes with its last count."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import orjson
 
 from analytics.domain.facets import Cell, Described, Facets, Term
 from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
 
 K = TypeVar("K")
@@ -53,18 +54,26 @@ class Vocabulary:
         if missing:
             by_digest = {_digest(cell): cell for cell in missing}
             digests, cells = sorted(by_digest), [by_digest[digest] for digest in sorted(by_digest)]
-            await self._db.execute(
-                SQL["make_cells"],
-                digests,
-                [cell[0] for cell in cells],
-                [cell[1] for cell in cells],
-                [orjson.dumps(cell[2]).decode() for cell in cells],
-            )
             rows = await self._db.fetch(SQL["cells"], digests)
+            if len(rows) < len(digests):
+                await self._make_cells(digests, cells, {row["digest"] for row in rows})
+                rows = await self._db.fetch(SQL["cells"], digests)
             new = {by_digest[row["digest"]]: row["id"] for row in rows}
             _remember(self._cells, new)
             found.update(new)
         return found
+
+    async def _make_cells(
+        self, digests: Sequence[bytes], cells: Sequence[Cell], known: Collection[bytes]
+    ) -> None:
+        unknown = [(digest, cell) for digest, cell in zip(digests, cells, strict=True) if digest not in known]
+        await self._db.execute(
+            SQL["make_cells"],
+            [digest for digest, _ in unknown],
+            [cell[0] for _, cell in unknown],
+            [cell[1] for _, cell in unknown],
+            [orjson.dumps(cell[2]).decode() for _, cell in unknown],
+        )
 
     async def numbers(
         self, tx: Transaction, batch: Sequence[Described], cells: Mapping[Cell, int]
@@ -80,11 +89,20 @@ class Vocabulary:
         labels = _labels(one for one in batch if not missing.isdisjoint(one.terms))
         terms = sorted(missing)
         dimensions, texts = [term[0] for term in terms], [term[1] for term in terms]
-        made = await tx.fetch(SQL["make"], dimensions, texts, [labels[term] for term in terms])
-        rows = await tx.fetch(SQL["known"], dimensions, texts)
-        if len(rows) < len(terms):
-            raise Conflict("a value has gone meanwhile")
-        new: dict[Term, int] = {(row["dimension"], row["text"]): row["id"] for row in rows}
+        # Looked up before they are made: each row that is not inserted for a conflict uses up a number.
+        new = {
+            (row["dimension"], row["text"]): row["id"]
+            for row in await tx.fetch(SQL["known"], dimensions, texts)
+        }
+        unknown = [term for term in terms if term not in new]
+        made: list[Row] = []
+        if unknown:
+            keys = [term[0] for term in unknown], [term[1] for term in unknown]
+            made = await tx.fetch(SQL["make"], *keys, [labels[term] for term in unknown])
+            rows = await tx.fetch(SQL["known"], *keys)
+            if len(rows) < len(unknown):
+                raise Conflict("a value has gone meanwhile")
+            new |= {(row["dimension"], row["text"]): row["id"] for row in rows}
         tx.on_commit(lambda: _remember(self._values, new))
         found.update(new)
         return Numbers(cells, found, [row["id"] for row in made])

@@ -22,16 +22,16 @@ FROM value AS v JOIN unnest($1::smallint[], $2::text[]) AS w (dimension, text) U
 
 -- name: lock
 -- In the order of their ids; who counts takes them after its counts.
-SELECT id FROM value WHERE id = ANY ($1::int[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id FROM value WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 
 -- name: refer
 UPDATE value AS v SET refs = v.refs + d.refs
-FROM unnest($1::int[], $2::int[]) AS d (id, refs)
+FROM unnest($1::bigint[], $2::int[]) AS d (id, refs)
 WHERE v.id = d.id
 
 -- name: forget
 -- The text of what nothing is counted under.
-DELETE FROM value WHERE id = ANY ($1::int[]) AND refs = 0
+DELETE FROM value WHERE id = ANY ($1::bigint[]) AND refs = 0
 
 -- name: texts
-SELECT id, text, label FROM value WHERE id = ANY ($1::int[])
+SELECT id, text, label FROM value WHERE id = ANY ($1::bigint[])

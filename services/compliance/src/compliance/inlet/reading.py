@@ -30,6 +30,7 @@ from compliance.domain.order import Kind
 from compliance.flow import Service
 from compliance.inlet.callers import Reader
 from compliance.state import articles, holders, notices, obligations, receipts, revocations, runs
+from compliance.state.obligations import StateCount
 from compliance.state.revocations import Settled
 
 FOREVER = 2**63 - 1
@@ -75,7 +76,7 @@ def _state(service: Service) -> Router:
             "as_of": now,
             "deadline_h": service.settings.takedown_deadline_h,
             "runs": {"state": run, "last_completed_at": last, "last": plain(ended) if ended else None},
-            "orders": dict(counted) if counted else {},
+            "orders": counted,
             "obligations": _by_state(await obligations.counts(service.db)),
             "overdue": overdue,
             "at_risk": at_risk,
@@ -191,10 +192,10 @@ def _told(row: Row) -> dict[str, Any]:
     return told | ({"is_open": row["closed_at"] is None} if "closed_at" in told else {})
 
 
-def _by_state(rows: list[Row]) -> dict[str, dict[str, int]]:
+def _by_state(counted: list[StateCount]) -> dict[str, dict[str, int]]:
     told: dict[str, dict[str, int]] = {"prompt": {}, "by_time": {}}
-    for row in rows:
-        told["by_time" if row["by_time"] else "prompt"][row["state"]] = row["obligations"]
+    for one in counted:
+        told["by_time" if one.by_time else "prompt"][one.state] = one.obligations
     return told
 
 

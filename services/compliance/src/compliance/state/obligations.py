@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
-from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.db import Querier, Queries, Transaction, estimates
 from clawback_common.db.pool import Row
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
@@ -181,9 +182,29 @@ async def unclosed_of_holder(db: Querier, holder: str) -> int:
     return int(await db.fetchval(SQL["unclosed_of_holder"], holder))
 
 
-async def counts(db: Querier) -> list[Row]:
-    """Obligations by state, those of time apart."""
-    return await db.fetch(SQL["counts"])
+class StateCount(NamedTuple):
+    """So many obligations are in this state."""
+
+    by_time: bool
+    """Of holders that expire copies by age."""
+    state: str
+    obligations: int
+
+
+async def counts(db: Querier) -> list[StateCount]:
+    """Obligations by state: those that are not closed exactly, the others estimated in a large table."""
+    if await estimates.is_small(db, "obligation"):
+        return [StateCount(*row) for row in await db.fetch(SQL["counts"])]
+    unclosed = [StateCount(*row) for row in await db.fetch(SQL["unclosed_counts"])]
+    found = await estimates.rows(db, ("obligation", "obligation_superseded", "obligation_expired"))
+    superseded, expired = found["obligation_superseded"], found["obligation_expired"]
+    verified = found["obligation"] - superseded - expired - sum(one.obligations for one in unclosed)
+    return [
+        *unclosed,
+        StateCount(by_time=False, state="superseded", obligations=superseded),
+        StateCount(by_time=False, state="verified", obligations=max(0, verified)),
+        StateCount(by_time=True, state="verified", obligations=expired),
+    ]
 
 
 def _json(value: Mapping[str, object]) -> str:

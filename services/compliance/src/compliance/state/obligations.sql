@@ -184,3 +184,9 @@ SELECT count(*) FROM obligation WHERE holder = $1 AND state IN ('open', 'notifie
 SELECT kind = 'expiry' AS by_time, state, count(*) AS obligations
 FROM obligation
 GROUP BY 1, 2
+
+-- name: unclosed_counts
+SELECT kind = 'expiry' AS by_time, state, count(*) AS obligations
+FROM obligation
+WHERE state IN ('open', 'notified', 'removed')
+GROUP BY 1, 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.db import Database, Querier, Queries, Transaction, estimates
 from clawback_common.db.pool import Row
 from compliance.domain.order import Kind, Order, Ordered, next_send_at, sending_id
 from compliance.state.holders import hold_alone
@@ -212,9 +212,16 @@ async def of_article(db: Querier, article_id: str) -> list[Row]:
     return await db.fetch(SQL["of_article"], article_id)
 
 
-async def counts(db: Querier) -> Row | None:
-    """How many orders there are: revoked, reinstated, open, backlog."""
-    return await db.fetchrow(SQL["counts"])
+async def counts(db: Querier) -> dict[str, int]:
+    """How many orders there are: exact while the table is small, then estimated; open ones always exactly."""
+    if await estimates.is_small(db, "revocation"):
+        row = await db.fetchrow(SQL["counts"])
+        return dict(row) if row else {}
+    kinds = {f"revocation_{kind}": kind for kind in ("reinstated", "withheld", "backlog")}
+    found = await estimates.rows(db, ["revocation", *kinds])
+    counted = {kind: found[index] for index, kind in kinds.items()}
+    revoked = found["revocation"] - counted["reinstated"] - counted["withheld"]
+    return {"revoked": max(0, revoked)} | counted | {"open": int(await db.fetchval(SQL["open_count"]))}
 
 
 async def history(db: Querier, start: datetime, end: datetime, now: datetime, limit: int) -> list[Row]:

@@ -175,9 +175,13 @@ ORDER BY r.order_no
 -- name: counts
 SELECT count(*) FILTER (WHERE kind = 'revoked') AS revoked,
        count(*) FILTER (WHERE kind = 'reinstated') AS reinstated,
+       count(*) FILTER (WHERE kind = 'withheld') AS withheld,
        count(*) FILTER (WHERE closed_at IS NULL) AS open,
        count(*) FILTER (WHERE backlog) AS backlog
 FROM revocation
+
+-- name: open_count
+SELECT count(*) FROM revocation WHERE closed_at IS NULL
 
 -- name: history
 SELECT date_trunc('day', ordered_at, 'UTC') AS day,

@@ -30,7 +30,7 @@ def api(service: Service, probes: Probes) -> FastAPI:
     async def details() -> dict[str, Any]:
         return {
             "worker_seen_at": await watches.seen(service.db, "worker"),
-            "last_swept_at": await sweeps.last_done(service.db),
+            "last_swept_at": await sweeps.last_done(service.db, service.policies),
             "open_sweeps": await sweeps.open_count(service.db),
             "holds_in_force": await holds.counts(service.db),
         }

@@ -39,7 +39,7 @@ def _policies(service: Service) -> Router:
     @router.get("/policies", summary="How long each class is kept, by whom, why, and when it was swept last")
     async def policies(_: Reader) -> Any:
         now = service.clock.now()
-        last = await sweeps.last_done(service.db)
+        last = await sweeps.last_done(service.db, service.policies)
         in_force = await holds.counts(service.db)
         return page(
             [

@@ -34,7 +34,7 @@ async def watch_time(service: Service) -> list[Condition]:
 
 async def overdue_conditions(service: Service, now: datetime) -> list[Condition]:
     """Whether a class was not swept to the end for too long."""
-    last = await sweeps.last_done(service.db)
+    last = await sweeps.last_done(service.db, service.policies)
     for name in service.policies:
         metrics.LAST_DONE.labels(name).set(last[name].timestamp() if name in last else 0)
     since = await watches.begun(service.db) or now

@@ -17,14 +17,14 @@ ORDER BY data_class, hold_id
 
 -- name: latest_ended
 -- The latest holds of a class that are no longer in force, and who ended each.
-SELECT data_class, hold_id, state, placed_by, lift_asked_by, ended_by, ended_at
-FROM (
-    SELECT h.*, row_number() OVER (PARTITION BY data_class ORDER BY ended_at DESC, hold_id) AS number
-    FROM hold AS h
-    WHERE data_class = ANY ($1::text[]) AND ended_at IS NOT NULL
+SELECT h.data_class, h.hold_id, h.state, h.placed_by, h.lift_asked_by, h.ended_by, h.ended_at
+FROM unnest($1::text[]) AS c (data_class)
+CROSS JOIN LATERAL (
+    SELECT * FROM hold
+    WHERE hold.data_class = c.data_class AND ended_at IS NOT NULL
+    ORDER BY ended_at DESC, hold_id
+    LIMIT $2
 ) AS h
-WHERE number <= $2
-ORDER BY data_class, hold_id
 
 -- name: known
 SELECT hold_id FROM hold WHERE hold_id = ANY ($1::uuid[])

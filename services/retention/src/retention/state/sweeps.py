@@ -76,9 +76,10 @@ async def settle(tx: Transaction, sweep_ids: Collection[UUID], now: datetime) ->
     return await tx.fetch(SQL["settle"], sorted(set(sweep_ids)), now)
 
 
-async def last_done(db: Querier) -> dict[str, datetime]:
+async def last_done(db: Querier, data_classes: Collection[str]) -> dict[str, datetime]:
     """When each class was last swept to the end; one that never was is not in it."""
-    return {row["data_class"]: row["closed_at"] for row in await db.fetch(SQL["last_done"])}
+    rows = await db.fetch(SQL["last_done"], list(data_classes))
+    return {row["data_class"]: row["closed_at"] for row in rows}
 
 
 async def failing(db: Querier, since: datetime) -> list[Row]:

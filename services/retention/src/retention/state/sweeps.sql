@@ -48,10 +48,14 @@ RETURNING s.sweep_id, s.data_class, s.action, s.dry_run, s.state
 
 -- name: last_done
 -- When each class was last swept to the end, by all of its owners.
-SELECT data_class, max(closed_at) AS closed_at
-FROM sweep
-WHERE state = 'done' AND NOT dry_run AND action IN ('delete', 'archive')
-GROUP BY data_class
+SELECT c.data_class, last.closed_at
+FROM unnest($1::text[]) AS c (data_class)
+CROSS JOIN LATERAL (
+    SELECT closed_at FROM sweep
+    WHERE sweep.data_class = c.data_class AND state = 'done' AND NOT dry_run AND action IN ('delete', 'archive')
+    ORDER BY closed_at DESC
+    LIMIT 1
+) AS last
 
 -- name: failing
 -- What each owner last answered on a class and an action, where that was a failure.

@@ -1,0 +1,58 @@
+"""What is old is deleted table by table; one that fails stops no other."""
+
+from datetime import timedelta
+
+import pytest
+
+from clawback_common.db import Database
+from clawback_common.errors import Transient
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.purging import COMMON, QUARANTINE, Aged, purge
+from clawback_common.settings import CommonSettings
+from clawback_common.testing.clock import FakeClock
+from clawback_common.worker import Worker
+
+pytestmark = pytest.mark.integration
+
+
+async def filled(database: Database, clock: FakeClock) -> None:
+    """Three rows a table, one of them young."""
+    await database.execute("CREATE TABLE page (n int, at timestamptz, done boolean)")
+    await database.execute(
+        "INSERT INTO page SELECT n, $1::timestamptz - n * interval '10 days', n <> 2 FROM generate_series(0, 2) AS n",
+        clock.now(),
+    )
+    await database.execute(
+        "INSERT INTO incident (id, kind, detail, opened_at, closed_at)"
+        " SELECT gen_random_uuid(), 'k', 'd', $1, $1::timestamptz - n * interval '300 days'"
+        " FROM generate_series(0, 2) AS n",
+        clock.now(),
+    )
+
+
+async def left(database: Database, table: str) -> int:
+    return int(await database.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - names of this test
+
+
+async def test_old_rows_are_deleted_and_those_that_may_not_stay(database: Database, clock: FakeClock) -> None:
+    await filled(database, clock)
+    await purge(database, [Aged("page", "at", timedelta(days=5), "done")], clock.now())
+    assert [row["n"] for row in await database.fetch("SELECT n FROM page ORDER BY n")] == [0, 2]
+
+
+async def test_a_table_that_fails_stops_no_other(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(database, clock)
+    execute = database.execute
+
+    async def failing(sql: str, *args: object) -> str:
+        if "outbox" in sql or "quarantine" in sql:
+            raise Transient("it takes longer than a minute")
+        return await execute(sql, *args)
+
+    monkeypatch.setattr(database, "execute", failing)
+    worker = Worker("svc", CommonSettings(), database, clock, [], 0, OrdersOutbox())
+    await worker._tidy([QUARANTINE, Aged("page", "at", timedelta(days=5))])
+    assert (await left(database, "incident"), await left(database, "page")) == (2, 1)
+    assert COMMON[0].table == "outbox_orders", "the first that fails"

@@ -1,0 +1,13 @@
+"""What of the ingester's own tables ends by age alone; articles and calls are classes that retention sweeps."""
+
+from datetime import timedelta
+
+from clawback_common.purging import YEAR, Aged
+
+PURGES = (
+    Aged("delivery", "received_at", timedelta(days=90), "processed_at IS NOT NULL"),
+    Aged("submission", "received_at", timedelta(days=90)),
+    Aged("feed_poll", "started_at", YEAR, "ended_at IS NOT NULL"),
+    Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
+)
+"""Webhooks and submissions are known again for 90 days, whoever repeats them."""

@@ -1,0 +1,35 @@
+-- 200,000 rows a table, nearly all of them done with.
+
+-- name: article
+INSERT INTO article (article_id, kept_from, received_at, updated_at, source_order, version, state, order_no)
+SELECT 'metabase:' || n, now() - n * interval '5 seconds', now(), now(), n, 1,
+       CASE WHEN n % 1000 = 0 THEN 'revoked' WHEN n % 1000 = 1 THEN 'withheld'
+            WHEN n % 1000 = 2 THEN 'embargoed' ELSE 'live' END, 0 FROM generate_series(1, 200000) AS n
+
+-- name: article_content
+INSERT INTO article_content (kept_from, article_id, version, document)
+SELECT now() - n * interval '5 seconds', 'metabase:' || n, 1, '{}' FROM generate_series(1, 200000) AS n WHERE n % 1000 <> 0
+
+-- name: outbox_news
+INSERT INTO outbox_news (ref, version, queued_at, sent_at)
+SELECT 'metabase:' || n, 1, now(), CASE WHEN n > 20 THEN now() - n * interval '10 seconds' END FROM generate_series(1, 200000) AS n
+
+-- name: notice
+INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, next_send_at, answered_at)
+SELECT md5(n::text)::uuid, 'metabase:' || n, 'f', 'licensor', now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n
+
+-- name: delivery
+INSERT INTO delivery (provider, webhook_id, body_sha256, answer, received_at, processed_at)
+SELECT 'p', n::text, 'x', '{}', now() - n * interval '1 minute', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
+
+-- name: submission
+INSERT INTO submission (caller, idempotency_key, body_sha256, answer, received_at)
+SELECT 'c', n::text, 'x', '{}', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
+
+-- name: feed_poll
+INSERT INTO feed_poll (poll_id, feed, cause, started_at, ended_at)
+SELECT md5(n::text)::uuid, 'feed ' || n % 3, 'c', now() - n * interval '1 minute', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
+
+-- name: api_call
+INSERT INTO api_call (feed, endpoint, started_at, took_ms, outcome)
+SELECT 'f', 'e', now() - n * interval '1 minute', 1, 'ok' FROM generate_series(1, 200000) AS n

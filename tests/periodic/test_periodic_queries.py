@@ -1,0 +1,282 @@
+"""What the loops of a worker, and the paths that are asked for health, read again and again is served by an index.
+
+Each loop of each service runs once on a database of 200,000 rows a table. Every statement that it sends is recorded
+with its arguments, and explained: none may scan a large table. A loop that is new is found by itself.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+
+import alerting.app
+import alerting.inlet.senders
+import analytics.app
+import analytics.inlet.api
+import compliance.app
+import compliance.inlet.api
+import ingester.app
+import ingester.inlet.api
+import retention.app
+import retention.inlet.api
+from clawback_common import jobs, leases
+from clawback_common.bus.envelope import Message
+from clawback_common.clock import SystemClock
+from clawback_common.db import Database
+from clawback_common.errors import ClawbackError
+from clawback_common.http.probes import Probes
+from clawback_common.outbox import news, orders
+from clawback_common.outbox.relay import Relay
+from clawback_common.process import Stopping
+from clawback_common.testing.databases import Databases
+from clawback_common.worker import Plan, Worker
+from ingester.state import articles
+from ingester.state.contents import Months
+
+pytestmark = pytest.mark.integration
+
+SEEDS = Path(__file__).parent / "seeds"
+RUN_S_MAX = 20.0
+EXPLAINED = re.compile(r"(\s*--[^\n]*\n)*\s*(SELECT|WITH|INSERT|UPDATE|DELETE|\()", re.IGNORECASE)
+NEEDS_BROKER = {"compliance": {"readers"}}
+"""What such a loop reads stands behind an answer of the broker: the holders, a small table."""
+NEEDS_PEER = {"compliance": {"controls"}}
+"""Such a loop asks another service and reads nothing here."""
+BYTES_MIN = 2**20
+LARGE = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND pg_relation_size(oid) > $1"
+Work = Callable[[], Awaitable[object]]
+Parts = tuple[Database, dict[str, Work]]
+
+
+class Statement(NamedTuple):
+    """As it was sent."""
+
+    loop: str
+    sql: str
+    args: tuple[Any, ...]
+
+
+class Recorder:
+    """Every statement of a service's connections, with the loop that sent it."""
+
+    def __init__(self) -> None:
+        self.loop = "start"
+        self.statements: dict[tuple[str, str], Statement] = {}
+
+    async def watch(self, connection: Any) -> None:
+        """Of a new connection of the pool."""
+        connection.add_query_logger(self._log)
+
+    def _log(self, query: Any) -> None:
+        found = Statement(self.loop, query.query, tuple(query.args or ()))
+        self.statements.setdefault((self.loop, query.query), found)
+
+    async def record(self, name: str, work: Work) -> None:
+        """Does it once."""
+        self.loop = name
+        try:
+            await asyncio.wait_for(work(), RUN_S_MAX)
+        except (ClawbackError, TimeoutError, httpx.HTTPError) as error:
+            print(f"{name}: {error!r}")  # noqa: T201 - shown where the test fails
+        await asyncio.sleep(0)  # loggers are called by the event loop
+        await asyncio.sleep(0)
+
+
+class Confirming:
+    """A producer that sends nothing."""
+
+    async def send(self, messages: Sequence[Message]) -> list[None]:
+        """As if the broker had confirmed them."""
+        return [None] * len(messages)
+
+
+async def _get(app: Any, *paths: str) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1") as client:
+        for path in paths:
+            answer = await client.get(path)
+            assert answer.status_code < 300, (path, answer.text)
+
+
+async def _obeyed() -> None:
+    """Every order is applied."""
+
+
+def works(name: str, service: Any, plan: Plan, migrations: Any, clock: Any) -> dict[str, Work]:
+    """What every worker does: the plan's loops, the relays, tidying, a job."""
+    db: Database = service.db
+    outbox = orders.OrdersOutbox()
+    worker = Worker(name, service.settings, db, clock, migrations, 0, outbox)
+    relays = [Relay(orders.LANE, db, Confirming(), clock)]  # type: ignore[arg-type]
+    if plan.publish is not None:
+        relays.append(Relay(news.lane(plan.publish), db, Confirming(), clock))  # type: ignore[arg-type]
+
+    async def a_job() -> None:
+        async with jobs.run(db, clock, "job 1", cause="schedule"):
+            pass
+        await jobs.last_done(db)
+
+    async def send() -> None:
+        for relay in relays:
+            async with leases.held(db, "a relay") as lease:
+                assert lease is not None
+                await relay.send_some(lease)
+            await relay.measure()
+
+    found: dict[str, Work] = {loop.name: loop.work for loop in plan.loops}
+    return found | {"relays": send, "tidy": lambda: worker._tidy(plan.purges), "a job": a_job}
+
+
+@asynccontextmanager
+async def _ingester() -> AsyncIterator[Parts]:
+    async with ingester.app.opened(ingester.app.Settings()) as (service, feeds):
+        await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
+        plan = ingester.app.plan(service, feeds)
+        app = ingester.inlet.api.api(service, feeds, Probes(), _obeyed)
+        found = works("ingester", service, plan, ingester.app.migrations(), service.clock)
+        found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
+        yield service.db, found
+
+
+@asynccontextmanager
+async def _compliance() -> AsyncIterator[Parts]:
+    async with compliance.app.opened(compliance.app.Settings()) as parts:
+        service = parts.service
+        await compliance.app.prepare(service)
+        plan = compliance.app.plan(parts, Stopping())
+        app = compliance.inlet.api.api(service, Probes())
+        found = works("compliance", service, plan, compliance.app.migrations(), service.clock)
+        paths = ("/compliance/status", "/compliance/health/detailed", "/compliance/overdue")
+        found["http"] = lambda: _get(app, *paths)
+        yield service.db, found
+
+
+@asynccontextmanager
+async def _analytics() -> AsyncIterator[Parts]:
+    async with analytics.app.opened(analytics.app.Settings()) as service:
+        plan = analytics.app.plan(service)
+        app = analytics.inlet.api.api(service, Probes(), _obeyed)
+        found = works("analytics", service, plan, analytics.app.migrations(), service.clock)
+        found["http"] = lambda: _get(app, "/analytics/health/detailed")
+        yield service.db, found
+
+
+@asynccontextmanager
+async def _alerting() -> AsyncIterator[Parts]:
+    async with alerting.app.opened(alerting.app.Settings()) as service:
+
+        async def send(*_: Any) -> None:
+            """It is sent."""
+
+        sends: Any = {"sms": send, "email": send}
+        wakes = alerting.inlet.senders.Wakes()
+        ours = alerting.app.loops(replace(service, wake=wakes), sends, wakes, Stopping())
+        found = works(
+            "alerting", service, alerting.app.plan(service), alerting.app.migrations(), service.clock
+        )
+        yield service.db, found | {loop.name: loop.work for loop in ours}
+
+
+@asynccontextmanager
+async def _retention() -> AsyncIterator[Parts]:
+    async with retention.app.opened(retention.app.Settings()) as service:
+        app = retention.inlet.api.api(service, Probes())
+        plan = retention.app.plan(service)
+        found = works("retention", service, plan, retention.app.migrations(), service.clock)
+        found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
+        yield service.db, found
+
+
+SERVICES: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
+    "ingester": (ingester.app, _ingester, ("common", "ingester")),
+    "compliance": (compliance.app, _compliance, ("common", "compliance")),
+    "analytics": (analytics.app, _analytics, ("analytics",)),
+    "alerting": (alerting.app, _alerting, ("alerting",)),
+    "retention": (retention.app, _retention, ("retention",)),
+}
+
+
+async def seed(url: str, files: Sequence[str]) -> set[str]:
+    """Fills the tables. Gives the names of those that are large now, partitions too."""
+    connection = await asyncpg.connect(url)
+    tables: set[str] = set()
+    try:
+        await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+        for file in files:
+            for part in (SEEDS / f"{file}.sql").read_text().split("-- name: ")[1:]:
+                table, _, sql = part.partition("\n")
+                await connection.execute(sql)
+                tables.add(table)
+        await connection.execute("VACUUM ANALYZE")
+        rows = await connection.fetch(LARGE, BYTES_MIN)
+    finally:
+        await connection.close()
+    large = {row["name"] for row in rows}
+    missing = {table for table in tables if not any(name.startswith(table) for name in large)}
+    assert missing == set(), "these are not large"
+    return large
+
+
+def scans(node: Any) -> list[str]:
+    """The tables that a plan reads from end to end."""
+    found = [node["Relation Name"]] if node["Node Type"] == "Seq Scan" else []
+    return found + [table for child in node.get("Plans", ()) for table in scans(child)]
+
+
+async def large_scans(db: Database, statement: Statement, tables: set[str]) -> list[str]:
+    """The large tables, or partitions of one, that a statement scans."""
+    plan = await db.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args)
+    return [one for one in scans(orjson.loads(plan)[0]["Plan"]) if one in tables]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_no_statement_of_a_loop_scans_a_large_table(
+    name: str, databases: Databases, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    module, opened, files = SERVICES[name]
+    recorder = Recorder()
+    create_pool = asyncpg.create_pool
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(databases.fresh(module.migrations()))
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("REDIS_URL", valkey_url)
+        monkeypatch.setattr(
+            asyncpg, "create_pool", lambda *args, **more: create_pool(*args, init=recorder.watch, **more)
+        )
+        db, found = await stack.enter_async_context(opened())
+        tables = await seed(url, files)
+        left_out = NEEDS_BROKER.get(name, set()) | NEEDS_PEER.get(name, set())
+        for loop, work in found.items():
+            if loop not in left_out:
+                await recorder.record(loop, work)
+        wrong = [
+            f"{statement.loop} scans {', '.join(read)}:\n{statement.sql}"
+            for statement in list(recorder.statements.values())
+            if EXPLAINED.match(statement.sql) and (read := await large_scans(db, statement, tables))
+        ]
+        sent = {statement.loop for statement in recorder.statements.values()}
+        assert set(found) - sent - left_out == set(), "a loop that sent nothing was not checked"
+        assert wrong == [], "\n\n".join(wrong)
+
+
+async def test_counts_of_large_tables_are_estimated_well(databases: Databases) -> None:
+    async with (
+        databases.fresh(ingester.app.migrations()) as url,
+        Database.connect(url, name="test") as db,
+    ):
+        months = Months(db)
+        now = SystemClock().now()
+        await months.make_all(now - timedelta(days=31), now)
+        await seed(url, ("ingester",))
+        found = await articles.counts(db)
+        for state, count in {"revoked": 200, "withheld": 200, "embargoed": 200, "live": 199_400}.items():
+            assert abs(found[state] - count) <= count * 0.02 + 120, (state, found)
+        assert found["swept"] <= 1_000

@@ -1,0 +1,155 @@
+"""Every table that grows has an owner and an end: a sweep, a purge by age, or a reason to be kept for ever."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+
+import alerting.app
+import alerting.flow
+import analytics.app
+import compliance.app
+import ingester.app
+import retention.app
+from alerting.flow.sweeping import Alerts
+from analytics.state.purges import PURGES as ANALYTICS
+from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
+from clawback_common.testing.databases import Databases
+from compliance.flow.sweeping import Records
+from ingester.state.purges import PURGES as INGESTER
+from ingester.state.sweeping import Articles
+
+pytestmark = pytest.mark.integration
+
+
+class Service(NamedTuple):
+    """The tables of a service, each with its end."""
+
+    app: Any
+    purged: Sequence[Aged]
+    """By age, by the worker."""
+    swept: Mapping[str, str]
+    """By retention, as a class of data."""
+    kept: Mapping[str, str]
+    """For ever, or bounded: why."""
+
+
+ONE_ROW = "one row"
+BOUNDED: Mapping[str, str] = {
+    "schema_migration": "one row a migration",
+    "consumer_offset": "one row a partition",
+    "lease": "one row a lease",
+    "stalled_lane": "one row a partition that waits",
+    "floor_change": "one row a repair by a person; the record of it",
+    "known_hold": "ended ones are deleted by the sweeper after a year",
+    "sweep_task": "answered ones are deleted by the sweeper after 90 days",
+    "outbox_news": "purged like the other outbox",
+}
+WATCHING: Mapping[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
+SERVICES = {
+    "ingester": Service(
+        ingester.app,
+        INGESTER,
+        {
+            "article": "articles",
+            "article_content": "articles",
+            "article_held": "articles",
+            "quarantine": "articles",
+        }
+        | {"api_call": "api_calls"},
+        {"feed": "one row a feed", "key_pace": "one row a key", "floor": ONE_ROW},
+    ),
+    "compliance": Service(
+        compliance.app,
+        (QUARANTINE, WATCHES),
+        dict.fromkeys(
+            (
+                "revocation",
+                "notice",
+                "poll_notice",
+                "obligation",
+                "receipt",
+                "run",
+                "holder_change",
+                "notice_request",
+            ),
+            "compliance_records",
+        ),
+        WATCHING
+        | {
+            "article": "one row an id that was ordered: its number is never given again",
+            "holder": "one row a holder",
+        },
+    ),
+    "analytics": Service(
+        analytics.app,
+        ANALYTICS,
+        {"facet": "articles", "rollup": "articles", "value": "articles"},
+        {"cell": "one row a source, language and licences", "generation": ONE_ROW, "floor": ONE_ROW},
+    ),
+    "alerting": Service(
+        alerting.app,
+        (QUARANTINE,),
+        dict.fromkeys(("alert", "message", "notification", "silence", "alert_group"), "alerts"),
+        {
+            "channel": "one row a channel",
+            "consent": "proof of consent, a row a change of the file",
+            "watch": ONE_ROW,
+        },
+    ),
+    "retention": Service(
+        retention.app,
+        (QUARANTINE, WATCHES),
+        {},
+        WATCHING
+        | {
+            "sweep": "some hundred a year: the proof of what was removed",
+            "sweep_answer": "as the sweeps that they answer",
+            "hold": "legal evidence, placed by people",
+            "hold_change": "legal evidence, placed by people",
+        },
+    ),
+}
+TABLES = """
+SELECT c.relname AS name FROM pg_class AS c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+"""
+IDENTITIES = """
+SELECT a.attrelid::regclass::text || '.' || a.attname AS name FROM pg_attribute AS a
+JOIN pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'public'::regnamespace
+WHERE a.attidentity <> '' AND a.atttypid <> 'bigint'::regtype
+"""
+
+
+def ends(service: Service) -> dict[str, str]:
+    """How each table of a service ends."""
+    found = {one.table: "purged" for one in (*COMMON, *service.purged)}
+    return found | {"job_run": "swept"} | dict(service.swept) | dict(BOUNDED) | dict(service.kept)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
+    service = SERVICES[name]
+    async with databases.fresh(service.app.migrations()) as url:
+        connection = await asyncpg.connect(url)
+        tables = {row["name"] for row in await connection.fetch(TABLES)}
+        assert tables - set(ends(service)) == set(), "these have no end"
+        assert set(ends(service)) - tables - set(BOUNDED) == set(), "these are not there"
+        assert [row["name"] for row in await connection.fetch(IDENTITIES)] == [], (
+            "these numbers can be used up"
+        )
+        for one in (*COMMON, *service.purged):
+            assert await connection.execute(one.sql, ingester.app.SystemClock().now(), 10) == "DELETE 0"
+        await connection.close()
+
+
+def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
+    assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice"}
+    assert Articles.__dataclass_fields__["tables"].default[:3] == (
+        "article",
+        "article_content",
+        "article_held",
+    )
+    assert set(SERVICES["compliance"].swept) < set(Records.__dataclass_fields__["tables"].default)
+    assert set(SERVICES["alerting"].swept) == set(Alerts.tables)
