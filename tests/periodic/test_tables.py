@@ -40,6 +40,8 @@ BOUNDED: Mapping[str, str] = {
     "schema_migration": "one row a migration",
     "consumer_offset": "one row a partition",
     "lease": "one row a lease",
+    "outbox_delay": "one row a lane",
+    "unconfirmed_order": "deleted when compliance answers; one row an article until then",
     "stalled_lane": "one row a partition that waits",
     "floor_change": "one row a repair by a person; the record of it",
     "known_hold": "ended ones are deleted by the sweeper after a year",
@@ -80,6 +82,7 @@ SERVICES = {
         | {
             "article": "one row an id that was ordered: its number is never given again",
             "holder": "one row a holder",
+            "control_missing": "a few a store; deleted when they are found",
         },
     ),
     "analytics": Service(
@@ -93,6 +96,7 @@ SERVICES = {
         (QUARANTINE,),
         dict.fromkeys(("alert", "message", "notification", "silence", "alert_group"), "alerts"),
         {
+            "notification_budget": "deleted by the hour",
             "channel": "one row a channel",
             "consent": "proof of consent, a row a change of the file",
             "watch": ONE_ROW,
@@ -145,7 +149,7 @@ async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
 
 
 def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
-    assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice"}
+    assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice", "watch"}
     assert Articles.__dataclass_fields__["tables"].default[:3] == (
         "article",
         "article_content",

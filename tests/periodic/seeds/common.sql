@@ -9,9 +9,9 @@ SELECT md5(n::text)::uuid, 't', 'metabase:' || n, 'y', 'v', now() - n * interval
 INSERT INTO inbox (consumer, source, event_id, received_at) SELECT 'c', 's', n::text, now() - n * interval '10 seconds' FROM generate_series(1, 200000) AS n
 
 -- name: quarantine
-INSERT INTO quarantine (id, source, topic, partition, kafka_offset, reason, detail, value, headers, set_aside_at,
+INSERT INTO quarantine (id, source, topic, partition, kafka_offset, reason, detail, value, headers, set_aside_at, purge_at,
                         resolved_at)
-SELECT md5(n::text)::uuid, 's', 't', 0, n, 'r', 'd', CASE WHEN n < 500 THEN 'v'::bytea END, '{}', now() - n * interval '1 minute',
+SELECT md5(n::text)::uuid, 's', 't', 0, n, 'r', 'd', CASE WHEN n < 500 THEN 'v'::bytea END, '{}', now() - n * interval '1 minute', CASE WHEN n < 500 THEN now() END,
        CASE WHEN n >= 500 THEN now() END FROM generate_series(1, 200000) AS n
 
 -- name: incident

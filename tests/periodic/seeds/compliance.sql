@@ -28,8 +28,10 @@ INSERT INTO run (run_id, cause, asked_by, asked_at, state, started_at, ended_at,
 SELECT md5(n::text)::uuid, 'c', 'p', now() - n * interval '1 minute', 'completed', now() - n * interval '1 minute', now() - n * interval '1 minute', true FROM generate_series(1, 200000) AS n
 
 -- name: notice_request
-INSERT INTO notice_request (request_id, article_ids, reason, made_by, made_at, confirmed_by, confirmed_at)
-SELECT md5(n::text)::uuid, '{}', 'manual', 'p', now() - n * interval '1 minute', 'q', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
+INSERT INTO notice_request (request_id, article_ids, reason, made_by, made_at, confirmed_by, confirmed_at, expires_at,
+                            executed_at)
+SELECT md5(n::text)::uuid, '{}', 'manual', 'p', now() - n * interval '1 minute', 'q', now(), now() + interval '7 days',
+       CASE WHEN n > 5 THEN now() END FROM generate_series(1, 200000) AS n
 
 -- name: watch
 INSERT INTO watch (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at,

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from clawback_common.purging import YEAR, Aged
+from clawback_common.purging import WATCHES, YEAR, Aged
 
 PURGES = (
     Aged("delivery", "received_at", timedelta(days=90), "processed_at IS NOT NULL"),
     Aged("submission", "received_at", timedelta(days=90)),
     Aged("feed_poll", "started_at", YEAR, "ended_at IS NOT NULL"),
     Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
+    WATCHES,
 )
 """Webhooks and submissions are known again for 90 days, whoever repeats them."""

@@ -11,3 +11,5 @@ DROP INDEX CONCURRENTLY IF EXISTS feed_poll_age;
 CREATE INDEX CONCURRENTLY feed_poll_age ON feed_poll (started_at) WHERE ended_at IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS notice_answered;
 CREATE INDEX CONCURRENTLY notice_answered ON notice (answered_at) WHERE answered_at IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS watch_resolved;
+CREATE INDEX CONCURRENTLY watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;

@@ -4,8 +4,6 @@ DROP INDEX CONCURRENTLY IF EXISTS watch_resolved;
 CREATE INDEX CONCURRENTLY watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS revocation_ordered;
 CREATE INDEX CONCURRENTLY revocation_ordered ON revocation (ordered_at);
-DROP INDEX CONCURRENTLY IF EXISTS revocation_reinstated;
-CREATE INDEX CONCURRENTLY revocation_reinstated ON revocation (seq) WHERE kind = 'reinstated';
 DROP INDEX CONCURRENTLY IF EXISTS revocation_withheld;
 CREATE INDEX CONCURRENTLY revocation_withheld ON revocation (seq) WHERE kind = 'withheld';
 DROP INDEX CONCURRENTLY IF EXISTS revocation_backlog;
