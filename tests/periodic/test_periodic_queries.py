@@ -20,14 +20,19 @@ import pytest
 
 import alerting.app
 import alerting.inlet.senders
+import alerting.settings
 import analytics.app
 import analytics.inlet.api
+import analytics.settings
 import compliance.app
 import compliance.inlet.api
+import compliance.settings
 import ingester.app
 import ingester.inlet.api
+import ingester.settings
 import retention.app
 import retention.inlet.api
+import retention.settings
 from clawback_common import jobs, leases
 from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
@@ -137,7 +142,7 @@ def works(name: str, service: Any, plan: Plan, migrations: Any, clock: Any) -> d
 
 @asynccontextmanager
 async def _ingester() -> AsyncIterator[Parts]:
-    async with ingester.app.opened(ingester.app.Settings()) as (service, feeds):
+    async with ingester.app.opened(ingester.settings.Settings()) as (service, feeds):
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
         plan = ingester.app.plan(service, feeds)
         app = ingester.inlet.api.api(service, feeds, Probes(), _obeyed)
@@ -148,7 +153,7 @@ async def _ingester() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _compliance() -> AsyncIterator[Parts]:
-    async with compliance.app.opened(compliance.app.Settings()) as parts:
+    async with compliance.app.opened(compliance.settings.Settings()) as parts:
         service = parts.service
         await compliance.app.prepare(service)
         plan = compliance.app.plan(parts, Stopping())
@@ -161,7 +166,7 @@ async def _compliance() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _analytics() -> AsyncIterator[Parts]:
-    async with analytics.app.opened(analytics.app.Settings()) as service:
+    async with analytics.app.opened(analytics.settings.Settings()) as service:
         plan = analytics.app.plan(service)
         app = analytics.inlet.api.api(service, Probes(), _obeyed)
         found = works("analytics", service, plan, analytics.app.migrations(), service.clock)
@@ -171,7 +176,7 @@ async def _analytics() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _alerting() -> AsyncIterator[Parts]:
-    async with alerting.app.opened(alerting.app.Settings()) as service:
+    async with alerting.app.opened(alerting.settings.Settings()) as service:
 
         async def send(*_: Any) -> None:
             """It is sent."""
@@ -187,7 +192,7 @@ async def _alerting() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _retention() -> AsyncIterator[Parts]:
-    async with retention.app.opened(retention.app.Settings()) as service:
+    async with retention.app.opened(retention.settings.Settings()) as service:
         app = retention.inlet.api.api(service, Probes())
         plan = retention.app.plan(service)
         found = works("retention", service, plan, retention.app.migrations(), service.clock)

@@ -14,6 +14,7 @@ import ingester.app
 import retention.app
 from alerting.flow.sweeping import Alerts
 from analytics.state.purges import PURGES as ANALYTICS
+from clawback_common.clock import SystemClock
 from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
 from clawback_common.testing.databases import Databases
 from compliance.flow.sweeping import Records
@@ -36,7 +37,7 @@ class Service(NamedTuple):
 
 
 ONE_ROW = "one row"
-BOUNDED: Mapping[str, str] = {
+BOUNDED: dict[str, str] = {
     "schema_migration": "one row a migration",
     "consumer_offset": "one row a partition",
     "lease": "one row a lease",
@@ -48,7 +49,7 @@ BOUNDED: Mapping[str, str] = {
     "sweep_task": "answered ones are deleted by the sweeper after 90 days",
     "outbox_news": "purged like the other outbox",
 }
-WATCHING: Mapping[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
+WATCHING: dict[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
 SERVICES = {
     "ingester": Service(
         ingester.app,
@@ -144,16 +145,17 @@ async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
             "these numbers can be used up"
         )
         for one in (*COMMON, *service.purged):
-            assert await connection.execute(one.sql, ingester.app.SystemClock().now(), 10) == "DELETE 0"
+            assert await connection.execute(one.sql, SystemClock().now(), 10) == "DELETE 0"
         await connection.close()
 
 
 def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
     assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice", "watch"}
-    assert Articles.__dataclass_fields__["tables"].default[:3] == (
-        "article",
-        "article_content",
-        "article_held",
-    )
-    assert set(SERVICES["compliance"].swept) < set(Records.__dataclass_fields__["tables"].default)
+    assert set(SERVICES["compliance"].swept) < {*_tables(Records)}
+    assert {"article", "article_content", "article_held"} < {*_tables(Articles)}
     assert set(SERVICES["alerting"].swept) == set(Alerts.tables)
+
+
+def _tables(data_class: Any) -> Sequence[str]:
+    found: Sequence[str] = data_class.__dataclass_fields__["tables"].default
+    return found
