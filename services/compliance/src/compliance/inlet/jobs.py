@@ -40,8 +40,8 @@ async def health_command(service: Service) -> int:
         say(f"last completed run: {last.isoformat(timespec='seconds') if last else 'never'} ({state})")
         for one in await obligations.lateness(service.db, now):
             say(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
-        for one in await obligations.counts(service.db):
-            say(f"obligations {'of time ' if one.by_time else ''}{one.state}: {one.obligations}")
+        for counted in await obligations.counts(service.db):
+            say(f"obligations {'of time ' if counted.by_time else ''}{counted.state}: {counted.obligations}")
         for condition_ in found:
             say(f"{condition_.severity.value}: {condition_.summary}")
         if service.settings.mock:
