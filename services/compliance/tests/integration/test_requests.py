@@ -324,3 +324,23 @@ async def test_a_request_expires_in_its_time(world: World) -> None:
     row = await world.db.fetchrow("SELECT expires_at FROM notice_request")
     assert row is not None
     assert row["expires_at"] == made.made_at + timedelta(days=7)
+
+
+async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is_confirmed(
+    world: World,
+) -> None:
+    (order,) = await world.revoke(A)
+    made = await submitted(world, ids(12))
+    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await confirmed(world, made)
+    assert await states(world) == {"revoked": 12}
+
+
+async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -> None:
+    await submitted(world, ids(11))
+    (order, *_) = await world.said(ArticleWithheld)
+    with pytest.raises(Conflict):
+        await flow.reinstate(order.revocation_id, "second", "an error", world.service)
+    await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
+    await flow.reinstate(order.revocation_id, "second", "an error", world.service)
+    assert await states(world) == {"withheld": 10, "live": 1}

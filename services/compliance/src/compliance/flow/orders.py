@@ -18,7 +18,7 @@ from compliance.flow.approval import Mode
 from compliance.flow.incidents import reused_ids
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import events, metrics
-from compliance.state import articles, holders, notices, obligations, revocations
+from compliance.state import articles, holders, notices, obligations, requests, revocations
 from compliance.state.obligations import Owing
 
 
@@ -66,7 +66,7 @@ async def take_notices(
     await holders.hold_still(tx)
     await approval.lock_subjects(tx, noticed)
     standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
-    known, reused = await notices.known(tx, noticed, withheld_too=mode is not Mode.APPROVED)
+    known, reused = await notices.known(tx, noticed, revoking_only=mode is Mode.APPROVED)
     limits = await approval.limits(tx, noticed, known, standing, service, mode)
     by_article: dict[str, list[Notice]] = {}
     for notice in noticed:
@@ -158,7 +158,7 @@ async def press(service: Service, limit: int = 500) -> int:
 
 
 async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> Ordered:
-    """Lift the revocation that stands on an article.
+    """Lift the revocation that stands on an article, or the withholding for which there is no request any more.
 
     Raises:
         Conflict: it is not the one that stands, or the officer has lifted too many alone.
@@ -172,7 +172,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
         standing = await articles.take_by_revocation(tx, revocation_id)
         if standing is None:
             raise Conflict("there is no such order")
-        if standing.withheld:
+        if standing.withheld and await requests.wanted(tx, [standing.article_id]):
             raise Conflict("this article is withheld until somebody decides on its request: refuse that")
         lifting = order.lift(
             standing, revocation_id, now=now, lifted_by=lifted_by, deadline=service.deadline, reason=note

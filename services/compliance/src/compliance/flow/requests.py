@@ -176,7 +176,7 @@ async def _release(tx: Transaction, request: Request, ids: Sequence[str], servic
     now = service.clock.now()
     await holders.hold_still(tx)
     standing = await articles.take(tx, ids, now)
-    wanted = await requests.wanted(tx, request.request_id, ids)
+    wanted = await requests.wanted(tx, ids, other_than=request.request_id)
     held = [one for one in standing.values() if one.withheld and one.article_id not in wanted]
     await _end(tx, held, request, f"request refused by {request.refused_by}", service, now)
 

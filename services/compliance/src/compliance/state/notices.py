@@ -10,7 +10,7 @@ from clawback_common.db.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, Reason
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, Kind, Ordered
+from compliance.domain.order import Decision, Ordered
 
 SQL = Queries.load(__package__, "notices")
 
@@ -38,14 +38,14 @@ class Progress:
 
 
 async def known(
-    tx: Querier, notices: Sequence[Notice], *, withheld_too: bool = True
+    tx: Querier, notices: Sequence[Notice], *, revoking_only: bool = False
 ) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
     """The order of each of these notices that was recorded before, and those whose id names another article too.
 
     Args:
         tx: in which the articles are locked.
         notices: what arrived.
-        withheld_too: False leaves out those whose order only withholds the article.
+        revoking_only: leaves out those whose order only withholds the article, or was lifted.
     """
     rows = await tx.fetch(
         SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
@@ -53,7 +53,7 @@ async def known(
     found = {
         (row["notice_id"], row["article_id"]): row["revocation_id"]
         for row in rows
-        if row["revocation_id"] and (withheld_too or row["kind"] != Kind.WITHHELD)
+        if row["revocation_id"] and (row["revokes"] or not revoking_only)
     }
     return found, [(row["notice_id"], row["article_id"]) for row in rows if row["reused"]]
 

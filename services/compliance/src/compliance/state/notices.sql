@@ -1,6 +1,6 @@
 -- name: known
 -- A notice is known by its id and its article together. "reused": its id is another article's too.
-SELECT w.notice_id, w.article_id, n.revocation_id, r.kind,
+SELECT w.notice_id, w.article_id, n.revocation_id, r.kind = 'revoked' AND r.lifted_at IS NULL AS revokes,
        EXISTS (SELECT FROM notice AS o WHERE o.notice_id = w.notice_id AND o.article_id <> w.article_id) AS reused
 FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
 LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id

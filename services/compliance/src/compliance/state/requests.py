@@ -63,9 +63,9 @@ async def append(tx: Transaction, request_id: UUID, article_ids: Sequence[str]) 
     await tx.execute(SQL["append"], request_id, [one for one in article_ids if one not in known])
 
 
-async def wanted(tx: Transaction, request_id: UUID, article_ids: Sequence[str]) -> set[str]:
-    """Those of the articles that another unfinished request wants revoked."""
-    return {row["article_id"] for row in await tx.fetch(SQL["wanted"], request_id, article_ids)}
+async def wanted(tx: Transaction, article_ids: Sequence[str], *, other_than: UUID | None = None) -> set[str]:
+    """Those of the articles that an unfinished request, other than this one, wants revoked."""
+    return {row["article_id"] for row in await tx.fetch(SQL["wanted"], other_than, article_ids)}
 
 
 async def progress(

@@ -50,7 +50,7 @@ WHERE q.request_id = $1 AND a.article_id = ANY ($2::text[])
 -- Those of the articles that another request, on which nobody has decided, or that is being carried out, names too.
 SELECT DISTINCT a.article_id
 FROM notice_request AS q, unnest(q.article_ids) AS a (article_id)
-WHERE q.executed_at IS NULL AND q.refused_at IS NULL AND q.kind = 'revoke' AND q.request_id <> $1
+WHERE q.executed_at IS NULL AND q.refused_at IS NULL AND q.kind = 'revoke' AND q.request_id IS DISTINCT FROM $1
   AND q.article_ids && $2::text[] AND a.article_id = ANY ($2::text[])
 
 -- name: progress
