@@ -216,7 +216,22 @@ async def _fold(
         ],
         again=True,
     )
-    await notices.answered(tx, (one.value for one in applied), now)
+    answered = await notices.answered(tx, (one.value for one in applied), now)
+    await _publish_readable(tx, service, sorted(answered), traces, now)
+
+
+async def _publish_readable(
+    tx: Transaction,
+    service: Service,
+    article_ids: Sequence[str],
+    traces: Mapping[str, str | None],
+    now: datetime,
+) -> None:
+    """An open notice stops publication. Where the order that answers it has ended before, nothing else resumes it."""
+    if article_ids:
+        live = await articles.readable(tx, article_ids)
+        ids, versions = [row["article_id"] for row in live], [row["version"] for row in live]
+        await service.news.put(tx, ids, versions, [traces.get(one) for one in ids], now)
 
 
 async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:

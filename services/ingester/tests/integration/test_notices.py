@@ -178,3 +178,17 @@ async def test_a_prolonged_licence_is_one_that_counts(world: World) -> None:
     world.clock.advance(days=2)
     await flow.on_time(world.service)
     assert await world.said(RevocationNoticed) == []
+
+
+async def test_what_was_stored_while_a_notice_was_open_is_published_when_an_ended_order_answers_it(
+    world: World, script: Script
+) -> None:
+    (notice,) = await noticed(world, script, "1")
+    article_id = notice.article_id
+    revoked = world.revocation(article_id, 5)
+    await world.order(revoked, world.reinstatement(article_id, 6))
+    stored = deliveries([(world.article(article_id), None)], world.clock.now())
+    await flow.store(world.service, stored, door="feed")
+    assert await world.news() == []
+    await world.order(revoked.model_copy(update={"attempt": 2, "notice_ids": (notice.notice_id,)}))
+    assert [one.article_id for one in await world.news()] == [article_id]

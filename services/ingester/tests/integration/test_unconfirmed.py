@@ -1,5 +1,6 @@
 """Orders that do not follow the last one: the article is withheld until compliance has said what it issued."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -93,3 +94,12 @@ async def test_a_doubt_and_an_order_that_withholds_end_each_by_itself(world: Wor
     assert (await world.state(A), await world.text(A)) == ("withheld", "text")
     await arrive(world, world.reinstatement(A, 2))
     assert await world.state(A) == "live"
+
+
+async def test_an_id_whose_embargo_ended_in_doubt_outlives_its_text(world: World) -> None:
+    await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
+    await arrive(world, world.revocation(A, HIGHEST))
+    world.clock.advance(hours=2)
+    await answer(world)
+    assert [one.article_id for one in await world.news()] == [A]
+    assert await world.db.fetchval("SELECT given FROM article WHERE article_id = $1", A)

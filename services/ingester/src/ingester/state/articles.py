@@ -118,6 +118,11 @@ async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -
     await tx.execute(SQL["withhold"], article_ids, now)
 
 
+async def readable(db: Querier, article_ids: Sequence[str]) -> list[Row]:
+    """Those of the ids that may be read: id and version."""
+    return await db.fetch(SQL["readable"], article_ids)
+
+
 async def revoked(db: Querier, article_ids: Sequence[str]) -> set[str]:
     """Those of the ids that are revoked."""
     return {row["article_id"] for row in await db.fetch(SQL["revoked"], article_ids)}

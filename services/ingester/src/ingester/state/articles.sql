@@ -91,7 +91,9 @@ WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
 UPDATE article
 SET unconfirmed = false, updated_at = $2,
     state = CASE WHEN state = 'revoked' THEN 'revoked' WHEN withheld_by_order OR withheld_locally THEN 'withheld'
-                 WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END
+                 WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
+    given = given OR (state <> 'revoked' AND NOT withheld_by_order AND NOT withheld_locally
+                      AND coalesce(embargoed_until <= $2, true))
 WHERE article_id = $1 AND unconfirmed
 RETURNING article_id, version, state
 
@@ -105,6 +107,10 @@ INSERT INTO article AS a (article_id, updated_at, state, withheld_locally)
 SELECT id, $2, 'withheld', true FROM unnest($1::text[]) AS w (id) ORDER BY id
 ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', withheld_locally = true, updated_at = excluded.updated_at
 WHERE a.state <> 'revoked'
+
+-- name: readable
+-- Of these, those with a text that may be published.
+SELECT article_id, version FROM article WHERE article_id = ANY ($1::text[]) AND state = 'live' AND version > 0 ORDER BY article_id
 
 -- name: revoked
 SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) AND state = 'revoked'

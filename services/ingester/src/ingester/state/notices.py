@@ -39,17 +39,19 @@ async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int
     return {row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["standing"], article_ids)}
 
 
-async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> None:
-    """Closes the notices that these orders cite."""
+async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> set[str]:
+    """Closes the open notices that these orders cite. Gives the articles that they are on."""
     cited = {
         (notice_id, order.article_id): order.order
         for order in orders
         if isinstance(order, ArticleRevoked | ArticleWithheld)
         for notice_id in order.notice_ids
     }
-    if cited:
-        ids, articles = zip(*cited, strict=True)
-        await tx.execute(SQL["answered"], ids, articles, list(cited.values()), now)
+    if not cited:
+        return set()
+    ids, articles = zip(*cited, strict=True)
+    rows = await tx.fetch(SQL["answered"], ids, articles, list(cited.values()), now)
+    return {row["article_id"] for row in rows}
 
 
 async def due(tx: Transaction, now: datetime) -> list[Row]:

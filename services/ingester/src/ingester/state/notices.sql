@@ -17,6 +17,7 @@ SELECT article_id, order_no FROM article WHERE article_id = ANY ($1::text[]) AND
 UPDATE notice SET answered_at = $4, order_no = o.order_no
 FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS o (notice_id, article_id, order_no)
 WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL
+RETURNING notice.article_id
 
 -- name: due
 -- Sent again after 1, 5, 15 minutes, then hourly, until the order that cites it was seen.
