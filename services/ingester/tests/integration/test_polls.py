@@ -406,9 +406,9 @@ async def test_a_bad_entry_is_quarantined_and_its_neighbours_are_stored(world: W
     assert await world.state("metabase:1") == "live"
     row = await world.db.fetchrow("SELECT * FROM quarantine")
     assert row is not None
-    assert (row["topic"], row["subject"], row["reason"]) == (
+    assert (row["topic"], row["subjects"], row["reason"]) == (
         f"feed:{feed.name}",
-        "metabase:9",
+        ["metabase:9"],
         "date_invalid",
     )
 

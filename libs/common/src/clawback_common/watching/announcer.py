@@ -1,6 +1,6 @@
 """What is found to hold is said once, repeated while it lasts, and taken back when it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,8 @@ SAID_AGAIN = timedelta(hours=1)
 """A condition that goes on is said again so often."""
 EVENT_OVER = timedelta(hours=24)
 EVENTS = "events"
+Find = Callable[[Transaction], Awaitable[Sequence[Condition]]]
+"""What holds now, looked for in this transaction."""
 EVER = timedelta(days=3_650)
 """However far ahead the clock of the process was that said it last."""
 
@@ -34,6 +36,17 @@ class Announcer:
         """What a watcher finds now: the new is raised, what goes on is repeated, what ended is taken back."""
         async with self.db.transaction() as tx:
             await self.say(tx, watcher, conditions, self.clock.now())
+
+    async def on_found(self, watcher: str, find: Find) -> list[Condition]:
+        """The same, where what holds may begin or end while it is looked for. Gives what was found.
+
+        The watcher's conditions are locked before `find` looks: what began meanwhile is not resolved.
+        """
+        async with self.db.transaction() as tx:
+            held = await watches.take(tx, watcher)
+            found = list(await find(tx))
+            await self._conclude(tx, watcher, found, held, self.clock.now())
+        return found
 
     async def on_silence(self) -> None:
         """What was an event rather than a state ends when it has not come again for a day."""
@@ -60,8 +73,20 @@ class Announcer:
         *,
         again: bool = False,
     ) -> None:
-        """``again``: said anew even where it was said a moment ago."""
+        """``again``: raised also where it was raised a moment ago."""
         held = await watches.take(tx, watcher)
+        await self._conclude(tx, watcher, conditions, held, now, again=again)
+
+    async def _conclude(
+        self,
+        tx: Transaction,
+        watcher: str,
+        conditions: Sequence[Condition],
+        held: Collection[str],
+        now: datetime,
+        *,
+        again: bool = False,
+    ) -> None:
         messages = await self._raised(tx, watcher, conditions, now, now + EVER if again else now - SAID_AGAIN)
         holding = {one.fingerprint(self.service) for one in conditions}
         messages += await self._resolved(tx, [known for known in held if known not in holding], now)

@@ -6,6 +6,7 @@ from aiokafka.structs import TopicPartition
 
 from clawback_common import incidents
 from clawback_common.bus.topics import admin
+from clawback_common.db import Transaction
 from clawback_common.errors import Transient
 from clawback_common.watching import watches
 from clawback_common.watching.condition import Condition
@@ -27,9 +28,7 @@ async def watch_time(service: Service) -> list[Condition]:
     await service.announcer.on_conditions(RUN, late)
     owing = await lateness_conditions(service, now)
     await service.announcer.on_conditions(LATENESS, owing)
-    count = await incidents.open_count(service.db)
-    waiting = [condition.unreadable(count)] if count else []
-    await service.announcer.on_conditions(INCIDENTS, waiting)
+    waiting = await service.announcer.on_found(INCIDENTS, _unread_records)
     undecided = await watch_requests(service)
     await service.announcer.on_silence()
     return [*late, *owing, *waiting, *undecided]
@@ -55,6 +54,11 @@ async def measure(service: Service) -> None:
     now = service.clock.now()
     await run_conditions(service, now)
     await lateness_conditions(service, now)
+
+
+async def _unread_records(tx: Transaction) -> list[Condition]:
+    count = await incidents.open_count(tx)
+    return [condition.unreadable(count)] if count else []
 
 
 async def run_conditions(service: Service, now: datetime) -> list[Condition]:
