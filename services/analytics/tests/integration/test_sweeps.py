@@ -1,6 +1,7 @@
 """What is old goes with its counts; ids stay, so that a replay stays out and a late order is answered."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -191,3 +192,20 @@ async def test_a_cache_that_is_away_is_tried_again(world: World) -> None:
 
 async def test_without_a_cache_nothing_is_found_in_it(world: World) -> None:
     assert await CachedAnswers(world.db, world.service.cache).count(world.sweep("cache")) == Tally(0, 0)
+
+
+async def test_a_takedown_that_empties_a_row_of_a_slice_does_not_end_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "SLICE", 2)
+    names = [f"up:{n}" for n in range(5)]
+    await world.publish(*(world.article(one, published_at=world.ago(days=730)) for one in names))
+    empty_old = facets.empty_old
+
+    async def one_is_gone(*given: Any) -> Any:
+        monkeypatch.setattr(facets, "empty_old", empty_old)
+        return (await empty_old(*given))[:1]
+
+    monkeypatch.setattr(facets, "empty_old", one_is_gone)
+    await Articles(world.db, world.clock).remove(world.sweep(), Progress())
+    assert await world.held(*names) == set()
