@@ -149,6 +149,16 @@ async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
         await connection.close()
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_migrations_of_each_component_are_numbered_one_by_one(name: str) -> None:
+    files: dict[str, list[str]] = {}
+    for one in SERVICES[name].app.migrations():
+        files.setdefault(one.component, []).append(one.file[:4])
+    assert set(files) == {"common", name}
+    for found in files.values():
+        assert found == [f"{number:04}" for number in range(1, len(found) + 1)]
+
+
 def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
     assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice", "watch"}
     assert set(SERVICES["compliance"].swept) < {*_tables(Records)}
