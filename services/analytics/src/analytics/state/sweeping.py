@@ -38,8 +38,8 @@ class Articles:
         """Raises the floor, then takes away slice after slice, each with its counts."""
         refuse_others(request, self.action)
         await self.raise_floor(request)
-        while await self.slice(request, progress):  # a short one is not the last: a takedown may have emptied some
-            pass
+        while await self.slice(request, progress):
+            pass  # not until a short one: a takedown may have emptied some of it
         left = await self.count(request)
         removed = progress.count("removed")
         return Tally(removed + left.held, removed, left.held, progress.count("kept"))
