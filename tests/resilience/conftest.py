@@ -11,20 +11,22 @@ from clawback_local import Stack
 from clawback_story import chapters, faults
 from clawback_story.plan import Sizes
 from clawback_story.telling import Teller
-from clawback_story.world import OWN_SERVERS, QUICK_ENV, World, opened
+from clawback_story.world import AUTHENTICATED_ENV, OWN_SERVERS, QUICK_ENV, World, opened
 
 SEED = 777
+REPLICAS = 2
+"""Of every worker and API."""
 SIZES = Sizes(articles=1_000, pushed=20, submitted=20, revoked=0, never_delivered=0, afterwards=0, again=0)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def world() -> AsyncIterator[World]:
-    """A running stack with a consumer and articles."""
-    env = {**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
+    """A running stack with a consumer and articles; every request needs a key, and every record a signature."""
+    env = {**QUICK_ENV, **AUTHENTICATED_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
-        with Stack(env=env) as stack:
+        with Stack(env=env, replicas=REPLICAS) as stack:
             async with opened(stack, SIZES, SEED, Teller()) as world:
                 await faults.begin(world)
                 live = sorted((await world.simulator.truth()).live_ids)

@@ -48,27 +48,30 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(world: Wor
 
 async def test_alerting_killed_with_messages_due_sends_each_once(world: World) -> None:
     before = set(told.read(world.stack.run_dir))
-    os.kill(await world.in_thread(world.stack.pid, "alerting-worker"), signal.SIGSTOP)
+    workers = world.stack.processes("alerting-worker")
+    for worker in workers:
+        os.kill(await world.in_thread(world.stack.pid, worker), signal.SIGSTOP)
     answer = await world.alerting.post("/health/test-alert", headers=world.key("operator"))
     assert answer.status_code == 202
     due = await world.value("alerting", "SELECT count(*) FROM message WHERE sent_at IS NULL")
     assert due == len(TEST_ALERT)
-    await world.in_thread(world.stack.kill, "alerting-worker")
-    await world.in_thread(world.stack.wait_ready, "alerting-worker")
+    for worker in workers:
+        await world.in_thread(world.stack.kill, worker)
+    await world.in_thread(world.stack.wait_ready, *workers)
     await told.until_all_is_told(world)
     sent = set(told.read(world.stack.run_dir)) - before
     assert sorted((one.by, one.to) for one in sent) == TEST_ALERT
 
 
 async def test_retention_killed_with_a_sweep_open_closes_it(world: World) -> None:
-    await world.in_thread(world.stack.stop, "analytics-worker")
+    await world.stop("analytics-worker")
     sweeping = asyncio.create_task(
         jobs.job(world, "retention", "sweep", "--class", "job_runs", "--wait", "2", why="an owner is away")
     )
     await world.until("the other owners", lambda: _answers(world, 4), within_s=30)
     await health.until(world, "while analytics-worker is stopped", health.DEGRADED, "analytics")
     await world.in_thread(world.stack.kill, "retention-worker")
-    await world.in_thread(world.stack.start, "analytics-worker")
+    await world.start("analytics-worker")
     seen = await sweeping
     assert seen.exit_code == 0, seen.lines
     await world.in_thread(world.stack.wait_ready)
@@ -171,7 +174,7 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
     world.broke(f"restore of the database of {name}", await asking.in_flight(world))
     await faults.drained(world, "revocations after the dump")
     for process in (worker, api):
-        await world.in_thread(world.stack.stop, process)
+        await world.stop(process)
     await dump.restore()
     ids = sorted({f"{METABASE}:{one}" for one in revoked} & expected.held.keys() - expected.swept)
     assert len(ids) > REVOKED / 2
@@ -179,13 +182,13 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
         "the dump was taken too late to mean anything"
     )
     async with faults.locked(world, ids, name):  # so that it cannot be quicker than our look at it
-        starting = asyncio.create_task(world.in_thread(world.stack.start, worker))
+        starting = asyncio.create_task(world.start(worker))
         await world.until("the lane of orders", lambda: faults.somebody_waits(world, name), within_s=30)
         await asyncio.sleep(PROBES_S)
-        assert not (await faults.readiness(world, [worker]))[worker]
+        assert not any((await faults.readiness(world, [worker])).values())
     await starting
     assert await world.value(name, store.held, ids) == 0, "ready, and still holding what is revoked"
-    await world.in_thread(world.stack.start, api)
+    await world.start(api)
     await faults.drained(world, f"restore of the database of {name}")
     await _all_is_well(world)
 
@@ -202,11 +205,11 @@ async def test_a_restored_compliance_knows_its_orders_again_and_gives_no_number_
     given = {row["article_id"]: row["order_no"] for row in await world.rows("compliance", heads)}
     assert given.keys() >= {f"{METABASE}:{one}" for one in revoked}
     for process in processes:
-        await world.in_thread(world.stack.stop, process)
+        await world.stop(process)
     await dump.restore()
     world.broke("restore of the database of compliance", REVOKED)
     for process in processes:
-        await world.in_thread(world.stack.start, process)
+        await world.start(process)
     await world.in_thread(world.stack.wait_ready)
     known = {row["article_id"]: row["order_no"] for row in await world.rows("compliance", heads)}
     assert known == given
@@ -220,7 +223,7 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await world.downstream.stop()
     await faults.revoke(world, REVOKED)
     await world.until("orders for an absent consumer", lambda: _only_the_consumer_owes(world), within_s=30)
-    await world.in_thread(world.stack.stop, "compliance-worker")
+    await world.stop("compliance-worker")
     await faults.revoke(world, REVOKED)
     await world.until("notices sent", lambda: _notices_sent(world), within_s=30)
     await world.forget_producer()
@@ -228,7 +231,7 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     assert unanswered == REVOKED
     world.broke("Kafka's data wiped", await asking.in_flight(world))
     await world.in_thread(world.stack.wipe, "kafka")
-    await world.in_thread(world.stack.start, "compliance-worker")
+    await world.start("compliance-worker")
     await world.in_thread(world.stack.wait_ready)
     await world.downstream.start()
     await faults.drained(world, "Kafka's data wiped", sending_again=True)

@@ -13,7 +13,7 @@ class Order:
 
     `env` has extra variables by part, `*` for every part. `documented_ports` prefers those that users know;
     `lifeline` ends everything when stdin closes, so a stack cannot outlive the test that made it. `production` runs
-    every process in production mode.
+    every process in production mode; `replicas` is how many processes each worker and API has.
     """
 
     run: str
@@ -22,6 +22,7 @@ class Order:
     documented_ports: bool = True
     lifeline: bool = False
     production: bool = False
+    replicas: int = 1
 
     def to_json(self) -> str:
         """For a command line."""

@@ -45,7 +45,8 @@ class Part:
     `argv` and the values of `env` are templates over the site's facts (`{kafka}`, `{ingester_api_port}`…). A
     part with `command` instead does there what must be done before each start, and gets its command line. A
     part with `inside` is a one-shot within the supervisor. `settle` runs each time the part meets its ready
-    condition and belongs to being ready. `ports` are the documented ones; the first is the address.
+    condition and belongs to being ready. `ports` are the documented ones; the first is the address. A part with
+    `replica_of` is one more process of that part: it has its extra variables.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     group: str | None = None
+    replica_of: str | None = None
 
     @property
     def is_one_shot(self) -> bool:

@@ -75,10 +75,12 @@ GIVEN: Mapping[str, Part] = {
 """An address in the environment, and the part that it replaces: looked at where we can, instead of started."""
 
 
-def parts(environment: Mapping[str, str] | None = None, *, production: bool = False) -> dict[str, Part]:
+def parts(
+    environment: Mapping[str, str] | None = None, *, production: bool = False, replicas: int = 1
+) -> dict[str, Part]:
     """Every part by name; a server that the environment gives an address of is checked instead of started."""
     environment = os.environ if environment is None else environment
-    services = [part for service in SERVICES for part in service.parts]
+    services = [part for service in SERVICES for part in service.parts(replicas)]
     everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
     given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
     chosen = {part.name: given.get(part.name, part) for part in everything}

@@ -9,6 +9,8 @@ from clawback_local.parts import Answers, Part
 ROLES = ("worker", "api")
 PROBES = 100
 """A worker's probes are so many ports above its API."""
+REPLICAS = 20
+"""The next replica of a process is so many ports above it."""
 READY_DEADLINE_S = 90.0
 
 SUBMISSIONS = "article-submissions.upstream.v1"
@@ -33,6 +35,11 @@ ADDRESSES = ",".join(
 """Whom alerting asks how they are."""
 
 
+def replica(name: str, number: int) -> str:
+    """The name of a process's replica: the first has the process's own."""
+    return name if number == 1 else f"{name}-{number}"
+
+
 @dataclass(frozen=True)
 class Service:
     """One service: its own settings beside the common ones, its API's port, and the servers that it uses."""
@@ -52,20 +59,26 @@ class Service:
             **self.env,
         }
 
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """Its processes: migrations once, then the worker and the API, which need not wait for each other."""
+    def parts(self, replicas: int = 1) -> tuple[Part, ...]:
+        """Its processes: migrations once, then workers and APIs, which need not wait for each other."""
         migrated = f"{self.name}-migrate"
-        return (
-            Part(migrated, env=self.settings, needs=("postgres",), inside=migrations.of(self.name)),
-            self._process("worker", self.port + PROBES, (migrated, "topics", "keys", *self.needs)),
-            self._process("api", self.port, (migrated, "keys", *self.needs)),
+        migrations_once = Part(
+            migrated, env=self.settings, needs=("postgres",), inside=migrations.of(self.name)
         )
+        replicated = []
+        for number in range(1, replicas + 1):
+            replicated += [
+                self._process("worker", number, (migrated, "topics", "keys", *self.needs)),
+                self._process("api", number, (migrated, "keys", *self.needs)),
+            ]
+        return (migrations_once, *replicated)
 
-    def _process(self, role: str, port: int, needs: tuple[str, ...]) -> Part:
-        port_name = f"{self.name}_{role}"
+    def _process(self, role: str, number: int, needs: tuple[str, ...]) -> Part:
+        name = f"{self.name}-{role}"
+        port = self.port + (PROBES if role == "worker" else 0) + REPLICAS * (number - 1)
+        port_name = replica(name, number).replace("-", "_")
         return Part(
-            f"{self.name}-{role}",
+            replica(name, number),
             argv=("{python}", "-m", self.name, role),
             env={**self.settings, "HTTP_PORT": f"{{{port_name}_port}}"},
             needs=needs,
@@ -73,6 +86,7 @@ class Service:
             ready=Answers(),
             deadline_s=READY_DEADLINE_S,
             group=self.name if role == "worker" else None,
+            replica_of=name if number > 1 else None,
         )
 
 

@@ -20,6 +20,7 @@ from clawback_local.errors import StackError
 from clawback_local.order import Order
 from clawback_local.places import Places
 from clawback_local.production import kafka_arguments
+from clawback_local.services import replica
 
 READY_DEADLINE_S = 180.0
 OPERATION_DEADLINE_S = 120.0
@@ -33,7 +34,8 @@ class Stack:
     `run_dir` holds it all; none makes a temporary one that is deleted afterwards. `parts` are names of
     `processes.py`; what they need comes along. `env` has extra variables by part (`"*"`: every part). Several
     stacks run side by side: each claims ports of its own, the documented ones only with `documented_ports`.
-    `production` runs every process in production mode, with TLS and credentials on every connection.
+    `production` runs every process in production mode, with TLS and credentials on every connection. With `replicas`
+    every worker and API has so many processes: the second of `ingester-worker` is the part `ingester-worker-2`.
     `progress` is called with every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends when
     this process does, however that happens.
 
@@ -48,6 +50,7 @@ class Stack:
         env: Mapping[str, Mapping[str, str]] | None = None,
         documented_ports: bool = False,
         production: bool = False,
+        replicas: int = 1,
         progress: Progress | None = None,
     ) -> None:
         self._temporary = run_dir is None
@@ -57,6 +60,7 @@ class Stack:
         self._extra = dict(env or {})
         self._documented_ports = documented_ports
         self.production = production
+        self.replicas = replicas
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -90,6 +94,7 @@ class Stack:
             documented_ports=self._documented_ports,
             lifeline=True,
             production=self.production,
+            replicas=self.replicas,
         )
         self._supervisor = start_supervisor(order)
         try:
@@ -144,6 +149,10 @@ class Stack:
             if row["part"] == part and row["pid"]:
                 return int(row["pid"])
         raise StackError(f"{part} does not run")
+
+    def processes(self, part: str) -> tuple[str, ...]:
+        """The names of all replicas of a worker or an API, the first of them its own."""
+        return tuple(replica(part, number) for number in range(1, self.replicas + 1))
 
     def environment(self, part: str) -> dict[str, str]:
         """The environment of a part's process: to run a job of that service, as a CronJob would."""

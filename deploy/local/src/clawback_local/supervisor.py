@@ -105,8 +105,9 @@ class Supervisor:
             await asyncio.gather(*(left.pop(name).stop() for name in leaves))
 
     def _runner(self, name: str) -> Runner:
-        extra = {**self._order.env.get(ANY_PART, {}), **self._order.env.get(name, {})}
         part = self._parts[name]
+        told = [self._order.env.get(one, {}) for one in (ANY_PART, part.replica_of or name, name)]
+        extra = {key: value for variables in told for key, value in variables.items()}
         needs = {need: self._runners[need] for need in part.needs}
         return Runner(part, self._site, extra, needs, self._changed)
 
@@ -158,7 +159,7 @@ async def supervise(order: Order, announce: int) -> None:
         raise StackError(f"another supervisor runs in {places.run}") from None
     leftovers.clean_up(places)
     environment = _environment(order)
-    parts = processes.parts(environment, production=order.production)
+    parts = processes.parts(environment, production=order.production, replicas=order.replicas)
     ports = Ports(prefer_documented=order.documented_ports)
     try:
         chosen = ports.choose({name: port for part in parts.values() for name, port in part.ports.items()})

@@ -55,6 +55,19 @@ def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
     assert PORTS["ingester_worker"] == 8101
 
 
+def test_every_worker_and_api_can_have_replicas_on_ports_of_their_own() -> None:
+    single, double = processes.parts({}), processes.parts({}, replicas=2)
+    added = double.keys() - single.keys()
+    assert added == {f"{service.name}-{role}-2" for service in SERVICES for role in ROLES}
+    ports = [port for part in double.values() for port in part.ports.values()]
+    assert len(set(ports)) == len(ports)
+    for name in added:
+        second, first = double[name], double[name.removesuffix("-2")]
+        assert second.replica_of == first.name
+        assert (second.needs, second.argv, second.group) == (first.needs, first.argv, first.group)
+        assert {key for key in first.env if first.env[key] != second.env[key]} == {"HTTP_PORT"}
+
+
 def test_an_address_in_the_environment_replaces_a_part() -> None:
     given = {
         "KAFKA_BOOTSTRAP_SERVERS": "k:9092",

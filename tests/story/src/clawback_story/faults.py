@@ -128,8 +128,9 @@ async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
 
 
 async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, bool]:
-    """Whether each process of a service says that it is ready."""
-    addresses = {name: await world.in_thread(world.stack.address, name) for name in names}
+    """Whether each process says that it is ready."""
+    processes = replicas(world, names)
+    addresses = {name: await world.in_thread(world.stack.address, name) for name in processes}
     return {name: await _ready(world.stack, address) for name, address in addresses.items()}
 
 
@@ -164,17 +165,21 @@ async def _ready(stack: Stack, address: str) -> bool:
     return False
 
 
+def replicas(world: World, names: Sequence[str]) -> list[str]:
+    """All processes of these workers and APIs."""
+    return [process for name in names for process in world.stack.processes(name)]
+
+
 async def pids(world: World) -> dict[str, int]:
     """Who runs under which number: the same afterwards means that nobody died."""
-    return {name: await world.in_thread(world.stack.pid, name) for name in SERVICES}
+    return {name: await world.in_thread(world.stack.pid, name) for name in replicas(world, SERVICES)}
 
 
 async def none_ready(world: World, names: Sequence[str]) -> None:
     """Wait until these say that they are not ready."""
 
     async def all_say_so() -> bool:
-        said = await readiness(world)
-        return not any(said[name] for name in names)
+        return not any((await readiness(world, names)).values())
 
     await world.until(f"{', '.join(names)} not ready", all_say_so, within_s=READY_S, every_s=0.25)
 

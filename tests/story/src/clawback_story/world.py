@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from typing_extensions import override
 
 from clawback_local import Stack
+from clawback_local.order import ANY_PART
 from clawback_local.site import DATABASES
 from clawback_simulator.client import SimulatorClient
 from clawback_story.downstream import Downstream
@@ -53,6 +54,10 @@ QUICK_ENV = {
 }
 """The provider's pause between two calls is 20 s, and the simulator's answers need none; articles are kept for a year
 instead of two; nobody who is told waits for minutes."""
+
+
+AUTHENTICATED_ENV = {ANY_PART: {"ENABLE_AUTH": "true"}}
+"""Every request needs a key, and every record of the priority lane a signature."""
 
 
 class Broken(Exception):
@@ -196,6 +201,14 @@ class World:
             await asyncio.sleep(every_s)
         return loop.time() - began
 
+    async def stop(self, part: str) -> None:
+        """Stop all replicas of a worker or an API."""
+        await asyncio.gather(*(self.in_thread(self.stack.stop, one) for one in self.stack.processes(part)))
+
+    async def start(self, part: str) -> None:
+        """Start all of them, and wait until they are ready."""
+        await asyncio.gather(*(self.in_thread(self.stack.start, one) for one in self.stack.processes(part)))
+
     async def in_thread(self, act: Callable[..., Any], *values: Any) -> Any:
         """Something that blocks, such as the methods of the stack."""
         return await asyncio.to_thread(act, *values)
@@ -226,13 +239,13 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
 
 
 def _http(stack: Stack, url: str) -> httpx.AsyncClient:
-    """A client that reads with the key of a reader, where reads need one."""
+    """A client that reads with the key of a reader."""
     return httpx.AsyncClient(
         base_url=f"{url}/api/v1",
         timeout=httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0),
         trust_env=False,
         verify=stack.client_context,
-        auth=_Reader((stack.places.keys / "reader.key").read_text().strip()) if stack.production else None,
+        auth=_Reader((stack.places.keys / "reader.key").read_text().strip()),
     )
 
 
