@@ -164,16 +164,9 @@ async def calls_page(db: Querier, before_id: int, limit: int) -> list[Row]:
     return await db.fetch(SQL["calls_page"], before_id, limit)
 
 
-async def take_slot(
-    db: Querier, key_name: str, now: datetime, pause: timedelta, *, urgent: bool
-) -> datetime | None:
-    """Takes the key for one call. None when it was taken, else when to ask again."""
-    if await db.fetchval(SQL["pace"], key_name, now, now + pause, urgent) is not None:
+async def take_slot(db: Querier, key_name: str, pause: timedelta, *, urgent: bool) -> timedelta | None:
+    """Takes the key for one call. None when it was taken, else how long to wait before asking again."""
+    if await db.fetchval(SQL["pace"], key_name, pause, urgent) is not None:
         return None
-    next_at: datetime = await db.fetchval(SQL["pace_next"], key_name, urgent)
-    return next_at
-
-
-async def not_before(db: Querier, key_name: str, at: datetime) -> None:
-    """The provider asked for a pause: nobody uses the key before."""
-    await db.execute(SQL["pace_not_before"], key_name, at)
+    wait: timedelta = await db.fetchval(SQL["pace_next"], key_name, urgent)
+    return wait

@@ -82,20 +82,18 @@ WHERE name = $1 AND state = 'stopped'
 RETURNING name
 
 -- name: pace
--- A slot of the key, or nothing when it may not be used yet. The urgent go first, and take their mark away again.
-INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, $3, '-infinity')
-ON CONFLICT (key_name) DO UPDATE SET next_at = $3, urgent_until = '-infinity'
-WHERE k.next_at <= $2 AND ($4 OR k.urgent_until <= $2)
+-- A slot of the key, or nothing when it may not be used yet. The urgent go first, and take their mark away again. By the
+-- clock of the database alone: a replica whose clock is ahead calls no earlier.
+INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, clock_timestamp() + $2, '-infinity')
+ON CONFLICT (key_name) DO UPDATE SET next_at = clock_timestamp() + $2, urgent_until = '-infinity'
+WHERE k.next_at <= clock_timestamp() AND ($3 OR k.urgent_until <= clock_timestamp())
 RETURNING next_at
 
 -- name: pace_next
--- Says when to ask again; who is urgent leaves a mark that makes the others wait.
+-- Says how long to wait before asking again; who is urgent leaves a mark that makes the others wait.
 UPDATE key_pace SET urgent_until = CASE WHEN $2 THEN next_at + interval '5 seconds' ELSE urgent_until END
 WHERE key_name = $1
-RETURNING next_at
-
--- name: pace_not_before
-UPDATE key_pace SET next_at = greatest(next_at, $2) WHERE key_name = $1
+RETURNING greatest(next_at - clock_timestamp(), interval '0')
 
 -- name: call
 INSERT INTO api_call (feed, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome, poll_id)

@@ -106,11 +106,10 @@ async def _take_slot(settings: FeedSettings, service: Service) -> None:
     pause = timedelta(seconds=service.settings.metabase_pause_s)
     urgent = settings.kind == "revoked"
     while True:
-        now = service.clock.now()
-        next_at = await feeds.take_slot(service.db, settings.key, now, pause, urgent=urgent)
-        if next_at is None:
+        wait = await feeds.take_slot(service.db, settings.key, pause, urgent=urgent)
+        if wait is None:
             return
-        await asyncio.sleep(max((next_at - now).total_seconds(), WAIT_S_MIN))
+        await asyncio.sleep(max(wait.total_seconds(), WAIT_S_MIN))
 
 
 def _recorded(feed: str, call: ApiCall, poll_id: UUID) -> feeds.Call:
