@@ -178,4 +178,32 @@ MUTANTS = (
             "test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it",
         ),
     ),
+    Mutant(
+        "what is withheld and superseded in a store is not ordered again",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/heads.py",
+                "        if (one.revoked or one.withheld) and one.revocation_id is not None\n",
+                "        if one.revoked and one.revocation_id is not None\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_requests.py",
+            "test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withheld_above_it",
+        ),
+    ),
+    Mutant(
+        "a receipt counts as handled before what it contradicts is ordered again",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "        if positions and not contradicted:\n",
+                "        if positions:\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
+            "test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_again",
+        ),
+    ),
 )

@@ -1,9 +1,11 @@
 """Orders that a restored database has forgotten: known again from our own topic before a number is given."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
+from clawback_common.bus import offsets
 from clawback_common.errors import Transient
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
@@ -107,6 +109,27 @@ async def test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it(w
     _, again = await world.said(ArticleRevoked)
     assert (again.previous_order, again.order) == (order.order, world.number)
     assert (await world.states(A))[2, "ingester"] == "open"
+
+
+async def test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (order,) = await world.revoke(A)
+    superseded = world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED)
+    before = await offsets.stored(world.db, "compliance")
+    with monkeypatch.context() as killing:
+        killing.setattr("compliance.flow.answers.reissue", _killed)
+        with pytest.raises(asyncio.CancelledError):
+            await world.receipts(superseded)
+    assert await world.db.fetchval("SELECT count(*) FROM receipt") == 1
+    assert await offsets.stored(world.db, "compliance") == before
+    await world.receipts(superseded)
+    assert len(await world.said(ArticleRevoked)) == 2
+    assert await offsets.stored(world.db, "compliance") != before
+
+
+async def _killed(*_: object) -> None:
+    raise asyncio.CancelledError
 
 
 async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world: World) -> None:

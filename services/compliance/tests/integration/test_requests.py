@@ -88,6 +88,24 @@ async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_a
     assert await states(world) == {"revoked": 11}
 
 
+async def test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withheld_above_it(
+    world: World,
+) -> None:
+    made = await submitted(world, ids(11))
+    first = next(one for one in await world.said(ArticleWithheld) if one.article_id == A)
+    await world.receipts(world.receipt(first, "ingester", outcome=Outcome.SUPERSEDED))
+    *_, again = await world.said(ArticleWithheld)
+    assert (again.article_id, again.previous_order, again.reason) == (A, first.order, first.reason)
+    assert again.order > first.order
+    assert await states(world) == {"withheld": 11}
+    later = first.model_copy(update={"order": again.order + 5})
+    await world.receipts(world.receipt(later, "ingester", outcome=Outcome.WITHHELD))
+    *_, above = await world.said(ArticleWithheld)
+    assert above.previous_order == later.order
+    await confirmed(world, made)
+    assert await states(world) == {"revoked": 11}
+
+
 async def test_many_small_requests_add_up(world: World) -> None:
     for start in range(0, 10, 5):
         await submitted(world, ids(5, start))

@@ -285,14 +285,14 @@ class Order:
 
 
 def reissued(standing: Order, last: int, now: datetime) -> Ordered:
-    """The revocation that stands, ordered again above a number that a store knows and we have forgotten."""
+    """The last order, issued again above a number that a store knows and we have forgotten."""
     number = next_number(last, now)
     return Ordered(
         revocation_id=revocation_id(standing.article_id, number),
         article_id=standing.article_id,
         order_no=number,
         previous_order=last,
-        kind=Kind.REVOKED,
+        kind=standing.kind,
         reason=standing.reason,
         ordered_at=now,
         ordered_by=REISSUED,

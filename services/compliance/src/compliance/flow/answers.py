@@ -26,14 +26,22 @@ UNREGISTERED = "unregistered"
 
 
 async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
-    """Fold each answer into its obligation; the same one again changes nothing."""
+    """Fold each answer into its obligation; the same one again changes nothing.
+
+    Orders are issued in a second transaction, because it locks articles before their orders. The batch counts as
+    handled only with that one: after a kill in between it comes again, and means the same again.
+    """
     async with service.db.transaction() as tx:
         meant = await _take_answers(tx, await _authenticated(tx, batch, service), service)
-        if positions:
+        contradicted = _contradicted(meant, service)
+        if positions and not contradicted:
             await offsets.keep(tx, GROUP, batch)
-    contradicted = _contradicted(meant, service)
     if contradicted:
-        await reissue(contradicted, service)
+        async with service.db.transaction() as tx:
+            again = await reissue(tx, contradicted, service)
+            if positions:
+                await offsets.keep(tx, GROUP, batch)
+        metrics.count(again)
 
 
 def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> dict[str, int]:

@@ -82,13 +82,15 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     await service.announcer.say_once(tx, [condition.orders_recovered()], now)
 
 
-async def reissue(contradicted: Mapping[str, int], service: Service) -> int:
-    """Order again, above what our stores know, what stands revoked here and was superseded there.
+async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[Ordered]:
+    """Order again, above what our stores know, what is revoked or withheld here and was superseded there.
 
     A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
-    notice that is still valid, so the article is revoked again; nothing that a holder knows is numbered higher.
+    notice that is still valid, so the article is revoked, or withheld, again; nothing that a holder knows is numbered
+    higher.
 
     Args:
+        tx: commits all of it, or nothing.
         contradicted: articles, and a number that a store knows of on each, 0 where it named none.
         service: where it is written down.
 
@@ -96,33 +98,31 @@ async def reissue(contradicted: Mapping[str, int], service: Service) -> int:
         Transient: orders that we issued are not all known yet.
     """
     await service.require_own_orders()
-    async with service.db.transaction() as tx:
-        now = service.clock.now()
-        await holders.hold_still(tx)
-        known = await articles.take(tx, contradicted, now)
-        highest = next_number(0, now + CLOCK_AHEAD_MAX)
-        believed = {
-            article_id: number
-            for article_id, number in contradicted.items()
-            if number == 0 or known[article_id].order_no < number <= highest
-        }
-        if not believed:
-            return 0
-        await articles.raise_heads(tx, believed.items(), now)
-        standing = await articles.take(tx, believed, now)
-        await revocations.lock(tx, believed, [])
-        revoked = {
-            one.revocation_id: one
-            for one in standing.values()
-            if one.revoked and one.revocation_id is not None
-        }
-        again = [
-            reissued(one, revoked[one.revocation_id].order_no, now)
-            for one in await revocations.take(tx, revoked)
-        ]
-        await carry_out(tx, again, service, now)
-    metrics.count(again)
-    return len(again)
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    known = await articles.take(tx, contradicted, now)
+    highest = next_number(0, now + CLOCK_AHEAD_MAX)
+    believed = {
+        article_id: number
+        for article_id, number in contradicted.items()
+        if number == 0 or known[article_id].order_no < number <= highest
+    }
+    if not believed:
+        return []
+    await articles.raise_heads(tx, believed.items(), now)
+    standing = await articles.take(tx, believed, now)
+    await revocations.lock(tx, believed, [])
+    in_force = {
+        one.revocation_id: one
+        for one in standing.values()
+        if (one.revoked or one.withheld) and one.revocation_id is not None
+    }
+    again = [
+        reissued(one, in_force[one.revocation_id].order_no, now)
+        for one in await revocations.take(tx, in_force)
+    ]
+    await carry_out(tx, again, service, now)
+    return again
 
 
 async def _supersede(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
