@@ -154,7 +154,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
         "type_unknown",
         "key_mismatch",
         "value_too_large",
-        "database_refused_value",
+        "nul_character",
     }
     alerts: list[AlertRaised] = await topics.events("alerts.v1", AlertRaised)
     assert {one.name for one in alerts} == {"UnreadableOrder"}
