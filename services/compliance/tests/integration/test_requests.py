@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from clawback_contracts.revocation.v1 import (
     RevocationNoticed,
 )
 from compliance import flow
+from compliance.domain.order import RECOVERED
 from compliance.domain.request import Request, RequestKind
 from compliance.flow import requests as request_flow
 from compliance.inlet import watchers
@@ -64,9 +66,20 @@ async def confirmed(world: World, made: Request) -> None:
     await flow.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
 
 
-async def from_topic(world: World, sender: Caller | None, *events: RevocationNoticed) -> None:
-    batch = [one._replace(sender=sender) for one in world.received(events)]
+async def from_senders(world: World, *sent: tuple[RevocationNoticed, Caller | None]) -> None:
+    received = world.received([event for event, _ in sent])
+    batch = [one._replace(sender=sender) for one, (_, sender) in zip(received, sent, strict=True)]
     await flow.on_notices(batch, world.service)
+
+
+async def from_topic(world: World, sender: Caller | None, *events: RevocationNoticed) -> None:
+    await from_senders(world, *((event, sender) for event in events))
+
+
+def strict(world: World) -> World:
+    """Records need signatures."""
+    settings = world.service.settings.model_copy(update={"enable_auth": True})
+    return World(replace(world.service, settings=settings), world.clock)
 
 
 async def states(world: World) -> dict[str, int]:
@@ -164,12 +177,11 @@ async def test_only_the_ingester_is_believed_about_feeds_and_polls(world: World)
         None,
         Caller("upstream", frozenset({"upstream"}), frozenset({"upstream"})),
         Caller("search", frozenset()),
+        Caller("search", frozenset({"holder"}), frozenset({"metabase"})),
     ],
 )
 async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: Caller | None) -> None:
-    settings = world.service.settings.model_copy(update={"enable_auth": True})
-    world = World(replace(world.service, settings=settings), world.clock)
-    notice = world.notice(A)
+    world, notice = strict(world), world.notice(A)
     await from_topic(world, sender, notice)
     await from_topic(world, sender, notice)
     assert await states(world) == {"withheld": 1}
@@ -362,3 +374,96 @@ async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -
     await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
     await flow.reinstate(order.revocation_id, "second", "an error", world.service)
     assert await states(world) == {"withheld": 10, "live": 1}
+
+
+async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_flow, "SLICE", 5)
+    monkeypatch.setattr(
+        request_flow, "carry_out_all", AsyncMock()
+    )  # the process dies after it has recorded it
+    assert not (await submitted(world, ids(10))).needs_approval
+    assert (await submitted(world, ids(10, 10))).needs_approval
+    monkeypatch.undo()
+    await flow.carry_out_all(world.service)
+    assert await states(world) == {"revoked": 10, "withheld": 10}
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_its_id_before(
+    world: World,
+    together: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    world = strict(world)
+    notice = world.notice(A)
+    feed, forged = (notice, INGESTER), (notice, None)
+    batches: list[list[tuple[RevocationNoticed, Caller | None]]] = (
+        [[feed, forged]] if together else [[forged], [feed]]
+    )
+    for batch in batches:
+        await from_senders(world, *batch)
+    await from_topic(world, None, notice)
+    assert await states(world) == {"revoked": 1}
+    (row,) = await world.db.fetch("SELECT noticed_by, request_id FROM notice")
+    assert (row["noticed_by"], row["request_id"]) == ("metabase-revoked", None)
+    for waiting in await world.db.fetch("SELECT request_id FROM notice_request"):
+        await flow.request_refused(waiting["request_id"], "officer", "forged", world.service)
+    assert await states(world) == {"revoked": 1}
+
+
+async def test_a_notice_of_the_feed_is_not_known_by_a_recovered_order_that_only_withholds(
+    world: World,
+) -> None:
+    world = strict(world)
+    notice = world.notice(A)
+    await from_topic(world, None, notice)
+    await world.db.execute("UPDATE notice SET noticed_by = $1", RECOVERED)
+    await from_topic(world, INGESTER, notice)
+    assert await states(world) == {"revoked": 1}
+
+
+async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_its_id_for(
+    world: World,
+) -> None:
+    notice = world.notice(A)
+    await from_topic(world, UPSTREAM, notice)
+    (first,) = await world.said(ArticleRevoked)
+    await flow.reinstate(first.revocation_id, "officer", "their mistake", world.service)
+    await from_topic(world, INGESTER, notice)
+    assert await states(world) == {"revoked": 1}
+
+
+async def test_an_upstream_system_revokes_also_where_an_unknown_sender_used_its_id_before(
+    world: World,
+) -> None:
+    world, notice = strict(world), world.notice(A)
+    await from_topic(world, None, notice)
+    await from_topic(world, UPSTREAM, notice)
+    assert await states(world) == {"revoked": 1}
+
+
+async def test_an_unknown_sender_takes_no_notice_out_of_anothers_request(world: World) -> None:
+    world = strict(world)
+    noticed = [world.notice(one) for one in ids(11)]
+    await from_topic(world, UPSTREAM, *noticed)
+    await from_topic(world, None, noticed[-1])
+    (row,) = await world.db.fetch("SELECT request_id FROM notice_request")
+    await flow.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=1)
+    assert await states(world) == {"revoked": 11}
+
+
+async def test_an_unknown_sender_sets_back_no_clock(world: World) -> None:
+    world = strict(world)
+    (order,) = await world.revoke(A)
+    await from_topic(world, None, world.notice(A, revoked_at=world.ago(days=30)))
+    assert {one.due_at for one in await world.said(ArticleRevoked)} == {order.due_at}
+    assert await world.db.fetchval("SELECT due_at FROM revocation") == order.due_at
+
+
+async def test_a_revocation_has_the_clock_of_those_who_may_revoke(world: World) -> None:
+    world = strict(world)
+    forged = world.notice(A, revoked_at=world.ago(days=30), reason="manual")
+    await from_senders(world, (forged, None), (world.notice(A), INGESTER))
+    (order,) = await world.said(ArticleRevoked)
+    assert (order.clock_started_at, order.reason) == (world.clock.now(), "licensor")

@@ -67,6 +67,14 @@ async def test_an_order_on_another_article_that_cites_its_id_answers_no_notice(
     assert await world.db.fetchval("SELECT answered_at FROM notice") is not None
 
 
+async def test_an_order_that_only_withholds_the_article_answers_no_notice(
+    world: World, script: Script
+) -> None:
+    (notice,) = await noticed(world, script, "1")
+    await world.order(world.withholding(notice.article_id, notice_ids=(notice.notice_id,)))
+    assert await world.db.fetchval("SELECT answered_at FROM notice") is None
+
+
 async def test_a_notice_answered_by_a_late_sending_of_an_old_order_is_closed_too(
     world: World, script: Script
 ) -> None:

@@ -1,6 +1,6 @@
 """Notices: who says since when that an article may no longer be held, and from when its clock runs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -19,6 +19,10 @@ NoticeKey: TypeAlias = tuple[UUID, str]
 INGESTER = "ingester"
 UNAUTHENTICATED = "unauthenticated"
 """The subject of every record that nobody whom we know has signed."""
+
+
+BY_TOPIC = "kafka:"
+"""Begins the name of whoever sent a notice as a record of their own; feeds have no colon in their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,24 @@ class Notice:
         """What identifies it."""
         return self.notice_id, self.article_id
 
+    @property
+    def authority(self) -> int:
+        """Of two notices of one identity, which counts: a feed's, then one of somebody who may revoke the article."""
+        return 2 if self.subject is None else int(self.allowed)
+
+    def outranks(self, recorded_by: str, *, withholds: bool) -> bool:
+        """Whether what is recorded under its identity is a record that somebody with less authority sent before.
+
+        Args:
+            recorded_by: who is recorded as its sender; that is lost where the order was recovered from our topic.
+            withholds: the order that it got only withholds the article, which no notice of a feed does.
+        """
+        if recorded_by == self.noticed_by:
+            return False
+        if self.subject is None:
+            return withholds or recorded_by.startswith(BY_TOPIC)
+        return self.allowed and recorded_by == BY_TOPIC + UNAUTHENTICATED
+
     @classmethod
     def of(cls, event: RevocationNoticed, traceparent: str | None, sender: Sender) -> "Notice":
         """A notice that came as an event. Only the ingester is believed about feeds and polls."""
@@ -74,7 +96,7 @@ class Notice:
             notice_id=event.notice_id,
             article_id=event.article_id,
             reason=event.reason,
-            noticed_by=event.noticed_by if trusted else f"kafka:{sender.subject}",
+            noticed_by=event.noticed_by if trusted else BY_TOPIC + sender.subject,
             noticed_at=event.noticed_at,
             revoked_at=event.revoked_at,
             earliest_at=event.earliest_at if trusted else None,
@@ -96,6 +118,14 @@ def clock_start(notice: Notice, now: datetime) -> datetime:
         if said is not None and OLDEST <= said <= noticed_at:
             return said
     return max(noticed_at, OLDEST)
+
+
+def authoritative(notices: Sequence[Notice]) -> list[Notice]:
+    """The notices without those that somebody with less authority sent under the identity of another of them."""
+    highest: dict[NoticeKey, int] = {}
+    for one in notices:
+        highest[one.key] = max(one.authority, highest.get(one.key, 0))
+    return [one for one in notices if one.authority == highest[one.key]]
 
 
 def repeated_ids(notices: Iterable[Notice]) -> list[NoticeKey]:

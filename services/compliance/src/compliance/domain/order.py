@@ -161,14 +161,17 @@ def decide(
     new = tuple(notice for notice in distinct if notice.key not in known)
     if not new:
         return decisions
-    started_at = min(clock_start(notice, now) for notice in new)
     withholds = all(notice.key in limited for notice in new)
     stands = standing.revoked or (withholds and standing.withheld)
     if stands and standing.revocation_id is not None:
-        return _joined(decisions, standing.revocation_id, new, started_at)
+        # who may not revoke an article does not make its revocation late either
+        starts = (clock_start(notice, now) for notice in new if notice.allowed)
+        return _joined(decisions, standing.revocation_id, new, min(starts, default=None))
+    deciding = new if withholds else [notice for notice in new if notice.key not in limited]
+    started_at = min(clock_start(notice, now) for notice in deciding)
     order_no = next_number(standing.order_no, now)
-    first = new[0]
-    said = [notice.revoked_at for notice in new if notice.revoked_at is not None]
+    first = deciding[0]
+    said = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
     decisions.append(
         Ordered(
             revocation_id=revocation_id(standing.article_id, order_no),
@@ -199,7 +202,7 @@ def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> I
 
 
 def _joined(
-    decisions: list[Decision], standing: UUID, new: tuple[Notice, ...], started_at: datetime
+    decisions: list[Decision], standing: UUID, new: tuple[Notice, ...], started_at: datetime | None
 ) -> list[Decision]:
     """The new notices are answered in the same sending as repeated ones of the same order."""
     rest: list[Decision] = []

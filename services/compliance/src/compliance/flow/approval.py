@@ -89,6 +89,7 @@ async def limits(
                 found.counted[notice.key] = subject
             else:
                 found.limited.add(notice.key)
+    found.limited.difference_update(found.counted)
     return found
 
 

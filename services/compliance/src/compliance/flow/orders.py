@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.api_keys import Caller
+from clawback_common.api_keys import BOUND_ROLES, UNBOUND_ROLE, Caller
 from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch
 from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance.domain import condition, order
-from compliance.domain.notice import FEEDS, INGESTER, NOBODY, Notice, Sender, repeated_ids
+from compliance.domain.notice import (
+    FEEDS,
+    INGESTER,
+    NOBODY,
+    Notice,
+    Sender,
+    authoritative,
+    repeated_ids,
+)
 from compliance.domain.order import Decision, Order, Ordered, SaidAgain
 from compliance.flow import approval
 from compliance.flow.approval import Mode
@@ -25,9 +33,9 @@ from compliance.state.obligations import Owing
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
     """Answer each notice with its order, new or repeated, however often it comes."""
     required = service.settings.enable_auth
-    noticed = [
-        Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch
-    ]
+    noticed = authoritative(
+        [Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch]
+    )
     async with service.db.transaction() as tx:
         await take_notices(tx, noticed, service)
         if positions:
@@ -40,7 +48,8 @@ def sender_of(caller: Caller | None, *, required: bool) -> Sender:
         return NOBODY if required else FEEDS
     if caller.subject == INGESTER:
         return FEEDS
-    return Sender(caller.subject, any_provider="officer" in caller.roles, providers=caller.providers)
+    providers = frozenset[str]() if caller.roles.isdisjoint(BOUND_ROLES) else caller.providers
+    return Sender(caller.subject, any_provider=UNBOUND_ROLE in caller.roles, providers=providers)
 
 
 async def take_notices(

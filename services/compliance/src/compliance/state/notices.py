@@ -42,6 +42,8 @@ async def known(
 ) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
     """The order of each of these notices that was recorded before, and those whose id names another article too.
 
+    One that outranks what is recorded under its identity is new.
+
     Args:
         tx: in which the articles are locked.
         notices: what arrived.
@@ -50,10 +52,15 @@ async def known(
     rows = await tx.fetch(
         SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
     )
+    by_key = {notice.key: notice for notice in notices}
     found = {
-        (row["notice_id"], row["article_id"]): row["revocation_id"]
+        key: row["revocation_id"]
         for row in rows
-        if row["revocation_id"] and (row["revokes"] or not revoking_only)
+        if row["revocation_id"]
+        and (row["revokes"] or not revoking_only)
+        and not by_key[key := (row["notice_id"], row["article_id"])].outranks(
+            row["noticed_by"], withholds=row["withholds"]
+        )
     }
     return found, [(row["notice_id"], row["article_id"]) for row in rows if row["reused"]]
 

@@ -1,6 +1,7 @@
 -- name: known
 -- A notice is known by its id and its article together. "reused": its id is another article's too.
-SELECT w.notice_id, w.article_id, n.revocation_id, r.kind = 'revoked' AND r.lifted_at IS NULL AS revokes,
+SELECT w.notice_id, w.article_id, n.revocation_id, n.noticed_by,
+       r.kind = 'revoked' AND r.lifted_at IS NULL AS revokes, r.kind = 'withheld' AS withholds,
        EXISTS (SELECT FROM notice AS o WHERE o.notice_id = w.notice_id AND o.article_id <> w.article_id) AS reused
 FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
 LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id
@@ -12,12 +13,18 @@ INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revok
 SELECT n.*, $14
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
             $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::text[], $13::uuid[]) AS n
-ON CONFLICT (notice_id, article_id) DO UPDATE SET revocation_id = excluded.revocation_id, backlog = excluded.backlog
+ON CONFLICT (notice_id, article_id) DO UPDATE
+SET reason = excluded.reason, noticed_by = excluded.noticed_by, noticed_at = excluded.noticed_at,
+    revoked_at = excluded.revoked_at, earliest_at = excluded.earliest_at, poll_id = excluded.poll_id,
+    note = excluded.note, revocation_id = excluded.revocation_id, backlog = excluded.backlog,
+    counted_for = excluded.counted_for, request_id = excluded.request_id
 
 -- name: used
--- Articles that this subject had revoked since then without a second person; counts no further than asked.
-SELECT count(*)
-FROM (SELECT FROM notice WHERE counted_for = $1 AND received_at > $2 LIMIT $3) AS counted
+-- Articles that this subject had revoked since then without a second person, counted no further than asked; and those
+-- that are left of its requests which are being carried out.
+SELECT (SELECT count(*) FROM (SELECT FROM notice WHERE counted_for = $1 AND received_at > $2 LIMIT $3) AS counted)
+     + (SELECT coalesce(sum(cardinality(article_ids) - carried_out), 0) FROM notice_request
+        WHERE executed_at IS NULL AND made_by = $1 AND kind = 'revoke' AND NOT needs_approval)
 
 -- name: counted_by_feed
 -- What each feed has had revoked since then, counted no further than asked. Names are found one after the other in the

@@ -6,7 +6,7 @@ from datetime import datetime
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleRevoked, ArticleWithheld, RevocationNoticed
+from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
 
 SQL = Queries.load(__package__, "notices")
 
@@ -40,11 +40,14 @@ async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int
 
 
 async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> set[str]:
-    """Closes the open notices that these orders cite. Gives the articles that they are on."""
+    """Closes the open notices that these orders cite. Gives the articles that they are on.
+
+    An order that only withholds the article does not carry a notice out.
+    """
     cited = {
         (notice_id, order.article_id): order.order
         for order in orders
-        if isinstance(order, ArticleRevoked | ArticleWithheld)
+        if isinstance(order, ArticleRevoked)
         for notice_id in order.notice_ids
     }
     if not cited:
