@@ -4,8 +4,8 @@ Something is missing between the two, or nobody issued the new one. The store wi
 applies what the issuer says.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,10 @@ from clawback_contracts.revocation.folding import AnyOrder
 
 SQL = Queries.load(__package__, "unconfirmed")
 TIMEOUT_S = 10.0
+FAILED_AGAIN = timedelta(seconds=30)
+"""So much later an article comes again whose answer has failed."""
+FAILURES_MAX = 3
+"""Ends a round; those that were not asked come again in ten seconds."""
 _NONE_KNOWN = 404
 
 
@@ -40,6 +44,30 @@ async def put(
 async def due(db: Database, now: datetime) -> list[Row]:
     """Up to 50 for which their issuer is to be asked now; each comes again in ten seconds if it is not answered."""
     return await db.fetch(SQL["due"], now)
+
+
+async def ask(
+    db: Database,
+    now: datetime,
+    issuer: Callable[[str], Awaitable[list[AnyOrder]]],
+    confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
+) -> None:
+    """Asks for what is due. One article whose answer fails comes again later than the others, and stops none of them.
+
+    Raises:
+        Transient: some answers in one round have failed; so many that the issuer may be away end the round.
+    """
+    failures: list[Transient] = []
+    for doubtful in await due(db, now):
+        try:
+            await confirmed(doubtful, await issuer(doubtful["article_id"]))
+        except Transient as error:
+            failures.append(error)
+            await db.execute(SQL["ask_later"], doubtful["article_id"], now + FAILED_AGAIN)
+            if len(failures) >= FAILURES_MAX:
+                break
+    if failures:
+        raise failures[0]
 
 
 async def answered(tx: Transaction, article_id: str, order_no: int) -> bool:

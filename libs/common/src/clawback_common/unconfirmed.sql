@@ -16,5 +16,8 @@ WHERE article_id IN (
 )
 RETURNING article_id, order_no, revocation_id, traceparent
 
+-- name: ask_later
+UPDATE unconfirmed_order SET next_ask_at = $2 WHERE article_id = $1
+
 -- name: answered
 DELETE FROM unconfirmed_order WHERE article_id = $1 AND order_no <= $2 RETURNING article_id

@@ -7,6 +7,7 @@ what they are counted now, change the counts by the difference. So counts are ex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from analytics.domain.counting import Delta
@@ -192,11 +193,8 @@ async def _report_forged(tx: Transaction, service: Service, doubtful: Row) -> No
 async def confirm(service: Service) -> None:
     """Ask compliance for the orders on articles in doubt."""
     settings = service.settings
-    for doubtful in await unconfirmed.due(service.db, service.clock.now()):
-        issued = await unconfirmed.issued(
-            settings.compliance_url, settings.compliance_api_key_file, doubtful["article_id"]
-        )
-        await on_confirmed(service, doubtful, issued)
+    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
+    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))
 
 
 async def _recount(tx: Transaction, changed: Sequence[Changed]) -> None:

@@ -273,11 +273,8 @@ async def _report_forged(tx: Transaction, service: Service, doubtful: Row, now: 
 async def confirm(service: Service) -> None:
     """Ask compliance for the orders on articles in doubt."""
     settings = service.settings
-    for doubtful in await unconfirmed.due(service.db, service.clock.now()):
-        issued = await unconfirmed.issued(
-            settings.compliance_url, settings.compliance_api_key_file, doubtful["article_id"]
-        )
-        await on_confirmed(service, doubtful, issued)
+    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
+    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))
 
 
 async def _apply(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from clawback_common import unconfirmed
+from clawback_common.errors import Transient
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from ingester import flow
@@ -103,3 +104,26 @@ async def test_an_id_whose_embargo_ended_in_doubt_outlives_its_text(world: World
     await answer(world)
     assert [one.article_id for one in await world.news()] == [A]
     assert await world.db.fetchval("SELECT given FROM article WHERE article_id = $1", A)
+
+
+async def test_an_article_whose_answer_cannot_be_read_delays_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = {f"up:{n}": world.revocation(f"up:{n}", 5) for n in range(4)}
+    for order in orders.values():
+        await arrive(world, order)
+
+    async def issued(_: object, __: object, article_id: str) -> list[AnyOrder]:
+        if article_id in {"up:0", "up:1"}:
+            raise Transient("an answer that cannot be read")
+        return [orders[article_id]]
+
+    monkeypatch.setattr(unconfirmed, "issued", issued)
+    with pytest.raises(Transient):
+        await flow.confirm(world.service)
+    assert [await world.state(one) for one in orders] == ["withheld", "withheld", "revoked", "revoked"]
+    world.clock.advance(seconds=11)
+    await arrive(world, world.revocation("up:9", 5))
+    orders["up:9"] = world.revocation("up:9", 5)
+    await flow.confirm(world.service)
+    assert await world.state("up:9") == "revoked"
