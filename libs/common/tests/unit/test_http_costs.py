@@ -119,6 +119,17 @@ async def test_beyond_the_requests_in_work_the_answer_is_503_and_probes_still_an
         assert (await client.get("/api/v1/slow")).status_code == 200
 
 
+async def test_requests_without_a_key_leave_room_for_others() -> None:
+    app = RequestLimit(_app(), FakeClock(), requests_max=3, by_prefix={"/api/v1/slow": 1})
+    async with _client(app) as client:
+        asked = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert (await client.post("/api/v1/commands", json={})).status_code != 503
+        answers = await asyncio.gather(*asked)
+        assert sorted(answer.status_code for answer in answers) == [200, 503, 503]
+        assert (await client.get("/api/v1/slow")).status_code == 200
+
+
 @pytest.fixture
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeadlineProtocol, "head_s_max", 0.2)

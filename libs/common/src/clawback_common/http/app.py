@@ -46,6 +46,7 @@ def create_app(
     routers: Sequence[Router] = (),
     lifespan: Lifespan | None = None,
     body_bytes_max: Mapping[str, int] | None = None,
+    requests_max: Mapping[str, int] | None = None,
     clock: Clock | None = None,
 ) -> FastAPI:
     """An API with its routers under `/api/v1`, and beside them what every service answers.
@@ -58,6 +59,7 @@ def create_app(
         routers: with paths below `/api/v1`.
         lifespan: what to start and stop around serving.
         body_bytes_max: limits by the beginning of a path, in bytes, where 64 KB are not right.
+        requests_max: limits of requests in work by the beginning of a path, for doors that strangers can hold open.
         clock: for the time in problems.
 
     Raises:
@@ -74,7 +76,7 @@ def create_app(
         telemetry=_NO_TELEMETRY,
         middleware=[
             Middleware(RequestContext, clock=time),
-            Middleware(RequestLimit, clock=time),
+            Middleware(RequestLimit, clock=time, by_prefix=requests_max),
             Middleware(BodyLimit, clock=time, by_prefix=body_bytes_max or {}),
         ],
     )

@@ -117,27 +117,40 @@ class _Exchange:
 
 
 class RequestLimit:
-    """Answers 503 while `requests_max` requests are in work; probes and metrics are always answered."""
+    """Answers 503 while `requests_max` requests are in work; probes and metrics are always answered.
 
-    def __init__(self, app: ASGIApp, clock: Clock, requests_max: int = REQUESTS_MAX) -> None:
+    `by_prefix` maps the beginning of a path to a limit of its own within that: where a body is read before anybody
+    is known, slow strangers must not take the room of all.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        clock: Clock,
+        requests_max: int = REQUESTS_MAX,
+        by_prefix: Mapping[str, int] | None = None,
+    ) -> None:
         self._app, self._clock = app, clock
-        self._requests_max = requests_max
-        self._in_work = 0
+        self._limits = {"": requests_max, **(by_prefix or {})}
+        self._in_work = dict.fromkeys(self._limits, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
         if scope["type"] != "http" or scope["path"] in QUIET_PATHS:
             await self._app(scope, receive, send)
             return
-        if self._in_work >= self._requests_max:
+        counted = [prefix for prefix in self._limits if scope["path"].startswith(prefix)]
+        if any(self._in_work[prefix] >= self._limits[prefix] for prefix in counted):
             problem = Problem(503, "Too many requests are in work.", retry_after_s=1.0)
             await respond(problem, instance=scope["path"], clock=self._clock)(scope, receive, send)
             return
-        self._in_work += 1
+        for prefix in counted:
+            self._in_work[prefix] += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_work -= 1
+            for prefix in counted:
+                self._in_work[prefix] -= 1
 
 
 class BodyLimit:

@@ -23,6 +23,8 @@ NAME = "ingester"
 SUBMISSION_BYTES_MAX = 10_000_000
 WEBHOOK_BYTES_MAX = 4_000_000
 """Read before its signature can be checked, so smaller."""
+WEBHOOKS_AT_ONCE_MAX = 50
+"""Anybody can begin one and send its body slowly; others must still be answered."""
 
 
 def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: Check) -> FastAPI:
@@ -45,6 +47,7 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: C
             "/api/v1/webhooks": WEBHOOK_BYTES_MAX,
             "/api/v1/ingester/holdings": HOLDINGS_BYTES_MAX,
         },
+        requests_max={"/api/v1/webhooks": WEBHOOKS_AT_ONCE_MAX},
         clock=service.clock,
     )
 
