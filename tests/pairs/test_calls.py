@@ -1,6 +1,5 @@
 """Every other call between services, and of a consumer, with authentication on at who is called."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,10 +31,8 @@ from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping, serve
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
-from clawback_common.testing.waiting import until
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import Outcome
 from compliance import app as compliance
@@ -196,34 +193,13 @@ async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
     served = ComplianceService(settings, world.service.db, OrdersOutbox(), world.clock)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     listed = pages(f"{address}/api/v1/compliance/revocations", peers.key(subject) if subject else None)
-    async with _served(compliance_api(served, Probes()), unused_tcp_port):
+    async with served(compliance_api(served, Probes()), unused_tcp_port):
         if subject is None:
             with pytest.raises(Stop, match="check the address and the key"):
                 [page async for page in listed]
         else:
             found = [item for page in [page async for page in listed] for item in page]
             assert [item["revocation_id"] for item in found] == [str(order.revocation_id)]
-
-
-@asynccontextmanager
-async def _served(app: Any, port: int) -> AsyncIterator[None]:
-    stopping = Stopping()
-    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
-
-    async def listens() -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            return False
-        writer.close()
-        return True
-
-    try:
-        await until(listens, what="it listens")
-        yield
-    finally:
-        stopping.set()
-        await serving
 
 
 async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: str | None) -> Any:

@@ -1,0 +1,31 @@
+"""An API at an address, for callers that open connections of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from clawback_common.process import Stopping, serve
+from clawback_common.testing.waiting import until
+
+
+@asynccontextmanager
+async def served(app: Any, port: int) -> AsyncIterator[None]:
+    """Serves it on this port until the block ends."""
+    stopping = Stopping()
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(listens, what="it listens")
+        yield
+    finally:
+        stopping.set()
+        await serving

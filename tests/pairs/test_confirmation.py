@@ -1,0 +1,221 @@
+"""Our stores ask compliance which orders it issued, over HTTP and with authentication on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import yaml
+from pydantic import AnyHttpUrl
+from structlog.testing import capture_logs
+
+from analytics import app as analytics
+from analytics import flow as analytics_flow
+from analytics.flow import Service as AnalyticsService
+from analytics.outlet.cache import Cache
+from analytics.settings import Settings as AnalyticsSettings
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping, loop_forever
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.databases import Databases
+from clawback_common.testing.waiting import until
+from compliance import app as compliance
+from compliance import flow
+from compliance.flow import Service as ComplianceService
+from compliance.inlet.api import api as compliance_api
+from compliance.settings import Settings as ComplianceSettings
+from ingester import app as ingester
+from ingester import flow as ingester_flow
+from ingester.flow import Service as IngesterService
+from ingester.settings import Settings as IngesterSettings
+from services.analytics.tests.integration.world import World as AnalyticsWorld
+from services.compliance.tests.integration.conftest import SEARCH, World
+from services.ingester.tests.integration.world import World as IngesterWorld
+from tests.pairs.serving import served
+
+pytestmark = pytest.mark.integration
+
+A = "up:a"
+NOT_ISSUED = 2**53 - 1
+REPLY_S_MAX = 5
+
+
+@pytest.fixture
+def migrations() -> Sequence[Migration]:
+    """The database of a test is compliance's."""
+    return compliance.migrations()
+
+
+@pytest_asyncio.fixture
+async def world(database: Database, clock: FakeClock, tmp_path: Path) -> World:
+    """Compliance, which accepts one key."""
+    (tmp_path / "store.key").write_text("store\n")
+    entry = {"subject": "store", "roles": ["reader"], "sha256": sha256(b"store").hexdigest()}
+    (tmp_path / "api_keys.yaml").write_text(yaml.safe_dump([entry]))
+    settings = ComplianceSettings().model_copy(
+        update={"enable_auth": True, "api_keys_file": tmp_path / "api_keys.yaml"}
+    )
+    service = ComplianceService(settings, database, OrdersOutbox(), clock)
+    await flow.holder_registered(SEARCH, "test", service)
+    return World(service, clock)
+
+
+class Store:
+    """One of our stores, which holds the article."""
+
+    def __init__(self, texts: IngesterWorld | AnalyticsWorld) -> None:
+        self.texts = texts
+
+    async def hold(self) -> None:
+        """The article arrives."""
+        if isinstance(self.texts, IngesterWorld):
+            await self.texts.submit(self.texts.article(A))
+        else:
+            await self.texts.publish(self.texts.article(A))
+
+    async def arrive(self, order: Any) -> None:
+        """An order arrives on the topic."""
+        batch = self.texts.received([order])
+        if isinstance(self.texts, IngesterWorld):
+            await ingester_flow.on_orders(batch, self.texts.service)
+        else:
+            await analytics_flow.on_orders(batch, self.texts.service)
+
+    async def shown(self) -> bool:
+        """Whether it is listed, or counted."""
+        if isinstance(self.texts, IngesterWorld):
+            return await self.texts.state(A) == "live"
+        return await self.texts.total() == 1
+
+    async def doubts(self) -> int:
+        """Orders about which compliance has not answered yet."""
+        return int(await self.texts.db.fetchval("SELECT count(*) FROM unconfirmed_order"))
+
+    async def answered(self) -> bool:
+        """Whether compliance has answered."""
+        return not await self.doubts()
+
+    async def incidents(self) -> list[str]:
+        """What a person must look at."""
+        return [row["kind"] for row in await self.texts.db.fetch("SELECT kind FROM incident")]
+
+    @asynccontextmanager
+    async def asking(self, address: str, key_file: Path | None) -> AsyncIterator[None]:
+        """The worker's loop, as the worker runs it."""
+        update = {"compliance_url": AnyHttpUrl(address), "compliance_api_key_file": key_file}
+        object.__setattr__(
+            self.texts.service, "settings", self.texts.service.settings.model_copy(update=update)
+        )
+        if isinstance(self.texts, IngesterWorld):
+            plan = ingester.plan(self.texts.service, {})
+        else:
+            plan = analytics.plan(self.texts.service)
+        (loop,) = (one for one in plan.loops if one.name == "confirm orders")
+        stopping = Stopping()
+        running = asyncio.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await running
+
+
+@pytest_asyncio.fixture(params=["ingester", "analytics"])
+async def store(
+    request: pytest.FixtureRequest, databases: Databases, clock: FakeClock
+) -> AsyncIterator[Store]:
+    """Each of our stores, on a database of its own, with the article."""
+    name: str = request.param
+    app = {"ingester": ingester, "analytics": analytics}[name]
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(databases.fresh(app.migrations()))
+        db = await stack.enter_async_context(Database.connect(url, name=name))
+        if name == "ingester":
+            settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
+            service = IngesterService(settings, db, clock, OrdersOutbox(), NewsOutbox())
+            found = Store(IngesterWorld(service, clock))
+        else:
+            cache = await stack.enter_async_context(Cache.connect(None, 60))
+            counts = AnalyticsService(AnalyticsSettings(), db, clock, OrdersOutbox(), cache)
+            found = Store(AnalyticsWorld(counts, clock))
+        await found.hold()
+        yield found
+
+
+def _api(world: World) -> Any:
+    return compliance_api(world.service, Probes())
+
+
+async def _second_of_two(world: World) -> Any:
+    """An order whose predecessors the store has not heard of."""
+    (first,) = await world.revoke(A)
+    await flow.reinstate(first.revocation_id, "officer", "an error", world.service)
+    (order,) = await world.revoke(A)
+    return order
+
+
+async def test_an_order_behind_lost_ones_withholds_at_once_and_is_applied_when_confirmed(
+    store: Store, world: World, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    await store.arrive(await _second_of_two(world))
+    assert (await store.shown(), await store.doubts()) == (False, 1)
+    async with (
+        served(_api(world), unused_tcp_port),
+        store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
+    ):
+        await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
+    assert (await store.shown(), await store.texts.held(A), await store.incidents()) == (False, set(), [])
+
+
+async def test_an_order_that_compliance_never_issued_is_an_incident_and_the_article_is_shown_again(
+    store: Store, world: World, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    await store.arrive(world.revocation(A, NOT_ISSUED))
+    assert (await store.shown(), await store.doubts()) == (False, 1)
+    async with (
+        served(_api(world), unused_tcp_port),
+        store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
+    ):
+        await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
+    assert (await store.shown(), await store.incidents()) == (True, ["order_not_issued"])
+
+
+@pytest.mark.parametrize("key", [None, "wrong", "missing"])
+async def test_without_the_right_key_it_stays_withheld_and_is_logged(
+    store: Store, world: World, tmp_path: Path, unused_tcp_port: int, key: str | None
+) -> None:
+    (tmp_path / "wrong.key").write_text("wrong")
+    await store.arrive(world.revocation(A, NOT_ISSUED))
+    with capture_logs() as logs:
+        async with (
+            served(_api(world), unused_tcp_port),
+            store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / f"{key}.key" if key else None),
+        ):
+            await until(lambda: _failed(logs), what="it is logged", deadline_s=REPLY_S_MAX)
+    assert (await store.shown(), await store.doubts(), await store.incidents()) == (False, 1, [])
+
+
+async def test_while_compliance_is_away_it_stays_withheld_and_is_asked_for_again(
+    store: Store, world: World, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    await store.arrive(await _second_of_two(world))
+    with capture_logs() as logs:
+        async with store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"):
+            await until(lambda: _failed(logs), what="it is logged", deadline_s=REPLY_S_MAX)
+            assert (await store.shown(), await store.doubts()) == (False, 1)
+            async with served(_api(world), unused_tcp_port):
+                world.clock.advance(seconds=11)
+                await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
+    assert (await store.shown(), await store.texts.held(A)) == (False, set())
+
+
+def _failed(logs: Sequence[Any]) -> bool:
+    return any(one["event"] == "a round failed" and one["loop"] == "confirm orders" for one in logs)
