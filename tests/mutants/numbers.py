@@ -206,4 +206,15 @@ MUTANTS = (
             "test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_again",
         ),
     ),
+    Mutant(
+        "what a lost log held is not published again",
+        (
+            Change(
+                f"{COMMON}/outbox/news.py",
+                "        if before in {None, log.topic_id} and whole:\n",
+                "        if whole:\n",
+            ),
+        ),
+        at(f"{INGESTER_TESTS}/test_worker.py", "test_what_a_lost_log_held_is_published_again"),
+    ),
 )

@@ -42,6 +42,7 @@ BOUNDED: dict[str, str] = {
     "consumer_offset": "one row a partition",
     "lease": "one row a lease",
     "outbox_delay": "one row a lane",
+    "published_log": "one row a topic that news are sent to",
     "unconfirmed_order": "deleted when compliance answers; one row an article until then",
     "stalled_lane": "one row a partition that waits",
     "floor_change": "one row a repair by a person; the record of it",

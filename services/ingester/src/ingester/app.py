@@ -12,7 +12,6 @@ import httpx
 
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
-from clawback_common.bus.gaps import log_ends
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
@@ -20,7 +19,7 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
-from clawback_common.outbox.news import NewsOutbox, send_lost_again
+from clawback_common.outbox.news import NewsOutbox, log_of, send_lost_again
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.process import Stopping
@@ -28,6 +27,7 @@ from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.topics import load_topics
 from ingester import flow
 from ingester.flow import Service
 from ingester.inlet import deliveries, jobs, watchers
@@ -40,8 +40,8 @@ from ingester.state import articles, feeds, notices
 from ingester.state.purges import PURGES
 
 NAME = "ingester"
-CONTENT_KEPT = timedelta(hours=6)
-"""As long as articles are on their topic: a holder may be that far behind."""
+LOG_LOOK_S = 15.0
+"""How often the ingester looks whether the log of articles is still the one that it wrote."""
 POLL_LOOK_S_MAX = 5.0
 """How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
 
@@ -98,6 +98,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
             Loop("confirm orders", 0.5, partial(flow.confirm, service)),
             Loop("time", 1.0, partial(flow.on_time, service)),
             Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
+            Loop("lost log", LOG_LOOK_S, partial(_publish_lost_again, service), alone=True),
             Loop("measure", 15.0, partial(_measure, service)),
             Loop("feeds", 10.0, partial(watchers.watch_feeds, service, by_name), alone=True),
             service.sweeper.loop(),
@@ -119,8 +120,15 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     )
     obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
-    ends = await log_ends(settings, ArticlePublished.TOPIC)
-    await send_lost_again(service.db, service.clock.now() - CONTENT_KEPT, ends, ArticlePublished.TOPIC)
+    await _publish_lost_again(service)
+
+
+async def _publish_lost_again(service: Service, topic: str = ArticlePublished.TOPIC) -> None:
+    """Holders may be as far behind as the topic keeps articles: so much of a log that is gone is published again."""
+    profile = load_topics()[ArticlePublished.TOPIC].profiles[service.settings.topic_profile]
+    log = await log_of(service.settings, topic)
+    if await send_lost_again(service.db, log, service.clock.now(), timedelta(milliseconds=profile.retention)):
+        service.news.wake()
 
 
 async def _revocation_feeds(service: Service, configured: Collection[str]) -> list[Row]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Transient
-from clawback_common.outbox.news import NewsOutbox, send_lost_again
+from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import configure_logging
@@ -316,14 +317,37 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
     assert await app._may_publish(world.service, {}, gate)
 
 
-async def test_what_a_lost_log_held_is_published_again(world: World) -> None:
+@pytest.mark.parametrize("grown", [0, 9])
+async def test_what_a_lost_log_held_is_published_again(
+    world: World, broker: Broker, common_settings: CommonSettings, grown: int
+) -> None:
+    settings = world.service.settings.model_copy(update=dict(common_settings))
+    service = replace(world.service, settings=settings)
+    topic = await broker.new_topic()
     await world.submit(world.article("up:1"), world.article("up:2"), world.article("up:3"))
     await world.order(world.revocation("up:2"))
-    now = world.clock.now()
-    await world.db.execute("UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = id", now)
-    last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_news")
-    since = world.ago(hours=6)
-    assert not await send_lost_again(world.db, since, {0: (0, last + 1)}, "articles.v1")
+    await broker.send(topic, [Raw(b"{}")] * 3)
+    await world.db.execute(
+        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
+    )
+    await app._publish_lost_again(service, topic)
     assert await world.news() == []
-    assert await send_lost_again(world.db, since, {0: (0, 0)}, "articles.v1")
+    await broker.make_again(topic)
+    await broker.send(topic, [Raw(b"{}")] * grown)
+    await app._publish_lost_again(service, topic)
     assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]
+    await app._publish_lost_again(service, topic)
+    assert await world.news() == []
+
+
+async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
+    world: World, broker: Broker, common_settings: CommonSettings
+) -> None:
+    service = replace(world.service, settings=world.service.settings.model_copy(update=dict(common_settings)))
+    topic = await broker.new_topic()
+    await world.submit(world.article("up:1"))
+    await world.db.execute(
+        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
+    )
+    await app._publish_lost_again(service, topic)
+    assert await world.news() == []

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from clawback_common.bus.envelope import Message
+from clawback_common.testing.waiting import until
 from clawback_contracts.envelope import Event
 from clawback_contracts.topics import load_topics
 
@@ -106,6 +107,21 @@ class Broker:
                 raise AssertionError(f"{name}: {answer.topic_errors[0]}")
         self._made.append(name)
         return name
+
+    async def make_again(self, topic: str) -> None:
+        """Deletes a topic of one partition, and makes it again under its name."""
+        async with self.admin() as admin:
+            await admin.delete_topics([topic])
+
+            async def made() -> bool:
+                answer = await admin.create_topics([NewTopic(topic, 1, 1)])
+                return not answer.topic_errors[0][1]
+
+            async def listed() -> bool:
+                return not (await admin.describe_topics([topic]))[0]["error_code"]
+
+            await until(made, what="the topic is made again")
+            await until(listed, what="the topic is listed")
 
     async def cut(self, topic: str, *, up_to: int | None = None) -> None:
         """Deletes the records of a topic before an offset (None: all there are)."""
