@@ -190,10 +190,10 @@ async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
 ) -> None:
     (order,) = await world.revoke("up:revoked")
     settings = world.service.settings.model_copy(update={"enable_auth": True, "api_keys_file": keys})
-    served = ComplianceService(settings, world.service.db, OrdersOutbox(), world.clock)
+    strict = ComplianceService(settings, world.service.db, OrdersOutbox(), world.clock)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     listed = pages(f"{address}/api/v1/compliance/revocations", peers.key(subject) if subject else None)
-    async with served(compliance_api(served, Probes()), unused_tcp_port):
+    async with served(compliance_api(strict, Probes()), unused_tcp_port):
         if subject is None:
             with pytest.raises(Stop, match="check the address and the key"):
                 [page async for page in listed]
