@@ -23,6 +23,7 @@ from clawback_common.testing.keys import write_api_keys, write_signing_key
 from clawback_common.testing.listening import AT, Heard, Said, listening, said
 from clawback_common.testing.waiting import until
 from clawback_common.worker import Loop, Plan, Worker
+from clawback_contracts.alert.v1 import AlertRaised
 
 pytestmark = pytest.mark.integration
 
@@ -143,6 +144,25 @@ async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) ->
         async with working(context, Plan([Subscription(topic, (Said,), heard)])):
             pass
     assert heard.tried == []
+
+
+async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_ends(
+    broker: Broker, topics: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.commit(context.service, {(topic, 0): 1})
+    await broker.cut(topic, up_to=3)
+    for _ in range(2):  # a worker that is started again and again opens one incident
+        with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
+            async with working(context, Plan([Subscription(topic, (Said,), Heard())])):
+                pass
+    rows = await context.db.fetch("SELECT kind, detail FROM incident")
+    assert [row["kind"] for row in rows] == ["consumer_gap"]
+    assert f"{topic}-0 offsets 1 to 2" in rows[0]["detail"]
+    alerts = await topics.events("alerts.v1", AlertRaised)
+    assert {(one.name, one.severity.value) for one in alerts} == {("ConsumerGap", "critical")}
+    assert len({one.fingerprint for one in alerts}) == 1
 
 
 async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_over_what_is_gone(

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from clawback_common.api_keys import Caller
 from clawback_common.bus import offsets
 from clawback_common.errors import Transient
 from clawback_contracts.revocation.folding import AnyOrder
@@ -80,6 +82,30 @@ async def test_an_order_far_in_the_future_was_not_issued_by_us_and_is_an_inciden
     assert again.order == order.order
     assert await world.db.fetchval("SELECT kind FROM incident") == "order_not_issued"
     assert await world.alerts() == ["UnreadableRevocationRecord"]
+
+
+async def test_a_forgotten_withholding_is_known_again_and_ended_by_the_next_order(world: World) -> None:
+    withheld = world.withholding(A, world.number, previous_order=0)
+    await arrive(world, [withheld])
+    row = await world.db.fetchrow("SELECT state, order_no, revocation_id FROM article")
+    assert tuple(row or ()) == ("withheld", withheld.order, withheld.revocation_id)
+    assert await world.states(A) == {(1, "ingester"): "open"}  # only stores owe an answer
+    (order,) = await world.revoke(A)
+    assert order.previous_order == withheld.order
+    assert await world.db.fetchval("SELECT state FROM article") == "revoked"
+
+
+@pytest.mark.parametrize(("sender", "known"), [("compliance", True), ("ingester", False), (None, False)])
+async def test_with_authentication_only_what_compliance_has_signed_is_known_again(
+    world: World, sender: str | None, *, known: bool
+) -> None:
+    strict = replace(world.service, settings=world.service.settings.model_copy(update={"enable_auth": True}))
+    (one,) = world.received([world.revocation(A, world.number, previous_order=0)])
+    caller = Caller(sender, frozenset()) if sender else None
+    await flow.on_own_orders([one._replace(sender=caller)], strict)
+    kinds = [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
+    assert kinds == ([] if known else ["order_not_issued"])
+    assert await world.db.fetchval("SELECT count(*) FROM revocation") == int(known)
 
 
 async def test_nothing_is_issued_before_our_own_orders_are_read(
