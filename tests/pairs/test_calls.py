@@ -52,6 +52,7 @@ from retention.inlet.api import api as retention_api
 from retention.settings import Settings as RetentionSettings
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.ingester.tests.integration.world import Script, revoked_page
+from tests.pairs.serving import served
 
 pytestmark = pytest.mark.integration
 
