@@ -18,6 +18,7 @@ from analytics import flow as analytics_flow
 from analytics.flow import Service as AnalyticsService
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
+from clawback_common import unconfirmed
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
@@ -212,7 +213,7 @@ async def test_while_compliance_is_away_it_stays_withheld_and_is_asked_for_again
             await until(lambda: _failed(logs), what="it is logged", deadline_s=REPLY_S_MAX)
             assert (await store.shown(), await store.doubts()) == (False, 1)
             async with served(_api(world), unused_tcp_port):
-                world.clock.advance(seconds=11)
+                world.clock.advance(seconds=unconfirmed.FAILED_AGAIN.total_seconds())
                 await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
     assert (await store.shown(), await store.texts.held(A)) == (False, set())
 
