@@ -17,7 +17,7 @@ from clawback_common.db import Database
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.waiting import until
 from clawback_contracts.envelope import event_id
-from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+from clawback_contracts.sweep.v1 import HoldsChanged, SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
 
 Answers: TypeAlias = Sequence[Raw | Message]
 Behaviour: TypeAlias = Callable[[SweepRequested, str], Answers]
@@ -141,7 +141,8 @@ class Around:
 
     async def requests(self) -> list[SweepRequested]:
         """Everything that was asked so far."""
-        return await self.broker.events(SweepRequested.TOPIC, SweepRequested)
+        said = await self.broker.events(SweepRequested.TOPIC, SweepRequested, HoldsChanged)
+        return [one for one in said if isinstance(one, SweepRequested)]
 
 
 @asynccontextmanager
@@ -159,6 +160,8 @@ async def owners(around: Around, **behaviours: Behaviour) -> AsyncIterator[None]
         while not stopping.is_set():
             for some in (await consumer.getmany(timeout_ms=50)).values():
                 for record in some:
+                    if dict(record.headers)["ce_type"] != SweepRequested.TYPE.encode():
+                        continue
                     request = SweepRequested.model_validate_json(record.value)
                     said = [
                         one
