@@ -99,7 +99,12 @@ test-integration: setup ## Tests with a real Kafka and PostgreSQL
 .PHONY: test-e2e
 test-e2e: setup ## The whole story with other seeds, and its disasters
 	$(call say,end-to-end tests)
-	@$(PYTEST) -m e2e $(SOCKETS)
+	@$(PYTEST) -m "e2e and not disaster" $(SOCKETS)
+
+.PHONY: test-disasters
+test-disasters: setup ## Restore each database alone, with the broker's content kept and wiped
+	$(call say,disasters)
+	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py
 
 .PHONY: test-mutants
 test-mutants: setup ## Plant each known mistake, and see who catches it
@@ -152,7 +157,7 @@ RUN = $(COVERED)
 # Tests with servers wait more than they work, so a few lanes go side by side, each a process with servers of its own.
 # The longest begin first.
 LANES := disasters bench unit story newer older common
-lane-disasters: TESTS := -m e2e $(SOCKETS) tests/resilience
+lane-disasters: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience
 lane-disasters: RUN := $(PYTEST) # what is killed has no time to say which lines ran
 lane-story: TESTS := -m e2e $(SOCKETS) tests --ignore=tests/resilience
 lane-bench: TESTS := -m "$(SERVERS)" bench

@@ -46,10 +46,24 @@ async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: 
     await _catch_up(context, topic).check()
 
 
-async def test_offsets_of_a_log_that_is_gone_count_as_caught_up_when_the_new_one_is_shorter(
+async def test_offsets_of_a_log_that_is_gone_say_nothing_of_the_new_one(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(1)])
     await _keep(context, topic, 500)
-    await _catch_up(context, topic).check()
+    with pytest.raises(Transient):
+        await _catch_up(context, topic).check()
+
+
+async def test_where_a_lost_log_is_refilled_nothing_is_served_before(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic()
+    await _keep(context, topic, 500)
+    told = CatchUp(context.settings, context.db, context.service, topic, refilled=True)
+    with pytest.raises(Transient, match="lost log"):
+        await told.check()
+    async with context.db.transaction() as tx:
+        await offsets.rewind(tx, context.service, {(topic, 0): 0})
+    await told.check()

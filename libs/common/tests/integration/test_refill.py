@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.refill import pages, refill
 from clawback_common.bus.subscription import BusContext
@@ -82,6 +83,18 @@ async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_sa
     async with listed(Writer(5), unused_tcp_port) as address:
         assert await fill(context, topic, address) == [0, 1, 2, 3, 4]
         assert await fill(context, topic, address) == []
+
+
+async def test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_once(
+    broker: Broker, context: BusContext, unused_tcp_port: int
+) -> None:
+    topic = await broker.new_topic()
+    async with context.db.transaction() as tx:
+        await offsets.move(tx, context.service, {(topic, 0): 5})
+    async with listed(Writer(3), unused_tcp_port) as address:
+        assert await fill(context, topic, address) == [0, 1, 2]
+        assert await fill(context, topic, address) == []
+    assert (await offsets.stored(context.db, context.service))[topic, 0] == 0
 
 
 async def test_while_the_log_has_everything_nobody_is_asked(

@@ -166,6 +166,32 @@ async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world
     assert (again.previous_order, again.order) == (order.order + 5, order.order + 6)
 
 
+async def test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_that(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.db.execute(FORGOTTEN)
+    answer = world.receipt(order, "ingester")
+    await world.receipts(answer)
+    await world.receipts(answer)
+    (again,) = await world.said(ArticleRevoked)
+    assert (again.previous_order, again.order > order.order) == (order.order, True)
+    assert (await world.states(A))[1, "search"] == "open"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REINSTATED, Outcome.WITHHELD])
+async def test_a_forgotten_order_that_removed_nothing_revokes_nothing(world: World, outcome: Outcome) -> None:
+    (order,) = await world.revoke(A)
+    await world.db.execute(FORGOTTEN)
+    await world.receipts(world.receipt(order, "ingester", outcome=outcome))
+    assert await world.said(ArticleRevoked) == []
+
+
+async def test_an_order_that_only_a_consumer_knows_revokes_nothing(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.db.execute(FORGOTTEN)
+    await world.receipts(world.receipt(order, "search"))
+    assert await world.said(ArticleRevoked) == []
+
+
 async def test_a_consumer_makes_nobody_order_again(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", outcome=Outcome.SUPERSEDED))

@@ -12,6 +12,7 @@ import httpx
 
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
+from clawback_common.bus.gaps import log_ends
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
@@ -19,6 +20,7 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
+from clawback_common.outbox import orders
 from clawback_common.outbox.news import NewsOutbox, log_of, send_lost_again
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
@@ -26,7 +28,7 @@ from clawback_common.process import Stopping
 from clawback_common.worker import Loop, Plan, Worker
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.revocation.feed import order_listed
-from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_contracts.topics import load_topics
 from ingester import flow
 from ingester.flow import Service
@@ -42,6 +44,8 @@ from ingester.state.purges import PURGES
 NAME = "ingester"
 LOG_LOOK_S = 15.0
 """How often the ingester looks whether the log of articles is still the one that it wrote."""
+ORDERS_KEPT = timedelta(days=30)
+"""As long as notices and receipts are on their topics."""
 POLL_LOOK_S_MAX = 5.0
 """How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
 
@@ -90,7 +94,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         )
         for name, feed in by_name.items()
     ]
-    orders_applied = CatchUp(service.settings, service.db, flow.GROUP, ArticleRevoked.TOPIC)
+    orders_applied = CatchUp(service.settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, refilled=True)
     return Plan(
         subscriptions(service),
         [
@@ -120,6 +124,9 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     )
     obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    for topic in (RevocationNoticed.TOPIC, ArticleRemoved.TOPIC):
+        ends, since = await log_ends(settings, topic), service.clock.now() - ORDERS_KEPT
+        await orders.send_lost_again(service.db, since, ends, topic)
     await _publish_lost_again(service)
 
 

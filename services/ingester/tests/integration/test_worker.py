@@ -20,6 +20,7 @@ from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Transient
+from clawback_common.outbox import orders as orders_outbox
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.settings import CommonSettings
@@ -351,3 +352,17 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
     )
     await app._publish_lost_again(service, topic)
     assert await world.news() == []
+
+
+async def test_receipts_that_a_lost_log_held_are_sent_again(world: World) -> None:
+    await world.submit(world.article("up:1"))
+    await world.order(world.revocation("up:1"))
+    now, topic = world.clock.now(), "removal-receipts.v1"
+    await world.db.execute("UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = id", now)
+    last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_orders WHERE topic = $1", topic)
+    since = world.ago(hours=6)
+    waiting = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL"
+    assert not await orders_outbox.send_lost_again(world.db, since, {0: (0, last + 1)}, topic)
+    assert await world.db.fetchval(waiting) == 0
+    assert await orders_outbox.send_lost_again(world.db, since, {0: (0, 0)}, topic)
+    assert await world.db.fetchval(waiting) == 1

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import orjson
@@ -24,6 +24,8 @@ FOLDERS = ("logs", "mail", "sms", "archive")
 OVERLAP = 64
 READ_EVERY = 25
 """One in so many articles on the content topics is read by the contract's model; of the others, all are."""
+Taking = Callable[[Iterable["ConsumerRecord[bytes, bytes]"]], None]
+"""Gets the records of one partition, in order."""
 _VERSION = re.compile(rb'"version":(\d+)')
 
 
@@ -89,6 +91,12 @@ async def cache(world: World) -> dict[str, frozenset[str]]:
 async def topics(world: World) -> Topics:
     """Every topic from its beginning to its end."""
     reading = _Reading(world.history.own_records)
+    reading.records = dict.fromkeys(await read_topics(world, reading.take), 0) | reading.records
+    return reading.told()
+
+
+async def read_topics(world: World, take: Taking, only: Sequence[str] = ()) -> list[str]:
+    """Hand over every record of these topics (none: all of them); gives their names."""
     consumer = AIOKafkaConsumer(
         **world.stack.kafka,
         enable_auto_commit=False,
@@ -101,27 +109,25 @@ async def topics(world: World) -> Topics:
     try:
         await consumer._client.force_metadata_update()
         cluster = consumer._client.cluster
-        names = sorted(name for name in await consumer.topics() if name.endswith(".v1"))
+        names = sorted(only) or sorted(name for name in await consumer.topics() if name.endswith(".v1"))
         places = [
             TopicPartition(name, number)
             for name in names
             for number in cluster.partitions_for_topic(name) or ()
         ]
-        reading.records = dict.fromkeys(names, 0)
         consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        await _read_to(consumer, ends, reading)
+        await _read_to(consumer, await consumer.end_offsets(places), take)
     finally:
         await consumer.stop()
-    return reading.told()
+    return names
 
 
-async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], reading: "_Reading") -> None:
+async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], take: Taking) -> None:
     async with asyncio.timeout(60):
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             batches = await consumer.getmany(timeout_ms=500, max_records=2_000)
             for records in batches.values():
-                reading.take(records)
+                take(records)
 
 
 class _Reading:
@@ -142,7 +148,7 @@ class _Reading:
         for record in records:
             if (record.topic, record.partition, record.offset) in self._own:
                 continue
-            self.records[record.topic] += 1
+            self.records[record.topic] = self.records.get(record.topic, 0) + 1
             raw = b" ".join(
                 [record.value or b"", record.key or b"", *(value or b"" for _, value in record.headers)]
             )

@@ -1,7 +1,8 @@
 """What a topic no longer has, from the pages of who wrote it: for a database that stands before the log's start.
 
 That is one restored from long ago, or an empty one beside an old cluster: reading on from the log's start would pass
-over in silence what was deleted meanwhile.
+over in silence what was deleted meanwhile. A position beyond the log's end is of a log that is gone; what it had after
+the backup of a restored database is only with its writer.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -75,7 +76,7 @@ async def refill(
         Transient: the broker or the list does not answer; what was handed over may come again.
     """
     ends, ours = await log_ends(settings, topic), await offsets.stored(db, service)
-    behind = {n: first for n, (first, _) in ends.items() if ours.get((topic, n), 0) < first}
+    behind = {n: first for n, (first, end) in ends.items() if not first <= ours.get((topic, n), 0) <= end}
     if not behind:
         return 0
     _log.warning("what the log no longer has is read from its writer", topic=topic, partitions=len(behind))
@@ -88,6 +89,8 @@ async def refill(
         await handle([Received(event, "", None, topic, -1, -1) for event in events])
         count += len(events)
     async with db.transaction() as tx:
-        await offsets.move(tx, service, {(topic, n): first for n, first in behind.items()})
+        starts = {(topic, n): first for n, first in behind.items()}
+        await offsets.move(tx, service, starts)
+        await offsets.rewind(tx, service, starts)
     _log.info("refilled", topic=topic, events=count)
     return count

@@ -31,6 +31,17 @@ SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
 FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
 WHERE o.id = s.id
 
+-- name: last_sent
+-- The greatest offset of each partition of a topic that was confirmed since then.
+SELECT partition, max(kafka_offset) AS kafka_offset FROM outbox_orders
+WHERE topic = $1 AND sent_at >= $2 AND partition IS NOT NULL
+GROUP BY partition
+
+-- name: send_again
+-- What the broker has lost; receivers fold it.
+UPDATE outbox_orders SET sent_at = NULL, partition = NULL, kafka_offset = NULL
+WHERE topic = $1 AND sent_at >= $2 AND partition IS NOT NULL AND set_aside IS NULL
+
 -- name: set_aside
 UPDATE outbox_orders SET set_aside = $2 WHERE id = $1
 

@@ -54,7 +54,7 @@ async def serve_api(service: Service, stopping: Stopping) -> None:
     async def database() -> None:
         await service.db.fetchval("SELECT 1")
 
-    told = CatchUp(service.settings, service.db, GROUP, ArticleRevoked.TOPIC)
+    told = CatchUp(service.settings, service.db, GROUP, ArticleRevoked.TOPIC, refilled=True)
     probes.add("database", database)
     probes.add("orders", told.check)
     probes.add("cache", service.cache.check, required=False)

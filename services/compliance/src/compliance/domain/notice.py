@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
+from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -126,6 +127,17 @@ def authoritative(notices: Sequence[Notice]) -> list[Notice]:
     for one in notices:
         highest[one.key] = max(one.authority, highest.get(one.key, 0))
     return [one for one in notices if one.authority == highest[one.key]]
+
+
+def forgotten(article_id: str, order_no: int, holder: str, answered_at: datetime) -> Notice:
+    """Stands for the notices behind an order that only a store of ours knows; what they said is lost."""
+    return Notice(
+        notice_id=event_id("forgotten_order", article_id, order_no),
+        article_id=article_id,
+        reason=Reason.MANUAL,
+        noticed_by=f"the answer of {holder} to a forgotten order",
+        noticed_at=answered_at,
+    )
 
 
 def repeated_ids(notices: Iterable[Notice]) -> list[NoticeKey]:

@@ -11,7 +11,7 @@ from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
 from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time
 from compliance.domain.order import Order
-from compliance.flow.heads import reissue
+from compliance.flow.heads import reissue, revoke_forgotten
 from compliance.flow.orders import settle
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
@@ -21,6 +21,7 @@ LOOK_AGAIN = timedelta(seconds=5)
 """After an answer that was worth nothing."""
 
 
+REMOVALS = frozenset({Outcome.REMOVED, Outcome.ALREADY_REMOVED, Outcome.NEVER_HELD})
 UNREGISTERED = "unregistered"
 """Names that nobody registered share one alert: a sender who invents names must not flood anybody."""
 
@@ -39,6 +40,7 @@ async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positio
     if contradicted:
         async with service.db.transaction() as tx:
             again = await reissue(tx, contradicted, service)
+            await revoke_forgotten(tx, _removed(meant, contradicted), service)
             if positions:
                 await offsets.keep(tx, GROUP, batch)
         metrics.count(again)
@@ -58,6 +60,17 @@ def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> 
             number = answer.order_no if meaning is Meaning.UNKNOWN_ORDER else 0
             found[answer.article_id] = max(number, found.get(answer.article_id, 0))
     return found
+
+
+def _removed(meant: Iterable[tuple[Answer, Meaning]], last: Mapping[str, int]) -> list[Answer]:
+    """Answers that say of the last number that their holder knows: it was ordered to remove the article."""
+    return [
+        answer
+        for answer, meaning in meant
+        if meaning is Meaning.UNKNOWN_ORDER
+        and answer.order_no == last.get(answer.article_id)
+        and REMOVALS.issuperset(answer.removals.values())
+    ]
 
 
 async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[Meaning]:

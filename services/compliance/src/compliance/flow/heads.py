@@ -15,9 +15,11 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
+from compliance.domain.notice import forgotten
+from compliance.domain.obligation import Answer
 from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered, reissued
 from compliance.flow.incidents import INCIDENTS
-from compliance.flow.orders import carry_out
+from compliance.flow.orders import carry_out, take_notices
 from compliance.flow.service import GROUP, Service
 from compliance.outlet import metrics
 from compliance.state import articles, holders, notices, obligations, revocations
@@ -123,6 +125,26 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     ]
     await carry_out(tx, again, service, now)
     return again
+
+
+async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
+    """Revoke what a store of ours was ordered to remove, where nobody but the store knows of the order any more.
+
+    A database that was restored, without the topic that could tell, has forgotten the revocation and the notice behind
+    it. Other holders may not have removed their copies. `reissue` has raised the heads to these numbers before.
+    """
+    if not answers:
+        return
+    now = service.clock.now()
+    standing = await articles.take(tx, (one.article_id for one in answers), now)
+    noticed = {
+        one.article_id: forgotten(one.article_id, one.order_no, one.holder, one.answered_at)
+        for one in answers
+        if standing[one.article_id].order_no == one.order_no and not standing[one.article_id].revoked
+    }
+    if noticed:
+        await take_notices(tx, list(noticed.values()), service)
+        await service.announcer.say_once(tx, [condition.orders_recovered()], now)
 
 
 async def _supersede(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:

@@ -59,7 +59,7 @@ async def serve_api(service: Service, by_name: Mapping[str, Feed], stopping: Sto
     async def database() -> None:
         await service.db.fetchval("SELECT 1")
 
-    told = CatchUp(service.settings, service.db, NAME, ArticleRevoked.TOPIC)
+    told = CatchUp(service.settings, service.db, NAME, ArticleRevoked.TOPIC, refilled=True)
     probes.add("database", database)
     probes.add("orders", told.check)
     settings = service.settings

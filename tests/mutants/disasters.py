@@ -1,0 +1,53 @@
+"""Mistakes that show when a database is restored and the broker's content is gone too."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMMON = "libs/common/src/clawback_common"
+COMMON_TESTS = "libs/common/tests/integration"
+COMPLIANCE = "services/compliance/src/compliance"
+COMPLIANCE_TESTS = "services/compliance/tests/integration"
+
+MUTANTS = (
+    Mutant(
+        "a lost log is not refilled",
+        (
+            Change(
+                f"{COMMON}/bus/refill.py",
+                " if not first <= ours.get((topic, n), 0) <= end}\n",
+                " if not first <= ours.get((topic, n), 0)}\n",
+            ),
+        ),
+        at(
+            f"{COMMON_TESTS}/test_refill.py",
+            "test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_once",
+        ),
+    ),
+    Mutant(
+        "served before a lost log is refilled",
+        (
+            Change(
+                f"{COMMON}/bus/catchup.py",
+                "            await self._require_this_log(stored)\n",
+                "            pass\n",
+            ),
+        ),
+        at(
+            f"{COMMON_TESTS}/test_catchup.py",
+            "test_where_a_lost_log_is_refilled_nothing_is_served_before",
+        ),
+    ),
+    Mutant(
+        "an order that only a store knows is forgotten",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "            await revoke_forgotten(tx, _removed(meant, contradicted), service)\n",
+                "",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/test_own_orders.py",
+            "test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_that",
+        ),
+    ),
+)
