@@ -38,8 +38,8 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 
 .PHONY: test
 test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
-	$(call say,tests: $(words $(LANES)) lanes of them$(comma) three at a time)
-	@$(MAKE) --keep-going --jobs=3 $(LANES:%=lane-%)
+	$(call say,tests: $(words $(LANES)) lanes of them$(comma) two at a time)
+	@$(MAKE) --keep-going --jobs=2 $(LANES:%=lane-%)
 	@$(MAKE) coverage-gate
 
 .PHONY: setup
@@ -154,7 +154,7 @@ SERVERS := integration or container or cluster
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 RUN = $(COVERED)
 
-# Tests with servers wait more than they work, so a few lanes go side by side, each a process with servers of its own.
+# Tests with servers wait more than they work, so two lanes go side by side, each a process with servers of its own.
 # The longest begin first.
 LANES := disasters bench unit story newer older common
 lane-disasters: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience
