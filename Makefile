@@ -104,7 +104,7 @@ test-e2e: setup ## The whole story with other seeds, and its disasters
 .PHONY: test-disasters
 test-disasters: setup ## Restore each database alone, with the broker's content kept and wiped
 	$(call say,disasters)
-	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py
+	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py tests/resilience/test_faults.py -k restored
 
 .PHONY: test-mutants
 test-mutants: setup ## Plant each known mistake, and see who catches it

@@ -193,6 +193,7 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
     await _all_is_well(world)
 
 
+@pytest.mark.disaster  # test_restores plays more of it
 async def test_a_restored_compliance_knows_its_orders_again_and_gives_no_number_twice(world: World) -> None:
     heads = "SELECT article_id, order_no FROM article WHERE order_no > 0"
     processes = ("compliance-worker", "compliance-api")
