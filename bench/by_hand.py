@@ -38,6 +38,7 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
             [article.embargoed_until for article in taking],
             [article.licence_ends_at for article in taking],
             now,
+            [None] * len(ids),
         )
         stored = [row for row in rows if row["stored"]]
         if stored:

@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, field
 
-import asyncpg
-
 from bench import results, stage
 from bench.results import Result
 from bench.stage import Stage
 from bench.watch import contestant, rate
 from clawback_contracts.article.v1 import ArticleSubmitted
 
-HOLD_NEWS = """
-    INSERT INTO feed (name, kind, state_since, updated_at) VALUES ('never-read', 'revoked', now(), now())
-"""
+NEVER_READ = "feeds: [{name: never-read, kind: revoked}]"
 """The first start of an ingester publishes nothing before its revocations were read: so here it stores only."""
+NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(slots=True)
@@ -71,17 +68,11 @@ async def worker(on: Stage, articles: int, *, publishing: bool = False) -> tuple
     """The real worker; it stores only, or publishes at the same time what it stored. Gives its memory in MB, too."""
     await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC)
     async with stage.database(on) as url:
-        if not publishing:
-            await _hold_news(url)
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
+        if not publishing:
+            feeds = on.logs / "never-read.yaml"
+            feeds.write_text(NEVER_READ)
+            env |= {"FEEDS": str(feeds), "METABASE_URL": NOWHERE}
         with contestant("worker", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
             found = await rate(who, url, articles)
             return found, who.rss_mb()
-
-
-async def _hold_news(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(HOLD_NEWS)
-    finally:
-        await connection.close()

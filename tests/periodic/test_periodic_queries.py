@@ -52,8 +52,8 @@ pytestmark = pytest.mark.integration
 SEEDS = Path(__file__).parent / "seeds"
 RUN_S_MAX = 20.0
 EXPLAINED = re.compile(r"(\s*--[^\n]*\n)*\s*(SELECT|WITH|INSERT|UPDATE|DELETE|\()", re.IGNORECASE)
-NEEDS_BROKER = {"compliance": {"readers"}}
-"""What such a loop reads stands behind an answer of the broker: the holders, a small table."""
+NEEDS_BROKER = {"compliance": {"readers", "requests"}, "ingester": {"lost log"}}
+"""What such a loop reads comes after an answer of the broker: holders, requests in work, one row of a log."""
 NEEDS_PEER = {"compliance": {"controls"}}
 """Such a loop asks another service and reads nothing here."""
 BYTES_MIN = 2**20
