@@ -119,9 +119,9 @@ def ask(
                 connection.connect(path)
         except OSError:
             raise StackError(f"no stack runs in {places.run}") from None
-        connection.sendall(json.dumps(request).encode() + b"\n")
         end = time.monotonic() + timeout_s
         try:
+            connection.sendall(json.dumps(request).encode() + b"\n")
             for line in connection.makefile("rb"):
                 connection.settimeout(max(0.01, end - time.monotonic()))
                 event = json.loads(line)
@@ -136,6 +136,10 @@ def ask(
             raise StackError(
                 f"the supervisor did not finish {request['op']} within {timeout_s:.0f} s"
             ) from None
+        except (
+            ConnectionError
+        ):  # it ended while it was asked, which a closed socket says in one way or another
+            pass
     raise StackError("the supervisor ended before it answered")
 
 
