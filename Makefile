@@ -43,7 +43,7 @@ test: lint types walls contracts-check coverage-erase ## Everything: lint, types
 	@$(MAKE) coverage-gate
 
 .PHONY: setup
-setup: $(VENV)/.packages $(VENV)/.kafka ## Virtual environment and Kafka's jars; nothing to do the second time
+setup: $(VENV)/.packages $(VENV)/.kafka $(VENV)/.clients ## Virtual environment and Kafka's jars; nothing to do the second time
 
 ##@ The local stack
 
@@ -106,6 +106,11 @@ test-disasters: setup ## Restore each database alone, with the broker's content 
 	$(call say,disasters)
 	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py tests/resilience/test_faults.py -k restored
 
+.PHONY: test-clients
+test-clients: setup ## Read articles.v1 with other teams' Kafka clients; with franz-go too, which takes a minute to build
+	$(call say,Kafka clients)
+	@$(PYTEST) -m "integration or clients" tests/clients
+
 .PHONY: test-mutants
 test-mutants: setup ## Plant each known mistake, and see who catches it
 	@$(PY) tests/mutants
@@ -149,7 +154,7 @@ wheels: .cache/wheels/.complete ## Download what images are built of, so that th
 
 # Servers are killed with connections open to them; what Python says of those sockets is told, and fails nothing.
 SOCKETS := -W default::ResourceWarning
-UNIT := not integration and not e2e and not container and not cluster and not live
+UNIT := not integration and not e2e and not container and not cluster and not clients and not live
 SERVERS := integration or container or cluster
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 RUN = $(COVERED)
@@ -215,4 +220,9 @@ $(VENV)/.packages: $(VENV)/.requirements $(addsuffix /pyproject.toml,$(PACKAGES)
 
 $(VENV)/.kafka: deploy/local/pom.xml $(VENV)/.packages
 	@test -n "$${KAFKA_BOOTSTRAP_SERVERS:-}" || $(LOCAL) fetch
+	@touch $@
+
+# A client that some tests use; without it they say so, and everything else works.
+$(VENV)/.clients: tests/clients/node/package-lock.json $(VENV)/.packages
+	@$(PY) -m tests.clients
 	@touch $@

@@ -56,7 +56,6 @@ async def publish(kafka: str, articles: int) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         enable_idempotence=True,
-        compression_type="zstd",
         linger_ms=20,
         max_batch_size=262_144,
     )

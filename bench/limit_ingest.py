@@ -34,7 +34,6 @@ async def main() -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=by_hand.KAFKA,
         enable_idempotence=True,
-        compression_type="zstd",
         linger_ms=5,
         max_batch_size=262_144,
     )

@@ -107,7 +107,6 @@ async def submit(kafka: str, articles: int, first: int = 0, topic: str = Article
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         enable_idempotence=True,
-        compression_type="zstd",
         linger_ms=20,
         max_batch_size=262_144,
     )

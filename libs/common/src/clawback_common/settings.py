@@ -77,6 +77,9 @@ class CommonSettings(BrokerSettings):
     """30000 in production: below it a killed worker's partitions wait for nobody."""
     kafka_heartbeat_interval_ms: int = 500
     """3000 in production: with it, a second member of a group waits 3 s for its partitions."""
+    kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
+    """Of what this process sends. Every Kafka client reads ``none`` and ``gzip``; kafkajs, for one, needs a package of
+    its own for each of the others, so agree on them with all who read."""
     stall_after_records: int = Field(5, ge=2)
     """So many records in a row that fail alike, with none handled between: the lane waits and pages."""
     check_topics: bool = True

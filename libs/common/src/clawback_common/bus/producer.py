@@ -59,7 +59,7 @@ class Producer:
                 client_id=f"{self._source}-relay",
                 enable_idempotence=True,
                 acks="all",
-                compression_type="zstd",
+                compression_type=_codec(self._settings),
                 linger_ms=self._linger_ms,
                 max_batch_size=262_144,
                 max_request_size=REQUEST_BYTES_MAX,
@@ -139,6 +139,10 @@ class Producer:
         if producer is not None:
             with suppress(KafkaError, OSError, TimeoutError):
                 await asyncio.wait_for(producer.stop(), 5)
+
+
+def _codec(settings: CommonSettings) -> str | None:
+    return None if settings.kafka_compression == "none" else settings.kafka_compression
 
 
 def _outcome(handed: Handed) -> Outcome:
