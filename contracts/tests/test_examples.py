@@ -8,8 +8,17 @@ import jsonschema
 import pytest
 
 from clawback_contracts import cloudevents, examples, generate
+from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import Event
-from clawback_contracts.registry import EVENTS
+from clawback_contracts.registry import BODIES, EVENTS
+from clawback_contracts.revocation.receipts import receipt_id
+from clawback_contracts.revocation.v1 import (
+    ArticleReinstated,
+    ArticleRemoved,
+    ArticleRevoked,
+    ArticleWithheld,
+    RevocationNoticed,
+)
 
 CASES = [
     pytest.param(event, message, id=f"{generate.short_name(event)}/{name}")
@@ -19,8 +28,8 @@ CASES = [
 each_example = pytest.mark.parametrize(("event", "message"), CASES)
 
 
-def schema_of(event: type[Event]) -> jsonschema.Draft202012Validator:
-    text = (generate.CONTRACTS / "schemas" / f"{generate.short_name(event)}.json").read_text()
+def schema_named(name: str) -> jsonschema.Draft202012Validator:
+    text = (generate.CONTRACTS / "schemas" / f"{name}.json").read_text()
     return jsonschema.Draft202012Validator(
         json.loads(text), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
@@ -28,9 +37,9 @@ def schema_of(event: type[Event]) -> jsonschema.Draft202012Validator:
 
 def test_no_example_and_no_schema_is_an_orphan() -> None:
     folders = {file.parent for file in examples.FOLDER.rglob("*.json")}
-    assert folders == {examples.folder(event) for event in EVENTS.values()}
+    assert {f"{folder.parent.name}.{folder.name}" for folder in folders} == set(generate.models())
     schemas = {file.name for file in (generate.CONTRACTS / "schemas").iterdir()}
-    assert schemas == {f"{generate.short_name(event)}.json" for event in EVENTS.values()}
+    assert schemas == {f"{name}.json" for name in generate.models()}
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -54,7 +63,7 @@ def test_the_full_example_is_exactly_what_the_producer_writes(event: type[Event]
 
 @each_example
 def test_every_example_fits_the_committed_schema(event: type[Event], message: cloudevents.Message) -> None:
-    schema_of(event).validate(json.loads(message["value"]))
+    schema_named(generate.short_name(event)).validate(json.loads(message["value"]))
 
 
 @each_example
@@ -79,3 +88,46 @@ def test_the_headers_of_every_example_agree_with_its_value(
     source, time = attribute["ce_source"].decode(), datetime.fromisoformat(attribute["ce_time"].decode())
     written = cloudevents.write(read, UUID(attribute["ce_id"].decode()), source, time, message["headers"])
     assert {**dict(written["headers"]), "ce_time": attribute["ce_time"]}.items() <= attribute.items()
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_examples_of_a_body_fit_its_schema_and_survive_a_round_trip(name: str) -> None:
+    found = examples.bodies(name)
+    assert {"minimal", "full"} <= set(found)
+    for body in found.values():
+        schema_named(name).validate(json.loads(body))
+        read = BODIES[name].model_validate_json(body)
+        assert json.loads(read.model_dump_json(exclude_none=True)) == json.loads(body)
+
+
+IDENTITIES: dict[type[Event], tuple[str, ...]] = {
+    ArticleSubmitted: ("article_id",),
+    ArticlePublished: ("article_id", "version"),
+    RevocationNoticed: ("notice_id",),
+    ArticleRevoked: ("revocation_id",),
+    ArticleWithheld: ("revocation_id",),
+    ArticleReinstated: ("article_id", "order"),
+    ArticleRemoved: ("receipt_id",),
+}
+
+
+@pytest.mark.parametrize("event", IDENTITIES, ids=lambda event: event.TYPE)
+def test_no_two_examples_are_of_the_same_thing(event: type[Event]) -> None:
+    read = [event.model_validate_json(message["value"]) for message in examples.load(event).values()]
+    found = [tuple(getattr(one, field) for field in IDENTITIES[event]) for one in read]
+    assert sorted(found) == sorted(set(found))
+
+
+def test_no_two_examples_have_the_same_event_id() -> None:
+    found = [
+        dict(message["headers"])["ce_id"]
+        for event in EVENTS.values()
+        for message in examples.load(event).values()
+    ]
+    assert sorted(found) == sorted(set(found))
+
+
+@pytest.mark.parametrize("name", examples.load(ArticleRemoved))
+def test_the_receipts_of_the_examples_have_the_ids_of_the_recipe(name: str) -> None:
+    one = ArticleRemoved.model_validate_json(examples.load(ArticleRemoved)[name]["value"])
+    assert one.receipt_id == receipt_id(one.article_id, one.order, one.holder, one.attempt)

@@ -1,9 +1,10 @@
 """The generated files: as the models say, promises kept, and AsyncAPI as others read it."""
 
 import json
+import math
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from clawback_contracts import generate
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.compatibility import breaks
 from clawback_contracts.envelope import Event
-from clawback_contracts.registry import EVENTS
+from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked
 from clawback_contracts.topics import load_topics
 
@@ -30,10 +31,14 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def schema(event: type[Event]) -> str:
+    return generate.schema(generate.short_name(event), event)
+
+
 def changed(event: type[Event], change: Change) -> str:
-    schema = json.loads(generate.schema(event))
-    change(schema)
-    return json.dumps(schema)
+    found = json.loads(schema(event))
+    change(found)
+    return json.dumps(found)
 
 
 def a_new_part(schema: dict[str, Any]) -> None:
@@ -87,12 +92,12 @@ BROKEN: dict[str, tuple[type[Event], Change]] = {
 
 @pytest.mark.parametrize(("event", "change"), KEPT.values(), ids=KEPT)
 def test_a_promise_is_kept_when(event: type[Event], change: Change) -> None:
-    assert breaks(generate.schema(event), changed(event, change)) is None
+    assert breaks(schema(event), changed(event, change)) is None
 
 
 @pytest.mark.parametrize(("event", "change"), BROKEN.values(), ids=BROKEN)
 def test_a_promise_is_broken_when(event: type[Event], change: Change) -> None:
-    assert "needs a new major version" in (breaks(generate.schema(event), changed(event, change)) or "")
+    assert "needs a new major version" in (breaks(schema(event), changed(event, change)) or "")
 
 
 def test_the_committed_files_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +117,7 @@ def test_a_missing_a_stale_and_an_edited_file_are_each_named(
     assert generate.main(["--check"], checkout) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "schemas/gone.v1.json: no event has this schema",
+        "schemas/gone.v1.json: nothing has this schema",
         "schemas/alert.raised.v1.json: differs from the models; run `make contracts`",
         "asyncapi.yaml: differs from the models; run `make contracts`",
     ]
@@ -128,12 +133,31 @@ def test_a_break_is_not_written_over_what_was_promised(
     assert "article.published.v1.json: messages written before could no longer" in capsys.readouterr().err
     assert file.read_text() == promised
     assert generate.main(["--before-release"], checkout) == 0
-    assert file.read_text() == generate.schema(ArticlePublished)
+    assert file.read_text() == schema(ArticlePublished)
 
 
 def test_generating_anew_writes_what_check_accepts(tmp_path: Path) -> None:
     assert generate.main([], tmp_path) == 0
     assert generate.main(["--check"], tmp_path) == 0
+
+
+def _bounds(part: Any) -> Iterator[tuple[float, float]]:
+    """The least and the greatest value of every integer in a schema."""
+    if isinstance(part, dict):
+        if part.get("type") == "integer":
+            yield part.get("minimum", -math.inf), part.get("maximum", math.inf)
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _bounds(inner)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((generate.CONTRACTS / "schemas").iterdir()), ids=lambda file: file.name
+)
+def test_no_integer_of_ours_is_beyond_what_javascript_holds_exactly(file: Path) -> None:
+    beyond = [found for found in _bounds(json.loads(file.read_text())) if max(map(abs, found)) > 2**53 - 1]
+    assert beyond == []
 
 
 def the_document() -> dict[str, Any]:
@@ -155,7 +179,7 @@ def test_asyncapi_says_of_every_topic_who_writes_and_reads_it_and_how_it_is_kept
     of_one_writer = document["channels"].pop("article-submissions.writer.v1")
     assert of_one_writer["address"] == "article-submissions.{writer}.v1"
     assert set(of_one_writer["parameters"]) == {"writer"}
-    assert set(document["channels"]) == set(load_topics())
+    assert set(document["channels"]) - {"holdings"} == set(load_topics())
     for name, topic in load_topics().items():
         channel = document["channels"][name]
         assert set(channel["messages"]) == {generate.short_name(EVENTS[kind]) for kind in topic.events}
@@ -171,9 +195,19 @@ def test_asyncapi_says_of_every_topic_who_writes_and_reads_it_and_how_it_is_kept
 
 def test_asyncapi_points_to_a_schema_for_every_event() -> None:
     messages = the_document()["components"]["messages"]
-    assert {message["name"] for message in messages.values()} == set(EVENTS)
+    assert {message["name"] for message in messages.values()} == {*EVENTS, *BODIES}
     for message in messages.values():
         assert (generate.CONTRACTS / message["payload"]["$ref"]).is_file()
+
+
+def test_asyncapi_says_what_a_holder_is_asked_and_what_it_answers() -> None:
+    document = the_document()
+    operation = document["operations"]["holder.receive.holdings"]
+    assert [message["$ref"].rpartition("/")[2] for message in operation["messages"]] == [QUESTION]
+    assert [message["$ref"].rpartition("/")[2] for message in operation["reply"]["messages"]] == [ANSWER]
+    assert operation["bindings"]["http"]["method"] == "POST"
+    assert document["channels"]["holdings"]["servers"] == [{"$ref": "#/servers/holder"}]
+    assert all(channel["servers"] for channel in document["channels"].values())
 
 
 @pytest.mark.timeout(180)

@@ -1,8 +1,9 @@
-"""The topics and events as an AsyncAPI 3.0 document, for people and tools that are not ours."""
+"""The topics and events, and the question that holders answer, as an AsyncAPI 3.0 document for other people's tools."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from clawback_contracts.registry import ANSWER, QUESTION
 from clawback_contracts.signatures import HEADER
 from clawback_contracts.topics import ProfileName, Topic
 
@@ -26,6 +27,18 @@ _WRITER = {WRITER: {"description": "the one system that may write it; production
 _OPTIONAL = frozenset({"traceparent", HEADER})
 
 
+HOLDINGS = "holdings"
+_HOLDINGS = {
+    "servers": [{"$ref": "#/servers/holder"}],
+    "address": None,
+    "description": "The address that a holder registered as holdings_url: compliance asks there whether removed ids "
+    "are still held. The answer comes within 10 s, in at most 64 KiB, without content encoding and without a redirect; "
+    "any other answer counts as unknown, and unknown as held. In production the host is public, or in a network that "
+    "the operator allows.",
+    "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in (QUESTION, ANSWER)},
+}
+
+
 def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
     """Builds the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
     topics = {**topics, **{one.name: one for one in map(_of_writers, topics.values()) if one}}
@@ -35,7 +48,7 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
             "title": "Clawback",
             "version": "1.0.0",
             "description": "Licensed news goes out, and every revoked article is clawed back. Values are JSON, "
-            "enveloped by CloudEvents 1.0 in Kafka's binary binding.",
+            "enveloped by CloudEvents 1.0 in Kafka's binary binding. Every integer is within 2^53 - 1.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -44,17 +57,31 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
                 "host": "{bootstrap}",
                 "protocol": "kafka",
                 "variables": {"bootstrap": {"default": "127.0.0.1:9092", "description": "any broker"}},
-            }
+            },
+            "holder": {
+                "host": "{host}",
+                "protocol": "https",
+                "description": "a holder; plain HTTP is for development alone",
+                "variables": {"host": {"description": "the host of the holder's holdings_url"}},
+            },
         },
-        "channels": {name: _channel(topic, events) for name, topic in topics.items()},
+        "channels": {
+            **{name: _channel(topic, events) for name, topic in topics.items()},
+            HOLDINGS: _HOLDINGS,
+        },
         "operations": {
             f"{who}.{action}.{name}": _operation(name, action, who)
             for name, topic in topics.items()
             for action, parties in (("send", topic.writers), ("receive", topic.readers))
             for who in parties
-        },
+        }
+        | {f"compliance.send.{HOLDINGS}": _ask("send"), f"holder.receive.{HOLDINGS}": _ask("receive")},
         "components": {
-            "messages": {name: _message(kind, name, topics) for kind, name in events.items()},
+            "messages": {
+                **{name: _message(kind, name, topics) for kind, name in events.items()},
+                QUESTION: _body(QUESTION),
+                ANSWER: _body(ANSWER, {"statusCode": 200}),
+            },
             "messageTraits": {"cloudevent": {"headers": {"$ref": "#/components/schemas/headers"}}},
             "schemas": {
                 "headers": {
@@ -75,6 +102,7 @@ def _of_writers(topic: Topic) -> Topic | None:
 def _channel(topic: Topic, events: Mapping[str, str]) -> dict[str, Any]:
     kept = topic.config(PROFILE)
     return {
+        "servers": [{"$ref": "#/servers/kafka"}],
         "address": topic.name.replace(f".{WRITER}.", ".{writer}."),
         **({"parameters": _WRITER} if f".{WRITER}." in topic.name else {}),
         "description": topic.description,
@@ -127,3 +155,24 @@ def _message(kind: str, name: str, topics: Mapping[str, Topic]) -> dict[str, Any
             }
         },
     }
+
+
+def _ask(action: str) -> dict[str, Any]:
+    channel = f"#/channels/{HOLDINGS}"
+    return {
+        "action": action,
+        "channel": {"$ref": channel},
+        "summary": "compliance asks a holder" if action == "send" else "a holder answers compliance",
+        "messages": [{"$ref": f"{channel}/messages/{QUESTION}"}],
+        "reply": {"channel": {"$ref": channel}, "messages": [{"$ref": f"{channel}/messages/{ANSWER}"}]},
+        "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
+    }
+
+
+def _body(name: str, http: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": name,
+        "contentType": "application/json",
+        "payload": {"$ref": f"./schemas/{name}.json"},
+    }
+    return found | ({"bindings": {"http": {**http, "bindingVersion": "0.3.0"}}} if http else {})

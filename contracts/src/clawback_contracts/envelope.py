@@ -34,11 +34,11 @@ Instant = Annotated[
     Field(description="an instant, with its offset; UTC when we write it"),
 ]
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 NUMBER_MAX = 2**53 - 1
-"""The largest integer that every JSON reader holds exactly."""
+"""The largest integer that every JSON reader holds exactly; no number of ours is greater."""
+Int53 = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 Order = Annotated[
     int, Field(ge=1, le=NUMBER_MAX, description="compliance's number of the order, per article")
 ]

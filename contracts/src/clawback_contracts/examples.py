@@ -16,6 +16,12 @@ def folder(event: type[Event]) -> Path:
     return FOLDER / name / version
 
 
+def bodies(name: str) -> dict[str, bytes]:
+    """The examples of a body that is exchanged over HTTP, by its schema's name, ``holdings.question.v1``."""
+    noun, _, version = name.rpartition(".")
+    return {file.stem: file.read_bytes() for file in (FOLDER / noun / version).glob("*.json")}
+
+
 def load(event: type[Event]) -> dict[str, Message]:
     """An event's examples by name, as records: ``minimal``, ``full`` (every field), and odd but legal ones.
 

@@ -1,9 +1,10 @@
-"""Every event by its CloudEvents type. An event that does not stand here does not exist."""
+"""Every event by its CloudEvents type, and every body that a holder and we exchange over HTTP, by its schema's name."""
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.deadletter.v1 import DeadLetter
-from clawback_contracts.envelope import Event
+from clawback_contracts.envelope import Event, Value
+from clawback_contracts.holder.v1 import HoldingsAnswer, HoldingsQuestion
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRemoved,
@@ -35,3 +36,6 @@ EVENTS: dict[str, type[Event]] = {
         DeadLetter,
     )
 }
+
+QUESTION, ANSWER = "holdings.question.v1", "holdings.answer.v1"
+BODIES: dict[str, type[Value]] = {QUESTION: HoldingsQuestion, ANSWER: HoldingsAnswer}

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from clawback_contracts.envelope import NUMBER_MAX, ArticleId, Event, Instant, Int32, Int64, Value
+from clawback_contracts.envelope import NUMBER_MAX, ArticleId, Event, Instant, Int32, Int53, Value
 
 CONTENT_BYTES_MAX = 900_000
 """The largest article, as JSON; a larger one is quarantined by who receives it."""
@@ -133,7 +133,7 @@ class Article(Value):
     duplicate_group: str | None = None
     """The provider's id of the group's first article. Never a key: most groups hold several articles."""
     extra: Annotated[dict[str, JsonValue], AfterValidator(_finite)] = Field(default_factory=dict)
-    """Content: what the provider sent beyond these fields, as it came."""
+    """Content: what the provider sent beyond these fields, as it came; its numbers may be of any size."""
 
 
 class ArticleSubmitted(Article, Event):
@@ -143,7 +143,7 @@ class ArticleSubmitted(Article, Event):
     TOPIC: ClassVar[str] = "article-submissions.v1"
     KEY: ClassVar[str] = "article_id"
 
-    source_order: Int64 | None = None
+    source_order: Int53 | None = None
     """The sender's version of the article: the larger is the newer. None: the time received decides."""
 
 
@@ -158,7 +158,8 @@ class ArticlePublished(Article, Event):
     """Per article, from the ingester; a holder takes only a newer one. Numbers grow and have gaps."""
     after_order: int = Field(ge=0, le=NUMBER_MAX)
     """The last order that the ingester had applied. Below the holder's own last order it is an old text."""
-    source_order: Int64
+    source_order: Int53
+    """The sender's version, else the time received in microseconds since 1970."""
     kept_from: Instant
     """The earlier of published and first received, fixed by the first delivery: the age that counts."""
     received_at: Instant

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, Folded
@@ -50,10 +51,15 @@ def addressed(order: AnyOrder, holder: str) -> bool:
     return order.holders is None or holder in order.holders
 
 
+def receipt_id(article_id: str, order: int, holder: str, attempt: int) -> UUID:
+    """A receipt's id: a uuid5, as ``ArticleRemoved.receipt_id`` describes it. Numbers are in decimal digits."""
+    return event_id("receipt", article_id, order, holder, attempt)
+
+
 def receipt(order: AnyOrder, holder: str, outcomes: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
     """The answer that says so. The same order, holder and attempt give the same receipt id."""
     return ArticleRemoved(
-        receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
+        receipt_id=receipt_id(order.article_id, order.order, holder, order.attempt),
         article_id=order.article_id,
         order=order.order,
         holder=holder,

@@ -1,0 +1,52 @@
+"""The published vectors are what our code computes, and what their descriptions say, computed here with other means."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from clawback_contracts import generate
+from clawback_contracts.envelope import NAMESPACE
+from clawback_contracts.revocation.receipts import receipt_id
+from clawback_contracts.signatures import Signer
+
+
+def published(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((generate.CONTRACTS / "vectors" / f"{name}.json").read_text())
+    assert len(found["vectors"]) > 1
+    return found
+
+
+RECEIPTS, SIGNATURES = published("receipt_ids"), published("signatures")
+
+
+@pytest.mark.parametrize("one", RECEIPTS["vectors"])
+def test_a_receipts_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
+    expected = UUID(one["receipt_id"])
+    assert receipt_id(one["article_id"], one["order"], one["holder"], one["attempt"]) == expected
+    name = f"receipt\x1f{one['article_id']}\x1f{one['order']}\x1f{one['holder']}\x1f{one['attempt']}"
+    assert name == one["name"]
+    assert uuid5(UUID(RECEIPTS["namespace"]), name) == expected
+
+
+def test_the_namespace_is_the_one_of_all_our_ids() -> None:
+    assert RECEIPTS["namespace"] == str(NAMESPACE)
+
+
+@pytest.mark.parametrize("one", SIGNATURES["vectors"])
+def test_a_signature_is_what_its_vector_says(one: dict[str, str]) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(SIGNATURES["private_key"]))
+    public = private.public_key().public_bytes_raw()
+    assert base64.b64encode(public).decode() == SIGNATURES["public_key"]
+    assert hashlib.sha256(public).hexdigest()[:16] == SIGNATURES["key_id"]
+    value = one["value"].encode()
+    lines = ("clawback-v1", one["ce_id"], one["ce_type"], one["key"], hashlib.sha256(value).hexdigest())
+    assert "\n".join(lines) == one["signed"]
+    signature = base64.urlsafe_b64encode(private.sign(one["signed"].encode())).rstrip(b"=").decode()
+    assert one["header"] == f"{SIGNATURES['key_id']}:{signature}"
+    signed = Signer(private).sign(one["ce_id"], one["ce_type"], one["key"], value)
+    assert signed == ("clawback-signature", one["header"].encode())
