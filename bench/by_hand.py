@@ -39,6 +39,7 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
             [article.licence_ends_at for article in taking],
             now,
             [None] * len(ids),
+            [0] * len(ids),
         )
         stored = [row for row in rows if row["stored"]]
         if stored:

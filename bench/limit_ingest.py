@@ -87,6 +87,7 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
             [article.licence_ends_at for article in taking],
             now,
             [None] * len(taking),
+            [0] * len(taking),
         )
         documents = [by_hand.document(by_id[row["article_id"]]) for row in rows]
         await connection.execute(

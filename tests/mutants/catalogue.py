@@ -70,8 +70,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/state/articles.sql",
-                "a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)",
-                "(a.source_order IS NULL OR excluded.source_order > a.source_order)",
+                "(SELECT later AND a.state <> 'revoked'\n",
+                "(SELECT later\n",
             ),
         ),
         at(
@@ -125,8 +125,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/state/articles.sql",
-                "(a.source_order IS NULL OR excluded.source_order > a.source_order)",
-                "(a.source_order IS NULL OR a.order_no > 0 OR excluded.source_order > a.source_order)",
+                "(SELECT a.source_order IS NULL\n",
+                "(SELECT a.source_order IS NULL OR a.order_no > 0\n",
             ),
         ),
         at(RULES, "test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes_in"),

@@ -13,11 +13,44 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/domain/article.py",
-                "    return timestamp_ms * 1000 + offset % 1000\n",
-                "    return (now - EPOCH) // MICROSECOND\n",
+                "    return Arrival(timestamp_ms * 1000, offset)\n",
+                "    return Arrival((now - EPOCH) // MICROSECOND, offset)\n",
             ),
         ),
         at(NEWEST, "test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it"),
+    ),
+    Mutant(
+        "offsets within a millisecond compared by what they leave when divided",
+        (
+            Change(
+                f"{INGESTER}/domain/article.py",
+                "    return Arrival(timestamp_ms * 1000, offset)\n",
+                "    return Arrival(timestamp_ms * 1000 + offset % 1000)\n",
+            ),
+        ),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+    ),
+    Mutant(
+        "offsets within a millisecond compared within a batch alone",
+        (
+            Change(
+                f"{INGESTER}/state/articles.sql",
+                "(excluded.source_order, excluded.source_position) > (a.source_order, a.source_position)",
+                "excluded.source_order > a.source_order",
+            ),
+        ),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+    ),
+    Mutant(
+        "an item of a body is as new as its place in it",
+        (
+            Change(
+                f"{INGESTER}/domain/article.py",
+                "        Delivery.of(article, Arrival(at_us, n), traceparent)\n",
+                "        Delivery.of(article, Arrival(at_us + n), traceparent)\n",
+            ),
+        ),
+        at(NEWEST, "test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has"),
     ),
     Mutant(
         "a dead letter is as new as its second try",

@@ -29,8 +29,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/state/articles.sql",
-                "d.source_order, floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,\n",
-                "d.source_order, 1,\n",
+                "d.source_position,\n       floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,\n",
+                "d.source_position,\n       1,\n",
             ),
         ),
         at(

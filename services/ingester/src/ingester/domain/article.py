@@ -13,21 +13,32 @@ UTF8_BYTES_MAX = 4
 """Of one character."""
 
 
+class Arrival(NamedTuple):
+    """When something arrived. Of two that arrived at one time, the position in their log or body decides."""
+
+    at_us: int
+    """Microseconds since the epoch."""
+    position: int = 0
+    """The offset of a record, or the place in a body: without a bound."""
+
+
 class Delivery(NamedTuple):
     """An article on its way in: what it says, which of two deliveries is newer, which trace it belongs to."""
 
     article: ArticleSubmitted
     source_order: int
+    source_position: int
+    """Decides between equal numbers; 0 where the sender gives the number."""
     traceparent: str | None
     document: str
     """What is stored, and later published: the article without the sender's numbering."""
 
     @classmethod
-    def of(cls, article: ArticleSubmitted, arrived_us: int, traceparent: str | None) -> "Delivery":
-        """Numbered by its sender, else by when it arrived: microseconds since the epoch, never the time of handling."""
-        source_order = arrived_us if article.source_order is None else article.source_order
+    def of(cls, article: ArticleSubmitted, arrived: Arrival, traceparent: str | None) -> "Delivery":
+        """Numbered by its sender, else by when it arrived, never by the time of handling."""
+        order, position = arrived if article.source_order is None else (article.source_order, 0)
         document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
-        return cls(article, source_order, traceparent, document)
+        return cls(article, order, position, traceparent, document)
 
     @property
     def article_id(self) -> str:
@@ -50,15 +61,18 @@ def deliveries(
     articles: Iterable[tuple[ArticleSubmitted, str | None]], received_at: datetime
 ) -> list[Delivery]:
     """Articles of one body or page, that arrived at once and in this order."""
-    base = (received_at - EPOCH) // MICROSECOND
-    return [Delivery.of(article, base + n, traceparent) for n, (article, traceparent) in enumerate(articles)]
+    at_us = (received_at - EPOCH) // MICROSECOND
+    return [
+        Delivery.of(article, Arrival(at_us, n), traceparent)
+        for n, (article, traceparent) in enumerate(articles)
+    ]
 
 
-def record_arrival(timestamp_ms: int | None, offset: int, now: datetime) -> int:
-    """When a record arrived, in microseconds: the broker's time, and within its millisecond the order of the log."""
+def record_arrival(timestamp_ms: int | None, offset: int, now: datetime) -> Arrival:
+    """When a record arrived: the broker's time, and within its millisecond the order of the log."""
     if timestamp_ms is None or timestamp_ms < 0:
-        return (now - EPOCH) // MICROSECOND
-    return timestamp_ms * 1000 + offset % 1000
+        return Arrival((now - EPOCH) // MICROSECOND, offset)
+    return Arrival(timestamp_ms * 1000, offset)
 
 
 def newest(batch: Iterable[Delivery]) -> list[Delivery]:
@@ -66,9 +80,13 @@ def newest(batch: Iterable[Delivery]) -> list[Delivery]:
     best: dict[str, Delivery] = {}
     for delivery in batch:
         held = best.get(delivery.article_id)
-        if held is None or delivery.source_order > held.source_order:
+        if held is None or _order(delivery) > _order(held):
             best[delivery.article_id] = delivery
     return sorted(best.values(), key=lambda delivery: delivery.article_id)
+
+
+def _order(delivery: Delivery) -> tuple[int, int]:
+    return delivery.source_order, delivery.source_position
 
 
 def comes_by(article_id: str, providers: Sequence[str]) -> bool:

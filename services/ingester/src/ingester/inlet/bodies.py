@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from ingester.domain.article import Delivery, comes_by
+from ingester.domain.article import Arrival, Delivery, comes_by
 
 ITEMS_MAX = 500
 GROWTH_MAX = 5
@@ -133,7 +133,7 @@ def judge_one(
     if not comes_by(article.article_id, providers):
         words = f"By this door come ids that begin with {', '.join(providers)}"
         return [field_error("article_id", "provider_not_of_this_door", words)], None
-    if len(encoded) * GROWTH_MAX > CONTENT_BYTES_MAX and Delivery.of(article, 0, None).too_large:
+    if len(encoded) * GROWTH_MAX > CONTENT_BYTES_MAX and Delivery.of(article, Arrival(0), None).too_large:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     if "\x00" in encoded.decode() or b"\\u0000" in encoded:
         return [field_error("", "nul_character", "A text holds the character NUL")], None

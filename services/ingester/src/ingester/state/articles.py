@@ -54,6 +54,7 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
         [d.article.licence_ends_at for d in batch],
         now,
         [d.document_hash for d in batch],
+        [d.source_position for d in batch],
     )
     return [Taken._make(row) for row in rows]
 

@@ -1,19 +1,20 @@
 -- name: take
 -- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
--- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing.
--- source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
+-- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing;
+-- of equal ones the position decides. source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
 -- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept. The
 -- same document again, while its content is stored, is no new version. A new version is the time in milliseconds, so that
 -- a restored database never gives one again.
-INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, version, state,
+INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, source_position, version, state,
                           withheld_locally, given, embargoed_until, licence_ends_at, document_hash)
-SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,
+SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, d.source_position,
+       floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,
        CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
        coalesce(d.licence_ends_at <= $6, false),
        coalesce(d.licence_ends_at > $6, true) AND coalesce(d.embargoed_until <= $6, true),
        d.embargoed_until, d.licence_ends_at, d.document_hash
-FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $7::bigint[])
-     AS d (article_id, published_at, source_order, embargoed_until, licence_ends_at, document_hash)
+FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $7::bigint[], $8::bigint[])
+     AS d (article_id, published_at, source_order, embargoed_until, licence_ends_at, document_hash, source_position)
 WHERE CASE WHEN least(d.published_at, $6) >= (SELECT kept_from FROM floor) THEN true
            ELSE (SELECT x.kept_from >= (SELECT kept_from FROM floor) FROM article AS x WHERE x.article_id = d.article_id)
       END
@@ -23,15 +24,18 @@ ON CONFLICT (article_id) DO UPDATE SET
     kept_from = coalesce(a.kept_from, excluded.kept_from),
     received_at = coalesce(a.received_at, excluded.received_at),
     given = a.given OR excluded.given,
-    source_order = greatest(a.source_order, excluded.source_order),
-    (version, state, withheld_locally, embargoed_until, licence_ends_at, document_hash) = (
-        SELECT CASE WHEN newer THEN greatest(a.version + 1, excluded.version) ELSE a.version END,
+    (source_order, source_position, version, state, withheld_locally, embargoed_until, licence_ends_at, document_hash) = (
+        SELECT CASE WHEN later THEN excluded.source_order ELSE a.source_order END,
+               CASE WHEN later THEN excluded.source_position ELSE a.source_position END,
+               CASE WHEN newer THEN greatest(a.version + 1, excluded.version) ELSE a.version END,
                CASE WHEN NOT newer OR a.state = 'withheld' THEN a.state ELSE excluded.state END,
                a.withheld_locally OR (newer AND excluded.withheld_locally),
                CASE WHEN newer THEN excluded.embargoed_until ELSE a.embargoed_until END,
                CASE WHEN newer THEN excluded.licence_ends_at ELSE a.licence_ends_at END,
                CASE WHEN newer THEN excluded.document_hash ELSE a.document_hash END
-        FROM (SELECT a.state <> 'revoked' AND (a.source_order IS NULL OR excluded.source_order > a.source_order)
+        FROM (SELECT a.source_order IS NULL
+                     OR (excluded.source_order, excluded.source_position) > (a.source_order, a.source_position)) AS l (later),
+             LATERAL (SELECT later AND a.state <> 'revoked'
                      AND NOT (a.document_hash IS NOT DISTINCT FROM excluded.document_hash
                               AND a.state = excluded.state
                               AND EXISTS (SELECT FROM article_content AS c
