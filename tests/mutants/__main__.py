@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from clawback_common.testing.servers import kafka_server, postgres_server  # noqa: E402 - the path comes first
+from clawback_common.testing.servers import kafka_server, postgres_server, valkey_server  # noqa: E402 - the path comes first
 from tests.mutants.catalogue import MUTANTS  # noqa: E402 - likewise
 from tests.mutants.mutant import Mutant  # noqa: E402 - likewise
 
@@ -32,6 +32,8 @@ def main(wanted: Sequence[str]) -> int:
     with ExitStack() as stack:
         os.environ["KAFKA_BOOTSTRAP_SERVERS"] = stack.enter_context(kafka_server())
         os.environ["POSTGRES_URL"] = stack.enter_context(postgres_server())
+        os.environ["REDIS_URL"] = stack.enter_context(valkey_server())
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile all that it imports
         sound, said = _run(sorted({test for one in chosen for test in one.tests}), None)
         if sound != 0:
             sys.stdout.write(f"{said}\nthese tests must pass before anything is planted\n")
@@ -74,6 +76,8 @@ def _run(tests: Sequence[str], mutant: str | None) -> tuple[int, str]:
         "--tb=no",
         "-p",
         "tests.mutants.planting",
+        "-p",
+        "no:schemathesis",  # a second of imports
         "-o",
         "timeout=60",
     ]

@@ -4,16 +4,21 @@ An address in the environment comes first: it must lead to servers that tests ma
 that has the images. Then the local stack, in a folder of its own that is deleted afterwards.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from clawback_common.bus.topics import provision
+from clawback_common.settings import BrokerSettings
 from clawback_local import Stack
 from clawback_local.ports import claimed
+from clawback_local.services import SUBMISSIONS
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"
@@ -26,10 +31,11 @@ def kafka_server() -> Iterator[str]:
     """Bootstrap servers of a broker that has the contract's topics."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
-        with _local("topics") as env:
-            yield env["KAFKA_BOOTSTRAP_SERVERS"]
+        _make_topics(given)
+        yield given
     elif _engine_has(KAFKA_IMAGE):
-        with _kafka_container() as address, _provisioned(address):
+        with _kafka_container() as address:
+            _make_topics(address)
             yield address
     else:
         with _local("topics") as env:
@@ -141,12 +147,8 @@ def _container(image: str, outside: int, inside: int) -> Any:
     return DockerContainer(image).with_bind_ports(inside, outside)
 
 
-@contextmanager
-def _provisioned(address: str) -> Iterator[None]:
-    """The stack's own provisioning, against a broker that is there already."""
-    os.environ["KAFKA_BOOTSTRAP_SERVERS"] = address
-    try:
-        with _local("topics"):
-            yield
-    finally:
-        del os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+def _make_topics(address: str) -> None:
+    """Those that are missing on a broker that is there already, as the local stack makes them."""
+    settings = BrokerSettings(kafka_bootstrap_servers=address)
+    with ThreadPoolExecutor(1) as thread:  # the session's own loop, where there is one, is left alone
+        thread.submit(asyncio.run, provision(settings, [SUBMISSIONS])).result()
