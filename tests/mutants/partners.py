@@ -3,6 +3,8 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
+COMPLIANCE = "services/compliance/src/compliance"
+COMPLIANCE_TESTS = "services/compliance/tests"
 CLIENTS = "tests/clients/test_clients.py"
 
 MUTANTS = (
@@ -16,5 +18,20 @@ MUTANTS = (
             ),
         ),
         at(CLIENTS, "test_a_client_with_its_default_settings_reads_our_articles"),
+    ),
+    Mutant(
+        "an answer that differs is recorded once an attempt",
+        (
+            Change(
+                f"{COMPLIANCE}/domain/obligation.py",
+                'hashlib.sha256("\\x1f".join(said).encode()).digest()',
+                'hashlib.sha256(b"").digest()',
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/integration/test_receipts.py",
+            "test_what_closes_an_obligation_is_among_the_receipts_of_the_article",
+            "test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_was_completed",
+        ),
     ),
 )

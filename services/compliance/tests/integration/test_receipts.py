@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+import orjson
 import pytest
 
 from clawback_common.api_keys import Caller
@@ -28,6 +30,56 @@ async def test_a_guessed_receipt_id_does_not_displace_the_real_receipt(world: Wo
     await world.receipts(real)
     rows = await world.db.fetch("SELECT article_id, holder FROM receipt ORDER BY article_id")
     assert [(row["article_id"], row["holder"]) for row in rows] == [(A, "search"), (B, "stranger")]
+
+
+async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What closed the search's obligation, and the outcomes of its recorded receipts by their ids."""
+    evidence = await world.db.fetchval(
+        "SELECT evidence FROM obligation JOIN revocation USING (revocation_id)"
+        " WHERE holder = 'search' AND article_id = $1",
+        article_id,
+    )
+    recorded = await receipts.of_article(world.db, article_id)
+    return orjson.loads(evidence), {
+        str(row["receipt_id"]): orjson.loads(row["removals"]) for row in recorded if row["holder"] == "search"
+    }
+
+
+async def test_what_closes_an_obligation_is_among_the_receipts_of_the_article(world: World) -> None:
+    (order,) = await world.revoke(A)
+    parts: list[dict[str, Outcome]] = [{"content": Outcome.REMOVED}, {"index": Outcome.REMOVED}]
+    for kinds in parts:
+        receipt = world.receipt(order, "search", kinds).model_copy(update={"receipt_id": uuid4()})
+        await world.receipts(receipt, receipt)
+    evidence, recorded = await _evidence_and_receipts(world, A)
+    assert evidence["attempt"] == order.attempt
+    assert recorded[evidence["receipt_id"]] == {"index": "removed"}
+    assert len(recorded) == len(parts)
+
+
+async def test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_was_completed(
+    world: World,
+) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED}))
+    await world.receipts(world.receipt(order, "search"))
+    rows = await receipts.of_article(world.db, A)
+    assert {row["meaning"]: orjson.loads(row["removals"]) for row in rows} == {
+        "incomplete": {"content": "removed"},
+        "closed": {"content": "removed", "index": "removed"},
+    }
+    assert len({row["receipt_id"] for row in rows}) == 1
+
+
+async def test_a_receipt_id_that_is_used_on_another_article_is_evidence_there_and_is_recorded_there(
+    world: World,
+) -> None:
+    first, second = await world.revoke(A, B)
+    one = world.receipt(first, "search")
+    await world.receipts(one)
+    await world.receipts(world.receipt(second, "search").model_copy(update={"receipt_id": one.receipt_id}))
+    evidence, recorded = await _evidence_and_receipts(world, B)
+    assert evidence["receipt_id"] in recorded
 
 
 async def test_receipts_that_answer_nothing_are_recorded_up_to_a_bound(

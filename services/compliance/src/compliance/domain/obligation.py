@@ -1,5 +1,6 @@
 """Obligations: what one holder owes one order, and what each answer means for it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -84,9 +85,19 @@ class Answer:
     """It is known to be the holder's own."""
 
     @property
-    def key(self) -> tuple[str, int, str, int, bool]:
-        """What identifies it: its sender chooses the receipt's id, and a claim takes the place of no receipt."""
-        return self.article_id, self.order_no, self.holder, self.attempt, self.authenticated
+    def key(self) -> tuple[str, int, str, int, bool, bytes]:
+        """What identifies it: what it answers, who answers, and what it says.
+
+        Its sender chooses the receipt's id, a claim takes the place of no receipt, and each answer that differs is
+        recorded, so that whatever closed an obligation is among the receipts.
+        """
+        return self.article_id, self.order_no, self.holder, self.attempt, self.authenticated, self.digest
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the receipt's id and its outcomes: the same answer again has the same."""
+        said = [str(self.receipt_id), *(f"{kind}={what}" for kind, what in sorted(self.removals.items()))]
+        return hashlib.sha256("\x1f".join(said).encode()).digest()
 
     @classmethod
     def of(cls, event: ArticleRemoved, came_by: str, *, authenticated: bool = True) -> "Answer":
@@ -123,7 +134,12 @@ def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligat
         state=State.NOTIFIED if obligation.state is State.OPEN else obligation.state,
     )
     outcomes = [Outcome(answers[kind]) if kind in answers else None for kind in obligation.copy_kinds]
-    evidence = {"how": "receipt", "receipt_id": str(answer.receipt_id), "answers": answers}
+    evidence = {
+        "how": "receipt",
+        "receipt_id": str(answer.receipt_id),
+        "attempt": answer.attempt,
+        "answers": answers,
+    }
     if obligation.superseded and outcomes and all(o is Outcome.SUPERSEDED for o in outcomes):
         closed = replace(heard, state=State.SUPERSEDED, superseded_at=now, evidence=evidence)
         return closed, Meaning.CLOSED

@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: datetime) -> None:
-    """Records answers, of one that comes twice the first, and of those that answer nothing a bounded number."""
+    """Records each answer once, and of those that answer nothing a bounded number."""
     rows = await _bounded(tx, answers, now)
     await tx.execute(
         SQL["put"],
@@ -35,6 +35,7 @@ async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: d
         [answer.came_by for answer, _ in rows],
         [meaning.value for _, meaning in rows],
         [answer.authenticated for answer, _ in rows],
+        [answer.digest for answer, _ in rows],
         now,
     )
 

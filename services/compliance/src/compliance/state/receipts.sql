@@ -1,11 +1,11 @@
 -- name: put
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
-                     authenticated, received_at)
-SELECT n.*, $11
+                     authenticated, answer_sha256, received_at)
+SELECT n.*, $12
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
-            $9::text[], $10::boolean[]) AS n
-ORDER BY 2, 3, 4, 5
-ON CONFLICT (article_id, order_no, holder, attempt, authenticated) DO NOTHING
+            $9::text[], $10::boolean[], $11::bytea[]) AS n
+ORDER BY 2, 3, 4, 5, 10, 11
+ON CONFLICT (article_id, order_no, holder, attempt, authenticated, answer_sha256) DO NOTHING
 
 -- name: strays
 -- How many receipts that answer nothing were recorded since then; counts no further than asked.
