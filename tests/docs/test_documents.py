@@ -1,7 +1,6 @@
-"""Documents say what is there: links lead somewhere, every alert has a runbook, every topic and setting is named."""
+"""Documents say what is there: links lead somewhere, every alert has a runbook, every topic and service is named."""
 
 import ast
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,12 +78,3 @@ def test_the_readme_names_every_service() -> None:
     assert [
         service.name for service in SERVICES if f"(services/{service.name}/README.md)" not in readme
     ] == []
-
-
-@pytest.mark.parametrize("service", [service.name for service in SERVICES])
-def test_every_setting_of_a_service_is_documented(service: str) -> None:
-    told = "".join(document.read_text() for document in DOCUMENTS)
-    families = ("KAFKA_SASL_",)
-    settings = importlib.import_module(f"{service}.settings").Settings
-    names = {name.upper() for name in settings.model_fields if name not in {"api_port", "probe_port"}}
-    assert sorted(name for name in names if name not in told and not name.startswith(families)) == []
