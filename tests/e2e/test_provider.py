@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from clawback_simulator.actions import FaultMode
-from clawback_story import chapters, doors, faults, garbage_provider
+from clawback_story import chapters, doors, faults, garbage_provider, jobs
 from clawback_story.world import METABASE, REVOKED_FEED, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
@@ -47,3 +47,19 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
     await faults.drained(world, "the provider is well again")
     _, problems = await faults.judged(world)
     assert {name: said for name, said in problems.items() if said} == {}
+
+
+@pytest.mark.usefixtures("evidence")
+async def test_a_daily_run_is_complete_only_when_a_list_that_the_provider_cuts_is_read_to_its_end(
+    world: World,
+) -> None:
+    await world.simulator.publish(30, dated_days_ago=0)
+    await doors.poll_well(world)
+    await world.simulator.set(limit_policy="clamp", max_revoked_limit=5)
+    revoked = await world.simulator.revoke(count=23)
+    seen = await jobs.daily_run(world, "a list that the provider cuts")
+    await world.simulator.set(limit_policy="refuse", max_revoked_limit=10_000)
+    assert seen.exit_code == 0
+    assert any("23 notices" in line for line in seen.lines)
+    for one in revoked.ids:
+        assert (await world.ingester.get(f"/articles/{METABASE}:{one}")).status_code == 410

@@ -41,6 +41,9 @@ class FeedSettings(BaseModel):
     every: str | None = Field(None, pattern=r"^[0-9]+(\.[0-9]+)?[smh]$")
     """Such as ``15m``. None: premium 15 min, free 24 h, revocations hourly."""
     limit: int | None = Field(None, ge=1, le=10_000)
+    unpaged: bool = False
+    """This provider's list of revocations has no cursor and is always whole. Without a cursor nothing else shows that
+    a list is complete, so it is not believed unless this is set."""
 
     @property
     def interval_s(self) -> float:

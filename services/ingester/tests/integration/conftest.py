@@ -1,6 +1,7 @@
 """An ingester on a real database, with its clock in the test's hands."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from clawback_common.testing.clock import FakeClock
 from ingester import app
 from ingester.flow import Service
 from ingester.settings import Settings
+from services.ingester.tests.integration.simulated import Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World
 
 
@@ -44,3 +46,10 @@ def world(service: Service, clock: FakeClock) -> World:
 def script() -> Script:
     """A provider that answers what the test says."""
     return Script()
+
+
+@pytest_asyncio.fixture
+async def simulated(service: Service, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Simulated]:
+    """The provider's simulator in process, with both of its feeds configured."""
+    async with simulated_provider(service, clock, tmp_path) as found:
+        yield found

@@ -123,7 +123,7 @@ async def test_a_swept_article_stays_out_by_every_door(
     newer = aged(world, OLD, 105, "newer", source_order=2**60)
     unknown = aged(world, "up:unknown", 130)
     await world.submit(newer, unknown, aged(world, YOUNG, 95, "newer", source_order=2**60))
-    script.answers = [articles_page(newer, unknown, aged(world, "up:fresh", 1))]
+    script.answers = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
     run = await poll_recorded(script.feed("articles", limit=4), world.service, "test")
     assert (run.received, run.too_old) == (3, 2)
     counts = await world.db.fetchval("SELECT counts ->> 'too_old' FROM job_run WHERE job LIKE 'poll:%'")

@@ -16,7 +16,7 @@ from ingester import app, flow
 from ingester.flow import Service
 from ingester.inlet.feeds import poll
 from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.values import Bad, Page, RevokedId, RevokedPage
+from ingester.inlet.feeds.values import Bad, Page, RateLimit, RevokedId, RevokedPage
 from ingester.settings import FeedKind, FeedSettings
 
 CANARY = "zq-canary-7719"
@@ -102,6 +102,10 @@ class Script:
         assert limit > 0
         answer = await self._next(cursor)
         return answer or RevokedPage((), (), None, 0)
+
+    async def rate_limits(self) -> tuple[RateLimit, ...]:
+        """None that say anything."""
+        return ()
 
     async def _next(self, cursor: str) -> Any:
         self.cursors.append(cursor)

@@ -21,6 +21,9 @@ class FeedState(NamedTuple):
     since: datetime
     full_pages: int
     reached_at: datetime | None
+    page_asked: int | None
+    page_limit: int | None
+    page_told: int | None
 
 
 def of_feeds(states: Iterable[FeedState], now: datetime, window_h: float) -> list[Condition]:
@@ -42,7 +45,14 @@ def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condit
         yield Condition(
             "FeedFallingBehind",
             Severity.WARNING,
-            f"Feed {feed.name} has answered {feed.full_pages} full pages in a row; what is not read within "
+            f"Feed {feed.name} was read {feed.full_pages} pages on without coming to its end; what is not read within "
             f"{hours_left(window_h, behind_h):.0f} h leaves the provider's window. Poll more often.",
             labels,
         )
+    if feed.page_limit and feed.page_asked and feed.page_limit < feed.page_asked:
+        told = f"{feed.page_told:,}" if feed.page_told else "nothing"
+        summary = (
+            f"Feed {feed.name}: a page is asked for {feed.page_asked:,} entries, and the provider gives at most "
+            f"{feed.page_limit:,} (the key's rate limits say {told} of it). All are read, in more calls."
+        )
+        yield Condition("FeedPagesLimited", Severity.WARNING, summary, labels)

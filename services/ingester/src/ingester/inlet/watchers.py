@@ -21,6 +21,9 @@ async def watch_feeds(service: Service, configured: Collection[str]) -> None:
             row["state_since"],
             row["full_pages"],
             row["reached_at"],
+            row["page_asked"],
+            row["page_limit"],
+            row["page_told"],
         )
         for row in await feeds.all_feeds(service.db)
         if row["name"] in configured

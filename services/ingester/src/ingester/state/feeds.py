@@ -8,6 +8,7 @@ from uuid import UUID
 from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from ingester.domain.feed import PollResult
+from ingester.domain.pages import CUT_PAGES_MIN
 
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)
@@ -24,6 +25,30 @@ class Leased:
     last_complete_at: datetime | None
     full_pages: int
     state: str
+    page_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedPage:
+    """A page, as far as the feed's row knows of it.
+
+    Attributes:
+        cursor: of the next page; None leaves it where it is.
+        received: entries on the page.
+        noticed: new notices.
+        asked: entries that were asked for.
+        cut: the size of the page before, where this one shows that the provider had cut it.
+        complete_as_of: when the call of the last page was made: all that was listed before is read. None: more follows.
+        reached_at: the time of the newest entry, where entries have one.
+    """
+
+    cursor: str | None
+    received: int
+    noticed: int
+    asked: int
+    cut: int | None
+    complete_as_of: datetime | None
+    reached_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +103,32 @@ async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
     return await db.fetchval(SQL["renew"], name, poll_id, LEASE) is not None
 
 
-async def turn_page(
-    tx: Transaction,
-    name: str,
-    poll_id: UUID,
-    cursor: str | None,
-    now: datetime,
-    *,
-    full: bool,
-    received: int,
-    noticed: int,
-    complete_as_of: datetime,
-    reached_at: datetime | None,
-) -> bool:
-    """Moves the cursor past a page. False when the lease was lost: then roll back.
-
-    Args:
-        tx: of what the page brought.
-        name: of the feed.
-        poll_id: the pass that holds the lease.
-        cursor: of the next page; None leaves it where it is.
-        now: the time.
-        full: the page has as many entries as were asked for.
-        received: entries on the page.
-        noticed: new notices.
-        complete_as_of: when the call of a short page was made: all that was revoked before is read.
-        reached_at: the time of the newest entry, where entries have one.
-    """
+async def turn_page(tx: Transaction, name: str, poll_id: UUID, page: TurnedPage, now: datetime) -> bool:
+    """Moves the cursor past a page, in the transaction of what it brought. False when the lease was lost: roll back."""
     moved = await tx.fetchval(
-        SQL["turn_page"], name, poll_id, cursor, now, full, received, noticed, complete_as_of, reached_at
+        SQL["turn_page"],
+        name,
+        poll_id,
+        page.cursor,
+        now,
+        page.received,
+        page.noticed,
+        page.complete_as_of,
+        page.reached_at,
+        page.asked,
+        page.cut,
     )
     return moved is not None
+
+
+async def page_limit_unasked(db: Querier, name: str, now: datetime) -> bool:
+    """Whether pages show a limit, and the rate limits of the key were not read for a day. Notes that they are."""
+    return await db.fetchval(SQL["page_limit_unasked"], name, now, CUT_PAGES_MIN) is not None
+
+
+async def note_page_limit(db: Querier, name: str, told: int | None) -> None:
+    """Notes the limit of a page that the provider states; None where it states none."""
+    await db.execute(SQL["note_page_limit"], name, told)
 
 
 async def failing(
@@ -133,7 +153,7 @@ async def poll(db: Querier, poll_id: UUID) -> Row | None:
 
 async def all_feeds(db: Querier) -> list[Row]:
     """Every feed with its last pass."""
-    return await db.fetch(SQL["all"])
+    return await db.fetch(SQL["all"], CUT_PAGES_MIN)
 
 
 async def resume(db: Querier, name: str, now: datetime) -> bool:

@@ -19,7 +19,7 @@ UPDATE feed SET lease_poll = $2, lease_until = clock_timestamp() + $6, updated_a
 WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND ($4::interval IS NULL OR last_pass_at IS NULL
        OR last_pass_at + least($4, ($5::interval[])[least(failed_passes, cardinality($5))]) <= clock_timestamp())
-RETURNING cursor, last_complete_at, full_pages, state
+RETURNING cursor, last_complete_at, full_pages, state, page_max
 
 -- name: under_way
 SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= clock_timestamp()
@@ -31,18 +31,31 @@ UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_p
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 
 -- name: turn_page
--- The cursor moves in the transaction of what it brought, and only under our lease.
+-- The cursor moves in the transaction of what it brought, and only under our lease. $7 is null while pages follow; $10 is
+-- the size of the page before, if this one shows that the provider had cut it: the same size again and again is its limit.
 WITH moved AS (
     UPDATE feed SET cursor = coalesce($3, cursor), updated_at = $4, state = 'ok', state_reason = NULL,
            state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
-           full_pages = CASE WHEN $5 THEN full_pages + 1 ELSE 0 END, reached_at = coalesce($9, reached_at),
-           last_complete_at = CASE WHEN $5 THEN last_complete_at ELSE $8 END
+           full_pages = CASE WHEN $7::timestamptz IS NULL THEN full_pages + 1 ELSE 0 END,
+           last_complete_at = coalesce($7, last_complete_at), reached_at = coalesce($8, reached_at),
+           page_asked = $9, page_max = greatest(page_max, $5),
+           pages_cut = CASE WHEN $5 >= $9 THEN 0 WHEN $10::integer IS NULL THEN pages_cut
+                            WHEN $10 = page_cut THEN pages_cut + 1 ELSE 1 END,
+           page_cut = coalesce($10, page_cut)
     WHERE name = $1 AND lease_poll = $2
     RETURNING name
 )
-UPDATE feed_poll SET pages = pages + 1, received = received + $6, noticed = noticed + $7
+UPDATE feed_poll SET pages = pages + 1, received = received + $5, noticed = noticed + $6
 WHERE poll_id = $2 AND EXISTS (SELECT FROM moved)
 RETURNING poll_id
+
+-- name: page_limit_unasked
+UPDATE feed SET page_told_at = $2
+WHERE name = $1 AND pages_cut >= $3 AND (page_told_at IS NULL OR page_told_at <= $2::timestamptz - interval '1 day')
+RETURNING name
+
+-- name: note_page_limit
+UPDATE feed SET page_told = $2 WHERE name = $1
 
 -- name: failing
 UPDATE feed SET state = $2, state_reason = $3, updated_at = $4,
@@ -66,7 +79,8 @@ FROM feed_poll WHERE poll_id = $1
 
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
-       f.reached_at,
+       f.reached_at, f.page_asked, f.page_max, CASE WHEN f.pages_cut >= $1 THEN f.page_cut END AS page_limit,
+       f.page_told,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
        p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
 FROM feed AS f

@@ -155,7 +155,7 @@ class MetabaseClient:
 
         Args:
             cursor: the last page's ``last_sequence``, or ``OLDEST``.
-            limit: 1 to 500; fewer entries than that mean caught up.
+            limit: 1 to 500; the provider may give fewer.
             part: one slice of the feed, with a cursor of its own.
         """
         _check_limit(limit, ARTICLES_LIMIT_MAX)
@@ -211,7 +211,7 @@ class MetabaseClient:
 
         Args:
             cursor: the last page's ``next_cursor``, as it came, or ``OLDEST``.
-            limit: 1 to 10,000; fewer entries than that mean caught up.
+            limit: 1 to 10,000; the provider may give fewer.
         """
         _check_limit(limit, REVOKED_LIMIT_MAX)
         tried = self._revoked_cursor.name

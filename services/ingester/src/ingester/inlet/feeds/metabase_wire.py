@@ -82,7 +82,8 @@ def parse_revoked(body: bytes, content_type: str | None) -> RevokedPage:
             ids.append(revoked)
     if items and not ids:
         raise UnreadableAnswer(Unreadable.NO_IDS)
-    return RevokedPage(tuple(ids), tuple(bad), _cursor(answer.head, _CURSORS) or last_sequence, len(items))
+    next_cursor = _cursor(answer.head, _CURSORS) or last_sequence
+    return RevokedPage(tuple(ids), tuple(bad), next_cursor if items else None, len(items))
 
 
 def parse_rate_limits(body: bytes, content_type: str | None) -> tuple[RateLimit, ...]:

@@ -1,8 +1,8 @@
-"""One pass over a feed: page by page until a short one, each page stored with its cursor or not at all."""
+"""One pass over a feed: page by page to the end of the list, each page stored with its cursor or not at all."""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester import flow
 from ingester.domain.article import Delivery, deliveries
 from ingester.domain.feed import PollResult, Sighting
+from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
 from ingester.flow import Service
 from ingester.inlet.feeds import values
 from ingester.inlet.feeds.codes import Refused
@@ -42,6 +43,10 @@ class Provider(Protocol):
         """Revocations after the cursor."""
         ...
 
+    async def rate_limits(self) -> Sequence[values.RateLimit]:
+        """The key's quotas."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -57,7 +62,7 @@ class Feed:
         return self.settings.name
 
     def limit(self, service: Service) -> int:
-        """Entries on a full page."""
+        """Entries that a page is asked for."""
         if self.settings.kind == "revoked":
             return self.settings.limit or 10_000
         return min(self.settings.limit or 500, service.settings.metabase_limit)
@@ -160,13 +165,40 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
             await task
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One page of a pass: where it begins, and what the pages before have shown."""
+
+    poll_id: UUID
+    cursor: str | None
+    sizes: PageSizes
+    complete_at: datetime | None
+    """When the feed was last read to its end, before this pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A page that is stored."""
+
+    end: End
+    count: int
+    cursor: str | None
+    noticed: int = 0
+    too_old: int = 0
+    reached_at: datetime | None = None
+
+
 async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
     provider = feed.connect(poll_id)
     turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
-    result, cursor = PollResult(poll_id, feed.name), leased.cursor
+    result, sizes = (
+        PollResult(poll_id, feed.name),
+        PageSizes(feed.limit(service), largest_ever=leased.page_max),
+    )
+    ask = _Ask(poll_id, leased.cursor, sizes, leased.last_complete_at)
     while True:
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
-            page = await turn(feed, service, provider, cursor, poll_id, leased.last_complete_at)
+            page = await turn(feed, service, provider, ask)
         result = replace(
             result,
             pages=result.pages + 1,
@@ -175,88 +207,89 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
             too_old=result.too_old + page.too_old,
         )
         metrics.POLLED.labels(feed.name, "ok").inc()
-        if page.count < feed.limit(service):
-            metrics.FEED_FAILING.labels(feed.name).set(0)
-            return replace(result, caught_up=True)
-        if page.cursor is None or page.cursor == cursor:
-            raise Poison("cursor_stands_still", "a full page does not say where the next one begins")
-        cursor = page.cursor
+        match page.end:
+            case End.COMPLETE:
+                metrics.FEED_FAILING.labels(feed.name).set(0)
+                await _ask_for_page_limit(feed, service, provider)
+                return replace(result, caught_up=True)
+            case End.UNKNOWN:
+                raise Poison("cursor_stands_still", "the page does not lead on, and may not be the last one")
+            case End.MORE:
+                ask = replace(ask, cursor=page.cursor, sizes=ask.sizes.then(page.count))
 
 
-@dataclass(frozen=True, slots=True)
-class _Turned:
-    count: int
-    noticed: int
-    cursor: str | None
-    too_old: int = 0
+async def _ask_for_page_limit(feed: Feed, service: Service, provider: Provider) -> None:
+    """Where pages show a limit of the provider's own: reads what the key's rate limits say of it, once a day."""
+    if not await feeds.page_limit_unasked(service.db, feed.name, service.clock.now()):
+        return
+    try:
+        told = values.page_limit(await provider.rate_limits())
+    except ClawbackError as error:  # a key without the right to ask has pages all the same
+        _log.info("the rate limits of the key are not known", feed=feed.name, error=error)
+        return
+    await feeds.note_page_limit(service.db, feed.name, told)
 
 
-async def _articles_page(
-    feed: Feed, service: Service, provider: Provider, cursor: str | None, poll_id: UUID, _: datetime | None
-) -> _Turned:
+async def _articles_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
     asked_at = service.clock.now()
-    page = await provider.articles(cursor or "0", feed.limit(service))
+    page = await provider.articles(ask.cursor or "0", ask.sizes.asked)
     now = service.clock.now()
     trace = traceparent()
     incoming = deliveries(((article, trace) for article in page.articles), now)
+    leads_on = page.last_sequence not in {None, ask.cursor}
+    turned = _Turned(
+        end_of_articles(ask.sizes, page.count, leads_on=leads_on),
+        page.count,
+        page.last_sequence,
+        reached_at=max((a.harvested_at for a in page.articles if a.harvested_at), default=None),
+    )
 
     async def turn(tx: Transaction) -> None:
-        await _turn(tx, feed, service, poll_id, page.last_sequence, page.count, 0, asked_at, reached)
+        await _turn(tx, feed, service, ask, turned, asked_at)
 
-    reached = max((a.harvested_at for a in page.articles if a.harvested_at), default=None)
     bad = [_bad(feed, entry, trace) for entry in page.bad]
     bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
     incoming = [one for one in incoming if not one.too_large]
     became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
-    return _Turned(page.count, 0, page.last_sequence, became.too_old)
+    return replace(turned, too_old=became.too_old)
 
 
-async def _revoked_page(
-    feed: Feed,
-    service: Service,
-    provider: Provider,
-    cursor: str | None,
-    poll_id: UUID,
-    complete_at: datetime | None,
-) -> _Turned:
+async def _revoked_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
     asked_at = service.clock.now()
-    page = await provider.revoked(cursor or "0", feed.limit(service))
+    page = await provider.revoked(ask.cursor or "0", ask.sizes.asked)
     trace = traceparent()
     sightings = [
         Sighting(f"{feed.settings.provider}:{entry.provider_article_id}", entry.sequence, entry.revoked_at)
         for entry in page.ids
     ]
+    end = end_of_revocations(
+        ask.sizes,
+        page.count,
+        cursor=ask.cursor,
+        next_cursor=page.next_cursor,
+        unpaged=feed.settings.unpaged,
+    )
     async with service.db.transaction() as tx:
-        noticed = await flow.on_sightings(tx, service, feed.name, sightings, poll_id, complete_at)
+        noticed = await flow.on_sightings(tx, service, feed.name, sightings, ask.poll_id, ask.complete_at)
         await flow.on_unreadable_sightings(tx, service, [_bad(feed, entry, trace) for entry in page.bad])
-        await _turn(tx, feed, service, poll_id, page.next_cursor, page.count, noticed, asked_at)
-    return _Turned(page.count, noticed, page.next_cursor)
+        turned = _Turned(end, page.count, page.next_cursor, noticed)
+        await _turn(tx, feed, service, ask, turned, asked_at)
+    return turned
 
 
 async def _turn(
-    tx: Transaction,
-    feed: Feed,
-    service: Service,
-    poll_id: UUID,
-    cursor: str | None,
-    count: int,
-    noticed: int,
-    asked_at: datetime,
-    reached: datetime | None = None,
+    tx: Transaction, feed: Feed, service: Service, ask: _Ask, page: _Turned, asked_at: datetime
 ) -> None:
-    ours = await feeds.turn_page(
-        tx,
-        feed.name,
-        poll_id,
-        cursor,
-        service.clock.now(),
-        full=count >= feed.limit(service),
-        received=count,
-        noticed=noticed,
-        complete_as_of=asked_at,
-        reached_at=reached,
+    turned = feeds.TurnedPage(
+        cursor=page.cursor,
+        received=page.count,
+        noticed=page.noticed,
+        asked=ask.sizes.asked,
+        cut=ask.sizes.cut(page.count),
+        complete_as_of=asked_at if page.end is End.COMPLETE else None,
+        reached_at=page.reached_at,
     )
-    if not ours:
+    if not await feeds.turn_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
         raise Conflict(
             f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored"
         )

@@ -22,7 +22,7 @@ from ingester.inlet.feeds.metabase_client import (
 )
 from ingester.inlet.feeds.poll import Feed, Provider
 from ingester.inlet.feeds.ports import ApiCall, Endpoint
-from ingester.inlet.feeds.values import Page, RevokedPage, Slice
+from ingester.inlet.feeds.values import Page, RateLimit, RevokedPage, Slice
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 
@@ -43,6 +43,10 @@ class SlicedFeed:
     async def revoked(self, cursor: str = OLDEST, limit: int = REVOKED_LIMIT_MAX) -> RevokedPage:
         """Revocations are not sliced."""
         return await self.client.revoked(cursor, limit)
+
+    async def rate_limits(self) -> tuple[RateLimit, ...]:
+        """Of the key, whatever the slice."""
+        return await self.client.rate_limits()
 
 
 def configured_feeds(service: Service, http: httpx.AsyncClient) -> dict[str, Feed]:

@@ -1,7 +1,10 @@
 """What a page of the provider holds, once it is read."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from clawback_contracts.article.v1 import ArticleSubmitted
 
@@ -35,7 +38,7 @@ class Page:
         articles: those that can be used, in the provider's order.
         bad: those that cannot.
         last_sequence: of the last entry that has one, used or not; None when no entry has one: then nothing moves.
-        count: entries on the page. Fewer than the limit means caught up.
+        count: entries on the page. Fewer than asked for does not mean that nothing follows.
         total_results: what is left from the cursor on, as the search says; it may be too high.
     """
 
@@ -68,14 +71,18 @@ class RevokedPage:
     Attributes:
         ids: in the provider's order, repeats included.
         bad: entries without an id that can be used: each may be a revocation, so a person must look.
-        next_cursor: opaque text; None when the answer has none: then nothing moves.
-        count: entries on the page. Fewer than the limit means caught up.
+        next_cursor: opaque text; None when the answer has none, or no entries: then nothing moves.
+        count: entries on the page. Fewer than asked for does not mean that nothing follows.
     """
 
     ids: tuple[RevokedId, ...]
     bad: tuple[Bad, ...]
     next_cursor: str | None
     count: int
+
+
+_OF_A_PAGE: Final = re.compile(r"page|result|article|record|entr|item", re.IGNORECASE)
+"""What the unit may be called of a limit that is about a page; which name the provider has is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,11 @@ class RateLimit:
     unit: str
     limit: int | None
     counter: int | None
+
+
+def page_limit(limits: Iterable[RateLimit]) -> int | None:
+    """Entries that a page may have by the key's limits; None where they do not say."""
+    return min((one.limit for one in limits if one.limit and _OF_A_PAGE.search(one.unit)), default=None)
 
 
 @dataclass(frozen=True, slots=True)

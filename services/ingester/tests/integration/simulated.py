@@ -1,0 +1,76 @@
+"""An ingester whose feeds are read from the provider's simulator: the client, the pace and the parser of production."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from clawback_common.db.pool import Row
+from clawback_common.testing.clock import FakeClock
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from clawback_simulator.app import create_app
+from clawback_simulator.client import SimulatorClient
+from clawback_simulator.simulator import Simulator
+from ingester.domain.feed import PollResult
+from ingester.flow import Service
+from ingester.inlet.feeds import poll
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.feeds.provider import configured_feeds
+from ingester.state import feeds
+from services.ingester.tests.integration.world import World
+
+ARTICLES, REVOKED = "metabase-articles", "metabase-revoked"
+FEEDS = f"""
+feeds:
+  - {{name: {ARTICLES}, kind: articles}}
+  - {{name: {REVOKED}, kind: revoked}}
+"""
+
+
+@dataclass
+class Simulated:
+    """The service, its feeds, and the control of the provider that they are read from."""
+
+    world: World
+    feeds: Mapping[str, Feed]
+    provider: SimulatorClient
+
+    async def poll(self, name: str) -> PollResult:
+        """One pass."""
+        return await poll.poll(self.feeds[name], self.world.service, "test")
+
+    async def row(self, name: str) -> Row:
+        """A feed as its API shows it."""
+        (found,) = [row for row in await feeds.all_feeds(self.world.db) if row["name"] == name]
+        return found
+
+    async def noticed(self) -> set[str]:
+        """The provider's ids of every notice so far."""
+        return {one.article_id.removeprefix("metabase:") for one in await self.world.said(RevocationNoticed)}
+
+    async def stored(self) -> set[str]:
+        """The provider's ids of every article that is stored."""
+        rows = await self.world.db.fetch("SELECT article_id FROM article WHERE version > 0")
+        return {row["article_id"].removeprefix("metabase:") for row in rows}
+
+
+@asynccontextmanager
+async def simulated_provider(
+    service: Service, clock: FakeClock, folder: Path, *, listed: str = FEEDS, **settings: Any
+) -> AsyncIterator[Simulated]:
+    """A provider of its own for the service; ``settings`` are those of the service that differ."""
+    path = folder / "feeds.yaml"
+    path.write_text(listed)
+    given = {"feeds": path, "metabase_pause_s": 0.0, "metabase_api_key": SecretStr("k"), **settings}
+    ours = replace(service, settings=service.settings.model_copy(update=given))
+    transport = httpx.ASGITransport(create_app(Simulator(seed=5)))
+    async with (
+        httpx.AsyncClient(transport=transport) as http,
+        SimulatorClient("http://simulator", transport) as control,
+    ):
+        by_name = configured_feeds(ours, http)
+        yield Simulated(World(ours, clock, feeds=tuple(by_name)), by_name, control)

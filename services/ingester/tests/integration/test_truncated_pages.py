@@ -1,0 +1,180 @@
+"""A list that the provider cuts short never passes as a complete one, whatever it does with `limit`."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from ingester.inlet.feeds import poll
+from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.watchers import watch_feeds
+from ingester.settings import FeedSettings
+from ingester.state import feeds
+from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated
+from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
+
+pytestmark = pytest.mark.integration
+
+
+async def test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+    simulated: Simulated,
+) -> None:
+    await simulated.provider.publish(40)
+    await simulated.provider.set(limit_policy="clamp", max_revoked_limit=10)
+    revoked = await simulated.provider.revoke(count=35)
+    result = await simulated.poll(REVOKED)
+    assert (result.caught_up, result.noticed) == (True, 35)
+    assert await simulated.noticed() == revoked.all_ids
+
+
+async def test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+    simulated: Simulated,
+) -> None:
+    await simulated.provider.set(limit_policy="clamp", max_limit=20)
+    published = await simulated.provider.publish(74)
+    result = await simulated.poll(ARTICLES)
+    assert (result.caught_up, result.received) == (True, 74)
+    assert await simulated.stored() == set(published.ids)
+
+
+async def test_a_provider_that_gives_less_than_it_once_did_does_not_pass_for_caught_up(
+    simulated: Simulated,
+) -> None:
+    await simulated.provider.publish(60)
+    await simulated.provider.revoke(count=30)
+    await simulated.poll(ARTICLES)
+    await simulated.poll(REVOKED)
+    await simulated.provider.set(limit_policy="clamp", max_limit=10, max_revoked_limit=10)
+    published = await simulated.provider.publish(35)
+    revoked = await simulated.provider.revoke(count=25)
+    assert (await simulated.poll(ARTICLES)).received == 35
+    assert (await simulated.poll(REVOKED)).noticed == 25
+    assert set(published.ids) <= await simulated.stored()
+    assert revoked.all_ids <= await simulated.noticed()
+
+
+def revocations(sizes: Sequence[int]) -> list[object]:
+    """Pages of so many revocations, each with a cursor of its own."""
+    ids = iter(range(1_000))
+    return [
+        revoked_page(*(str(next(ids)) for _ in range(size)), cursor=f"c{n}") for n, size in enumerate(sizes)
+    ]
+
+
+async def test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_last_one(
+    world: World, script: Script
+) -> None:
+    script.answers = revocations((5, 2, 4))
+    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    assert (result.caught_up, result.pages, result.noticed) == (True, 4, 11)
+
+
+async def test_a_page_of_articles_that_is_shorter_than_another_of_the_pass_is_the_last_one(
+    world: World, script: Script
+) -> None:
+    sizes, first = (4, 4, 1), 1
+    for size in sizes:
+        articles = [world.article(f"metabase:{n}", source_order=n) for n in range(first, first + size)]
+        script.answers.append(articles_page(*articles, cursor=str(first + size - 1)))
+        first += size
+    result = await poll.poll(script.feed("articles", limit=10), world.service, "test")
+    assert (result.caught_up, result.pages, result.received) == (True, 3, 9)
+
+
+async def test_an_empty_page_moves_no_cursor_wherever_it_leads(simulated: Simulated) -> None:
+    await simulated.provider.set(revoked_next="top")
+    await simulated.provider.publish(3)
+    await simulated.provider.revoke(count=2)
+    await simulated.poll(REVOKED)
+    before = (await simulated.row(REVOKED))["cursor"]
+    assert (await simulated.poll(REVOKED)).caught_up
+    assert (await simulated.row(REVOKED))["cursor"] == before
+
+
+async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_person_has_stated_so(
+    world: World, script: Script
+) -> None:
+    script.answers = [revoked_page("1", "2"), revoked_page("1", "2", "3")]
+    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    assert not result.caught_up
+    assert "cursor_stands_still" in str(result.error)
+    assert result.noticed == 2
+    (row,) = await feeds.all_feeds(world.db)
+    assert (row["last_complete_at"], row["state"]) == (None, "failing")
+    stated = Feed(FeedSettings(name="test-revoked", kind="revoked", limit=10, unpaged=True), script.connect)
+    result = await poll.poll(stated, world.service, "test")
+    assert (result.caught_up, result.noticed) == (True, 1)
+
+
+async def test_a_cursor_that_gives_its_own_entry_again_has_come_to_the_end(
+    world: World, script: Script
+) -> None:
+    script.answers = [revoked_page("1", "2", cursor="c"), revoked_page("2", cursor="c")]
+    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    assert (result.caught_up, result.pages, result.noticed) == (True, 2, 2)
+
+
+async def test_articles_that_do_not_lead_on_are_the_last_ones_only_after_a_larger_page(
+    world: World, script: Script
+) -> None:
+    feed = script.feed("articles", limit=10)
+    script.answers = [articles_page(world.article("metabase:1", source_order=1))]
+    assert not (await poll.poll(feed, world.service, "test")).caught_up
+    more = [world.article(f"metabase:{n}", source_order=n) for n in (2, 3)]
+    script.answers = [articles_page(*more, cursor="3")]
+    assert (await poll.poll(feed, world.service, "test")).caught_up
+    script.answers = [articles_page(world.article("metabase:4", source_order=4))]
+    assert (await poll.poll(feed, world.service, "test")).caught_up
+
+
+async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over(
+    simulated: Simulated,
+) -> None:
+    await simulated.provider.publish(40)
+    await simulated.provider.set(limit_policy="clamp", max_revoked_limit=10)
+    await simulated.provider.revoke(count=35)
+    await simulated.poll(REVOKED)
+    row = await simulated.row(REVOKED)
+    assert (row["page_asked"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
+    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    (alert,) = await simulated.world.said(AlertRaised)
+    assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})
+    assert "10,000" in alert.summary
+    assert "at most 10" in alert.summary
+    lower = simulated.feeds[REVOKED].settings.model_copy(update={"limit": 10})
+    await simulated.provider.publish(10)
+    await simulated.provider.revoke(count=10)
+    await poll.poll(Feed(lower, simulated.feeds[REVOKED].connect), simulated.world.service, "test")
+    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
+
+
+async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script: Script) -> None:
+    feed = script.feed(limit=10)
+    for sizes in ((3, 1), (5, 1), (3, 2), (4, 3)):
+        script.answers = revocations(sizes)
+        await poll.poll(feed, world.service, "test")
+    (row,) = await feeds.all_feeds(world.db)
+    assert (row["page_max"], row["page_limit"]) == (5, None)
+    await watch_feeds(world.service, [feed.name])
+    assert await world.alerts() == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages_show_a_limit(
+    simulated: Simulated, *, told: bool
+) -> None:
+    await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_told=told)
+    if not told:
+        await simulated.provider.fail("rateLimits", "failure", code=1003)
+    await simulated.provider.publish(30)
+    assert (await simulated.poll(ARTICLES)).caught_up
+    assert "rateLimits" not in (await simulated.provider.truth()).calls
+    for _ in range(2):
+        await simulated.provider.publish(70)
+        assert (await simulated.poll(ARTICLES)).caught_up
+    assert (await simulated.provider.truth()).calls["rateLimits"].total == 1
+    assert (await simulated.row(ARTICLES))["page_told"] == (20 if told else None)
+    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    (alert,) = await simulated.world.said(AlertRaised)
+    assert f"rate limits say {20 if told else 'nothing'} of it" in alert.summary
