@@ -77,11 +77,11 @@ def _known(names: Iterable[str]) -> dict[str, Topic]:
 
 
 async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None:
-    """Refuses topics that are missing or differ from the contract.
+    """Refuses topics that differ from the contract; one that is missing may still be made.
 
     Raises:
         Stop: names each difference.
-        Transient: the broker does not answer.
+        Transient: the broker does not answer, or has no such topics: names them.
     """
     names = list(names)
     contract = _known(names)
@@ -94,24 +94,23 @@ async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None
         configs = await _configs(client, partitions)
     wrong = [
         difference
-        for name in names
-        for difference in differences(contract[name], settings, partitions.get(name), configs.get(name, {}))
+        for name, count in partitions.items()
+        for difference in differences(contract[name], settings, count, configs.get(name, {}))
     ]
     if wrong:
-        raise Stop(
-            "topics differ from the contract: "
-            + "; ".join(wrong)
-            + ". Make them with 'python -m clawback_common.bus provision', or mend them with kafka-configs"
+        raise Stop(f"topics differ from the contract: {'; '.join(wrong)}. Alter them with kafka-configs")
+    missing = [name for name in names if name not in partitions]
+    if missing:
+        raise Transient(
+            f"no such topics: {', '.join(missing)}. They are made by 'python -m clawback_common.bus provision'"
         )
 
 
 def differences(
-    topic: Topic, settings: CommonSettings, partitions: int | None, config: Mapping[str, str]
+    topic: Topic, settings: CommonSettings, partitions: int, config: Mapping[str, str]
 ) -> list[str]:
     """What is wrong with a topic, in words."""
     profile = settings.topic_profile
-    if partitions is None:
-        return [f"{topic.name} does not exist"]
     wrong = []
     if partitions < topic.partitions(profile):
         wrong.append(f"{topic.name} has {partitions} partitions, not {topic.partitions(profile)}")
