@@ -2,7 +2,7 @@
 
 `KUBECONFIG` leads to the cluster, and `CLUSTER_LOAD` is a command that brings an image of the container engine into
 it (`kind load docker-image`). Nodes must reach this machine at the address of the first node, or at `CLUSTER_HOST`.
-PostgreSQL and the other services are the local stack's; compliance runs in the cluster.
+PostgreSQL and the other services are the local stack's; compliance runs in the cluster, with a broker that starts last.
 """
 
 import json
@@ -21,17 +21,18 @@ import pytest
 import yaml
 
 from clawback_common.testing.images import build, container_engine
-from clawback_local import Stack
+from clawback_local import Stack, kafka
 from clawback_local.places import ROOT
-from clawback_local.ports import LOOPBACK
+from clawback_local.ports import LOOPBACK, claimed
 from clawback_local.services import ROLES, SERVICES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 NAMESPACE = f"clawback-test-{os.getpid()}"
 IMAGE = "localhost/clawback-compliance:0.1.0"
-RUNS = "compliance-api"
+RUNS = ("compliance-api", "compliance-worker")
 DEPLOYMENTS = {f"{service.name}-{role}" for service in SERVICES for role in ROLES}
+WORKER = "app.kubernetes.io/name=compliance,app.kubernetes.io/component=worker"
 PARTS = ("ingester-api", "ingester-worker", "compliance-worker")
 
 
@@ -99,12 +100,21 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def applied(host: str, image: None, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def ports() -> Iterator[dict[str, int]]:
+    """Places for a broker of pods."""
+    with claimed({"kafka": 9092, "controller": 9093}, prefer_documented=False) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def applied(
+    host: str, image: None, stack: Stack, ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """All manifests in a namespace of their own, and what the server said to them."""
     del image
     with forwarding(host, stack) as environment:
         folder = tmp_path_factory.mktemp("overlay")
-        write_overlay(folder, environment["INGESTER_URL"])
+        write_overlay(folder, environment["INGESTER_URL"], f"{host}:{ports['kafka']}")
         manifests = kubectl("kustomize", str(folder)).stdout
         try:
             kubectl("create", "namespace", NAMESPACE)
@@ -139,16 +149,31 @@ def relay(host: str, port: str) -> Iterator[str]:
             process.terminate()
 
 
-def write_overlay(folder: Path, ingester_url: str) -> None:
-    """The overlay `local` for this test: all of it is there, one Deployment runs."""
+@contextmanager
+def broker(host: str, ports: dict[str, int], home: Path) -> Iterator[None]:
+    """A broker that pods reach, without a topic."""
+    properties = kafka.configure(home, port=ports["kafka"], controller=ports["controller"], host=host)
+    with subprocess.Popen(kafka.argv(kafka.jars(), properties), stdout=subprocess.DEVNULL) as process:  # noqa: S603 - arguments are ours
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def write_overlay(folder: Path, ingester_url: str, kafka_bootstrap: str) -> None:
+    """The overlay `local` for this test: all of it is there, compliance runs."""
     overlay = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": NAMESPACE,
         "resources": [os.path.relpath(ROOT / "deploy/k8s/overlays/local", folder)],
-        "replicas": [{"name": name, "count": 0} for name in sorted(DEPLOYMENTS - {RUNS})],
+        "replicas": [{"name": name, "count": 0} for name in sorted(DEPLOYMENTS.difference(RUNS))],
         "configMapGenerator": [
-            {"name": "compliance-settings", "behavior": "merge", "literals": [f"INGESTER_URL={ingester_url}"]}
+            {"name": name, "behavior": "merge", "literals": [literal]}
+            for name, literal in (
+                ("compliance-settings", f"INGESTER_URL={ingester_url}"),
+                ("common", f"KAFKA_BOOTSTRAP_SERVERS={kafka_bootstrap}"),
+            )
         ],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
@@ -206,11 +231,39 @@ def test_a_field_that_kubernetes_does_not_know_would_have_been_refused() -> None
 
 @pytest.mark.usefixtures("applied")
 def test_a_deployment_migrates_rolls_out_and_answers_through_its_service() -> None:
-    kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{RUNS}", "--timeout=240s")
-    path = f"/api/v1/namespaces/{NAMESPACE}/services/{RUNS}:http/proxy"
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/compliance-api", "--timeout=240s")
+    path = f"/api/v1/namespaces/{NAMESPACE}/services/compliance-api:http/proxy"
     assert kubectl("get", "--raw", f"{path}/readyz").returncode == 0
     health = json.loads(kubectl("get", "--raw", f"{path}/api/v1/compliance/health").stdout)
     assert (health["service"], health["status"]) == ("compliance", "healthy")
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_worker_waits_for_the_broker_and_for_the_job_that_makes_the_topics(
+    host: str, ports: dict[str, int], tmp_path: Path
+) -> None:
+    kubectl(
+        "-n",
+        NAMESPACE,
+        "wait",
+        "pods",
+        "-l",
+        WORKER,
+        "--for=jsonpath={.status.phase}=Running",
+        "--timeout=240s",
+    )
+    assert worker_status()["ready"] is False
+    with broker(host, ports, tmp_path):
+        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/compliance-worker", "--timeout=400s")
+        assert until_ended("topics").startswith("Complete")
+        assert worker_status()["restartCount"] == 0
+
+
+def worker_status() -> dict[str, Any]:
+    """What Kubernetes says of the worker's container."""
+    (pod,) = objects("pods", "-l", WORKER)
+    (container,) = pod["status"]["containerStatuses"]
+    return dict(container)
 
 
 @pytest.mark.usefixtures("applied")

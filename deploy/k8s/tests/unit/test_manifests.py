@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import BrokerSettings, CommonSettings
 from clawback_local.places import ROOT
 from clawback_local.services import SERVICES
 
@@ -48,6 +48,8 @@ def pods(folder: str) -> Iterator[tuple[str, Object]]:
         yield name, one["spec"]["template"]["spec"]
     for name, one in of_kind(folder, "CronJob").items():
         yield name, one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    for name, one in of_kind(folder, "Job").items():
+        yield name, one["spec"]["template"]["spec"]
 
 
 def containers(folder: str) -> Iterator[tuple[str, Object]]:
@@ -135,7 +137,7 @@ def test_what_a_pod_refers_to_is_there_or_is_a_secret_of_the_readme(folder: str)
         secrets |= {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
             secrets |= {one["secretRef"]["name"] for one in container["envFrom"] if "secretRef" in one}
-        served = {f"{service}-tls"} if folder == "overlays/production" else set()
+        served = {f"{service}-tls"} if folder == "overlays/production" and service in NAMES else set()
         assert secrets == {f"{service}-env", f"{service}-files"} | served, name
         assert pod["serviceAccountName"] in of_kind(folder, "ServiceAccount"), name
 
@@ -151,6 +153,43 @@ def test_in_production_every_connection_to_a_pod_is_https() -> None:
         assert (port["name"], port["port"]) == ("https", 443), name
     for one in of_kind("overlays/production", "ConfigMap").values():
         assert "http://" not in str(one.get("data"))
+
+
+def test_in_production_two_replicas_never_share_a_node_that_another_could_spare() -> None:
+    for name, one in of_kind("overlays/production", "Deployment").items():
+        (spread,) = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == "kubernetes.io/hostname", name
+        assert (spread["maxSkew"], spread["whenUnsatisfiable"]) == (1, "DoNotSchedule"), name
+        assert spread["nodeTaintsPolicy"] == "Honor", name
+        labels = one["spec"]["template"]["metadata"]["labels"]
+        assert spread["labelSelector"]["matchLabels"].items() <= labels.items(), name
+        assert spread["matchLabelKeys"] == ["pod-template-hash"], name
+
+
+@pytest.mark.parametrize("folder", ["base", "overlays/production"])
+def test_old_and_new_worker_share_the_archive_or_take_turns(folder: str) -> None:
+    (claim,) = of_kind(folder, "PersistentVolumeClaim").values()
+    strategy = of_kind(folder, "Deployment")["compliance-worker"]["spec"]["strategy"]
+    shared = claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert shared or strategy == {"type": "Recreate"}
+    assert not shared or strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+@pytest.mark.parametrize("path", sorted(K8S.rglob("kustomization.yaml")), ids=lambda path: path.parent.name)
+def test_nothing_is_patched_twice_with_the_same_words(path: Path) -> None:
+    patches = [str(patch) for patch in yaml.safe_load(path.read_text()).get("patches", ())]
+    assert len(patches) == len(set(patches))
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_topics_are_made_by_a_job_of_the_installation(folder: str) -> None:
+    (job,) = of_kind(folder, "Job").values()
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["python", "-m", "clawback_common.bus"]
+    assert container["args"] == ["provision"]
+    optional = container["envFrom"][1]["secretRef"].get("optional", False)
+    assert optional is (folder != "overlays/production")
+    assert job["spec"]["ttlSecondsAfterFinished"] > 0
 
 
 def test_jobs_run_when_they_should_alone_and_in_utc() -> None:
@@ -231,13 +270,25 @@ def test_every_service_takes_the_settings_that_its_pods_get(
     settings_class()
 
 
+def test_the_job_of_topics_takes_the_settings_that_it_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = of_kind("overlays/production", "ConfigMap")
+    pod = of_kind("overlays/production", "Job")["topics"]["spec"]["template"]["spec"]
+    (tmp_path / "kafka-ca.crt").touch()
+    for name, value in given_env(pod, maps, "topics").items():
+        monkeypatch.setenv(name, value.replace("/etc/clawback", str(tmp_path)))
+    assert BrokerSettings().topic_profile == "production"
+
+
 def given_env(pod: Object, maps: dict[str, Object], service: str) -> dict[str, str]:
     """The variables of a pod's process, with examples for secrets."""
     (process,) = pod["containers"]
-    env = {one["name"]: one["value"] for one in process["env"]}
+    env: dict[str, str] = {}
     for source in process["envFrom"]:
         if "configMapRef" in source:
             env |= maps[source["configMapRef"]["name"]].get("data", {})
+    env |= {one["name"]: one["value"] for one in process["env"]}
     return env | {name: EXAMPLES.get(name, "word") for name in documented(service, "env")}
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from clawback_local import tools
 from clawback_local.errors import StackError
 from clawback_local.places import CACHE, ROOT
-from clawback_local.ports import claimed, is_free
+from clawback_local.ports import LOOPBACK, claimed, is_free
 
 POM = ROOT / "deploy/local/pom.xml"
 LOG4J = ROOT / "deploy/local/log4j2.xml"
@@ -29,8 +29,8 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners={protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners={protocol}://127.0.0.1:{port}
+listeners={protocol}://{host}:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={protocol}://{host}:{port}
 inter.broker.listener.name={protocol}
 listener.security.protocol.map={protocol}:{protocol},CONTROLLER:PLAINTEXT
 log.dirs={data}
@@ -97,7 +97,9 @@ def jars() -> Path:
     return libs
 
 
-def configure(home: Path, *, port: int, controller: int, security: Security | None = None) -> Path:
+def configure(
+    home: Path, *, port: int, controller: int, security: Security | None = None, host: str = LOOPBACK
+) -> Path:
     """Write the broker's configuration and, for a new one, what makes its folder a formatted one.
 
     With `security`, a new one must be formatted before it starts: see `format_with_users`.
@@ -107,7 +109,7 @@ def configure(home: Path, *, port: int, controller: int, security: Security | No
     data.mkdir(parents=True, exist_ok=True)
     properties = home / "server.properties"
     protocol = "SASL_SSL" if security else "PLAINTEXT"
-    text = SERVER_PROPERTIES.format(port=port, controller=controller, data=data, protocol=protocol)
+    text = SERVER_PROPERTIES.format(host=host, port=port, controller=controller, data=data, protocol=protocol)
     if security is not None:
         broker, password = next(iter(security.users.items()))
         text += SASL_SSL_PROPERTIES.format(
