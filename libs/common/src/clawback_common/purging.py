@@ -34,15 +34,17 @@ class Aged:
 
 
 YEAR = timedelta(days=365)
+SENT_KEPT = timedelta(days=30)
+"""What was sent, and who received it."""
 COMMON = (
-    Aged("outbox_orders", "sent_at", timedelta(days=30), "sent_at IS NOT NULL"),
+    Aged("outbox_orders", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
     Aged("outbox_orders", "queued_at", YEAR, "set_aside IS NOT NULL"),
-    Aged("outbox_news", "sent_at", timedelta(days=30), "sent_at IS NOT NULL"),
+    Aged("outbox_news", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
     Aged("outbox_news", "queued_at", YEAR, "set_aside IS NOT NULL"),
     Aged("inbox", "received_at", timedelta(days=31)),
     Aged("incident", "closed_at", YEAR, "closed_at IS NOT NULL"),
 )
-"""Sent rows say who received what; a closed incident, who closed it."""
+"""A closed incident says who closed it."""
 QUARANTINE = Aged("quarantine", "set_aside_at", YEAR, "purge_at IS NULL")
 """The fact that a record was refused; its bytes are deleted earlier."""
 WATCHES = Aged("watch", "resolved_at", YEAR, "resolved_at IS NOT NULL")

@@ -1,21 +1,34 @@
 """An ingester on a real database, with its clock in the test's hands."""
 
+<<<<<<< HEAD
 from collections.abc import AsyncIterator, Sequence
+=======
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+>>>>>>> f8417de (Ingester: a holder that was away reads what was published since, with the numbers it decides by; Contracts: a test sends the examples to the local stack)
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
+import yaml
 
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
 from ingester import app
 from ingester.flow import Service
+from ingester.inlet.api import api
 from ingester.settings import Settings
 from services.ingester.tests.integration.simulated import Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World
+
+ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"], "acme": ["upstream"]}
+SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 
 
 @pytest.fixture
@@ -48,8 +61,39 @@ def script() -> Script:
     return Script()
 
 
+<<<<<<< HEAD
 @pytest_asyncio.fixture
 async def simulated(service: Service, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Simulated]:
     """The provider's simulator in process, with both of its feeds configured."""
     async with simulated_provider(service, clock, tmp_path) as found:
         yield found
+=======
+async def _obeyed() -> None:
+    """Every order that was there at the start is dealt with."""
+
+
+@pytest_asyncio.fixture
+async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key; each subject's key is its name."""
+    keys, secrets = tmp_path / "api_keys.yaml", tmp_path / "webhook_secrets.yaml"
+    keys.write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "subject": name,
+                    "roles": roles,
+                    "sha256": hashlib.sha256(name.encode()).hexdigest(),
+                    "providers": ["acme"] if name == "acme" else ["up"],
+                }
+                for name, roles in ROLES.items()
+            ]
+        )
+    )
+    secrets.write_text(yaml.safe_dump({"partner": [SECRET]}))
+    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "webhook_secrets": secrets})
+    world.service = replace(world.service, settings=settings)
+    feed = script.feed()
+    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes(), _obeyed))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
+        yield client
+>>>>>>> f8417de (Ingester: a holder that was away reads what was published since, with the numbers it decides by; Contracts: a test sends the examples to the local stack)

@@ -1,17 +1,12 @@
 """The doors over HTTP: webhooks, submissions, reading, holdings, feeds, dead letters, incidents."""
 
-import hashlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
-import yaml
 from pydantic import ValidationError
 
 from clawback_common.errors import Poison, Transient
@@ -27,43 +22,12 @@ from ingester.inlet.feeds.codes import failure
 from ingester.inlet.webhooks import sign
 from ingester.settings import FeedSettings, Settings
 from ingester.state import sweeps
+from services.ingester.tests.integration.conftest import SECRET
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
 
-ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"], "acme": ["upstream"]}
-SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 A, B = "up:a", "up:b"
-
-
-async def _obeyed() -> None:
-    """Every order that was there at the start is dealt with."""
-
-
-@pytest_asyncio.fixture
-async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a key; each subject's key is its name."""
-    keys, secrets = tmp_path / "api_keys.yaml", tmp_path / "webhook_secrets.yaml"
-    keys.write_text(
-        yaml.safe_dump(
-            [
-                {
-                    "subject": name,
-                    "roles": roles,
-                    "sha256": hashlib.sha256(name.encode()).hexdigest(),
-                    "providers": ["acme"] if name == "acme" else ["up"],
-                }
-                for name, roles in ROLES.items()
-            ]
-        )
-    )
-    secrets.write_text(yaml.safe_dump({"partner": [SECRET]}))
-    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "webhook_secrets": secrets})
-    world.service = replace(world.service, settings=settings)
-    feed = script.feed()
-    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes(), _obeyed))
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
-        yield client
 
 
 def item(article_id: str, **more: Any) -> dict[str, Any]:
@@ -563,7 +527,7 @@ async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> 
 async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_cursor_leads_on(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.inlet.routes.PAGE_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.inlet.reading.PAGE_BYTES_MAX", 50_000)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
     sizes, found, cursor = [], [], ""
     while cursor is not None:

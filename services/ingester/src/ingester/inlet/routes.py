@@ -5,50 +5,40 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 from fastapi import Depends, Header, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from clawback_common import incidents
-from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.auth import Caller, require
 from clawback_common.http.paging import (
     Cursor,
-    Fields,
     Limit,
     decode_cursor,
     decode_newest_first,
     encode_cursor,
     page,
-    project,
 )
 from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
-from clawback_contracts.envelope import ArticleId
-from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
 from ingester import flow
 from ingester.domain.article import deliveries as numbered
 from ingester.flow import SUBMISSIONS, Service
 from ingester.inlet import deliveries, jobs
 from ingester.inlet.bodies import judge
 from ingester.inlet.feeds.poll import Feed
+from ingester.inlet.reading import Reader, reading
 from ingester.inlet.webhooks import WebhookSecrets
 from ingester.state import articles, feeds
 from ingester.state import deliveries as stored_answers
 
-Reader = Annotated[Caller, Depends(reader())]
 Upstream = Annotated[Caller, Depends(require("upstream"))]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
 Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
 """Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
-OneId = Annotated[ArticleId, Path()]
-ARTICLE_FIELDS = ("article_id", "version", "kept_from", "received_at", "updated_at", "document")
-
-PAGE_BYTES_MAX = 4 * 1024 * 1024
-"""A page of texts is over with the one that reaches this, however many were asked for; the cursor leads on."""
 
 
 class Closing(BaseModel):
@@ -62,104 +52,11 @@ def routers(
 ) -> list[Router]:
     """All of them, to be mounted under ``/api/v1``."""
     return [
-        _reading(service, obeyed),
-        _looking(service),
+        *reading(service, obeyed),
         _submitting(service, secrets),
         _feeding(service, by_name),
         _minding(service),
     ]
-
-
-def _reading(service: Service, obeyed: Check) -> Router:
-    async def every_order_is_obeyed() -> None:
-        await obeyed()
-
-    router = Router(tags=["articles"], dependencies=[Depends(every_order_is_obeyed)])
-
-    @router.get("/articles", summary="Articles that may be read, by id")
-    async def list_articles(_: Reader, fields: Fields, limit: Limit = 100, cursor: Cursor = None) -> Any:
-        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-        rows = await articles.page(service.db, after, limit, PAGE_BYTES_MAX)
-        items = [
-            {name: row[name] for name in ARTICLE_FIELDS} | {"document": orjson.loads(row["document"])}
-            for row in rows
-        ]
-        following = encode_cursor(items[-1]["article_id"]) if rows and rows[-1]["followed"] else None
-        return page(project(items, fields, ARTICLE_FIELDS), following)
-
-    @router.get(
-        "/articles/sample",
-        summary="The ids of some articles that may be read, from anywhere among all of them",
-    )
-    async def sample(_: Reader, limit: Limit = 100) -> Any:
-        return {"items": [dict(row) for row in await articles.sample(service.db, limit)]}
-
-    @router.get(
-        "/articles/{article_id}",
-        summary="One article; 410 with the reason when it was revoked, or swept for its age",
-    )
-    async def one_article(_: Reader, article_id: OneId) -> Any:
-        row = await articles.one(service.db, article_id)
-        if row is None:
-            raise Problem(404, "There is no such article.")
-        match row["state"]:
-            case "revoked":
-                raise Problem(
-                    410,
-                    "This article was revoked and may not be held.",
-                    extra={
-                        "reason": row["reason"],
-                        "revoked_at": row["ordered_at"],
-                        "order": row["order_no"],
-                    },
-                )
-            case "live" if row["document"] is not None:
-                known = {name: row[name] for name in ARTICLE_FIELDS if name != "document"}
-                return {**known, "document": orjson.loads(row["document"])}
-            case "live" if row["too_old"]:
-                raise Problem(
-                    410,
-                    "This article is older than what is kept; its text was removed.",
-                    extra={"reason": "retention", "kept_from": row["kept_from"]},
-                )
-            case "withheld":
-                raise Problem(404, "This article is withheld until a person has looked at it.")
-            case _:
-                raise Problem(404, "There is no such article to read.")
-
-    return router
-
-
-def _looking(service: Service) -> Router:
-    router = Router(tags=["articles"])
-
-    @router.get("/revoked", summary="Revoked ids, by id")
-    async def list_revoked(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
-        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-        rows = await articles.revoked_page(service.db, after, limit + 1)
-        items = [
-            {
-                "article_id": r["article_id"],
-                "order": r["order_no"],
-                "reason": r["reason"],
-                "revoked_at": r["ordered_at"],
-            }
-            for r in rows[:limit]
-        ]
-        return page(items, encode_cursor(items[-1]["article_id"]) if len(rows) > limit else None)
-
-    @router.post("/ingester/holdings", summary="Are these ids held? Asked of the content itself")
-    async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
-        ids = question.article_ids
-        held, applied = await flow.holdings(service, ids)
-        items = {one: Holding.HELD if one in held else Holding.GONE for one in ids}
-        return HoldingsAnswer(items=items, orders=applied)
-
-    @router.get("/admin/articles/stats", summary="Articles by state")
-    async def stats(_: Reader) -> dict[str, int]:
-        return await articles.counts(service.db)
-
-    return router
 
 
 def _submitting(service: Service, secrets: WebhookSecrets) -> Router:

@@ -162,6 +162,13 @@ async def page(db: Querier, after: str, limit: int, bytes_max: int) -> list[Row]
     return await db.fetch(SQL["page"], after, limit, bytes_max)
 
 
+async def published_page(
+    db: Querier, after: datetime, after_id: int, limit: int, bytes_max: int
+) -> list[Row]:
+    """Publications after a position, with the article as it is now; null columns where it is not that one any more."""
+    return await db.fetch(SQL["published_page"], after, after_id, limit, bytes_max)
+
+
 SAMPLED_BLOCKS = 40
 """Of 8 KiB; each has some ten to sixty articles."""
 

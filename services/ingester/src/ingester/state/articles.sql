@@ -165,12 +165,13 @@ WHERE a.article_id = $1
 -- The lateral subquery is not flattened (LIMIT): each content row is found by its key, whatever the statistics. What was
 -- swept has no text and is not listed; what a legal hold spared is. Texts are measured without being read; the page
 -- ends with the one that reaches $3 bytes.
-SELECT article_id, version, kept_from, received_at, updated_at, document, following IS NOT NULL AS followed
+SELECT article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
+       following IS NOT NULL AS followed
 FROM (
     SELECT *, lead(article_id) OVER by_id AS following,
            sum(octet_length(document)) OVER by_id - octet_length(document) AS bytes_before
     FROM (
-        SELECT a.article_id, a.version, a.kept_from, a.received_at, a.updated_at, c.document
+        SELECT a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, a.updated_at, c.document
         FROM article AS a
         CROSS JOIN LATERAL (
             SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
@@ -187,6 +188,39 @@ FROM (
 WHERE bytes_before < $3
 ORDER BY article_id
 LIMIT $2
+
+-- name: published_page
+-- What the broker confirmed after a position, in that order, as it is now: the article's columns are null where it was
+-- published again since, or may not be read. Found by the index over sent_at; texts are measured without being read.
+SELECT id, sent_at, article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
+       following IS NOT NULL AS followed
+FROM (
+    SELECT n.id, n.sent_at, c.*, lead(n.id) OVER by_time AS following,
+           coalesce(sum(octet_length(c.document)) OVER by_time - octet_length(c.document), 0) AS bytes_before
+    FROM (
+        SELECT id, sent_at, ref, version
+        FROM outbox_news
+        WHERE sent_at IS NOT NULL AND partition IS NOT NULL AND sent_at >= $1 AND (sent_at > $1 OR id > $2)
+        ORDER BY sent_at, id
+        LIMIT $3 + 1
+    ) AS n
+    LEFT JOIN LATERAL (
+        SELECT a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, a.updated_at, d.document
+        FROM article AS a
+        CROSS JOIN LATERAL (
+            SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
+            UNION ALL
+            SELECT document FROM article_held WHERE article_id = a.article_id
+            LIMIT 1
+        ) AS d
+        WHERE a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
+        OFFSET 0
+    ) AS c ON true
+    WINDOW by_time AS (ORDER BY n.sent_at, n.id)
+) AS measured
+WHERE bytes_before < $4
+ORDER BY sent_at, id
+LIMIT $3
 
 -- name: sample
 -- Articles that may be read, from random blocks of every month: each is as likely as any other, and what is read is

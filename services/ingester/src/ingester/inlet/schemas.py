@@ -1,0 +1,61 @@
+"""What the ingester answers over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from clawback_contracts.article.v1 import Article
+from clawback_contracts.envelope import NUMBER_MAX, ArticleId
+from clawback_contracts.revocation.v1 import Reason
+
+
+class ArticleRead(BaseModel):
+    """An article that may be held, with the numbers by which a holder decides whether it takes it.
+
+    ``document`` together with ``version``, ``after_order``, ``source_order``, ``kept_from`` and ``received_at`` is the
+    event ``clawback.article.published.v1``.
+    """
+
+    article_id: ArticleId
+    version: int = Field(ge=1, le=NUMBER_MAX)
+    after_order: int = Field(ge=0, le=NUMBER_MAX)
+    """The last order that the ingester has applied: an article is taken only when a holder knows of none later."""
+    source_order: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
+    kept_from: datetime
+    received_at: datetime
+    updated_at: datetime
+    document: Article
+    """Content."""
+
+
+def _nothing_required(schema: dict[str, Any]) -> None:
+    schema.pop("required", None)
+
+
+class ArticleListed(ArticleRead):
+    """The same; where the request names ``fields``, it has these alone."""
+
+    model_config = ConfigDict(json_schema_extra=_nothing_required)
+
+
+class ArticleSampled(BaseModel):
+    """An article that may be read."""
+
+    article_id: ArticleId
+    updated_at: datetime
+
+
+class Sample(BaseModel):
+    """Some articles, in no order."""
+
+    items: list[ArticleSampled]
+
+
+class ArticleRevokedListed(BaseModel):
+    """A revoked id."""
+
+    article_id: ArticleId
+    order: int = Field(ge=1, le=NUMBER_MAX)
+    reason: Reason | None
+    revoked_at: datetime | None

@@ -1,0 +1,121 @@
+"""How a holder that was away longer than the topic keeps articles reads what it missed."""
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from clawback_contracts.article.v1 import ArticlePublished
+from services.ingester.tests.integration.world import World
+
+pytestmark = pytest.mark.integration
+A, B, C = "up:a", "up:b", "up:c"
+
+
+async def publish(world: World, *article_ids: str, text: str = "text") -> None:
+    """They arrive, and the broker has confirmed them at the test's time."""
+    number = world.clock.now().timestamp() * 1e6
+    await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
+    await world.db.execute(
+        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
+        world.clock.now(),
+    )
+
+
+async def missed(http: httpx.AsyncClient, since: datetime, limit: int = 500) -> list[dict[str, Any]]:
+    """All pages of what was published since then."""
+    found: list[dict[str, Any]] = []
+    query = {"published_after": since.isoformat(), "limit": str(limit)}
+    while True:
+        answer = await http.get("/articles", params=query)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert len(page["items"]) <= limit
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        query["cursor"] = page["next_cursor"]
+
+
+async def test_an_article_that_is_read_carries_what_a_holder_decides_by(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.order(world.revocation(A, 3))
+    await world.order(world.reinstatement(A, 4))
+    await world.submit(world.article(A, source_order=7))
+    (event,) = await world.news()
+    for item in (
+        (await http.get("/articles")).json()["items"][0],
+        (await http.get(f"/articles/{A}")).json(),
+    ):
+        assert (item["version"], item["after_order"], item["source_order"]) == (event.version, 4, 7)
+        fields = {"version", "after_order", "source_order", "kept_from", "received_at"}
+        built = item["document"] | {name: item[name] for name in fields}
+        assert ArticlePublished.model_validate(built) == event
+
+
+async def test_what_was_published_since_is_listed_in_the_order_of_its_publication_each_once(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await publish(world, A, B)
+    world.clock.advance(minutes=1)
+    since = world.clock.now()
+    world.clock.advance(minutes=1)
+    await publish(world, C)
+    await publish(world, "up:d", "up:e")
+    world.clock.advance(minutes=1)
+    await publish(world, B, text="newer")
+    await publish(world, C, text="newest")
+    for limit in (1, 2, 500):
+        found = await missed(http, since, limit)
+        assert [one["article_id"] for one in found] == ["up:d", "up:e", B, C]
+        assert [one["document"]["title"].split()[0] for one in found[2:]] == ["newer", "newest"]
+    assert await missed(http, world.clock.now()) == []
+
+
+async def test_what_was_revoked_meanwhile_is_not_listed_as_published(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    since = world.clock.now()
+    world.clock.advance(minutes=1)
+    await publish(world, A, B)
+    await world.order(world.revocation(A, 3))
+    assert [one["article_id"] for one in await missed(http, since)] == [B]
+
+
+async def test_publications_of_before_what_is_recorded_are_not_silently_left_out(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    recent, long_ago = (world.ago(days=days).isoformat() for days in (29, 31))
+    assert (await http.get("/articles", params={"published_after": recent})).status_code == 200
+    answer = await http.get("/articles", params={"published_after": long_ago})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "too_long_ago"
+
+
+async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncClient, world: World) -> None:
+    since = world.ago(minutes=1).isoformat()
+    await publish(world, A, B)
+    by_id = (await http.get("/articles", params={"limit": 1})).json()["next_cursor"]
+    by_time = (await http.get("/articles", params={"limit": 1, "published_after": since})).json()[
+        "next_cursor"
+    ]
+    assert by_id
+    assert by_time
+    assert (await http.get("/articles", params={"cursor": by_time})).status_code == 422
+    assert (
+        await http.get("/articles", params={"cursor": by_id, "published_after": since})
+    ).status_code == 422
+
+
+async def test_a_page_of_what_was_published_ends_with_the_text_that_reaches_its_bytes(
+    http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingester.inlet.reading.PAGE_BYTES_MAX", 50_000)
+    since = world.ago(minutes=1)
+    await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
+    await publish(world)
+    answer = await http.get("/articles", params={"published_after": since.isoformat()})
+    assert len(answer.json()["items"]) == 3
+    assert [one["article_id"] for one in await missed(http, since)] == [f"up:{n}" for n in range(7)]

@@ -1,0 +1,89 @@
+"""The contract's examples, sent to the local stack as a partner would: all are accepted, none becomes a dead letter."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.waiting import until
+from clawback_contracts import examples
+from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.envelope import Event
+from clawback_contracts.holder.v1 import HoldingsAnswer
+from clawback_contracts.registry import QUESTION
+from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from clawback_local import Stack
+from clawback_local.services import SUBMISSIONS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+PARTS = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")
+WAIT_S_MAX = 60.0
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """The two services that partners write to."""
+    with Stack(parts=PARTS) as running:
+        yield running
+
+
+def call(stack: Stack, service: str, key: str) -> httpx.Client:
+    """A client of a service's API, with a role's key of the local stack."""
+    secret = Path(stack.run_dir / "keys" / f"{key}.key").read_text().strip()
+    return httpx.Client(
+        base_url=f"http://{stack.address(f'{service}-api')}/api/v1", headers={"X-API-Key": secret}, timeout=10
+    )
+
+
+def values(event: type[Event]) -> list[dict[str, Any]]:
+    return [json.loads(message["value"]) for message in examples.load(event).values()]
+
+
+async def test_every_example_that_a_partner_sends_is_accepted_on_its_topic(stack: Stack) -> None:
+    broker = Broker(stack.env["KAFKA_BOOTSTRAP_SERVERS"])
+    for event in (ArticleSubmitted, RevocationNoticed, ArticleRemoved):
+        topic = SUBMISSIONS if event is ArticleSubmitted else event.TOPIC
+        for message in examples.load(event).values():
+            await broker.send(topic, [Raw(message["value"], message["key"], message["headers"])])
+    with call(stack, "ingester", "operator") as ingester, call(stack, "compliance", "operator") as compliance:
+
+        def ordered() -> bool:
+            noticed = {one["article_id"] for one in values(RevocationNoticed)}
+            return all(compliance.get(f"/compliance/takedowns/{one}").status_code == 200 for one in noticed)
+
+        def stored() -> bool:
+            submitted = {one["article_id"] for one in values(ArticleSubmitted)}
+            return all(ingester.get(f"/articles/{one}").status_code in {200, 410} for one in submitted)
+
+        await until(ordered, what="an order for each notice", deadline_s=WAIT_S_MAX)
+        await until(stored, what="an article for each submission", deadline_s=WAIT_S_MAX)
+
+        article = "metabase:52999982276"
+        sent = {one["receipt_id"] for one in values(ArticleRemoved) if one["article_id"] == article}
+
+        def recorded() -> bool:
+            takedown = compliance.get(f"/compliance/takedowns/{article}").json()
+            return sent <= {receipt["receipt_id"] for receipt in takedown["receipts"]}
+
+        await until(recorded, what="a record of each receipt", deadline_s=WAIT_S_MAX)
+        assert ingester.get("/ingester/dlq").json()["items"] == []
+        assert compliance.get("/compliance/dlq").json()["items"] == []
+
+
+def test_every_submission_and_question_is_accepted_over_http(stack: Stack) -> None:
+    submitted = values(ArticleSubmitted)
+    with call(stack, "ingester", "upstream") as http:
+        for one in submitted:
+            answer = http.post("/submissions", json=one)
+            assert (answer.status_code, answer.json()["refused"]) == (202, [])
+        answer = http.post("/submissions", json={"items": submitted})
+        assert answer.json() == {"accepted": [one["article_id"] for one in submitted], "refused": []}
+    with call(stack, "ingester", "reader") as http:
+        for body in examples.bodies(QUESTION).values():
+            question = json.loads(body)
+            found = http.post("/ingester/holdings", json=question).json()
+            assert HoldingsAnswer.model_validate(found).items.keys() == set(question["article_ids"])
