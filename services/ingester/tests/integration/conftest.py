@@ -1,12 +1,8 @@
 """An ingester on a real database, with its clock in the test's hands."""
 
-<<<<<<< HEAD
-from collections.abc import AsyncIterator, Sequence
-=======
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
->>>>>>> f8417de (Ingester: a holder that was away reads what was published since, with the numbers it decides by; Contracts: a test sends the examples to the local stack)
 from pathlib import Path
 
 import httpx
@@ -61,13 +57,13 @@ def script() -> Script:
     return Script()
 
 
-<<<<<<< HEAD
 @pytest_asyncio.fixture
 async def simulated(service: Service, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Simulated]:
     """The provider's simulator in process, with both of its feeds configured."""
     async with simulated_provider(service, clock, tmp_path) as found:
         yield found
-=======
+
+
 async def _obeyed() -> None:
     """Every order that was there at the start is dealt with."""
 
@@ -96,4 +92,3 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
     transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes(), _obeyed))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
         yield client
->>>>>>> f8417de (Ingester: a holder that was away reads what was published since, with the numbers it decides by; Contracts: a test sends the examples to the local stack)
