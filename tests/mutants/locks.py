@@ -6,6 +6,11 @@ COMMON = "libs/common/src/clawback_common"
 FROZEN = "libs/common/tests/integration/test_frozen.py"
 OUTBOX = "libs/common/tests/integration/test_outbox.py"
 LEASES = "libs/common/tests/integration/test_leases.py"
+LOST = at(
+    "tests/resilience/test_node_loss.py",
+    "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
+)
+FEEDS = "services/ingester/src/ingester/state/feeds.sql"
 
 MUTANTS = (
     Mutant(
@@ -58,5 +63,38 @@ MUTANTS = (
         "a lost peer that nobody notices",
         (Change(f"{COMMON}/db/pool.py", ", **_SERVER_SETTINGS}", "}"),),
         at(FROZEN, "test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds"),
+    ),
+    Mutant(
+        "a leader whose work is not fenced",
+        (
+            Change(
+                f"{COMMON}/leases.py",
+                "            with self.lease.fence():\n                try:",
+                "            with suppress(LeaseLost):\n                try:",
+            ),
+        ),
+        LOST,
+    ),
+    Mutant(
+        "a page of a feed that a former holder of its lease stores",
+        (
+            Change(
+                FEEDS,
+                "    WHERE name = $1 AND lease_poll = $2\n    RETURNING name",
+                "    WHERE name = $1\n    RETURNING name",
+            ),
+        ),
+        LOST,
+    ),
+    Mutant(
+        "a lease of a feed that never expires",
+        (
+            Change(
+                FEEDS,
+                "WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())\n  AND ($4",
+                "WHERE name = $1 AND lease_until IS NULL\n  AND ($4",
+            ),
+        ),
+        LOST,
     ),
 )
