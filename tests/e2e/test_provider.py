@@ -27,6 +27,7 @@ async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world
         await doors.poll_well(world)
     truth = await world.simulator.truth()
     assert all(truth.calls["articles"].injected[mode] for mode in MODES)
+    assert {name: one.hasty for name, one in truth.calls.items() if one.hasty} == {}
     await chapters.until_held(world, "the articles", within_s=WITHIN_S)
     held = await asyncio.to_thread(world.downstream.ids)
     assert {f"{METABASE}:{one}" for one in published} <= held

@@ -6,6 +6,7 @@ INGESTER = "services/ingester/src/ingester"
 PAGES = f"{INGESTER}/domain/pages.py"
 INTEGRATION = "services/ingester/tests/integration"
 TRUNCATED = f"{INTEGRATION}/test_truncated_pages.py"
+PACE = f"{INTEGRATION}/test_pace.py"
 
 MUTANTS = (
     Mutant(
@@ -77,5 +78,44 @@ MUTANTS = (
             ),
         ),
         at(TRUNCATED, "test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over"),
+    ),
+    Mutant(
+        "the pause counts from the beginning of a call",
+        (
+            Change(
+                f"{INGESTER}/state/feeds.sql",
+                "SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,\n"
+                "                       clock_timestamp() + greatest($2::interval, $4::interval))\n",
+                "SET next_at = greatest($3::timestamptz - $2::interval, clock_timestamp() + $4::interval)\n",
+            ),
+        ),
+        at(PACE, "test_the_pause_counts_from_the_end_of_a_call"),
+    ),
+    Mutant(
+        "a rest that the provider asked for is kept by nobody",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/metabase_client.py",
+                "            retry_after_s = error.retry_after_s\n            raise\n",
+                "            raise\n",
+            ),
+        ),
+        at(PACE, "test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_pass"),
+    ),
+    Mutant(
+        "a call that ends shortens the rest of its key",
+        (
+            Change(
+                f"{INGESTER}/state/feeds.sql",
+                "SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,\n"
+                "                       clock_timestamp()",
+                "SET next_at = greatest('-infinity'::timestamptz,\n                       clock_timestamp()",
+            ),
+        ),
+        at(
+            PACE,
+            "test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_for",
+            "test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it",
+        ),
     ),
 )

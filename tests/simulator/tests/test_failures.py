@@ -25,6 +25,24 @@ async def test_a_key_that_comes_too_often_gets_429_with_retry_after(
     assert answers[0].headers["retry-after"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("mode", "options"), [("rate_limited", {}), ("unavailable", {}), ("failure", {"code": 1004})]
+)
+async def test_a_call_before_a_retry_after_is_over_counts_as_hasty_at_any_endpoint(
+    control: SimulatorClient, reader: Any, mode: Any, options: dict[str, Any]
+) -> None:
+    await control.fail("articles", mode, retry_after_s=90, **options)
+    assert (await reader.get("articles")).headers["retry-after"] == "90"
+    await reader.get("revokedArticles")
+    await control.advance_clock(seconds=91)
+    await reader.get("revokedArticles")
+    calls = (await control.truth()).calls
+    assert {name: (one.total, one.hasty) for name, one in calls.items()} == {
+        "articles": (1, 0),
+        "revokedArticles": (2, 1),
+    }
+
+
 @pytest.mark.parametrize(("mode", "status"), [("error", 500), ("unavailable", 503)])
 async def test_trouble_has_its_status(control: SimulatorClient, reader: Any, mode: Any, status: int) -> None:
     await control.fail("*", mode)

@@ -1,6 +1,7 @@
 """The ingester's settings."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -63,6 +64,8 @@ class Settings(CommonSettings):
     metabase_api_key: SecretStr = SecretStr("development")
     metabase_pause_s: float = Field(20.0, ge=0)
     """Between two calls with one key; the provider refuses an earlier one."""
+    metabase_pause_margin: float = Field(0.05, ge=0, le=1)
+    """A share of the pause that is added to it, for clocks that do not run alike."""
     metabase_limit: int = Field(500, ge=1, le=500)
     metabase_slices: int = Field(1, ge=1, le=16)
     """Clients that share the feed of articles, each with a cursor of its own. Never change it in mid-stream."""
@@ -94,6 +97,11 @@ class Settings(CommonSettings):
             return ()
         listed = yaml.safe_load(self.feeds.read_text(encoding="utf-8")) or {}
         return tuple(FeedSettings.model_validate(entry) for entry in listed.get("feeds", []))
+
+    @property
+    def pause(self) -> timedelta:
+        """Between the end of a call and the next one with the same key."""
+        return timedelta(seconds=self.metabase_pause_s * (1 + self.metabase_pause_margin))
 
     @override
     def unsafe(self) -> Iterator[str]:

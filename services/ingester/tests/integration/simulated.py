@@ -1,13 +1,16 @@
 """An ingester whose feeds are read from the provider's simulator: the client, the pace and the parser of production."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 from pydantic import SecretStr
+from typing_extensions import override
 
 from clawback_common.db.pool import Row
 from clawback_common.testing.clock import FakeClock
@@ -58,9 +61,28 @@ class Simulated:
         return {row["article_id"].removeprefix("metabase:") for row in rows}
 
 
+class LateTransport(httpx.AsyncBaseTransport):
+    """Connections that take their time: each request reaches the provider up to so many seconds after it was made."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, late_s_max: float) -> None:
+        self._inner, self._late_s_max, self._chance = inner, late_s_max, Random(7)  # noqa: S311 - no secret
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._late_s_max:
+            await asyncio.sleep(self._late_s_max * self._chance.random())
+        return await self._inner.handle_async_request(request)
+
+
 @asynccontextmanager
 async def simulated_provider(
-    service: Service, clock: FakeClock, folder: Path, *, listed: str = FEEDS, **settings: Any
+    service: Service,
+    clock: FakeClock,
+    folder: Path,
+    *,
+    listed: str = FEEDS,
+    late_s_max: float = 0.0,
+    **settings: Any,
 ) -> AsyncIterator[Simulated]:
     """A provider of its own for the service; ``settings`` are those of the service that differ."""
     path = folder / "feeds.yaml"
@@ -69,7 +91,7 @@ async def simulated_provider(
     ours = replace(service, settings=service.settings.model_copy(update=given))
     transport = httpx.ASGITransport(create_app(Simulator(seed=5)))
     async with (
-        httpx.AsyncClient(transport=transport) as http,
+        httpx.AsyncClient(transport=LateTransport(transport, late_s_max)) as http,
         SimulatorClient("http://simulator", transport) as control,
     ):
         by_name = configured_feeds(ours, http)

@@ -20,10 +20,8 @@ from ingester.inlet import jobs
 from ingester.inlet.feeds import poll
 from ingester.inlet.feeds.codes import Unreadable, UnreadableAnswer, failure
 from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.provider import _take_slot
 from ingester.inlet.feeds.values import Bad
 from ingester.inlet.watchers import watch_feeds
-from ingester.settings import FeedSettings
 from ingester.state import feeds
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
@@ -506,77 +504,6 @@ async def test_the_command_tells_what_a_pass_brought(
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
     assert await jobs.poll_command(feed, world.service, feed.name) == 1
     assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
-
-
-PAUSE = timedelta(seconds=20)
-
-
-async def slot(world: World, *, urgent: bool) -> timedelta | None:
-    return await feeds.take_slot(world.db, "k", PAUSE, urgent=urgent)
-
-
-async def passes(world: World, seconds: float) -> None:
-    """So much time passes for the key: what lies ahead of it comes nearer."""
-    passed = timedelta(seconds=seconds)
-    await world.db.execute(
-        "UPDATE key_pace SET next_at = next_at - $1::interval, urgent_until = urgent_until - $1::interval",
-        passed,
-    )
-
-
-async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
-    assert await slot(world, urgent=False) is None
-    wait = await slot(world, urgent=True)  # it waits, and has said so
-    assert wait is not None
-    assert timedelta(seconds=15) < wait <= PAUSE
-    await passes(world, 20)
-    assert await slot(world, urgent=False) == timedelta(0)
-    assert await slot(world, urgent=True) is None
-    await passes(world, 19)
-    assert await slot(world, urgent=False) is not None
-
-
-async def test_of_many_who_want_the_key_at_once_one_gets_it(world: World) -> None:
-    got = await asyncio.gather(*(slot(world, urgent=n % 2 == 0) for n in range(10)))
-    assert got.count(None) == 1
-
-
-async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: World) -> None:
-    await slot(world, urgent=False)
-    await slot(world, urgent=True)
-    await passes(world, 26)
-    assert await slot(world, urgent=False) is None
-
-
-async def test_who_was_first_holds_up_nobody_afterwards(world: World) -> None:
-    await slot(world, urgent=False)
-    await slot(world, urgent=True)  # it waits, and has said so
-    await passes(world, 20)
-    assert await slot(world, urgent=True) is None
-    await passes(world, 20)
-    assert await slot(world, urgent=False) is None
-
-
-async def test_a_replica_whose_clock_is_ahead_calls_no_earlier(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        await passes(world, seconds)
-
-    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
-    settings = FeedSettings(name="f", kind="articles")
-    await _take_slot(settings, world.service)
-    world.clock.advance(hours=1)
-    await _take_slot(settings, world.service)
-    assert 15 < sum(waits) <= 20
-
-
-async def test_another_key_has_a_pace_of_its_own(world: World) -> None:
-    assert await slot(world, urgent=False) is None
-    assert await feeds.take_slot(world.db, "other", PAUSE, urgent=False) is None
 
 
 async def test_with_compliance_required_nothing_is_published_while_revocations_are_unread(

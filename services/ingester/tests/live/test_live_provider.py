@@ -24,7 +24,7 @@ from clawback_simulator.simulator import Simulator
 from ingester.inlet.feeds.codes import LIVING, UnreadableAnswer
 from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
 from ingester.inlet.feeds.metabase_scalars import instant
-from ingester.inlet.feeds.ports import ApiCall, Endpoint
+from ingester.inlet.feeds.ports import ApiCall
 from ingester.inlet.feeds.wire_tree import Answer, read
 
 PAUSE_S = 20.0
@@ -80,14 +80,27 @@ class Listening(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+class Pauses:
+    """A pace for one process."""
+
+    def __init__(self, pause_s: float) -> None:
+        self._pause_s, self._called = pause_s, False
+
+    async def take(self) -> None:
+        """After the pause, but for the first call."""
+        await asyncio.sleep(self._pause_s if self._called else 0)
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """What the provider asks for beyond the pause is waited for as well."""
+        self._called = True
+        await asyncio.sleep(retry_after_s or 0)
+
+
 async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: float) -> list[str]:
     """Calls each endpoint once, and tells what was learnt; sentences with names, numbers and times only."""
     listening = Listening(transport)
     calls: list[ApiCall] = []
     clock = SystemClock()
-
-    async def pace(_: Endpoint) -> None:
-        await asyncio.sleep(pause_s if calls else 0)
 
     async def record(call: ApiCall) -> None:
         calls.append(call)
@@ -97,7 +110,7 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             url,
             key,
             http,
-            pace=pace,
+            pace=Pauses(pause_s),
             breaker=Breaker("live", clock, failures=100, fine=LIVING),
             record_call=record,
             clock=clock,

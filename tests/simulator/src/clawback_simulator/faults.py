@@ -78,12 +78,22 @@ class Faults:
         ]
 
 
+def rest_s(fail: Fail) -> float:
+    """How long the key is asked not to call."""
+    if fail.mode in {"rate_limited", "error", "unavailable", "failure"}:
+        return (
+            (1.0 if fail.mode == "rate_limited" else 0.0)
+            if fail.retry_after_s is None
+            else fail.retry_after_s
+        )
+    return 0.0
+
+
 def failing(fail: Fail, form: str, settings: Settings) -> Response:  # noqa: PLR0911  one a case
     """The answer of a failure that has nothing to do with what was asked."""
     match fail.mode:
         case "rate_limited":
-            wait_s = 1.0 if fail.retry_after_s is None else fail.retry_after_s
-            return _plain(b"Too Many Requests", fail.status or 429, {"Retry-After": f"{wait_s:g}"})
+            return _plain(b"Too Many Requests", fail.status or 429, {"Retry-After": f"{rest_s(fail):g}"})
         case "error" | "unavailable":
             headers = {} if fail.retry_after_s is None else {"Retry-After": f"{fail.retry_after_s:g}"}
             return _plain(b"Internal trouble", fail.status or (500 if fail.mode == "error" else 503), headers)
@@ -99,9 +109,9 @@ def failing(fail: Fail, form: str, settings: Settings) -> Response:  # noqa: PLR
             return _encoded(b"this is no gzip, whatever the header says", form, fail)
         case _:
             body = wire.failure(fail.code, MESSAGES.get(fail.code, "Unknown"), form, settings.failure_field)
-            return Response(
-                body, fail.status or status_of(fail.code, settings.failure_status), media_type=MEDIA[form]
-            )
+            headers = {} if fail.retry_after_s is None else {"Retry-After": f"{fail.retry_after_s:g}"}
+            status = fail.status or status_of(fail.code, settings.failure_status)
+            return Response(body, status, headers, media_type=MEDIA[form])
 
 
 async def bomb(fail: Fail, form: str) -> Response:

@@ -10,11 +10,15 @@ Positions = range | list[int]
 
 @dataclass(slots=True)
 class Calls:
-    """An endpoint's calls: all, sound ones, those refused for the pause, FAILUREs by code, injected by mode."""
+    """An endpoint's calls: all, sound ones, those refused for the pause, FAILUREs by code, injected by mode.
+
+    ``hasty``: those that came before the time that the key was asked to wait for was over (Retry-After).
+    """
 
     total: int = 0
     ok: int = 0
     paused: int = 0
+    hasty: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
 
@@ -49,6 +53,8 @@ class Ledger:
         self.calls: dict[str, Calls] = {}
         self.consumers: dict[ConsumerKey, Consumer] = {}
         self.last_call_at: dict[ConsumerKey, float] = {}
+        self.rest_until: dict[str, float] = {}
+        """By key, what Retry-After has asked for."""
         self._searches: dict[tuple[str, str, int], int] = {}
 
     def endpoint(self, name: str) -> Calls:

@@ -38,9 +38,14 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
     """One call, from its count to its answer."""
     calls = simulator.ledger.endpoint(name)
     calls.total += 1
+    key, now = request.query_params.get("key", ""), simulator.clock.timestamp()
+    calls.hasty += now < simulator.ledger.rest_until.get(key, now)
     fail = simulator.faults.take(name)
     if fail is not None:
         calls.injected[fail.mode] += 1
+        simulator.ledger.rest_until[key] = max(
+            simulator.ledger.rest_until.get(key, now), now + faults.rest_s(fail)
+        )
     form = request.query_params.get("format", "xml").lower()
     form = form if form in faults.MEDIA else "xml"
     match fail.mode if fail else None:

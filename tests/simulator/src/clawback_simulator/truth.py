@@ -102,6 +102,8 @@ class CallsTruth(BaseModel):
     total: int
     ok: int
     paused: int
+    hasty: int
+    """Calls that came before a Retry-After was over, whatever the endpoint that it was given at."""
     failures: dict[str, int]
     injected: dict[str, int]
 
@@ -249,6 +251,7 @@ def _calls(calls: Calls) -> Told:
         "total": calls.total,
         "ok": calls.ok,
         "paused": calls.paused,
+        "hasty": calls.hasty,
         "failures": dict(calls.failures),
         "injected": dict(calls.injected),
     }

@@ -184,9 +184,21 @@ async def calls_page(db: Querier, before_id: int, limit: int) -> list[Row]:
     return await db.fetch(SQL["calls_page"], before_id, limit)
 
 
-async def take_slot(db: Querier, key_name: str, pause: timedelta, *, urgent: bool) -> timedelta | None:
-    """Takes the key for one call. None when it was taken, else how long to wait before asking again."""
-    if await db.fetchval(SQL["pace"], key_name, pause, urgent) is not None:
-        return None
-    wait: timedelta = await db.fetchval(SQL["pace_next"], key_name, urgent)
+async def take_turn(db: Querier, key_name: str, pause: timedelta, *, urgent: bool) -> datetime | timedelta:
+    """Takes the key for one call. Gives the mark of the turn, for `end_turn`; else how long to wait at most.
+
+    Until the turn is ended it lasts two pauses: a call that reaches the provider late is not followed too soon, and a
+    process that dies in its call holds the key up for no longer.
+    """
+    turn: datetime | None = await db.fetchval(SQL["take_turn"], key_name, 2 * pause, urgent)
+    if turn is not None:
+        return turn
+    wait: timedelta = await db.fetchval(SQL["turn_wait"], key_name, urgent)
     return wait
+
+
+async def end_turn(
+    db: Querier, key_name: str, pause: timedelta, turn: datetime | None, rest: timedelta
+) -> None:
+    """Ends a turn: the key may be called after the pause, and after the rest that the provider has asked for."""
+    await db.execute(SQL["end_turn"], key_name, pause, turn, rest)

@@ -95,19 +95,27 @@ UPDATE feed SET state = 'new', state_reason = NULL, state_since = $2, updated_at
 WHERE name = $1 AND state = 'stopped'
 RETURNING name
 
--- name: pace
--- A slot of the key, or nothing when it may not be used yet. The urgent go first, and take their mark away again. By the
+-- name: take_turn
+-- A turn of the key, or nothing when it may not be called yet. The urgent go first, and take their mark away again. By the
 -- clock of the database alone: a replica whose clock is ahead calls no earlier.
 INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, clock_timestamp() + $2, '-infinity')
 ON CONFLICT (key_name) DO UPDATE SET next_at = clock_timestamp() + $2, urgent_until = '-infinity'
 WHERE k.next_at <= clock_timestamp() AND ($3 OR k.urgent_until <= clock_timestamp())
 RETURNING next_at
 
--- name: pace_next
--- Says how long to wait before asking again; who is urgent leaves a mark that makes the others wait.
+-- name: turn_wait
+-- Says how long to wait at most before asking again; who is urgent leaves a mark that makes the others wait.
 UPDATE key_pace SET urgent_until = CASE WHEN $2 THEN next_at + interval '5 seconds' ELSE urgent_until END
 WHERE key_name = $1
 RETURNING greatest(next_at - clock_timestamp(), interval '0')
+
+-- name: end_turn
+-- The provider saw the call before it ended, so the pause counts from here. A turn that lasted too long is no longer ours:
+-- the next one has begun, and is not shortened. A rest that was asked for ($4) is everybody's.
+UPDATE key_pace
+SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,
+                       clock_timestamp() + greatest($2::interval, $4::interval))
+WHERE key_name = $1
 
 -- name: call
 INSERT INTO api_call (feed, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome, poll_id)

@@ -1,6 +1,5 @@
 """The client reads the whole simulator, compared by id with what the simulator says it exposed."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,10 +21,20 @@ from ingester.inlet.feeds.codes import (
     UnreadableAnswer,
 )
 from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
-from ingester.inlet.feeds.ports import ApiCall, Endpoint
+from ingester.inlet.feeds.ports import ApiCall
 from ingester.inlet.feeds.values import Bad, Page, RevokedId, Slice
 
 ONCE = Retry(attempts=1)
+
+
+class AtOnce:
+    """A pace that lets every call pass."""
+
+    async def take(self) -> None:
+        """At once."""
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """Nothing follows from it."""
 
 
 @dataclass
@@ -68,9 +77,6 @@ async def feed(request: pytest.FixtureRequest) -> AsyncIterator[Feed]:
     clock = SystemClock()
     calls: list[ApiCall] = []
 
-    async def pace(_: Endpoint) -> None:
-        await asyncio.sleep(0)
-
     async def record(call: ApiCall) -> None:
         calls.append(call)
 
@@ -82,7 +88,7 @@ async def feed(request: pytest.FixtureRequest) -> AsyncIterator[Feed]:
             "http://sim",
             "development",
             http,
-            pace=pace,
+            pace=AtOnce(),
             breaker=Breaker("simulator", clock, failures=1000, fine=LIVING),
             record_call=record,
             clock=clock,

@@ -65,7 +65,7 @@ class World:
             "http://provider.example/",
             KEY,
             self.http,
-            pace=self.pace,
+            pace=self,
             breaker=self.breaker,
             record_call=self.record,
             clock=self.clock,
@@ -87,9 +87,13 @@ class World:
             answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
         )
 
-    async def pace(self, endpoint: Endpoint) -> None:
+    async def take(self) -> None:
         """Never waits."""
-        self.story.append(f"pace {endpoint}")
+        self.story.append("turn")
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """Notes how long the provider asked not to be called."""
+        self.story.append("end" if retry_after_s is None else f"rest {retry_after_s:.0f}")
 
     async def sleep(self, seconds: float) -> None:
         """Only noted."""
@@ -142,7 +146,7 @@ async def test_retries_are_three_each_twice_as_late_and_each_waits_for_its_turn(
     world = World([httpx.Response(503)] * 4)
     with pytest.raises(ProviderDown):
         await world.client.articles("1")
-    turn = ["pace articles", "call"]
+    turn = ["turn", "call", "end"]
     assert world.story == [*turn, "sleep 1", *turn, "sleep 2", *turn, "sleep 4", *turn]
 
 
@@ -187,7 +191,7 @@ async def test_a_refusal_is_not_asked_again(code: int, status: int) -> None:
 async def test_retry_after_is_waited_for(retry_after: str) -> None:
     world = World([httpx.Response(429, headers={"retry-after": retry_after}), EMPTY])
     await world.client.articles("1")
-    assert "sleep 30" in world.story
+    assert world.story == ["turn", "call", "rest 30", "sleep 30", "turn", "call", "end"]
 
 
 async def test_a_long_retry_after_is_left_to_the_caller() -> None:
@@ -195,6 +199,14 @@ async def test_a_long_retry_after_is_left_to_the_caller() -> None:
     with pytest.raises(MustWait) as caught:
         await world.client.articles("1")
     assert (caught.value.retry_after_s, len(world.requests)) == (3600, 1)
+    assert world.story == ["turn", "call", "rest 3600"]
+
+
+async def test_retry_after_is_read_beside_a_failure_under_200_as_well() -> None:
+    world = World([refusal(1004, 200, **{"retry-after": "90"})])
+    with pytest.raises(MustWait):
+        await world.client.articles("1")
+    assert world.story == ["turn", "call", "rest 90"]
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-5", "1e9", "99999999999999999999"])
@@ -421,7 +433,7 @@ def test_an_address_without_a_host_is_refused_at_once(address: str) -> None:
             address,
             KEY,
             world.http,
-            pace=world.pace,
+            pace=world,
             breaker=world.breaker,
             record_call=world.record,
             clock=world.clock,

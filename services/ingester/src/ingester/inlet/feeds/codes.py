@@ -123,6 +123,15 @@ class Unreachable(Transient):
     """The call did not come to an answer: no connection, a time-out, a connection that was cut."""
 
 
+class Resting(Transient):
+    """The provider has asked that the key is not called for so long: nobody called, and nobody waits here."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(
+            f"the provider asked for a rest, the key is not called for another {wait_s:.0f} s", wait_s
+        )
+
+
 LIVING: Final = (Refused, MustWait)
 """Answers of a provider that works; a circuit breaker must not count them as its failure."""
 

@@ -106,7 +106,7 @@ class MetabaseClient:
         base_url: scheme and host; a path before ``/api`` is kept.
         key: never shown.
         http: shared connections; closed by who made it.
-        pace: awaited before every attempt, so that a retry never falls inside the pause.
+        pace: a turn of it for every attempt, so that a retry never falls inside the pause.
         breaker: around every attempt.
         record_call: awaited after every attempt.
         clock: for records and Retry-After.
@@ -249,11 +249,22 @@ class MetabaseClient:
 
         async def attempt() -> T:
             if not self._breaker.wait_s():
-                await self._pace(endpoint)
+                await self._pace.take()
             with self._breaker.calling():
-                return await self._recorded(endpoint, params, read)
+                return await self._paced(endpoint, params, read)
 
         return await retrying(self._options.retry, attempt, on=_WORTH_A_RETRY, sleep=self._sleep)
+
+    async def _paced(self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]) -> T:
+        """One exchange in its turn: the next one of the key counts from its end."""
+        retry_after_s = None
+        try:
+            return await self._recorded(endpoint, params, read)
+        except ProviderFailure as error:
+            retry_after_s = error.retry_after_s
+            raise
+        finally:
+            await self._pace.end(retry_after_s)
 
     async def _recorded(
         self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]
@@ -329,7 +340,7 @@ def _understood(
         try:
             return read(body, content_type)
         except ProviderFailure as said:
-            raise failure(said.code, status) from None
+            raise failure(said.code, status, _retry_after_s(response, now)) from None
     if status < HTTPStatus.BAD_REQUEST:
         raise UnreadableAnswer(Unreadable.REDIRECT)
     raise failure(_code_of(body, content_type), status, _retry_after_s(response, now))

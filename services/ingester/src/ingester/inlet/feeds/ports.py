@@ -56,8 +56,21 @@ class ApiCall:
     reason: str | None
 
 
-Pace = Callable[[Endpoint], Awaitable[object]]
-"""Waits until the key may be called, and takes that turn."""
+class Pace(Protocol):
+    """When the key may be called, which all processes that use it share."""
+
+    async def take(self) -> None:
+        """Waits until the key may be called, and takes that turn.
+
+        Raises:
+            Resting: the provider has asked for a longer rest than anybody waits for here.
+        """
+        ...
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """The call of that turn has ended; the key is not called for the pause, nor for what the provider asked for."""
+        ...
+
 
 RecordCall = Callable[[ApiCall], Awaitable[object]]
 """Keeps a call; it is awaited before the call's result is given out."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -11,7 +11,7 @@ import httpx
 from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
 from ingester.flow import Service
-from ingester.inlet.feeds.codes import LIVING
+from ingester.inlet.feeds.codes import LIVING, Resting
 from ingester.inlet.feeds.metabase_client import (
     ARTICLES_LIMIT_MAX,
     OLDEST,
@@ -21,12 +21,18 @@ from ingester.inlet.feeds.metabase_client import (
     RevokedCursor,
 )
 from ingester.inlet.feeds.poll import Feed, Provider
-from ingester.inlet.feeds.ports import ApiCall, Endpoint
+from ingester.inlet.feeds.ports import ApiCall
 from ingester.inlet.feeds.values import Page, RateLimit, RevokedPage, Slice
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 
-WAIT_S_MIN = 0.01
+WAIT_S_MIN = 0.001
+LOOK_S_MAX = 1.0
+"""A turn that is waited for may come sooner: the call before it ends."""
+REST_S_MAX = 60.0
+"""A rest that the provider has asked for is waited for so long, else the pass fails and is made again later."""
+RETRY_AFTER_S_MAX = 86_400.0
+"""No answer stops a key for longer than a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,6 @@ def _connector(
     revoked_cursor = RevokedCursor()
 
     def connect(poll_id: UUID) -> Provider:
-        async def pace(_: Endpoint) -> None:
-            await _take_slot(settings, service)
-
         async def record(call: ApiCall) -> None:
             await feeds.record_call(service.db, _recorded(settings.name, call, poll_id))
 
@@ -93,7 +96,7 @@ def _connector(
             str(service.settings.metabase_url),
             service.settings.metabase_api_key.get_secret_value(),
             http,
-            pace=pace,
+            pace=KeyPace(settings, service),
             breaker=breaker,
             record_call=record,
             clock=service.clock,
@@ -105,15 +108,35 @@ def _connector(
     return connect
 
 
-async def _take_slot(settings: FeedSettings, service: Service) -> None:
-    """Waits for the key's turn, which all processes share; revocations go first."""
-    pause = timedelta(seconds=service.settings.metabase_pause_s)
-    urgent = settings.kind == "revoked"
-    while True:
-        wait = await feeds.take_slot(service.db, settings.key, pause, urgent=urgent)
-        if wait is None:
-            return
-        await asyncio.sleep(max(wait.total_seconds(), WAIT_S_MIN))
+class KeyPace:
+    """The pace of a feed's key, in the database: all processes share it, and revocations go first."""
+
+    def __init__(self, settings: FeedSettings, service: Service) -> None:
+        self._db, self._key, self._urgent = service.db, settings.key, settings.kind == "revoked"
+        self._pause = service.settings.pause
+        self._turn: datetime | None = None
+
+    async def take(self) -> None:
+        """Waits for a turn.
+
+        Raises:
+            Resting: the provider has asked for a longer rest than `REST_S_MAX`.
+        """
+        while True:
+            turn = await feeds.take_turn(self._db, self._key, self._pause, urgent=self._urgent)
+            if isinstance(turn, datetime):
+                self._turn = turn
+                return
+            wait_s = turn.total_seconds()
+            if wait_s > max(REST_S_MAX, 2 * self._pause.total_seconds()):
+                raise Resting(wait_s)
+            await asyncio.sleep(min(max(wait_s, WAIT_S_MIN), LOOK_S_MAX))
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """Ends the turn; the key rests for the pause, and as long as the provider has asked for."""
+        turn, self._turn = self._turn, None
+        rest = timedelta(seconds=min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
+        await feeds.end_turn(self._db, self._key, self._pause, turn, rest)
 
 
 def _recorded(feed: str, call: ApiCall, poll_id: UUID) -> feeds.Call:
