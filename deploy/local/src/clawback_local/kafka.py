@@ -63,7 +63,11 @@ ssl.keystore.location={keystore}
 ssl.truststore.type=PEM
 ssl.truststore.location={truststore}
 ssl.client.auth=none
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users={super_users}
 """
+NOBODY = "ANONYMOUS"
+"""Kafka's name for its own controller, which listens without TLS on the loopback address alone."""
 SCRAM_ITERATIONS = 4_096
 FORMAT_DEADLINE_S = 60.0
 
@@ -76,6 +80,8 @@ class Security:
     truststore: Path
     users: Mapping[str, str]
     """Passwords by name."""
+    administrators: tuple[str, ...]
+    """Users who may do everything, as the broker may; all others need a right for each thing."""
 
 
 def folder() -> Path:
@@ -113,7 +119,11 @@ def configure(
     if security is not None:
         broker, password = next(iter(security.users.items()))
         text += SASL_SSL_PROPERTIES.format(
-            broker=broker, password=password, keystore=security.keystore, truststore=security.truststore
+            broker=broker,
+            password=password,
+            keystore=security.keystore,
+            truststore=security.truststore,
+            super_users=";".join(f"User:{name}" for name in (NOBODY, broker, *security.administrators)),
         )
     properties.unlink(missing_ok=True)
     properties.touch(mode=0o600)

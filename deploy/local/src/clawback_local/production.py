@@ -19,7 +19,13 @@ from clawback_local.site import DATABASES, secret
 SERVERS = ("kafka", "postgres", "valkey", "mail", "sms", "simulator")
 CONSUMERS = ("search",)
 """Downstream systems: a user of the broker, and a certificate for their holdings."""
-KAFKA_USERS = ("broker", *DATABASES, "topics", "operator", "upstream", *CONSUMERS)
+KAFKA_ADMINISTRATORS = ("topics", "operator")
+KAFKA_USERS = ("broker", *DATABASES, *KAFKA_ADMINISTRATORS, "upstream", *CONSUMERS)
+KAFKA_GRANTS = (
+    *(f"{service}={service}" for service in DATABASES),
+    "upstream=upstream",
+    *(f"downstream={name}" for name in CONSUMERS),
+)
 WITH_CERTIFICATE_ARGUMENTS = ("mail", "sms", "simulator")
 CERTIFICATE_ARGUMENTS = ("--certfile", "{{tls}}/{name}.crt", "--keyfile", "{{tls}}/{name}.key")
 
@@ -82,7 +88,9 @@ def _secured(parts: Mapping[str, Part]) -> Iterator[Part]:
             needs = tuple(f"{need}-tls" if need in PROXIED else need for need in part.needs)
             yield replace(part, env={**part.env, **_service_env(service)}, needs=needs)
         elif name == "topics":
-            yield replace(part, env={**part.env, **KAFKA_ENV, **kafka_user(name)})
+            grants = (word for granted in KAFKA_GRANTS for word in ("--grant", granted))
+            env = {**part.env, **KAFKA_ENV, **kafka_user(name)}
+            yield replace(part, argv=(*part.argv, *grants), env=env)
         elif name in WITH_CERTIFICATE_ARGUMENTS:
             certificate = tuple(word.format(name=name) for word in CERTIFICATE_ARGUMENTS)
             yield replace(part, argv=(*part.argv, *certificate))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from clawback_local import kafka, postgres, valkey, waiting
 from clawback_local.errors import StackError
 from clawback_local.parts import Command
-from clawback_local.production import KAFKA_USERS
+from clawback_local.production import KAFKA_ADMINISTRATORS, KAFKA_USERS
 from clawback_local.site import Site, secret
 
 GIVEN_DEADLINE_S = 15.0
@@ -30,7 +30,7 @@ async def kafka_command(site: Site) -> Command:
 def _kafka_security(site: Site) -> kafka.Security:
     tls = site.places.tls
     users = {name: site.facts[f"kafka_{name}_password"] for name in KAFKA_USERS}
-    return kafka.Security(tls / "kafka.store.pem", tls / "ca.crt", users)
+    return kafka.Security(tls / "kafka.store.pem", tls / "ca.crt", users, KAFKA_ADMINISTRATORS)
 
 
 async def wipe_kafka(site: Site) -> None:

@@ -133,10 +133,12 @@ async def test_a_proxy_ends_tls_and_passes_everything_on(tmp_path: Path, unused_
 
 
 def test_kafka_has_users_whose_passwords_are_told_as_hashes(tmp_path: Path) -> None:
-    security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", {"broker": "one", "other": "two"})
+    users = {"broker": "one", "other": "two"}
+    security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", users, administrators=("other",))
     properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, security=security)
     text = properties.read_text()
     assert "listeners=SASL_SSL://" in text
+    assert "super.users=User:ANONYMOUS;User:broker;User:other\n" in text
     assert stat.S_IMODE(properties.stat().st_mode) == 0o600
     assert not (tmp_path / "kafka/data/meta.properties").exists(), "it is formatted with its users"
     told = kafka._scram("other", "two")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from aiokafka.errors import for_code
 from aiokafka.structs import TopicPartition
 
 from clawback_common import incidents
@@ -97,14 +98,10 @@ async def reading_groups(service: Service) -> set[str]:
         Transient: the broker does not answer.
     """
     async with admin(service.settings) as client:
-        topics = await client.describe_topics([ARTICLES])
-        places = [
-            TopicPartition(ARTICLES, partition["partition"])
-            for topic in topics
-            for partition in topic["partitions"]
-        ]
-        if not places:
-            raise Transient(f"{ARTICLES} is not there")
+        (topic,) = await client.describe_topics([ARTICLES])
+        if topic["error_code"]:
+            raise Transient(f"{ARTICLES} cannot be described: {for_code(topic['error_code']).__name__}")
+        places = [TopicPartition(ARTICLES, partition["partition"]) for partition in topic["partitions"]]
         found = set()
         for group, _ in await client.list_consumer_groups():
             offsets = await client.list_consumer_group_offsets(group, partitions=places)
