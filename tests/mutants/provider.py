@@ -7,6 +7,8 @@ PAGES = f"{INGESTER}/domain/pages.py"
 INTEGRATION = "services/ingester/tests/integration"
 TRUNCATED = f"{INTEGRATION}/test_truncated_pages.py"
 PACE = f"{INTEGRATION}/test_pace.py"
+GAPS = f"{INTEGRATION}/test_gaps.py"
+CURSOR = f"{INTEGRATION}/test_cursor.py"
 
 MUTANTS = (
     Mutant(
@@ -117,5 +119,85 @@ MUTANTS = (
             "test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_for",
             "test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it",
         ),
+    ),
+    Mutant(
+        "what left the window unread is silent",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/poll.py",
+                "    if lost is not None:\n",
+                "    if lost is not None and now < complete_at:\n",
+            ),
+        ),
+        at(
+            GAPS,
+            "test_what_left_the_window_while_nobody_read_is_named_until_a_person_has_seen_it",
+            "test_a_provider_whose_window_is_shorter_than_we_were_told_leaves_a_gap_as_well",
+        ),
+    ),
+    Mutant(
+        "every long absence is a gap",
+        (
+            Change(
+                f"{INGESTER}/domain/gap.py",
+                "    if cursor is not None and oldest.sequence is not None and oldest.sequence <= int(cursor):\n"
+                "        return None\n"
+                "    if oldest.at is not None and oldest.at <= complete_at:\n"
+                "        return None\n",
+                "",
+            ),
+        ),
+        at(GAPS, "test_an_absence_that_the_provider_bridges_leaves_no_gap"),
+    ),
+    Mutant(
+        "a pass under way takes a cursor back that was set by hand",
+        (
+            Change(
+                f"{INGESTER}/state/feeds.sql",
+                "key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',",
+                "key_mark = $4, state = 'new',",
+            ),
+        ),
+        at(CURSOR, "test_a_pass_under_way_does_not_take_a_cursor_back_that_a_person_has_set"),
+    ),
+    Mutant(
+        "a cursor that is set skips articles in silence",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/cursor.py",
+                "        return None if back or cursor == former else Gap(what, complete_at, now, ends)\n",
+                "        return None if back or cursor != former else Gap(what, complete_at, now, ends)\n",
+            ),
+        ),
+        at(
+            CURSOR,
+            "test_the_newest_skips_what_lies_between_and_says_so",
+            "test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap",
+        ),
+    ),
+    Mutant(
+        "a cursor of another provider is used",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/poll.py",
+                "    if leased.endpoint is None:\n",
+                "    if leased.endpoint is not None or feed.origin:\n",
+            ),
+        ),
+        at(
+            CURSOR,
+            "test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_begins_anew_with_a_message",
+        ),
+    ),
+    Mutant(
+        "an empty page of revocations moves the cursor",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                "next_cursor if items else None, len(items))",
+                "next_cursor and f'{next_cursor}1', len(items))",
+            ),
+        ),
+        at(TRUNCATED, "test_an_empty_page_moves_no_cursor_wherever_it_leads"),
     ),
 )

@@ -62,7 +62,13 @@ SERVICES = {
             "quarantine": "articles",
         }
         | {"api_call": "api_calls"},
-        {"feed": "one row a feed", "key_pace": "one row a key", "floor": ONE_ROW},
+        {
+            "feed": "one row a feed",
+            "feed_cursor_change": "one row a cursor that was set by hand; the record of it",
+            "feed_gap": "one row a gap that a feed ever had; the record of it",
+            "key_pace": "one row a key",
+            "floor": ONE_ROW,
+        },
     ),
     "compliance": Service(
         compliance.app,

@@ -13,8 +13,8 @@ def add_floor_role(roles: Any) -> None:
         "floor", help="print the retention floor, or lower it after a mistake"
     )
     role.add_argument("--lower-to", type=_instant, metavar="INSTANT", help="such as 2024-03-01T00:00:00Z")
-    role.add_argument("--by", type=_words, metavar="NAME", help="who lowers it")
-    role.add_argument("--reason", type=_words, metavar="TEXT", help="why; it is recorded")
+    role.add_argument("--by", type=words, metavar="NAME", help="who lowers it")
+    role.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
 
 
 def _instant(written: str) -> datetime:
@@ -24,7 +24,8 @@ def _instant(written: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def _words(written: str) -> str:
+def words(written: str) -> str:
+    """A name or a reason, as it is recorded."""
     if not 0 < len(written.strip()) <= WORDS_MAX or "\0" in written:
         raise argparse.ArgumentTypeError(f"1 to {WORDS_MAX} characters")
     return written.strip()

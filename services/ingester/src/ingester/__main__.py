@@ -5,20 +5,30 @@ Exit codes: 0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 
 
 import argparse
 import sys
+from typing import Any
 
-from clawback_common.arguments import add_floor_role
+from clawback_common.arguments import add_floor_role, words
 from clawback_common.process import Stopping, in_words, run
 from ingester.settings import Settings
-
-JOBS = ("poll", "replay-dlq", "accept-gap")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one role until it ends; gives the exit code."""
-    parser = argparse.ArgumentParser(
+    chosen = parser().parse_args(arguments)
+    settings = in_words(Settings)
+
+    async def work(stopping: Stopping) -> int | None:
+        return await _role(chosen, settings, stopping)
+
+    return run(work, service="ingester", settings=settings)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = argparse.ArgumentParser(
         prog="ingester", description="Brings licensed articles in and publishes them."
     )
-    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles = parsing.add_subparsers(dest="role", required=True, metavar="ROLE")
     roles.add_parser("worker", help="listen, poll, publish")
     roles.add_parser("api", help="serve HTTP")
     roles.add_parser("migrate", help="bring the database up to date").add_argument(
@@ -28,13 +38,23 @@ def main(arguments: list[str] | None = None) -> int:
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
     add_floor_role(roles)
-    chosen = parser.parse_args(arguments)
-    settings = in_words(Settings)
+    _add_cursor_role(roles)
+    return parsing
 
-    async def work(stopping: Stopping) -> int | None:
-        return await _role(chosen, settings, stopping)
 
-    return run(work, service="ingester", settings=settings)
+def _add_cursor_role(roles: Any) -> None:
+    role: argparse.ArgumentParser = roles.add_parser("cursor", help="print a feed's cursor, or set it")
+    role.add_argument("feed", metavar="FEED")
+    where = role.add_mutually_exclusive_group()
+    where.add_argument("--set", metavar="CURSOR", help="go on behind this entry")
+    where.add_argument(
+        "--to-oldest", action="store_true", help="read all that the provider still holds again"
+    )
+    where.add_argument("--to-newest", action="store_true", help="skip all articles up to now")
+    role.add_argument(
+        "--by", type=words, metavar="NAME", help="who sets it; the user of the system by default"
+    )
+    role.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
 
 
 async def _role(chosen: argparse.Namespace, settings: Settings, stopping: Stopping) -> int | None:

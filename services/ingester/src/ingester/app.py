@@ -34,6 +34,7 @@ from ingester import flow
 from ingester.flow import Service
 from ingester.inlet import deliveries, jobs, watchers
 from ingester.inlet.consumers import subscriptions
+from ingester.inlet.feeds.cursor import cursor_command
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.feeds.provider import configured_feeds
 from ingester.outlet import events, metrics
@@ -220,6 +221,8 @@ async def job(chosen: argparse.Namespace, settings: Settings) -> int:
                 return await jobs.poll_command(by_name.get(chosen.feed), service, chosen.feed)
             case "replay-dlq":
                 return await jobs.replay_command(service)
+            case "cursor":
+                return await cursor_command(by_name.get(chosen.feed), service, chosen)
             case "floor":
                 return await jobs.floor_command(service, chosen)
             case _:

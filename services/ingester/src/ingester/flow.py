@@ -33,9 +33,10 @@ from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 from ingester.domain.article import Delivery, comes_by, newest, record_arrival
 from ingester.domain.feed import Sighting
+from ingester.domain.gap import Gap
 from ingester.outlet import events, metrics
 from ingester.settings import Settings
-from ingester.state import articles, contents, notices
+from ingester.state import articles, contents, feeds, notices
 from ingester.state.contents import Months
 from ingester.state.sweeping import Articles, api_calls
 
@@ -349,6 +350,14 @@ async def on_sightings(
         for s in sightings
     }
     return await _notice(tx, service, list(noticed.values()), now)
+
+
+async def on_feed_gap(tx: Transaction, service: Service, feed: str, lost: Gap) -> None:
+    """Entries of a feed were never delivered: an incident, which is reported until a person closes it."""
+    now, incident_id = service.clock.now(), lost.identity(feed)
+    detail = f"feed {feed}: {lost} may never have been delivered"
+    await incidents.open_all(tx, "feed_gap", [(incident_id, None, detail)], now)
+    await feeds.note_gap(tx, incident_id, feed, lost)
 
 
 async def on_unreadable_sightings(tx: Transaction, service: Service, bad: Sequence[Bad]) -> None:

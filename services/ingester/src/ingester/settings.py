@@ -99,6 +99,11 @@ class Settings(CommonSettings):
         return tuple(FeedSettings.model_validate(entry) for entry in listed.get("feeds", []))
 
     @property
+    def window(self) -> timedelta:
+        """How far back the provider's feed reaches."""
+        return timedelta(hours=self.metabase_window_h)
+
+    @property
     def pause(self) -> timedelta:
         """Between the end of a call and the next one with the same key."""
         return timedelta(seconds=self.metabase_pause_s * (1 + self.metabase_pause_margin))

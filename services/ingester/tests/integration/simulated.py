@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
+from pydantic import AnyHttpUrl, SecretStr
 from typing_extensions import override
 
 from clawback_common.db.pool import Row
@@ -45,6 +45,11 @@ class Simulated:
     async def poll(self, name: str) -> PollResult:
         """One pass."""
         return await poll.poll(self.feeds[name], self.world.service, "test")
+
+    async def pass_by(self, **time: float) -> None:
+        """So much time passes for the service, the provider and the pace of the key."""
+        self.world.clock.advance(**time)
+        await self.provider.advance_clock(**time)
 
     async def row(self, name: str) -> Row:
         """A feed as its API shows it."""
@@ -87,12 +92,20 @@ async def simulated_provider(
     """A provider of its own for the service; ``settings`` are those of the service that differ."""
     path = folder / "feeds.yaml"
     path.write_text(listed)
-    given = {"feeds": path, "metabase_pause_s": 0.0, "metabase_api_key": SecretStr("k"), **settings}
+    url = AnyHttpUrl("http://simulator/")
+    given = {
+        "metabase_url": url,
+        "feeds": path,
+        "metabase_pause_s": 0.0,
+        "metabase_api_key": SecretStr("k"),
+        **settings,
+    }
     ours = replace(service, settings=service.settings.model_copy(update=given))
     transport = httpx.ASGITransport(create_app(Simulator(seed=5)))
     async with (
         httpx.AsyncClient(transport=LateTransport(transport, late_s_max)) as http,
         SimulatorClient("http://simulator", transport) as control,
     ):
+        await control.script({"action": "set_clock", "at": clock.now().isoformat()})
         by_name = configured_feeds(ours, http)
         yield Simulated(World(ours, clock, feeds=tuple(by_name)), by_name, control)

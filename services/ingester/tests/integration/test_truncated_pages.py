@@ -1,6 +1,7 @@
 """A list that the provider cuts short never passes as a complete one, whatever it does with `limit`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from ingester.inlet.watchers import watch_feeds
 from ingester.settings import FeedSettings
 from ingester.state import feeds
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated
-from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
+from services.ingester.tests.integration.world import ORIGIN, Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
 
@@ -101,7 +102,8 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     assert result.noticed == 2
     (row,) = await feeds.all_feeds(world.db)
     assert (row["last_complete_at"], row["state"]) == (None, "failing")
-    stated = Feed(FeedSettings(name="test-revoked", kind="revoked", limit=10, unpaged=True), script.connect)
+    settings = FeedSettings(name="test-revoked", kind="revoked", limit=10, unpaged=True)
+    stated = Feed(settings, script.connect, ORIGIN)
     result = await poll.poll(stated, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
 
@@ -141,10 +143,11 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})
     assert "10,000" in alert.summary
     assert "at most 10" in alert.summary
-    lower = simulated.feeds[REVOKED].settings.model_copy(update={"limit": 10})
+    asked = simulated.feeds[REVOKED]
+    lower = replace(asked, settings=asked.settings.model_copy(update={"limit": 10}))
     await simulated.provider.publish(10)
     await simulated.provider.revoke(count=10)
-    await poll.poll(Feed(lower, simulated.feeds[REVOKED].connect), simulated.world.service, "test")
+    await poll.poll(lower, simulated.world.service, "test")
     await watch_feeds(simulated.world.service, list(simulated.feeds))
     assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
 

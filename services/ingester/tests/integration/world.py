@@ -13,12 +13,14 @@ from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
 from clawback_contracts.revocation.folding import AnyOrder
 from ingester import app, flow
+from ingester.domain.feed import Origin
 from ingester.flow import Service
 from ingester.inlet.feeds import poll
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.feeds.values import Bad, Page, RateLimit, RevokedId, RevokedPage
 from ingester.settings import FeedKind, FeedSettings
 
+ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
 """Stands in every text; found anywhere else, it is a leak."""
 
@@ -103,6 +105,10 @@ class Script:
         answer = await self._next(cursor)
         return answer or RevokedPage((), (), None, 0)
 
+    async def newest(self) -> Page:
+        """A page with the newest article."""
+        return await self.articles("")
+
     async def rate_limits(self) -> tuple[RateLimit, ...]:
         """None that say anything."""
         return ()
@@ -118,7 +124,7 @@ class Script:
 
     def feed(self, kind: FeedKind = "revoked", *, name: str | None = None, limit: int = 3) -> Feed:
         """A feed that this provider answers for."""
-        return Feed(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit), self.connect)
+        return Feed(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit), self.connect, ORIGIN)
 
 
 def revoked_page(

@@ -143,7 +143,7 @@ def articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> 
     query.known(params, query.ARTICLES)
     settings, world = simulator.settings, simulator.world
     limit = query.limit(params, settings.max_limit, settings.max_limit, settings)
-    cursor, part = query.cursor(params), query.slices(params, settings)
+    cursor, part = query.cursor(params, settings), query.slices(params, settings)
     positions = _newest(simulator, part) if cursor is None else _from(simulator, cursor, part, limit)
     if query.flag(params, "compact"):
         body, packed = simulator.articles(positions, form, compact=True), False
@@ -246,7 +246,7 @@ def search_articles(simulator: Simulator, params: Params, form: str, gzipped: bo
     settings = simulator.settings
     limit = query.limit(params, settings.max_search_limit, settings.max_search_limit, settings)
     simulator.ledger.searched(params["key"], simulator.clock.timestamp())
-    found = search(simulator, params, query.cursor(params), limit)
+    found = search(simulator, params, query.cursor(params, settings), limit)
     more: Wire = {"totalResults": str(found.total)}
     body = (
         wire.articles_xml(found.articles, more)

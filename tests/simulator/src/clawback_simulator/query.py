@@ -61,12 +61,12 @@ def limit(params: Params, default: int, most: int, settings: Settings) -> int:
     return min(max(value, 1), most)
 
 
-def cursor(params: Params) -> int | None:
+def cursor(params: Params, settings: Settings) -> int | None:
     """The number in `sequence_id`; None when it is left out."""
     if "sequence_id" not in params:
         return None
     value = _number(params["sequence_id"], 1008)
-    if not 0 <= value <= INT64_MAX:
+    if not 0 <= value <= INT64_MAX or params["sequence_id"] in settings.refused_cursors:
         raise Refusal(1008)
     return value
 
@@ -79,7 +79,10 @@ def revoked_cursor(params: Params, settings: Settings) -> str:
         else {settings.revoked_cursor_name}
     )
     known(params, REVOKED | names)
-    return next((params[name] for name in sorted(names) if name in params), "0")
+    found = next((params[name] for name in sorted(names) if name in params), "0")
+    if found in settings.refused_cursors:
+        raise Refusal(1008)
+    return found
 
 
 def slices(params: Params, settings: Settings) -> Slice | None:

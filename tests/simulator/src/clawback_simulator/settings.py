@@ -38,6 +38,9 @@ class Settings(BaseModel):
     old_cursor: Literal["resume", "refuse"] = Field(
         default="resume", description="a cursor older than the window: go on at the oldest held, or 1008"
     )
+    refused_cursors: tuple[str, ...] = Field(
+        default=(), description="cursors that are no longer taken at any endpoint, 1008"
+    )
     window_days: float = Field(default=3.0, gt=0, description="days that the feed holds an article")
     search_days: float = Field(default=100.0, gt=0, description="days that a search covers")
     revoked_on_feed: Literal["kept", "withheld"] = Field(

@@ -1,6 +1,6 @@
 """Conditions that a person should know of, and the rules by which time makes one of a feed's state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -24,6 +24,21 @@ class FeedState(NamedTuple):
     page_asked: int | None
     page_limit: int | None
     page_told: int | None
+    kind: str
+    gap_from: datetime | None
+    gap_until: datetime | None
+
+
+def begun_anew(feed: str, why: str, former: str | None) -> Condition:
+    """A feed's cursor is another provider's, or another key's, and was not used."""
+    return Condition(
+        "FeedBegunAnew",
+        Severity.WARNING,
+        f"Feed {feed} begins anew at the provider's oldest entry, for {why}; its cursor there was {former}."[
+            :500
+        ],
+        {"feed": feed},
+    )
 
 
 def of_feeds(states: Iterable[FeedState], now: datetime, window_h: float) -> list[Condition]:
@@ -49,6 +64,7 @@ def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condit
             f"{hours_left(window_h, behind_h):.0f} h leaves the provider's window. Poll more often.",
             labels,
         )
+    yield from _of_gap(feed, labels)
     if feed.page_limit and feed.page_asked and feed.page_limit < feed.page_asked:
         told = f"{feed.page_told:,}" if feed.page_told else "nothing"
         summary = (
@@ -56,3 +72,17 @@ def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condit
             f"{feed.page_limit:,} (the key's rate limits say {told} of it). All are read, in more calls."
         )
         yield Condition("FeedPagesLimited", Severity.WARNING, summary, labels)
+
+
+def _of_gap(feed: FeedState, labels: Mapping[str, str]) -> Iterator[Condition]:
+    if feed.gap_until is None:
+        return
+    what, severity = "articles", Severity.WARNING
+    if feed.kind == "revoked":
+        what, severity = "revocations", Severity.CRITICAL
+    begun = f"{feed.gap_from:%Y-%m-%d %H:%M} UTC" if feed.gap_from else "the beginning"
+    summary = (
+        f"Feed {feed.name}: {what} listed from {begun} to {feed.gap_until:%Y-%m-%d %H:%M} UTC may never have "
+        "been delivered: see the incident, and close it."
+    )
+    yield Condition("FeedGap", severity, summary, labels)

@@ -2,12 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
 
 FULL_PAGES_MAX = 10
 """So many full pages in a row mean that polling is slower than the feed."""
+
+
+class Origin(NamedTuple):
+    """What a cursor belongs to: the provider's address, and our key there, by a mark that does not give it away."""
+
+    endpoint: str
+    key_mark: str
+
+    def differs(self, former: "Origin") -> str:
+        """How it differs from the one before, in words."""
+        if self.endpoint != former.endpoint:
+            return f"the address was {former.endpoint} and is {self.endpoint}"
+        return f"the key for {self.endpoint} is another one"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ async def watch_feeds(service: Service, configured: Collection[str]) -> None:
             row["page_asked"],
             row["page_limit"],
             row["page_told"],
+            row["kind"],
+            row["gap_from"],
+            row["gap_until"],
         )
         for row in await feeds.all_feeds(service.db)
         if row["name"] in configured

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from clawback_common.db import Database, Querier, Queries, Transaction
 from clawback_common.db.pool import Row
-from ingester.domain.feed import PollResult
+from clawback_common.errors import Conflict
+from ingester.domain.feed import Origin, PollResult
+from ingester.domain.gap import Gap
 from ingester.domain.pages import CUT_PAGES_MIN
 
 SQL = Queries.load(__package__, "feeds")
@@ -26,6 +28,20 @@ class Leased:
     full_pages: int
     state: str
     page_max: int
+    endpoint: str | None
+    key_mark: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorChange:
+    """A cursor that was set other than by a page: when, by whom, why, from what to what, and the gap that results."""
+
+    at: datetime
+    by: str
+    reason: str
+    former: str | None
+    cursor: str | None
+    gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,14 @@ async def poll(db: Querier, poll_id: UUID) -> Row | None:
     return await db.fetchrow(SQL["poll"], poll_id)
 
 
+async def one(db: Querier, name: str) -> Row:
+    """One feed that is declared."""
+    row = await db.fetchrow(SQL["one"], name)
+    if row is None:
+        raise Conflict(f"feed {name} was never declared")
+    return row
+
+
 async def all_feeds(db: Querier) -> list[Row]:
     """Every feed with its last pass."""
     return await db.fetch(SQL["all"], CUT_PAGES_MIN)
@@ -159,6 +183,48 @@ async def all_feeds(db: Querier) -> list[Row]:
 async def resume(db: Querier, name: str, now: datetime) -> bool:
     """Starts a stopped feed again, after a person has mended the cause."""
     return await db.fetchval(SQL["resume"], name, now) is not None
+
+
+async def set_cursor(
+    tx: Transaction, name: str, cursor: str | None, origin: Origin, now: datetime
+) -> str | None:
+    """Sets a cursor by hand, starts a stopped feed again, and ends the pass under way, if any. Gives the former one."""
+    former: str | None = await tx.fetchval(SQL["set_cursor"], name, cursor, *origin, now)
+    return former
+
+
+async def note_origin(db: Querier, name: str, origin: Origin) -> None:
+    """Notes what the cursor belongs to, where that was not known."""
+    await db.execute(SQL["note_origin"], name, *origin)
+
+
+async def begin_anew(tx: Transaction, name: str, poll_id: UUID, origin: Origin, now: datetime) -> bool:
+    """Forgets how far the feed was read: that was another provider, or another key. False when the lease was lost."""
+    return await tx.fetchval(SQL["begin_anew"], name, poll_id, *origin, now) is not None
+
+
+async def note_change(tx: Transaction, name: str, change: CursorChange) -> None:
+    """Puts a change of a cursor on record."""
+    await tx.execute(
+        SQL["note_change"],
+        name,
+        change.at,
+        change.by,
+        change.reason,
+        change.former,
+        change.cursor,
+        change.gap,
+    )
+
+
+async def changes(db: Querier, name: str, limit: int) -> list[Row]:
+    """Changes of a cursor, the newest first."""
+    return await db.fetch(SQL["changes"], name, limit)
+
+
+async def note_gap(tx: Transaction, incident_id: UUID, name: str, lost: Gap) -> None:
+    """Notes the span of a gap beside its incident."""
+    await tx.execute(SQL["note_gap"], incident_id, name, lost.since, lost.until)
 
 
 async def record_call(db: Querier, call: Call) -> None:

@@ -19,7 +19,7 @@ UPDATE feed SET lease_poll = $2, lease_until = clock_timestamp() + $6, updated_a
 WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND ($4::interval IS NULL OR last_pass_at IS NULL
        OR last_pass_at + least($4, ($5::interval[])[least(failed_passes, cardinality($5))]) <= clock_timestamp())
-RETURNING cursor, last_complete_at, full_pages, state, page_max
+RETURNING cursor, last_complete_at, full_pages, state, page_max, endpoint, key_mark
 
 -- name: under_way
 SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= clock_timestamp()
@@ -77,16 +77,24 @@ WHERE name = $1 AND lease_poll = $2
 SELECT poll_id, feed, cause, started_at, ended_at, pages, received, noticed, too_old, caught_up, error
 FROM feed_poll WHERE poll_id = $1
 
+-- name: one
+SELECT name, cursor, endpoint, last_complete_at, state FROM feed WHERE name = $1
+
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
        f.reached_at, f.page_asked, f.page_max, CASE WHEN f.pages_cut >= $1 THEN f.page_cut END AS page_limit,
-       f.page_told,
+       f.page_told, f.endpoint, g.gap_from, g.gap_until,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
        p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
 FROM feed AS f
 LEFT JOIN LATERAL (
     SELECT * FROM feed_poll WHERE feed = f.name ORDER BY started_at DESC LIMIT 1
 ) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT min(gap.gap_from) AS gap_from, max(gap.gap_until) AS gap_until
+    FROM feed_gap AS gap JOIN incident AS i ON i.id = gap.incident_id AND i.closed_at IS NULL
+    WHERE gap.feed = f.name
+) AS g ON true
 ORDER BY f.name
 
 -- name: resume
@@ -94,6 +102,35 @@ UPDATE feed SET state = 'new', state_reason = NULL, state_since = $2, updated_at
        failed_passes = 0
 WHERE name = $1 AND state = 'stopped'
 RETURNING name
+
+-- name: set_cursor
+-- The lease ends: a pass under way stores nothing more, and is made again from the new cursor.
+UPDATE feed SET cursor = $2, endpoint = $3, key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',
+       state_reason = NULL, state_since = $5, updated_at = $5, last_pass_at = NULL, failed_passes = 0, full_pages = 0
+WHERE name = $1
+RETURNING old.cursor
+
+-- name: note_origin
+UPDATE feed SET endpoint = $2, key_mark = $3 WHERE name = $1
+
+-- name: begin_anew
+-- Nothing was read of this provider by this key: not its end, and not how much it gives in a page.
+UPDATE feed SET cursor = NULL, endpoint = $3, key_mark = $4, last_complete_at = NULL, reached_at = NULL, full_pages = 0,
+       page_max = 0, page_cut = NULL, pages_cut = 0, page_told = NULL, page_told_at = NULL, updated_at = $5
+WHERE name = $1 AND lease_poll = $2
+RETURNING name
+
+-- name: note_change
+INSERT INTO feed_cursor_change (feed, changed_at, changed_by, reason, former, cursor, gap)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: changes
+SELECT changed_at, changed_by, reason, former, cursor, gap FROM feed_cursor_change
+WHERE feed = $1 ORDER BY changed_at DESC, id DESC LIMIT $2
+
+-- name: note_gap
+INSERT INTO feed_gap (incident_id, feed, gap_from, gap_until) VALUES ($1, $2, $3, $4)
+ON CONFLICT (incident_id) DO NOTHING
 
 -- name: take_turn
 -- A turn of the key, or nothing when it may not be called yet. The urgent go first, and take their mark away again. By the

@@ -163,12 +163,23 @@ class MetabaseClient:
             raise ValueError("the cursor of articles is a number")
         params = {"sequence_id": cursor, "limit": str(limit)}
         if part is not None:
-            params |= {"number_of_slices": str(part.of), "slice_number": str(part.number)}
+            params |= self._sliced(part)
 
         def read(body: bytes, content_type: str | None) -> Page:
             page = parse_articles(body, content_type, received_at=self._clock.now())
             _check_moves(page, cursor, limit)
             return page
+
+        return await self._get(Endpoint.ARTICLES, params, read)
+
+    async def newest(self, part: Slice | None = None) -> Page:
+        """The newest article alone, or none: what a call without a cursor gives. A feed is never read like that."""
+        params = {"limit": "1"}
+        if part is not None:
+            params |= self._sliced(part)
+
+        def read(body: bytes, content_type: str | None) -> Page:
+            return parse_articles(body, content_type, received_at=self._clock.now())
 
         return await self._get(Endpoint.ARTICLES, params, read)
 
@@ -241,6 +252,9 @@ class MetabaseClient:
             return page
 
         return await self._get(Endpoint.REVOKED, {name: cursor, "limit": str(limit)}, read)
+
+    def _sliced(self, part: Slice) -> Params:
+        return {"number_of_slices": str(part.of), "slice_number": str(part.number)}
 
     # One call
 

@@ -18,8 +18,9 @@ from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester import flow
+from ingester.domain import condition, gap
 from ingester.domain.article import Delivery, deliveries
-from ingester.domain.feed import PollResult, Sighting
+from ingester.domain.feed import Origin, PollResult, Sighting
 from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
 from ingester.flow import Service
 from ingester.inlet.feeds import values
@@ -43,6 +44,10 @@ class Provider(Protocol):
         """Revocations after the cursor."""
         ...
 
+    async def newest(self) -> values.Page:
+        """The newest article alone."""
+        ...
+
     async def rate_limits(self) -> Sequence[values.RateLimit]:
         """The key's quotas."""
         ...
@@ -55,6 +60,8 @@ class Feed:
     settings: FeedSettings
     connect: Callable[[UUID], Provider]
     """The provider, for one pass, whose id is recorded with each call."""
+    origin: Origin
+    """What the feed's cursor belongs to."""
 
     @property
     def name(self) -> str:
@@ -190,6 +197,8 @@ class _Turned:
 
 async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
     provider = feed.connect(poll_id)
+    leased = await _of_origin(feed, service, leased, poll_id)
+    await _notice_gap(feed, service, provider, leased)
     turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
     result, sizes = (
         PollResult(poll_id, feed.name),
@@ -216,6 +225,48 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
                 raise Poison("cursor_stands_still", "the page does not lead on, and may not be the last one")
             case End.MORE:
                 ask = replace(ask, cursor=page.cursor, sizes=ask.sizes.then(page.count))
+
+
+async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
+    """The feed as it is for this provider and key: a cursor of another one is not used, and the feed begins anew."""
+    former = Origin(leased.endpoint or "", leased.key_mark or "")
+    if former == feed.origin:
+        return leased
+    now = service.clock.now()
+    if leased.endpoint is None:
+        await feeds.note_origin(service.db, feed.name, feed.origin)
+        return leased
+    why = feed.origin.differs(former)
+    async with service.db.transaction() as tx:
+        if not await feeds.begin_anew(tx, feed.name, poll_id, feed.origin, now):
+            raise Conflict(f"the lease of feed {feed.name} was lost to another process")
+        await feeds.note_change(tx, feed.name, feeds.CursorChange(now, "ingester", why, leased.cursor, None))
+        await service.announcer.say_once(tx, [condition.begun_anew(feed.name, why, leased.cursor)], now)
+    _log.warning("feed begins anew", feed=feed.name, why=why, former=leased.cursor)
+    return replace(leased, cursor=None, last_complete_at=None, page_max=0)
+
+
+async def _notice_gap(feed: Feed, service: Service, provider: Provider, leased: feeds.Leased) -> None:
+    """After an absence: asks whether the provider still holds what follows our cursor, and reports what it does not."""
+    now, complete_at = service.clock.now(), leased.last_complete_at
+    if feed.settings.kind != "articles" or leased.cursor is None or complete_at is None:
+        return
+    if now - complete_at <= timedelta(seconds=feed.settings.interval_s) + gap.ABSENT_MIN:
+        return
+    oldest = await oldest_held(provider)
+    lost = gap.past_the_window(leased.cursor, complete_at, oldest, now, service.settings.window)
+    if lost is not None:
+        async with service.db.transaction() as tx:
+            await flow.on_feed_gap(tx, service, feed.name, lost)
+
+
+async def oldest_held(provider: Provider) -> gap.Held | None:
+    """The oldest article that the provider still holds."""
+    page = await provider.articles("0", 1)
+    if not page.count:
+        return None
+    at = next((one.harvested_at for one in page.articles), None)
+    return gap.Held(int(page.last_sequence) if page.last_sequence else None, at)
 
 
 async def _ask_for_page_limit(feed: Feed, service: Service, provider: Provider) -> None:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from uuid import UUID
 
 import httpx
 
 from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
+from ingester.domain.feed import Origin
 from ingester.flow import Service
 from ingester.inlet.feeds.codes import LIVING, Resting
 from ingester.inlet.feeds.metabase_client import (
@@ -23,7 +25,7 @@ from ingester.inlet.feeds.metabase_client import (
 from ingester.inlet.feeds.poll import Feed, Provider
 from ingester.inlet.feeds.ports import ApiCall
 from ingester.inlet.feeds.values import Page, RateLimit, RevokedPage, Slice
-from ingester.settings import FeedSettings
+from ingester.settings import FeedSettings, Settings
 from ingester.state import feeds
 
 WAIT_S_MIN = 0.001
@@ -46,6 +48,10 @@ class SlicedFeed:
         """Articles of this slice after the cursor."""
         return await self.client.articles(cursor, limit, self.part)
 
+    async def newest(self) -> Page:
+        """The newest article of this slice."""
+        return await self.client.newest(self.part)
+
     async def revoked(self, cursor: str = OLDEST, limit: int = REVOKED_LIMIT_MAX) -> RevokedPage:
         """Revocations are not sliced."""
         return await self.client.revoked(cursor, limit)
@@ -61,12 +67,20 @@ def configured_feeds(service: Service, http: httpx.AsyncClient) -> dict[str, Fee
     Raises:
         Stop: a feed names a provider that nobody here can read.
     """
+    origin = _origin(service.settings)
     configured = [
-        Feed(settings, _connector(settings, part, service, http))
+        Feed(settings, _connector(settings, part, service, http), origin)
         for listed in service.settings.feed_list
         for settings, part in _slices(listed, service.settings.metabase_slices)
     ]
     return {feed.name: feed for feed in configured}
+
+
+def _origin(settings: Settings) -> Origin:
+    """The provider's address without what is secret in it, and a mark of the key."""
+    endpoint = httpx.URL(str(settings.metabase_url)).copy_with(username=None, password=None, query=None)
+    key = settings.metabase_api_key.get_secret_value().encode()
+    return Origin(str(endpoint), blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
 
 
 def _slices(settings: FeedSettings, slices: int) -> list[tuple[FeedSettings, Slice | None]]:
