@@ -47,13 +47,15 @@ setup: $(VENV)/.packages $(VENV)/.kafka $(VENV)/.clients ## Virtual environment 
 
 ##@ The local stack
 
-.PHONY: up down status logs reset
+.PHONY: up down status job logs reset
 up: setup ## Start Kafka, PostgreSQL and all services in the background; back when all are ready
 	@$(LOCAL) up
 down: | $(PY) ## Stop them
 	@$(LOCAL) down
 status: | $(PY) ## A table: process, pid, address, ready, lag
 	@$(LOCAL) status
+job: | $(PY) ## A job with the settings of the running stack: `make job cmd="retention sweep --dry-run"`
+	@$(LOCAL) run $(cmd)
 logs: | $(PY) ## The end of each log; `make logs name=kafka` prints one
 	@$(LOCAL) logs $(name)
 reset: | $(PY) ## Stop everything and delete .run/

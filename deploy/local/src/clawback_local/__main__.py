@@ -1,7 +1,8 @@
-"""`python -m clawback_local up | down | status | logs | reset | stop | start | kill | wipe | fetch`."""
+"""`python -m clawback_local up | down | status | run | logs | reset | stop | start | kill | wipe | fetch`."""
 
 import argparse
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from clawback_local import control, kafka, stack
 from clawback_local.control import Event
 from clawback_local.errors import StackError
+from clawback_local.given import differing
 from clawback_local.order import Order
 from clawback_local.places import DEFAULT_RUN, Places
 from clawback_local.status import table
@@ -33,6 +35,7 @@ def up(places: Places, options: argparse.Namespace) -> None:
     began = time.monotonic()
     parts = tuple(options.only.split(",")) if options.only else None
     if control.runs(places):
+        _refuse_other_settings(places)
         control.ask(places, {"op": "ensure", "parts": parts}, timeout_s=10)
     else:
         stack.start_supervisor(Order(run=str(places.run), parts=parts, production=options.production))
@@ -44,6 +47,23 @@ def up(places: Places, options: argparse.Namespace) -> None:
         raise
     print(f"all ready after {time.monotonic() - began:.1f} s")
     print(f"addresses: {places.env}, logs: {places.logs}, one API key a role: {places.keys}")
+
+
+def _refuse_other_settings(places: Places) -> None:
+    others = differing(os.environ, control.ask(places, {"op": "given"}, timeout_s=10))
+    if others:
+        raise StackError(
+            f"the stack in {places.run} runs with other settings than these: {', '.join(others)}. "
+            "'make down' first, or unset them"
+        )
+
+
+def run(places: Places, options: argparse.Namespace) -> None:
+    """Run a job of a service, such as `run retention sweep --dry-run`, with exactly its worker's settings."""
+    service, *command = options.words
+    part = f"{service}-worker"
+    environment = control.ask(places, {"op": "environment", "part": part}, timeout_s=10)
+    os.execve(sys.executable, [sys.executable, "-m", service, *command], environment)  # noqa: S606 - it is the job
 
 
 def down(places: Places, _: argparse.Namespace) -> None:
@@ -91,7 +111,15 @@ def operate(places: Places, options: argparse.Namespace) -> None:
     control.ask(places, request, timeout_s=stack.OPERATION_DEADLINE_S, on_event=_tell)
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "reset": reset, "fetch": fetch}
+COMMANDS = {
+    "up": up,
+    "down": down,
+    "status": status,
+    "run": run,
+    "logs": logs,
+    "reset": reset,
+    "fetch": fetch,
+}
 COMMANDS |= dict.fromkeys(("stop", "start", "kill", "wipe"), operate)
 
 
@@ -106,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--production", action="store_true", help="with TLS and keys everywhere")
         if name == "logs":
             command.add_argument("part", nargs="?")
+        if name == "run":
+            command.add_argument("words", nargs=argparse.REMAINDER, metavar="SERVICE COMMAND", type=str)
         if does is operate:
             command.add_argument("part")
     return parser

@@ -95,6 +95,8 @@ async def _obey(supervisor: "Supervisor", request: Event) -> Any:
             return supervisor.status()
         case "environment":
             return supervisor.environment(request["part"])
+        case "given":
+            return supervisor.given()
         case "ensure":
             await supervisor.ensure(names)
         case "wait":

@@ -74,6 +74,11 @@ class Places:
         return self.run / "feeds.yaml"
 
     @property
+    def provider(self) -> Path:
+        """Whose articles this folder holds."""
+        return self.run / "provider"
+
+    @property
     def lock(self) -> Path:
         """Held by the one supervisor of this run directory."""
         return self.run / "lock"

@@ -63,7 +63,6 @@ def _survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, 
         "keys": str(places.keys),
         "mail": str(places.mail),
         "sms": str(places.sms),
-        "feeds": str(places.feeds),
         "cafile": "",
         "alert_routes": str(ROOT / "services/alerting/src/alerting/routes.example.yaml"),
     }
@@ -93,6 +92,7 @@ def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, st
         ("SMTP_URL", "smtp_url", f"smtp://{local('mail')}?from=alerts@clawback.example"),
         ("SMS_URL", "sms_url", f"http://{local('sms')}/messages"),
         ("ARCHIVE_URL", "archive_url", places.archive.as_uri()),
+        ("FEEDS", "feeds", str(places.feeds)),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from clawback_local import leftovers, processes
 from clawback_local.control import serve
 from clawback_local.errors import StackError
+from clawback_local.given import READ_AT_START, refuse_another_provider
 from clawback_local.order import ANY_PART, Order
 from clawback_local.parts import Part
 from clawback_local.places import Places
@@ -85,6 +86,14 @@ class Supervisor:
     def environment(self, name: str) -> dict[str, str]:
         """The environment of a part's process, so that a job can be run as that service."""
         return self._known(name).environment()
+
+    def given(self) -> dict[str, str]:
+        """What the stack has read at its start: the user's words, and its own where the user said nothing."""
+        said = {
+            name: self._site.environment[name] for name in READ_AT_START if name in self._site.environment
+        }
+        ours = {name: self._site.fill(value) for name, (_, value) in processes.ENV.items()}
+        return {name: value for name, value in {**said, **ours}.items() if name in READ_AT_START}
 
     def watch(self) -> asyncio.Queue[dict[str, Any]]:
         """A queue of every change from now on."""
@@ -159,6 +168,7 @@ async def supervise(order: Order, announce: int) -> None:
         raise StackError(f"another supervisor runs in {places.run}") from None
     leftovers.clean_up(places)
     environment = _environment(order)
+    refuse_another_provider(places, environment)
     parts = processes.parts(environment, production=order.production, replicas=order.replicas)
     ports = Ports(prefer_documented=order.documented_ports)
     try:

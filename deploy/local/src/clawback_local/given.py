@@ -1,0 +1,59 @@
+"""What the user's environment says to a stack: named when it cannot be honoured, instead of silently ignored."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from clawback_local.errors import StackError
+from clawback_local.places import Places
+
+READ_AT_START = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "POSTGRES_URL",
+    "REDIS_URL",
+    "SMTP_URL",
+    "SMS_URL",
+    "TOPIC_PROFILE",
+    "ARCHIVE_URL",
+    "ALERT_ROUTES",
+    "POLICIES",
+    "FEEDS",
+    "METABASE_URL",
+    "METABASE_API_KEY",
+    "METABASE_PAUSE_S",
+    "METABASE_LIMIT",
+    "METABASE_FORMAT",
+    "KAFKA_HEAP_OPTS",
+)
+"""Variables that a stack reads when it starts, and not again."""
+OWN_SIMULATOR = "the simulator"
+
+
+def differing(wanted: Mapping[str, str], running: Mapping[str, str]) -> list[str]:
+    """The variables of `READ_AT_START` that the user sets to something else than the running stack was given."""
+    return [name for name in READ_AT_START if name in wanted and wanted[name] != running.get(name)]
+
+
+def refuse_another_provider(places: Places, environment: Mapping[str, str]) -> None:
+    """Articles, cursors and orders of a run folder belong to one provider; remembers which at the first start.
+
+    Raises:
+        StackError: the folder is another provider's, or the provider's key is empty.
+    """
+    if environment.get("METABASE_API_KEY") == "":
+        raise StackError(
+            "METABASE_API_KEY is empty: give the provider's key, or unset it for the simulator's"
+        )
+    provider = _provider(environment)
+    known = places.provider.read_text().strip() if places.provider.exists() else provider
+    if known != provider:
+        raise StackError(
+            f"{places.run} holds articles and cursors of {known}, not of {provider}: "
+            "'make reset' deletes them, or --run-dir names another folder"
+        )
+    places.provider.write_text(f"{provider}\n")
+
+
+def _provider(environment: Mapping[str, str]) -> str:
+    """Without credentials, which an address may carry."""
+    url = environment.get("METABASE_URL")
+    return f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}" if url else OWN_SIMULATOR
