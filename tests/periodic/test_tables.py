@@ -120,6 +120,7 @@ SERVICES = {
             "sweep_answer": "as the sweeps that they answer",
             "hold": "legal evidence, placed by people",
             "hold_change": "legal evidence, placed by people",
+            "policy_in_force": "a row a class of data",
         },
     ),
 }

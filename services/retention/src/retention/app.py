@@ -25,6 +25,7 @@ from retention.flow import Service
 from retention.inlet import jobs, watchers
 from retention.inlet.consumers import subscriptions, sweeper
 from retention.settings import Settings
+from retention.state import policies
 
 NAME = "retention"
 PACKAGED = "policies.yaml"
@@ -54,10 +55,10 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
     """The service with its database; nothing is connected before it is used."""
-    policies = load_policies(settings)
+    found = load_policies(settings)
     url = settings.database_url.get_secret_value()
     async with Database.connect(url, connections_max=settings.postgres_max_connections, name=NAME) as db:
-        yield Service(settings, db, OrdersOutbox(), SystemClock(), policies)
+        yield Service(settings, db, OrdersOutbox(), SystemClock(), found)
 
 
 async def worker(settings: Settings, stopping: Stopping) -> None:
@@ -94,8 +95,10 @@ def plan(service: Service) -> Plan:
 
 
 async def prepare(service: Service) -> None:
-    """Notes since when we watch."""
-    await watches.begin(service.db, service.clock.now())
+    """Notes since when we watch, and the policies in force."""
+    now = service.clock.now()
+    await watches.begin(service.db, now)
+    await policies.note(service.db, service.policies.values(), now)
 
 
 async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:

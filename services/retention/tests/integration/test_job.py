@@ -3,19 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
 import pytest
 
-from clawback_common.errors import Transient
+from clawback_common.errors import Stop, Transient
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
+from retention import flow
+from retention.app import prepare
+from retention.domain.age import Age
 from retention.domain.sweep import Sweep
 from retention.inlet.jobs import holds_command
 from retention.inlet.sweeping import SweepJob
 from retention.inlet.watchers import beat
-from retention.state import answers, sweeps
+from retention.state import answers, policies, sweeps
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -191,3 +195,30 @@ async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[
     listed = said()
     assert all(words in listed for words in ("2 articles", "everything", "from 2026-03-01 until for ever"))
     assert "metabase:1" not in listed
+
+
+async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, lines: list[str]) -> None:
+    await prepare(world.service)
+    shorter = {
+        name: replace(policy, age=Age(1, "day")) if name == "articles" else policy
+        for name, policy in world.service.policies.items()
+    }
+    own = replace(world.service, policies=shorter)
+    job = SweepJob(own, Stopping(), lines.append, timedelta(minutes=15))
+    with pytest.raises(
+        Stop, match=r"nothing is swept: .*articles: here \w+ after 1 day by .* in force \w+ after "
+    ):
+        await job.asked(None, dry_run=False, cause="test", by="test")
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
+    assert (await _last_run(world))[0] == "failed"
+
+    tried = await flow.sweeps_requested(list(shorter.values()), own, by="test", cause="test", dry_run=True)
+    assert {sweep.dry_run for sweep in tried} == {True}
+    assert await world.sweep("articles"), "the worker's own"
+
+
+async def test_a_worker_that_starts_puts_its_policies_in_force(world: World) -> None:
+    await prepare(world.service)
+    kept = {name: policy for name, policy in world.service.policies.items() if name != "articles"}
+    await prepare(replace(world.service, policies=kept))
+    assert set(await policies.in_force(world.db)) == set(kept)

@@ -1,6 +1,6 @@
 """Policies: how long a class of data is kept. A file of them is read whole, and every mistake is told with its line."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -27,6 +27,11 @@ class Policy:
     age: Age
     action: Action
     owners: tuple[str, ...]
+
+    @property
+    def terms(self) -> str:
+        """What a sweep does by it, in words."""
+        return f"{self.action.value} after {self.age} by {', '.join(sorted(self.owners))}"
 
     def before(self, now: datetime) -> datetime:
         """What dates from before this instant is to go."""
@@ -202,6 +207,20 @@ class _Reader:
 
 def _scalar(node: yaml.Node) -> str | None:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+
+def differing(policies: Iterable[Policy], in_force: Mapping[str, str]) -> list[str]:
+    """How these differ from the terms in force, a line a class; nothing when none are known.
+
+    Args:
+        policies: of this process.
+        in_force: terms by class.
+    """
+    return [
+        f"{policy.data_class}: here {policy.terms}, in force {in_force.get(policy.data_class, 'nothing')}"
+        for policy in policies
+        if in_force and in_force.get(policy.data_class) != policy.terms
+    ]
 
 
 def by_class(policies: Mapping[str, Policy], data_class: str | None) -> list[Policy]:

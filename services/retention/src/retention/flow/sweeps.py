@@ -6,13 +6,15 @@ from datetime import datetime
 from uuid import uuid4
 
 from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
 from clawback_common.telemetry import traceparent
 from clawback_contracts.sweep.v1 import Action
-from retention.domain.policy import Policy
+from retention.domain.policy import Policy, differing
 from retention.domain.sweep import Sweep, next_send_at
 from retention.flow.service import Service
 from retention.outlet import events, metrics
 from retention.state import answers, holds, sweeps
+from retention.state.policies import in_force as policies_in_force
 from retention.state.sweeps import Taken
 
 
@@ -28,9 +30,16 @@ async def sweeps_requested(
     """Ask the owners of these classes to do as the policies say, or with ``action`` to put their tables in shape.
 
     All of them or none: a process that dies in between has asked for nothing.
+
+    Raises:
+        Conflict: the worker has other policies than this process; nothing is asked.
     """
     async with service.db.transaction() as tx:
         await holds.alone(tx)
+        tried_out = dry_run or action is not None
+        others = [] if tried_out else differing(policies, await policies_in_force(tx))
+        if others:
+            raise Conflict(f"the worker has other policies (POLICIES): {'; '.join(others)}")
         now, trace = service.clock.now(), traceparent()
         classes = [policy.data_class for policy in policies]
         held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)

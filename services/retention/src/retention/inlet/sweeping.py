@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clawback_common import jobs, leases
 from clawback_common.db.pool import Row
-from clawback_common.errors import Transient
+from clawback_common.errors import Conflict, Stop, Transient
 from clawback_common.process import Stopping
 from clawback_common.watching import watches
 from retention import flow
@@ -53,9 +53,15 @@ class SweepJob:
                 job.skipped("another sweep is at work")
                 self.say("another sweep is at work; this one has nothing to do")
                 return DONE
-            asked = await flow.sweeps_requested(
-                by_class(self.service.policies, data_class), self.service, by=by, cause=cause, dry_run=dry_run
-            )
+            policies = by_class(self.service.policies, data_class)
+            try:
+                asked = await flow.sweeps_requested(
+                    policies, self.service, by=by, cause=cause, dry_run=dry_run
+                )
+            except Conflict as error:
+                raise Stop(
+                    f"nothing is swept: {error}. Run the job with the settings of the worker"
+                ) from None
             await self._tell(asked)
             told = await self._until_answered(asked)
             return await self._ended(asked, told, job)

@@ -1,0 +1,20 @@
+"""The policies of the worker that started last, for other processes to compare theirs with."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from clawback_common.db import Querier, Queries
+from retention.domain.policy import Policy
+
+SQL = Queries.load(__package__, "policies")
+
+
+async def note(db: Querier, policies: Iterable[Policy], now: datetime) -> None:
+    """These are in force from now on."""
+    terms = {policy.data_class: policy.terms for policy in policies}
+    await db.execute(SQL["note"], list(terms), list(terms.values()), now)
+
+
+async def in_force(db: Querier) -> dict[str, str]:
+    """Terms by class; empty when no worker has ever started."""
+    return {row["data_class"]: row["terms"] for row in await db.fetch(SQL["in_force"])}
