@@ -37,6 +37,20 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "a reinstatement recovered without the revocation that it ends",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/heads.py",
+                "    there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}\n",
+                "    there = {one.revocation_id for one in found}\n",
+            ),
+        ),
+        at(
+            f"{COMPLIANCE_TESTS}/test_own_orders.py",
+            "test_a_reinstatement_whose_revocation_nobody_knows_any_more_raises_the_number_alone",
+        ),
+    ),
+    Mutant(
         "an order that only a store knows is forgotten",
         (
             Change(

@@ -69,8 +69,8 @@ MUTANTS = (
         (
             Change(
                 "libs/common/src/clawback_common/purging.py",
-                'Aged("outbox_orders", "sent_at", timedelta(days=30), "sent_at IS NOT NULL")',
-                'Aged("outbox_orders", "coalesce(sent_at, queued_at)", timedelta(days=30), "sent_at IS NOT NULL")',
+                'Aged("outbox_orders", "sent_at", SENT_KEPT, "sent_at IS NOT NULL")',
+                'Aged("outbox_orders", "coalesce(sent_at, queued_at)", SENT_KEPT, "sent_at IS NOT NULL")',
             ),
         ),
         at(PERIODIC, "test_no_statement_of_a_loop_scans_a_large_table"),

@@ -95,6 +95,16 @@ async def test_a_forgotten_withholding_is_known_again_and_ended_by_the_next_orde
     assert await world.db.fetchval("SELECT state FROM article") == "revoked"
 
 
+async def test_a_reinstatement_whose_revocation_nobody_knows_any_more_raises_the_number_alone(
+    world: World,
+) -> None:
+    reinstated = world.reinstatement(A, world.number)
+    await arrive(world, [reinstated])
+    assert await world.db.fetchval("SELECT count(*) FROM revocation") == 0
+    (order,) = await world.revoke(A)
+    assert order.previous_order == reinstated.order < order.order
+
+
 @pytest.mark.parametrize(("sender", "known"), [("compliance", True), ("ingester", False), (None, False)])
 async def test_with_authentication_only_what_compliance_has_signed_is_known_again(
     world: World, sender: str | None, *, known: bool

@@ -66,7 +66,7 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     await holders.hold_still(tx)
     await articles.take(tx, (one.article_id for one in found), now)
     await revocations.lock(tx, (one.article_id for one in found), [])
-    there = {one.revocation_id for one in found}
+    there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
     there |= await revocations.existing(tx, (one.revocation_id for one in found))
     ordered = [
         recovered(one, service.deadline)
