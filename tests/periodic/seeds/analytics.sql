@@ -15,4 +15,4 @@ INSERT INTO value (dimension, text) SELECT 1, n::text FROM generate_series(1, 20
 
 -- name: compliance_run
 INSERT INTO compliance_run (run_id, started_at, ended_at, completed, mock)
-SELECT md5(n::text)::uuid, now() - n * interval '1 minute', now() - n * interval '1 minute', true, true FROM generate_series(1, 200000) AS n
+SELECT lpad(to_hex(n), 32, '0')::uuid, now() - n * interval '1 minute', now() - n * interval '1 minute', true, true FROM generate_series(1, 200000) AS n

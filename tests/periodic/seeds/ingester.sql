@@ -16,7 +16,7 @@ SELECT 'metabase:' || n, 1, now(), CASE WHEN n > 20 THEN now() - n * interval '1
 
 -- name: notice
 INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, next_send_at, answered_at)
-SELECT md5(n::text)::uuid, 'metabase:' || n, 'f', 'licensor', now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'metabase:' || n, 'f', 'licensor', now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n
 
 -- name: delivery
 INSERT INTO delivery (provider, webhook_id, body_sha256, answer, received_at, processed_at)
@@ -28,7 +28,7 @@ SELECT 'c', n::text, 'x', '{}', now() - n * interval '1 minute' FROM generate_se
 
 -- name: feed_poll
 INSERT INTO feed_poll (poll_id, feed, cause, started_at, ended_at)
-SELECT md5(n::text)::uuid, 'feed ' || n % 3, 'c', now() - n * interval '1 minute', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'feed ' || n % 3, 'c', now() - n * interval '1 minute', now() - n * interval '1 minute' FROM generate_series(1, 200000) AS n
 
 -- name: api_call
 INSERT INTO api_call (feed, endpoint, started_at, took_ms, outcome)
