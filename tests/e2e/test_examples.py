@@ -75,13 +75,14 @@ async def test_every_example_that_a_partner_sends_is_accepted_on_its_topic(stack
 
 
 def test_every_submission_and_question_is_accepted_over_http(stack: Stack) -> None:
-    submitted = values(ArticleSubmitted)
+    submitted = [
+        {name: value for name, value in one.items() if name in ArticleSubmitted.model_fields}
+        for one in values(ArticleSubmitted)
+    ]
     with call(stack, "ingester", "upstream") as http:
-        for one in submitted:
-            answer = http.post("/submissions", json=one)
-            assert (answer.status_code, answer.json()["refused"]) == (202, [])
         answer = http.post("/submissions", json={"items": submitted})
-        assert answer.json() == {"accepted": [one["article_id"] for one in submitted], "refused": []}
+        assert (answer.status_code, answer.json()["refused"]) == (202, [])
+        assert answer.json()["accepted"] == [one["article_id"] for one in submitted]
     with call(stack, "ingester", "reader") as http:
         for body in examples.bodies(QUESTION).values():
             question = json.loads(body)

@@ -50,7 +50,7 @@ MUTANTS = (
         (
             Change(
                 "services/ingester/src/ingester/inlet/bodies.py",
-                "        if not too_old:\n",
+                "        if not article_ids:\n",
                 "        if True:\n",
             ),
         ),

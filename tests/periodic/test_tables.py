@@ -168,7 +168,14 @@ def test_the_migrations_of_each_component_are_numbered_one_by_one(name: str) -> 
 
 
 def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
-    assert {one.table for one in INGESTER} == {"delivery", "submission", "feed_poll", "notice", "watch"}
+    assert {one.table for one in INGESTER} == {
+        "delivery",
+        "submission",
+        "submitted",
+        "feed_poll",
+        "notice",
+        "watch",
+    }
     assert set(SERVICES["compliance"].swept) < {*_tables(Records)}
     assert {"article", "article_content", "article_held"} < {*_tables(Articles)}
     assert set(SERVICES["alerting"].swept) == set(Alerts.tables)

@@ -58,6 +58,8 @@ class Bad:
     key: bytes | None = None
     value: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    sender: str | None = None
+    """Who signed it, where a key that we know did."""
 
     @property
     def subject(self) -> str | None:
@@ -117,6 +119,7 @@ async def put(
         [_purge_at(bad, now) for bad in rows],
         ["not_kept" if key in dropped else None for key in unique],
         [bad.at for bad in rows],
+        [bad.sender for bad in rows],
     )
     ids = {row["id"] for row in new}
     fresh = [bad for key, bad in zip(unique, rows, strict=True) if key in ids]
@@ -183,6 +186,36 @@ async def purge(tx: Transaction, subjects: Sequence[str], now: datetime) -> set[
 async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
     """The ids about which bytes are still kept."""
     return {row["subject"] for row in await db.fetch(SQL["held"], subjects)}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That a record could not be used, and why; nothing of what it says."""
+
+    topic: str
+    """Or the source of a body."""
+    sender: str | None
+    """Who signed it."""
+    subjects: tuple[str, ...]
+    reason: str
+    detail: str
+    arrived_at: datetime
+
+
+async def refusals(db: Querier, event_id: str) -> list[Refusal]:
+    """The records of this event id that could not be used, whoever sent them, the newest first."""
+    rows = await db.fetch(SQL["of_event"], _storable(event_id))
+    return [
+        Refusal(
+            row["topic"],
+            row["sender"],
+            tuple(row["subjects"]),
+            row["reason"],
+            row["detail"] or "",
+            row["arrived_at"],
+        )
+        for row in rows
+    ]
 
 
 async def tidy(db: Database, now: datetime) -> None:

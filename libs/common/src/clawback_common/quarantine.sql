@@ -7,16 +7,17 @@ FROM (SELECT DISTINCT hashtext(id) AS number FROM unnest($1::text[]) AS i (id) O
 -- name: put
 -- A repeated batch sets the same records aside again: the first time counts.
 INSERT INTO quarantine (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail,
-                        record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution, arrived_at)
+                        record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution, arrived_at,
+                        sender)
 SELECT b.id, b.source, b.topic, b.partition, b.kafka_offset, b.event_id,
        ARRAY(SELECT jsonb_array_elements_text(b.subjects)), b.type, b.reason, b.detail, b.record_key, b.value, b.headers,
        $14::timestamptz, b.purge_at, CASE WHEN b.resolution IS NOT NULL THEN $14::timestamptz END, b.resolution,
-       coalesce(b.arrived_at, $14::timestamptz)
+       coalesce(b.arrived_at, $14::timestamptz), b.sender
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::jsonb[], $8::text[],
             $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::jsonb[], $15::timestamptz[], $16::text[],
-            $17::timestamptz[])
+            $17::timestamptz[], $18::text[])
      AS b (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail, record_key, value,
-           headers, purge_at, resolution, arrived_at)
+           headers, purge_at, resolution, arrived_at, sender)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
@@ -53,6 +54,14 @@ WHERE (set_aside_at, id) < ($1, $2)
   AND ($7 OR resolved_at IS NULL)
 ORDER BY set_aside_at DESC, id DESC
 LIMIT $8
+
+-- name: of_event
+-- The facts about records of this id, the newest first; few have one id, for a sender chooses it.
+SELECT topic, sender, subjects, reason, detail, coalesce(arrived_at, set_aside_at) AS arrived_at
+FROM quarantine
+WHERE event_id = $1
+ORDER BY set_aside_at DESC
+LIMIT 20
 
 -- name: take
 SELECT id, source, topic, partition, kafka_offset, record_key, value, headers,

@@ -101,6 +101,17 @@ def test_who_is_not_known_or_has_not_signed_it_is_nobody(authentication: Authent
         assert found.value.notice_id == NOTICE.notice_id
 
 
+@pytest.mark.parametrize(("signer", "sender"), [("lex", "lex"), ("nobody", None), (None, None)])
+def test_a_record_that_cannot_be_read_has_its_sender_too(
+    authentication: Authentication, signer: str | None, sender: str | None
+) -> None:
+    value, message = b"{}", Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
+    headers = replace(message, value=value).headers("test", SIGNERS[signer] if signer else None)
+    one = record(NOTICE, None, value=value, headers=headers)
+    _, (bad,) = Decoder("group", [RevocationNoticed], authentication=authentication).decode([one])
+    assert (bad.error.reason, bad.sender) == ("value_invalid", sender)
+
+
 def test_a_signature_stays_with_the_record_for_who_knows_other_keys(authentication: Authentication) -> None:
     found = decode(NOTICE, record(NOTICE, SIGNERS["nobody"]), authentication)
     assert found.signed.by(SIGNERS["nobody"].public_key)

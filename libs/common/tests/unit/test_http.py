@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from clawback_common.errors import Conflict, Poison, Stop, Transient
 from clawback_common.http.app import create_app
 from clawback_common.http.auth import ApiKeys, Caller, reader, require
+from clawback_common.http.docs import ASSETS
 from clawback_common.http.middleware import BODY_BYTES_MAX
 from clawback_common.http.paging import Cursor, Fields, Limit, decode_cursor, encode_cursor, page, project
 from clawback_common.http.probes import Probes
@@ -507,6 +509,40 @@ async def test_the_documentation_has_our_paths_and_our_problem(client: httpx.Asy
     assert reference == "#/components/schemas/Problem"
     assert set(schema["components"]["schemas"]) >= {"Problem", "Items"}
     assert {"bearer", "header"} <= set(schema["components"]["securitySchemes"])
+
+
+async def test_the_documentation_page_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert {f"/docs/{name}" for name in ASSETS} == set(loaded)
+    for path in loaded:
+        answer = await client.get(path)
+        assert (answer.status_code, len(answer.content) > 500) == (200, True), path
+    assert "://" not in page
+    assert (await client.get("/docs/index.html")).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["limt=3", "limit=3&Cursor=x", "limit=3&x=1&x=2"])
+async def test_a_query_parameter_that_is_not_known_is_refused_and_named(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    answer = await client.get(f"/api/v1/items?{query}")
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["code"] == "unknown_parameter"
+    assert error["path"] in query
+    assert error["message"] == "This path takes cursor, fields, limit."
+
+
+async def test_a_key_is_needed_before_names_of_parameters_are_told(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/api/v1/act?x=1")).status_code == 401
+    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0]["message"] == "This path takes none."
+
+
+async def test_the_documentation_says_who_may_do_what(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert paths["/api/v1/act"]["post"]["x-roles"] == ["approver", "officer"]
+    assert "x-roles" not in paths["/api/v1/read"]["get"]
 
 
 async def test_requests_side_by_side_keep_their_ids_apart(client: httpx.AsyncClient, logged: Logged) -> None:

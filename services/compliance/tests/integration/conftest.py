@@ -1,16 +1,22 @@
 """A compliance service on a real database, its clock in the test's hands, and what it wants to say read back."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 import pytest_asyncio
+import yaml
 
 from clawback_common.api_keys import Caller
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.testing.clock import FakeClock
@@ -30,6 +36,7 @@ from compliance import flow
 from compliance.app import migrations as all_migrations
 from compliance.domain.obligation import Looked
 from compliance.flow import Service
+from compliance.inlet.api import api
 from compliance.inlet.checks import Check
 from compliance.settings import Settings
 from services.compliance.tests.integration.neighbours import Neighbour
@@ -48,6 +55,14 @@ STORES = {"ingester", "analytics"}
 LIVE = tuple(f"metabase:live-{n}" for n in range(5))
 INGESTER_KEY = Caller("ingester", frozenset())
 KINDS = {one.name: one.copy_kinds for one in (SEARCH, INGESTER)}
+
+SUBJECTS = {
+    "officer": ["officer", "approver"],
+    "second": ["approver"],
+    "operator": ["operator"],
+    "search": ["holder"],
+    "licensor": ["licensor"],
+}
 
 
 class World(ServiceWorld[Service]):
@@ -174,3 +189,38 @@ def lines() -> list[str]:
 def check(world: World, neighbour: Neighbour, lines: list[str]) -> Check:
     """That may not wait."""
     return Check(world.service, neighbour.ingester(), Stopping(), lines.append, timedelta(0))
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """One key a subject, named as the subject."""
+    path = tmp_path / "api_keys.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "subject": subject,
+                    "roles": roles,
+                    "sha256": hashlib.sha256(subject.encode()).hexdigest(),
+                    "providers": ["metabase"],
+                }
+                for subject, roles in SUBJECTS.items()
+            ]
+        )
+    )
+    return path
+
+
+@pytest_asyncio.fixture
+async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key."""
+    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "bulk_approval_threshold": 3})
+    application = api(replace(world.service, settings=settings), Probes())
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://compliance/api/v1") as client:
+        yield client
+
+
+def bearer(subject: str, **more: str) -> dict[str, str]:
+    """Headers with the key of a subject."""
+    return {"Authorization": f"Bearer {subject}"} | more

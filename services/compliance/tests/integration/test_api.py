@@ -1,77 +1,28 @@
 """The API as people and systems use it."""
 
-import hashlib
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
-import yaml
 
 from clawback_common.errors import Poison
-from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad, put
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from compliance import flow
-from compliance.inlet.api import api
 from compliance.inlet.checks import Check
-from services.compliance.tests.integration.conftest import World
+from services.compliance.tests.integration.conftest import World, bearer
 
 pytestmark = pytest.mark.integration
 A, B = "metabase:1", "metabase:2"
-SUBJECTS = {
-    "officer": ["officer", "approver"],
-    "second": ["approver"],
-    "operator": ["operator"],
-    "search": ["holder"],
-    "licensor": ["licensor"],
-}
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    """One key a subject, named as the subject."""
-    path = tmp_path / "api_keys.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            [
-                {
-                    "subject": subject,
-                    "roles": roles,
-                    "sha256": hashlib.sha256(subject.encode()).hexdigest(),
-                    "providers": ["metabase"],
-                }
-                for subject, roles in SUBJECTS.items()
-            ]
-        )
-    )
-    return path
-
-
-@pytest_asyncio.fixture
-async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a key."""
-    settings = world.service.settings.model_copy(update={"api_keys_file": keys, "bulk_approval_threshold": 3})
-    application = api(replace(world.service, settings=settings), Probes())
-    transport = httpx.ASGITransport(app=application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://compliance/api/v1") as client:
-        yield client
-
-
-def _as(subject: str, **more: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {subject}"} | more
 
 
 async def _notice(
     http: httpx.AsyncClient, body: Any, subject: str = "officer", **headers: str
 ) -> httpx.Response:
-    return await http.post("/compliance/notices", json=body, headers=_as(subject, **headers))
+    return await http.post("/compliance/notices", json=body, headers=bearer(subject, **headers))
 
 
 async def test_a_status_that_was_never_checked_is_unknown(http: httpx.AsyncClient) -> None:
@@ -144,7 +95,7 @@ async def test_a_preview_counts_and_does_nothing(http: httpx.AsyncClient, world:
     answer = await http.post(
         "/compliance/notices?preview=true",
         json={"article_ids": [A, B, B], "reason": "manual"},
-        headers=_as("officer"),
+        headers=bearer("officer"),
     )
     assert answer.status_code == 200
     assert answer.json() == {
@@ -175,21 +126,21 @@ async def test_many_articles_are_withheld_until_a_second_person_confirms(
     assert (seen["article_ids"], seen["reason"], seen["note"]) == (ids, "erasure_request", "a letter")
     assert (seen["revoked_now"], seen["withheld_now"]) == (0, 5)
     path = waiting["confirm"].removeprefix("/api/v1")
-    assert (await http.post(path, headers=_as("officer"))).status_code == 403
-    assert (await http.post(path, headers=_as("operator"))).status_code == 403
-    assert (await http.post(f"{path}?articles=4", headers=_as("second"))).status_code == 409
-    confirmed = await http.post(path, json={"note": "seen"}, headers=_as("second"))
+    assert (await http.post(path, headers=bearer("officer"))).status_code == 403
+    assert (await http.post(path, headers=bearer("operator"))).status_code == 403
+    assert (await http.post(f"{path}?articles=4", headers=bearer("second"))).status_code == 409
+    confirmed = await http.post(path, json={"note": "seen"}, headers=bearer("second"))
     assert (confirmed.status_code, confirmed.json()["state"]) == (202, "ordered")
     orders = {order.article_id: str(order.revocation_id) for order in await world.said(ArticleRevoked)}
     assert confirmed.json()["revocations"] == orders
-    assert (await http.post(path, headers=_as("second"))).json() == confirmed.json()
+    assert (await http.post(path, headers=bearer("second"))).json() == confirmed.json()
     refuse = path.replace("confirm", "refuse")
-    assert (await http.post(refuse, json={"note": "no!"}, headers=_as("second"))).status_code == 409
+    assert (await http.post(refuse, json={"note": "no!"}, headers=bearer("second"))).status_code == 409
     assert (await http.get("/compliance/notices/requests")).json()["items"] == []
     done = (await http.get("/compliance/notices/requests?finished=true")).json()["items"]
     assert [(one["confirmed_by"], one["decision_note"]) for one in done] == [("second", "seen")]
     unknown = f"/compliance/notices/{uuid4()}"
-    assert (await http.post(f"{unknown}/confirm", headers=_as("second"))).status_code == 404
+    assert (await http.post(f"{unknown}/confirm", headers=bearer("second"))).status_code == 404
     assert (await http.get(f"/compliance/notices/requests/{uuid4()}")).status_code == 404
 
 
@@ -197,9 +148,9 @@ async def test_a_refused_request_gives_back_what_it_withheld(http: httpx.AsyncCl
     ids = [f"metabase:{n}" for n in range(5)]
     waiting = (await _notice(http, {"article_ids": ids, "reason": "manual"})).json()
     path = waiting["refuse"].removeprefix("/api/v1")
-    assert (await http.post(path, json={"note": "no!"}, headers=_as("officer"))).status_code == 403
-    assert (await http.post(path, headers=_as("second"))).status_code == 422
-    refused = await http.post(path, json={"note": "no!"}, headers=_as("second"))
+    assert (await http.post(path, json={"note": "no!"}, headers=bearer("officer"))).status_code == 403
+    assert (await http.post(path, headers=bearer("second"))).status_code == 422
+    refused = await http.post(path, json={"note": "no!"}, headers=bearer("second"))
     assert refused.json()["state"] == "refused"
     assert {one.article_id for one in await world.said(ArticleReinstated)} == set(ids)
 
@@ -243,14 +194,14 @@ async def test_many_are_reinstated_by_two_people(http: httpx.AsyncClient, world:
     await world.revoke(A, B)
     body = {"article_ids": [A, B], "note": "by mistake"}
     assert (
-        await http.post("/compliance/reinstatements", json=body, headers=_as("second"))
+        await http.post("/compliance/reinstatements", json=body, headers=bearer("second"))
     ).status_code == 403
-    asked = await http.post("/compliance/reinstatements", json=body, headers=_as("officer"))
+    asked = await http.post("/compliance/reinstatements", json=body, headers=bearer("officer"))
     assert (asked.status_code, asked.json()["state"]) == (202, "waits_for_confirmation")
     assert await world.said(ArticleReinstated) == []
     path = asked.json()["confirm"].removeprefix("/api/v1")
-    assert (await http.post(path, headers=_as("officer"))).status_code == 403
-    assert (await http.post(path, headers=_as("second"))).json()["state"] == "ordered"
+    assert (await http.post(path, headers=bearer("officer"))).status_code == 403
+    assert (await http.post(path, headers=bearer("second"))).json()["state"] == "ordered"
     assert len(await world.said(ArticleReinstated)) == 2
 
 
@@ -259,7 +210,7 @@ async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) ->
         return await http.post(
             "/compliance/notices?reason=licence_expired",
             content=body,
-            headers=_as("officer", **{"Content-Type": "text/csv; charset=utf-8"}),
+            headers=bearer("officer", **{"Content-Type": "text/csv; charset=utf-8"}),
         )
 
     answer = await send("\ufeffsource,article_id\r\nx,metabase:1\r\ny,metabase:2\r\n".encode())
@@ -275,9 +226,9 @@ async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) ->
 async def test_a_revocation_is_lifted_by_an_officer_alone(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     path, body = f"/compliance/revocations/{order.revocation_id}/reinstate", {"note": "by mistake"}
-    assert (await http.post(path, json=body, headers=_as("licensor"))).status_code == 403
-    assert (await http.post(path, json=body, headers=_as("officer"))).status_code == 202
-    assert (await http.post(path, json=body, headers=_as("officer"))).status_code == 409
+    assert (await http.post(path, json=body, headers=bearer("licensor"))).status_code == 403
+    assert (await http.post(path, json=body, headers=bearer("officer"))).status_code == 202
+    assert (await http.post(path, json=body, headers=bearer("officer"))).status_code == 409
     assert len(await world.said(ArticleReinstated)) == 1
 
 
@@ -331,24 +282,24 @@ async def test_a_consumer_that_was_away_reads_every_order_from_the_feed(
 async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world: World) -> None:
     body = {"name": "rag", "group": "rag", "purpose": "answers", "copy_kinds": ["vectors"]}
     assert (await http.post("/compliance/holders", json=body)).status_code == 401
-    made = await http.post("/compliance/holders", json=body, headers=_as("operator"))
+    made = await http.post("/compliance/holders", json=body, headers=bearer("operator"))
     assert (made.status_code, made.json()["group"], made.json()["kind"]) == (201, "rag", "consumer")
-    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 201
+    assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 201
     other = body | {"purpose": "something else"}
-    assert (await http.post("/compliance/holders", json=other, headers=_as("operator"))).status_code == 409
+    assert (await http.post("/compliance/holders", json=other, headers=bearer("operator"))).status_code == 409
     change = {"copy_kinds": ["vectors", "cache"]}
-    changed = await http.patch("/compliance/holders/rag", json=change, headers=_as("operator"))
+    changed = await http.patch("/compliance/holders/rag", json=change, headers=bearer("operator"))
     assert changed.json()["copy_kinds"] == ["vectors", "cache"]
-    bad = await http.patch("/compliance/holders/rag", json={"copy_kinds": []}, headers=_as("operator"))
+    bad = await http.patch("/compliance/holders/rag", json={"copy_kinds": []}, headers=bearer("operator"))
     assert bad.status_code == 422
     await world.revoke(A)
-    assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 409
-    asked = await http.delete("/compliance/holders/rag?force=true", headers=_as("operator"))
+    assert (await http.delete("/compliance/holders/rag", headers=bearer("operator"))).status_code == 409
+    asked = await http.delete("/compliance/holders/rag?force=true", headers=bearer("operator"))
     assert (asked.status_code, asked.json()["state"]) == (202, "waits_for_confirmation")
     path = asked.json()["confirm"].removeprefix("/api/v1")
-    assert (await http.post(path, headers=_as("operator"))).status_code == 403
-    assert (await http.post(path, headers=_as("second"))).json()["state"] == "ordered"
-    assert (await http.delete("/compliance/holders/rag", headers=_as("operator"))).status_code == 404
+    assert (await http.post(path, headers=bearer("operator"))).status_code == 403
+    assert (await http.post(path, headers=bearer("second"))).json()["state"] == "ordered"
+    assert (await http.delete("/compliance/holders/rag", headers=bearer("operator"))).status_code == 404
     one = (await http.get("/compliance/holders/rag")).json()
     assert ([change["change"] for change in one["changes"]], one["unclosed"]) == (
         ["registered", "changed", "left"],
@@ -361,10 +312,10 @@ async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world:
 
 async def test_an_expiry_holder_must_say_when_it_forgets(http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {"name": "backups", "kind": "expiry", "purpose": "backups", "copy_kinds": ["dump"]}
-    answer = await http.post("/compliance/holders", json=body, headers=_as("operator"))
+    answer = await http.post("/compliance/holders", json=body, headers=bearer("operator"))
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "forgets_after_h")
     body = body | {"forgets_after_h": 720}
-    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 201
+    assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 201
 
 
 async def test_nobody_takes_our_own_copies_out_of_takedowns_over_http(
@@ -377,16 +328,16 @@ async def test_nobody_takes_our_own_copies_out_of_takedowns_over_http(
         "copy_kinds": ["d"],
         "forgets_after_h": 720,
     }
-    await http.post("/compliance/holders", json=backups, headers=_as("operator"))
+    await http.post("/compliance/holders", json=backups, headers=bearer("operator"))
     for name in ("ingester", "kafka", "backups"):
         for change in ({"forgets_after_h": 1e-9}, {"kind": "consumer"}, {"copy_kinds": ["x"]}):
-            refused = await http.patch(f"/compliance/holders/{name}", json=change, headers=_as("operator"))
+            refused = await http.patch(f"/compliance/holders/{name}", json=change, headers=bearer("operator"))
             assert (refused.status_code, "over HTTP" in refused.json()["detail"]) == (409, True)
         for force in ("true", "false"):
             path = f"/compliance/holders/{name}?force={force}"
-            assert (await http.delete(path, headers=_as("officer"))).status_code == 409
+            assert (await http.delete(path, headers=bearer("officer"))).status_code == 409
     own = {"name": "analytics", "purpose": "p", "copy_kinds": ["x"]}
-    assert (await http.post("/compliance/holders", json=own, headers=_as("operator"))).status_code == 409
+    assert (await http.post("/compliance/holders", json=own, headers=bearer("operator"))).status_code == 409
     await world.revoke(A)
     assert set(await world.states(A)) == {(1, "ingester"), (1, "search"), (1, "kafka"), (1, "backups")}
 
@@ -395,37 +346,37 @@ async def test_the_kind_of_a_holder_is_fixed_and_every_change_is_an_alert(
     http: httpx.AsyncClient, world: World
 ) -> None:
     kind = {"kind": "expiry", "forgets_after_h": 1}
-    refused = await http.patch("/compliance/holders/search", json=kind, headers=_as("operator"))
+    refused = await http.patch("/compliance/holders/search", json=kind, headers=bearer("operator"))
     assert refused.status_code == 409
     assert await world.alerts() == []
     for purpose in ("one", "two"):
-        await http.patch("/compliance/holders/search", json={"purpose": purpose}, headers=_as("operator"))
-    await http.delete("/compliance/holders/search", headers=_as("operator"))
+        await http.patch("/compliance/holders/search", json={"purpose": purpose}, headers=bearer("operator"))
+    await http.delete("/compliance/holders/search", headers=bearer("operator"))
     assert await world.alerts() == ["HolderChanged"] * 3
 
 
 async def test_two_active_holders_never_share_a_group(http: httpx.AsyncClient) -> None:
     body = {"name": "other", "group": "search", "purpose": "answers", "copy_kinds": ["vectors"]}
-    assert (await http.post("/compliance/holders", json=body, headers=_as("operator"))).status_code == 409
+    assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 409
 
 
 async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     receipt = world.receipt(order, "search").model_dump(mode="json")
     other = world.receipt(order, "ingester").model_dump(mode="json")
-    assert (await http.post("/compliance/receipts", json=other, headers=_as("search"))).status_code == 403
-    answer = await http.post("/compliance/receipts", json=[receipt], headers=_as("search"))
+    assert (await http.post("/compliance/receipts", json=other, headers=bearer("search"))).status_code == 403
+    answer = await http.post("/compliance/receipts", json=[receipt], headers=bearer("search"))
     assert answer.json()["items"][0]["meaning"] == "closed"
-    assert (await http.post("/compliance/receipts", json=other, headers=_as("officer"))).status_code == 403
+    assert (await http.post("/compliance/receipts", json=other, headers=bearer("officer"))).status_code == 403
     assert (await world.states(A))[1, "ingester"] == "open"
-    assert (await http.post("/compliance/receipts", json=[], headers=_as("search"))).status_code == 422
+    assert (await http.post("/compliance/receipts", json=[], headers=bearer("search"))).status_code == 422
     wrong = [receipt, receipt | {"order": 0}]
-    refused = await http.post("/compliance/receipts", json=wrong, headers=_as("search"))
+    refused = await http.post("/compliance/receipts", json=wrong, headers=bearer("search"))
     assert refused.json()["errors"][0]["path"] == "[1].order"
 
 
 async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:
-    asked = await http.post("/compliance/runs", headers=_as("operator"))
+    asked = await http.post("/compliance/runs", headers=bearer("operator"))
     assert (asked.status_code, asked.json()["state"]) == (202, "requested")
     path = asked.headers["Location"].removeprefix("/api/v1")
     await check.requested()
@@ -442,9 +393,9 @@ async def test_incidents_are_listed_and_closed_by_an_officer(http: httpx.AsyncCl
         await flow.on_unreadable(tx, [bad], world.service)
     (item,) = (await http.get("/compliance/incidents")).json()["items"]
     path = f"/compliance/incidents/{item['id']}/close"
-    assert (await http.post(path, json={"note": "found out"}, headers=_as("operator"))).status_code == 403
-    assert (await http.post(path, json={"note": "found out"}, headers=_as("officer"))).status_code == 200
-    assert (await http.post(path, json={"note": "found out"}, headers=_as("officer"))).status_code == 404
+    assert (await http.post(path, json={"note": "found out"}, headers=bearer("operator"))).status_code == 403
+    assert (await http.post(path, json={"note": "found out"}, headers=bearer("officer"))).status_code == 200
+    assert (await http.post(path, json={"note": "found out"}, headers=bearer("officer"))).status_code == 404
     assert (await http.get("/compliance/incidents")).json()["items"] == []
     assert len((await http.get("/compliance/incidents?closed=true")).json()["items"]) == 1
 
@@ -464,9 +415,9 @@ async def test_a_dead_letter_is_tried_again_through_the_same_handler(
     )
     async with world.db.transaction() as tx:
         await put(tx, OrdersOutbox(), [bad], world.clock.now())
-    assert len((await http.get("/compliance/dlq", headers=_as("operator"))).json()["items"]) == 1
+    assert len((await http.get("/compliance/dlq", headers=bearer("operator"))).json()["items"]) == 1
     world.clock.advance(seconds=1)
-    answer = await http.post("/compliance/dlq/retry", json={"older_than_s": 0}, headers=_as("operator"))
+    answer = await http.post("/compliance/dlq/retry", json={"older_than_s": 0}, headers=bearer("operator"))
     assert answer.json() == {"retried": 1, "failed": 0}
     assert [order.article_id for order in await world.said(ArticleRevoked)] == [A]
     assert await world.db.fetchval("SELECT count(*) FROM consumer_offset") == 0

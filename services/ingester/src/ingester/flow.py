@@ -31,13 +31,16 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
-from ingester.domain.article import Delivery, comes_by, newest, record_arrival
+from ingester.domain.article import Delivery, Origin, comes_by, newest, record_arrival
 from ingester.domain.feed import Sighting
 from ingester.domain.gap import Gap
+from ingester.domain.submission import Outcome
 from ingester.outlet import events, metrics
 from ingester.settings import Settings
-from ingester.state import articles, contents, feeds, notices
+from ingester.state import articles, contents, feeds, notices, submitted
+from ingester.state.articles import Taken
 from ingester.state.contents import Months
+from ingester.state.submitted import Submitted
 from ingester.state.sweeping import Articles, api_calls
 
 GROUP = "ingester"
@@ -86,10 +89,15 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
     providers = service.settings.topics_of_submissions
     for one in batch:
         if not comes_by(one.value.article_id, providers.get(one.topic, ())):
-            raise Poison("provider_not_of_this_door", "article_id")
+            raise Poison("provider_not_allowed", "article_id")
     now = service.clock.now()
     incoming = [
-        Delivery.of(one.value, record_arrival(one.timestamp_ms, one.offset, now), one.traceparent)
+        Delivery.of(
+            one.value,
+            record_arrival(one.timestamp_ms, one.offset, now),
+            one.traceparent,
+            Origin(one.topic, one.event_id),
+        )
         for one in batch
     ]
     if any(one.too_large for one in incoming):
@@ -117,7 +125,7 @@ async def store(
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
-        became = await _store(tx, service, chosen, now)
+        became = await _store(tx, service, chosen, incoming, now)
         if bad:
             await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
         for step in beside:
@@ -139,11 +147,18 @@ def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
     return forbidden
 
 
-async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], now: datetime) -> Stored:
+async def _store(
+    tx: Transaction,
+    service: Service,
+    chosen: Sequence[Delivery],
+    incoming: Sequence[Delivery],
+    now: datetime,
+) -> Stored:
     if not chosen:
         return Stored()
     by_id = {delivery.article_id: delivery for delivery in chosen}
     rows = await articles.take(tx, chosen, now)
+    await submitted.put(tx, _outcomes(incoming, by_id, rows), now)
     taken = [row for row in rows if row.stored]
     await contents.put(tx, taken, by_id)
     live = [row for row in taken if row.state == "live"]
@@ -155,6 +170,26 @@ async def _store(tx: Transaction, service: Service, chosen: Sequence[Delivery], 
         now,
     )
     return Stored(len(taken), len(chosen) - len(rows))
+
+
+def _outcomes(
+    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Taken]
+) -> list[Submitted]:
+    """What became of each delivery whose sender may ask: of several on one article, the newest was stored."""
+    found = {row.article_id: row for row in rows}
+    outcomes = []
+    for one in incoming:
+        if one.origin is None:
+            continue
+        row = found.get(one.article_id)
+        if row is None:
+            outcome = Outcome.TOO_OLD
+        elif row.stored and one is by_id[one.article_id]:
+            outcome = Outcome.STORED
+        else:
+            outcome = Outcome.REVOKED if row.state == "revoked" else Outcome.NOT_NEWER
+        outcomes.append(Submitted(one.origin, one.article_id, outcome, row.version if row else None))
+    return outcomes
 
 
 async def on_orders(

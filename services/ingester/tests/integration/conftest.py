@@ -23,7 +23,17 @@ from ingester.settings import Settings
 from services.ingester.tests.integration.simulated import Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World
 
-ROLES = {"officer": ["officer"], "operator": ["operator"], "upstream": ["upstream"], "acme": ["upstream"]}
+ROLES = {
+    "officer": "officer",
+    "operator": "operator",
+    "holder": "holder",
+    "upstream": "upstream",
+    "acme": "upstream",
+    "partner": "upstream",
+}
+"""Of each subject, whose key is its name."""
+PROVIDERS = {"acme": "acme", "partner": "partner"}
+"""Of the others: up."""
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 
 
@@ -77,11 +87,11 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
             [
                 {
                     "subject": name,
-                    "roles": roles,
+                    "roles": [role],
                     "sha256": hashlib.sha256(name.encode()).hexdigest(),
-                    "providers": ["acme"] if name == "acme" else ["up"],
+                    "providers": [PROVIDERS.get(name, "up")],
                 }
-                for name, roles in ROLES.items()
+                for name, role in ROLES.items()
             ]
         )
     )

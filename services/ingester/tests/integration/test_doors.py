@@ -66,13 +66,15 @@ async def submit(http: httpx.AsyncClient, body: Any, **headers: str) -> httpx.Re
 
 # Webhooks
 
+ACCEPTED = {"accepted": ["partner:1"], "event_ids": ["w1/0"], "refused": []}
+
 
 async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_from_there(
     http: httpx.AsyncClient, world: World
 ) -> None:
     body = orjson.dumps(item("partner:1"))
     answer = await push(http, world, body)
-    assert (answer.status_code, answer.json()) == (202, {"accepted": ["partner:1"], "refused": []})
+    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
     assert await world.db.fetchval("SELECT body FROM delivery") == body
     assert await world.state("partner:1") is None
     await deliveries.process_waiting(world.service)
@@ -196,7 +198,7 @@ async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncC
     answer = await submit(http, {"items": [item(A), item("metabase:1")]})
     assert answer.status_code == 202
     assert answer.json()["accepted"] == [A]
-    assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_of_this_door"
+    assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_allowed"
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
@@ -218,7 +220,7 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
     (one,) = world.received([world.article(A)])
     await flow.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
     for topic in ("article-submissions.acme.v1", "article-submissions.v1"):
-        with pytest.raises(Poison, match="provider_not_of_this_door"):
+        with pytest.raises(Poison, match="provider_not_allowed"):
             await flow.on_submissions([one._replace(topic=topic)], service)
 
 
@@ -257,7 +259,7 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_vers
     assert (await submit(http, item(B), **{"Idempotency-Key": "k"})).status_code == 409
 
 
-TOO_OLD = {"path": "published_at", "code": "too_old", "message": "It dates from before what is kept"}
+TOO_OLD = {"path": "published_at", "code": "too_old", "message": "It dates from before what is kept."}
 
 
 async def test_what_is_older_than_the_floor_is_answered_as_refused(
@@ -273,7 +275,7 @@ async def test_what_is_older_than_the_floor_is_answered_as_refused(
     assert answer.json()["accepted"] == ["up:known", A], "the date of a known article is the row's"
     assert [(one["index"], one["errors"][0]["code"]) for one in answer.json()["refused"]] == [
         (0, "too_old"),
-        (1, "provider_not_of_this_door"),
+        (1, "provider_not_allowed"),
     ]
     assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == answer.json()
     assert await world.db.fetchval("SELECT count(*) FROM quarantine WHERE 'up:old' = ANY (subjects)") == 0
@@ -430,7 +432,7 @@ async def test_dead_letters_are_listed_without_content_and_tried_again_through_t
 ) -> None:
     await submit(http, {"items": [item("up:ok"), item("metabase:1"), item(A, source=...)]})
     listed = await http.get("/ingester/dlq?resolved=true", headers={"X-API-Key": "operator"})
-    assert sorted(one["reason"] for one in listed.json()["items"]) == ["missing", "provider_not_of_this_door"]
+    assert sorted(one["reason"] for one in listed.json()["items"]) == ["missing", "provider_not_allowed"]
     assert CANARY not in listed.text
     await world.db.execute(
         "UPDATE quarantine SET value = $1 WHERE subjects = ARRAY[$2]", orjson.dumps(item(A)), A

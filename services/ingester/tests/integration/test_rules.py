@@ -375,7 +375,7 @@ def _parts(world: World) -> Any:
 
 
 async def test_an_id_of_another_provider_is_refused_at_the_submission_door(world: World) -> None:
-    with pytest.raises(Poison, match="provider_not_of_this_door"):
+    with pytest.raises(Poison, match="provider_not_allowed"):
         await world.submit(world.article("metabase:1"))
 
 

@@ -93,7 +93,7 @@ async def test_nothing_is_kept_of_a_submission_about_an_article_of_another_provi
     world: World, topics: Broker, context: BusContext
 ) -> None:
     kept = await quarantined(world, topics, context, [submission(world, FOREIGN)])
-    assert kept == {"provider_not_of_this_door": None}
+    assert kept == {"provider_not_allowed": None}
     assert await world.held(FOREIGN) == set()
 
 

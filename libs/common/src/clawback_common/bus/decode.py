@@ -78,6 +78,7 @@ class Decoder:
     def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
         """The record as it came, for the quarantine."""
         headers = read_headers(record.headers)
+        sender = self._authentication.sender(signed_part(record, headers))
         subjects = subjects_of(record.key, record.value, content=self._content)
         return Bad(
             error,
@@ -93,6 +94,7 @@ class Decoder:
             key=record.key,
             value=record.value,
             headers=headers,
+            sender=sender.subject if sender else None,
         )
 
     def _value(self, record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Event:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.auth import ApiKeys
+from clawback_common.http.docs import docs_routes
 from clawback_common.http.middleware import BodyLimit, RequestContext, RequestLimit
 from clawback_common.http.probe_app import probe_routes
 from clawback_common.http.probes import Probes
@@ -19,6 +20,7 @@ from clawback_common.http.problems import MEDIA_TYPE, add_handlers
 from clawback_common.http.routing import Router
 
 PREFIX = "/api/v1"
+OPENAPI = "/openapi.json"
 HOLDINGS_BYTES_MAX = 200_000
 """500 of the longest ids, as JSON: a question that several services answer."""
 
@@ -70,7 +72,9 @@ def create_app(
         title=title,
         version=version,
         lifespan=lifespan,
-        routes=probe_routes(probes),
+        routes=[*probe_routes(probes), *docs_routes(title, OPENAPI)],
+        openapi_url=OPENAPI,
+        docs_url=None,
         redoc_url=None,
         responses=_PROBLEM_RESPONSES,
         telemetry=_NO_TELEMETRY,

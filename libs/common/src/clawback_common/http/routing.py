@@ -1,6 +1,7 @@
-"""Routers whose routes check the caller before they read the body.
+"""Routers whose routes check the caller, and the names of query parameters, before they read the body.
 
-FastAPI reads and parses a body before it solves dependencies: a caller without a key could make it parse megabytes.
+FastAPI reads and parses a body before it solves dependencies: a caller without a key could make it parse megabytes. And
+it ignores query parameters that it does not know: whoever misspells a filter would get everything.
 """
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -14,19 +15,33 @@ from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from clawback_common.http.auth import Gate
+from clawback_common.http.problem import Problem, field_error
+
+NAME_CHARS_MAX = 100
+NAMES_MAX = 20
 
 
 class GatedRoute(APIRoute):
-    """Checks the gates among its dependencies, then goes on as FastAPI does."""
+    """Checks the gates among its dependencies and the query's names, then goes on as FastAPI does."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.gates = tuple(gate for part in _parts(self.dependant) if isinstance(gate := part.call, Gate))
+        self.query_names = frozenset(
+            field.alias for part in _parts(self.dependant) for field in part.query_params
+        )
+        roles = sorted({role for gate in self.gates for role in gate.roles})
+        if roles:
+            self.openapi_extra = {**(self.openapi_extra or {}), "x-roles": roles}
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        gates = tuple(_gates(self.dependant))
 
         async def gated(request: Request) -> Response:
-            for gate in gates:
+            for gate in self.gates:
                 gate.admit(request)
+            require_known(request, self.query_names)
             return await handler(request)
 
         return gated
@@ -45,8 +60,23 @@ class Router(APIRouter):
         super().__init__(prefix=prefix, tags=tags, dependencies=dependencies, route_class=GatedRoute)
 
 
-def _gates(dependant: Dependant) -> Iterator[Gate]:
+def require_known(request: Request, names: frozenset[str]) -> None:
+    """Refuses a query with another parameter than these.
+
+    Raises:
+        Problem: 422, naming each.
+    """
+    unknown = [name for name in request.query_params if name not in names]
+    if unknown:
+        known = f"This path takes {', '.join(sorted(names))}." if names else "This path takes none."
+        errors = [
+            field_error(name[:NAME_CHARS_MAX], "unknown_parameter", known) for name in unknown[:NAMES_MAX]
+        ]
+        raise Problem(422, f"{len(unknown)} query parameter(s) are not known here.", errors=errors)
+
+
+def _parts(dependant: Dependant) -> Iterator[Dependant]:
+    """A route's own parameters, and those of all its dependencies."""
+    yield dependant
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, Gate):
-            yield dependency.call
-        yield from _gates(dependency)
+        yield from _parts(dependency)

@@ -15,6 +15,7 @@ from clawback_common.watching import watches
 from compliance.flow import Service
 from compliance.inlet.acting import acting
 from compliance.inlet.deadletters import desk
+from compliance.inlet.notice_status import notice_status
 from compliance.inlet.reading import history, reading
 from compliance.state import runs
 
@@ -45,6 +46,7 @@ def api(service: Service, probes: Probes) -> FastAPI:
             *reading(service),
             history(service),
             *acting(service),
+            notice_status(service),
             jobs_router(NAME, service.db),
             dlq_router(NAME, desk(service)),
             health_router(NAME, release, probes, details=details, clock=service.clock),

@@ -9,6 +9,8 @@ from clawback_common.http.auth import Caller, reader, require
 Reader = Annotated[Caller, Depends(reader())]
 Noticing = Annotated[Caller, Depends(require("officer", "upstream", "licensor"))]
 """Who may say that an article may no longer be held."""
+Asking = Annotated[Caller, Depends(require("officer", "operator", "upstream", "licensor"))]
+"""Who may ask what became of a notice: whoever sent it, and whoever helps them."""
 Officer = Annotated[Caller, Depends(require("officer"))]
 Approver = Annotated[Caller, Depends(require("approver"))]
 Deciding = Annotated[Caller, Depends(require("approver", "officer"))]

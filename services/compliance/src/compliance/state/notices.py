@@ -10,7 +10,8 @@ from clawback_common.db.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, Reason
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, Ordered
+from compliance.domain.notice_state import RecordedNotice
+from compliance.domain.order import Decision, Kind, Ordered
 
 SQL = Queries.load(__package__, "notices")
 
@@ -105,6 +106,30 @@ async def orders_of_request(db: Querier, request_id: UUID) -> dict[str, UUID]:
     """The order of each article of a request, as far as it is carried out."""
     rows = await db.fetch(SQL["orders_of_request"], request_id)
     return {row["article_id"]: row["revocation_id"] for row in rows}
+
+
+async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
+    """The notices of this id, or of the request of this id, each with its order; none for what is no UUID."""
+    try:
+        wanted = UUID(any_id)
+    except ValueError:
+        return []
+    return [
+        RecordedNotice(
+            notice_id=row["notice_id"],
+            article_id=row["article_id"],
+            noticed_by=row["noticed_by"],
+            received_at=row["received_at"],
+            request_id=row["request_id"],
+            request_refused=row["request_refused"],
+            order_kind=Kind(row["kind"]),
+            order_no=row["order_no"],
+            revocation_id=row["revocation_id"],
+            order_sent=row["order_sent"],
+            closed_at=row["closed_at"],
+        )
+        for row in await db.fetch(SQL["status"], wanted)
+    ]
 
 
 async def put(

@@ -57,6 +57,23 @@ ORDER BY article_id, notice_id
 -- name: orders_of_request
 SELECT article_id, revocation_id FROM notice WHERE request_id = $1
 
+-- name: status
+-- Of a notice, or of all that belong to a request: the order that it got, and whether the broker has it. What was sent
+-- leaves the outbox by age, so an order that is not there was sent.
+SELECT n.notice_id, n.article_id, n.noticed_by, n.received_at, n.request_id,
+       q.refused_at IS NOT NULL AS request_refused, r.kind, r.order_no, r.revocation_id, r.closed_at,
+       NOT EXISTS (SELECT FROM outbox_orders WHERE event_id = r.sent_event_id AND sent_at IS NULL) AS order_sent
+FROM (
+    SELECT notice_id, article_id FROM notice WHERE notice_id = $1
+    UNION
+    SELECT notice_id, article_id FROM notice WHERE request_id = $1
+) AS w
+JOIN notice AS n USING (notice_id, article_id)
+JOIN revocation AS r USING (revocation_id)
+LEFT JOIN notice_request AS q ON q.request_id = n.request_id
+ORDER BY n.article_id, n.notice_id
+LIMIT 500
+
 -- name: recover
 -- Notices that an order answers and that we have forgotten: each is known again, so that it revokes nothing twice.
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revocation_id, backlog, received_at)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
@@ -22,6 +23,15 @@ class Arrival(NamedTuple):
     """The offset of a record, or the place in a body: without a bound."""
 
 
+class Origin(NamedTuple):
+    """The record or item that brought an article: its sender can ask what became of it."""
+
+    source: str
+    """The topic, ``http:<subject>`` or ``webhook:<provider>``."""
+    event_id: str
+    """``ce_id``; of an item in a body, the body's id and the item's place."""
+
+
 class Delivery(NamedTuple):
     """An article on its way in: what it says, which of two deliveries is newer, which trace it belongs to."""
 
@@ -32,13 +42,21 @@ class Delivery(NamedTuple):
     traceparent: str | None
     document: str
     """What is stored, and later published: the article without the sender's numbering."""
+    origin: Origin | None = None
+    """None: a provider's feed, which asks nothing."""
 
     @classmethod
-    def of(cls, article: ArticleSubmitted, arrived: Arrival, traceparent: str | None) -> "Delivery":
+    def of(
+        cls,
+        article: ArticleSubmitted,
+        arrived: Arrival,
+        traceparent: str | None,
+        origin: Origin | None = None,
+    ) -> "Delivery":
         """Numbered by its sender, else by when it arrived, never by the time of handling."""
         order, position = arrived if article.source_order is None else (article.source_order, 0)
         document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
-        return cls(article, order, position, traceparent, document)
+        return cls(article, order, position, traceparent, document, origin)
 
     @property
     def article_id(self) -> str:
@@ -58,13 +76,17 @@ class Delivery(NamedTuple):
 
 
 def deliveries(
-    articles: Iterable[tuple[ArticleSubmitted, str | None]], received_at: datetime
+    articles: Iterable[tuple[ArticleSubmitted, str | None]],
+    received_at: datetime,
+    origins: Iterable[Origin | None] = (),
 ) -> list[Delivery]:
-    """Articles of one body or page, that arrived at once and in this order."""
+    """Articles of one body or page, that arrived at once and in this order, with the origin of each."""
     at_us = (received_at - EPOCH) // MICROSECOND
     return [
-        Delivery.of(article, Arrival(at_us, n), traceparent)
-        for n, (article, traceparent) in enumerate(articles)
+        Delivery.of(article, Arrival(at_us, n), traceparent, origin)
+        for n, ((article, traceparent), origin) in enumerate(
+            zip(articles, chain(origins, repeat(None)), strict=False)
+        )
     ]
 
 

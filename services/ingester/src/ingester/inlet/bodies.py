@@ -1,21 +1,31 @@
 """A body of one article or of many, judged item by item: one bad item costs no good one."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
 
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.domain.article import Arrival, Delivery, comes_by
+from ingester.domain.submission import REFUSALS, Outcome
 
 ITEMS_MAX = 500
 GROWTH_MAX = 5
 """At most so many times longer is a number when it is written again: 1e15 has 4 characters, then 18."""
-_TOO_OLD = field_error("published_at", "too_old", "It dates from before what is kept")
+TOO_OLD = field_error("published_at", Outcome.TOO_OLD, REFUSALS[Outcome.TOO_OLD])
+REVOKED = field_error("article_id", Outcome.REVOKED, REFUSALS[Outcome.REVOKED])
 _ARTICLE: TypeAdapter[ArticleSubmitted] = TypeAdapter(ArticleSubmitted)
 
 
@@ -29,6 +39,33 @@ class Refused:
     """None: it is well formed, and may not be kept in quarantine either."""
 
 
+class StandardWebhook(BaseModel):
+    """The body that Standard Webhooks recommends; ``type`` and ``timestamp`` are the sender's and change nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(min_length=1, max_length=200)
+    timestamp: AwareDatetime | None = None
+    data: dict[str, JsonValue]
+    """One article, or ``{"items": […]}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The items of a body, and where they are in it."""
+
+    items: Sequence[object]
+    within: str = ""
+    """The field that holds them: ``data`` in a body of Standard Webhooks."""
+    listed: bool = False
+    """They are in a list ``items``, also where it is one."""
+
+    def path(self, index: int, path: str) -> str:
+        """Where a field of an item is."""
+        parts = (self.within, f"items[{index}]" if self.listed else "", path)
+        return ".".join(part for part in parts if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What a body holds."""
@@ -37,46 +74,73 @@ class Judged:
     refused: Sequence[Refused]
     indexes: Sequence[int] = ()
     """Of the accepted items, in the body."""
+    body: Body = Body(())
 
-    def without(self, too_old: Collection[str]) -> "Judged":
-        """These ids are refused, for they date from before what is kept.
-
-        Raises:
-            Problem: 422 when nothing is left.
-        """
-        if not too_old:
+    def without(self, article_ids: Collection[str], error: Mapping[str, str]) -> "Judged":
+        """These ids are refused, for this reason."""
+        if not article_ids:
             return self
-        kept: list[tuple[int, ArticleSubmitted]] = []
         refused = list(self.refused)
+        kept: list[tuple[int, ArticleSubmitted]] = []
         for index, article in zip(self.indexes, self.accepted, strict=True):
-            if article.article_id in too_old:
-                refused.append(Refused(index, [dict(_TOO_OLD)], None))
+            if article.article_id in article_ids:
+                refused.append(Refused(index, [dict(error)], None))
             else:
                 kept.append((index, article))
         refused.sort(key=lambda one: one.index)
-        items = len(refused) + len(kept)
-        _require_some(kept, refused, items)
-        return Judged([article for _, article in kept], refused, [index for index, _ in kept])
+        return replace(
+            self,
+            accepted=[article for _, article in kept],
+            refused=refused,
+            indexes=[index for index, _ in kept],
+        )
 
-    def answer(self) -> dict[str, Any]:
+    def require_some(self) -> "Judged":
+        """The same.
+
+        Raises:
+            Problem: 422 when every item is refused.
+        """
+        if self.accepted:
+            return self
+        placed = [
+            {**error, "path": self.body.path(one.index, error["path"])}
+            for one in self.refused
+            for error in one.errors
+        ]
+        raise Problem(422, f"None of {len(self.refused)} item(s) can be taken.", errors=placed[:100])
+
+    def event_ids(self, body_id: str) -> list[str]:
+        """By which the sender asks what became of each accepted item of this body."""
+        return [item_id(body_id, index) for index in self.indexes]
+
+    def answer(self, body_id: str) -> dict[str, Any]:
         """The body of the 202."""
         return {
             "accepted": [article.article_id for article in self.accepted],
+            "event_ids": self.event_ids(body_id),
             "refused": [{"index": one.index, "errors": one.errors} for one in self.refused],
         }
 
 
-def judge(raw: bytes, providers: Sequence[str]) -> Judged:
-    """Reads a body of one article object or ``{"items": […]}``.
+def item_id(body_id: str, index: int) -> str:
+    """The event id of an item of a body."""
+    return f"{body_id}/{index}"
+
+
+def judge(raw: bytes, providers: Sequence[str], *, standard: bool = False) -> Judged:
+    """Reads a body of one article object or ``{"items": […]}``. Unknown fields are refused: they would be lost.
+
+    ``standard``: it may also have the form of Standard Webhooks, ``{"type", "timestamp", "data"}``.
 
     Raises:
         Problem: 422 when it is no such body, or when every item fails.
     """
-    items = _items(parse_json(raw))
+    body = _body(parse_json(raw), standard=standard)
     accepted: list[ArticleSubmitted] = []
     indexes: list[int] = []
     refused: list[Refused] = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(body.items):
         encoded = orjson.dumps(item)
         errors, article = judge_one(encoded, providers)
         if article is None:
@@ -84,39 +148,43 @@ def judge(raw: bytes, providers: Sequence[str]) -> Judged:
         else:
             accepted.append(article)
             indexes.append(index)
-    _require_some(accepted, refused, len(items))
-    return Judged(accepted, refused, indexes)
+    return Judged(accepted, refused, indexes, body).require_some()
 
 
-def _require_some(accepted: Sequence[object], refused: Sequence[Refused], items: int) -> None:
-    if accepted:
-        return
-    placed = [
-        {**error, "path": f"items[{one.index}].{error['path']}" if items > 1 else error["path"]}
-        for one in refused
-        for error in one.errors
-    ]
-    raise Problem(422, f"None of {items} item(s) can be taken.", errors=placed[:100])
-
-
-def _items(body: object) -> list[object]:
-    match body:
-        case {"items": list(items)} if 0 < len(items) <= ITEMS_MAX:
-            return items
-        case {"items": _}:
-            raise Problem(
-                422,
-                f"`items` is a list of 1 to {ITEMS_MAX} articles.",
-                errors=[field_error("items", "items_invalid", f"A list of 1 to {ITEMS_MAX} articles")],
-            )
+def _body(found: object, *, standard: bool, within: str = "") -> Body:
+    match found:
+        case {"type": _} | {"data": _} if standard:
+            try:
+                event = StandardWebhook.model_validate(found)
+            except ValidationError as error:
+                raise invalid(error.errors(include_url=False, include_context=False), skip=0) from None
+            return _body(event.data, standard=False, within="data")
+        case {"items": list(items), **others} if 0 < len(items) <= ITEMS_MAX and not others:
+            return Body(items, within, listed=True)
+        case {"items": _, **others}:
+            raise _not_items(Body((), within), sorted(map(str, others)))
         case dict():
-            return [body]
+            return Body([found], within)
         case _:
+            words = 'The body is one article object or {"items": […]}.'
             raise Problem(
-                422,
-                'The body is one article object or {"items": […]}.',
-                errors=[field_error("", "object_expected", "An object is expected")],
+                422, words, errors=[field_error(within, "object_expected", "An object is expected")]
             )
+
+
+def _not_items(body: Body, others: Sequence[str]) -> Problem:
+    if others:
+        unknown = [
+            field_error(body.path(0, name), "extra_forbidden", "Not a field beside `items`")
+            for name in others
+        ]
+        return Problem(422, "Beside `items` there is no other field.", errors=unknown[:100])
+    words = f"A list of 1 to {ITEMS_MAX} articles"
+    return Problem(
+        422,
+        f"`items` is a list of 1 to {ITEMS_MAX} articles.",
+        errors=[field_error(body.path(0, "items"), "items_invalid", words)],
+    )
 
 
 def judge_one(
@@ -126,13 +194,13 @@ def judge_one(
     if len(encoded) > CONTENT_BYTES_MAX:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     try:
-        article = _ARTICLE.validate_json(encoded)
+        article = _ARTICLE.validate_json(encoded, extra="forbid")
     except ValidationError as error:
         problem = invalid(error.errors(include_url=False, include_context=False), skip=0)
         return [dict(one) for one in problem.errors], None
     if not comes_by(article.article_id, providers):
-        words = f"By this door come ids that begin with {', '.join(providers)}"
-        return [field_error("article_id", "provider_not_of_this_door", words)], None
+        words = f"Only ids of these providers are accepted here: {', '.join(providers)}"
+        return [field_error("article_id", "provider_not_allowed", words)], None
     if len(encoded) * GROWTH_MAX > CONTENT_BYTES_MAX and Delivery.of(article, Arrival(0), None).too_large:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     if "\x00" in encoded.decode() or b"\\u0000" in encoded:

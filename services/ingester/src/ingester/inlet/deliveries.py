@@ -13,9 +13,9 @@ from clawback_common.quarantine import Bad
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
 from ingester import flow
-from ingester.domain.article import deliveries
+from ingester.domain.article import Origin, deliveries
 from ingester.flow import GROUP, Service
-from ingester.inlet.bodies import Judged, Refused, judge
+from ingester.inlet.bodies import REVOKED, TOO_OLD, Judged, Refused, item_id, judge
 from ingester.inlet.webhooks import Unverified
 from ingester.state import articles
 from ingester.state import deliveries as state
@@ -36,8 +36,12 @@ async def take(
     sha256 = hashlib.sha256(body).digest()
     known = await state.known(service.db, provider, webhook_id)
     if known is None:
-        judged = judge(body, (provider,))
-        answer = judged.without(await articles.too_old(service.db, judged.accepted, now)).answer()
+        judged = judge(body, (provider,), standard=True)
+        judged = judged.without(
+            await articles.too_old(service.db, judged.accepted, now), TOO_OLD
+        ).require_some()
+        ids = [article.article_id for article in judged.accepted]
+        answer = judged.without(await articles.revoked(service.db, ids), REVOKED).answer(webhook_id)
         if await state.put(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
             return 202, answer
         known = await state.known(service.db, provider, webhook_id)
@@ -56,9 +60,13 @@ async def process_waiting(service: Service) -> None:
 
 async def _process(service: Service, row: Row) -> None:
     judged = _judged_again(row)
-    incoming = deliveries(((article, traceparent()) for article in judged.accepted), row["received_at"])
-    done = partial(_done, service, row)
     source, arrived_at = f"webhook:{row['provider']}", row["received_at"]
+    incoming = deliveries(
+        ((article, traceparent()) for article in judged.accepted),
+        arrived_at,
+        [Origin(source, one) for one in judged.event_ids(row["webhook_id"])],
+    )
+    done = partial(_done, service, row)
     bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in judged.refused]
     await flow.store(
         service,
@@ -73,7 +81,7 @@ async def _process(service: Service, row: Row) -> None:
 def _judged_again(row: Row) -> Judged:
     """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
     try:
-        return judge(row["body"], (row["provider"],))
+        return judge(row["body"], (row["provider"],), standard=True)
     except Problem as problem:
         return Judged([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
 
@@ -92,7 +100,7 @@ def refused_as_bad(door: str, delivery_id: str, refused: Refused, arrived_at: da
         topic=door,
         offset=refused.index,
         at=arrived_at,
-        event_id=f"{delivery_id}/{refused.index}",
+        event_id=item_id(delivery_id, refused.index),
         subjects=subjects.ids,
         identified=subjects.named_in_body,
         type="clawback.article.submitted.v1",

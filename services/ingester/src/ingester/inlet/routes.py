@@ -1,12 +1,10 @@
 """The ingester's paths."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from clawback_common import incidents
@@ -22,19 +20,15 @@ from clawback_common.http.paging import (
 from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
-from clawback_common.telemetry import traceparent
 from ingester import flow
-from ingester.domain.article import deliveries as numbered
-from ingester.flow import SUBMISSIONS, Service
-from ingester.inlet import deliveries, jobs
-from ingester.inlet.bodies import judge
+from ingester.flow import Service
+from ingester.inlet import jobs
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.reading import Reader, reading
+from ingester.inlet.submitting import submitting
 from ingester.inlet.webhooks import WebhookSecrets
-from ingester.state import articles, feeds
-from ingester.state import deliveries as stored_answers
+from ingester.state import feeds
 
-Upstream = Annotated[Caller, Depends(require("upstream"))]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
 Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
@@ -53,60 +47,10 @@ def routers(
     """All of them, to be mounted under ``/api/v1``."""
     return [
         *reading(service, obeyed),
-        _submitting(service, secrets),
+        submitting(service, secrets),
         _feeding(service, by_name),
         _minding(service),
     ]
-
-
-def _submitting(service: Service, secrets: WebhookSecrets) -> Router:
-    router = Router(tags=["submissions"])
-
-    @router.post("/submissions", status_code=202, summary="Hand in one article or up to 500")
-    async def submit(
-        request: Request,
-        caller: Upstream,
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-    ) -> Any:
-        body = await request.body()
-        sha256 = hashlib.sha256(body).digest()
-        if idempotency_key:
-            known = await stored_answers.answered(service.db, caller.subject, idempotency_key)
-            if known is not None and known.body_sha256 != sha256:
-                raise Problem(409, "This Idempotency-Key was used for another body.")
-            if known is not None:
-                return known.answer
-        now = service.clock.now()
-        providers = sorted(caller.providers)
-        judged = judge(body, providers)
-        judged = judged.without(await articles.too_old(service.db, judged.accepted, now))
-        answer = judged.answer()
-
-        async def remember(tx: Any) -> None:
-            if idempotency_key:
-                await stored_answers.answer(tx, caller.subject, idempotency_key, sha256, answer, now)
-
-        refused = [
-            deliveries.refused_as_bad(f"http:{caller.subject}", sha256.hex()[:16], one)
-            for one in judged.refused
-            if one.raw is not None
-        ]
-        trace = traceparent()
-        incoming = numbered(((article, trace) for article in judged.accepted), now)
-        await flow.store(
-            service, incoming, door=SUBMISSIONS, bad=refused, providers=providers, beside=[remember]
-        )
-        return answer
-
-    @router.post("/webhooks/{provider}", status_code=202, summary="A partner pushes (Standard Webhooks)")
-    async def webhook(
-        request: Request, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
-    ) -> JSONResponse:
-        unverified = secrets.claimed(provider, request.headers, service.clock.now())
-        status, answer = await deliveries.take(service, provider, unverified, await request.body())
-        return JSONResponse(answer, status)
-
-    return router
 
 
 def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:

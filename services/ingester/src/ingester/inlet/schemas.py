@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clawback_common.http.schemas import FieldError
 from clawback_contracts.article.v1 import Article
 from clawback_contracts.envelope import NUMBER_MAX, ArticleId
 from clawback_contracts.revocation.v1 import Reason
+from ingester.domain.submission import SubmissionState
 
 
 class ArticleRead(BaseModel):
@@ -59,3 +61,35 @@ class ArticleRevokedListed(BaseModel):
     order: int = Field(ge=1, le=NUMBER_MAX)
     reason: Reason | None
     revoked_at: datetime | None
+
+
+class RefusedItem(BaseModel):
+    """An item of a body that is not stored, and why."""
+
+    index: int
+    """Its place in the body, from 0."""
+    errors: list[FieldError]
+
+
+class SubmissionAnswer(BaseModel):
+    """What became of a body, item by item: a bad one costs no good one."""
+
+    accepted: list[ArticleId]
+    event_ids: list[str] = Field(default_factory=list)
+    """Of the accepted items, in the same order: ``GET /submissions/{event_id}`` says what becomes of each."""
+    refused: list[RefusedItem]
+
+
+class SubmissionStatus(BaseModel):
+    """What became of one submitted record."""
+
+    event_id: str
+    state: SubmissionState
+    article_id: str | None = None
+    received_at: datetime | None = None
+    version: int | None = None
+    """Of the article, with the record's text."""
+    article_state: str | None = None
+    """Of the article now: live, withheld, embargoed or revoked."""
+    errors: list[FieldError] = Field(default_factory=list)
+    """Why it was refused."""

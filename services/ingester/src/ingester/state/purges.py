@@ -7,6 +7,7 @@ from clawback_common.purging import WATCHES, YEAR, Aged
 PURGES = (
     Aged("delivery", "received_at", timedelta(days=90), "processed_at IS NOT NULL"),
     Aged("submission", "received_at", timedelta(days=90)),
+    Aged("submitted", "received_at", timedelta(days=30)),
     Aged("feed_poll", "started_at", YEAR, "ended_at IS NOT NULL"),
     Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
     WATCHES,

@@ -1,0 +1,154 @@
+"""A sender learns what became of its notice, and nobody else does."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from clawback_common.api_keys import Caller
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad, put
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from compliance import flow
+from services.compliance.tests.integration.conftest import World, bearer
+from services.compliance.tests.integration.test_api import _notice
+
+pytestmark = pytest.mark.integration
+A, B = "metabase:1", "metabase:2"
+LICENSOR = Caller("licensor", frozenset({"licensor"}), frozenset({"metabase"}))
+OTHER = Caller("other", frozenset({"licensor"}), frozenset({"metabase"}))
+
+
+async def send(world: World, sender: Caller | None, *events: RevocationNoticed) -> None:
+    """They arrive in one batch, signed by their sender."""
+    batch = [one._replace(sender=sender) for one in world.received(events)]
+    settings = world.service.settings.model_copy(update={"enable_auth": True})
+    await flow.on_notices(batch, replace(world.service, settings=settings))
+
+
+async def status(http: httpx.AsyncClient, notice_id: UUID | str, subject: str = "licensor") -> dict[str, Any]:
+    """What the sender is answered."""
+    answer = await http.get(f"/notices/{notice_id}", headers=bearer(subject))
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_a_notice_that_nobody_has_seen_is_unknown(http: httpx.AsyncClient) -> None:
+    found = await status(http, uuid4())
+    assert (found["state"], found["items"], found["errors"]) == ("unknown", [], [])
+
+
+async def test_a_notice_is_stored_and_then_published_with_its_order(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    event = world.notice(A)
+    await send(world, LICENSOR, event)
+    found = await status(http, event.notice_id)
+    (item,) = found["items"]
+    assert (found["state"], item["state"], item["article_id"]) == ("stored", "stored", A)
+    await world.sent()
+    found = await status(http, event.notice_id)
+    (item,) = found["items"]
+    assert (found["state"], item["state"]) == ("published", "published")
+    order = await world.db.fetchrow("SELECT revocation_id, order_no FROM revocation")
+    assert order is not None
+    assert (item["revocation_id"], item["order"]) == (str(order["revocation_id"]), order["order_no"])
+    assert item["closed_at"] is None
+
+
+async def test_a_notice_above_the_limit_is_accepted_until_somebody_decides(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    events = [world.notice(f"metabase:{n}") for n in range(501)]
+    await send(world, LICENSOR, *events)
+    last = events[-1].notice_id
+    found = await status(http, last)
+    assert (found["state"], found["items"][0]["state"]) == ("accepted", "accepted")
+    request_id = found["items"][0]["request_id"]
+    answer = await http.post(
+        f"/compliance/notices/{request_id}/refuse", json={"note": "a mistake"}, headers=bearer("second")
+    )
+    assert answer.status_code == 202
+    found = await status(http, last)
+    assert (found["state"], found["items"][0]["errors"][0]["code"]) == ("refused", "request_refused")
+
+
+async def test_a_confirmed_notice_is_published(http: httpx.AsyncClient, world: World) -> None:
+    answer = await _notice(
+        http, {"article_ids": [f"metabase:{n}" for n in range(5)], "reason": "manual"}, "licensor"
+    )
+    request_id = answer.json()["request_id"]
+    found = await status(http, request_id)
+    assert (found["state"], len(found["items"])) == ("accepted", 5)
+    await http.post(f"/compliance/notices/{request_id}/confirm", headers=bearer("second"))
+    assert (await status(http, request_id))["state"] == "stored"
+    await world.sent()
+    found = await status(http, request_id)
+    assert {item["state"] for item in found["items"]} == {"published"}
+    one = await status(http, found["items"][0]["notice_id"])
+    assert (one["state"], len(one["items"])) == ("published", 1)
+
+
+async def test_a_notice_of_an_unknown_sender_is_no_known_senders(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    event = world.notice(A)
+    await send(world, None, event)
+    assert (await status(http, event.notice_id))["state"] == "unknown"
+    assert (await status(http, event.notice_id, "officer"))["state"] == "accepted"
+
+
+async def test_a_record_that_could_not_be_read_says_why_to_who_signed_it(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    bads = [
+        Bad(
+            Poison("value_invalid", "reason: enum"),
+            source="compliance",
+            topic=RevocationNoticed.TOPIC,
+            offset=offset,
+            event_id=f"e{offset}",
+            subjects=(A,),
+            sender=sender,
+        )
+        for offset, sender in enumerate(("licensor", "other"))
+    ]
+    async with world.db.transaction() as tx:
+        await put(tx, world.service.outbox, bads, world.clock.now())
+    found = await status(http, "e0")
+    assert (found["state"], found["errors"]) == (
+        "refused",
+        [{"path": "", "code": "value_invalid", "message": "reason: enum"}],
+    )
+    assert (await status(http, "e1"))["state"] == "unknown"
+    assert (await status(http, "e1", "officer"))["state"] == "refused"
+
+
+async def test_what_one_sender_sent_is_unknown_to_another(http: httpx.AsyncClient, world: World) -> None:
+    theirs, of_feed = world.notice(A), world.notice(B)
+    await send(world, OTHER, theirs)
+    await world.notices(of_feed)
+    requested = (await _notice(http, {"article_id": "metabase:3", "reason": "manual"})).json()["request_id"]
+    for one in (theirs.notice_id, of_feed.notice_id, requested):
+        assert (await status(http, one))["state"] == "unknown"
+        assert (await status(http, one, "officer"))["state"] == "stored"
+        assert (await http.get(f"/notices/{one}")).status_code == 401
+        assert (await http.get(f"/notices/{one}", headers=bearer("search"))).status_code == 403
+
+
+async def test_an_id_on_two_articles_is_answered_for_both(http: httpx.AsyncClient, world: World) -> None:
+    first = world.notice(A)
+    await send(world, LICENSOR, first, world.notice(B, notice_id=first.notice_id))
+    found = await status(http, first.notice_id)
+    assert [item["article_id"] for item in found["items"]] == [A, B]
+
+
+async def test_where_nobody_signs_a_sender_is_known_by_the_name_in_its_notice(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    event = world.notice(A, noticed_by="licensor")
+    await flow.on_notices(world.received([event]), world.service)
+    assert (await status(http, event.notice_id))["state"] == "stored"

@@ -1,0 +1,68 @@
+"""Records that senders submitted, each with what became of it; kept for 30 days."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from clawback_common.db import Querier, Queries, Transaction
+from ingester.domain.article import Origin
+from ingester.domain.submission import Outcome, Standing
+
+SQL = Queries.load(__package__, "submitted")
+
+
+class Submitted(NamedTuple):
+    """A record, and what storing it made of it."""
+
+    origin: Origin
+    article_id: str
+    outcome: Outcome
+    version: int | None
+    """Of the article; None where it has no row."""
+
+
+class Found(NamedTuple):
+    """A record that is asked for, and where its article is now."""
+
+    source: str
+    article_id: str
+    outcome: Outcome
+    version: int | None
+    received_at: datetime
+    standing: Standing | None
+    """None: the article has no row, for it was too old."""
+
+
+async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
+    """Records what became of each; of one that is there twice, that it was stored."""
+    if not records:
+        return
+    by_origin: dict[Origin, Submitted] = {}
+    for one in records:
+        if one.origin not in by_origin or one.outcome is Outcome.STORED:
+            by_origin[one.origin] = one
+    rows = list(by_origin.values())
+    await tx.execute(
+        SQL["put"],
+        [one.origin.event_id for one in rows],
+        [one.origin.source for one in rows],
+        [one.article_id for one in rows],
+        [one.outcome.value for one in rows],
+        [one.version for one in rows],
+        now,
+    )
+
+
+async def find(db: Querier, event_id: str) -> list[Found]:
+    """The records of this id, from whatever source, the newest first."""
+    return [
+        Found(
+            row["source"],
+            row["article_id"],
+            Outcome(row["outcome"]),
+            row["version"],
+            row["received_at"],
+            Standing(row["state"], row["waiting"], row["noticed"], row["failed"]) if row["state"] else None,
+        )
+        for row in await db.fetch(SQL["find"], event_id)
+    ]

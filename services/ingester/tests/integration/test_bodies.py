@@ -1,0 +1,80 @@
+"""Bodies over HTTP: ours and those of Standard Webhooks; what is not known is refused, and named."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from ingester.inlet import deliveries
+from services.ingester.tests.integration.test_doors import item, push, submit
+from services.ingester.tests.integration.world import CANARY, World
+
+pytestmark = pytest.mark.integration
+A, B = "up:a", "up:b"
+
+
+def standard(data: Any, **more: Any) -> dict[str, Any]:
+    """An event as Standard Webhooks has it."""
+    return {"type": "article.published", "timestamp": "2026-02-28T12:00:00Z", "data": data} | more
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_webhook_may_have_the_body_of_standard_webhooks(
+    http: httpx.AsyncClient, world: World, *, many: bool
+) -> None:
+    data = {"items": [item("partner:1"), item("partner:2")]} if many else item("partner:1")
+    answer = await push(http, world, standard(data))
+    assert (answer.status_code, answer.json()["refused"]) == (202, [])
+    await deliveries.process_waiting(world.service)
+    for article_id in answer.json()["accepted"]:
+        assert await world.text(article_id) is not None
+    assert len(answer.json()["accepted"]) == (2 if many else 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (standard(item("partner:1"), hint="x"), "hint"),
+        (standard(item("partner:1"), timestamp="yesterday"), "timestamp"),
+        (standard(item("partner:1"), type=""), "type"),
+        (standard(7), "data"),
+        (standard({}), "data.article_id"),
+        (standard(item("partner:1", title=...)), "data.title"),
+        (standard(item("partner:1", headline="x")), "data.headline"),
+        (standard({"items": []}), "data.items"),
+        (
+            standard({"items": [item("partner:1", title=...), item("partner:2", title=...)]}),
+            "data.items[1].title",
+        ),
+        ({"type": "article.published", "items": []}, "data"),
+    ],
+)
+async def test_a_body_that_is_none_of_them_is_refused_and_names_the_field(
+    http: httpx.AsyncClient, world: World, body: dict[str, Any], path: str
+) -> None:
+    answer = await push(http, world, body)
+    assert answer.status_code == 422
+    assert path in [error["path"] for error in answer.json()["errors"]]
+    assert CANARY not in answer.text
+
+
+async def test_a_field_that_we_do_not_know_costs_its_item_alone_and_is_named(http: httpx.AsyncClient) -> None:
+    answer = await submit(
+        http, {"items": [item(A, headline="x"), item(B, source={"key": "s", "colour": "x"})]}
+    )
+    assert answer.status_code == 422
+    assert [error["path"] for error in answer.json()["errors"]] == [
+        "items[0].headline",
+        "items[1].source.colour",
+    ]
+    assert {error["code"] for error in answer.json()["errors"]} == {"extra_forbidden"}
+    answer = await submit(http, {"items": [item(A, headline="x"), item(B)]})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, [B])
+    answer = await submit(http, {"items": [item(B)], "batch": 7})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "batch")
+
+
+async def test_a_number_beyond_what_javascript_holds_exactly_is_refused(http: httpx.AsyncClient) -> None:
+    assert (await submit(http, item(A, source_order=2**53 - 1))).status_code == 202
+    answer = await submit(http, item(B, source_order=2**53))
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "source_order")
