@@ -60,6 +60,8 @@ def _refuse_other_settings(places: Places) -> None:
 
 def run(places: Places, options: argparse.Namespace) -> None:
     """Run a job of a service, such as `run retention sweep --dry-run`, with exactly its worker's settings."""
+    if not options.words:
+        raise StackError("name a service and its command, such as: retention sweep --dry-run")
     service, *command = options.words
     part = f"{service}-worker"
     environment = control.ask(places, {"op": "environment", "part": part}, timeout_s=10)
