@@ -43,7 +43,7 @@ NAMES = {
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
     short = ("pipeline", "analytics", "ingest", "sweep", "alerts", "takedown")
     families = [part for name in short for part in ("--only", name)]

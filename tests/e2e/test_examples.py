@@ -19,7 +19,7 @@ from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from clawback_local import Stack
 from clawback_local.services import SUBMISSIONS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 PARTS = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")
 WAIT_S_MAX = 60.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from clawback_story.world import OWN_SERVERS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 END_S = 60.0
 SAID_S = 120.0

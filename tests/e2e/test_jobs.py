@@ -8,7 +8,7 @@ import pytest
 
 from clawback_story.world import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_job_runs_with_the_settings_of_the_running_stack(world: World) -> None:

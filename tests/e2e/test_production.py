@@ -10,7 +10,7 @@ import pytest
 from clawback_story.demo import KEPT
 from clawback_story.world import OWN_SERVERS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(800)]
 
 
 def test_every_promise_is_kept_in_production_mode(tmp_path: Path) -> None:

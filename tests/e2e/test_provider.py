@@ -9,7 +9,7 @@ from clawback_simulator.actions import FaultMode
 from clawback_story import chapters, doors, faults, garbage_provider, jobs
 from clawback_story.world import METABASE, REVOKED_FEED, World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 SLOW = {"hang"}
 """It takes the client's whole patience of half a minute; the client's own tests have it with less."""

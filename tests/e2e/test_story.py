@@ -6,7 +6,7 @@ from clawback_story import checkers
 from clawback_story.evidence import Evidence
 from clawback_story.promises import judge
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.mark.parametrize("name", list(checkers.ALL))

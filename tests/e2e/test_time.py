@@ -8,7 +8,7 @@ from clawback_story import chapters, doors, faults
 from clawback_story.evidence import Evidence
 from clawback_story.world import METABASE, World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 SOON_S = 6
 WITHIN_S = 30.0

@@ -49,7 +49,7 @@ from clawback_contracts.article.v1 import ArticlePublished
 from ingester.state import articles
 from ingester.state.contents import Months
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SEEDS = Path(__file__).parent / "seeds"
 RUN_S_MAX = 20.0

@@ -13,7 +13,7 @@ from clawback_story.duties import MAIL, OFFICER, SMS
 from clawback_story.faults import Dump
 from clawback_story.world import METABASE, World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 NEW, SUBMITTED, REVOKED = 300, 200, 60
 AWAY_S = 8.0

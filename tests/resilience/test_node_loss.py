@@ -30,7 +30,7 @@ from tests.resilience.node import IN_A_TRANSACTION, OWNER, TIDIED, Node, opened
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(namespaces.missing() is not None, reason=str(namespaces.missing())),
 ]
 

@@ -12,7 +12,7 @@ from clawback_story.problems import missing
 from clawback_story.restores import Published, Watching
 from clawback_story.world import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(800), pytest.mark.asyncio(loop_scope="session")]
 
 ALWAYS = {("ingester", False), ("compliance", False), ("compliance", True)}
 """`make test` plays these; all of them are in `make test-disasters`."""

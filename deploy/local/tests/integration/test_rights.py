@@ -15,7 +15,7 @@ from clawback_local.services import SUBMISSIONS
 from clawback_local.site import DATABASES
 from clawback_story.world import OWN_SERVERS
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
