@@ -26,7 +26,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/domain/obligation.py",
-                'hashlib.sha256("\\x1f".join(said).encode()).digest()',
+                'hashlib.sha256("\\x1f".join(parts).encode()).digest()',
                 'hashlib.sha256(b"").digest()',
             ),
         ),

@@ -40,7 +40,7 @@ class Wire:
         for address in (SERVER, NODE):
             ip("-n", self.between, "route", "add", "blackhole", f"{address}/32")
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         """What is sent from now on arrives."""
         for address in (SERVER, NODE):
             ip("-n", self.between, "route", "del", "blackhole", f"{address}/32")

@@ -198,7 +198,7 @@ async def test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_whe
                     assert taken_over.keys() == WORKS
                     assert min(taken_over.values()) > 1, "it held no lease"
                     before = await _content(successor)
-                    made.mend()
+                    made.reconnect()
                     (folder / "wake").touch()
                     await _all_say(node, "over", set(successor.works))
                 after = await _content(successor)

@@ -22,6 +22,9 @@ READ_AT_START = (
     "METABASE_PAUSE_S",
     "METABASE_LIMIT",
     "METABASE_FORMAT",
+    "METABASE_PAUSE_MARGIN",
+    "METABASE_SLICES",
+    "METABASE_WINDOW_H",
     "KAFKA_HEAP_OPTS",
 )
 """Variables that a stack reads when it starts, and not again."""

@@ -88,12 +88,12 @@ class Supervisor:
         return self._known(name).environment()
 
     def given(self) -> dict[str, str]:
-        """What the stack has read at its start: the user's words, and its own where the user said nothing."""
-        said = {
+        """The value of each variable that the stack has read at its start, the user's or its own."""
+        users = {
             name: self._site.environment[name] for name in READ_AT_START if name in self._site.environment
         }
         ours = {name: self._site.fill(value) for name, (_, value) in processes.ENV.items()}
-        return {name: value for name, value in {**said, **ours}.items() if name in READ_AT_START}
+        return {name: value for name, value in {**users, **ours}.items() if name in READ_AT_START}
 
     def watch(self) -> asyncio.Queue[dict[str, Any]]:
         """A queue of every change from now on."""

@@ -179,7 +179,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_begi
         assert (change["feed"], change["changed_by"], change["cursor"]) == (ARTICLES, "ingester", None)
         assert what in change["reason"]
         (alert,) = await other.world.said(AlertRaised)
-        assert (alert.name, alert.labels) == ("FeedBegunAnew", {"feed": ARTICLES})
+        assert (alert.name, alert.labels) == ("FeedCursorReset", {"feed": ARTICLES})
         assert "k2" not in alert.summary + change["reason"]
         assert (await other.row(REVOKED))["last_complete_at"] is not None
         await other.poll(REVOKED)

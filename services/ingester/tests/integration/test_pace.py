@@ -23,6 +23,19 @@ KINDS: tuple[FeedKind, ...] = ("articles", "revoked")
 PAUSE = timedelta(seconds=20)
 
 
+@pytest.fixture
+def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that a turn was waited for; they pass at once."""
+    found: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        found.append(seconds)
+        await passes(world, seconds)
+
+    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
+    return found
+
+
 async def test_a_thousand_calls_of_two_feeds_are_never_too_early_for_a_provider_with_the_same_pause(
     service: Service, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -122,16 +135,7 @@ async def test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it(wo
     assert left > timedelta(seconds=35)
 
 
-async def test_a_replica_whose_clock_is_ahead_calls_no_earlier(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        await passes(world, seconds)
-
-    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
+async def test_a_replica_whose_clock_is_ahead_calls_no_earlier(world: World, waits: list[float]) -> None:
     pace = KeyPace(FeedSettings(name="f", kind="articles"), world.service)
     await pace.take()
     await pace.end(None)
@@ -162,16 +166,7 @@ async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_
     assert (await simulated.poll(ARTICLES)).received == 3
 
 
-async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        await passes(world, seconds)
-
-    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
+async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(world: World, waits: list[float]) -> None:
     articles, revoked = (KeyPace(FeedSettings(name=kind, kind=kind), world.service) for kind in KINDS)
     await articles.take()
     await articles.end(45)

@@ -163,12 +163,12 @@ async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script
     assert await world.alerts() == []
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("stated", [True, False])
 async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages_show_a_limit(
-    simulated: Simulated, *, told: bool
+    simulated: Simulated, *, stated: bool
 ) -> None:
-    await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_told=told)
-    if not told:
+    await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_stated=stated)
+    if not stated:
         await simulated.provider.fail("rateLimits", "failure", code=1003)
     await simulated.provider.publish(30)
     assert (await simulated.poll(ARTICLES)).caught_up
@@ -177,7 +177,7 @@ async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages
         await simulated.provider.publish(70)
         assert (await simulated.poll(ARTICLES)).caught_up
     assert (await simulated.provider.truth()).calls["rateLimits"].total == 1
-    assert (await simulated.row(ARTICLES))["page_told"] == (20 if told else None)
+    assert (await simulated.row(ARTICLES))["page_stated"] == (20 if stated else None)
     await watch_feeds(simulated.world.service, list(simulated.feeds))
     (alert,) = await simulated.world.said(AlertRaised)
-    assert f"rate limits say {20 if told else 'nothing'} of it" in alert.summary
+    assert f"rate limits say {20 if stated else 'nothing'} of it" in alert.summary

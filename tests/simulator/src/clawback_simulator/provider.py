@@ -265,7 +265,7 @@ def rate_limits(simulator: Simulator, params: Params, form: str, gzipped: bool) 
         {"unit": unit, "limit": str(limit), "counter": str(calls[unit])}
         for unit, limit in (("MINUTE", 3), ("HOUR", 180), ("DAY", 4320))
     ]
-    if simulator.settings.page_limit_told:
+    if simulator.settings.page_limit_stated:
         quotas.append({"unit": "PAGE", "limit": str(simulator.settings.max_limit), "counter": "0"})
     fields: Wire = {"rateLimits": quotas}
     body = (

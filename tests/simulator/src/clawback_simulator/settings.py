@@ -32,7 +32,7 @@ class Settings(BaseModel):
         default=200, ge=1, description="articles in one answer of a search, at most"
     )
     max_revoked_limit: int = Field(default=10_000, ge=1, description="ids in one answer, at most")
-    page_limit_told: bool = Field(
+    page_limit_stated: bool = Field(
         default=False, description="whether the key's rate limits name the articles of a page as well"
     )
     old_cursor: Literal["resume", "refuse"] = Field(

@@ -1,4 +1,4 @@
-"""How far a notice is, as its sender is told."""
+"""How far a notice is, as its sender may ask."""
 
 from collections.abc import Iterable
 from datetime import datetime

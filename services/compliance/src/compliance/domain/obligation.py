@@ -96,8 +96,8 @@ class Answer:
     @property
     def digest(self) -> bytes:
         """SHA-256 of the receipt's id and its outcomes: the same answer again has the same."""
-        said = [str(self.receipt_id), *(f"{kind}={what}" for kind, what in sorted(self.removals.items()))]
-        return hashlib.sha256("\x1f".join(said).encode()).digest()
+        parts = [str(self.receipt_id), *(f"{kind}={what}" for kind, what in sorted(self.removals.items()))]
+        return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
     @classmethod
     def of(cls, event: ArticleRemoved, came_by: str, *, authenticated: bool = True) -> "Answer":

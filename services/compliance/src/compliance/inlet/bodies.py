@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -20,6 +20,7 @@ from pydantic import (
 
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.guarded_client import Addresses, AddressRefused
+from clawback_common.http.openapi import json_body, schema_of
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
 from clawback_contracts.holder.v1 import (
@@ -117,23 +118,8 @@ async def receipts_body(request: Request) -> list[ArticleRemoved]:
 
 def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
     """What OpenAPI says of a body that is read by hand."""
-    whole = model.model_json_schema()
-    schema = _inlined({name: part for name, part in whole.items() if name != "$defs"}, whole.get("$defs", {}))
-    one_or_many = {"oneOf": [schema, {"type": "array", "items": schema}]} if many else schema
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": one_or_many}}}}
-
-
-def _inlined(part: Any, known: Mapping[str, Any]) -> Any:
-    """A schema without references: in the document they would lead nowhere."""
-    match part:
-        case {"$ref": str(name)}:
-            return _inlined(known[name.rpartition("/")[2]], known)
-        case dict():
-            return {name: _inlined(inner, known) for name, inner in part.items()}
-        case list():
-            return [_inlined(inner, known) for inner in part]
-        case _:
-            return part
+    schema = schema_of(model)
+    return json_body([schema, {"type": "array", "items": schema}] if many else [schema])
 
 
 class LiftBody(BaseModel):

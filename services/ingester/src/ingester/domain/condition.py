@@ -23,18 +23,18 @@ class FeedState(NamedTuple):
     reached_at: datetime | None
     page_asked: int | None
     page_limit: int | None
-    page_told: int | None
+    page_stated: int | None
     kind: str
     gap_from: datetime | None
     gap_until: datetime | None
 
 
-def begun_anew(feed: str, why: str, former: str | None) -> Condition:
+def cursor_reset(feed: str, why: str, former: str | None) -> Condition:
     """A feed's cursor is another provider's, or another key's, and was not used."""
     return Condition(
-        "FeedBegunAnew",
+        "FeedCursorReset",
         Severity.WARNING,
-        f"Feed {feed} begins anew at the provider's oldest entry, for {why}; its cursor there was {former}."[
+        f"Feed {feed} begins again at the provider's oldest entry, for {why}; its cursor there was {former}."[
             :500
         ],
         {"feed": feed},
@@ -66,10 +66,10 @@ def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condit
         )
     yield from _of_gap(feed, labels)
     if feed.page_limit and feed.page_asked and feed.page_limit < feed.page_asked:
-        told = f"{feed.page_told:,}" if feed.page_told else "nothing"
+        stated = f"{feed.page_stated:,}" if feed.page_stated else "nothing"
         summary = (
             f"Feed {feed.name}: a page is asked for {feed.page_asked:,} entries, and the provider gives at most "
-            f"{feed.page_limit:,} (the key's rate limits say {told} of it). All are read, in more calls."
+            f"{feed.page_limit:,} (the key's rate limits say {stated} of it). All are read, in more calls."
         )
         yield Condition("FeedPagesLimited", Severity.WARNING, summary, labels)
 

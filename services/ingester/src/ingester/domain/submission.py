@@ -1,4 +1,4 @@
-"""What becomes of a submitted record, and what its sender is told."""
+"""What becomes of a submitted record, as its sender may ask."""
 
 from enum import StrEnum
 from typing import NamedTuple

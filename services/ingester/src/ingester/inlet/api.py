@@ -27,8 +27,8 @@ WEBHOOKS_AT_ONCE_MAX = 50
 """Anybody can begin one and send its body slowly; others must still be answered."""
 
 
-def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: Check) -> FastAPI:
-    """The application; articles are read from it once the orders that were there at the start are obeyed."""
+def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, orders_applied: Check) -> FastAPI:
+    """The application; articles are read from it once the orders that were there at the start are applied."""
     secrets = WebhookSecrets(service.settings.webhook_secrets)
     release = version("clawback-ingester")
     return create_app(
@@ -37,7 +37,7 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, obeyed: C
         settings=service.settings,
         probes=probes,
         routers=[
-            *routers(service, by_name, secrets, obeyed),
+            *routers(service, by_name, secrets, orders_applied),
             jobs_router(NAME, service.db),
             dlq_router(NAME, desk(service)),
             health_router(NAME, release, probes, clock=service.clock),

@@ -53,16 +53,16 @@ PublishedAfter = Annotated[
 ]
 
 
-def reading(service: Service, obeyed: Check) -> list[Router]:
+def reading(service: Service, orders_applied: Check) -> list[Router]:
     """All that is read of articles; texts only once the orders that were there at the start are applied."""
-    return [_texts(service, obeyed), _ids(service)]
+    return [_texts(service, orders_applied), _ids(service)]
 
 
-def _texts(service: Service, obeyed: Check) -> Router:
-    async def every_order_is_obeyed() -> None:
-        await obeyed()
+def _texts(service: Service, orders_applied: Check) -> Router:
+    async def require_orders_applied() -> None:
+        await orders_applied()
 
-    router = Router(tags=["articles"], dependencies=[Depends(every_order_is_obeyed)])
+    router = Router(tags=["articles"], dependencies=[Depends(require_orders_applied)])
 
     @router.get(
         "/articles",

@@ -42,11 +42,11 @@ class Closing(BaseModel):
 
 
 def routers(
-    service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets, obeyed: Check
+    service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets, orders_applied: Check
 ) -> list[Router]:
     """All of them, to be mounted under ``/api/v1``."""
     return [
-        *reading(service, obeyed),
+        *reading(service, orders_applied),
         submitting(service, secrets),
         _feeding(service, by_name),
         _minding(service),

@@ -23,7 +23,7 @@ async def watch_feeds(service: Service, configured: Collection[str]) -> None:
             row["reached_at"],
             row["page_asked"],
             row["page_limit"],
-            row["page_told"],
+            row["page_stated"],
             row["kind"],
             row["gap_from"],
             row["gap_until"],

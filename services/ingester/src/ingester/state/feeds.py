@@ -142,9 +142,9 @@ async def page_limit_unasked(db: Querier, name: str, now: datetime) -> bool:
     return await db.fetchval(SQL["page_limit_unasked"], name, now, CUT_PAGES_MIN) is not None
 
 
-async def note_page_limit(db: Querier, name: str, told: int | None) -> None:
+async def note_page_limit(db: Querier, name: str, stated: int | None) -> None:
     """Notes the limit of a page that the provider states; None where it states none."""
-    await db.execute(SQL["note_page_limit"], name, told)
+    await db.execute(SQL["note_page_limit"], name, stated)
 
 
 async def failing(
@@ -198,9 +198,9 @@ async def note_origin(db: Querier, name: str, origin: Origin) -> None:
     await db.execute(SQL["note_origin"], name, *origin)
 
 
-async def begin_anew(tx: Transaction, name: str, poll_id: UUID, origin: Origin, now: datetime) -> bool:
+async def reset_cursor(tx: Transaction, name: str, poll_id: UUID, origin: Origin, now: datetime) -> bool:
     """Forgets how far the feed was read: that was another provider, or another key. False when the lease was lost."""
-    return await tx.fetchval(SQL["begin_anew"], name, poll_id, *origin, now) is not None
+    return await tx.fetchval(SQL["reset_cursor"], name, poll_id, *origin, now) is not None
 
 
 async def note_change(tx: Transaction, name: str, change: CursorChange) -> None:

@@ -50,12 +50,12 @@ WHERE poll_id = $2 AND EXISTS (SELECT FROM moved)
 RETURNING poll_id
 
 -- name: page_limit_unasked
-UPDATE feed SET page_told_at = $2
-WHERE name = $1 AND pages_cut >= $3 AND (page_told_at IS NULL OR page_told_at <= $2::timestamptz - interval '1 day')
+UPDATE feed SET page_stated_at = $2
+WHERE name = $1 AND pages_cut >= $3 AND (page_stated_at IS NULL OR page_stated_at <= $2::timestamptz - interval '1 day')
 RETURNING name
 
 -- name: note_page_limit
-UPDATE feed SET page_told = $2 WHERE name = $1
+UPDATE feed SET page_stated = $2 WHERE name = $1
 
 -- name: failing
 UPDATE feed SET state = $2, state_reason = $3, updated_at = $4,
@@ -83,7 +83,7 @@ SELECT name, cursor, endpoint, last_complete_at, state FROM feed WHERE name = $1
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
        f.reached_at, f.page_asked, f.page_max, CASE WHEN f.pages_cut >= $1 THEN f.page_cut END AS page_limit,
-       f.page_told, f.endpoint, g.gap_from, g.gap_until,
+       f.page_stated, f.endpoint, g.gap_from, g.gap_until,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
        p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
 FROM feed AS f
@@ -113,10 +113,10 @@ RETURNING old.cursor
 -- name: note_origin
 UPDATE feed SET endpoint = $2, key_mark = $3 WHERE name = $1
 
--- name: begin_anew
+-- name: reset_cursor
 -- Nothing was read of this provider by this key: not its end, and not how much it gives in a page.
 UPDATE feed SET cursor = NULL, endpoint = $3, key_mark = $4, last_complete_at = NULL, reached_at = NULL, full_pages = 0,
-       page_max = 0, page_cut = NULL, pages_cut = 0, page_told = NULL, page_told_at = NULL, updated_at = $5
+       page_max = 0, page_cut = NULL, pages_cut = 0, page_stated = NULL, page_stated_at = NULL, updated_at = $5
 WHERE name = $1 AND lease_poll = $2
 RETURNING name
 

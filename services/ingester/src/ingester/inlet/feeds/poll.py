@@ -228,7 +228,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
 
 
 async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
-    """The feed as it is for this provider and key: a cursor of another one is not used, and the feed begins anew."""
+    """The feed as this provider and key have it: after a change of either, its cursor is reset to the oldest entry."""
     former = Origin(leased.endpoint or "", leased.key_mark or "")
     if former == feed.origin:
         return leased
@@ -238,11 +238,11 @@ async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id
         return leased
     why = feed.origin.differs(former)
     async with service.db.transaction() as tx:
-        if not await feeds.begin_anew(tx, feed.name, poll_id, feed.origin, now):
+        if not await feeds.reset_cursor(tx, feed.name, poll_id, feed.origin, now):
             raise Conflict(f"the lease of feed {feed.name} was lost to another process")
         await feeds.note_change(tx, feed.name, feeds.CursorChange(now, "ingester", why, leased.cursor, None))
-        await service.announcer.say_once(tx, [condition.begun_anew(feed.name, why, leased.cursor)], now)
-    _log.warning("feed begins anew", feed=feed.name, why=why, former=leased.cursor)
+        await service.announcer.say_once(tx, [condition.cursor_reset(feed.name, why, leased.cursor)], now)
+    _log.warning("feed cursor reset", feed=feed.name, why=why, former=leased.cursor)
     return replace(leased, cursor=None, last_complete_at=None, page_max=0)
 
 
@@ -274,11 +274,11 @@ async def _ask_for_page_limit(feed: Feed, service: Service, provider: Provider) 
     if not await feeds.page_limit_unasked(service.db, feed.name, service.clock.now()):
         return
     try:
-        told = values.page_limit(await provider.rate_limits())
+        stated = values.page_limit(await provider.rate_limits())
     except ClawbackError as error:  # a key without the right to ask has pages all the same
         _log.info("the rate limits of the key are not known", feed=feed.name, error=error)
         return
-    await feeds.note_page_limit(service.db, feed.name, told)
+    await feeds.note_page_limit(service.db, feed.name, stated)
 
 
 async def _articles_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
