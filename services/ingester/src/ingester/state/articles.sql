@@ -1,10 +1,10 @@
 -- name: take
 -- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
--- ids and decides under their locks: a revoked id stays revoked, an older or equal source_order changes nothing;
--- of equal ones the position decides. source_order is raised even by what is refused, so that an old text stays old after a reinstatement. What is older
--- than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was swept. The
--- same document again, while its content is stored, is no new version. A new version is the time in milliseconds, so that
--- a restored database never gives one again.
+-- ids and decides under their locks: a revoked id stays revoked, an older source_order changes nothing, and of equal ones
+-- the position decides. Both are raised even by what is refused, so that an old text stays old after a reinstatement.
+-- What is older than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was
+-- swept. The same document again, while its content is stored, is no new version. A new version is the time in
+-- milliseconds, so that a restored database never assigns one again.
 INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, source_position, version, state,
                           withheld_locally, given, embargoed_until, licence_ends_at, document_hash)
 SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, d.source_position,

@@ -5,5 +5,5 @@ ALTER TABLE feed
     ADD COLUMN page_max   integer NOT NULL DEFAULT 0,
     ADD COLUMN page_cut   integer,
     ADD COLUMN pages_cut  integer NOT NULL DEFAULT 0,
-    ADD COLUMN page_stated  integer,
+    ADD COLUMN page_stated integer,
     ADD COLUMN page_stated_at timestamptz;
