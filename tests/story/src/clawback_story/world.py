@@ -49,11 +49,12 @@ QUICK_ENV = {
     "ingester-api": {"METABASE_PAUSE_S": "0.05"},
     "retention-worker": {"POLICIES": str(POLICIES)},
     "retention-api": {"POLICIES": str(POLICIES)},
-    "alerting-worker": {"ALERT_ROUTES": str(ROUTES)},
-    "alerting-api": {"ALERT_ROUTES": str(ROUTES)},
+    "alerting-worker": {"ALERT_ROUTES": str(ROUTES), "HEALTH_TIMEOUT_S": "10"},
+    "alerting-api": {"ALERT_ROUTES": str(ROUTES), "HEALTH_TIMEOUT_S": "10"},
 }
 """The provider's pause between two calls is 20 s, and the simulator's answers need none; articles are kept for a year
-instead of two; nobody who is told waits for minutes."""
+instead of two; nobody who is told waits for minutes; a service that is slow on a loaded machine is not taken for one
+that is down."""
 
 
 AUTHENTICATED_ENV = {ANY_PART: {"ENABLE_AUTH": "true"}}
