@@ -16,6 +16,7 @@ from clawback_common.sweeping.maintenance import put_in_shape
 from clawback_common.testing.queries import prepare_all
 from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticleSubmitted
+from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepRequested
 from ingester.inlet.api import api
@@ -120,9 +121,9 @@ async def test_a_swept_article_stays_out_by_every_door(
     await articles.remove(request(world), Progress())
     await world.sent()
     before = await world.db.fetchval("SELECT version FROM article WHERE article_id = $1", OLD)
-    newer = aged(world, OLD, 105, "newer", source_order=2**60)
+    newer = aged(world, OLD, 105, "newer", source_order=NUMBER_MAX)
     unknown = aged(world, "up:unknown", 130)
-    await world.submit(newer, unknown, aged(world, YOUNG, 95, "newer", source_order=2**60))
+    await world.submit(newer, unknown, aged(world, YOUNG, 95, "newer", source_order=NUMBER_MAX))
     script.answers = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
     run = await poll_recorded(script.feed("articles", limit=4), world.service, "test")
     assert (run.received, run.too_old) == (3, 2)
@@ -134,7 +135,7 @@ async def test_a_swept_article_stays_out_by_every_door(
     row = await world.db.fetchrow("SELECT version, source_order FROM article WHERE article_id = $1", OLD)
     assert row is not None
     assert row["version"] == before, "it changes nothing"
-    assert row["source_order"] < 2**60
+    assert row["source_order"] < NUMBER_MAX
     assert await world.text(YOUNG) == "newer"
 
 
@@ -144,14 +145,14 @@ async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row
     version = "SELECT version FROM article WHERE article_id = $1"
     await articles.remove(request(world), Progress())
     before = await world.db.fetchval(version, OLD)
-    await world.submit(aged(world, OLD, 1, "under a new date", source_order=2**60))
+    await world.submit(aged(world, OLD, 1, "under a new date", source_order=NUMBER_MAX))
     assert await world.text(OLD) is None
     assert await world.db.fetchval(version, OLD) == before
 
 
 async def test_a_correction_of_a_younger_article_is_no_old_article(world: World, articles: Articles) -> None:
     await articles.remove(request(world), Progress())
-    await world.submit(aged(world, YOUNG, 300, "corrected", source_order=2**60))
+    await world.submit(aged(world, YOUNG, 300, "corrected", source_order=NUMBER_MAX))
     assert await world.text(YOUNG) == "corrected"
     assert [month.start.month for month in await world.service.months.all()] == [11]
 
@@ -258,7 +259,7 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_row_that_sta
     assert await world.state(OLD) == "revoked"
     await articles.remove(request(world), Progress())
     assert await world.state(OLD) == "revoked", "the tombstone outlives every sweep"
-    await world.submit(aged(world, OLD, 900, "again", source_order=2**60))
+    await world.submit(aged(world, OLD, 900, "again", source_order=NUMBER_MAX))
     assert await world.text(OLD) is None
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from clawback_common import unconfirmed
 from clawback_common.errors import Transient
+from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from ingester import flow
@@ -63,7 +64,7 @@ async def test_a_forged_reinstatement_does_not_make_a_revoked_article_readable(w
     await arrive(world, revoked)
     forged = world.reinstatement(A, 2, revocation_id=world.revocation("up:other").revocation_id)
     await arrive(world, forged)
-    await world.submit(world.article(A, "again", source_order=2**60))
+    await world.submit(world.article(A, "again", source_order=NUMBER_MAX))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
     await answer(world, revoked)
     assert (await world.state(A), await incidents(world)) == ("revoked", ["order_not_issued"])
