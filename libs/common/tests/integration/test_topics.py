@@ -74,8 +74,14 @@ def test_the_command_says_what_it_made(settings: CommonSettings, capsys: pytest.
 def test_the_command_says_what_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    assert command.main([]) == 2
-    assert "usage" in capsys.readouterr().err
+    for arguments, words in (
+        ([], "usage"),
+        (["provision", "--grant", "nobody=user"], "'nobody' is no service"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            command.main(arguments)
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{unused_tcp_port}")
     assert command.main(["provision"]) == 1
     assert "the broker does not answer" in capsys.readouterr().err
