@@ -210,6 +210,7 @@ async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: 
         update={
             "services": addresses,
             "services_api_key_file": peers.key(subject) if subject else None,
+            "health_timeout_s": 10.0,  # what is asked here is the key, not the time
             "kafka_bootstrap_servers": "127.0.0.1:1",
         }
     )
