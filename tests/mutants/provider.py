@@ -9,6 +9,9 @@ TRUNCATED = f"{INTEGRATION}/test_truncated_pages.py"
 PACE = f"{INTEGRATION}/test_pace.py"
 GAPS = f"{INTEGRATION}/test_gaps.py"
 CURSOR = f"{INTEGRATION}/test_cursor.py"
+REVOKED = "services/ingester/tests/unit/feeds/test_revoked_page.py"
+ARTICLES = "services/ingester/tests/unit/feeds/test_articles_page.py"
+UNDERSTANDING = f"{INTEGRATION}/test_understanding.py"
 
 MUTANTS = (
     Mutant(
@@ -199,5 +202,78 @@ MUTANTS = (
             ),
         ),
         at(TRUNCATED, "test_an_empty_page_moves_no_cursor_wherever_it_leads"),
+    ),
+    Mutant(
+        "a revocation without a list around it is not read",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/wire_tree.py",
+                '        return [JsonItem(value)] if "id" in value or (value and name in ENTRIES) else None\n',
+                "        return None\n",
+            ),
+        ),
+        at(REVOKED, "test_a_page_with_exactly_one_revocation_is_read_in_every_shape"),
+    ),
+    Mutant(
+        "a number beside an id is taken for an id",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                "isinstance(tree, str) and item.name in {None, *BARE_IDS}",
+                "isinstance(tree, str) and (item.name or True)",
+            ),
+        ),
+        at(REVOKED, "test_an_unexpected_body_is_an_error_and_never_nothing_revoked"),
+    ),
+    Mutant(
+        "any text in a list is taken for an id",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                "    if isinstance(tree, str) and int64(tree) is not None:\n",
+                "    if isinstance(tree, str):\n",
+            ),
+        ),
+        at(
+            REVOKED,
+            "test_a_bare_id_is_a_number_and_what_is_none_beside_one_is_set_aside",
+            "test_an_unexpected_body_is_an_error_and_never_nothing_revoked",
+        ),
+    ),
+    Mutant(
+        "members under the list's own name are lists of texts",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/wire_tree.py",
+                "        again = child.tag == name and len(child)\n",
+                "        again = 0\n",
+            ),
+        ),
+        at(ARTICLES, "test_inner_lists_that_a_converter_has_doubled_are_understood"),
+    ),
+    Mutant(
+        "what is not understood is counted by nobody",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/wire_fields.py",
+                "                unread.append(member)\n                self.not_understood.add(name)\n",
+                "                unread.append(member)\n",
+            ),
+        ),
+        at(ARTICLES, "test_what_is_not_understood_is_counted_once_an_article_by_its_field"),
+    ),
+    Mutant(
+        "what is not understood is reported to nobody",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/poll.py",
+                "        await feeds.note_not_understood(tx, feed.name, page.not_understood, now)\n",
+                "",
+            ),
+        ),
+        at(
+            UNDERSTANDING,
+            "test_a_share_of_articles_that_is_not_understood_is_reported_with_its_fields_for_a_day",
+        ),
     ),
 )

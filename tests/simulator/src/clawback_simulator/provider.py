@@ -221,18 +221,18 @@ def revoked_articles(simulator: Simulator, params: Params, form: str, gzipped: b
 
 
 def _revoked_body(top: Wire, entries: list[Wire], shape: str, form: str) -> bytes:
-    fields: Wire
-    match shape:
-        case "missing":
-            fields = top
-        case "renamed":
-            fields = {**top, "items": entries}
-        case "text":
-            fields = {**top, "revokedArticles": ", ".join(entry["id"] for entry in entries)}
-        case "ids":
-            fields = {**top, "revokedArticles": [entry["id"] for entry in entries]}
-        case _:
-            fields = {**top, shape: entries}
+    ids = [entry["id"] for entry in entries]
+    one: Wire | list[Wire] = entries[0] if len(entries) == 1 else entries
+    shaped: dict[str, Wire] = {
+        "missing": {},
+        "renamed": {"items": entries},
+        "text": {"revokedArticles": ", ".join(ids)},
+        "ids": {"revokedArticles": ids},
+        "bare": {"ids": ids},
+        "one_as_object": {"revokedArticles": one},
+        "wrapped": {"revokedArticles": {"article": one} if entries else []},
+    }
+    fields: Wire = {**top, **shaped.get(shape, {shape: entries})}
     if form == "json":
         return wire.answer_json(fields)
     return wire.answer_xml(

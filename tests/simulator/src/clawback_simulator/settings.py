@@ -46,9 +46,16 @@ class Settings(BaseModel):
     revoked_on_feed: Literal["kept", "withheld"] = Field(
         default="kept", description="whether the feed still serves a revoked article to a cursor before it"
     )
-    revoked_shape: Literal["revokedArticles", "articles", "missing", "renamed", "text", "ids"] = Field(
+    revoked_shape: Literal[
+        "revokedArticles", "articles", "one_as_object", "wrapped", "ids", "bare", "missing", "renamed", "text"
+    ] = Field(
         default="revokedArticles",
-        description="the list's name; malformed: no list, an unknown name, a text instead, bare ids",
+        description="the list's name; as converters write it: one entry as an object without a list, members inside an "
+        "object; bare ids in the list, or as a list called ids; malformed: no list, an unknown name, a text instead",
+    )
+    inner_lists: Literal["plain", "doubled", "named"] = Field(
+        default="plain",
+        description="the lists inside an article; as converters write them: twice, or with members of the list's name",
     )
     revoked_next: Literal["element", "top", "both"] = Field(
         default="element", description="where the next cursor stands: in each element, at the top, or in both"

@@ -41,7 +41,9 @@ class Simulator:
         made = self._built(position)
         if self.settings.drift:
             made = spoil(made, "unknown_elements")
-        return spoil(made, delivery.article.corrupt) if delivery.article.corrupt else made
+        made = spoil(made, delivery.article.corrupt) if delivery.article.corrupt else made
+        style = self.settings.inner_lists
+        return made if style == "plain" else wire.doubled(made, style)
 
     def facets(self, position: int) -> Wire:
         """By what that article can be counted: the same for ever."""

@@ -27,8 +27,17 @@ MEMBERS = {
     "revokedArticles": "article",
     "items": "item",
     "rateLimits": "rateLimit",
+    "ids": "id",
 }
 """A list's element in XML and that of its members. A list that is not here repeats its own element."""
+
+DOUBLED = frozenset(MEMBERS) - {"articles", "revokedArticles", "items", "rateLimits", "ids", "summaries"}
+"""Lists inside an article that a converter may have doubled."""
+
+
+class Beside(list[Any]):
+    """A list whose members stand side by side under its own name."""
+
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 HEAD = f"{DECLARATION}<response><status>SUCCESS</status><messageCode/><userMessage/><developerMessage/>"
@@ -81,7 +90,7 @@ def _object(name: str, value: Wire, empty: Callable[[str], str]) -> str:
 
 def _list(name: str, value: list[Any], empty: Callable[[str], str]) -> str:
     """Members inside the list's own element, or, where the list has none, side by side."""
-    if name not in MEMBERS:
+    if name not in MEMBERS or isinstance(value, Beside):
         return "".join([element(name, item, empty) for item in value])
     if not value:
         return empty(name)
@@ -92,6 +101,19 @@ def _list(name: str, value: list[Any], empty: Callable[[str], str]) -> str:
 def article_xml(wire: Wire) -> str:
     """One article; its empty elements are written in one of the three ways, by its id."""
     return element("article", wire, EMPTY[ord(str(wire.get("id", "0"))[-1]) % 3])
+
+
+def doubled(value: Any, style: str) -> Any:
+    """The same with its inner lists as a converter writes them: `doubled` or `named`."""
+    if isinstance(value, list):
+        return [doubled(one, style) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: doubled(one, style) for name, one in value.items()}
+    for name in DOUBLED & set(found):
+        if isinstance(found[name], list) and found[name]:
+            found[name] = {name: Beside(found[name]) if style == "named" else found[name]}
+    return found
 
 
 def compacted(wire: Wire) -> Wire:

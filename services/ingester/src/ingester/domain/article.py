@@ -53,8 +53,13 @@ class Delivery(NamedTuple):
         traceparent: str | None,
         origin: Origin | None = None,
     ) -> "Delivery":
-        """Numbered by its sender, else by when it arrived, never by the time of handling."""
+        """Numbered by its sender, else by when it arrived, never by the time of handling.
+
+        Where its sender has not counted the words of the body, they are counted here: what stands between blanks.
+        """
         order, position = arrived if article.source_order is None else (article.source_order, 0)
+        if article.word_count is None and article.body is not None:
+            article = article.model_copy(update={"word_count": len(article.body.split())})
         document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
         return cls(article, order, position, traceparent, document, origin)
 

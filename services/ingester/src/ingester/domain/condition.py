@@ -7,6 +7,7 @@ from typing import NamedTuple
 from clawback_common.watching.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 from ingester.domain.feed import FULL_PAGES_MAX, hours_left
+from ingester.domain.reading import NotUnderstood
 
 FAILING_MAX = timedelta(minutes=5)
 """A feed may fail for so long before a person is paged; for a stopped one a person is paged at once."""
@@ -37,6 +38,17 @@ def cursor_reset(feed: str, why: str, former: str | None) -> Condition:
         f"Feed {feed} begins again at the provider's oldest entry, for {why}; its cursor there was {former}."[
             :500
         ],
+        {"feed": feed},
+    )
+
+
+def not_understood(feed: str, found: NotUnderstood) -> Condition:
+    """Much of a feed's articles cannot be read."""
+    return Condition(
+        "FeedNotUnderstood",
+        Severity.WARNING,
+        f"Feed {feed}: in {found.articles:,} of {found.received:,} articles of the last 24 hours something could not "
+        f"be read, and is kept in `extra` alone: {found.fields}."[:500],
         {"feed": feed},
     )
 

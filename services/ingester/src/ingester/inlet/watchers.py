@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from ingester.domain import condition
 from ingester.domain.condition import FeedState
+from ingester.domain.reading import COUNTED_FOR
 from ingester.flow import Service
 from ingester.outlet import metrics
 from ingester.state import feeds
@@ -31,7 +32,14 @@ async def watch_feeds(service: Service, configured: Collection[str]) -> None:
         for row in await feeds.all_feeds(service.db)
         if row["name"] in configured
     ]
-    found = condition.of_feeds(states, service.clock.now(), service.settings.metabase_window_h)
+    now = service.clock.now()
+    found = condition.of_feeds(states, now, service.settings.metabase_window_h)
+    unread = await feeds.not_understood(service.db, now - COUNTED_FOR)
+    found += [
+        condition.not_understood(name, unread[name])
+        for name in configured
+        if name in unread and unread[name].reportable
+    ]
     await service.announcer.on_conditions(FEEDS, found)
     behind = {one.labels["feed"] for one in found if one.name == "FeedFallingBehind"}
     for state in states:

@@ -10,6 +10,11 @@ DELIVERED = counter(
 NOTICED = counter("ingester_notices_total", "New notices, by who gave them.", ("feed",))
 ORDERED = counter("ingester_orders_total", "Orders that arrived, repeats included.", ("kind",))
 POLLED = counter("ingester_feed_pages_total", "Pages of a feed, by how they ended.", ("feed", "outcome"))
+NOT_UNDERSTOOD = counter(
+    "ingester_feed_not_understood_total",
+    "Articles of a feed in which a field could not be read, or not in whole; field * counts each article once.",
+    ("feed", "field"),
+)
 FEED_FAILING = gauge("ingester_feed_failing_state", "1 while a feed fails or is stopped.", ("feed",))
 FEED_AGE = gauge("ingester_feed_complete_age_seconds", "Since the feed was last read to its end.", ("feed",))
 FEED_BEHIND = gauge("ingester_feed_behind_state", "1 while pages keep coming full.", ("feed",))

@@ -1,6 +1,6 @@
 """Feeds: the cursor, the lease, the pace of a key, and every call to a provider."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,6 +11,7 @@ from clawback_common.errors import Conflict
 from ingester.domain.feed import Origin, PollResult
 from ingester.domain.gap import Gap
 from ingester.domain.pages import CUT_PAGES_MIN
+from ingester.domain.reading import NotUnderstood
 
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)
@@ -135,6 +136,24 @@ async def turn_page(tx: Transaction, name: str, poll_id: UUID, page: TurnedPage,
         page.cut,
     )
     return moved is not None
+
+
+async def note_not_understood(
+    tx: Transaction, name: str, articles_by_field: Mapping[str, int], now: datetime
+) -> None:
+    """Counts articles by what could not be read in them."""
+    if articles_by_field:
+        fields, articles = list(articles_by_field), list(articles_by_field.values())
+        await tx.execute(SQL["note_not_understood"], name, now, fields, articles)
+
+
+async def not_understood(db: Querier, since: datetime) -> dict[str, NotUnderstood]:
+    """By feed, what could not be read in its articles since then; only feeds that have such articles."""
+    found: dict[str, dict[str, int]] = {}
+    for row in await db.fetch(SQL["not_understood"], since):
+        found.setdefault(row["feed"], {})[row["field"]] = row["articles"]
+    received = {row["feed"]: row["articles"] for row in await db.fetch(SQL["received"], list(found), since)}
+    return {feed: NotUnderstood(received.get(feed, 0), fields) for feed, fields in found.items()}
 
 
 async def page_limit_unasked(db: Querier, name: str, now: datetime) -> bool:

@@ -49,6 +49,19 @@ UPDATE feed_poll SET pages = pages + 1, received = received + $5, noticed = noti
 WHERE poll_id = $2 AND EXISTS (SELECT FROM moved)
 RETURNING poll_id
 
+-- name: note_not_understood
+INSERT INTO feed_not_understood AS n (hour, feed, field, articles)
+SELECT date_trunc('hour', $2::timestamptz, 'UTC'), $1, f.field, f.articles
+FROM unnest($3::text[], $4::integer[]) AS f (field, articles) ORDER BY f.field
+ON CONFLICT (hour, feed, field) DO UPDATE SET articles = n.articles + excluded.articles
+
+-- name: not_understood
+SELECT feed, field, sum(articles)::bigint AS articles FROM feed_not_understood WHERE hour > $1 GROUP BY feed, field
+
+-- name: received
+SELECT feed, sum(received)::bigint AS articles FROM feed_poll
+WHERE feed = ANY ($1) AND started_at > $2 GROUP BY feed
+
 -- name: page_limit_unasked
 UPDATE feed SET page_stated_at = $2
 WHERE name = $1 AND pages_cut >= $3 AND (page_stated_at IS NULL OR page_stated_at <= $2::timestamptz - interval '1 day')

@@ -9,6 +9,7 @@ PURGES = (
     Aged("submission", "received_at", timedelta(days=90)),
     Aged("submitted", "received_at", timedelta(days=30)),
     Aged("feed_poll", "started_at", YEAR, "ended_at IS NOT NULL"),
+    Aged("feed_not_understood", "hour", timedelta(days=30)),
     Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
     WATCHES,
 )

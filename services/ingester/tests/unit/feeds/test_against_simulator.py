@@ -166,6 +166,8 @@ SHAPES = [
         ("revokedArticles", "sequence_id"),
         ("articles", "sequenceId"),
         ("revokedArticles", "either"),
+        ("one_as_object", "sequence_id"),
+        ("wrapped", "sequence_id"),
     )
     for after, style in (("element", "number"), ("top", "opaque"), ("both", "opaque"))
 ]
@@ -186,7 +188,37 @@ async def test_every_revocation_is_read_whichever_shape_the_provider_has(
     assert all(revoked.revoked_at for revoked in found)
 
 
-@pytest.mark.parametrize("shape", ["missing", "renamed", "text", "ids"])
+@pytest.mark.parametrize("shape", ["one_as_object", "wrapped", "ids", "bare"])
+@pytest.mark.parametrize("limit", [1, 4])
+async def test_revocations_as_converters_write_them_are_read_one_or_several_to_a_page(
+    feed: Feed, shape: str, limit: int
+) -> None:
+    await feed.control.set(revoked_shape=shape, revoked_next="top", revoked_cursor_style="opaque")
+    await feed.control.publish(20)
+    await feed.control.revoke(count=9)
+    truth = await feed.control.truth()
+    found = await feed.walk_revoked(limit)
+    assert [revoked.provider_article_id for revoked in found] == [each.id for each in truth.revocations]
+
+
+async def understood(feed: Feed) -> list[dict[str, Any]]:
+    """What every article of the feed says beside ``extra``; all of it must be understood."""
+    _, _, pages = await feed.walk()
+    assert [page.not_understood for page in pages] == [{}] * len(pages)
+    return [article.model_dump(exclude={"extra"}) for page in pages for article in page.articles]
+
+
+@pytest.mark.parametrize("inner_lists", ["doubled", "named"])
+async def test_articles_whose_inner_lists_a_converter_has_doubled_read_as_the_plain_ones(
+    feed: Feed, inner_lists: str
+) -> None:
+    await feed.control.publish(120)
+    plain = await understood(feed)
+    await feed.control.set(inner_lists=inner_lists)
+    assert await understood(feed) == plain
+
+
+@pytest.mark.parametrize("shape", ["missing", "renamed", "text"])
 async def test_a_malformed_answer_is_never_nothing_revoked(feed: Feed, shape: str) -> None:
     await feed.control.publish(3)
     await feed.control.revoke(count=2)

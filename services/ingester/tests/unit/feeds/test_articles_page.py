@@ -12,6 +12,7 @@ from ingester.inlet.feeds.values import Page
 
 Wire = Callable[..., dict[str, Any]]
 Read = Callable[..., Page]
+RECEIVED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_an_article_of_full_dress_reads_the_same_from_xml_and_json(
@@ -277,3 +278,104 @@ def test_an_article_nested_too_deep_is_set_aside(page: Read, wire: Wire) -> None
         deep = {"a": deep}
     found = page(wire(sequenceId="1"), wire(sequenceId="2", deep=deep))
     assert ([bad.code for bad in found.bad], len(found.articles)) == (["too_deep"], 1)
+
+
+DOUBLED = {
+    "topics": (
+        "<topics><topics><name>Art</name><group>Life</group></topics><topics><name>Law</name></topics></topics>",
+        "<topics><topics><topic><name>Art</name><group>Life</group></topic><topic><name>Law</name></topic></topics></topics>",
+        {"topics": {"topics": [{"name": "Art", "group": "Life"}, {"name": "Law"}]}},
+        {"topics": [{"topics": {"name": "Art", "group": "Life"}}, {"topics": {"name": "Law"}}]},
+        {"topics": {"topics": {"topic": [{"name": "Art", "group": "Life"}, {"name": "Law"}]}}},
+        {"topics": [[{"name": "Art", "group": "Life"}, {"name": "Law"}]]},
+    ),
+    "tags": (
+        "<tags><tags>Art</tags><tags>Law</tags></tags>",
+        "<tags><tags><tag>Art</tag><tag>Law</tag></tags></tags>",
+        {"tags": {"tags": ["Art", "Law"]}},
+        {"tags": [{"tag": "Art"}, {"tag": "Law"}]},
+        {"tags": {"tags": {"tag": ["Art", "Law"]}}},
+    ),
+    "companies": (
+        "<companies><companies><name>Art</name></companies><companies><name>Law</name></companies></companies>",
+        "<companies><companies><company><name>Art</name></company><company><name>Law</name></company></companies></companies>",
+        {"companies": {"companies": [{"name": "Art"}, {"name": "Law"}]}},
+        {"companies": [{"company": {"name": "Art"}}, {"company": {"name": "Law"}}]},
+    ),
+    "licences": (
+        "<licenses><licenses><name>Art</name></licenses><licenses><name>Law</name></licenses></licenses>",
+        {"licenses": {"license": {"licenses": [{"name": "Art"}, {"name": "Law"}]}}},
+    ),
+    "places": (
+        "<locations><locations><name>Art</name></locations><locations><name>Law</name></locations></locations>",
+        {"locations": {"locations": {"location": [{"name": "Art"}, {"name": "Law"}]}}},
+    ),
+}
+ENTITIES = (
+    (
+        "<semantics><entities><entities><properties>"
+        "<properties><name>type</name><value>City</value></properties>"
+        "<properties><name>value</name><value>Rome</value></properties>"
+        "</properties></entities></entities></semantics>"
+    ),
+    (
+        "<semantics><entities><entities><entity><properties><properties>"
+        "<property><name>type</name><value>City</value></property><property><name>value</name><value>Rome</value></property>"
+        "</properties></properties></entity></entities></entities></semantics>"
+    ),
+    {
+        "semantics": {
+            "entities": {
+                "entity": {
+                    "properties": {
+                        "property": [{"name": "type", "value": "City"}, {"name": "value", "value": "Rome"}]
+                    }
+                }
+            }
+        }
+    },
+)
+
+
+def read_with(inner: str | dict[str, Any], wire: Wire) -> Page:
+    """One article with an inner list as a converter wrote it: XML, or JSON's fields."""
+    if isinstance(inner, str):
+        body = (
+            "<response><status>SUCCESS</status><articles><article><sequenceId>1</sequenceId><id>2</id>"
+            f"<title>T</title>{inner}</article></articles></response>"
+        ).encode()
+        return parse_articles(body, "application/xml", received_at=RECEIVED_AT)
+    answer = orjson.dumps({"status": "SUCCESS", "articles": [wire(**inner)]})
+    return parse_articles(answer, "application/json", received_at=RECEIVED_AT)
+
+
+@pytest.mark.parametrize(
+    ("field", "inner"), [(field, inner) for field, shapes in DOUBLED.items() for inner in shapes]
+)
+def test_inner_lists_that_a_converter_has_doubled_are_understood(
+    field: str, inner: str | dict[str, Any], wire: Wire
+) -> None:
+    found = read_with(inner, wire)
+    members = getattr(found.articles[0], field)
+    assert [member if isinstance(member, str) else member.name for member in members] == ["Art", "Law"]
+    assert found.not_understood == {}
+    assert not {"topics", "tags", "companies", "licenses", "locations"} & set(found.articles[0].extra)
+
+
+@pytest.mark.parametrize("inner", ENTITIES)
+def test_entities_that_a_converter_has_doubled_are_understood(
+    inner: str | dict[str, Any], wire: Wire
+) -> None:
+    found = read_with(inner, wire)
+    assert [(one.type, one.value) for one in found.articles[0].entities] == [("City", "Rome")]
+    assert found.not_understood == {}
+
+
+def test_what_is_not_understood_is_counted_once_an_article_by_its_field(page: Read, wire: Wire) -> None:
+    found = page(
+        wire(topics=[{"label": "Art"}, {"label": "Law"}], publishedDate="soon"),
+        wire(id="5", topics=[{"name": "Art"}, {"label": "Law"}]),
+        wire(id="6", semantics={"entities": [{"properties": [{"name": "x", "value": "y"}]}]}),
+        wire(id="7", footprint="unknown to us", topics=[{"name": "Art", "label": "kept"}]),
+    )
+    assert found.not_understood == {"*": 3, "topics": 2, "publishedDate": 1, "entities": 1}

@@ -33,7 +33,32 @@ SHAPES = [
     ),
     (xml(f"{MEMBERS}<sequenceId>9</sequenceId>"), XML),
     (xml(f"<nextCursor>9</nextCursor>{MEMBERS}"), XML),
+    (json(revokedArticles=["5", "6"], sequenceId="9"), JSON),
+    (json(revokedArticles=[5, 6], sequenceId="9"), JSON),
+    (json(revokedArticles={"article": ["5", "6"]}, sequenceId="9"), JSON),
+    (json(revokedArticles={"id": ["5", "6"]}, sequenceId="9"), JSON),
+    (json(ids=["5", "6"], sequenceId="9"), JSON),
+    (json(articles={"article": [{"id": "5"}, {"id": "6", "sequenceId": "9"}]}), JSON),
+    (xml("<revokedArticles><article>5</article><article>6</article></revokedArticles><sequenceId>9</sequenceId>"), XML),
+    (xml("<revokedArticles><id>5</id><id>6</id></revokedArticles><sequenceId>9</sequenceId>"), XML),
+    (xml("<ids><id>5</id><id>6</id></ids><sequenceId>9</sequenceId>"), XML),
+    (
+        xml("<revokedArticles><revokedArticles><id>5</id></revokedArticles><revokedArticles><id>6</id><sequenceId>9</sequenceId></revokedArticles></revokedArticles>"),
+        XML,
+    ),
 ]  # fmt: skip
+ONE = [
+    (json(revokedArticles={"id": "5", "sequenceId": "9"}), JSON),
+    (json(revokedArticles={"sequenceId": 9, "id": 5}), JSON),
+    (json(revokedArticles={"article": {"id": "5", "sequenceId": "9"}}), JSON),
+    (json(articles={"article": {"id": "5"}}, sequenceId="9"), JSON),
+    (json(revokedArticles={"id": "5"}, sequenceId="9"), JSON),
+    (json(revokedArticles={"article": "5"}, sequenceId="9"), JSON),
+    (json(ids=["5"], sequenceId="9"), JSON),
+    (json(ids={"id": 5}, sequenceId="9"), JSON),
+    (xml("<revokedArticles><id>5</id><sequenceId>9</sequenceId></revokedArticles>"), XML),
+    (xml("<revokedArticles><id>5</id></revokedArticles><sequenceId>9</sequenceId>"), XML),
+]
 
 
 @pytest.mark.parametrize(("body", "media"), SHAPES)
@@ -41,6 +66,19 @@ def test_every_shape_gives_its_ids_and_its_cursor(body: bytes, media: str) -> No
     found = parse_revoked(body, media)
     assert [revoked.provider_article_id for revoked in found.ids] == ["5", "6"]
     assert (found.next_cursor, found.count, found.bad) == ("9", 2, ())
+
+
+@pytest.mark.parametrize(("body", "media"), ONE)
+def test_a_page_with_exactly_one_revocation_is_read_in_every_shape(body: bytes, media: str) -> None:
+    found = parse_revoked(body, media)
+    assert [revoked.provider_article_id for revoked in found.ids] == ["5"]
+    assert (found.next_cursor, found.count, found.bad) == ("9", 1, ())
+
+
+def test_a_bare_id_is_a_number_and_what_is_none_beside_one_is_set_aside() -> None:
+    found = parse_revoked(json(revokedArticles=["5", "none", "6"]), JSON)
+    assert [revoked.provider_article_id for revoked in found.ids] == ["5", "6"]
+    assert [(bad.index, bad.code) for bad in found.bad] == [(1, "id_unreadable")]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +104,23 @@ def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str
         (json(revokedArticles="5, 6"), JSON, Unreadable.NOT_A_LIST),
         (json(revokedArticles={}), JSON, Unreadable.NOT_A_LIST),
         (json(revokedArticles=0), JSON, Unreadable.NOT_A_LIST),
-        (json(revokedArticles=["5", "6"]), JSON, Unreadable.NO_IDS),
+        (json(revokedArticles=["none"]), JSON, Unreadable.NO_IDS),
+        (json(revokedArticles={"sequenceId": ["5", "6"]}), JSON, Unreadable.NO_IDS),
+        (json(revokedArticles={"total": "5"}), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles={"article": {}}), JSON, Unreadable.NOT_A_LIST),
+        (json(revokedArticles=[True, False]), JSON, Unreadable.NO_IDS),
+        (json(ids="5"), JSON, Unreadable.NOT_A_LIST),
         (json(revokedArticles=[{"articleId": "5"}]), JSON, Unreadable.NO_IDS),
         (json(revokedArticles=[[]]), JSON, Unreadable.NO_IDS),
         (xml(""), XML, Unreadable.NO_LIST),
         (xml("<revokedArticles>none</revokedArticles>"), XML, Unreadable.NOT_A_LIST),
         (xml("<revokedArticles><article/></revokedArticles>"), XML, Unreadable.NO_IDS),
+        (xml("<revokedArticles><sequenceId>5</sequenceId></revokedArticles>"), XML, Unreadable.NO_IDS),
+        (
+            xml("<revokedArticles><id>5</id><sequenceId>8</sequenceId><id>6</id></revokedArticles>"),
+            XML,
+            Unreadable.NOT_A_LIST,
+        ),
         (b'{"revokedArticles":[]}', JSON, Unreadable.NO_STATUS),
         (b'{"status":"OK","revokedArticles":[]}', JSON, Unreadable.NO_STATUS),
         (b"[]", JSON, Unreadable.NOT_AN_ANSWER),

@@ -3,21 +3,25 @@
 One bad entry costs that entry. An answer that is no answer says nothing, least of all that there is nothing.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted
+from ingester.domain.reading import ANY_FIELD
 from ingester.inlet.feeds.codes import Unreadable, UnreadableAnswer, failure
-from ingester.inlet.feeds.metabase_article import article_from
+from ingester.inlet.feeds.metabase_article import Understood, article_from
 from ingester.inlet.feeds.metabase_scalars import instant, int64, provider_id
 from ingester.inlet.feeds.values import Bad, Page, RateLimit, RevokedId, RevokedPage
-from ingester.inlet.feeds.wire_tree import Answer, Item, Tree, read
+from ingester.inlet.feeds.wire_tree import BARE_IDS, Answer, Item, Tree, read
 
 _ENVELOPE: Final = frozenset(
     {"status", "messageCode", "userMessage", "developerMessage", "message", "totalResults"}
 )
+_REVOKED_LISTS: Final = ("revokedArticles", "articles", "ids")
+"""What the list of revocations may be called; which name it has is not known."""
 _SEQUENCES: Final = ("sequenceId", "sequence_id")
 _CURSORS: Final = ("nextSequenceId", "nextCursor", "next_cursor", "cursor", "lastSequenceId", *_SEQUENCES)
 """Names under which the next cursor of revocations may stand at the top; which one is not known."""
@@ -41,15 +45,18 @@ def parse_articles(body: bytes, content_type: str | None, *, received_at: dateti
     answer = _successful(body, content_type)
     articles: list[ArticleSubmitted] = []
     bad: list[Bad] = []
+    not_understood: Counter[str] = Counter()
     last_sequence: str | None = None
     items = _article_items(answer)
     for index, item in enumerate(items):
-        article, failed, sequence = _article(index, item, received_at)
+        found, sequence = _article(index, item, received_at)
         last_sequence = sequence or last_sequence
-        if article is not None:
-            articles.append(article)
-        if failed is not None:
-            bad.append(failed)
+        if isinstance(found, Bad):
+            bad.append(found)
+            continue
+        articles.append(found.article)
+        if found.not_understood:
+            not_understood.update((ANY_FIELD, *found.not_understood))
     total = answer.head.get("totalResults")
     return Page(
         tuple(articles),
@@ -57,6 +64,7 @@ def parse_articles(body: bytes, content_type: str | None, *, received_at: dateti
         last_sequence,
         len(items),
         int64(total) if isinstance(total, str) else None,
+        not_understood,
     )
 
 
@@ -68,13 +76,18 @@ def parse_revoked(body: bytes, content_type: str | None) -> RevokedPage:
         UnreadableAnswer: it is no envelope, or not one of those shapes: never read as "nothing revoked".
     """
     answer = _successful(body, content_type)
-    name = "revokedArticles" if "revokedArticles" in answer.lists else "articles"
+    name = next((name for name in _REVOKED_LISTS if name in answer.lists), "articles")
     items = _list(answer, name)
+    trees = [_tree(item) for item in items]
+    bare = all(
+        isinstance(tree, str) and item.name in {None, *BARE_IDS}
+        for tree, item in zip(trees, items, strict=True)
+    )
     ids: list[RevokedId] = []
     bad: list[Bad] = []
     last_sequence: str | None = None
-    for index, item in enumerate(items):
-        revoked = _revoked(index, item)
+    for index, (tree, item) in enumerate(zip(trees, items, strict=True)):
+        revoked = _bare_id(index, tree, item) if bare else _revoked(index, tree, item)
         last_sequence = revoked.sequence or last_sequence
         if isinstance(revoked, Bad):
             bad.append(revoked)
@@ -139,17 +152,15 @@ def _article_items(answer: Answer) -> Sequence[Item]:
 # Entries
 
 
-def _article(
-    index: int, item: Item, received_at: datetime
-) -> tuple[ArticleSubmitted | None, Bad | None, str | None]:
+def _article(index: int, item: Item, received_at: datetime) -> tuple[Understood | Bad, str | None]:
     """The article or what is wrong with it, and its sequence."""
     found_id = sequence = None
     try:
         tree = _fields(item.tree())
         found_id, sequence = _id(tree), _sequence(tree)
-        return article_from(tree, received_at), None, sequence
+        return article_from(tree, received_at), sequence
     except Poison as poison:
-        return None, Bad(index, found_id, sequence, poison.reason, poison.detail, item.raw()), sequence
+        return Bad(index, found_id, sequence, poison.reason, poison.detail, item.raw()), sequence
 
 
 def _fields(tree: Tree | None) -> dict[str, Tree]:
@@ -158,8 +169,14 @@ def _fields(tree: Tree | None) -> dict[str, Tree]:
     return tree
 
 
-def _revoked(index: int, item: Item) -> RevokedId | Bad:
-    tree = _tree(item)
+def _bare_id(index: int, tree: Tree | None, item: Item) -> RevokedId | Bad:
+    """An entry that is an id alone. Nothing but its place says that it is one, so only a number is believed."""
+    if isinstance(tree, str) and int64(tree) is not None:
+        return RevokedId(tree, None, None)
+    return Bad(index, None, None, "id_unreadable", "id", item.raw())
+
+
+def _revoked(index: int, tree: Tree | None, item: Item) -> RevokedId | Bad:
     if not isinstance(tree, dict):
         return Bad(index, None, None, "not_an_object", "", item.raw())
     sequence, found_id = _cursor(tree, _SEQUENCES), _id(tree)

@@ -297,11 +297,14 @@ async def _articles_page(feed: Feed, service: Service, provider: Provider, ask: 
 
     async def turn(tx: Transaction) -> None:
         await _turn(tx, feed, service, ask, turned, asked_at)
+        await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
     bad = [_bad(feed, entry, trace) for entry in page.bad]
     bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
     incoming = [one for one in incoming if not one.too_large]
     became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
+    for field, count in page.not_understood.items():
+        metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
     return replace(turned, too_old=became.too_old)
 
 

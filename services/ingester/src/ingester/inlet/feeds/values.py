@@ -1,8 +1,8 @@
 """What a page of the provider holds, once it is read."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -39,6 +39,8 @@ class Page:
         bad: those that cannot.
         last_sequence: of the last entry that has one, used or not; None when no entry has one: then nothing moves.
         count: entries on the page. Fewer than asked for does not mean that nothing follows.
+        not_understood: articles by the field that was there and could not be read, or not in whole; under `ANY_FIELD`
+            those with any such field.
         total_results: what is left from the cursor on, as the search says; it may be too high.
     """
 
@@ -47,6 +49,7 @@ class Page:
     last_sequence: str | None
     count: int
     total_results: int | None = None
+    not_understood: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,23 @@ from ingester.inlet.feeds.wire_text import clean, repaired
 DEPTH_MAX: Final = 64
 """Deeper than any article seen (8), far below what the interpreter's stack bears."""
 
-ITEM_LISTS: Final = frozenset({"articles", "revokedArticles", "rateLimits"})
+ITEM_LISTS: Final = frozenset({"articles", "revokedArticles", "ids", "rateLimits"})
 """The lists that an answer is about."""
 
-_MEMBERS: Final = frozenset(
-    {
-        "autoTopics", "companies", "domains", "editorialTopics", "entities", "events", "indexTerms", "licenses",
-        "linkedArticles", "locations", "matchingFilters", "matchingKeywords", "outboundUrls", "properties",
-        "tags", "topics",
-    }
-)  # fmt: skip
-"""Elements whose children are the members of a list; JSON has no element for the member."""
+BARE_IDS: Final = frozenset({"id", "article", "articleId", "revokedArticle", "revokedArticleId"})
+"""What a member may be called that is an id alone. Whatever else is only a text is not one."""
+
+ENTRIES: Final = BARE_IDS | {"rateLimit"}
+"""What an entry may be called that a converter has written without a list around it."""
+
+MEMBER_OF: Final = {
+    "autoTopics": "topic", "companies": "company", "domains": "domain", "editorialTopics": "topic",
+    "entities": "entity", "events": "event", "indexTerms": "indexTerm", "licenses": "license",
+    "linkedArticles": "linkedArticle", "locations": "location", "matchingFilters": "matchingFilter",
+    "matchingKeywords": "matchingKeyword", "outboundUrls": "outboundUrl", "properties": "property",
+    "tags": "tag", "topics": "topic",
+}  # fmt: skip
+"""Elements whose children are the members of a list, and what a member is called; JSON has no element for it."""
 
 _REPEATED: Final = frozenset({"audio", "image", "video"})
 """Elements that stand once a member, without an element around them."""
@@ -51,6 +57,11 @@ Tree = str | list["Tree"] | dict[str, "Tree"]
 
 class Item(Protocol):
     """One member of the list that an answer is about."""
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in its list; None where members have no name."""
+        ...
 
     def tree(self) -> Tree | None:
         """Its plain tree; None when nothing is in it.
@@ -143,11 +154,20 @@ def _from_xml(body: bytes) -> Answer:
     lists: dict[str, Sequence[Item] | None] = {}
     for child in root:
         if child.tag in ITEM_LISTS:
-            is_list = len(child) or not (child.text and child.text.strip())
-            lists[child.tag] = [XmlItem(member) for member in child] if is_list else None
+            lists[child.tag] = _members_xml(child)
         elif (value := _plain_xml(child)) is not None:
             head[child.tag] = value
     return Answer(frozenset(child.tag for child in root), head, lists)
+
+
+def _members_xml(element: etree._Element) -> list[Item] | None:
+    """The members of a list; the list itself where it is one entry, written without an element of its own."""
+    if not len(element):
+        return None if element.text and element.text.strip() else []
+    fields = [member.tag for member in element]
+    if "id" not in fields or set(fields) == {"id"}:
+        return [XmlItem(member) for member in element]
+    return [XmlItem(element)] if fields.count("id") == 1 else None
 
 
 def _root(body: bytes) -> etree._Element:
@@ -207,6 +227,11 @@ class XmlItem:
     def __init__(self, element: etree._Element) -> None:
         self._element = element
 
+    @property
+    def name(self) -> str | None:
+        """The element's."""
+        return str(self._element.tag)
+
     def tree(self) -> Tree | None:
         """The element's plain tree."""
         return _plain_xml(self._element)
@@ -229,10 +254,25 @@ def _plain_parent(element: etree._Element, name: str, depth: int) -> Tree | None
         return clean("".join(str(text) for text in element.itertext())) or None
     if not depth:
         raise Poison("too_deep")
-    if name in _MEMBERS:
-        members = [_plain_xml(child, depth - 1) for child in element]
-        return [member for member in members if member is not None] or None
+    if name in MEMBER_OF:
+        return _plain_list(element, name, depth - 1)
     return _plain_children(element, depth - 1)
+
+
+def _plain_list(element: etree._Element, name: str, depth: int) -> Tree | None:
+    """The members of a list. A child under the list's own name, as converters write it, is a member or a list again."""
+    members: list[Tree] = []
+    for child in element:
+        again = child.tag == name and len(child)
+        if again and any(inner.tag not in {name, MEMBER_OF[name]} for inner in child):
+            member = _plain_children(child, depth - 1) if depth else None
+        else:
+            member = _plain_xml(child, depth)
+        if again and isinstance(member, list):
+            members += member
+        elif member is not None:
+            members.append(member)
+    return members or None
 
 
 def _plain_children(element: etree._Element, depth: int) -> Tree | None:
@@ -277,8 +317,7 @@ def _from_json(body: bytes) -> Answer:
     lists: dict[str, Sequence[Item] | None] = {}
     for name, value in answer.items():
         if name in ITEM_LISTS:
-            members = _members(value)
-            lists[name] = None if members is None else [JsonItem(member) for member in members]
+            lists[name] = _members(value)
         else:
             _keep_head(head, name, value)
     return Answer(frozenset(answer), head, lists)
@@ -310,20 +349,35 @@ def _loads_leniently(body: bytes) -> Any:
         raise UnreadableAnswer(Unreadable.MALFORMED) from None
 
 
-def _members(value: object) -> list[Any] | None:
-    """A list, or the one list inside an object, as a converter from XML writes it."""
-    if isinstance(value, dict) and len(value) == 1:
-        (value,) = value.values()
-    return value if isinstance(value, list) else None
+def _members(value: object, name: str | None = None) -> list[Item] | None:
+    """A list, or the one list inside an object, as a converter from XML writes it; or one entry without a list around.
+
+    Nothing at all (null, an empty text or object) is no list: it says nothing, least of all that there is nothing.
+    """
+    if isinstance(value, list):
+        return [JsonItem(member, name) for member in value]
+    if isinstance(value, dict):
+        if len(value) == 1:
+            ((key, inner),) = value.items()
+            if isinstance(inner, list | dict) or key != "id":
+                return _members(inner, key)
+        return [JsonItem(value)] if "id" in value or (value and name in ENTRIES) else None
+    is_id = name in BARE_IDS and isinstance(value, str | int) and not isinstance(value, bool)
+    return [JsonItem(value, name)] if is_id else None
 
 
 class JsonItem:
     """A value of the list."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_name", "_value")
 
-    def __init__(self, value: object) -> None:
-        self._value = value
+    def __init__(self, value: object, name: str | None = None) -> None:
+        self._value, self._name = value, name
+
+    @property
+    def name(self) -> str | None:
+        """The key around it, where there is one."""
+        return self._name
 
     def tree(self) -> Tree | None:
         """The value's plain tree."""
