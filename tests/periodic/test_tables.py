@@ -172,6 +172,7 @@ def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
         "delivery",
         "submission",
         "submitted",
+        "feed_not_understood",
         "feed_poll",
         "notice",
         "watch",
