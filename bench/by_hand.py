@@ -12,7 +12,7 @@ import uvloop
 from clawback_common.outbox import news
 from clawback_common.process import keep_what_is_loaded
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.state import articles, contents
+from ingester.state import articles, contents, submitted
 
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
@@ -24,7 +24,7 @@ Submitted = tuple[ArticleSubmitted, str | None]
 
 
 async def store(connection: Any, batch: Sequence[Submitted]) -> None:
-    """Rows taken, documents stored, outbox filled: one transaction."""
+    """Rows taken, documents stored, outbox filled, what became of each recorded: one transaction."""
     now = datetime.now(UTC)
     by_id = {article.article_id: (article, trace) for article, trace in batch}
     ids = sorted(by_id)
@@ -40,6 +40,15 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
             now,
             [None] * len(ids),
             [0] * len(ids),
+        )
+        await connection.execute(
+            submitted.SQL["put"],
+            [row["article_id"] for row in rows],
+            [TOPIC] * len(rows),
+            [row["article_id"] for row in rows],
+            ["stored" if row["stored"] else "not_newer" for row in rows],
+            [row["version"] for row in rows],
+            now,
         )
         stored = [row for row in rows if row["stored"]]
         if stored:

@@ -12,7 +12,6 @@ from bench import results, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import Contestant, contestant, stored
-from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_local.waiting import answers, until
 
 READY_S_MAX = 60.0
@@ -24,11 +23,10 @@ FIRST = 2_000_000
 async def worker(on: Stage, rounds: int) -> list[Result]:
     """Start to ready, and SIGKILL to consuming again."""
     ready_s, back_s = [], []
-    for _ in range(rounds):
-        await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC, at_end=True)
+    for number in range(rounds):
         async with stage.database(on) as url:
             env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url}
-            took_s = await _round(on, env, url)
+            took_s = await _round(on, env, url, 2 * ARTICLES * number)
         ready_s.append(took_s[0])
         back_s.append(took_s[1])
         print(f"  ready {took_s[0]:.2f} s, back {took_s[1]:.2f} s", flush=True)
@@ -38,18 +36,19 @@ async def worker(on: Stage, rounds: int) -> list[Result]:
     ]
 
 
-async def _round(on: Stage, env: Mapping[str, str], url: str) -> tuple[float, float]:
+async def _round(on: Stage, env: Mapping[str, str], url: str, before: int) -> tuple[float, float]:
+    """With a fresh database, which takes what the rounds ``before`` left on the topic too."""
     started = time.monotonic()
     port = stage.free_port()
     with _worker(on, env, port) as first:
         ready_s = await _ready(first, port, started)
-        await stage.submit(on.kafka, ARTICLES, FIRST)
-        await stored(first, url, ARTICLES)
+        await stage.submit(on.kafka, ARTICLES, FIRST + before)
+        await stored(first, url, before + ARTICLES)
         first.process.kill()
         killed = time.monotonic()
-        await stage.submit(on.kafka, ARTICLES, FIRST + ARTICLES)
+        await stage.submit(on.kafka, ARTICLES, FIRST + before + ARTICLES)
         with _worker(on, env, stage.free_port()) as second:
-            await stored(second, url, 2 * ARTICLES)
+            await stored(second, url, before + 2 * ARTICLES)
             return ready_s, time.monotonic() - killed
 
 

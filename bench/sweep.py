@@ -17,7 +17,6 @@ from bench.stage import BenchError, Stage
 from bench.watch import contestant
 from clawback_common.db import Database
 from clawback_contracts import cloudevents
-from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted, SweepRequested
 from clawback_contracts.topics import load_topics
 from clawback_local.waiting import answers, until
@@ -102,7 +101,6 @@ async def by_hand(on: Stage, full: Full) -> float:
 
 async def owner(on: Stage, full: Full) -> float:
     """Seconds from the request on its topic to the owner's result on another, by the real worker."""
-    await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC, at_end=True)
     await stage.place_group(on.kafka, "ingester.sweeps", SweepRequested.TOPIC, at_end=True)
     async with stage.database(on, full.name) as url:
         port = stage.free_port()
