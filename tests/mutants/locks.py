@@ -97,4 +97,20 @@ MUTANTS = (
         ),
         LOST,
     ),
+    Mutant(
+        "a sender of a message that frees another's claim",
+        (
+            Change(
+                "services/alerting/src/alerting/state/messages.sql",
+                "leased_until = NULL, error = $4\nWHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL\n\n"
+                "-- name: give_up",
+                "leased_until = NULL, error = $4\nWHERE message_id = $1 AND $2::int > 0 AND sent_at IS NULL\n\n"
+                "-- name: give_up",
+            ),
+        ),
+        at(
+            "services/alerting/tests/integration/test_telling.py",
+            "test_a_sender_that_was_frozen_frees_no_claim_of_another",
+        ),
+    ),
 )

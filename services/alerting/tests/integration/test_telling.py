@@ -11,6 +11,7 @@ from alerting import flow
 from alerting.domain.alert import Raised
 from alerting.domain.routing import Book
 from alerting.flow import Alerts, acting
+from alerting.outlet.outgoing import Outgoing
 from alerting.state import alerts, messages, silences
 from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
@@ -318,6 +319,24 @@ async def test_two_workers_tell_it_once(world: World) -> None:
     await asyncio.gather(*(world.deliver() for _ in range(4)))
     assert len(world.mail.mails) == len(world.sms.texts) == 12
     assert len(set(world.mail.subjects)) == 12
+
+
+async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) -> None:
+    await world.say(world.raised())
+    now = world.clock.now()
+
+    async def frozen(_: Outgoing) -> str:
+        """Meanwhile its lease ends, another sender claims the message, and has not sent it so far."""
+        world.clock.advance(minutes=2)
+        assert await messages.claim(world.db, "sms", world.clock.now()) is not None
+        return "no answer"
+
+    assert await flow.send_one("sms", frozen, world.service)
+    world.clock.advance(seconds=10)
+    assert await messages.claim(world.db, "sms", world.clock.now()) is None
+    message = await world.message("sms")
+    assert (message["attempts"], message["given_up_at"]) == (2, None)
+    assert message["leased_until"] == now + timedelta(minutes=2) + messages.LEASE
 
 
 async def test_two_that_hear_the_same_at_once_queue_it_once(world: World) -> None:

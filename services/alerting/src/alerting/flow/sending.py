@@ -87,9 +87,9 @@ async def _failed(claimed: Claimed, lines: list[Line], error: str, service: Serv
     async def mark() -> int:
         async with service.db.transaction() as tx:
             if again_at is None:
-                await messages.give_up(tx, claimed.message_id, now, error)
+                await messages.give_up(tx, claimed, now, error)
             else:
-                await messages.failed(tx, claimed.message_id, again_at, error)
+                await messages.failed(tx, claimed, again_at, error)
             failures, _ = await channels.failed(tx, claimed.channel, now, error)
             return failures
 
@@ -109,7 +109,7 @@ async def _failed(claimed: Claimed, lines: list[Line], error: str, service: Serv
 
 async def _give_up(claimed: Claimed, error: str, service: Service) -> None:
     async with service.db.transaction() as tx:
-        await messages.give_up(tx, claimed.message_id, service.clock.now(), error)
+        await messages.give_up(tx, claimed, service.clock.now(), error)
 
 
 async def watch_channels(service: Service) -> None:

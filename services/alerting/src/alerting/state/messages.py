@@ -180,14 +180,14 @@ async def sent(tx: Transaction, message_id: UUID, now: datetime) -> None:
     await tx.execute(SQL["sent"], message_id, now)
 
 
-async def failed(tx: Transaction, message_id: UUID, next_try_at: datetime, error: str) -> None:
-    """The channel did not; it comes again then."""
-    await tx.execute(SQL["failed"], message_id, next_try_at, error)
+async def failed(tx: Transaction, claimed: Claimed, next_try_at: datetime, error: str) -> None:
+    """The channel did not; it comes again then. Nothing where another sender has claimed it meanwhile."""
+    await tx.execute(SQL["failed"], claimed.message_id, claimed.attempts, next_try_at, error)
 
 
-async def give_up(tx: Transaction, message_id: UUID, now: datetime, error: str) -> None:
-    """It is not tried any more; the row stays and says why."""
-    await tx.execute(SQL["give_up"], message_id, now, error)
+async def give_up(tx: Transaction, claimed: Claimed, now: datetime, error: str) -> None:
+    """It is not tried any more; the row stays and says why. Nothing where another sender has claimed it meanwhile."""
+    await tx.execute(SQL["give_up"], claimed.message_id, claimed.attempts, now, error)
 
 
 async def revive(tx: Transaction, channel: str, now: datetime) -> None:

@@ -66,13 +66,17 @@ WHERE n.message_id = $1
 ORDER BY n.fingerprint, n.occurrence, n.what, n.number
 
 -- name: sent
+-- Whoever has sent it says so, also when another sender has claimed it meanwhile: it need not be sent again.
 UPDATE message SET sent_at = $2, leased_until = NULL, error = NULL WHERE message_id = $1 AND sent_at IS NULL
 
 -- name: failed
-UPDATE message SET next_try_at = $2, leased_until = NULL, error = $3 WHERE message_id = $1 AND sent_at IS NULL
+-- The attempt that a claim counts is its fencing token: a sender that was frozen frees no claim of another.
+UPDATE message SET next_try_at = $3, leased_until = NULL, error = $4
+WHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL
 
 -- name: give_up
-UPDATE message SET given_up_at = $2, leased_until = NULL, error = $3 WHERE message_id = $1 AND sent_at IS NULL
+UPDATE message SET given_up_at = $3, leased_until = NULL, error = $4
+WHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL
 
 -- name: revive
 -- The channel works again: whatever waited for its next try has it now.
