@@ -21,6 +21,8 @@ class Calls:
     hasty: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    at: list[float] = field(default_factory=list)
+    """When each came, by the provider's clock."""
 
 
 @dataclass(slots=True)

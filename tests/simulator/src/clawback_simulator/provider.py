@@ -40,6 +40,7 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
     calls.total += 1
     key, now = request.query_params.get("key", ""), simulator.clock.timestamp()
     calls.hasty += now < simulator.ledger.rest_until.get(key, now)
+    calls.at.append(now)
     fail = simulator.faults.take(name)
     if fail is not None:
         calls.injected[fail.mode] += 1

@@ -106,6 +106,8 @@ class CallsTruth(BaseModel):
     """Calls that came before a Retry-After was over, whatever the endpoint that it was given at."""
     failures: dict[str, int]
     injected: dict[str, int]
+    at: list[float]
+    """When each came, in Unix seconds by the provider's clock."""
 
 
 class Truth(BaseModel):
@@ -254,6 +256,7 @@ def _calls(calls: Calls) -> Told:
         "hasty": calls.hasty,
         "failures": dict(calls.failures),
         "injected": dict(calls.injected),
+        "at": calls.at,
     }
 
 

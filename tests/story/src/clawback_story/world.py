@@ -75,7 +75,7 @@ class World:
     teller: Teller
     simulator: SimulatorClient
     services: dict[str, httpx.AsyncClient]
-    """Each service's API."""
+    """Each service's API, of those that run."""
     databases: dict[str, asyncpg.Pool]
     downstream: Downstream
     history: History = field(default_factory=History)
@@ -231,6 +231,7 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
             {
                 name: await ending.enter_async_context(_http(stack, env[f"{name.upper()}_URL"]))
                 for name in DATABASES
+                if f"{name.upper()}_URL" in env
             },
             await _pools(env["POSTGRES_URL"]),
             Downstream(stack),
