@@ -184,6 +184,8 @@ async def _until_status(world: World, name: str, status: str) -> None:
 async def _polls(world: World, resumed: Collection[int]) -> list[str]:
     """By the provider's own record: passes that came too early, and calls that it refused for its pause.
 
+    A pass begins where the one before ended, with its last cursor; each further page of a pass has another one.
+
     Args:
         world: where.
         resumed: numbers of the calls that a person had made at once.
@@ -191,9 +193,9 @@ async def _polls(world: World, resumed: Collection[int]) -> list[str]:
     calls = (await world.simulator.truth()).calls
     times = calls["articles"].at
     early = [
-        f"call {number} of articles {later - before:.2f} s after the one before"
-        for number, (before, later) in enumerate(pairwise(times), 1)
-        if later - before < EVERY_S - REFUSED_AFTER_S and number not in resumed
+        f"call {number} of articles {later - before:.2f} s after the one before, with its cursor"
+        for number, ((before, read), (later, cursor)) in enumerate(pairwise(times), 1)
+        if read == cursor and later - before < EVERY_S - REFUSED_AFTER_S and number not in resumed
     ]
     refused = [f"{one.paused} calls of {name} refused" for name, one in calls.items() if one.paused]
     assert len(times) > 5, "hardly polled"

@@ -21,8 +21,8 @@ class Calls:
     hasty: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
-    at: list[float] = field(default_factory=list)
-    """When each came, by the provider's clock."""
+    at: list[tuple[float, str]] = field(default_factory=list)
+    """When each came, by the provider's clock, and its cursor, "" for none."""
 
 
 @dataclass(slots=True)

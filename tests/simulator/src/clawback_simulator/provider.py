@@ -40,7 +40,7 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
     calls.total += 1
     key, now = request.query_params.get("key", ""), simulator.clock.timestamp()
     calls.hasty += now < simulator.ledger.rest_until.get(key, now)
-    calls.at.append(now)
+    calls.at.append((now, _cursor(request.query_params) or ""))
     fail = simulator.faults.take(name)
     if fail is not None:
         calls.injected[fail.mode] += 1
@@ -125,10 +125,14 @@ def _paced(
     ledger.last_call_at[pace] = now
     consumer = ledger.consumer((key, name, part))
     consumer.calls += 1
-    consumer.last_cursor = params.get("sequence_id", params.get("sequenceId"))
+    consumer.last_cursor = _cursor(params)
     if sound:
         _note(consumer, answer)
     return answer
+
+
+def _cursor(params: Params) -> str | None:
+    return params.get("sequence_id", params.get("sequenceId"))
 
 
 def _note(consumer: Consumer, answer: Answer) -> None:

@@ -106,8 +106,8 @@ class CallsTruth(BaseModel):
     """Calls that came before a Retry-After was over, whatever the endpoint that it was given at."""
     failures: dict[str, int]
     injected: dict[str, int]
-    at: list[float]
-    """When each came, in Unix seconds by the provider's clock."""
+    at: list[tuple[float, str]]
+    """When each came, in Unix seconds by the provider's clock, and its cursor, "" for none."""
 
 
 class Truth(BaseModel):
