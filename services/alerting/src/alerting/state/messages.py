@@ -138,7 +138,7 @@ def _snapshot(alert: Alert) -> str:
 
 async def claim(db: Querier, channel: str, now: datetime) -> Claimed | None:
     """The most urgent message of a channel that is due, for this sender alone; None when none is."""
-    row = await db.fetchrow(SQL["claim"], channel, now, now + LEASE)
+    row = await db.fetchrow(SQL["claim"], channel, now, LEASE)
     return Claimed(**{**row, "severity": Severity(row["severity"])}) if row else None
 
 

@@ -45,12 +45,13 @@ ON CONFLICT DO NOTHING
 
 -- name: claim
 -- The most urgent message of a channel, leased: two workers do not take the same, and what a dead one took comes again.
+-- A lease ends by the clock of the database, for workers' clocks may differ.
 UPDATE message
-SET attempts = attempts + 1, leased_until = $3
+SET attempts = attempts + 1, leased_until = clock_timestamp() + $3
 WHERE message_id = (
     SELECT message_id FROM message
     WHERE channel = $1 AND sent_at IS NULL AND given_up_at IS NULL AND next_try_at <= $2
-      AND (leased_until IS NULL OR leased_until <= $2)
+      AND (leased_until IS NULL OR leased_until <= clock_timestamp())
     ORDER BY rank, due_at, message_id
     LIMIT 1
     FOR UPDATE SKIP LOCKED)
