@@ -1,4 +1,4 @@
-"""The five APIs as processes on real servers, with a key that may do everything."""
+"""The five services, APIs and workers, on servers of their own, with authentication on: one stack for all of it."""
 
 import hashlib
 import os
@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from clawback_local import Stack
+from clawback_story.world import AUTHENTICATED_ENV, OWN_SERVERS
 
 SERVICES = ("ingester", "compliance", "analytics", "alerting", "retention")
 KEY = "fuzz"
-ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder")
+ROLES = ("officer", "approver", "operator", "upstream", "licensor", "holder", "alertmanager", "reader")
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +23,25 @@ def scale() -> int:
 
 
 @pytest.fixture(scope="session")
-def apis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The five APIs. Nothing works behind them, so that what they answer is theirs."""
-    keys: Path = tmp_path_factory.mktemp("keys") / "api_keys.yaml"
+def stack() -> Iterator[Stack]:
+    """Servers are its own: a log that others have emptied has gaps."""
+    parts = ("topics", *(f"{name}-{role}" for name in SERVICES for role in ("worker", "api")))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_SERVERS:
+            patch.delenv(name, raising=False)
+        with Stack(parts=parts, env=AUTHENTICATED_ENV) as running:
+            _add_key(running.places.keys / "api_keys.yaml")
+            yield running
+
+
+def _add_key(file: Path) -> None:
+    """A key that may do everything; processes read the file again when it changes."""
     entry = {
         "subject": "fuzz",
         "roles": [*ROLES],
         "sha256": hashlib.sha256(KEY.encode()).hexdigest(),
         "providers": ["upstream", "metabase", "partner"],
     }
-    keys.write_text(yaml.safe_dump([entry]))
-    parts = ("topics", *(f"{name}-api" for name in SERVICES))
-    with Stack(parts=parts, env={"*": {"API_KEYS_FILE": str(keys)}}) as stack:
-        yield stack
+    whole = file.with_suffix(".new")
+    whole.write_text(yaml.safe_dump([*yaml.safe_load(file.read_text()), entry]))
+    whole.rename(file)

@@ -87,19 +87,19 @@ CONTENT_TYPES = st.sampled_from(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_request_to_any_route_is_answered_with_an_error_of_ours(
-    service: str, apis: Stack, scale: int
+    service: str, stack: Stack, scale: int
 ) -> None:
-    schema = schemathesis.openapi.from_url(f"http://{apis.address(f'{service}-api')}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"http://{stack.address(f'{service}-api')}/openapi.json")
     tried = sum(_operation_holds(operation, scale) for operation in _operations(schema))
     assert tried > 0
-    _lives(apis, service)
+    _lives(stack, service)
 
 
 @pytest.mark.parametrize(
     ("service", "path"), [(service, path) for service, paths in READ_BY_HAND.items() for path in paths]
 )
-def test_no_body_is_answered_with_an_error_of_ours(service: str, path: str, apis: Stack, scale: int) -> None:
-    address = f"http://{apis.address(f'{service}-api')}{path}"
+def test_no_body_is_answered_with_an_error_of_ours(service: str, path: str, stack: Stack, scale: int) -> None:
+    address = f"http://{stack.address(f'{service}-api')}{path}"
     with httpx.Client(headers=HEADERS, timeout=ANSWER_S_MAX) as http:
 
         @_tried(40 * scale)
@@ -109,7 +109,7 @@ def test_no_body_is_answered_with_an_error_of_ours(service: str, path: str, apis
             assert answer.status_code < SERVER_ERROR, (body, answer.text)
 
         holds()
-    _lives(apis, service)
+    _lives(stack, service)
 
 
 def _operations(schema: Any) -> Iterator[Any]:
@@ -143,7 +143,7 @@ def _tried(examples: int) -> settings:
     )
 
 
-def _lives(apis: Stack, service: str) -> None:
-    answer = httpx.get(f"http://{apis.address(f'{service}-api')}/livez", timeout=ANSWER_S_MAX)
+def _lives(stack: Stack, service: str) -> None:
+    answer = httpx.get(f"http://{stack.address(f'{service}-api')}/livez", timeout=ANSWER_S_MAX)
     assert answer.status_code == 200
-    assert next(row["restarts"] for row in apis.status() if row["part"] == f"{service}-api") == 0
+    assert next(row["restarts"] for row in stack.status() if row["part"] == f"{service}-api") == 0
