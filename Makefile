@@ -48,7 +48,7 @@ setup: $(VENV)/.packages $(VENV)/.kafka $(VENV)/.clients ## Virtual environment 
 
 ##@ The local stack
 
-.PHONY: up down status job logs reset
+.PHONY: up down status job keys logs reset
 up: setup ## Start Kafka, PostgreSQL and all services in the background; back when all are ready
 	@$(LOCAL) up
 down: | $(PY) ## Stop them
@@ -57,6 +57,8 @@ status: | $(PY) ## A table: process, pid, address, ready, lag
 	@$(LOCAL) status
 job: | $(PY) ## A job with the settings of the running stack: `make job cmd="retention sweep --dry-run"`
 	@$(LOCAL) run $(cmd)
+keys: | $(PY) ## An API key for a partner: `make keys subject=acme role=upstream provider=acme`
+	@$(LOCAL) keys --subject "$(subject)" --role "$(role)" --provider "$(provider)"
 logs: | $(PY) ## The end of each log; `make logs name=kafka` prints one
 	@$(LOCAL) logs $(name)
 reset: | $(PY) ## Stop everything and delete .run/

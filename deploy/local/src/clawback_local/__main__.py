@@ -1,4 +1,4 @@
-"""`python -m clawback_local up | down | status | run | logs | reset | stop | start | kill | wipe | fetch`."""
+"""`python -m clawback_local up | down | status | run | keys | logs | reset | stop | start | kill | wipe | fetch`."""
 
 import argparse
 import contextlib
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from clawback_local import control, kafka, stack
+from clawback_local import keys as api_keys
 from clawback_local.control import Event
 from clawback_local.errors import StackError
 from clawback_local.given import differing
@@ -68,6 +69,17 @@ def run(places: Places, options: argparse.Namespace) -> None:
     os.execve(sys.executable, [sys.executable, "-m", service, *command], environment)  # noqa: S606 - it is the job
 
 
+def keys(places: Places, options: argparse.Namespace) -> None:
+    """Make an API key for a partner: `keys --subject acme --role upstream --provider acme`."""
+    providers = [one for one in options.provider.split(",") if one]
+    key, entry = api_keys.partner_key(places, options.subject, options.role, providers)
+    print(f"key, which its owner alone gets: {key}")
+    print(
+        f"the stack in {places.run} takes it; elsewhere add to API_KEYS_FILE, which is read again by itself:"
+    )
+    print(entry, end="")
+
+
 def down(places: Places, _: argparse.Namespace) -> None:
     """End everything."""
     print("stopped" if stack.end_background(places) else f"no stack runs in {places.run}")
@@ -118,6 +130,7 @@ COMMANDS = {
     "down": down,
     "status": status,
     "run": run,
+    "keys": keys,
     "logs": logs,
     "reset": reset,
     "fetch": fetch,
@@ -136,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--production", action="store_true", help="with TLS and keys everywhere")
         if name == "logs":
             command.add_argument("part", nargs="?")
+        if name == "keys":
+            command.add_argument("--subject", required=True, help="whom it is for; a holder's name")
+            command.add_argument("--role", required=True, help="what it may do")
+            command.add_argument("--provider", default="", help="whose articles, with a comma between")
         if name == "run":
             command.add_argument("words", nargs=argparse.REMAINDER, metavar="SERVICE COMMAND", type=str)
         if does is operate:

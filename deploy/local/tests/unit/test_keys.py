@@ -1,0 +1,84 @@
+"""Keys for partners: what is printed is what a service accepts, and a start of the stack keeps them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clawback_common.api_keys import ApiKeys
+from clawback_local import StackError, keys
+from clawback_local.__main__ import main
+from clawback_local.places import Places
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    made = Places(tmp_path)
+    made.make()
+    keys.make_in(made)
+    return made
+
+
+def known(places: Places) -> ApiKeys:
+    return ApiKeys(places.keys / keys.API_KEYS_FILE)
+
+
+def test_a_key_that_was_made_is_known_with_its_role_and_providers(places: Places) -> None:
+    key, _ = keys.partner_key(places, "acme", "upstream", ["acme", "acme-wire"])
+    caller = known(places).caller(key)
+    assert caller is not None
+    assert caller.subject == "acme"
+    assert caller.roles == {"upstream"}
+    assert caller.providers == {"acme", "acme-wire"}
+
+
+def test_the_entry_is_a_file_of_keys_and_has_no_key(places: Places, tmp_path: Path) -> None:
+    key, entry = keys.partner_key(places, "search.eu", "holder")
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(entry)
+    assert key not in entry
+    caller = ApiKeys(elsewhere).caller(key)
+    assert caller is not None
+    assert caller.subject == "search.eu"
+
+
+def test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do(places: Places) -> None:
+    first, _ = keys.partner_key(places, "acme", "upstream", ["acme"])
+    again, _ = keys.partner_key(places, "acme", "licensor", ["other"])
+    keys.make_in(places)
+    caller = known(places).caller(first)
+    assert again == first
+    assert caller is not None
+    assert caller.roles == {"licensor"}
+    assert caller.providers == {"other"}
+    subjects = [entry["subject"] for entry in yaml.safe_load((places.keys / keys.API_KEYS_FILE).read_text())]
+    assert len(subjects) == len(set(subjects))
+
+
+@pytest.mark.parametrize(
+    ("subject", "role", "providers", "words"),
+    [
+        ("", "holder", [], "a subject is a name"),
+        ("../officer", "holder", [], "a subject is a name"),
+        ("officer", "holder", [], "a key of the stack's own"),
+        ("acme", "king", [], "there is no role 'king'"),
+        ("acme", "upstream", [], "needs provider="),
+        ("acme", "licensor", ["ACME"], "a provider is a name"),
+    ],
+)
+def test_what_no_key_could_have_is_refused_by_name(
+    places: Places, subject: str, role: str, providers: list[str], words: str
+) -> None:
+    before = (places.keys / keys.API_KEYS_FILE).read_text()
+    with pytest.raises(StackError, match=words):
+        keys.partner_key(places, subject, role, providers)
+    assert (places.keys / keys.API_KEYS_FILE).read_text() == before
+
+
+def test_the_command_prints_the_key_and_the_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--run-dir", str(tmp_path), "keys", "--subject", "search", "--role", "holder", "--provider", ""]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    key = (tmp_path / "keys/search.key").read_text().strip()
+    assert said.startswith(f"key, which its owner alone gets: {key}\n")
+    assert "- subject: search\n  roles:\n  - holder\n  sha256: " in said
