@@ -149,13 +149,20 @@ def relay(host: str, port: str) -> Iterator[str]:
             process.terminate()
 
 
-@contextmanager
-def broker(host: str, ports: dict[str, int], home: Path) -> Iterator[None]:
-    """A broker that pods reach, without a topic."""
+@pytest.fixture(scope="module")
+def waited(
+    applied: str, host: str, ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """A broker that pods reach, without a topic, started when a worker ran; what the worker's status was until then."""
+    del applied
+    running = ("-l", WORKER, "--for=jsonpath={.status.phase}=Running", "--timeout=240s")
+    kubectl("-n", NAMESPACE, "wait", "pods", *running)
+    before = worker_status()
+    home = tmp_path_factory.mktemp("broker")
     properties = kafka.configure(home, port=ports["kafka"], controller=ports["controller"], host=host)
     with subprocess.Popen(kafka.argv(kafka.jars(), properties), stdout=subprocess.DEVNULL) as process:  # noqa: S603 - arguments are ours
         try:
-            yield
+            yield before
         finally:
             process.terminate()
 
@@ -229,34 +236,20 @@ def test_a_field_that_kubernetes_does_not_know_would_have_been_refused() -> None
     assert "dat" in answer.stderr
 
 
-@pytest.mark.usefixtures("applied")
+def test_a_worker_waits_for_the_broker_and_for_the_job_that_makes_the_topics(waited: dict[str, Any]) -> None:
+    assert waited["ready"] is False
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/compliance-worker", "--timeout=400s")
+    assert until_ended("topics").startswith("Complete")
+    assert worker_status()["restartCount"] == 0
+
+
+@pytest.mark.usefixtures("waited")
 def test_a_deployment_migrates_rolls_out_and_answers_through_its_service() -> None:
     kubectl("-n", NAMESPACE, "rollout", "status", "deployment/compliance-api", "--timeout=240s")
     path = f"/api/v1/namespaces/{NAMESPACE}/services/compliance-api:http/proxy"
     assert kubectl("get", "--raw", f"{path}/readyz").returncode == 0
     health = json.loads(kubectl("get", "--raw", f"{path}/api/v1/compliance/health").stdout)
     assert (health["service"], health["status"]) == ("compliance", "healthy")
-
-
-@pytest.mark.usefixtures("applied")
-def test_a_worker_waits_for_the_broker_and_for_the_job_that_makes_the_topics(
-    host: str, ports: dict[str, int], tmp_path: Path
-) -> None:
-    kubectl(
-        "-n",
-        NAMESPACE,
-        "wait",
-        "pods",
-        "-l",
-        WORKER,
-        "--for=jsonpath={.status.phase}=Running",
-        "--timeout=240s",
-    )
-    assert worker_status()["ready"] is False
-    with broker(host, ports, tmp_path):
-        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/compliance-worker", "--timeout=400s")
-        assert until_ended("topics").startswith("Complete")
-        assert worker_status()["restartCount"] == 0
 
 
 def worker_status() -> dict[str, Any]:
@@ -266,7 +259,7 @@ def worker_status() -> dict[str, Any]:
     return dict(container)
 
 
-@pytest.mark.usefixtures("applied")
+@pytest.mark.usefixtures("waited")
 def test_a_job_that_people_must_look_at_fails_at_once_and_the_scheduled_run_is_done() -> None:
     kubectl("-n", NAMESPACE, "create", "job", "--from=cronjob/compliance-health", "never-checked")
     assert until_ended("never-checked") == "Failed PodFailurePolicy"
