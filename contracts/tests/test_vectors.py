@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clawback_contracts import generate
-from clawback_contracts.envelope import NAMESPACE
+from clawback_contracts.envelope import NAMESPACE, event_id
 from clawback_contracts.revocation.receipts import receipt_id
 from clawback_contracts.signatures import Signer
 
@@ -21,7 +21,7 @@ def published(name: str) -> dict[str, Any]:
     return found
 
 
-RECEIPTS, SIGNATURES = published("receipt_ids"), published("signatures")
+RECEIPTS, SIGNATURES, EVENTS = published("receipt_ids"), published("signatures"), published("event_ids")
 
 
 @pytest.mark.parametrize("one", RECEIPTS["vectors"])
@@ -33,8 +33,14 @@ def test_a_receipts_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
     assert uuid5(UUID(RECEIPTS["namespace"]), name) == expected
 
 
+@pytest.mark.parametrize("one", EVENTS["vectors"])
+def test_an_events_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
+    assert "\x1f".join(str(part) for part in one["parts"]) == one["name"]
+    assert event_id(*one["parts"]) == uuid5(UUID(EVENTS["namespace"]), one["name"]) == UUID(one["id"])
+
+
 def test_the_namespace_is_the_one_of_all_our_ids() -> None:
-    assert RECEIPTS["namespace"] == str(NAMESPACE)
+    assert RECEIPTS["namespace"] == EVENTS["namespace"] == str(NAMESPACE)
 
 
 @pytest.mark.parametrize("one", SIGNATURES["vectors"])

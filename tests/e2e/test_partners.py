@@ -1,0 +1,237 @@
+"""The partners' programs of the contracts, in each language, on a real stack that knows nobody without a key."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from clawback_common.testing.keys import write_signing_key
+from clawback_common.testing.waiting import until
+from clawback_contracts.envelope import event_id
+from clawback_contracts.examples import FOLDER
+from clawback_contracts.revocation.receipts import receipt_id
+from clawback_local import Stack
+from clawback_local.order import ANY_PART
+from tests.clients.clients import NoSuchProgram, install_kafkajs
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+PROGRAMS = FOLDER / "partners"
+FIRST_VERIFIED_S_MAX = 60.0
+RUN_S_MAX = 90.0
+QUICK = {"METABASE_PAUSE_S": "0.05"}
+PARTS = [f"{name}-{role}" for name in ("ingester", "compliance", "analytics") for role in ("worker", "api")]
+ENV = {ANY_PART: {"ENABLE_AUTH": "true"}, "ingester-worker": QUICK, "ingester-api": QUICK}
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs in one language."""
+
+    language: str
+    interpreter: str
+    suffix: str
+    folder: Path
+
+    def command(self, name: str, *words: str) -> list[str]:
+        """How one is called."""
+        return [self.interpreter, str(self.folder / f"{name}{self.suffix}"), *words]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """What holds, orders and counts articles, with authentication on."""
+    with Stack(parts=PARTS, env=ENV) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kept(stack: Stack) -> Iterator[ExitStack]:
+    """Holders that stay to the end: an order closes when all of them have answered."""
+    assert stack.env
+    with ExitStack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["node", "python"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """As a partner has them: in a folder of its own, with kafkajs beside them."""
+    if request.param == "python":
+        return Programs("python", sys.executable, ".py", PROGRAMS)
+    folder = tmp_path_factory.mktemp("node")
+    try:
+        installed = install_kafkajs()
+    except NoSuchProgram as error:
+        pytest.skip(str(error))
+    for program in PROGRAMS.glob("*.mjs"):
+        shutil.copy(program, folder)
+    (folder / "node_modules").symlink_to(installed / "node_modules")
+    return Programs("node", shutil.which("node") or "node", ".mjs", folder)
+
+
+def key(stack: Stack, role: str) -> str:
+    return (stack.places.keys / f"{role}.key").read_text().strip()
+
+
+def environment(stack: Stack, **more: str) -> dict[str, str]:
+    names = ("KAFKA_BOOTSTRAP_SERVERS", "INGESTER_URL", "COMPLIANCE_URL")
+    return {**os.environ, **{name: stack.env[name] for name in names}, **more}
+
+
+def upstream(stack: Stack) -> dict[str, str]:
+    pem = str(stack.places.keys / "upstream.pem")
+    return environment(stack, UPSTREAM="upstream", API_KEY=key(stack, "upstream"), SIGNING_KEY_FILE=pem)
+
+
+def run(command: list[str], env: Mapping[str, str], given: str = "") -> dict[str, Any]:
+    """What a program prints, of one that ended well."""
+    ran = subprocess.run(  # noqa: S603 - our own programs
+        command, env=env, input=given, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
+    )
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def article(article_id: str) -> str:
+    written = {"article_id": article_id, "published_at": "2026-11-27T09:00:00Z", "title": "Harbour"}
+    return json.dumps({**written, "source": {"key": "feed:1287"}, "source_order": 1})
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A holder that runs, and what it says when it is asked."""
+
+    name: str
+    url: str
+    folder: Path
+
+    def says(self, article_id: str) -> str | None:
+        """Held or gone; None before it listens."""
+        try:
+            answer = httpx.post(self.url, json={"article_ids": [article_id]}, timeout=5)
+        except httpx.TransportError:
+            return None
+        return str(answer.json()["items"][article_id])
+
+    def files(self) -> list[Path]:
+        """One an article; none where it is SQLite that holds them, and its log of what was."""
+        return [path for path in (self.folder / "store").glob("*") if path.is_file()]
+
+
+def takedown(stack: Stack, article_id: str) -> dict[str, Any]:
+    """All that happened to one article."""
+    url = f"{stack.env['COMPLIANCE_URL']}/api/v1/compliance/takedowns/{article_id}"
+    found: dict[str, Any] = httpx.get(url, headers={"x-api-key": key(stack, "reader")}, timeout=10).json()
+    return found
+
+
+def owed(stack: Stack, article_id: str, one: Holder) -> str | None:
+    """The state of what a holder owes; None before there is an order."""
+    obligations = takedown(stack, article_id).get("obligations", ())
+    return next((each["state"] for each in obligations if each["holder"] == one.name), None)
+
+
+@contextmanager
+def holder(stack: Stack, programs: Programs, folder: Path) -> Iterator[Holder]:
+    """A holder as it comes: it registers, with an operator's key, and signs with a key of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pem, name = folder / "holder.pem", f"{programs.language}-holder"
+    write_signing_key(pem)
+    env = environment(
+        stack,
+        HOLDER=name,
+        GROUP=f"{name}-reader",
+        STORE=str(folder / "store"),
+        DATABASE=str(folder / "store.sqlite"),
+        HOLDINGS_PORT=str(port),
+        OPERATOR_KEY=key(stack, "operator"),
+        SIGNING_KEY_FILE=str(pem),
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(programs.command("holder"), env=env, stdout=log, stderr=log)  # noqa: S603 - ours
+        try:
+            yield Holder(name, f"http://127.0.0.1:{port}/holdings", folder)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0, (folder / "log").read_text()
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def test_a_holder_reaches_its_first_verified_obligation_within_a_minute(
+    stack: Stack, programs: Programs, kept: ExitStack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """From its start: it registers, holds an article of an upstream system, and is seen to have removed it."""
+    article_id = f"upstream:{programs.language}-{secrets.token_hex(4)}"
+    began = time.monotonic()
+    one = kept.enter_context(holder(stack, programs, tmp_path_factory.mktemp("holder")))
+    submitted = run(programs.command("upstream_kafka", "submit"), upstream(stack), article(article_id))
+    assert submitted["state"] == "published"
+    assert submitted["event_id"] == str(event_id("submitted", article_id, 1))
+    await until(lambda: one.says(article_id) == "held", what="the article", deadline_s=FIRST_VERIFIED_S_MAX)
+    noticed = run(programs.command("upstream_kafka", "revoke", article_id), upstream(stack))
+    assert noticed["notice_id"] == str(event_id("noticed", "upstream", article_id))
+    await until(lambda: owed(stack, article_id, one) == "verified", what="it verified", deadline_s=60)
+    took_s = time.monotonic() - began
+    assert took_s < FIRST_VERIFIED_S_MAX
+    assert one.says(article_id) == "gone"
+    found = takedown(stack, article_id)
+    answers = [said for said in found["receipts"] if said["holder"] == one.name]
+    assert all(said["authenticated"] for said in answers)
+    ids = {str(receipt_id(article_id, found["order"], one.name, said["attempt"])) for said in answers}
+    assert {said["receipt_id"] for said in answers} == ids != set()
+    assert [path for path in one.files() if b"Harbour" in path.read_bytes()] == []
+    sys.stdout.write(f"{programs.language}: the first verified obligation after {took_s:.1f} s\n")
+
+
+def test_an_upstream_system_submits_over_http_and_learns_what_became_of_it(
+    stack: Stack, programs: Programs
+) -> None:
+    article_id = f"upstream:http-{programs.language}"
+    first = run(programs.command("upstream_http"), upstream(stack), article(article_id))
+    assert (first["state"], first["article_id"]) == ("published", article_id)
+    assert run(programs.command("upstream_http"), upstream(stack), article(article_id)) == first
+
+
+def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, programs: Programs) -> None:
+    article_id = f"partner:{programs.language}"
+    secret = yaml.safe_load((stack.places.keys / "webhook_secrets.yaml").read_text())["partner"][0]
+    env = environment(stack, PROVIDER="partner", WEBHOOK_SECRET=secret)
+    first = run(programs.command("upstream_webhook"), env, article(article_id))
+    assert first["accepted"] == [article_id]
+    assert first["event_ids"] == [f"{event_id('submitted', article_id, 1)}/0"]
+    assert run(programs.command("upstream_webhook"), env, article(article_id)) == first
+
+
+def test_a_licensor_revokes_and_sees_every_prompt_holder_done(stack: Stack, programs: Programs) -> None:
+    ids = [f"metabase:{programs.language}-{number}" for number in range(2)]
+    env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
+    answer = run(programs.command("licensor", *ids), env)
+    assert sorted(one["article_id"] for one in answer["items"]) == ids
+    assert all(one["closed_at"] for one in answer["items"])
+    assert run(programs.command("licensor", *ids), env) == answer
+
+
+def test_a_key_for_somebody_else_is_refused_in_words(stack: Stack, programs: Programs) -> None:
+    """A licensor's key is for its own providers: the answer names the rule, and the program ends with it."""
+    env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
+    command = programs.command("licensor", "upstream:somebody-else")
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)  # noqa: S603 - ours
+    assert ran.returncode != 0
+    assert "403" in ran.stderr
