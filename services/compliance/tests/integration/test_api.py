@@ -13,6 +13,7 @@ from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from compliance import flow
 from compliance.inlet.checks import Check
+from compliance.state import runs
 from services.compliance.tests.integration.conftest import World, bearer
 
 pytestmark = pytest.mark.integration
@@ -44,6 +45,26 @@ async def test_after_a_run_it_is_compliant_and_with_something_late_it_is_not(
     following = (await http.get(f"/compliance/overdue?cursor={items['next_cursor']}")).json()
     assert [item["holder"] for item in following["items"]] == ["search"]
     assert (await http.get("/compliance/overdue?holder=nobody")).json()["items"] == []
+
+
+async def test_status_is_failing_while_runs_fail_and_compliant_when_one_completes(
+    http: httpx.AsyncClient, world: World, check: Check
+) -> None:
+    await check.asked("schedule", "test")
+    world.clock.advance(minutes=1)
+    for _ in range(2):
+        run_id = uuid4()
+        await runs.request(world.db, run_id, "schedule", "test", world.clock.now(), mock=True)
+        await flow.check_started(run_id, world.service)
+        world.clock.advance(minutes=1)
+        await flow.check_failed(run_id, "the provider does not answer", world.service)
+    body = (await http.get("/compliance/status")).json()
+    assert (body["status"], body["runs"]["failed_in_a_row"]) == ("failing", 2)
+    assert [(one["code"], one["figure"]) for one in body["reasons"]] == [("runs_failing", 2)]
+    world.clock.advance(minutes=1)
+    await check.asked("schedule", "test")
+    body = (await http.get("/compliance/status")).json()
+    assert (body["status"], body["reasons"]) == ("compliant", [])
 
 
 async def test_an_officer_revokes_one_article_and_gets_the_revocations_id(

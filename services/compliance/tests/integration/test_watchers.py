@@ -8,6 +8,7 @@ from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad
 from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.holder.v1 import Holding
 from compliance import flow
 from compliance.inlet import jobs
 from compliance.inlet.checks import Check
@@ -88,6 +89,20 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
     await flow.incident_closed(bad[1].id, "officer", "was a test", world.service)
     assert await _names(world, AlertResolved) == ["UnreadableRevocationRecord"]
     assert await flow.incident_closed(bad[1].id, "officer", "again", world.service) is None
+
+
+async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
+    await world.looked("ingester", {A: Holding.HELD})
+    await watch_time(world.service)
+    assert await world.alerts() == ["RemovedButStillHeld"]
+    await world.receipts(world.receipt(order, "ingester"))
+    await watch_time(world.service)
+    assert await _names(world, AlertResolved) == []
+    await world.looked("ingester", {A: Holding.GONE})
+    await watch_time(world.service)
+    assert await _names(world, AlertResolved) == ["RemovedButStillHeld"]
 
 
 async def test_a_backlog_is_over_when_none_has_come_again_for_a_day(world: World) -> None:

@@ -24,15 +24,34 @@ def test_a_run_that_never_was_is_unknown_at_once_and_raised_25_hours_after_the_f
     assert condition.run_condition(None, NOW - 26 * HOUR, NOW) is not None
 
 
+def _status(
+    last: datetime | None, failed: int = 0, overdue: int = 0, incidents: int = 0
+) -> tuple[str, list[str]]:
+    found = condition.reasons(condition.Standing(last, failed, overdue, incidents), NOW)
+    return condition.overall(found), [one.code for one in found]
+
+
 def test_never_having_checked_is_not_compliant() -> None:
-    assert condition.overall("unknown", 0, 0) == "unknown"
-    assert condition.overall("overdue", 0, 0) == "unknown"
-    assert condition.overall("ok", 0, 0) == "compliant"
+    assert _status(None) == ("unknown", ["never_run"])
+    assert _status(NOW - 26 * HOUR) == ("unknown", ["run_overdue"])
+    assert _status(NOW) == ("compliant", [])
 
 
 def test_a_record_that_nobody_could_read_makes_it_unknown_and_a_late_one_non_compliant() -> None:
-    assert condition.overall("ok", 0, 1) == "unknown"
-    assert condition.overall("ok", 1, 1) == "non_compliant"
+    assert _status(NOW, incidents=1) == ("unknown", ["incidents_open"])
+    assert _status(NOW, overdue=1, incidents=1) == (
+        "non_compliant",
+        ["obligations_overdue", "incidents_open"],
+    )
+
+
+def test_while_runs_fail_it_is_failing_with_their_number_and_what_to_do() -> None:
+    assert _status(NOW, failed=1) == ("failing", ["runs_failing"])
+    assert _status(None, failed=2) == ("failing", ["runs_failing", "never_run"])
+    assert _status(NOW, failed=1, overdue=1)[0] == "non_compliant"
+    (reason,) = condition.reasons(condition.Standing(NOW, 5, 0, 0), NOW)
+    assert reason.figure == 5
+    assert "run again" in reason.to_do
 
 
 def test_lateness_is_one_condition_a_holder() -> None:

@@ -96,6 +96,12 @@ class Announcer:
         """Raise what is an event rather than a state, at most once in a while however often it comes."""
         await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - SAID_AGAIN))
 
+    async def begin(
+        self, tx: Transaction, watcher: str, conditions: Sequence[Condition], now: datetime
+    ) -> None:
+        """Raise at once what the watcher will find, and take back when it finds it no more."""
+        await self.outbox.put(tx, await self._raised(tx, watcher, conditions, now, now - SAID_AGAIN))
+
     async def _raised(
         self,
         tx: Transaction,

@@ -15,7 +15,7 @@ FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
      AS n (fingerprint, name, labels, severity, summary)
 ORDER BY n.fingerprint
 ON CONFLICT (fingerprint) DO UPDATE
-SET occurrence = w.occurrence + 1, summary = excluded.summary, severity = excluded.severity,
+SET occurrence = w.occurrence + 1, watcher = excluded.watcher, summary = excluded.summary, severity = excluded.severity,
     said_at = greatest($7, w.said_at + interval '1 ms', w.resolved_at + interval '1 ms'),
     raised_at = CASE WHEN w.resolved_at IS NULL THEN w.raised_at
                      ELSE greatest($7, w.said_at + interval '1 ms', w.resolved_at + interval '1 ms') END,

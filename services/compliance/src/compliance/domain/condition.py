@@ -1,5 +1,6 @@
 """Conditions that a person should know of, and the rules by which time makes one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,14 +20,68 @@ def run_state(last_completed_at: datetime | None, now: datetime) -> str:
     return "overdue" if now - last_completed_at > RUN_AGE_MAX else "ok"
 
 
-def overall(run: str, overdue: int, open_incidents: int) -> str:
-    """``non_compliant`` when something is past due, ``unknown`` when that cannot be said, else ``compliant``.
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the status is what it is."""
 
-    Without a recent run, or with a record that may be a takedown nobody could read, nobody knows.
+    code: str
+    figure: int
+    """How many of what the code names; of ``run_overdue`` hours."""
+    to_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the status is reckoned from."""
+
+    last_completed_at: datetime | None
+    """When a run completed last."""
+    runs_failed: int
+    """Since then, one after the other."""
+    overdue: int
+    """Prompt obligations past due."""
+    open_incidents: int
+    """Records that may be a takedown and that nobody could read."""
+
+
+_STATUS = {
+    "obligations_overdue": "non_compliant",
+    "runs_failing": "failing",
+    "never_run": "unknown",
+    "run_overdue": "unknown",
+    "incidents_open": "unknown",
+}
+"""What each reason makes of the status, the gravest first."""
+
+
+def reasons(standing: Standing, now: datetime) -> list[Reason]:
+    """Everything that stands against ``compliant``, the gravest first."""
+    run, last = run_state(standing.last_completed_at, now), standing.last_completed_at
+    age_h = int((now - last).total_seconds() // 3600) if last else 0
+    found = [
+        Reason(
+            "obligations_overdue", standing.overdue, "See /compliance/overdue; press the holders that owe."
+        ),
+        Reason(
+            "runs_failing", standing.runs_failed, "See the error of the last run; mend the cause, run again."
+        ),
+        Reason("never_run", int(run == "unknown"), "Have a first run made: POST /compliance/runs."),
+        Reason("run_overdue", age_h if run == "overdue" else 0, "See whether the scheduler starts runs."),
+        Reason(
+            "incidents_open", standing.open_incidents, "See /compliance/incidents; find out what each says."
+        ),
+    ]
+    return [one for one in found if one.figure]
+
+
+def overall(found: Sequence[Reason]) -> str:
+    """The status that the gravest reason makes; without any it is ``compliant``.
+
+    ``non_compliant`` when something is past due, ``failing`` when the last run failed, ``unknown`` without a recent
+    run, or with a record that may be a takedown nobody could read.
     """
-    if overdue:
-        return "non_compliant"
-    return "unknown" if run != "ok" or open_incidents else "compliant"
+    codes = {one.code for one in found}
+    return next((status for code, status in _STATUS.items() if code in codes), "compliant")
 
 
 def run_condition(
@@ -104,6 +159,10 @@ def backlog(feed: str, count: int) -> Condition:
         "why they were not read earlier.",
         {"noticed_by": feed},
     )
+
+
+STILL_HELD = "still held"
+"""Who watches that."""
 
 
 def still_held(store: str, count: int) -> Condition:

@@ -208,7 +208,9 @@ async def _reopen_contradicted(
     again = await obligations.reopen(tx, holder, [one.revocation_id for one in held], now)
     if again:
         await revocations.send_from(tx, again)
-        await service.announcer.say_once(tx, [condition.still_held(holder, len(again))], now)
+        await service.announcer.begin(
+            tx, condition.STILL_HELD, [condition.still_held(holder, len(again))], now
+        )
         metrics.STILL_HELD.labels(holder).inc(len(again))
 
 

@@ -38,6 +38,9 @@ async def health_command(service: Service) -> int:
         last = await runs.last_completed(service.db)
         state = condition.run_state(last, now)
         say(f"last completed run: {last.isoformat(timespec='seconds') if last else 'never'} ({state})")
+        failed = await runs.failed_in_a_row(service.db)
+        if failed:
+            say(f"runs that failed since: {failed}")
         for one in await obligations.lateness(service.db, now):
             say(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
         for counted in await obligations.counts(service.db):
@@ -46,10 +49,10 @@ async def health_command(service: Service) -> int:
             say(f"{condition_.severity.value}: {condition_.summary}")
         if service.settings.mock:
             say("COMPLIANCE=mock: this is no evidence")
-        if not found and state == "ok":
+        if not found and state == "ok" and not failed:
             say("nothing is overdue or at risk")
             return DONE
-        job.needs_attention("runs or obligations are late, or no run ever completed")
+        job.needs_attention("runs or obligations are late, runs fail, or no run ever completed")
         return PEOPLE_MUST_LOOK
 
 

@@ -1,5 +1,6 @@
 """What people read of compliance. Nothing here says more than is known: what was never checked is unknown."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -67,15 +68,22 @@ def _state(service: Service) -> Router:
         late = await obligations.lateness(service.db, now)
         overdue, at_risk = sum(one.overdue for one in late), sum(one.at_risk for one in late)
         waiting = await incidents.open_count(service.db)
-        run = condition.run_state(last, now)
+        failed = await runs.failed_in_a_row(service.db)
+        found = condition.reasons(condition.Standing(last, failed, overdue, waiting), now)
         counted = await revocations.counts(service.db)
         ended = await runs.last(service.db)
         return {
-            "status": condition.overall(run, overdue, waiting),
+            "status": condition.overall(found),
+            "reasons": [asdict(one) for one in found],
             "mock": service.settings.mock,
             "as_of": now,
             "deadline_h": service.settings.takedown_deadline_h,
-            "runs": {"state": run, "last_completed_at": last, "last": plain(ended) if ended else None},
+            "runs": {
+                "state": condition.run_state(last, now),
+                "last_completed_at": last,
+                "failed_in_a_row": failed,
+                "last": plain(ended) if ended else None,
+            },
             "orders": counted,
             "obligations": _by_state(await obligations.counts(service.db)),
             "overdue": overdue,

@@ -30,9 +30,10 @@ async def watch_time(service: Service) -> list[Condition]:
     owing = await lateness_conditions(service, now)
     await service.announcer.on_conditions(LATENESS, owing)
     waiting = await service.announcer.on_found(INCIDENTS, _unread_records)
+    held = await service.announcer.on_found(condition.STILL_HELD, obligations.still_held)
     undecided = await watch_requests(service)
     await service.announcer.on_silence()
-    return [*late, *owing, *waiting, *undecided]
+    return [*late, *owing, *waiting, *held, *undecided]
 
 
 async def watch_requests(service: Service) -> list[Condition]:

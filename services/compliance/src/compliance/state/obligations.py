@@ -10,8 +10,10 @@ import orjson
 
 from clawback_common.db import Querier, Queries, Transaction, estimates
 from clawback_common.db.pool import Row
+from clawback_common.watching.condition import Condition
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
+from compliance.domain.condition import still_held as still_held_of
 from compliance.domain.holder import PUBLISHER
 from compliance.domain.obligation import Obligation, State
 from compliance.domain.order import RESEND_AFTER, Order
@@ -142,6 +144,11 @@ async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> d
     """Who has not closed these orders."""
     rows = await tx.fetch(SQL["owing"], revocation_ids, now)
     return {row["revocation_id"]: Owing(tuple(row["due"]), row["next_at"]) for row in rows}
+
+
+async def still_held(db: Querier) -> list[Condition]:
+    """Holders that had what they reported removed, and have not been verified since."""
+    return [still_held_of(row["holder"], row["articles"]) for row in await db.fetch(SQL["still_held"])]
 
 
 async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:

@@ -134,6 +134,13 @@ FROM obligation
 WHERE revocation_id = ANY ($1::uuid[]) AND kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
 GROUP BY revocation_id
 
+-- name: still_held
+SELECT holder, count(*) AS articles
+FROM obligation
+WHERE reopened > 0 AND state IN ('open', 'notified', 'removed')
+GROUP BY holder
+ORDER BY holder
+
 -- name: look_later
 UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 

@@ -65,6 +65,11 @@ async def last_completed(db: Querier) -> datetime | None:
     return found
 
 
+async def failed_in_a_row(db: Querier) -> int:
+    """Runs that failed since one completed last; counts no further than 1,000."""
+    return int(await db.fetchval(SQL["failed_in_a_row"]))
+
+
 async def last(db: Querier) -> Row | None:
     """The run that ended last, however it ended."""
     return await db.fetchrow(SQL["last"])

@@ -26,6 +26,14 @@ SELECT run_id, started_at, polls FROM run WHERE state = 'running' AND run_id <> 
 -- name: last_completed
 SELECT max(ended_at) FROM run WHERE state = 'completed'
 
+-- name: failed_in_a_row
+-- Since a run completed last; counts no further than 1,000.
+SELECT count(*)
+FROM (SELECT FROM run
+      WHERE state IN ('completed', 'failed') AND state = 'failed'
+        AND ended_at > coalesce((SELECT max(ended_at) FROM run WHERE state = 'completed'), '-infinity')
+      LIMIT 1000) AS failed
+
 -- name: last
 SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
        mock, error
