@@ -16,6 +16,7 @@ from compliance.flow import Service
 from compliance.inlet.acting import acting
 from compliance.inlet.deadletters import desk
 from compliance.inlet.notice_status import notice_status
+from compliance.inlet.owing import owing
 from compliance.inlet.reading import history, reading
 from compliance.state import runs
 
@@ -44,6 +45,7 @@ def api(service: Service, probes: Probes) -> FastAPI:
         probes=probes,
         routers=[
             *reading(service),
+            owing(service),
             history(service),
             *acting(service),
             notice_status(service),

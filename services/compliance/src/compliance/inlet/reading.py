@@ -30,6 +30,7 @@ from compliance.domain import condition
 from compliance.domain.order import Kind
 from compliance.flow import Service
 from compliance.inlet.callers import Reader
+from compliance.inlet.schemas import OwedSum
 from compliance.state import articles, holders, notices, obligations, receipts, revocations, runs
 from compliance.state.obligations import StateCount
 from compliance.state.revocations import Settled
@@ -229,7 +230,14 @@ def _records(service: Service) -> Router:
         after = str(decode_cursor(cursor, str)[0]) if cursor else ""
         rows = await holders.page(service.db, after, left_too=left, limit=limit + 1)
         following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
-        return page([holder_told(row) for row in rows[:limit]], following)
+        sums = await obligations.owed_sums(
+            service.db, [row["name"] for row in rows[:limit]], service.clock.now()
+        )
+        items = [
+            {**holder_told(row), "owes": OwedSum.model_validate(dict(sums[row["name"]]))}
+            for row in rows[:limit]
+        ]
+        return page(items, following)
 
     @router.get("/holders/{name}", summary="One holder with what changed")
     async def one_holder(_: Reader, name: str) -> Any:

@@ -184,6 +184,21 @@ async def of_revocations(db: Querier, revocation_ids: Sequence[UUID]) -> list[Ro
     return await db.fetch(SQL["of_revocations"], revocation_ids)
 
 
+async def owed(db: Querier, holder: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
+    """What a holder has not closed, the most urgent first, from a position on."""
+    return await db.fetch(SQL["owed"], holder, *after, limit)
+
+
+async def owed_sums(db: Querier, names: Sequence[str], now: datetime) -> dict[str, Row]:
+    """How much each of these holders owes, by name: ``open``, ``overdue``, ``oldest_at``, ``next_due_at``."""
+    return {row["holder"]: row for row in await db.fetch(SQL["owed_sums"], names, now)}
+
+
+async def open_prompt(db: Querier) -> int:
+    """How many obligations are open, whatever ordered them; those that time closes are left out."""
+    return int(await db.fetchval(SQL["open_prompt"]))
+
+
 async def unclosed_of_holder(db: Querier, holder: str) -> int:
     """How much a holder still owes."""
     return int(await db.fetchval(SQL["unclosed_of_holder"], holder))

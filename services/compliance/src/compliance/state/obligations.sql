@@ -177,6 +177,39 @@ WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND o.du
 ORDER BY o.due_at, o.revocation_id, o.holder
 LIMIT $6
 
+-- name: owed
+-- What a holder has not closed, the most urgent first, each with its own last answer.
+SELECT o.revocation_id, r.article_id, r.order_no, r.kind AS order_kind, o.kind, o.state, o.due_at, o.closes_at, o.opened_at,
+       r.attempts, o.notified_at, o.reopened, o.resend_at, a.answered_at, a.attempt AS answered_attempt, a.meaning
+FROM obligation AS o
+JOIN revocation AS r USING (revocation_id)
+LEFT JOIN LATERAL (
+    SELECT answered_at, attempt, meaning
+    FROM receipt
+    WHERE article_id = r.article_id AND order_no = r.order_no AND holder = o.holder AND authenticated
+    ORDER BY received_at DESC, id DESC
+    LIMIT 1
+) AS a ON true
+WHERE o.holder = $1 AND o.state IN ('open', 'notified', 'removed') AND (o.due_at, o.revocation_id) > ($2, $3)
+ORDER BY o.due_at, o.revocation_id
+LIMIT $4
+
+-- name: owed_sums
+-- What is only withheld, or disappears by age, is never overdue.
+SELECT h.name AS holder, s.open, s.overdue, s.oldest_at, s.next_due_at
+FROM unnest($1::text[]) AS h (name)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS open,
+           count(*) FILTER (WHERE o.due_at <= $2 AND o.kind <> 'expiry' AND r.kind <> 'withheld') AS overdue,
+           min(o.opened_at) AS oldest_at,
+           min(o.due_at) FILTER (WHERE o.due_at > $2 AND r.kind <> 'withheld') AS next_due_at
+    FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+    WHERE o.holder = h.name AND o.state IN ('open', 'notified', 'removed')
+) AS s
+
+-- name: open_prompt
+SELECT count(*) FROM obligation WHERE state IN ('open', 'notified', 'removed') AND kind <> 'expiry'
+
 -- name: of_revocations
 SELECT revocation_id, holder, kind, copy_kinds, answers, due_at, state, attempts, opened_at, notified_at, removed_at,
        verified_at, superseded_at, reopened, closes_at, evidence

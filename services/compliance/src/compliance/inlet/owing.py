@@ -1,0 +1,63 @@
+"""What a holder owes, before it is late."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from clawback_common.db.pool import Row
+from clawback_common.http.paging import (
+    Cursor,
+    Limit,
+    Page,
+    bad_cursor,
+    decode_cursor,
+    decode_instant,
+    encode_cursor,
+)
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from compliance.domain.order import Kind
+from compliance.flow import Service
+from compliance.inlet.callers import Reader
+from compliance.inlet.schemas import LastAnswer, Owed
+from compliance.state import holders, obligations
+
+_FIRST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+
+
+def owing(service: Service) -> Router:
+    """The list of what one holder owes."""
+    router = Router(prefix="/compliance/holders", tags=["holders"])
+
+    @router.get("/{name}/owed", summary="What a holder has not closed, the most urgent first")
+    async def owed(name: str, _: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[Owed]:
+        if await holders.one(service.db, name) is None:
+            raise Problem(404, "There is no such holder.")
+        now = service.clock.now()
+        rows = await obligations.owed(service.db, name, _position(cursor), limit + 1)
+        items = [_item(row, now) for row in rows[:limit]]
+        last = items[-1] if len(rows) > limit else None
+        following = encode_cursor(last.due_at.isoformat(), str(last.revocation_id)) if last else None
+        return Page(items=items, next_cursor=following)
+
+    return router
+
+
+def _position(cursor: str | None) -> tuple[datetime, UUID]:
+    if cursor is None:
+        return _FIRST
+    at, order = decode_cursor(cursor, str, str)
+    try:
+        return decode_instant(at), UUID(order)
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def _item(row: Row, now: datetime) -> Owed:
+    answered = (
+        LastAnswer(answered_at=row["answered_at"], attempt=row["answered_attempt"], meaning=row["meaning"])
+        if row["answered_at"]
+        else None
+    )
+    left = round((row["due_at"] - now).total_seconds()) if row["order_kind"] != Kind.WITHHELD else None
+    given = {**row, "order": row["order_no"], "seconds_left": left, "last_answer": answered}
+    return Owed.model_validate(given)

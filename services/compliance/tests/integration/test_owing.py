@@ -1,0 +1,57 @@
+"""What each holder owes is seen before it is late."""
+
+import httpx
+import pytest
+
+from clawback_contracts.holder.v1 import Holding
+from services.compliance.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+A, B, C = "metabase:1", "metabase:2", "metabase:3"
+
+
+async def test_what_a_holder_owes_is_listed_before_it_is_late_the_most_urgent_first(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    (later,) = await world.revoke(A)
+    (sooner,) = await world.revoke(B, revoked_at=world.ago(hours=2))
+    first = (await http.get("/compliance/holders/search/owed?limit=1")).json()
+    (item,) = first["items"]
+    assert (item["article_id"], item["order"], item["order_kind"]) == (B, sooner.order, "revoked")
+    assert (item["seconds_left"], item["attempts"], item["last_answer"]) == (22 * 3600, 1, None)
+    following = (await http.get(f"/compliance/holders/search/owed?cursor={first['next_cursor']}")).json()
+    assert [one["revocation_id"] for one in following["items"]] == [str(later.revocation_id)]
+    assert following["next_cursor"] is None
+    world.clock.advance(hours=23)
+    (item, _) = (await http.get("/compliance/holders/search/owed")).json()["items"]
+    assert item["seconds_left"] == -3600
+
+
+async def test_what_is_closed_is_not_owed_and_the_last_answer_is_shown(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    closed, held = await world.revoke(A, C)
+    await world.close(closed)
+    await world.receipts(world.receipt(held, "ingester"))
+    await world.looked("ingester", {C: Holding.HELD})
+    (item,) = (await http.get("/compliance/holders/ingester/owed")).json()["items"]
+    assert (item["article_id"], item["reopened"], item["state"]) == (C, 1, "open")
+    assert item["last_answer"]["attempt"] == 1
+
+
+async def test_holders_are_listed_with_the_sum_of_what_each_owes(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.revoke(A, revoked_at=world.ago(hours=25))
+    await world.revoke(B)
+    listed = {one["name"]: one["owes"] for one in (await http.get("/compliance/holders")).json()["items"]}
+    assert (listed["search"]["open"], listed["search"]["overdue"]) == (2, 1)
+    assert listed["search"]["oldest_at"] is not None
+    assert listed["search"]["next_due_at"] is not None
+
+
+async def test_a_holder_that_nobody_registered_and_a_cursor_that_nobody_gave_are_refused(
+    http: httpx.AsyncClient,
+) -> None:
+    assert (await http.get("/compliance/holders/nobody/owed")).status_code == 404
+    assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
