@@ -1,4 +1,4 @@
-"""The partners' programs of the contracts, in each language, on a real stack that knows nobody without a key."""
+"""The partners' programs in each language, and the documents' commands, on a real stack that wants keys."""
 
 import json
 import os
@@ -26,14 +26,20 @@ from clawback_contracts.examples import FOLDER
 from clawback_contracts.revocation.receipts import receipt_id
 from clawback_local import Stack
 from clawback_local.order import ANY_PART
+from clawback_local.places import ROOT
+from clawback_story.world import OWN_SERVERS
 from tests.clients.clients import NoSuchProgram, install_kafkajs
+from tests.docs.commands import Command, Here, commands
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 PROGRAMS = FOLDER / "partners"
 FIRST_VERIFIED_S_MAX = 60.0
 RUN_S_MAX = 90.0
+ENDLESS_S = 3.0
+WRITTEN = [command for command in commands() if isinstance(command.where, Here)]
+PIP = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+"""Without a package index; what a build needs is installed."""
 QUICK = {"METABASE_PAUSE_S": "0.05"}
-PARTS = [f"{name}-{role}" for name in ("ingester", "compliance", "analytics") for role in ("worker", "api")]
 ENV = {ANY_PART: {"ENABLE_AUTH": "true"}, "ingester-worker": QUICK, "ingester-api": QUICK}
 
 
@@ -53,9 +59,12 @@ class Programs:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """What holds, orders and counts articles, with authentication on."""
-    with Stack(parts=PARTS, env=ENV) as running:
-        yield running
+    """All of it, with authentication on."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OWN_SERVERS:
+            patch.delenv(name, raising=False)
+        with Stack(env=ENV) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +244,47 @@ def test_a_key_for_somebody_else_is_refused_in_words(stack: Stack, programs: Pro
     ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)  # noqa: S603 - ours
     assert ran.returncode != 0
     assert "403" in ran.stderr
+
+
+@pytest.fixture(scope="module")
+def clone(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clone as the documents see it, in which `.run` is this stack's folder."""
+    folder = tmp_path_factory.mktemp("clone")
+    for entry in ROOT.iterdir():
+        if entry.name != ".run":
+            (folder / entry.name).symlink_to(entry)
+    (folder / ".run").symlink_to(stack.run_dir)
+    return folder
+
+
+def written_environment(stack: Stack, where: Here, folder: Path) -> dict[str, str]:
+    """A user's shell with the virtual environment on its path; a service's own settings for its commands."""
+    own = stack.environment(f"{where.service}-worker") if where.service else dict(os.environ)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**own, **PIP, "PATH": path, "PIP_TARGET": str(folder), "CLAWBACK_RUN_DIR": str(stack.run_dir)}
+
+
+@pytest.mark.parametrize("command", WRITTEN, ids=lambda one: f"{one.document}: {one.text.splitlines()[-1]}")
+def test_every_command_of_the_documents_runs_as_written(
+    stack: Stack, clone: Path, tmp_path: Path, command: Command
+) -> None:
+    where = command.where
+    assert isinstance(where, Here)
+    process = subprocess.Popen(  # noqa: S603 - the documents are ours
+        ["bash", "-euo", "pipefail", "-c", command.text],  # noqa: S607 - as a user has it
+        cwd=clone,
+        env=written_environment(stack, where, tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate(timeout=ENDLESS_S if where.endless else RUN_S_MAX)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        said, _ = process.communicate(timeout=20)
+        assert where.endless, said
+    else:
+        assert not where.endless, said
+        assert process.returncode in where.codes, said

@@ -140,7 +140,10 @@ COMMANDS |= dict.fromkeys(("stop", "start", "kill", "wipe"), operate)
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clawback_local", description=__doc__)
-    parser.add_argument("--run-dir", type=Path, default=DEFAULT_RUN)
+    run_dir = Path(os.environ.get("CLAWBACK_RUN_DIR") or DEFAULT_RUN)
+    parser.add_argument(
+        "--run-dir", type=Path, default=run_dir, help="or CLAWBACK_RUN_DIR; .run without either"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, does in COMMANDS.items():
         command = commands.add_parser(name, help=does.__doc__)

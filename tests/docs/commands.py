@@ -1,0 +1,180 @@
+"""Every command of the documents, and where it runs: here as it is written, or in a test that is named."""
+
+import re
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", ".run", ".cache", "node_modules", ".hypothesis"} & set(path.relative_to(ROOT).parts)
+)
+_FENCED = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(r"\s+#.*$")
+_OPTIONAL = re.compile(r"\s*\[[^\]]*\]")
+
+
+@dataclass(frozen=True)
+class Here:
+    """It runs as it is written, on a stack that is up."""
+
+    codes: tuple[int, ...] = (0,)
+    """How it may end."""
+    service: str | None = None
+    """Whose settings it needs, as in a container of this service."""
+    endless: bool = False
+    """It runs until it is ended: seconds later it must still be there."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another test runs it: its file has these words."""
+
+    test: str
+    words: str
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """No test of ours runs it."""
+
+    reason: str
+
+
+Where = Here | Elsewhere | ByHand
+
+STACK, CLUSTER = "deploy/local/tests/unit/test_stack.py", "deploy/k8s/tests/cluster/test_cluster.py"
+WHOLE_TESTS = "it is what runs all tests"
+OF_THE_CLUSTER = (
+    "it needs the operator's cluster; a test has the same command as each worker's init container"
+)
+
+
+def _service(name: str) -> Mapping[str, Where]:
+    """What every service's README has."""
+    python = f"python -m {name}"
+    return {
+        f"{python} worker": Elsewhere("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
+        f"{python} api": Elsewhere("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
+        f"{python} migrate": Elsewhere("deploy/local/src/clawback_local/migrations.py", "migrate"),
+        f"{python} replay-dlq": Here(service=name),
+        f"{python} accept-gap": Elsewhere(
+            f"services/{name}/tests/integration/test_worker.py",
+            "accept_gap_command" if name in {"ingester", "analytics"} else '"accept-gap"',
+        ),
+    }
+
+
+_OWN: Mapping[str, Where] = {
+    "make demo": Elsewhere("tests/e2e/test_interrupt.py", '"clawback_story"'),
+    "make test": ByHand(WHOLE_TESTS),
+    "docker compose up --build --wait": Elsewhere(
+        "deploy/local/tests/container/test_containers.py", 'compose("up"'
+    ),
+    "docker compose exec ingester-api cat /var/lib/clawback/keys/officer.key": Elsewhere(
+        "deploy/local/tests/container/test_containers.py", "/var/lib/clawback/keys/officer.key"
+    ),
+    "make bench": Elsewhere("bench/tests/test_bench.py", '"-m", "bench"'),
+    ".venv/bin/python -m bench --only pipeline --articles 10000 --rounds 1": Elsewhere(
+        "bench/tests/test_bench.py", '"--only"'
+    ),
+    "pip install ./contracts": Here(),
+    "kubectl kustomize deploy/k8s/overlays/production": Elsewhere(
+        "deploy/k8s/tests/unit/test_manifests.py", '"kustomize"'
+    ),
+    "kubectl apply -k deploy/k8s/overlays/production": Elsewhere(CLUSTER, '"apply"'),
+    "kubectl -n clawback exec deploy/ingester-worker -- service migrate --phase post": ByHand(OF_THE_CLUSTER),
+    "kubectl -n clawback create job --from=cronjob/compliance-run by-hand": Elsewhere(
+        CLUSTER, "--from=cronjob/"
+    ),
+    "python -m clawback_common.bus provision --grant ingester=USER --grant upstream=USER --grant downstream=USER": (
+        Elsewhere("libs/common/tests/integration/test_topics.py", '"--grant"')
+    ),
+    "make up": Here(),
+    "make status": Here(),
+    "make logs name=kafka": Here(),
+    'make job cmd="retention sweep --dry-run"': Here(),
+    "make keys subject=acme role=upstream provider=acme": Here(),
+    "make keys subject=search role=holder": Here(),
+    "make down": Elsewhere(STACK, '"down"'),
+    "make reset": Elsewhere(STACK, '"reset"'),
+    ".venv/bin/python -m clawback_local up --only kafka,postgres": Here(),
+    ".venv/bin/python -m clawback_local kill ingester-worker": Here(),
+    ".venv/bin/python -m clawback_local stop kafka": Elsewhere(
+        "deploy/local/tests/unit/test_supervisor.py", 'stop("server")'
+    ),
+    ".venv/bin/python -m clawback_local wipe kafka": Elsewhere(STACK, "wipe("),
+    "python -m alerting test": Here(codes=(0, 3), service="alerting"),
+    "python -m compliance run": Here(codes=(0, 1, 3), service="compliance"),
+    "python -m compliance health": Here(codes=(0, 3), service="compliance"),
+    "python -m compliance archive verify PATH": Elsewhere(
+        "services/compliance/tests/unit/test_archives.py", '"verify"'
+    ),
+    "python -m compliance archive read PATH": Elsewhere(
+        "services/compliance/tests/unit/test_archives.py", '"read"'
+    ),
+    "python -m ingester poll metabase-revoked": Here(service="ingester"),
+    "python -m ingester cursor metabase-revoked": Here(service="ingester"),
+    "python -m retention sweep": Here(codes=(0, 3), service="retention"),
+    "python -m retention holds": Here(service="retention"),
+    "python -m clawback_simulator --port 8010": Elsewhere(
+        "tests/simulator/tests/test_process.py", '"clawback_simulator"'
+    ),
+    "python -m clawback_story": Elsewhere("tests/e2e/test_interrupt.py", '"clawback_story"'),
+    "python -m clawback_story --small": Elsewhere("tests/e2e/test_interrupt.py", '"--small"'),
+    "python -m clawback_story --seed 7": Elsewhere("tests/e2e/test_interrupt.py", '"--seed"'),
+    "python -m clawback_story --production": Elsewhere("tests/e2e/test_production.py", '"--production"'),
+    "openssl genpkey -algorithm ed25519 -out .run/partner.pem": Here(),
+    ".venv/bin/python -m clawback_contracts.signatures .run/partner.pem": Here(),
+}
+_SERVICES = [_service(name) for name in ("ingester", "compliance", "analytics", "alerting", "retention")]
+WHERE: Mapping[str, Where] = dict(ChainMap(dict(_OWN), *map(dict, _SERVICES)))
+"""Each command on a line of its own."""
+
+PROGRAMS: Mapping[str, Where] = {
+    "contracts/examples/partners/holder.py": Here(endless=True),
+    "contracts/examples/partners/upstream_kafka.py": Here(),
+}
+"""Blocks that are one small program, by what they run."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command, or one block that is a program, as a document has it."""
+
+    document: str
+    text: str
+
+    @property
+    def where(self) -> Where | None:
+        """Where it runs; None for one that nobody knows."""
+        for program, where in PROGRAMS.items():
+            if program in self.text:
+                return where
+        return WHERE.get(self.text)
+
+
+def commands() -> list[Command]:
+    """All of them, in the order of the documents."""
+    return [
+        Command(str(document.relative_to(ROOT)), text)
+        for document in DOCUMENTS
+        for block in _FENCED.findall(document.read_text())
+        for text in _of(block)
+    ]
+
+
+def _of(block: str) -> Iterator[str]:
+    """A program whole; of the other blocks each line, each of its alternatives, without what may be left out."""
+    if any(program in block for program in PROGRAMS):
+        yield block
+        return
+    for line in block.splitlines():
+        text = _OPTIONAL.sub("", _COMMENT.sub("", line)).strip()
+        first, *others = text.split(" | ")
+        if text and not text.startswith("listening on"):
+            yield first
+            yield from (f"{first.rpartition(' ')[0]} {other}" for other in others)
