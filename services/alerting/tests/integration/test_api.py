@@ -119,6 +119,39 @@ async def test_who_acts_needs_a_key_with_the_role(world: World, http: httpx.Asyn
         assert (await http.post(f"/alerts/{'0' * 16}/{act}", headers=key("operator"))).status_code == 404
 
 
+async def test_the_note_of_an_acknowledgement_is_kept_with_who_and_when(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    await world.say(world.raised())
+    path = f"/alerts/{(await world.alert()).fingerprint}"
+    assert (await http.post(f"{path}/ack", json={"reason": "x"}, headers=key("officer"))).status_code == 422
+    await http.post(f"{path}/ack", json={"note": "the provider was called"}, headers=key("officer"))
+    kept = (await http.get(path)).json()
+    assert (kept["acknowledged_by"], kept["acknowledged_note"]) == ("officer", "the provider was called")
+    assert kept["acknowledged_at"] is not None
+    other = await http.post(f"{path}/ack", json={"note": "another reason"}, headers=key("operator"))
+    assert other.status_code == 409
+    (listed,) = (await http.get("/alerts")).json()["items"]
+    assert listed["acknowledged_note"] == "the provider was called"
+
+
+async def test_an_alert_names_the_silences_that_mute_it(world: World, http: httpx.AsyncClient) -> None:
+    await world.say(world.raised())
+    (before,) = (await http.get("/alerts")).json()["items"]
+    body: dict[str, Any] = {
+        "matchers": [f'name="{before["name"]}"'],
+        "ends_at": (world.clock.now() + timedelta(hours=1)).isoformat(),
+        "comment": "a change of the key",
+    }
+    made = (await http.post("/silences", json=body, headers=key("operator"))).json()
+    listed = (await http.get("/alerts", params={"name": before["name"]})).json()["items"]
+    assert (before["silenced_by"], listed[0]["silenced_by"]) == ([], [made["silence_id"]])
+    (silence,) = (await http.get("/silences")).json()["items"]
+    assert (silence["comment"], silence["created_by"]) == ("a change of the key", "operator")
+    world.clock.advance(hours=2)
+    assert (await http.get(f"/alerts/{before['id']}")).json()["silenced_by"] == []
+
+
 async def test_a_silence_is_made_listed_and_ended(world: World, http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {
         "matchers": ['name="FeedStopped"'],

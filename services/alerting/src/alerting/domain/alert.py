@@ -81,6 +81,8 @@ class Alert:
     resolved_by: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
+    """Why nobody need be reminded of this occurrence."""
 
     @property
     def firing(self) -> bool:
@@ -131,6 +133,7 @@ class Alert:
             resolved_by=None,
             acknowledged_at=None,
             acknowledged_by=None,
+            acknowledged_note=None,
         )
 
     def _is_late(self, said: Raised) -> bool:

@@ -22,11 +22,11 @@ SILENCES_MAX = 200
 _log = structlog.stdlib.get_logger(__name__)
 
 
-async def acknowledge(fingerprint: str, by: str, service: Service) -> Alert | None:
+async def acknowledge(fingerprint: str, by: str, service: Service, note: str | None = None) -> Alert | None:
     """Somebody looks at it: no more reminders of this occurrence. None: there is no such alert.
 
     Raises:
-        Conflict: it does not hold.
+        Conflict: it does not hold; or somebody has acknowledged it, and another note would be lost.
     """
     async with service.db.transaction() as tx:
         taken = (await alerts.take_known(tx, [fingerprint])).get(fingerprint)
@@ -35,8 +35,12 @@ async def acknowledge(fingerprint: str, by: str, service: Service) -> Alert | No
         if not taken.firing:
             raise Conflict("this alert does not hold any more")
         if taken.acknowledged_at is None:
-            taken = replace(taken, acknowledged_at=service.clock.now(), acknowledged_by=by)
+            taken = replace(
+                taken, acknowledged_at=service.clock.now(), acknowledged_by=by, acknowledged_note=note
+            )
             await alerts.put(tx, [taken])
+        elif note not in {None, taken.acknowledged_note}:
+            raise Conflict(f"{taken.acknowledged_by} has acknowledged it already")
         return taken
 
 

@@ -8,9 +8,10 @@ from fastapi import Request
 
 from alerting import flow
 from alerting.flow import Service
-from alerting.inlet.bodies import ALERTMANAGER, AmBody, SilenceBody
+from alerting.inlet.bodies import ALERTMANAGER, AckBody, AmBody, SilenceBody
 from alerting.inlet.callers import Minding, Operator, Pushing
 from alerting.inlet.reading import Fingerprint, alert_told
+from alerting.inlet.schemas import AlertAnswer
 from alerting.outlet import metrics
 from clawback_common.http.bodies import read_json
 from clawback_common.http.problem import Problem
@@ -25,14 +26,22 @@ def acting(service: Service) -> list[Router]:
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.post("/{alert_id}/ack", summary="Somebody looks at it: no more reminders of this occurrence")
-    async def acknowledge(alert_id: Fingerprint, caller: Minding) -> Any:
-        found = await flow.acknowledge(alert_id, caller.subject, service)
+    @router.post(
+        "/{alert_id}/ack",
+        summary="Somebody looks at it: no more reminders of this occurrence",
+        response_model=AlertAnswer,
+    )
+    async def acknowledge(alert_id: Fingerprint, caller: Minding, body: AckBody | None = None) -> Any:
+        found = await flow.acknowledge(alert_id, caller.subject, service, body.note if body else None)
         if found is None:
             raise Problem(404, "There is no such alert.")
         return alert_told(found)
 
-    @router.post("/{alert_id}/resolve", summary="It is mended; said again, it is a new occurrence")
+    @router.post(
+        "/{alert_id}/resolve",
+        summary="It is mended; said again, it is a new occurrence",
+        response_model=AlertAnswer,
+    )
     async def resolve(alert_id: Fingerprint, caller: Minding) -> Any:
         found = await flow.resolve_by_hand(alert_id, caller.subject, service)
         if found is None:

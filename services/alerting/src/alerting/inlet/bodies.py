@@ -22,6 +22,14 @@ _SEVERITIES = {"page": Severity.CRITICAL, "error": Severity.CRITICAL, "none": Se
 Label = Annotated[str, Field(max_length=200)]
 
 
+class AckBody(BaseModel):
+    """Why nobody need be reminded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str | None = Field(None, min_length=3, max_length=500)
+
+
 class SilenceBody(BaseModel):
     """What to mute, how long, and why."""
 

@@ -1,5 +1,6 @@
 """What is read by HTTP: alerts, silences, channels."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,12 +8,15 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from alerting.domain.alert import Alert
+from alerting.domain.matcher import Matcher, all_match
 from alerting.flow import Service
 from alerting.inlet.callers import Minding, Reader
+from alerting.inlet.schemas import AlertListed, AlertWithNotifications, SilenceAnswer
 from alerting.state import alerts, channels, consents, messages, silences
 from clawback_common.http.paging import (
     Cursor,
     Limit,
+    Page,
     bad_cursor,
     decode_cursor,
     decode_instant,
@@ -25,6 +29,7 @@ from clawback_contracts.alert.v1 import Severity
 
 _END = datetime.max.replace(tzinfo=UTC)
 _LAST_ID = UUID(int=2**128 - 1)
+NOTIFICATIONS_MAX = 500
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -47,7 +52,13 @@ def alert_told(alert: Alert) -> dict[str, Any]:
         "resolved_by": alert.resolved_by,
         "acknowledged_at": alert.acknowledged_at,
         "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_note": alert.acknowledged_note,
     }
+
+
+def _listed(alert: Alert, silenced: Sequence[tuple[UUID, Sequence[Matcher]]]) -> dict[str, Any]:
+    muting = [one for one, matchers in silenced if all_match(matchers, alert.matched)]
+    return {**alert_told(alert), "silenced_by": muting}
 
 
 def _position(cursor: str | None) -> tuple[datetime, str]:
@@ -65,7 +76,7 @@ def reading(service: Service) -> list[Router]:
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.get("", summary="Alerts, the one said last first")
+    @router.get("", summary="Alerts, the one said last first", response_model=Page[AlertListed])
     async def list_alerts(
         _: Reader,
         *,
@@ -81,15 +92,25 @@ def _alerts(service: Service) -> Router:
         )
         last = found[limit - 1] if len(found) > limit else None
         following = encode_cursor(last.last_at.isoformat(), last.fingerprint) if last else None
-        return page([alert_told(one) for one in found[:limit]], following)
+        silenced = await silences.in_force(service.db, service.clock.now())
+        return page([_listed(one, silenced) for one in found[:limit]], following)
 
-    @router.get("/{alert_id}", summary="One alert, with who was told what of it")
+    @router.get(
+        "/{alert_id}",
+        summary="One alert, with who was told what of it",
+        response_model=AlertWithNotifications,
+    )
     async def one_alert(_: Reader, alert_id: Fingerprint) -> Any:
         found = await alerts.one(service.db, alert_id)
         if found is None:
             raise Problem(404, "There is no such alert.")
         told = await messages.of_alert(service.db, alert_id)
-        return {**alert_told(found), "notifications": [dict(row) for row in told]}
+        silenced = await silences.in_force(service.db, service.clock.now())
+        return {
+            **_listed(found, silenced),
+            "notifications": [dict(row) for row in told[:NOTIFICATIONS_MAX]],
+            "notifications_truncated": len(told) > NOTIFICATIONS_MAX,
+        }
 
     return router
 
@@ -97,7 +118,9 @@ def _alerts(service: Service) -> Router:
 def _silences(service: Service) -> Router:
     router = Router(prefix="/silences", tags=["silences"])
 
-    @router.get("", summary="Silences, the newest first")
+    @router.get(
+        "", summary="Silences with why and until when, the newest first", response_model=Page[SilenceAnswer]
+    )
     async def list_silences(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, ended: bool = False
     ) -> Any:

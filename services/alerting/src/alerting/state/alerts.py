@@ -47,6 +47,7 @@ async def put(tx: Transaction, alerts: Sequence[Alert]) -> None:
         [one.resolved_by for one in alerts],
         [one.acknowledged_at for one in alerts],
         [one.acknowledged_by for one in alerts],
+        [one.acknowledged_note for one in alerts],
     )
 
 

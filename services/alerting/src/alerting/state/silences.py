@@ -34,10 +34,16 @@ async def count(db: Querier, now: datetime) -> int:
 
 async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
     """The matchers of each that is in force. One that can no longer be read mutes nothing."""
+    return [matchers for _, matchers in await in_force(db, now)]
+
+
+async def in_force(db: Querier, now: datetime) -> list[tuple[UUID, list[Matcher]]]:
+    """The same, each with its id."""
     found = []
     for row in await db.fetch(SQL["active"], now):
         try:
-            found.append([Matcher.parse(written) for written in row["matchers"]])
+            matchers = [Matcher.parse(written) for written in row["matchers"]]
+            found.append((row["silence_id"], matchers))
         except ValueError as error:
             _log.error("a silence cannot be read", silence_id=row["silence_id"], reason=str(error))
     return found
