@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from clawback_common.clock import SystemClock
@@ -62,6 +63,20 @@ async def test_what_is_open_after_the_wait_is_counted_and_people_must_look(
     assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
+
+
+async def test_a_run_that_counts_nothing_open_says_what_it_leaves_out_and_what_is_open_in_all(
+    world: World, check: Check, http: httpx.AsyncClient
+) -> None:
+    await world.revoke(A, B, noticed_by="an officer")
+    await check.asked("schedule", "test")
+    (row,) = (await http.get("/compliance/runs")).json()["items"]
+    assert (row["open"], row["open_in_all"]) == (0, 4)
+    run = (await http.get(f"/compliance/runs/{row['run_id']}")).json()
+    counted = {name: one["value"] for name, one in run["counts"].items()}
+    assert counted == {"noticed": 0, "closed": 0, "open": 0, "overdue": 0, "open_in_all": 4}
+    assert {one["counted_at"] for one in run["counts"].values()} == {run["ended_at"]}
+    assert "an officer's" in run["counts"]["open"]["excludes"]
 
 
 async def test_a_notice_that_was_lost_on_the_way_is_open(

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from clawback_common.http.paging import LIMIT_MAX
 from clawback_contracts.holder.v1 import Holding
 from services.compliance.tests.integration.conftest import World
 
@@ -55,3 +56,45 @@ async def test_a_holder_that_nobody_registered_and_a_cursor_that_nobody_gave_are
 ) -> None:
     assert (await http.get("/compliance/holders/nobody/owed")).status_code == 404
     assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
+
+
+async def test_a_takedown_with_more_receipts_than_a_page_says_so_and_gives_the_rest(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    (order,) = await world.revoke(A)
+    again = [order.model_copy(update={"attempt": number}) for number in range(1, LIMIT_MAX + 3)]
+    await world.receipts(*(world.receipt(one, "search") for one in again))
+    takedown = (await http.get(f"/compliance/takedowns/{A}")).json()
+    assert (len(takedown["receipts"]), takedown["notices_next_cursor"]) == (LIMIT_MAX, None)
+    path = f"/compliance/takedowns/{A}/receipts?cursor={takedown['receipts_next_cursor']}"
+    rest = (await http.get(path)).json()
+    assert (len(rest["items"]), rest["next_cursor"]) == (2, None)
+    shown = {one["receipt_id"] for one in takedown["receipts"] + rest["items"]}
+    assert len(shown) == LIMIT_MAX + 2
+    one = (await http.get(f"/compliance/revocations/{order.revocation_id}")).json()
+    assert (len(one["receipts"]), one["receipts_truncated"], one["notices_truncated"]) == (
+        LIMIT_MAX,
+        True,
+        False,
+    )
+
+
+async def test_notices_of_a_takedown_are_paged(http: httpx.AsyncClient, world: World) -> None:
+    for _ in range(3):
+        await world.notices(world.notice(A))
+    path = f"/compliance/takedowns/{A}/notices"
+    first = (await http.get(f"{path}?limit=2")).json()
+    second = (await http.get(f"{path}?limit=2&cursor={first['next_cursor']}")).json()
+    assert len({one["notice_id"] for one in first["items"] + second["items"]}) == 3
+    assert second["next_cursor"] is None
+
+
+async def test_a_history_of_more_days_than_a_page_says_so(http: httpx.AsyncClient, world: World) -> None:
+    for article_id in (A, B, C):
+        await world.revoke(article_id)
+        world.clock.advance(hours=24)
+    since = world.ago(hours=100).isoformat().replace("+", "%2B")
+    path = f"/admin/compliance/history?limit=2&from={since}"
+    first = (await http.get(path)).json()
+    second = (await http.get(f"{path}&cursor={first['next_cursor']}")).json()
+    assert [len(first["items"]), len(second["items"]), second["next_cursor"]] == [2, 1, None]

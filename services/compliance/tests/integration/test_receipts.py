@@ -39,7 +39,7 @@ async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[st
         " WHERE holder = 'search' AND article_id = $1",
         article_id,
     )
-    recorded = await receipts.of_article(world.db, article_id)
+    recorded = await receipts.of_article(world.db, article_id, (world.ago(hours=99), 0), 100)
     return orjson.loads(evidence), {
         str(row["receipt_id"]): orjson.loads(row["removals"]) for row in recorded if row["holder"] == "search"
     }
@@ -63,7 +63,7 @@ async def test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_w
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED}))
     await world.receipts(world.receipt(order, "search"))
-    rows = await receipts.of_article(world.db, A)
+    rows = await receipts.of_article(world.db, A, (world.ago(hours=99), 0), 100)
     assert {row["meaning"]: orjson.loads(row["removals"]) for row in rows} == {
         "incomplete": {"content": "removed"},
         "closed": {"content": "removed", "index": "removed"},

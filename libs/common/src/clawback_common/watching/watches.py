@@ -9,6 +9,8 @@ from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.watching.condition import Condition
 
+RAISED_MAX = 500
+"""Conditions that are shown at once."""
 SQL = Queries.load(__package__, "watches")
 
 
@@ -51,8 +53,8 @@ async def silent(tx: Transaction, watcher: str, since: datetime) -> list[str]:
 
 
 async def raised(db: Querier) -> list[Row]:
-    """What holds now."""
-    return await db.fetch(SQL["raised"])
+    """What holds now, at most one more than `RAISED_MAX`."""
+    return await db.fetch(SQL["raised"], RAISED_MAX + 1)
 
 
 async def begin(db: Querier, now: datetime) -> None:

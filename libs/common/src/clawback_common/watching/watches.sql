@@ -39,7 +39,7 @@ SELECT fingerprint, name, labels, severity, summary, raised_at, said_at
 FROM watch
 WHERE resolved_at IS NULL
 ORDER BY raised_at, fingerprint
-LIMIT 500
+LIMIT $1
 
 -- name: begin
 INSERT INTO beginning (started_at) VALUES ($1) ON CONFLICT DO NOTHING

@@ -43,6 +43,7 @@ async def check_completed(
             closed=progress.closed,
             still_open=open_or_lost,
             overdue=late,
+            open_in_all=await obligations.open_prompt(tx),
         )
         if row is None or not done:
             return None

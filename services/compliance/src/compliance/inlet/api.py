@@ -18,6 +18,7 @@ from compliance.inlet.deadletters import desk
 from compliance.inlet.notice_status import notice_status
 from compliance.inlet.owing import owing
 from compliance.inlet.reading import history, reading
+from compliance.inlet.takedown_pages import takedown_pages
 from compliance.state import runs
 
 NAME = "compliance"
@@ -46,6 +47,7 @@ def api(service: Service, probes: Probes) -> FastAPI:
         routers=[
             *reading(service),
             owing(service),
+            takedown_pages(service),
             history(service),
             *acting(service),
             notice_status(service),

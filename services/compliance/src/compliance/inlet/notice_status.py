@@ -54,6 +54,7 @@ def _known(notice_id: str, found: Sequence[RecordedNotice]) -> NoticeStatus:
     return NoticeStatus(
         notice_id=notice_id,
         state=state_of_all(found),
+        truncated=len(found) > notices.STATUS_MAX,
         items=[
             NoticeItem(
                 notice_id=one.notice_id,
@@ -66,7 +67,7 @@ def _known(notice_id: str, found: Sequence[RecordedNotice]) -> NoticeStatus:
                 closed_at=one.closed_at,
                 errors=[field_error("", "request_refused", REFUSED)] if one.request_refused else [],
             )
-            for one in found
+            for one in found[: notices.STATUS_MAX]
         ],
     )
 

@@ -12,8 +12,10 @@ from clawback_common import incidents
 from clawback_common.db.pool import Row
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import (
+    LIMIT_MAX,
     Cursor,
     Limit,
+    Page,
     bad_cursor,
     decode_cursor,
     decode_instant,
@@ -30,7 +32,9 @@ from compliance.domain import condition
 from compliance.domain.order import Kind
 from compliance.flow import Service
 from compliance.inlet.callers import Reader
+from compliance.inlet.run_answers import RunAnswer, RunExplained, run_explained
 from compliance.inlet.schemas import OwedSum
+from compliance.inlet.takedown_pages import notices_page, receipts_page
 from compliance.state import articles, holders, notices, obligations, receipts, revocations, runs
 from compliance.state.obligations import StateCount
 from compliance.state.revocations import Settled
@@ -73,6 +77,7 @@ def _state(service: Service) -> Router:
         found = condition.reasons(condition.Standing(last, failed, overdue, waiting), now)
         counted = await revocations.counts(service.db)
         ended = await runs.last(service.db)
+        raised = await watches.raised(service.db)
         return {
             "status": condition.overall(found),
             "reasons": [asdict(one) for one in found],
@@ -93,7 +98,8 @@ def _state(service: Service) -> Router:
                 {"holder": one.holder, "overdue": one.overdue, "at_risk": one.at_risk} for one in late
             ],
             "open_incidents": waiting,
-            "alerts": [plain(row) for row in await watches.raised(service.db)],
+            "alerts": [plain(row) for row in raised[: watches.RAISED_MAX]],
+            "alerts_truncated": len(raised) > watches.RAISED_MAX,
         }
 
     @router.get("/overdue", summary="Obligations past due, the oldest first")
@@ -160,12 +166,15 @@ def _orders(service: Service) -> Router:
         row = await revocations.one(service.db, revocation_id)
         if row is None:
             raise Problem(404, "There is no such order.")
-        answers = await receipts.of_order(service.db, row["article_id"], row["order_no"])
+        answers = await receipts.of_order(service.db, row["article_id"], row["order_no"], LIMIT_MAX + 1)
+        noticed = await notices.of_revocation(service.db, revocation_id, LIMIT_MAX + 1)
         return {
             **_told(row),
-            "notices": [dict(n) for n in await notices.of_revocation(service.db, revocation_id)],
+            "notices": [dict(notice) for notice in noticed[:LIMIT_MAX]],
+            "notices_truncated": len(noticed) > LIMIT_MAX,
             "obligations": [plain(o) for o in await obligations.of_revocations(service.db, [revocation_id])],
-            "receipts": [plain(receipt) for receipt in answers],
+            "receipts": [plain(receipt) for receipt in answers[:LIMIT_MAX]],
+            "receipts_truncated": len(answers) > LIMIT_MAX,
         }
 
     @router.get("/takedowns/{article_id}", summary="All that happened to one article, in order")
@@ -176,12 +185,16 @@ def _orders(service: Service) -> Router:
             raise Problem(404, "No notice or order was ever given on this article.")
         orders = await revocations.of_article(service.db, article_id)
         owed = await obligations.of_revocations(service.db, [order["revocation_id"] for order in orders])
+        noticed = await notices_page(service, article_id)
+        answers = await receipts_page(service, article_id)
         return {
             **_told(row),
-            "notices": [dict(notice) for notice in await notices.of_article(service.db, article_id)],
+            "notices": noticed["items"],
+            "notices_next_cursor": noticed["next_cursor"],
             "orders": [_told(order) for order in orders],
             "obligations": [plain(obligation) for obligation in owed],
-            "receipts": [plain(receipt) for receipt in await receipts.of_article(service.db, article_id)],
+            "receipts": answers["items"],
+            "receipts_next_cursor": answers["next_cursor"],
         }
 
     return router
@@ -211,17 +224,17 @@ def _by_state(counted: list[StateCount]) -> dict[str, dict[str, int]]:
 def _records(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["records"])
 
-    @router.get("/runs", summary="Runs of the daily check, the newest first")
+    @router.get("/runs", summary="Runs of the daily check, the newest first", response_model=Page[RunAnswer])
     async def list_runs(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
         rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
         return by_time(rows, limit, "asked_at", "run_id")
 
-    @router.get("/runs/{run_id}", summary="One run")
-    async def one_run(_: Reader, run_id: UUID) -> Any:
+    @router.get("/runs/{run_id}", summary="One run, and why each of its figures counts as it does")
+    async def one_run(_: Reader, run_id: UUID) -> RunExplained:
         row = await runs.one(service.db, run_id)
         if row is None:
             raise Problem(404, "There is no such run.")
-        return plain(row)
+        return run_explained(row)
 
     @router.get("/holders", summary="Who can hold a copy, by name")
     async def list_holders(
@@ -246,7 +259,12 @@ def _records(service: Service) -> Router:
             raise Problem(404, "There is no such holder.")
         changed = await holders.changes(service.db, name)
         owed = await obligations.unclosed_of_holder(service.db, name)
-        return {**holder_told(row), "unclosed": owed, "changes": [plain(change) for change in changed]}
+        return {
+            **holder_told(row),
+            "unclosed": owed,
+            "changes": [plain(change) for change in changed[-holders.CHANGES_MAX :]],
+            "changes_truncated": len(changed) > holders.CHANGES_MAX,
+        }
 
     @router.get("/incidents", summary="What waits for a person, the newest first")
     async def list_incidents(
@@ -278,10 +296,17 @@ def history(service: Service) -> Router:
         start: Annotated[Moment | None, Query(alias="from")] = None,
         end: Annotated[Moment | None, Query(alias="to")] = None,
         limit: Limit = 100,
+        cursor: Cursor = None,
     ) -> Any:
         now = service.clock.now()
         until = end or now + timedelta(seconds=1)
         since = start or until - timedelta(days=limit)
-        return page([dict(row) for row in await revocations.history(service.db, since, until, now, limit)])
+        if cursor:
+            before, first = decode_cursor(cursor, str, str)
+            until, since = decode_instant(before), decode_instant(first)
+        rows = await revocations.history(service.db, since, until, now, limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        following = encode_cursor(last["day"].isoformat(), since.isoformat()) if last else None
+        return page([dict(row) for row in rows[:limit]], following)
 
     return router

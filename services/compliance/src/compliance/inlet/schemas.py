@@ -83,5 +83,7 @@ class NoticeStatus(BaseModel):
     state: NoticeState
     """Of the item that is furthest behind."""
     items: list[NoticeItem] = Field(default_factory=list)
+    truncated: bool = False
+    """It has more notices than are listed; the state is of those listed and one more."""
     errors: list[FieldError] = Field(default_factory=list)
     """Why a record that could not be read was refused."""

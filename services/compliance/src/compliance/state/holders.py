@@ -11,6 +11,8 @@ from clawback_contracts.holder.v1 import HolderRegistration
 from clawback_contracts.signatures import public_key
 
 SQL = Queries.load(__package__, "holders")
+CHANGES_MAX = 500
+"""Changes of a holder that are shown."""
 _LOCK = 0x686F6C64
 
 
@@ -75,8 +77,8 @@ async def page(db: Querier, after: str, *, left_too: bool, limit: int) -> list[R
 
 
 async def changes(db: Querier, name: str) -> list[Row]:
-    """What a holder registered, when, by whom."""
-    return await db.fetch(SQL["changes"], name)
+    """The last changes of a holder, the oldest first, at most one more than `CHANGES_MAX`."""
+    return (await db.fetch(SQL["changes"], name, CHANGES_MAX + 1))[::-1]
 
 
 async def groups(db: Querier) -> set[str]:

@@ -41,7 +41,7 @@ ORDER BY name
 LIMIT $3
 
 -- name: changes
-SELECT id, changed_at, changed_by, change, now FROM holder_change WHERE name = $1 ORDER BY id LIMIT 500
+SELECT id, changed_at, changed_by, change, now FROM holder_change WHERE name = $1 ORDER BY id DESC LIMIT $2
 
 -- name: groups
 SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS NOT NULL

@@ -108,6 +108,10 @@ async def orders_of_request(db: Querier, request_id: UUID) -> dict[str, UUID]:
     return {row["article_id"]: row["revocation_id"] for row in rows}
 
 
+STATUS_MAX = 500
+"""Notices of which a status speaks."""
+
+
 async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
     """The notices of this id, or of the request of this id, each with its order; none for what is no UUID."""
     try:
@@ -128,7 +132,7 @@ async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
             order_sent=row["order_sent"],
             closed_at=row["closed_at"],
         )
-        for row in await db.fetch(SQL["status"], wanted)
+        for row in await db.fetch(SQL["status"], wanted, STATUS_MAX + 1)
     ]
 
 
@@ -187,11 +191,11 @@ async def of_polls(db: Querier, poll_ids: Sequence[UUID]) -> Progress:
     return Progress(row["recorded"], row["open"], row["closed"]) if row else Progress(0, 0, 0)
 
 
-async def of_article(db: Querier, article_id: str) -> list[Row]:
-    """Every notice on an article, the oldest first."""
-    return await db.fetch(SQL["of_article"], article_id)
+async def of_article(db: Querier, article_id: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
+    """Notices on an article, the oldest first, from a position on."""
+    return await db.fetch(SQL["of_article"], article_id, *after, limit)
 
 
-async def of_revocation(db: Querier, revocation_id: UUID) -> list[Row]:
-    """Every notice that an order answers, the oldest first."""
-    return await db.fetch(SQL["of_revocation"], revocation_id)
+async def of_revocation(db: Querier, revocation_id: UUID, limit: int) -> list[Row]:
+    """Notices that an order answers, the oldest first."""
+    return await db.fetch(SQL["of_revocation"], revocation_id, limit)

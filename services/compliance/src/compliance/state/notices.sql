@@ -72,7 +72,7 @@ JOIN notice AS n USING (notice_id, article_id)
 JOIN revocation AS r USING (revocation_id)
 LEFT JOIN notice_request AS q ON q.request_id = n.request_id
 ORDER BY n.article_id, n.notice_id
-LIMIT 500
+LIMIT $2
 
 -- name: recover
 -- Notices that an order answers and that we have forgotten: each is known again, so that it revokes nothing twice.
@@ -104,13 +104,13 @@ WHERE o.kind <> 'expiry'
 SELECT notice_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, received_at, revocation_id,
        backlog, note
 FROM notice
-WHERE article_id = $1
+WHERE article_id = $1 AND (received_at, notice_id) > ($2, $3)
 ORDER BY received_at, notice_id
-LIMIT 500
+LIMIT $4
 
 -- name: of_revocation
 SELECT notice_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, received_at, backlog, note
 FROM notice
 WHERE revocation_id = $1
 ORDER BY received_at, notice_id
-LIMIT 500
+LIMIT $2

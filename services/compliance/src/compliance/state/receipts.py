@@ -51,11 +51,11 @@ async def _bounded(
     return [*(one for one in distinct if one[1] not in _STRAY), *strays[:room]]
 
 
-async def of_article(db: Querier, article_id: str) -> list[Row]:
-    """Every receipt on an article, the oldest first."""
-    return await db.fetch(SQL["of_article"], article_id)
+async def of_article(db: Querier, article_id: str, after: tuple[datetime, int], limit: int) -> list[Row]:
+    """Receipts on an article, the oldest first, from a position on."""
+    return await db.fetch(SQL["of_article"], article_id, *after, limit)
 
 
-async def of_order(db: Querier, article_id: str, order_no: int) -> list[Row]:
-    """Every receipt of one order, the oldest first."""
-    return await db.fetch(SQL["of_order"], article_id, order_no)
+async def of_order(db: Querier, article_id: str, order_no: int, limit: int) -> list[Row]:
+    """Receipts of one order, the oldest first."""
+    return await db.fetch(SQL["of_order"], article_id, order_no, limit)

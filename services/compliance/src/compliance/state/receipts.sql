@@ -14,15 +14,15 @@ FROM (SELECT FROM receipt
       WHERE meaning IN ('unknown_order', 'not_obliged', 'unauthenticated') AND received_at > $1 LIMIT $2) AS stray
 
 -- name: of_article
-SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
+SELECT id, receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
 FROM receipt
-WHERE article_id = $1
-ORDER BY received_at, receipt_id
-LIMIT 1000
+WHERE article_id = $1 AND (received_at, id) > ($2, $3)
+ORDER BY received_at, id
+LIMIT $4
 
 -- name: of_order
 SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
 FROM receipt
 WHERE article_id = $1 AND order_no = $2
-ORDER BY received_at, receipt_id
-LIMIT 1000
+ORDER BY received_at, id
+LIMIT $3

@@ -43,9 +43,12 @@ async def complete(
     closed: int,
     still_open: int,
     overdue: int,
+    open_in_all: int,
 ) -> bool:
     """Ends it; False when it was ended by somebody else."""
-    tag = await tx.execute(SQL["complete"], run_id, outcome, now, noticed, closed, still_open, overdue)
+    tag = await tx.execute(
+        SQL["complete"], run_id, outcome, now, noticed, closed, still_open, overdue, open_in_all
+    )
     return tag.endswith(" 1")
 
 

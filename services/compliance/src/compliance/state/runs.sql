@@ -12,7 +12,8 @@ UPDATE run SET polls = $2::jsonb, noticed = $3 WHERE run_id = $1
 
 -- name: complete
 UPDATE run
-SET state = 'completed', outcome = $2, ended_at = $3, noticed = $4, closed = $5, open = $6, overdue = $7
+SET state = 'completed', outcome = $2, ended_at = $3, noticed = $4, closed = $5, open = $6, overdue = $7,
+    open_in_all = $8
 WHERE run_id = $1 AND state = 'running'
 
 -- name: fail
@@ -36,7 +37,7 @@ FROM (SELECT FROM run
 
 -- name: last
 SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
-       mock, error
+       open_in_all, mock, error
 FROM run
 WHERE state IN ('completed', 'failed')
 ORDER BY ended_at DESC
@@ -44,13 +45,13 @@ LIMIT 1
 
 -- name: one
 SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
-       mock, error
+       open_in_all, mock, error
 FROM run
 WHERE run_id = $1
 
 -- name: page
 SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
-       mock, error
+       open_in_all, mock, error
 FROM run
 WHERE (asked_at, run_id) < ($1, $2)
 ORDER BY asked_at DESC, run_id DESC
