@@ -7,6 +7,14 @@ MAKEFLAGS += --no-print-directory
 # Whatever the shell says: with its bytecode kept, a process starts in two thirds of the time.
 export PYTHONDONTWRITEBYTECODE :=
 
+# What is downloaded is checked with the system's certificates, a proxy's among them. Maven's Java has them anyway.
+SYSTEM_CERTS := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+export UV_SYSTEM_CERTS ?= true
+ifneq ($(SYSTEM_CERTS),)
+export PIP_CERT ?= $(SYSTEM_CERTS)
+export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CERTS)
+endif
+
 OLDEST := (3, 11)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < $(OLDEST))' && echo $$p && break; done)

@@ -1,6 +1,9 @@
 """Every command of the documents is known: it runs as written in the end-to-end tests, or where it is said to."""
 
+import os
 import re
+import ssl
+import subprocess
 
 import pytest
 
@@ -38,3 +41,19 @@ def test_every_target_that_a_document_names_is_made() -> None:
     named = {name for document in DOCUMENTS for name in MADE.findall(document.read_text())}
     assert len(named) > 5
     assert sorted(named - made) == []
+
+
+@pytest.mark.parametrize("variable", ["UV_SYSTEM_CERTS", "PIP_CERT", "NODE_EXTRA_CA_CERTS"])
+def test_what_set_up_downloads_is_checked_with_the_systems_certificates(variable: str) -> None:
+    """Behind a proxy its certificate is in the system's store; what the user has set stays."""
+    show = ["make", "--eval", f"show: ; @echo ${variable}".replace("$", "$$"), "show"]
+    bare = {name: value for name, value in os.environ.items() if name != variable}
+    said = subprocess.run(show, cwd=ROOT, env=bare, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - ours
+    given = subprocess.run(  # noqa: S603 - ours
+        show, cwd=ROOT, env={**bare, variable: "/mine"}, capture_output=True, text=True, check=True
+    )
+    assert given.stdout.strip() == "/mine"
+    if variable == "UV_SYSTEM_CERTS":
+        assert said == "true"
+    else:
+        assert ssl.create_default_context(cafile=said).get_ca_certs()

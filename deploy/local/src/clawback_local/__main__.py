@@ -51,11 +51,12 @@ def up(places: Places, options: argparse.Namespace) -> None:
 
 
 def _refuse_other_settings(places: Places) -> None:
-    others = differing(os.environ, control.ask(places, {"op": "given"}, timeout_s=10))
+    running = control.ask(places, {"op": "given"}, timeout_s=10)
+    others = differing(os.environ, running["values"], running["users"])
     if others:
         raise StackError(
             f"the stack in {places.run} runs with other settings than these: {', '.join(others)}. "
-            "'make down' first, or unset them"
+            "'make down' first, or set them as they were"
         )
 
 

@@ -1,6 +1,6 @@
 """What the user's environment says to a stack: named when it cannot be honoured, instead of silently ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from clawback_local.errors import StackError
@@ -31,9 +31,16 @@ READ_AT_START = (
 OWN_SIMULATOR = "the simulator"
 
 
-def differing(wanted: Mapping[str, str], running: Mapping[str, str]) -> list[str]:
-    """The variables of `READ_AT_START` that the user sets to something else than the running stack was given."""
-    return [name for name in READ_AT_START if name in wanted and wanted[name] != running.get(name)]
+def differing(wanted: Mapping[str, str], running: Mapping[str, str], users: Collection[str]) -> list[str]:
+    """The variables of `READ_AT_START` that the user sets to something else than the running stack was given.
+
+    Also those that were the user's (`users`) when it started, and are unset now.
+    """
+    return [
+        name
+        for name in READ_AT_START
+        if (wanted[name] != running.get(name) if name in wanted else name in users)
+    ]
 
 
 def refuse_another_provider(places: Places, environment: Mapping[str, str]) -> None:

@@ -69,7 +69,7 @@ class Service:
         for number in range(1, replicas + 1):
             replicated += [
                 self._process("worker", number, (migrated, "topics", "keys", *self.needs)),
-                self._process("api", number, (migrated, "keys", *self.needs)),
+                self._process("api", number, (migrated, "kafka", "keys", *self.needs)),
             ]
         return (migrations_once, *replicated)
 

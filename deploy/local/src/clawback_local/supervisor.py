@@ -87,13 +87,14 @@ class Supervisor:
         """The environment of a part's process, so that a job can be run as that service."""
         return self._known(name).environment()
 
-    def given(self) -> dict[str, str]:
-        """The value of each variable that the stack has read at its start, the user's or its own."""
+    def given(self) -> dict[str, Any]:
+        """The `values` of the variables that the stack has read at its start, and which were its `users`."""
         users = {
             name: self._site.environment[name] for name in READ_AT_START if name in self._site.environment
         }
         ours = {name: self._site.fill(value) for name, (_, value) in processes.ENV.items()}
-        return {name: value for name, value in {**users, **ours}.items() if name in READ_AT_START}
+        values = {name: value for name, value in {**users, **ours}.items() if name in READ_AT_START}
+        return {"values": values, "users": list(users)}
 
     def watch(self) -> asyncio.Queue[dict[str, Any]]:
         """A queue of every change from now on."""

@@ -46,11 +46,17 @@ def test_an_empty_key_is_no_key(tmp_path: Path) -> None:
 def test_only_what_a_stack_reads_and_has_otherwise_differs() -> None:
     running = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0"}
     same = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0", "HOME": "/elsewhere"}
-    assert differing(same, running) == []
-    assert differing(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, running) == [
+    assert differing(same, running, ["METABASE_LIMIT"]) == []
+    assert differing(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, running, []) == [
         "FEEDS",
         "METABASE_LIMIT",
     ]
+
+
+def test_what_was_the_users_and_is_unset_now_differs() -> None:
+    running = {"METABASE_LIMIT": "50", "FEEDS": "/the/stack's"}
+    assert differing({}, running, ["METABASE_LIMIT"]) == ["METABASE_LIMIT"]
+    assert differing({}, running, []) == []
 
 
 def test_feeds_of_the_user_are_those_of_the_stack(tmp_path: Path) -> None:
@@ -67,6 +73,16 @@ def test_settings_that_differ_from_the_running_stack_are_named(
         assert main(command) == 0
         monkeypatch.setenv("METABASE_LIMIT", "7")
         assert main(command) == 1
+    assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
+
+
+def test_a_setting_of_the_running_stack_that_is_unset_now_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("METABASE_LIMIT", "7")
+    with Stack(tmp_path / "run", parts=("mail",)):
+        monkeypatch.delenv("METABASE_LIMIT")
+        assert main(["--run-dir", str(tmp_path / "run"), "up", "--only", "mail"]) == 1
     assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
 
 

@@ -142,3 +142,14 @@ async def test_two_stacks_have_different_keys(here: Site, tmp_path: Path) -> Non
     await keys.make(here)
     await keys.make(site.survey(other, PORTS, {}))
     assert (here.places.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()
+
+
+@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+def test_each_process_brings_the_servers_without_which_it_is_not_ready(name: str) -> None:
+    known = processes.parts({})
+
+    def brought(part: str) -> set[str]:
+        return {part}.union(*(brought(need) for need in known[part].needs))
+
+    assert {"kafka", "postgres", "keys"} <= brought(f"{name}-api")
+    assert {"kafka", "postgres", "keys", "topics"} <= brought(f"{name}-worker")

@@ -1,5 +1,6 @@
 """The ingester's settings."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
@@ -7,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
@@ -26,6 +36,40 @@ EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
 
 def _shared_topic() -> dict[str, tuple[str, ...]]:
     return {SHARED_SUBMISSIONS: ("upstream",)}
+
+
+def _feeds_of(file: Path) -> tuple["FeedSettings", ...]:
+    """The feeds of a file.
+
+    Raises:
+        ValueError: it cannot be read, is no such file, or names a feed twice; in our words, without its content.
+    """
+    try:
+        listed = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ValueError(f"{file} is no YAML") from None
+    match listed:
+        case {"feeds": list(entries), **others} if not others:
+            feeds = tuple(_feed_of(file, number, entry) for number, entry in enumerate(entries))
+        case {**others} if not others:
+            return ()
+        case _:
+            raise ValueError(f"{file} is not {{feeds: [{{name, kind, …}}]}}")
+    names = [feed.name for feed in feeds]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{file} names a feed twice")
+    return feeds
+
+
+def _feed_of(file: Path, number: int, entry: object) -> "FeedSettings":
+    try:
+        return FeedSettings.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "entry"
+        raise ValueError(f"{file}, feed {number}, {field}: {first['msg']}") from None
 
 
 class FeedSettings(BaseModel):
@@ -93,10 +137,7 @@ class Settings(CommonSettings):
     @cached_property
     def feed_list(self) -> tuple[FeedSettings, ...]:
         """The feeds of the file, by name."""
-        if self.feeds is None:
-            return ()
-        listed = yaml.safe_load(self.feeds.read_text(encoding="utf-8")) or {}
-        return tuple(FeedSettings.model_validate(entry) for entry in listed.get("feeds", []))
+        return _feeds_of(self.feeds) if self.feeds else ()
 
     @property
     def window(self) -> timedelta:
@@ -121,6 +162,13 @@ class Settings(CommonSettings):
         yield from needs_secret("METABASE_API_KEY", self.metabase_api_key.get_secret_value())
         yield from needs_https("COMPLIANCE_URL", self.compliance_url)
         yield from needs_file("COMPLIANCE_API_KEY_FILE", self.compliance_api_key_file)
+
+    @field_validator("feeds")
+    @classmethod
+    def _is_a_file_of_feeds(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _feeds_of(file)
+        return file
 
     @field_validator("submission_topics", mode="before")
     @classmethod
@@ -150,6 +198,16 @@ class Settings(CommonSettings):
         if self.environment != "development" and "submission_topics" not in self.model_fields_set:
             return {}
         return self.submission_topics
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        """An empty variable counts as unset elsewhere; here that would be the simulator's key, silently."""
+        given = os.environ.get("METABASE_API_KEY", self.metabase_api_key.get_secret_value())
+        if not given.strip():
+            raise ValueError(
+                "METABASE_API_KEY is empty: give the provider's key, or unset it for the simulator's"
+            )
+        return self
 
     @model_validator(mode="after")
     def _required_compliance_has_a_feed(self) -> Self:

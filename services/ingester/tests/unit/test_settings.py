@@ -1,0 +1,62 @@
+"""What a file of feeds and a key must be, when a process starts and not when they are first needed."""
+
+from pathlib import Path
+
+import pytest
+
+from clawback_common.process import in_words
+from ingester.settings import Settings
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        in_words(Settings)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "feeds.yaml"
+    monkeypatch.setenv("FEEDS", str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("feeds: [", "is no YAML"),
+        ("[secret]", "is not {feeds: ["),
+        ("feed: []", "is not {feeds: ["),
+        ("feeds: secret", "is not {feeds: ["),
+        ("feeds:\n  - {name: one, kind: secret}", "feed 0, kind: Input should be 'articles' or 'revoked'"),
+        ("feeds:\n  - {name: one, kind: revoked, secret: 1}", "feed 0, secret: Extra inputs"),
+        ("feeds:\n  - {name: one, kind: revoked}\n  - {name: one, kind: articles}", "names a feed twice"),
+    ],
+)
+def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
+    file: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    file.write_text(text)
+    said = refused(capsys)
+    assert f"FEEDS: {file}" in said
+    assert words in said
+
+
+def test_a_file_of_feeds_that_is_not_there_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"FEEDS: {file} cannot be read: No such file" in refused(capsys)
+
+
+def test_a_good_file_of_feeds_is_read(file: Path) -> None:
+    file.write_text("feeds:\n  - {name: one, kind: revoked}\n")
+    assert [feed.name for feed in Settings().feed_list] == ["one"]
+    file.write_text("")
+    assert Settings().feed_list == ()
+
+
+@pytest.mark.parametrize("key", ["", "  "])
+def test_an_empty_key_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    monkeypatch.setenv("METABASE_API_KEY", key)
+    assert "METABASE_API_KEY is empty: give the provider's key" in refused(capsys)
