@@ -51,6 +51,7 @@ class Obligation:
     verified_at: datetime | None = None
     superseded_at: datetime | None = None
     reopened: int = 0
+    opened_at: datetime | None = None
     evidence: Mapping[str, object] | None = None
 
 

@@ -133,6 +133,9 @@ async def _take_answers(
     changed = [folded for key, folded in owed.items() if folded != before[key]]
     if changed:
         await obligations.put(tx, changed, now)
+        for one in changed:
+            if one.verified_at == now and one.opened_at is not None:
+                metrics.closed(one.holder, [one.opened_at], now)
         await settle(tx, [folded.revocation_id for folded in changed], now)
     await receipts.put(tx, meant, now)
     await _say_strays(tx, meant, service, now)
@@ -160,7 +163,8 @@ async def on_looked(asked: Iterable[UUID], looked: Looked, service: Service) -> 
             found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
         if gone := found[Sight.GONE]:
             proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
-            await obligations.verify(tx, looked.store, proven, now)
+            opened = await obligations.verify(tx, looked.store, proven, now)
+            metrics.closed(looked.store, opened, now)
             await settle(tx, list(proven), now)
         if held := found[Sight.HELD]:
             await _reopen_contradicted(tx, looked.store, held, service, now)

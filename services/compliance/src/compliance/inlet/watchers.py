@@ -1,6 +1,7 @@
 """What the live worker looks at again and again: time that has passed, and readers that nobody registered."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 
 from aiokafka.errors import for_code
 from aiokafka.structs import TopicPartition
@@ -56,6 +57,37 @@ async def measure(service: Service) -> None:
     now = service.clock.now()
     await run_conditions(service, now)
     await lateness_conditions(service, now)
+    await measure_open(service, now)
+    await measure_requests(service, now)
+
+
+async def measure_open(service: Service, now: datetime) -> None:
+    """What each holder has not closed, how old it is, and how long is left; of every holder, from the start."""
+    oldest: dict[str, datetime] = {}
+    next_due: dict[str, datetime] = {}
+    rows = await obligations.standing(service.db)
+    for one in (metrics.OPEN, metrics.OLDEST_OPEN, metrics.NEXT_DUE):
+        one.clear()
+    for row in rows:
+        holder = row["holder"]
+        if row["kind"] is not None:
+            metrics.OPEN.labels(holder, row["kind"], row["state"]).set(row["obligations"])
+        if row["oldest_at"]:
+            oldest[holder] = min(oldest.get(holder, now), row["oldest_at"])
+        if row["next_due_at"]:
+            next_due[holder] = min(next_due.get(holder, row["next_due_at"]), row["next_due_at"])
+    for holder in {row["holder"] for row in rows}:
+        age = now - oldest[holder] if holder in oldest else timedelta(0)
+        metrics.OLDEST_OPEN.labels(holder).set(age.total_seconds())
+        left = (next_due[holder] - now).total_seconds() if holder in next_due else inf
+        metrics.NEXT_DUE.labels(holder).set(left)
+
+
+async def measure_requests(service: Service, now: datetime) -> None:
+    """Requests that wait for a second person, and those that waited in vain."""
+    row = await requests.waiting(service.db, now)
+    for state in ("waiting", "expired"):
+        metrics.WAITING.labels(state).set(row[state] if row else 0)
 
 
 async def _unread_records(tx: Transaction) -> list[Condition]:
@@ -74,10 +106,14 @@ async def run_conditions(service: Service, now: datetime) -> list[Condition]:
 
 async def lateness_conditions(service: Service, now: datetime) -> list[Condition]:
     """Who is late with what it owes, or close to it."""
+    names, late = await holders.active(service.db), await obligations.lateness(service.db, now)
     metrics.OVERDUE.clear()
     metrics.AT_RISK.clear()
     found: list[Condition] = []
-    for one in await obligations.lateness(service.db, now):
+    for name in names:
+        metrics.OVERDUE.labels(name).set(0)
+        metrics.AT_RISK.labels(name).set(0)
+    for one in late:
         metrics.OVERDUE.labels(one.holder).set(one.overdue)
         metrics.AT_RISK.labels(one.holder).set(one.at_risk)
         found += condition.lateness_conditions(one)

@@ -1,10 +1,13 @@
 """What compliance counts, typed by name."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from clawback_common.telemetry import counter, gauge, histogram
 from compliance.domain.order import Decision, Ordered, SaidAgain
 
+CLOSED_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+"""Seconds, from a store beside us to the deadline."""
 NOTICES = counter("compliance_notices_total", "Notices recorded for the first time.", ("reason",))
 REPEATS = counter("compliance_notice_repeats_total", "Notices that had been seen before.")
 ORDERS = counter("compliance_orders_total", "New orders.", ("kind",))
@@ -23,15 +26,47 @@ LOOKS_FAILED = counter(
 )
 OVERDUE = gauge("compliance_overdue_items", "Prompt obligations past due.", ("holder",))
 AT_RISK = gauge("compliance_at_risk_items", "Prompt obligations close to their deadline.", ("holder",))
+OPEN = gauge(
+    "compliance_open_obligations_items",
+    "Obligations that are not closed; the kind is the order's.",
+    ("holder", "kind", "state"),
+)
+OLDEST_OPEN = gauge(
+    "compliance_oldest_open_age_seconds",
+    "Since the oldest prompt obligation of the holder that is open was ordered; 0: none.",
+    ("holder",),
+)
+NEXT_DUE = gauge(
+    "compliance_next_deadline_seconds",
+    "Until the first prompt obligation of the holder is due, negative when it is overdue; +Inf: none is open.",
+    ("holder",),
+)
+WAITING = gauge(
+    "compliance_waiting_requests_items",
+    "Requests on which a second person has not decided.",
+    ("state",),
+)
+HOLDER_CLOSED_AFTER = histogram(
+    "compliance_obligation_closed_seconds",
+    "From an order to the holder's obligation verified.",
+    ("holder",),
+    buckets=CLOSED_BUCKETS,
+)
 LAST_RUN = gauge(
     "compliance_last_run_completed_seconds", "Unix time of the last run that completed; 0: none."
 )
 CLOSED_AFTER = histogram(
     "compliance_order_closed_seconds",
     "From an order to its last prompt obligation closed.",
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400),
+    buckets=CLOSED_BUCKETS,
 )
 RUNS = counter("compliance_runs_total", "Runs, by how they ended.", ("outcome",))
+
+
+def closed(holder: str, opened: Iterable[datetime], now: datetime) -> None:
+    """Observes how long obligations of a holder were open."""
+    for at in opened:
+        HOLDER_CLOSED_AFTER.labels(holder).observe((now - at).total_seconds())
 
 
 def count(decisions: Iterable[Decision]) -> None:

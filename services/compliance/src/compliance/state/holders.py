@@ -81,6 +81,11 @@ async def changes(db: Querier, name: str) -> list[Row]:
     return (await db.fetch(SQL["changes"], name, CHANGES_MAX + 1))[::-1]
 
 
+async def active(db: Querier) -> list[str]:
+    """The names of those that are active."""
+    return [row["name"] for row in await db.fetch(SQL["active"])]
+
+
 async def groups(db: Querier) -> set[str]:
     """The consumer groups of the holders that are active."""
     return {row["consumer_group"] for row in await db.fetch(SQL["groups"])}

@@ -43,6 +43,9 @@ LIMIT $3
 -- name: changes
 SELECT id, changed_at, changed_by, change, now FROM holder_change WHERE name = $1 ORDER BY id DESC LIMIT $2
 
+-- name: active
+SELECT name FROM holder WHERE status = 'active' ORDER BY name
+
 -- name: groups
 SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS NOT NULL
 

@@ -112,11 +112,14 @@ async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = (
 
 async def verify(
     tx: Transaction, holder: str, evidence: Mapping[UUID, Mapping[str, object]], now: datetime
-) -> None:
-    """Closes what was looked for and is gone, with the evidence of each order."""
-    await tx.execute(SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now)
+) -> list[datetime]:
+    """Closes what was looked for and is gone, with the evidence of each order. Gives when each had been opened."""
+    rows = await tx.fetch(
+        SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now
+    )
     if holder == PUBLISHER:
         await tx.execute(SQL["start_expiry"], list(evidence), now, PUBLISHER)
+    return [row["opened_at"] for row in rows]
 
 
 async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
@@ -170,6 +173,11 @@ async def lateness(db: Querier, now: datetime) -> list[Lateness]:
     """How late each holder is with what it owes promptly; holders that owe nothing are left out."""
     rows = await db.fetch(SQL["lateness"], now, AT_RISK_SHARE)
     return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
+
+
+async def standing(db: Querier) -> list[Row]:
+    """What is open by holder, kind of order and state; a holder that owes nothing has one row without a kind."""
+    return await db.fetch(SQL["standing"])
 
 
 async def overdue(
@@ -250,5 +258,6 @@ def _obligation(row: Row, place: Place) -> Obligation:
         verified_at=row["verified_at"],
         superseded_at=row["superseded_at"],
         reopened=row["reopened"],
+        opened_at=row["opened_at"],
         evidence=orjson.loads(row["evidence"]) if row["evidence"] else None,
     )

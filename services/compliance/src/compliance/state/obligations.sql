@@ -36,7 +36,7 @@ WHERE o.revocation_id = n.revocation_id AND o.kind <> 'expiry' AND o.due_at > n.
 
 -- name: take
 SELECT o.revocation_id, o.holder, o.kind, o.copy_kinds, o.answers, o.state, o.attempts, o.notified_at, o.removed_at,
-       o.verified_at, o.superseded_at, o.reopened, o.evidence, h.kind = 'store' OR h.holdings_url IS NOT NULL AS looked_at
+       o.verified_at, o.superseded_at, o.reopened, o.evidence, o.opened_at, h.kind = 'store' OR h.holdings_url IS NOT NULL AS looked_at
 FROM obligation AS o
 JOIN holder AS h ON h.name = o.holder
 JOIN unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder) USING (revocation_id, holder)
@@ -88,6 +88,7 @@ UPDATE obligation AS o
 SET state = 'verified', verified_at = $4, evidence = n.evidence, look_at = NULL, updated_at = $4
 FROM unnest($2::uuid[], $3::jsonb[]) AS n (revocation_id, evidence)
 WHERE o.holder = $1 AND o.revocation_id = n.revocation_id AND o.state = 'removed'
+RETURNING o.opened_at
 
 -- name: start_expiry
 -- The publisher holds these no more, so from now on no copy is made: what disappears by age is gone after its time.
@@ -166,6 +167,23 @@ FROM obligation AS o JOIN revocation AS r USING (revocation_id)
 WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND r.kind <> 'withheld'
 GROUP BY holder
 ORDER BY holder
+
+-- name: standing
+-- Of every active holder and of whoever else owes something, also where nothing is open; what is only withheld has no
+-- deadline.
+SELECT n.holder, o.kind, o.state, coalesce(o.obligations, 0) AS obligations, o.oldest_at, o.next_due_at
+FROM (SELECT name AS holder FROM holder WHERE status = 'active'
+      UNION
+      SELECT holder FROM obligation WHERE state IN ('open', 'notified', 'removed')) AS n
+LEFT JOIN (
+    SELECT o.holder, r.kind, o.state, count(*) AS obligations,
+           min(o.opened_at) FILTER (WHERE o.kind <> 'expiry') AS oldest_at,
+           min(o.due_at) FILTER (WHERE o.kind <> 'expiry' AND r.kind <> 'withheld') AS next_due_at
+    FROM obligation AS o JOIN revocation AS r USING (revocation_id)
+    WHERE o.state IN ('open', 'notified', 'removed')
+    GROUP BY 1, 2, 3
+) AS o USING (holder)
+ORDER BY n.holder, o.kind, o.state
 
 -- name: overdue
 SELECT o.revocation_id, o.holder, r.article_id, r.order_no, o.state, o.due_at, o.attempts, r.attempts AS sendings,
