@@ -100,9 +100,10 @@ async def mark(db: Querier) -> UUID:
     return found
 
 
-async def values(db: Querier, dimension: int, asked: Narrowed) -> list[Counted]:
-    """The values with most articles."""
-    return _counted(await db.fetch(SQL["values"], dimension, *asked))
+async def values(db: Querier, dimension: int, asked: Narrowed, after: Counted | None = None) -> list[Counted]:
+    """The values with most articles; ``after``: those that come behind this line."""
+    place = (after.articles, after.key) if after else (None, None)
+    return _counted(await db.fetch(SQL["values"], dimension, *asked, *place))
 
 
 async def days(db: Querier, asked: Narrowed) -> list[Counted]:

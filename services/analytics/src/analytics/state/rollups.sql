@@ -33,6 +33,7 @@ WHERE r.dimension = $1 AND r.day >= $2 AND r.day <= $3
   AND ($4::text IS NULL OR c.language = $4) AND ($5::text IS NULL OR c.source = $5)
   AND ($6::text IS NULL OR $6 = ANY (c.licences))
 GROUP BY r.value_id
+HAVING $8::bigint IS NULL OR (-sum(r.articles), r.value_id) > (-$8::bigint, $9::bigint)
 ORDER BY articles DESC, r.value_id
 LIMIT $7
 
