@@ -38,7 +38,7 @@ class Settings(CommonSettings):
     """A YAML file: who is told what, how soon, and who has consented to it. The packaged one is for development."""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:1025?from=alerts@clawback.example")
     """``smtp://``, ``smtp+starttls://`` or ``smtps://``, with user and password where needed, and ``from``."""
-    sms_url: SecretStr = SecretStr("http://127.0.0.1:1080/sms")
+    sms_url: SecretStr = SecretStr("http://127.0.0.1:1026/messages")
     """An HTTP gateway that takes ``{"to", "text", "id"}`` as JSON, or an address of apprise with ``{to}`` in it."""
     send_timeout_s: float = Field(15, gt=0, le=30)
     """For one attempt by one channel; below the lease of a message."""

@@ -15,7 +15,6 @@ from pydantic import AnyHttpUrl, SecretStr
 from redis.asyncio import Redis
 
 from alerting.domain import health
-from alerting.domain.health import Asked
 from alerting.flow import Service
 from alerting.inlet.api import api
 from alerting.outlet import broker
@@ -291,4 +290,3 @@ async def test_in_detail_there_are_lags_dead_letters_pool_and_the_last_success_o
 
 def test_the_limits_are_as_documented() -> None:
     assert (health.OLDEST_MAX_S, health.LAG_MAX_MESSAGES) == (60.0, 10_000)
-    assert Asked.__doc__

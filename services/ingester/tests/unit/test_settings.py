@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clawback_common.process import in_words
-from ingester.settings import Settings
+from ingester.settings import FeedSettings, Settings
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
@@ -52,6 +52,21 @@ def test_a_good_file_of_feeds_is_read(file: Path) -> None:
     assert [feed.name for feed in Settings().feed_list] == ["one"]
     file.write_text("")
     assert Settings().feed_list == ()
+
+
+@pytest.mark.parametrize(
+    ("feed", "minutes"),
+    [
+        ({"kind": "articles", "tier": "premium"}, 15),
+        ({"kind": "articles", "tier": "free"}, 24 * 60),
+        ({"kind": "articles"}, 15),
+        ({"kind": "revoked", "tier": "premium"}, 60),
+        ({"kind": "revoked", "tier": "free"}, 60),
+        ({"kind": "articles", "tier": "free", "every": "90s"}, 1.5),
+    ],
+)
+def test_a_feed_is_polled_as_its_tier_says(feed: dict[str, str], minutes: float) -> None:
+    assert FeedSettings.model_validate({"name": "one", **feed}).interval_s == minutes * 60
 
 
 @pytest.mark.parametrize("key", ["", "  "])

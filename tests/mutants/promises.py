@@ -1,0 +1,73 @@
+"""Mistakes in what everybody is promised: when the clock starts, that old readers read, how often feeds are polled."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+NOTICE = "services/compliance/src/compliance/domain/notice.py"
+NOTICE_TESTS = "services/compliance/tests/unit/test_notice.py"
+CONTRACTS = "contracts/src/clawback_contracts"
+INGESTER_SETTINGS = "services/ingester/src/ingester/settings.py"
+SETTINGS_TESTS = "services/ingester/tests/unit/test_settings.py"
+LOCAL = "deploy/local/src/clawback_local"
+LOCAL_TESTS = "deploy/local/tests/unit"
+
+MUTANTS = (
+    Mutant(
+        "clock that starts at the notice, not at the provider's time",
+        (Change(NOTICE, "in (notice.revoked_at, notice.earliest_at):", "in (notice.earliest_at,):"),),
+        at(NOTICE_TESTS, "test_the_clock_starts_at_the_providers_time_where_it_gives_one"),
+    ),
+    Mutant(
+        "clock that forgets the last complete poll",
+        (Change(NOTICE, "in (notice.revoked_at, notice.earliest_at):", "in (notice.revoked_at,):"),),
+        at(NOTICE_TESTS, "test_without_the_providers_time_it_starts_at_the_last_complete_poll_before"),
+    ),
+    Mutant(
+        "clock that a time in the future postpones",
+        (Change(NOTICE, "OLDEST <= said <= noticed_at:", "OLDEST <= said:"),),
+        at(NOTICE_TESTS, "test_a_time_of_revocation_in_the_future_postpones_nothing"),
+    ),
+    Mutant(
+        "old reader that refuses a field of a later version",
+        (Change(f"{CONTRACTS}/envelope.py", 'extra="ignore",', 'extra="forbid",'),),
+        at("contracts/tests/test_examples.py", "test_every_example_is_read_and_survives_a_round_trip"),
+    ),
+    Mutant(
+        "contract whose break for old readers is not noticed",
+        (
+            Change(
+                f"{CONTRACTS}/compatibility.py",
+                'closed_old, seen_by_old, "serializer"',
+                'closed_old, closed_old, "serializer"',
+            ),
+        ),
+        at("contracts/tests/test_generated.py", "test_a_promise_is_broken_when"),
+    ),
+    Mutant(
+        "feed of the free tier polled like one of the premium tier",
+        (Change(INGESTER_SETTINGS, '("articles", "free"): 86_400.0', '("articles", "free"): 900.0'),),
+        at(SETTINGS_TESTS, "test_a_feed_is_polled_as_its_tier_says"),
+    ),
+    Mutant(
+        "file of feeds that is read when it is first needed",
+        (Change(INGESTER_SETTINGS, "            _feeds_of(file)\n", "            _ = file\n"),),
+        at(SETTINGS_TESTS, "test_a_bad_file_of_feeds_is_named_when_a_process_starts"),
+    ),
+    Mutant(
+        "empty key of the provider that stands for the simulator's",
+        (Change(INGESTER_SETTINGS, "        if not given.strip():\n", "        if given is None:\n"),),
+        at(SETTINGS_TESTS, "test_an_empty_key_is_refused"),
+    ),
+    Mutant(
+        "partner's key that the next start forgets",
+        (Change(f"{LOCAL}/keys.py", " + _partners(places)\n", "\n"),),
+        at(
+            f"{LOCAL_TESTS}/test_keys.py",
+            "test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do",
+        ),
+    ),
+    Mutant(
+        "setting of the running stack that is unset now and not named",
+        (Change(f"{LOCAL}/given.py", "else name in users)", "else False)"),),
+        at(f"{LOCAL_TESTS}/test_given.py", "test_what_was_the_users_and_is_unset_now_differs"),
+    ),
+)
