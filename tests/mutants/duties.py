@@ -126,7 +126,7 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/state/messages.sql",
-                "      AND (leased_until IS NULL OR leased_until <= $2)\n",
+                "      AND (leased_until IS NULL OR leased_until <= clock_timestamp())\n",
                 "",
             ),
         ),
@@ -148,7 +148,7 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/flow/sending.py",
-                "                await messages.failed(tx, claimed.message_id, again_at, error)\n",
+                "                await messages.failed(tx, claimed, again_at, error)\n",
                 "                await messages.sent(tx, claimed.message_id, now)\n",
             ),
         ),
