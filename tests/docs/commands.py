@@ -130,8 +130,29 @@ _OWN: Mapping[str, Where] = {
     "openssl genpkey -algorithm ed25519 -out .run/partner.pem": Here(),
     ".venv/bin/python -m clawback_contracts.signatures .run/partner.pem": Here(),
 }
+_OFFICER = """. .run/env && curl -fsS -H "X-API-Key: $(cat .run/keys/officer.key)" """
+_OFFICERS: Mapping[str, Where] = {
+    f'{_OFFICER}"{path}"': Here()
+    for path in (
+        "$COMPLIANCE_URL/api/v1/compliance/status",
+        "$COMPLIANCE_URL/api/v1/compliance/holders",
+        "$COMPLIANCE_URL/api/v1/compliance/holders/ingester/owed",
+        "$COMPLIANCE_URL/api/v1/compliance/notices/requests",
+        "$COMPLIANCE_URL/api/v1/compliance/notices/requests?finished=true",
+        "$ALERTING_URL/api/v1/silences",
+        "$ALERTING_URL/api/v1/alerts?status=firing",
+        "$COMPLIANCE_URL/api/v1/compliance/runs?limit=1",
+    )
+}
+_ONE_RUN: Mapping[str, Where] = {
+    'curl -fsS -H "X-API-Key: KEY" "$COMPLIANCE_URL/api/v1/compliance/runs/RUN_ID"': Elsewhere(
+        "services/compliance/tests/integration/test_checks.py", "/compliance/runs/{"
+    )
+}
 _SERVICES = [_service(name) for name in ("ingester", "compliance", "analytics", "alerting", "retention")]
-WHERE: Mapping[str, Where] = dict(ChainMap(dict(_OWN), *map(dict, _SERVICES)))
+WHERE: Mapping[str, Where] = dict(
+    ChainMap(dict(_OWN), dict(_OFFICERS), dict(_ONE_RUN), *map(dict, _SERVICES))
+)
 """Each command on a line of its own."""
 
 PROGRAMS: Mapping[str, Where] = {

@@ -40,7 +40,7 @@ from compliance.state.obligations import StateCount
 from compliance.state.revocations import Settled
 
 FOREVER = 2**63 - 1
-_JSON_COLUMNS = ("answers", "evidence", "removals", "labels", "filter", "polls", "now")
+_JSON_COLUMNS = ("answers", "evidence", "removals", "labels", "filter", "polls", "now", "signing_keys")
 
 
 def plain(row: Row) -> dict[str, Any]:

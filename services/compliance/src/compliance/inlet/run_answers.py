@@ -88,7 +88,12 @@ def run_answer(row: Row) -> dict[str, Any]:
 def run_explained(row: Row) -> RunExplained:
     """A run with the meaning of each of its figures."""
     counts = {
-        name: Figure(value=row[name], counted_at=row["ended_at"], includes=includes, excludes=excludes)
+        name: Figure(
+            value=row[name],
+            counted_at=None if row[name] is None else row["ended_at"],
+            includes=includes,
+            excludes=excludes,
+        )
         for name, (includes, excludes) in _COUNTED.items()
     }
     return RunExplained.model_validate({**run_answer(row), "counts": counts})
