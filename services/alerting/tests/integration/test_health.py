@@ -157,7 +157,8 @@ async def whole(
 async def test_all_that_runs_is_up(whole: Whole) -> None:
     status, body, wrong = await whole.page()
     assert (status, body["status"], wrong) == (200, "healthy", {})
-    assert set(body) == {"status", "timestamp", "version", "services", "metrics"}
+    assert set(body) == {"status", "timestamp", "version", "environment", "services", "metrics"}
+    assert body["environment"] == "development"
     metrics = body["metrics"]
     assert isinstance(metrics, dict)
     assert set(metrics) == {

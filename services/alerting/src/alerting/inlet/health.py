@@ -24,11 +24,11 @@ def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Rou
 
     @router.get("/health", summary="Whether the whole system works")
     async def brief() -> JSONResponse:
-        return _answer(_page(await neighbours.ask(), release))
+        return _answer(_page(await neighbours.ask(), release, service))
 
     async def detailed(_: Reader) -> JSONResponse:
         asked = await neighbours.ask()
-        return _answer(_page(asked, release) | _details(asked, service))
+        return _answer(_page(asked, release, service) | _details(asked, service))
 
     for path in ("/health/detailed", "/admin/health/detailed"):
         router.add_api_route(path, detailed, methods=["GET"], summary="How each part of the system is")
@@ -39,12 +39,13 @@ def _answer(body: dict[str, Any]) -> JSONResponse:
     return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
-def _page(asked: health.Asked, release: str) -> dict[str, Any]:
+def _page(asked: health.Asked, release: str, service: Service) -> dict[str, Any]:
     found = health.parts(asked)
     return {
         "status": health.overall(found, SERVICE_NAMES),
         "timestamp": asked.at.isoformat(),
         "version": release,
+        "environment": service.settings.environment,
         "services": {name: part.told() for name, part in found.items()},
         "metrics": health.metrics(asked),
     }
