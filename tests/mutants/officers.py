@@ -1,0 +1,63 @@
+"""Known mistakes about what officers find out."""
+
+from tests.mutants.mutant import Change, Mutant, at
+
+COMPLIANCE = "services/compliance/src/compliance"
+TESTS = "services/compliance/tests/integration"
+ALERTING = "services/alerting/src/alerting"
+
+MUTANTS = (
+    Mutant(
+        "officers: compliant while runs fail",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/reading.py",
+                "condition.Standing(last, failed, overdue, waiting)",
+                "condition.Standing(last, 0, overdue, waiting)",
+            ),
+        ),
+        at(f"{TESTS}/test_api.py", "test_status_is_failing_while_runs_fail_and_compliant_when_one_completes"),
+    ),
+    Mutant(
+        "officers: still held until a day has passed",
+        (
+            Change(
+                f"{COMPLIANCE}/flow/answers.py",
+                "await service.announcer.begin(\n            tx, condition.STILL_HELD, ",
+                "await service.announcer.begin(\n            tx, 'events', ",
+            ),
+        ),
+        at(
+            f"{TESTS}/test_watchers.py",
+            "test_still_held_ends_when_the_holder_is_verified_and_not_before",
+        ),
+    ),
+    Mutant(
+        "officers: receipts are cut in silence",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/takedown_pages.py",
+                "    if len(rows) <= limit:\n",
+                "    if True:\n",
+            ),
+        ),
+        at(
+            f"{TESTS}/test_owing.py",
+            "test_a_takedown_with_more_receipts_than_a_page_says_so_and_gives_the_rest",
+        ),
+    ),
+    Mutant(
+        "officers: the note of an acknowledgement is dropped",
+        (
+            Change(
+                f"{ALERTING}/flow/acting.py",
+                "acknowledged_note=note",
+                "acknowledged_note=None",
+            ),
+        ),
+        at(
+            "services/alerting/tests/integration/test_api.py",
+            "test_the_note_of_an_acknowledgement_is_kept_with_who_and_when",
+        ),
+    ),
+)
