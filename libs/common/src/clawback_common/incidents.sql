@@ -6,7 +6,7 @@ ON CONFLICT (id) DO NOTHING
 -- name: close
 UPDATE incident SET closed_at = $2, closed_by = $3, note = $4
 WHERE id = $1 AND closed_at IS NULL
-RETURNING id, kind, subject, detail, opened_at
+RETURNING id, kind, subject, detail, opened_at, closed_at, closed_by, note
 
 -- name: page
 SELECT id, kind, subject, detail, opened_at, closed_at, closed_by, note

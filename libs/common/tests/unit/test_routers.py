@@ -17,6 +17,23 @@ from clawback_common.http.routers import dlq_router, health_router
 from clawback_common.testing.clock import FakeClock
 
 ONE = UUID(int=1)
+LETTER = {
+    "id": ONE,
+    "source": "thing",
+    "topic": "things.v1",
+    "partition": 0,
+    "kafka_offset": 7,
+    "event_id": None,
+    "subjects": [],
+    "type": "thing.happened",
+    "reason": "not_json",
+    "detail": "",
+    "set_aside_at": FakeClock().now(),
+    "retries": 0,
+    "resolved_at": None,
+    "resolution": None,
+    "kept": True,
+}
 OPERATOR = {"X-API-Key": "key of an operator"}
 
 
@@ -30,7 +47,7 @@ class Quarantine:
     async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
         """One record."""
         self.asked.append((which, limit, cursor))
-        return DeadLetterPage([{"id": ONE, "reason": "not_json"}], "more")
+        return DeadLetterPage([LETTER], "more")
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
         """Two went through."""
@@ -93,12 +110,12 @@ async def test_health_follows_the_checks(
         await probes.check()
     answer = await client.get("/api/v1/thing/health")
     assert (answer.status_code, answer.json()["status"]) == (code, status)
-    assert answer.json()["timestamp"] == "2026-03-01T12:00:00+00:00"
+    assert answer.json()["timestamp"] == "2026-03-01T12:00:00Z"
 
 
 async def test_detailed_health_tells_what_it_runs_on(client: httpx.AsyncClient) -> None:
     body = (await client.get("/api/v1/thing/health/detailed")).json()
-    assert (body["dlq_depth"], body["worker_seen_at"]) == (3, "2026-03-01T12:00:00+00:00")
+    assert (body["dlq_depth"], body["worker_seen_at"]) == (3, "2026-03-01T12:00:00Z")
     assert body["memory"]["rss_bytes_max"] >= body["memory"]["rss_bytes"] > 10_000_000
     assert {"python", "aiokafka"} <= set(body["versions"])
 
@@ -124,7 +141,9 @@ async def test_dead_letters_are_listed_for_operators_only(
     }
     assert (await client.get("/api/v1/thing/dlq", params=query)).status_code == 401
     answer = await client.get("/api/v1/thing/dlq", params=query, headers=OPERATOR)
-    assert answer.json() == {"items": [{"id": str(ONE), "reason": "not_json"}], "next_cursor": "more"}
+    (item,) = answer.json()["items"]
+    assert item == LETTER | {"id": str(ONE), "set_aside_at": "2026-03-01T12:00:00Z"}
+    assert answer.json()["next_cursor"] == "more"
     assert quarantine.asked == [(DeadLetterFilter(None, "thing.happened", "not_json", 60.0), 5, "c")]
 
 

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import Depends, Query
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
+from fastapi import Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clawback_common import jobs
@@ -25,6 +23,7 @@ from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
 from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
 from clawback_common.http.probes import Probes
 from clawback_common.http.routing import Router
+from clawback_common.http.schemas import DetailedHealth, ServiceHealth
 from clawback_common.telemetry.describe import describe
 
 Details = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -52,23 +51,26 @@ def health_router(
     now = (clock or SystemClock()).now
 
     def health() -> dict[str, Any]:
-        head = {
+        return {
             "status": probes.status,
-            "timestamp": now().isoformat(),
+            "timestamp": now(),
             "service": service,
             "version": version,
+            "checks": probes.answer()["checks"],
         }
-        return head | {"checks": probes.answer()["checks"]}
 
-    def answer(body: Mapping[str, Any]) -> JSONResponse:
-        return JSONResponse(jsonable_encoder(body), 503 if body["status"] == "unhealthy" else 200)
+    @router.get("/health", summary="Whether this service works", responses={503: {"model": ServiceHealth}})
+    async def health_brief(response: Response) -> ServiceHealth:
+        found = ServiceHealth.model_validate(health())
+        response.status_code = status_code(found)
+        return found
 
-    @router.get("/health", summary="Whether this service works")
-    async def health_brief() -> JSONResponse:
-        return answer(health())
-
-    @router.get("/health/detailed", summary="What it runs on, and how it is")
-    async def health_detailed(_: _Reader) -> JSONResponse:
+    @router.get(
+        "/health/detailed",
+        summary="What it runs on, and how it is",
+        responses={503: {"model": DetailedHealth}},
+    )
+    async def health_detailed(_: _Reader, response: Response) -> DetailedHealth:
         occupied = rss_bytes()
         own = {
             "uptime_s": round(time.monotonic() - _STARTED_S, 1),
@@ -76,9 +78,16 @@ def health_router(
             "versions": {"python": platform.python_version()}
             | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
         }
-        return answer(health() | own | await _told(details))
+        found = DetailedHealth.model_validate(health() | own | await _told(details))
+        response.status_code = status_code(found)
+        return found
 
     return router
+
+
+def status_code(found: ServiceHealth) -> int:
+    """200 for what is healthy or degraded, else 503."""
+    return 503 if found.status == "unhealthy" else 200
 
 
 async def _told(details: Details | None) -> dict[str, Any]:
@@ -151,6 +160,29 @@ class RetryAnswer(BaseModel):
     failed: int
 
 
+class DeadLetterListed(BaseModel):
+    """A record that could not be used, without its content."""
+
+    id: UUID
+    source: str
+    topic: str
+    """Or the name of where its body came from."""
+    partition: int
+    kafka_offset: int
+    event_id: str | None
+    subjects: list[str]
+    """Every article that it may be about."""
+    type: str | None
+    reason: str
+    detail: str
+    set_aside_at: datetime
+    retries: int
+    resolved_at: datetime | None
+    resolution: str | None
+    kept: bool
+    """Its bytes are still there, so it can be tried again."""
+
+
 def dlq_router(service: str, letters: DeadLetters) -> Router:
     """`GET dlq` and `POST dlq/retry`, for operators: a record's reason may name what readers need not know."""
     router = Router(prefix=f"/{service}", tags=["dead letters"])
@@ -165,10 +197,11 @@ def dlq_router(service: str, letters: DeadLetters) -> Router:
         reason: Annotated[str | None, Query(max_length=200)] = None,
         older_than_s: Annotated[float | None, Query(ge=0, le=AGE_S_MAX)] = None,
         resolved: Annotated[bool, Query(description="Also those that were dealt with")] = False,
-    ) -> Page[dict[str, Any]]:
+    ) -> Page[DeadLetterListed]:
         which = DeadLetterFilter(None, event_type, reason, older_than_s, resolved)
         found = await letters.list(which, limit, cursor)
-        return Page(items=[dict(item) for item in found.items], next_cursor=found.next_cursor)
+        items = [DeadLetterListed.model_validate(dict(item)) for item in found.items]
+        return Page(items=items, next_cursor=found.next_cursor)
 
     @router.post("/dlq/retry", summary="Try records again, through the same guard as everything")
     async def retry_dead_letters(_: _Operator, request: RetryRequest) -> RetryAnswer:

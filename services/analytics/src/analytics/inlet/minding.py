@@ -1,26 +1,35 @@
 """What compliance and operators ask: holdings, incidents, the cache."""
 
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from analytics import flow
 from analytics.flow import Service
 from analytics.inlet.callers import Officer, Operator, Reader
 from analytics.state import runs
-from clawback_common import incidents
 from clawback_common.errors import Transient
-from clawback_common.http.paging import Cursor, Limit, decode_newest_first, encode_cursor, page
+from clawback_common.http.incidents import incidents_page
+from clawback_common.http.paging import Cursor, Limit, Page
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident, IncidentNote
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
 
 
-class Closing(BaseModel):
-    """Why an incident may be closed."""
+class RunEnded(BaseModel):
+    """A run of compliance's daily check, as it ended; its counts are null where it failed."""
 
-    note: str = Field(min_length=3, max_length=1_000)
+    run_id: UUID
+    started_at: datetime
+    ended_at: datetime
+    completed: bool
+    mock: bool
+    noticed: int | None
+    closed: int | None
+    open: int | None
+    overdue: int | None
 
 
 class CacheStats(BaseModel):
@@ -50,8 +59,10 @@ def _holding(service: Service) -> Router:
         return HoldingsAnswer(items=items, orders=applied)
 
     @router.get("/runs", summary="Compliance runs as they ended, newest first")
-    async def list_runs(_: Reader, limit: Limit = 20) -> Any:
-        return page([dict(row) for row in await runs.newest(service.db, limit)])
+    async def list_runs(_: Reader, limit: Limit = 20) -> Page[RunEnded]:
+        return Page(
+            items=[RunEnded.model_validate(dict(row)) for row in await runs.newest(service.db, limit)]
+        )
 
     return router
 
@@ -62,25 +73,17 @@ def _incidents(service: Service) -> Router:
     @router.get("/incidents", summary="What waits for a person, newest first")
     async def list_incidents(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
-    ) -> Any:
-        before, before_id = decode_newest_first(cursor)
-        rows = await incidents.page(
-            service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
-        )
-        items = [dict(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return page(
-            items, encode_cursor(items[-1]["opened_at"].isoformat(), str(items[-1]["id"])) if more else None
-        )
+    ) -> Page[Incident]:
+        return await incidents_page(service.db, cursor, limit, closed=closed)
 
     @router.post(
         "/incidents/{incident_id}/close", summary="A person has looked; what was withheld is counted again"
     )
-    async def close(caller: Officer, incident_id: UUID, closing: Closing) -> Any:
+    async def close(caller: Officer, incident_id: UUID, closing: IncidentNote) -> Incident:
         closed = await flow.close_incident(service, incident_id, caller.subject, closing.note)
         if closed is None:
             raise Problem(404, "There is no such open incident.")
-        return dict(closed)
+        return Incident.model_validate(dict(closed))
 
     return router
 

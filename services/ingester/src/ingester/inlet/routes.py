@@ -1,30 +1,30 @@
 """The ingester's paths."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
-from pydantic import BaseModel, Field
 
-from clawback_common import incidents
 from clawback_common.http.auth import Caller, require
+from clawback_common.http.incidents import incidents_page
 from clawback_common.http.paging import (
     Cursor,
     Limit,
+    Page,
     decode_cursor,
-    decode_newest_first,
     encode_cursor,
-    page,
 )
 from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident, IncidentNote
 from ingester import flow
 from ingester.flow import Service
 from ingester.inlet import jobs
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.reading import Reader, reading
+from ingester.inlet.schemas import ApiCall, FeedListed, PollAnswer
 from ingester.inlet.submitting import submitting
 from ingester.inlet.webhooks import WebhookSecrets
 from ingester.state import feeds
@@ -33,12 +33,6 @@ Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
 Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
 """Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
-
-
-class Closing(BaseModel):
-    """Why an incident may be closed."""
-
-    note: str = Field(min_length=3, max_length=1_000)
 
 
 def routers(
@@ -57,19 +51,20 @@ def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:
     router = Router(tags=["feeds"])
 
     @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
-    async def list_feeds(_: Reader) -> Any:
+    async def list_feeds(_: Reader) -> Page[FeedListed]:
         rows = await feeds.all_feeds(service.db)
-        return page([{**dict(row), "configured": row["name"] in by_name} for row in rows])
+        items = [FeedListed.model_validate({**row, "configured": row["name"] in by_name}) for row in rows]
+        return Page(items=items)
 
     @router.post(
         "/feeds/{name}/poll", summary="Drain a feed now, or join the pass that does; answers when it is done"
     )
-    async def poll(_: Poller, name: str) -> Any:
+    async def poll(_: Poller, name: str) -> PollAnswer:
         feed = _feed(by_name, name)
         result = await jobs.poll_recorded(feed, service, "request")
         if result.error:
             raise Problem(502, f"The provider failed: {result.error}", extra={"poll_id": str(result.poll_id)})
-        return {"poll_id": result.poll_id, "noticed": result.noticed, "caught_up": result.caught_up}
+        return PollAnswer(poll_id=result.poll_id, noticed=result.noticed, caught_up=result.caught_up)
 
     @router.post("/feeds/{name}/resume", status_code=204, summary="Poll a stopped feed again")
     async def resume(_: Operator, name: str) -> None:
@@ -78,11 +73,11 @@ def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:
             raise Problem(409, "This feed is not stopped.")
 
     @router.get("/admin/api-calls", summary="Calls to providers, newest first")
-    async def calls(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    async def calls(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
         before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
         rows = await feeds.calls_page(service.db, before, limit + 1)
-        items = [dict(row) for row in rows[:limit]]
-        return page(items, encode_cursor(items[-1]["id"]) if len(rows) > limit else None)
+        items = [ApiCall.model_validate(dict(row)) for row in rows[:limit]]
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
 
     return router
 
@@ -93,25 +88,17 @@ def _minding(service: Service) -> Router:
     @router.get("/incidents", summary="What waits for a person, newest first")
     async def list_incidents(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
-    ) -> Any:
-        before, before_id = decode_newest_first(cursor)
-        rows = await incidents.page(
-            service.db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
-        )
-        items = [dict(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return page(
-            items, encode_cursor(items[-1]["opened_at"].isoformat(), str(items[-1]["id"])) if more else None
-        )
+    ) -> Page[Incident]:
+        return await incidents_page(service.db, cursor, limit, closed=closed)
 
     @router.post(
         "/incidents/{incident_id}/close", summary="A person has looked; what was withheld is released"
     )
-    async def close(caller: Officer, incident_id: UUID, closing: Closing) -> Any:
+    async def close(caller: Officer, incident_id: UUID, closing: IncidentNote) -> Incident:
         closed = await flow.close_incident(service, incident_id, caller.subject, closing.note)
         if closed is None:
             raise Problem(404, "There is no such open incident.")
-        return dict(closed)
+        return Incident.model_validate(dict(closed))
 
     return router
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -93,3 +94,49 @@ class SubmissionStatus(BaseModel):
     """Of the article now: live, withheld, embargoed or revoked."""
     errors: list[FieldError] = Field(default_factory=list)
     """Why it was refused."""
+
+
+class FeedListed(BaseModel):
+    """A feed, and its last pass. More fields may come."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    kind: str
+    configured: bool
+    """False: ``FEEDS`` does not name it any more."""
+    state: str
+    state_reason: str | None
+    state_since: datetime
+    cursor: str | None
+    last_complete_at: datetime | None
+    last_poll_id: UUID | None
+    last_poll_started_at: datetime | None
+    last_poll_ended_at: datetime | None
+    last_poll_received: int | None
+    last_poll_noticed: int | None
+
+
+class PollAnswer(BaseModel):
+    """What a pass over a feed brought."""
+
+    poll_id: UUID
+    noticed: int
+    caught_up: bool
+
+
+class ApiCall(BaseModel):
+    """A call to a provider."""
+
+    id: int
+    feed: str
+    endpoint: str
+    started_at: datetime
+    took_ms: int
+    http_status: int | None
+    code: int | None
+    bytes: int | None
+    items: int | None
+    cursor: str | None
+    outcome: str
+    poll_id: UUID | None

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, Header, Path, Request, Response, Security
+from fastapi.security import APIKeyHeader
 
 from clawback_common import quarantine
 from clawback_common.http.auth import Caller, require
+from clawback_common.http.openapi import header, items_of, json_body, schema_of
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
@@ -20,7 +21,7 @@ from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
 from ingester.flow import SUBMISSIONS, Service
 from ingester.inlet import deliveries
-from ingester.inlet.bodies import REVOKED, TOO_OLD, Judged, judge
+from ingester.inlet.bodies import ITEMS_MAX, REVOKED, TOO_OLD, Judged, StandardWebhook, judge
 from ingester.inlet.schemas import SubmissionAnswer, SubmissionStatus
 from ingester.inlet.webhooks import WebhookSecrets
 from ingester.state import articles, submitted
@@ -39,6 +40,30 @@ EventId = Annotated[
         description="The `ce_id` of a record on Kafka, or one of the `event_ids` of an answer over HTTP",
     ),
 ]
+ARTICLE = schema_of(ArticleSubmitted, closed=True)
+ARTICLES = items_of(ARTICLE, ITEMS_MAX)
+STANDARD = schema_of(StandardWebhook)
+STANDARD["properties"]["data"] = {"oneOf": [ARTICLE, ARTICLES]}
+WEBHOOK = {
+    **json_body([ARTICLE, ARTICLES, STANDARD]),
+    "parameters": [
+        header(
+            "webhook-id", "Identifies the webhook; the same when it is sent again. At most 200 characters"
+        ),
+        header("webhook-timestamp", "When it was sent, in seconds since 1970; at most 5 minutes off"),
+        header(
+            "webhook-signature",
+            "`v1,` and the base64 of HMAC-SHA256, with the shared secret, of `{id}.{timestamp}.{body}`; several are "
+            "separated by spaces, at most 5",
+        ),
+    ],
+}
+_signed = APIKeyHeader(
+    name="webhook-signature",
+    scheme_name="webhook",
+    description="Standard Webhooks: a signature with the secret that provider and operator share (`whsec_…`)",
+    auto_error=False,
+)
 BODY_ID_CHARS = 16
 """Of the SHA-256 of a body, which identifies its items: 64 bits."""
 
@@ -47,7 +72,12 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
     """What brings articles over HTTP."""
     router = Router(tags=["submissions"])
 
-    @router.post("/submissions", status_code=202, summary="Submit one article, or up to 500")
+    @router.post(
+        "/submissions",
+        status_code=202,
+        summary="Submit one article, or up to 500",
+        openapi_extra=json_body([ARTICLE, ARTICLES]),
+    )
     async def submit(request: Request, caller: Upstream, idempotency_key: Key = None) -> SubmissionAnswer:
         body = await request.body()
         sha256 = hashlib.sha256(body).digest()
@@ -67,13 +97,22 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
     async def what_became(caller: Asking, event_id: EventId) -> SubmissionStatus:
         return await _status(service, caller, event_id)
 
-    @router.post("/webhooks/{provider}", status_code=202, summary="A partner pushes (Standard Webhooks)")
+    @router.post(
+        "/webhooks/{provider}",
+        status_code=202,
+        summary="A partner pushes articles (Standard Webhooks)",
+        description="The same `webhook-id` with the same body again is answered 200, with another body 409.",
+        responses={200: {"model": SubmissionAnswer, "description": "The same webhook again"}},
+        openapi_extra=WEBHOOK,
+        dependencies=[Security(_signed)],
+    )
     async def webhook(
-        request: Request, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
-    ) -> JSONResponse:
+        request: Request, response: Response, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
+    ) -> SubmissionAnswer:
         unverified = secrets.claimed(provider, request.headers, service.clock.now())
         status, answer = await deliveries.take(service, provider, unverified, await request.body())
-        return JSONResponse(SubmissionAnswer.model_validate(answer).model_dump(), status)
+        response.status_code = status
+        return SubmissionAnswer.model_validate(answer)
 
     return router
 
