@@ -4,6 +4,8 @@ from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
+ALERTING = "services/alerting/src/alerting"
+ALERTING_TESTS = "services/alerting/tests/integration"
 COMPLIANCE = "services/compliance/src/compliance"
 COMPLIANCE_TESTS = "services/compliance/tests/integration"
 
@@ -63,5 +65,38 @@ MUTANTS = (
             f"{COMPLIANCE_TESTS}/test_own_orders.py",
             "test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_that",
         ),
+    ),
+    Mutant(
+        "alerts that the broker has lost are not sent again",
+        (
+            Change(
+                f"{COMMON}/worker.py",
+                "        for topic in (AlertRaised.TOPIC, *topics):\n",
+                "        for topic in topics:\n",
+            ),
+        ),
+        at(f"{COMMON_TESTS}/test_worker.py", "test_alerts_that_the_broker_has_lost_are_sent_again"),
+    ),
+    Mutant(
+        "an alert that its service has forgotten never ends",
+        (
+            Change(
+                f"{ALERTING}/flow/saying.py",
+                "                await say(tx, await _not_listed(tx, listing, now), service, now)\n",
+                "                pass\n",
+            ),
+        ),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
+    ),
+    Mutant(
+        "an alert that nobody lists is ended by a list",
+        (
+            Change(
+                f"{ALERTING}/state/alerts.sql",
+                "WHERE status = 'firing' AND listed AND service = $1",
+                "WHERE status = 'firing' AND service = $1",
+            ),
+        ),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
     ),
 )

@@ -43,8 +43,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/watching/alerts.py",
-                'event_id("alert", fingerprint, occurrence, at.isoformat())',
-                'event_id("alert", fingerprint, occurrence)',
+                'event_id("alert", identity, occurrence, at.isoformat())',
+                'event_id("alert", identity, occurrence)',
             ),
         ),
         at(
@@ -210,7 +210,7 @@ MUTANTS = (
         "what a lost log held is not published again",
         (
             Change(
-                f"{COMMON}/outbox/news.py",
+                f"{COMMON}/outbox/lost_log.py",
                 "        if before in {None, log.topic_id} and whole:\n",
                 "        if whole:\n",
             ),

@@ -193,32 +193,6 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
     await _all_is_well(world)
 
 
-@pytest.mark.disaster  # test_restores plays more of it
-async def test_a_restored_compliance_knows_its_orders_again_and_gives_no_number_twice(world: World) -> None:
-    heads = "SELECT article_id, order_no FROM article WHERE order_no > 0"
-    processes = ("compliance-worker", "compliance-api")
-    dump = Dump(world, "compliance")
-    await faults.articles(world, NEW)
-    await faults.drained(world, "more articles")
-    await dump.take()
-    revoked = await faults.revoke(world, REVOKED)
-    await faults.drained(world, "revocations after the dump")
-    given = {row["article_id"]: row["order_no"] for row in await world.rows("compliance", heads)}
-    assert given.keys() >= {f"{METABASE}:{one}" for one in revoked}
-    for process in processes:
-        await world.stop(process)
-    await dump.restore()
-    world.broke("restore of the database of compliance", REVOKED)
-    for process in processes:
-        await world.start(process)
-    await world.in_thread(world.stack.wait_ready)
-    known = {row["article_id"]: row["order_no"] for row in await world.rows("compliance", heads)}
-    assert known == given
-    await faults.revoke(world, REVOKED)
-    await faults.drained(world, "restore of the database of compliance", sending_again=True)
-    await _all_is_well(world)
-
-
 async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> None:
     await faults.drained(world, "what came before")
     await world.downstream.stop()

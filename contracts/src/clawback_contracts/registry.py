@@ -1,6 +1,6 @@
 """Every event by its CloudEvents type, and every body that a holder and we exchange over HTTP, by its schema's name."""
 
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, Value
@@ -33,6 +33,7 @@ EVENTS: dict[str, type[Event]] = {
         SweepFailed,
         AlertRaised,
         AlertResolved,
+        AlertsFiring,
         DeadLetter,
     )
 }

@@ -40,6 +40,8 @@ class AlertRaised(Event):
     """One sentence, without content: what happened, to which thing, what to do next."""
     labels: dict[str, str] = Field(default_factory=dict)
     raised_at: Instant
+    listed: bool = False
+    """Its service lists it in ``AlertsFiring`` for as long as it is firing."""
 
 
 class AlertResolved(Event):
@@ -54,3 +56,23 @@ class AlertResolved(Event):
     name: str
     service: str
     resolved_at: Instant
+
+
+class AlertsFiring(Event):
+    """The alerts of a service that are firing now, of those that are listed.
+
+    Any other of its listed alerts that was not raised within the last 25 hours has ended: its end was lost, or the
+    database of the service was restored and has forgotten it.
+    """
+
+    TYPE: ClassVar[str] = "clawback.alert.firing.v1"
+    TOPIC: ClassVar[str] = "alerts.v1"
+    KEY: ClassVar[str] = "fingerprint"
+    SENDER: ClassVar[str | None] = "service"
+
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
+    """Of the service and the name ``AlertsFiring``: the key alone."""
+    service: str
+    firing: tuple[str, ...] = Field(max_length=10_000)
+    """Their fingerprints."""
+    listed_at: Instant

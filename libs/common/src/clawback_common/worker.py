@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -30,6 +31,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.leases import Leadership
 from clawback_common.outbox import news, orders
 from clawback_common.outbox.delays import OutboxDelays
+from clawback_common.outbox.lost_log import log_of
 from clawback_common.outbox.relay import Relay, Render
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.purging import Aged
@@ -38,11 +40,14 @@ from clawback_common.telemetry import describe
 from clawback_common.tls import ServerCertificate
 from clawback_common.watching import alerts
 from clawback_common.watching.condition import consumer_gap
+from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.envelope import event_id
 from clawback_contracts.signatures import Signer
+from clawback_contracts.topics import load_topics
 
 TIDY_EVERY_S = 10.0
 DELAYS_EVERY_S = 30.0
+LOST_LOGS_EVERY_S = 30.0
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -80,6 +85,8 @@ class Plan:
     """How alerts on lanes are raised; None: through the outbox."""
     purges: Sequence[Aged] = ()
     """Rows of the service's own tables that end by age alone."""
+    resent: Sequence[str] = ()
+    """Topics, beside that of alerts, to which the priority lane sends again what the broker has lost."""
 
 
 class Worker:
@@ -200,6 +207,7 @@ class Worker:
                 *plan.loops,
                 Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
                 Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
+                Loop("lost logs", LOST_LOGS_EVERY_S, lambda: self._send_lost_again(plan.resent), alone=True),
                 Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
             ]
             looping = {
@@ -257,6 +265,13 @@ class Worker:
         delays = OutboxDelays(self.name, self._db, self._clock, self._orders)
         for relay in relays:
             await delays.watch(relay)
+
+    async def _send_lost_again(self, topics: Sequence[str]) -> None:
+        for topic in (AlertRaised.TOPIC, *topics):
+            profile = load_topics()[topic].profiles[self._settings.topic_profile]
+            log, kept = await log_of(self._settings, topic), timedelta(milliseconds=profile.retention)
+            if await orders.send_lost_again(self._db, log, self._clock.now(), kept):
+                self._orders.wake()
 
     async def _tidy(self, purges: Sequence[Aged]) -> None:
         """Quarantine first: its bytes are content. One step that fails stops no other."""

@@ -16,7 +16,7 @@ from clawback_common.testing.waiting import until
 from clawback_common.watching import watches
 from clawback_common.watching.announcer import Announcer
 from clawback_common.watching.condition import Condition
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 
 pytestmark = pytest.mark.integration
 
@@ -237,6 +237,20 @@ async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
     assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
     await announcer.on_conditions("cellars", [])
     assert [row["name"] for row in await watches.raised(database)] == ["PipeLeaks"]
+
+
+async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_will_be(
+    announcer: Announcer, database: Database, clock: FakeClock
+) -> None:
+    await announcer.on_conditions("pipes", [LEAK, FLOOD])
+    await announcer.on_conditions("pipes", [FLOOD])
+    clock.advance(hours=1)
+    await announcer.list_firing()
+    rows = await database.fetch("SELECT value FROM outbox_orders WHERE type = $1", AlertsFiring.TYPE)
+    (listed,) = [AlertsFiring.model_validate_json(row["value"]) for row in rows]
+    assert listed.firing == (FLOOD.fingerprint("svc"),)
+    assert (listed.service, listed.listed_at) == ("svc", clock.now())
+    assert all(one.listed for one in await raised(database))
 
 
 async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_beat(

@@ -22,8 +22,10 @@ from clawback_common.testing.broker import Broker
 from clawback_common.testing.keys import write_api_keys, write_signing_key
 from clawback_common.testing.listening import AT, Heard, Said, listening, said
 from clawback_common.testing.waiting import until
+from clawback_common.watching import alerts
+from clawback_common.watching.condition import Condition
 from clawback_common.worker import Loop, Plan, Worker
-from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.alert.v1 import AlertRaised, Severity
 
 pytestmark = pytest.mark.integration
 
@@ -160,9 +162,22 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
     assert f"{topic}-0 offsets 1 to 2" in rows[0]["detail"]
-    alerts = await topics.events("alerts.v1", AlertRaised)
-    assert {(one.name, one.severity.value) for one in alerts} == {("ConsumerGap", "critical")}
-    assert len({one.fingerprint for one in alerts}) == 1
+    found = await topics.events("alerts.v1", AlertRaised)
+    assert {(one.name, one.severity.value) for one in found} == {("ConsumerGap", "critical")}
+    assert len({one.fingerprint for one in found}) == 1
+
+
+async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, context: BusContext) -> None:
+    topic, lost = await topics.new_topic(), 1_000_000
+    alert = alerts.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
+    async with context.db.transaction() as tx:
+        await context.outbox.put(tx, [alert, said(1, topic=topic)])
+    sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
+    await context.db.execute(sent, context.clock.now(), lost)
+    async with working(context, Plan([Subscription(topic, (Said,), Heard())])):
+        (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
+    assert again.name == "PipeBursts"
+    assert await topics.read(topic) == []
 
 
 async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_over_what_is_gone(

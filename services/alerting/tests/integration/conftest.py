@@ -25,7 +25,7 @@ from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 from clawback_contracts.envelope import Event
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from services.alerting.tests.integration.sinks import MailSink, SmsSink, sinks
@@ -113,7 +113,16 @@ class World:
         }
         return AlertResolved(**(given | more))
 
-    async def say(self, *events: AlertRaised | AlertResolved, ids: Sequence[str] = ()) -> None:
+    def listing(self, *firing: AlertRaised) -> AlertsFiring:
+        """The ingester lists what is firing."""
+        return AlertsFiring(
+            fingerprint=fingerprint("ingester", "AlertsFiring", {}),
+            service="ingester",
+            firing=tuple(one.fingerprint for one in firing),
+            listed_at=self.clock.now(),
+        )
+
+    async def say(self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()) -> None:
         """They arrive in one batch."""
         await flow.on_alerts(self.received(events, ids), self.service)
 

@@ -112,6 +112,35 @@ async def test_an_end_is_told_to_who_was_told_the_beginning(world: World) -> Non
     assert "Until:   2026-03-01 12:06:00 UTC" in world.mail.bodies[-1]
 
 
+async def test_what_its_service_lists_no_longer_has_ended(world: World) -> None:
+    forgotten = world.raised(listed=True)
+    holding, once = world.raised("FeedFailing", listed=True), world.raised("ConsumerGap")
+    other = world.raised("TakedownOverdue", service="compliance", listed=True)
+    await world.say(forgotten, holding, once, other)
+    await world.deliver()
+    world.clock.advance(hours=24)
+    await world.say(world.raised("FeedFallingBehind", listed=True))
+    world.clock.advance(hours=1)
+    await world.say(world.listing(holding))
+    assert await _firing(world) == [
+        "ConsumerGap",
+        "FeedFailing",
+        "FeedFallingBehind",
+        "FeedStopped",
+        "TakedownOverdue",
+    ]
+    world.clock.advance(seconds=1)
+    await world.say(world.listing(holding))
+    assert await _firing(world) == ["ConsumerGap", "FeedFailing", "FeedFallingBehind", "TakedownOverdue"]
+    await world.deliver()
+    assert any("[RESOLVED] FeedStopped" in subject for subject in world.mail.subjects)
+
+
+async def _firing(world: World) -> list[str]:
+    rows = await world.db.fetch("SELECT name FROM alert WHERE status = 'firing' ORDER BY name")
+    return [row["name"] for row in rows]
+
+
 async def test_what_is_raised_again_after_its_end_is_told_again(world: World) -> None:
     for _ in range(2):
         await world.say(world.raised())

@@ -121,6 +121,7 @@ def plan(parts: Parts, stopping: Stopping) -> Plan:
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("measure", 30.0, partial(watchers.measure, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
+            service.announcer.loop(),
             Loop("readers", 60.0, partial(watchers.watch_readers, service), alone=True),
             service.sweeper.loop(),
         ],

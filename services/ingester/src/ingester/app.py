@@ -12,7 +12,6 @@ import httpx
 
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.envelope import Message
-from clawback_common.bus.gaps import log_ends
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database, Querier
@@ -20,8 +19,8 @@ from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
 from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
-from clawback_common.outbox import orders
-from clawback_common.outbox.news import NewsOutbox, log_of, send_lost_again
+from clawback_common.outbox.lost_log import log_of
+from clawback_common.outbox.news import NewsOutbox, send_lost_again
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.process import Stopping
@@ -45,8 +44,6 @@ from ingester.state.purges import PURGES
 NAME = "ingester"
 LOG_LOOK_S = 15.0
 """How often the ingester looks whether the log of articles is still the one that it wrote."""
-ORDERS_KEPT = timedelta(days=30)
-"""As long as notices and receipts are on their topics."""
 POLL_LOOK_S_MAX = 5.0
 """How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
 
@@ -106,6 +103,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
             Loop("lost log", LOG_LOOK_S, partial(_publish_lost_again, service), alone=True),
             Loop("measure", 15.0, partial(_measure, service)),
             Loop("feeds", 10.0, partial(watchers.watch_feeds, service, by_name), alone=True),
+            service.announcer.loop(),
             service.sweeper.loop(),
         ],
         prepare=partial(_prepare, service, by_name),
@@ -113,6 +111,7 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         may_publish=partial(_may_publish, service, by_name, orders_applied),
         on_set_aside=service.announcer.on_set_aside,
         purges=PURGES,
+        resent=(RevocationNoticed.TOPIC, ArticleRemoved.TOPIC),
     )
 
 
@@ -125,9 +124,6 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     )
     obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
-    for topic in (RevocationNoticed.TOPIC, ArticleRemoved.TOPIC):
-        ends, since = await log_ends(settings, topic), service.clock.now() - ORDERS_KEPT
-        await orders.send_lost_again(service.db, since, ends, topic)
     await _publish_lost_again(service)
 
 

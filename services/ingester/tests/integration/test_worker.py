@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Transient
 from clawback_common.outbox import orders as orders_outbox
+from clawback_common.outbox.lost_log import Log
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.settings import CommonSettings
@@ -357,12 +359,13 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
 async def test_receipts_that_a_lost_log_held_are_sent_again(world: World) -> None:
     await world.submit(world.article("up:1"))
     await world.order(world.revocation("up:1"))
-    now, topic = world.clock.now(), "removal-receipts.v1"
+    now, kept, topic, first = world.clock.now(), timedelta(hours=6), "removal-receipts.v1", uuid4()
     await world.db.execute("UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = id", now)
     last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_orders WHERE topic = $1", topic)
-    since = world.ago(hours=6)
     waiting = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL"
-    assert not await orders_outbox.send_lost_again(world.db, since, {0: (0, last + 1)}, topic)
+    whole, grown = Log(topic, first, {0: (0, last + 1)}), Log(topic, uuid4(), {0: (0, last + 1)})
+    assert not await orders_outbox.send_lost_again(world.db, whole, now, kept)
     assert await world.db.fetchval(waiting) == 0
-    assert await orders_outbox.send_lost_again(world.db, since, {0: (0, 0)}, topic)
+    assert await orders_outbox.send_lost_again(world.db, grown, now, kept)
     assert await world.db.fetchval(waiting) == 1
+    assert not await orders_outbox.send_lost_again(world.db, grown, now, kept)

@@ -87,6 +87,7 @@ def plan(service: Service) -> Plan:
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("measure", 30.0, partial(watchers.measure, service)),
             Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
+            service.announcer.loop(),
         ],
         prepare=partial(prepare, service),
         on_set_aside=service.announcer.on_set_aside,

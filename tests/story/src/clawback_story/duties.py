@@ -56,17 +56,21 @@ def c13_untold(evidence: Evidence) -> Problems:
     return problems
 
 
-def c14_unswept(evidence: Evidence) -> Problems:
-    """What is old is in no store of ours; what is on hold is; every owner has answered, and counts what is true."""
-    expected, history = evidence.expected, evidence.history
-    problems = []
+def kept_too_long(evidence: Evidence) -> Problems:
+    """What was swept is in no store of ours and not served; its id is remembered."""
+    expected, problems = evidence.expected, Problems()
     for store in evidence.stores:
         if store.ours:
             left = {expected.owners.get(token, "") for token in store.tokens} & expected.swept
             problems += missing(f"{store.name} holds what was swept", store.ids & expected.swept | left)
     served = {one for one, status in evidence.swept_answers.items() if status != GONE}
     problems += missing("the API does not answer 410 on what was swept", served)
-    problems += missing("forgotten with its text", expected.swept - evidence.outliving)
+    return problems + missing("forgotten with its text", expected.swept - evidence.outliving)
+
+
+def c14_unswept(evidence: Evidence) -> Problems:
+    """What is old is in no store of ours; what is on hold is; every owner has answered, and counts what is true."""
+    history, problems = evidence.history, kept_too_long(evidence)
     problems += [
         f"{one.owner} answered the sweep of {one.data_class} with: {one.outcome}"
         for one in evidence.sweeps

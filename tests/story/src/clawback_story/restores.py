@@ -1,7 +1,7 @@
 """One database is set back to a backup while the others, and the broker, have gone on; or the broker is empty too."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,19 +9,37 @@ from typing import Self
 
 import httpx
 import orjson
+import yaml
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_story import asking, checkers, counting, doors, faults, jobs, looking, scanning
-from clawback_story.problems import Problems, missing
+from clawback_local.site import DATABASES
+from clawback_simulator.actions import EndpointName
+from clawback_story import (
+    asking,
+    checkers,
+    counting,
+    doors,
+    duties,
+    faults,
+    jobs,
+    letting_go,
+    looking,
+    scanning,
+)
+from clawback_story.problems import Problems
 from clawback_story.texts import Written, write_all
-from clawback_story.world import FEED, METABASE, REVOKED_FEED, UPSTREAM, Broken, World
+from clawback_story.world import FEED, METABASE, POLICIES, REVOKED_FEED, UPSTREAM, Broken, World
 
 CREATED, ACCEPTED, OK, NO_CONTENT = 201, 202, 200, 204
 NEW, SUBMITTED, UPDATED, REVOKED = 100, 40, 20, 20
+OLD, OLD_DAYS = 3, 363
+SWEPT_DAYS = 360
+"""An age for articles below that of the story's policy: what is old by it was not swept before."""
 WITHIN_S = 60.0
 READ_EVERY_S = 0.05
-REFUSED_CODE = 1003
+REFUSED_CODE, ALWAYS = 1003, 1_000
+ENDPOINTS: Mapping[str, EndpointName] = {FEED: "articles", REVOKED_FEED: "revokedArticles"}
 SWEEPS_MAX = 3
 """A sweep that omits a hold is refused, and tells it; the next one names it."""
 JUDGES = (
@@ -33,7 +51,16 @@ JUDGES = (
     "C9 removed without cause",
 )
 """Of the checkers, those that judge what is; a database that was set back has forgotten some of what was done."""
-FIRING = "SELECT status FROM alert WHERE name = 'FeedStopped' AND labels ->> 'feed' = $1"
+STOPPED_SINCE = """
+SELECT count(*) FROM alert
+WHERE name = 'FeedStopped' AND labels ->> 'feed' = ANY ($1) AND status = 'firing' AND last_at >= $2
+"""
+FIRING = "SELECT fingerprint, name FROM alert WHERE service = $1 AND status = 'firing' AND listed"
+HOLDING = "SELECT fingerprint FROM watch WHERE resolved_at IS NULL"
+WATCHERS = ("ingester", "compliance", "retention")
+"""Services that raise alerts on what lasts, and resolve them when it ends."""
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+CHANGED = "SELECT count(*) FROM alert WHERE name = 'HolderChanged' AND occurrence > 0"
 HOLD = (
     "SELECT count(*) FROM hold WHERE $1 = ANY (article_ids) AND state IN ('placed', 'confirmed', 'lifting')"
 )
@@ -43,18 +70,16 @@ WHERE data_class = 'articles' AND ended_at IS NULL AND scope -> 'article_ids' ? 
 """
 AN_HOUR_LATER = "UPDATE watch SET said_at = said_at - interval '1 hour' WHERE resolved_at IS NULL"
 """For what is said again as long as it lasts."""
-
-
-@dataclass(frozen=True)
-class Before:
-    """What was done before the backup was taken."""
-
-    to_reinstate: str
+A_DAY_LATER = """
+UPDATE alert SET first_at = first_at - interval '26 hours', last_at = last_at - interval '26 hours'
+WHERE status = 'firing'
+"""
+"""For what nobody says again."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was done after it, and is forgotten by the database that is set back."""
+    """What was done after the backups, and is forgotten by a database that is set back."""
 
     revoked: frozenset[str]
     reinstated: str
@@ -62,38 +87,69 @@ class Done:
     submitted: tuple[Written, ...]
 
 
-async def before(world: World) -> Before:
-    """Articles, and one that an officer revokes."""
+@dataclass(frozen=True)
+class Backups:
+    """Of every database at one time, and what was done afterwards."""
+
+    dumps: Mapping[str, faults.Dump]
+    done: Done
+
+
+@dataclass(frozen=True)
+class _Before:
+    to_reinstate: str
+    old: tuple[str, ...]
+
+
+async def backups(world: World) -> Backups:
+    """Work, a backup of every database, more work. Each database may be set back to its backup, one at a time."""
+    before = await _before(world)
+    dumps = {name: faults.Dump(world, name) for name in DATABASES}
+    await asyncio.gather(*(dump.take() for dump in dumps.values()))
+    return Backups(dumps, await _go_on(world, before))
+
+
+async def _before(world: World) -> _Before:
+    """Articles, of which some will soon be old, and one that an officer revokes."""
     submitted = _write(world, SUBMITTED)
     await world.simulator.publish(NEW)
+    old = await world.simulator.publish(OLD, dated_days_ago=OLD_DAYS)
     await doors.submit(world, submitted)
     await doors.poll_well(world, FEED)
-    await faults.drained(world, "articles before the backup")
+    await faults.drained(world, "articles before the backups")
     await revoke_by_officer(world, submitted[0].article_id)
-    await faults.drained(world, "a revocation before the backup")
-    return Before(submitted[0].article_id)
+    await faults.drained(world, "a revocation before the backups")
+    return _Before(submitted[0].article_id, tuple(f"{METABASE}:{one}" for one in old.ids))
 
 
-async def go_on(world: World, before: Before) -> Done:
-    """Articles, new texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep, an alert."""
-    submitted = _write(world, SUBMITTED)
+async def _go_on(world: World, before: _Before) -> Done:
+    """Articles, new texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep, a holder that changes."""
+    submitted, (held, *old) = _write(world, SUBMITTED), before.old
     published = await world.simulator.publish(NEW)
     await doors.submit(world, submitted)
     await doors.poll_well(world, FEED)
     await world.simulator.update(ids=published.ids[:UPDATED])
     await doors.poll_well(world, FEED)
-    await faults.drained(world, "articles after the backup")
-    revoked = {f"{METABASE}:{one}" for one in await faults.revoke(world, REVOKED)}
+    await faults.drained(world, "articles after the backups")
+    revoked = {f"{METABASE}:{one}" for one in await _revoke(world)}
+    await doors.poll_well(world, REVOKED_FEED)
     by_officer = {submitted[0].article_id, submitted[1].article_id}
     for article_id in sorted(by_officer):
         await revoke_by_officer(world, article_id)
     await reinstate(world, before.to_reinstate)
-    held = submitted[2].article_id
     await place_hold(world, held)
     await sweep(world)
-    await faults.drained(world, "what came after the backup")
-    await stop_feed(world)
+    world.history.swept |= set(old)
+    await change_holder(world)
+    await faults.drained(world, "what came after the backups")
     return Done(frozenset(revoked | by_officer), before.to_reinstate, held, tuple(submitted))
+
+
+async def _revoke(world: World) -> list[str]:
+    """The provider revokes some that are not old: what is swept or on hold stays so."""
+    old = {one.removeprefix(f"{METABASE}:") for one in world.history.swept | world.history.on_hold}
+    live = (await world.simulator.truth()).live_ids - old
+    return (await world.simulator.revoke(ids=world.chance.sample(sorted(live), REVOKED))).ids
 
 
 def _write(world: World, count: int) -> list[Written]:
@@ -127,6 +183,7 @@ async def reinstate(world: World, article_id: str) -> None:
 
 async def place_hold(world: World, article_id: str) -> None:
     """By one person, confirmed by another."""
+    world.history.on_hold.add(article_id)
     placed = await world.retention.post(
         "/retention/holds",
         headers=world.key("officer"),
@@ -141,40 +198,122 @@ async def place_hold(world: World, article_id: str) -> None:
     _expect(confirmed, OK, "the confirmation of the hold")
 
 
+async def change_holder(world: World) -> None:
+    """The consumer's registration is changed: an alert that is raised once."""
+    answer = await world.compliance.patch(
+        f"/compliance/holders/{world.downstream.name}",
+        headers=world.key("operator"),
+        json={"purpose": "search of other pages"},
+    )
+    _expect(answer, OK, "the change of the holder")
+    await world.until("the alert of a changed holder", lambda: _change_is_known(world), within_s=WITHIN_S)
+
+
+async def _change_is_known(world: World) -> bool:
+    return bool(await world.value("alerting", CHANGED))
+
+
 def _expect(answer: httpx.Response, status: int, what: str) -> None:
     if answer.status_code != status:
         raise Broken(f"{what} was refused: {answer.status_code} {answer.text[:300]}")
 
 
-async def sweep(world: World) -> int:
-    """Sweep articles until every owner agrees; gives how many sweeps that took."""
-    refused: tuple[str, ...] = ()
-    for count in range(1, SWEEPS_MAX + 1):
-        seen = await jobs.job(world, "retention", "sweep", "--class", "articles", "--wait", "1")
+async def sweep(world: World) -> None:
+    """Sweep articles, by an age of their own, until every owner agrees."""
+    policies = yaml.safe_load(POLICIES.read_text())
+    policies["policies"]["articles"]["age"] = f"{SWEPT_DAYS} days"
+    file = world.stack.run_dir / "restores-policies.yaml"
+    file.write_text(yaml.safe_dump(policies))
+    arguments, refused = ("sweep", "--class", "articles", "--wait", "1"), tuple[str, ...]()
+    for _ in range(SWEEPS_MAX):
+        seen = await jobs.job(world, "retention", *arguments, settings={"POLICIES": str(file)})
         if seen.exit_code == 0:
-            return count
+            world.history.floor = await world.value("retention", letting_go.ASKED)
+            return
         refused = seen.lines[-3:]
     raise Broken(f"{SWEEPS_MAX} sweeps were refused: {' | '.join(refused)}")
 
 
-async def stop_feed(world: World) -> None:
-    """The provider refuses our key: a lasting alert, of which somebody is told."""
-    await world.simulator.fail("articles", "failure", code=REFUSED_CODE)
+async def stop_feeds(world: World) -> None:
+    """The provider refuses our key on both feeds: lasting alerts, of which somebody is told."""
+    began = datetime.now(UTC)
+    for feed, endpoint in ENDPOINTS.items():
+        await world.simulator.fail(endpoint, "failure", code=REFUSED_CODE, times=ALWAYS)
+        await doors.poll(world, feed)
+    await _until_stopped(world, list(ENDPOINTS), began)
+
+
+async def _until_stopped(world: World, feeds: list[str], since: datetime) -> None:
+    """Alerting knows by alerts raised since then that the feeds are stopped."""
+
+    async def known() -> bool:
+        return bool(await world.value("alerting", STOPPED_SINCE, feeds, since) == len(feeds))
+
+    await world.until("alerts of stopped feeds", known, within_s=WITHIN_S)
+
+
+async def alert_is_known(world: World, since: datetime) -> None:
+    """The feed of articles is refused still, hours pass, and alerting hears of it anew."""
     await doors.poll(world, FEED)
-    await world.until("the alert of a stopped feed", lambda: is_firing(world), within_s=WITHIN_S)
+
+    async def known() -> bool:
+        await world.databases["ingester"].execute(AN_HOUR_LATER)
+        return bool(await world.value("alerting", STOPPED_SINCE, [FEED], since))
+
+    await world.until("the alert of a stopped feed", known, within_s=WITHIN_S, every_s=1)
 
 
 async def resume_feed(world: World) -> None:
-    """The key is good again. An ingester that was set back does not know that it was not."""
-    if (await doors.feed_row(world, FEED))["state"] == "stopped":
-        answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
-        _expect(answer, NO_CONTENT, "to resume the feed")
+    """The key is good again, for the feed of articles too."""
+    await world.simulator.heal("articles")
+    answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
+    _expect(answer, NO_CONTENT, "to resume the feed")
     await doors.poll_well(world, FEED)
 
 
-async def is_firing(world: World) -> bool:
-    """Alerting knows that the feed is stopped."""
-    return bool(await world.value("alerting", FIRING, FEED) == "firing")
+async def alerts_end(world: World) -> list[str]:
+    """What was raised once is known; what ended is resolved, also what the service that raised it has forgotten.
+
+    Gives the names of what was forgotten, for which a day had to pass.
+    """
+
+    async def ended() -> bool:
+        return not await lingering(world)
+
+    async def resumed() -> bool:
+        return not await world.value("alerting", STOPPED_SINCE, [FEED], BEGINNING)
+
+    await world.until("the alert of a changed holder", lambda: _change_is_known(world), within_s=WITHIN_S)
+    await world.until("the end of the alert of a stopped feed", resumed, within_s=WITHIN_S)
+    forgotten = await lingering(world)
+    if forgotten:
+        await world.databases["alerting"].execute(A_DAY_LATER)
+        for service in {one.service for one in forgotten}:
+            await world.stop(f"{service}-worker")
+            await world.start(f"{service}-worker")
+        await world.until("the end of every alert that is over", ended, within_s=WITHIN_S)
+    return [one.name for one in forgotten]
+
+
+@dataclass(frozen=True)
+class Lingering:
+    """An alert that fires in alerting, and does not hold where it was raised."""
+
+    service: str
+    name: str
+
+
+async def lingering(world: World) -> list[Lingering]:
+    """All of these."""
+    found = []
+    for service in WATCHERS:
+        holding = {row["fingerprint"] for row in await world.rows(service, HOLDING)}
+        found += [
+            Lingering(service, row["name"])
+            for row in await world.rows("alerting", FIRING, service)
+            if row["fingerprint"] not in holding
+        ]
+    return found
 
 
 class Watching:
@@ -242,8 +381,8 @@ class Published:
 async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> None:
     """Stop a service, restore its database, and empty the broker; nothing is started yet."""
     await asyncio.gather(world.stop(f"{service}-worker"), world.stop(f"{service}-api"))
-    revoked = await world.simulator.revoke(count=REVOKED)
-    world.broke(f"restore of the database of {service}", len(revoked.ids))
+    world.broke(f"restore of the database of {service}", len(await _revoke(world)))
+    await world.simulator.heal("revokedArticles")
     await dump.restore()
     if broker_wiped:
         await world.forget_producer()
@@ -251,54 +390,48 @@ async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wipe
         await world.in_thread(world.stack.wipe, "kafka")
 
 
+async def orders(world: World) -> Mapping[str, int]:
+    """The last order that compliance knows of each article."""
+    rows = await world.rows("compliance", "SELECT article_id, order_no FROM article WHERE order_no > 0")
+    return {row["article_id"]: row["order_no"] for row in rows}
+
+
 async def come_back(world: World, service: str, done: Done, *, broker_wiped: bool) -> None:
-    """Start it, worker and API at once, and what else an operator does then."""
+    """Start it, worker and API at once; what only the broker had is handed in again."""
     await asyncio.gather(world.start(f"{service}-worker"), world.start(f"{service}-api"))
     if broker_wiped:
         await world.downstream.start()
-        if service != "ingester":
-            await world.stop("ingester-worker")
-            await world.start("ingester-worker")
-        else:
+        if service == "ingester":
             await doors.submit(world, done.submitted[2:])
-        if (
-            service == "compliance"
-        ):  # only what stands revoked is known again, and that is revoked above the lifting
+        if service == "compliance":
+            # Only what stands revoked is known again, and that is revoked above the lifting.
             world.history.reinstated.discard(done.reinstated)
     await world.in_thread(world.stack.wait_ready)
+
+
+async def catch_up(world: World) -> None:
+    """What an operator does then: what was revoked meanwhile is fetched, what is old is swept again."""
     await doors.poll_well(world, REVOKED_FEED)
+    await sweep(world)
 
 
-async def alert_is_known(world: World) -> None:
-    """Wait until alerting knows that the feed is stopped, with hours passing."""
-
-    async def known() -> bool:
-        await world.databases["ingester"].execute(AN_HOUR_LATER)
-        return await is_firing(world)
-
-    await world.until("the alert of a stopped feed", known, within_s=WITHIN_S, every_s=1)
-
-
-async def judged(world: World) -> dict[str, Problems]:
+async def judged(world: World, done: Done) -> dict[str, Problems]:
     """What the checkers of what is have to say."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
     evidence = await looking.gather(world)
     found = {name: checkers.ALL[name](evidence) for name in JUDGES}
+    found["swept"] = duties.kept_too_long(evidence)
+    found["holds"] = await holds_forgotten(world, done)
     last = evidence.history.counts[-len(counting.KEYS) :]
     found["counts"] = [f"{one.question}: {'; '.join(one.differs)}" for one in last if one.differs]
     return {name: problems for name, problems in found.items() if problems}
 
 
 async def holds_forgotten(world: World, done: Done) -> Problems:
-    """After the next sweep retention and the owners know the hold, and the article is there."""
-    await sweep(world)
-    problems = []
-    if not await world.value("retention", HOLD, done.held):
-        problems.append("retention does not know the hold")
-    problems += [
+    """Who does not know the hold after the sweep."""
+    problems = [] if await world.value("retention", HOLD, done.held) else ["retention does not know the hold"]
+    return problems + [
         f"{owner} does not know the hold"
         for owner in ("ingester", "analytics")
         if not await world.value(owner, HOLD_KNOWN, done.held)
     ]
-    answer = await world.ingester.get(f"/articles/{done.held}")
-    return problems + missing("on hold, and not there", [done.held] if answer.status_code != OK else [])

@@ -31,13 +31,6 @@ SELECT partition, max(kafka_offset) AS kafka_offset FROM outbox_news
 WHERE sent_at >= $1 AND partition IS NOT NULL
 GROUP BY partition
 
--- name: known_log
-SELECT topic_id FROM published_log WHERE topic = $1 FOR UPDATE
-
--- name: note_log
-INSERT INTO published_log (topic, topic_id, seen_at) VALUES ($1, $2, $3)
-ON CONFLICT (topic) DO UPDATE SET topic_id = excluded.topic_id, seen_at = excluded.seen_at
-
 -- name: send_again
 -- What the broker has lost is said again, as it is now; receivers fold by version.
 UPDATE outbox_news SET sent_at = NULL, partition = NULL, kafka_offset = NULL

@@ -1,16 +1,15 @@
 """The lane that must not wait: notices, orders, receipts, alerts, dead letters."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-
-import structlog
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.outbox import lost_log
+from clawback_common.outbox.lost_log import Log
 from clawback_common.outbox.relay import Lane, Rendered, Waiting
 
 SQL = Queries.load(__package__, "orders")
-_log = structlog.stdlib.get_logger(__name__)
 
 
 class OrdersOutbox:
@@ -39,25 +38,13 @@ class OrdersOutbox:
         tx.on_commit(self.wake)
 
 
-async def send_lost_again(
-    db: Database, since: datetime, ends: Mapping[int, tuple[int, int]], topic: str
-) -> bool:
-    """Queues again what was sent to a topic since then, if the log that it was sent to is gone.
+async def send_lost_again(db: Database, log: Log, now: datetime, kept: timedelta) -> bool:
+    """Queues again what was sent within the time that the topic keeps records, if the log that has it is gone.
 
-    Who has read it folds it once more. Whose database was restored too has forgotten it, and learns it so.
-
-    Args:
-        db: where the outbox is.
-        since: as far back as the topic keeps records.
-        ends: the first and the next offset of each partition of the topic.
-        topic: its name.
+    Who has read it folds it once more, or knows its identity. Whose database was restored too has forgotten it, and
+    learns it so.
     """
-    rows = await db.fetch(SQL["last_sent"], topic, since)
-    if all(row["kafka_offset"] < ends.get(row["partition"], (0, 0))[1] for row in rows):
-        return False
-    _log.warning("the log that was written is gone; what it had is sent again", topic=topic)
-    await db.execute(SQL["send_again"], topic, since)
-    return True
+    return await lost_log.send_again(db, SQL, log, now, log.topic, now - kept)
 
 
 def _nobody() -> None:

@@ -1,5 +1,6 @@
 """Alerts: on their topic for whoever routes them, and as a line in the log for whoever reads only that."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -7,13 +8,15 @@ import structlog
 
 from clawback_common.bus.envelope import Message
 from clawback_common.watching.condition import Condition
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, fingerprint
 from clawback_contracts.envelope import event_id
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def raised(service: str, condition: Condition, occurrence: int, at: datetime) -> Message:
+def raised(
+    service: str, condition: Condition, occurrence: int, at: datetime, *, listed: bool = False
+) -> Message:
     """Says that it holds. The message's identity is the condition, the number of this saying and its time.
 
     A restored database counts again from where it stood; without the time, who has seen the number would pass over what
@@ -34,16 +37,25 @@ def raised(service: str, condition: Condition, occurrence: int, at: datetime) ->
         summary=condition.summary[:500],
         labels=dict(condition.labels),
         raised_at=at,
+        listed=listed,
     )
     return Message.of(event, _identity(event.fingerprint, occurrence, at), at=at, traceparent=None)
 
 
-def resolved(service: str, fingerprint: str, name: str, occurrence: int, at: datetime) -> Message:
+def resolved(service: str, identity: str, name: str, occurrence: int, at: datetime) -> Message:
     """Takes an alert back."""
-    _log.info("alert resolved", alert=name, fingerprint=fingerprint)
-    event = AlertResolved(fingerprint=fingerprint, name=name, service=service, resolved_at=at)
-    return Message.of(event, _identity(fingerprint, occurrence, at), at=at, traceparent=None)
+    _log.info("alert resolved", alert=name, fingerprint=identity)
+    event = AlertResolved(fingerprint=identity, name=name, service=service, resolved_at=at)
+    return Message.of(event, _identity(identity, occurrence, at), at=at, traceparent=None)
 
 
-def _identity(fingerprint: str, occurrence: int, at: datetime) -> UUID:
-    return event_id("alert", fingerprint, occurrence, at.isoformat())
+def firing(service: str, fingerprints: Sequence[str], at: datetime) -> Message:
+    """Lists the alerts that are firing, of those that are listed."""
+    name = AlertsFiring.__name__
+    key = fingerprint(service, name, {})
+    event = AlertsFiring(fingerprint=key, service=service, firing=tuple(fingerprints), listed_at=at)
+    return Message.of(event, event_id(name, service, at.isoformat()), at=at, traceparent=None)
+
+
+def _identity(identity: str, occurrence: int, at: datetime) -> UUID:
+    return event_id("alert", identity, occurrence, at.isoformat())

@@ -11,10 +11,14 @@ from clawback_common.db import Database, Transaction
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.watching import alerts, watches
 from clawback_common.watching.condition import Condition, unsendable
+from clawback_common.worker import Loop
 from clawback_contracts.envelope import event_id
 
 SAID_AGAIN = timedelta(hours=1)
 """A condition that goes on is said again so often."""
+LISTED_EVERY_S = 3_600.0
+LISTED_MAX = 10_000
+"""As many as the contract allows; a service with more lists none."""
 EVENT_OVER = timedelta(hours=24)
 EVENTS = "events"
 Find = Callable[[Transaction], Awaitable[Sequence[Condition]]]
@@ -54,6 +58,17 @@ class Announcer:
             now = self.clock.now()
             silent = await watches.silent(tx, EVENTS, now - EVENT_OVER)
             await self.outbox.put(tx, await self._resolved(tx, silent, now))
+
+    def loop(self) -> Loop:
+        """Lists what is firing, in the one process that leads."""
+        return Loop("alerts", LISTED_EVERY_S, self.list_firing, alone=True)
+
+    async def list_firing(self) -> None:
+        """Lists all that holds: what alerting has beyond that ended, though its end was lost or is forgotten."""
+        async with self.db.transaction() as tx:
+            held = await watches.firing(tx)
+            if len(held) <= LISTED_MAX:
+                await self.outbox.put(tx, [alerts.firing(self.service, held, self.clock.now())])
 
     async def on_set_aside(self, lane: str, what: str) -> None:
         """A message that cannot be sent was set aside; the rest goes on."""
@@ -114,7 +129,10 @@ class Announcer:
             return []
         found = {one.fingerprint(self.service): one for one in conditions}
         said = await watches.raise_all(tx, watcher, found, now, said_before)
-        return [alerts.raised(self.service, found[known], number, at) for known, (number, at) in said.items()]
+        return [
+            alerts.raised(self.service, found[known], number, at, listed=True)
+            for known, (number, at) in said.items()
+        ]
 
     async def _resolved(self, tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Message]:
         if not fingerprints:

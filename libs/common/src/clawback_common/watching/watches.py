@@ -57,6 +57,11 @@ async def raised(db: Querier) -> list[Row]:
     return await db.fetch(SQL["raised"], RAISED_MAX + 1)
 
 
+async def firing(tx: Transaction) -> list[str]:
+    """The fingerprints of all that hold."""
+    return [row["fingerprint"] for row in await tx.fetch(SQL["firing"])]
+
+
 async def begin(db: Querier, now: datetime) -> None:
     """Notes the first start; later ones change nothing."""
     await db.execute(SQL["begin"], now)

@@ -41,6 +41,9 @@ WHERE resolved_at IS NULL
 ORDER BY raised_at, fingerprint
 LIMIT $1
 
+-- name: firing
+SELECT fingerprint FROM watch WHERE resolved_at IS NULL ORDER BY fingerprint
+
 -- name: begin
 INSERT INTO beginning (started_at) VALUES ($1) ON CONFLICT DO NOTHING
 

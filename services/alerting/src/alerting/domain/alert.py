@@ -37,6 +37,8 @@ class Raised:
     """It happened, and is over: each saying is news of its own, never repeated and never taken back."""
     identity: str | None = None
     """The fingerprint that the sayer gives it; None: that of service, name and labels."""
+    listed: bool = False
+    """The sayer lists it from time to time for as long as it holds."""
 
     @property
     def fingerprint(self) -> str:
@@ -83,6 +85,8 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None
     """Why nobody need be reminded of this occurrence."""
+    listed: bool = False
+    """Its service lists it while it is firing."""
 
     @property
     def firing(self) -> bool:
@@ -118,6 +122,7 @@ class Alert:
             summary=one_line(said.summary),
             labels=dict(said.labels),
             is_event=said.is_event,
+            listed=said.listed,
         )
         if self.firing and not said.is_event and not _graver(said.severity, self.severity):
             return replace(known, count=self.count + 1, last_at=max(self.last_at, said.at))

@@ -17,11 +17,13 @@ from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch, Received
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.envelope import event_id
 
 SLICE = 200
 """Alerts looked at in one transaction when time has passed."""
+NOT_LISTED_AFTER = timedelta(hours=25)
+"""An alert that is neither listed nor was raised for so long is over: whatever lasts is found again within a day."""
 SUMMARY_AFTER = timedelta(minutes=1)
 """After the first notification too many: until then the flood is counted."""
 Targets = Callable[[Alert], Sequence[Target]]
@@ -29,12 +31,16 @@ E = TypeVar("E")
 
 
 async def on_alerts(
-    batch: Batch[AlertRaised | AlertResolved], service: Service, *, positions: bool = True
+    batch: Batch[AlertRaised | AlertResolved | AlertsFiring], service: Service, *, positions: bool = True
 ) -> None:
     """Fold what is said into its alert, each event once, and queue what is to be told of it."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        await say(tx, [_said(one.value, now) for one in await only_new(tx, batch, now)], service, now)
+        new = [one.value for one in await only_new(tx, batch, now)]
+        await say(tx, [_said(one, now) for one in new if not isinstance(one, AlertsFiring)], service, now)
+        for listing in new:
+            if isinstance(listing, AlertsFiring):
+                await say(tx, await _not_listed(tx, listing, now), service, now)
         if positions:
             await offsets.keep(tx, GROUP, batch)
 
@@ -189,6 +195,13 @@ def not_ahead(at: datetime, now: datetime) -> datetime:
     return min(at, now)
 
 
+async def _not_listed(tx: Transaction, listing: AlertsFiring, now: datetime) -> list[Resolved]:
+    """Ends of alerts that a service has forgotten, or whose ends were lost with the broker."""
+    at = not_ahead(listing.listed_at, now)
+    over = await alerts.not_listed(tx, listing.service, listing.firing, at - NOT_LISTED_AFTER, SLICE)
+    return [Resolved(fingerprint, at, service=listing.service) for fingerprint in over]
+
+
 def _said(event: AlertRaised | AlertResolved, now: datetime) -> Said:
     match event:
         case AlertRaised():
@@ -200,6 +213,7 @@ def _said(event: AlertRaised | AlertResolved, now: datetime) -> Said:
                 not_ahead(event.raised_at, now),
                 {one_line(key, 100): one_line(value) for key, value in event.labels.items()},
                 identity=event.fingerprint,
+                listed=event.listed,
             )
         case AlertResolved():
             return Resolved(event.fingerprint, not_ahead(event.resolved_at, now), service=event.service)

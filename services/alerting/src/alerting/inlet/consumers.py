@@ -8,14 +8,14 @@ from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
 from clawback_common.db import Transaction
 from clawback_common.quarantine import Bad
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
     """Alerts and runs; ``positions``: note where we stand, which a second try of old records must not."""
 
-    async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved]) -> None:
+    async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved | AlertsFiring]) -> None:
         await flow.on_alerts(batch, service, positions=positions)
 
     async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
@@ -27,7 +27,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     return [
         Subscription(
             AlertRaised.TOPIC,
-            (AlertRaised, AlertResolved),
+            (AlertRaised, AlertResolved, AlertsFiring),
             alerts_arrived,
             own_offsets=True,
             on_bad=unreadable,

@@ -48,6 +48,7 @@ async def put(tx: Transaction, alerts: Sequence[Alert]) -> None:
         [one.acknowledged_at for one in alerts],
         [one.acknowledged_by for one in alerts],
         [one.acknowledged_note for one in alerts],
+        [one.listed for one in alerts],
     )
 
 
@@ -59,6 +60,14 @@ async def firing(db: Querier, after: str, limit: int) -> list[str]:
 async def firing_of_name(db: Querier, name: str, silent_since: datetime) -> list[str]:
     """Fingerprints of what holds under this name and was not said since."""
     return [row["fingerprint"] for row in await db.fetch(SQL["firing_of_name"], name, silent_since)]
+
+
+async def not_listed(
+    db: Querier, service: str, listed: Sequence[str], silent_since: datetime, limit: int
+) -> list[str]:
+    """Fingerprints of listed alerts of a service that are firing here, not on its list, and not raised since."""
+    rows = await db.fetch(SQL["not_listed"], service, listed, silent_since, limit)
+    return [row["fingerprint"] for row in rows]
 
 
 async def page(
