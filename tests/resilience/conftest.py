@@ -1,6 +1,7 @@
 """One stack for all disasters: each begins where the one before it has ended, and by then all was well."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from clawback_local import Stack
 from clawback_story import chapters, faults
 from clawback_story.plan import Sizes
 from clawback_story.telling import Teller
-from clawback_story.world import AUTHENTICATED_ENV, OWN_SERVERS, QUICK_ENV, World, opened
+from clawback_story.world import AUTHENTICATED_ENV, OWN_SERVERS, POLICIES, QUICK_ENV, World, opened
 
 SEED = 777
 REPLICAS = 2
@@ -20,9 +21,12 @@ SIZES = Sizes(articles=1_000, pushed=20, submitted=20, revoked=0, never_delivere
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world() -> AsyncIterator[World]:
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A running stack with a consumer and articles; every request needs a key, and every record a signature."""
+    policies = tmp_path_factory.mktemp("policies") / "policies.yaml"  # a copy, for some change them
+    shutil.copy(POLICIES, policies)
     env = {**QUICK_ENV, **AUTHENTICATED_ENV, "simulator": {"SIMULATOR_SEED": str(SEED)}}
+    env |= {name: {**env[name], "POLICIES": str(policies)} for name in ("retention-worker", "retention-api")}
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)

@@ -2,16 +2,14 @@
 
 import asyncio
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from types import MappingProxyType
 
 from clawback_story.downstream import tied
 from clawback_story.history import RunSeen
 from clawback_story.world import World
 
 END_S = 10.0
-NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 Telling = Callable[[str], bool]
 """Whether a line of a job is worth telling."""
 
@@ -30,11 +28,9 @@ async def job(
     why: str = "",
     expected: tuple[int, ...] = (0,),
     telling: Telling = bool,
-    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> RunSeen:
-    """A job of a service, with these settings of its own; gives its exit code and what it printed."""
+    """A job of a service; gives its exit code and what it printed."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")
-    environment |= settings
     process = await asyncio.create_subprocess_exec(
         *tied("-m", service, *arguments), env=environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
     )

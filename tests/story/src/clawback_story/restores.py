@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 import httpx
@@ -34,6 +35,7 @@ from clawback_story.world import FEED, METABASE, POLICIES, REVOKED_FEED, UPSTREA
 CREATED, ACCEPTED, OK, NO_CONTENT = 201, 202, 200, 204
 NEW, SUBMITTED, UPDATED, REVOKED = 100, 40, 20, 20
 OLD, OLD_DAYS = 3, 363
+RETENTION = "retention-worker"
 SWEPT_DAYS = 360
 """An age for articles below that of the story's policy: what is old by it was not swept before."""
 WITHIN_S = 60.0
@@ -138,6 +140,7 @@ async def _go_on(world: World, before: _Before) -> Done:
         await revoke_by_officer(world, article_id)
     await reinstate(world, before.to_reinstate)
     await place_hold(world, held)
+    await shorten_policy(world)
     await sweep(world)
     world.history.swept |= set(old)
     await change_holder(world)
@@ -218,15 +221,22 @@ def _expect(answer: httpx.Response, status: int, what: str) -> None:
         raise Broken(f"{what} was refused: {answer.status_code} {answer.text[:300]}")
 
 
-async def sweep(world: World) -> None:
-    """Sweep articles, by an age of their own, until every owner agrees."""
+async def shorten_policy(world: World) -> None:
+    """Articles are kept for some days less: retention's workers begin with other policies."""
+    environment = await world.in_thread(world.stack.environment, RETENTION)
     policies = yaml.safe_load(POLICIES.read_text())
     policies["policies"]["articles"]["age"] = f"{SWEPT_DAYS} days"
-    file = world.stack.run_dir / "restores-policies.yaml"
-    file.write_text(yaml.safe_dump(policies))
+    await asyncio.to_thread(Path(environment["POLICIES"]).write_text, yaml.safe_dump(policies))
+    await world.stop(RETENTION)
+    await world.start(RETENTION)
+    await world.in_thread(world.stack.wait_ready)
+
+
+async def sweep(world: World) -> None:
+    """Sweep articles until every owner agrees."""
     arguments, refused = ("sweep", "--class", "articles", "--wait", "1"), tuple[str, ...]()
     for _ in range(SWEEPS_MAX):
-        seen = await jobs.job(world, "retention", *arguments, settings={"POLICIES": str(file)})
+        seen = await jobs.job(world, "retention", *arguments)
         if seen.exit_code == 0:
             world.history.floor = await world.value("retention", letting_go.ASKED)
             return
