@@ -171,8 +171,14 @@ async def _compliance() -> AsyncIterator[Parts]:
         plan = compliance.app.plan(parts, Stopping())
         app = compliance.inlet.api.api(service, Probes())
         found = works("compliance", service, plan, compliance.app.migrations(), service.clock)
-        paths = ("/compliance/status", "/compliance/health/detailed", "/compliance/overdue")
-        paths += ("/compliance/holders", "/compliance/holders/analytics/owed", "/compliance/runs")
+        paths = (
+            "/compliance/status",
+            "/compliance/health/detailed",
+            "/compliance/overdue",
+            "/compliance/holders",
+            "/compliance/holders/analytics/owed",
+            "/compliance/runs",
+        )
         found["http"] = lambda: _get(app, *paths)
         yield service.db, found
 

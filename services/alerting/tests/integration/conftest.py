@@ -147,6 +147,10 @@ class World:
             while await flow.send_one(channel, send, self.service):
                 pass
 
+    async def end_leases(self) -> None:
+        """Whoever has claimed a message loses it, as when its lease ends by the database's clock."""
+        await self.db.execute("UPDATE message SET leased_until = clock_timestamp()")
+
     async def alert(self, name: str = "FeedStopped") -> Alert:
         """As it is known."""
         found = await alerts.one(self.db, fingerprint("ingester", name, {}))

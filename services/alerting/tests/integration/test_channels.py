@@ -142,7 +142,7 @@ async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_
     assert claimed is not None
     await world.deliver()
     assert world.sms.texts == []
-    world.clock.advance(seconds=46)
+    await world.end_leases()
     await world.deliver()
     assert len(world.sms.texts) == 1
     assert world.sms.keys == [str(claimed.message_id)], "a repeat can be recognised"
@@ -157,7 +157,7 @@ async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_referen
     sending.cancel()
     world.mail.taking.set()
     world.mail.taking = None
-    world.clock.advance(seconds=46)
+    await world.end_leases()
     await world.deliver()
     references = {str(mail["X-Notification-Id"]) for mail in world.mail.mails}
     assert len(world.mail.mails) == 2

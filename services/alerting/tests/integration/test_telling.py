@@ -355,7 +355,7 @@ async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) 
 
     async def frozen(_: Outgoing) -> str:
         """Meanwhile its lease ends, another sender claims the message, and has not sent it so far."""
-        await _until_leases_end(world)
+        await world.end_leases()
         assert await messages.claim(world.db, "sms", world.clock.now()) is not None
         return "no answer"
 
@@ -365,10 +365,6 @@ async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) 
     message = await world.message("sms")
     assert (message["attempts"], message["given_up_at"]) == (2, None)
     assert message["leased_until"] is not None
-
-
-async def _until_leases_end(world: World) -> None:
-    await world.db.execute("UPDATE message SET leased_until = clock_timestamp()")
 
 
 async def test_a_sender_whose_clock_is_ahead_takes_no_message_of_another(world: World) -> None:
@@ -395,7 +391,7 @@ async def test_what_comes_while_its_group_s_message_is_being_sent_has_a_message_
     world.clock.advance(seconds=-1)  # another worker's clock, a second behind
     await world.say(world.raised("SecondOne", Severity.WARNING))
     world.clock.advance(minutes=2)
-    await _until_leases_end(world)
+    await world.end_leases()
     await world.deliver()
     assert "SecondOne" in "".join(world.mail.bodies)
     assert len([subject for subject in world.mail.subjects if "FirstOne" in subject]) == 2
