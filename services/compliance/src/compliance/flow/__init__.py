@@ -7,7 +7,7 @@ each by id; so no two of these functions can wait for one another in a circle.
 from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
 from compliance.flow.heads import on_own_orders
-from compliance.flow.holding import close_unverifiable, holder_left, holder_registered
+from compliance.flow.holding import close_unverifiable, holder_left, holder_registered, resend
 from compliance.flow.incidents import incident_closed, on_unreadable
 from compliance.flow.orders import on_notices, press, reinstate
 from compliance.flow.requests import (
@@ -44,4 +44,5 @@ __all__ = [
     "request_confirmed",
     "request_refused",
     "requested",
+    "resend",
 ]

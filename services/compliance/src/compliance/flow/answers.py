@@ -227,6 +227,11 @@ async def _say_strays(
         if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED}
     }
     registered = await holders.registered(tx, {name for _, name in found}) if found else set()
-    strays = {(meaning, name if name in registered else UNREGISTERED) for meaning, name in found}
+    strays = {
+        (meaning, name if name in registered else UNREGISTERED)
+        for meaning, name in found
+        # a holder that reads from the beginning answers what was closed before it came
+        if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)
+    }
     said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
     await service.announcer.say_once(tx, said, now)

@@ -11,6 +11,7 @@ from compliance.flow.orders import settle
 from compliance.flow.service import Service
 from compliance.state import holders, obligations, revocations
 
+RESENT_MAX = 5_000
 ON_BROKERS = timedelta(hours=8)
 """Content leaves the brokers within 7 hours, so a holder that joins may read what was published before that."""
 
@@ -39,6 +40,21 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
         obliged = await obligations.open_all(tx, standing, now, registration.name)
         if obliged and registration.kind is not HolderKind.EXPIRY:
             await revocations.reopen(tx, obliged, now)
+
+
+async def resend(name: str, by: str, service: Service) -> int:
+    """Have the orders that a holder has not answered sent again at once, at most `RESENT_MAX`. Gives how many.
+
+    Who owes the same order, and was to be sent it by now, is sent it too.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        unanswered = await obligations.unanswered(tx, name, RESENT_MAX)
+        taken = await revocations.take(tx, unanswered)
+        again = await obligations.resend(tx, name, [one.revocation_id for one in taken], now)
+        await revocations.send_from(tx, dict.fromkeys(again, now))
+        await holders.resent(tx, name, by, now)
+    return len(again)
 
 
 async def holder_left(name: str, by: str, service: Service) -> bool:

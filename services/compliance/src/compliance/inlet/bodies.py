@@ -174,6 +174,13 @@ class RegistrationBody(HolderRegistration):
         return fitting(HolderRegistration.model_validate(self.model_dump()))
 
 
+class Resent(BaseModel):
+    """Orders that a holder is sent again."""
+
+    orders: int
+    """How many, at most 5,000 with one request, the most urgent first."""
+
+
 class HolderChange(BaseModel):
     """What a holder declares anew; what is left out stays."""
 

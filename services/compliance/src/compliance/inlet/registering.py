@@ -12,7 +12,7 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import flow
 from compliance.domain import holder
 from compliance.flow import Service
-from compliance.inlet.bodies import HolderChange, RegistrationBody, callable_address
+from compliance.inlet.bodies import HolderChange, RegistrationBody, Resent, callable_address
 from compliance.inlet.callers import Operator
 from compliance.inlet.reading import holder_told
 from compliance.inlet.requesting import answered, removal_of_holder
@@ -69,7 +69,20 @@ def registering(service: Service) -> Router:
         response.status_code = 202
         return await answered(service, request.request_id)
 
+    _resending(router, service)
     return router
+
+
+def _resending(router: Router, service: Service) -> None:
+    @router.post(
+        "/{name}/resend",
+        status_code=202,
+        summary="Send a holder again, within a minute, what it has not answered",
+    )
+    async def resend(name: str, caller: Operator) -> Resent:
+        if await holders.one(service.db, name) is None:
+            raise Problem(404, "There is no such holder.")
+        return Resent(orders=await flow.resend(name, caller.subject, service))
 
 
 def _may_register(service: Service, body: HolderRegistration) -> None:

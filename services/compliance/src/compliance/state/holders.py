@@ -49,6 +49,11 @@ async def put(
     return await _changed(tx, registration.name, changed_by, change, registration.model_dump_json(), now)
 
 
+async def resent(tx: Transaction, name: str, changed_by: str, now: datetime) -> None:
+    """Records who had what it owes sent again."""
+    await _changed(tx, name, changed_by, "resent", "{}", now)
+
+
 async def leave(tx: Transaction, name: str, changed_by: str, now: datetime) -> int:
     """It holds nothing any more that is given out from now on; what it owes it still owes."""
     await tx.execute(SQL["leave"], name, now)

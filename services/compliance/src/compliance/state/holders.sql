@@ -11,7 +11,8 @@ INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds
                          forgets_after_h, status, registered_at, registered_by, signing_keys)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11, $12::jsonb)
 ON CONFLICT (name) DO UPDATE
-SET kind = excluded.kind, consumer_group = excluded.consumer_group, purpose = excluded.purpose,
+SET registered_at = CASE WHEN h.status = 'left' THEN excluded.registered_at ELSE h.registered_at END,
+    kind = excluded.kind, consumer_group = excluded.consumer_group, purpose = excluded.purpose,
     filter = excluded.filter, copy_kinds = excluded.copy_kinds, holdings_url = excluded.holdings_url,
     contact = excluded.contact, forgets_after_h = excluded.forgets_after_h, signing_keys = excluded.signing_keys, status = 'active',
     left_at = NULL

@@ -143,6 +143,17 @@ async def reopen(
     return {row["revocation_id"]: row["resend_at"] for row in rows}
 
 
+async def unanswered(db: Querier, holder: str, limit: int) -> list[UUID]:
+    """Orders that a holder has not answered, the most urgent first."""
+    return [row["revocation_id"] for row in await db.fetch(SQL["unanswered"], holder, limit)]
+
+
+async def resend(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+    """Whatever a holder was to be sent later may be sent now. Gives the orders that are open still."""
+    rows = await tx.fetch(SQL["resend"], holder, revocation_ids, now)
+    return [row["revocation_id"] for row in rows]
+
+
 async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, Owing]:
     """Who has not closed these orders."""
     rows = await tx.fetch(SQL["owing"], revocation_ids, now)

@@ -2,10 +2,11 @@
 -- Every active holder owes every order. What a holder must answer for is fixed now, whatever it declares later; an
 -- expiry holder owes nothing but time, which begins when the publisher ($4) has verifiably removed the article: until then
 -- it may still publish it. The bound of that time is the table's too: no row of a holder may make this
--- statement fail, for then no takedown would be ordered.
+-- statement fail, for then no takedown would be ordered. A holder that joins ($3) after an order has as much time from
+-- then on as whoever was there when the clock began.
 INSERT INTO obligation (revocation_id, holder, kind, copy_kinds, due_at, closes_at, opened_at, updated_at)
 SELECT r.revocation_id, h.name, h.kind, h.copy_kinds,
-       CASE WHEN h.kind = 'expiry' THEN greatest(r.due_at, x.closes_at) ELSE r.due_at END, x.closes_at, $2, $2
+       CASE WHEN h.kind = 'expiry' THEN greatest(d.due_at, x.closes_at) ELSE d.due_at END, x.closes_at, $2, $2
 FROM revocation AS r
 CROSS JOIN holder AS h
 LEFT JOIN obligation AS p ON p.revocation_id = r.revocation_id AND p.holder = $4
@@ -16,6 +17,10 @@ CROSS JOIN LATERAL (
                 THEN r.ordered_at END
            + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at
 ) AS x
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN $3::text IS NULL THEN r.due_at
+                ELSE greatest(r.due_at, $2::timestamptz + (r.due_at - r.clock_started_at)) END AS due_at
+) AS d
 WHERE r.revocation_id = ANY ($1::uuid[]) AND h.status = 'active' AND ($3::text IS NULL OR h.name = $3)
   AND (h.kind <> 'expiry' OR r.kind = 'revoked') AND (h.kind = 'store' OR r.kind <> 'withheld')
 ORDER BY r.revocation_id, h.name
@@ -28,11 +33,13 @@ SET state = 'superseded', superseded_at = $2, updated_at = $2, look_at = NULL, e
 WHERE revocation_id = ANY ($1::uuid[]) AND state IN ('open', 'notified', 'removed')
 
 -- name: set_back
--- Something earlier became known: the clock of what is still open starts earlier.
+-- Something earlier became known: the clock of what is still open starts earlier. Not for a holder that joined later,
+-- whose clock began when it did.
 UPDATE obligation AS o
 SET due_at = n.due_at, updated_at = $3
-FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, due_at)
+FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, due_at), revocation AS r, holder AS h
 WHERE o.revocation_id = n.revocation_id AND o.kind <> 'expiry' AND o.due_at > n.due_at
+  AND r.revocation_id = o.revocation_id AND h.name = o.holder AND h.registered_at <= r.ordered_at
 
 -- name: take
 SELECT o.revocation_id, o.holder, o.kind, o.copy_kinds, o.answers, o.state, o.attempts, o.notified_at, o.removed_at,
@@ -125,6 +132,21 @@ SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, 
                      ELSE $3 + ($4::interval[])[least(reopened + 1, cardinality($4::interval[]))] END
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 RETURNING revocation_id, resend_at
+
+-- name: resend
+-- Whatever it is that a holder was to be sent later.
+UPDATE obligation
+SET resend_at = NULL, updated_at = $3
+WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state IN ('open', 'notified')
+RETURNING revocation_id
+
+-- name: unanswered
+-- The most urgent of what a holder has not answered.
+SELECT revocation_id
+FROM obligation
+WHERE holder = $1 AND state IN ('open', 'notified') AND kind <> 'expiry'
+ORDER BY due_at, revocation_id
+LIMIT $2
 
 -- name: owing
 -- Who has not closed an order: those to whom it may be sent now, and when it may be sent to the next of the others.

@@ -1,0 +1,74 @@
+"""A holder that joins late is not accused of what came before it, and is sent what it owes when somebody asks."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from compliance import flow
+from compliance.domain.obligation import Meaning
+from services.compliance.tests.integration.conftest import SEARCH, World, bearer
+
+pytestmark = pytest.mark.integration
+A, B = "metabase:1", "metabase:2"
+NEWCOMER = SEARCH.model_validate(SEARCH.model_dump() | {"name": "archive", "group": "archive"})
+DUE = "SELECT due_at FROM obligation WHERE holder = $1"
+
+
+async def joins(world: World) -> None:
+    """The newcomer registers."""
+    await flow.holder_registered(NEWCOMER, "operator", world.service)
+
+
+async def test_a_newcomer_has_the_whole_time_for_an_order_that_is_overdue(world: World) -> None:
+    await world.revoke(A, revoked_at=world.ago(hours=30))
+    await joins(world)
+    assert await world.db.fetchval(DUE, "search") < world.clock.now()
+    assert await world.db.fetchval(DUE, "archive") == world.clock.now() + timedelta(hours=24)
+
+
+async def test_an_earlier_clock_that_becomes_known_later_is_not_the_newcomer_s(world: World) -> None:
+    await world.revoke(A)
+    world.clock.advance(hours=1)
+    await joins(world)
+    due = await world.db.fetchval(DUE, "archive")
+    await world.notices(world.notice(A, revoked_at=world.ago(hours=30)))
+    assert await world.db.fetchval(DUE, "search") < world.clock.now()
+    assert await world.db.fetchval(DUE, "archive") == due
+
+
+async def test_a_newcomer_that_answers_what_was_closed_before_it_came_is_no_stray(world: World) -> None:
+    (order,) = await world.revoke(A)
+    await world.close(order)
+    world.clock.advance(hours=9)
+    await joins(world)
+    await world.receipts(world.receipt(order, "archive"), world.receipt(order, "stranger"))
+    rows = await world.db.fetch("SELECT holder, meaning FROM receipt WHERE holder IN ('archive', 'stranger')")
+    assert {tuple(row) for row in rows} == {
+        ("archive", Meaning.NOT_OBLIGED),
+        ("stranger", Meaning.NOT_OBLIGED),
+    }
+    assert await world.alerts() == ["StrayReceipt"]
+
+
+async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_asks(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    first, answered = await world.revoke(A, B)
+    await world.close(answered)
+    await world.sent()
+    world.clock.advance(seconds=10)
+    assert await flow.press(world.service) == 0
+    path = "/compliance/holders/search/resend"
+    assert (await http.post(path, headers=bearer("search"))).status_code == 403
+    answer = await http.post(path, headers=bearer("operator"))
+    assert (answer.status_code, answer.json()) == (202, {"orders": 1})
+    assert await flow.press(world.service) == 1
+    again = (await world.said(ArticleRevoked))[-1]
+    assert (again.article_id, again.attempt) == (A, first.attempt + 1)
+    changes = (await http.get("/compliance/holders/search")).json()["changes"]
+    assert (changes[-1]["change"], changes[-1]["changed_by"]) == ("resent", "operator")
+    assert (
+        await http.post("/compliance/holders/nobody/resend", headers=bearer("operator"))
+    ).status_code == 404
