@@ -386,14 +386,17 @@ async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient
     receipt = world.receipt(order, "search").model_dump(mode="json")
     other = world.receipt(order, "ingester").model_dump(mode="json")
     assert (await http.post("/compliance/receipts", json=other, headers=bearer("search"))).status_code == 403
-    answer = await http.post("/compliance/receipts", json=[receipt], headers=bearer("search"))
+    answer = await http.post("/compliance/receipts", json={"items": [receipt]}, headers=bearer("search"))
     assert answer.json()["items"][0]["meaning"] == "closed"
     assert (await http.post("/compliance/receipts", json=other, headers=bearer("officer"))).status_code == 403
     assert (await world.states(A))[1, "ingester"] == "open"
-    assert (await http.post("/compliance/receipts", json=[], headers=bearer("search"))).status_code == 422
-    wrong = [receipt, receipt | {"order": 0}]
+    bodies: tuple[object, ...] = ([receipt], {"items": []}, {"items": [receipt], "more": 1}, "text")
+    for body in bodies:
+        refused = await http.post("/compliance/receipts", json=body, headers=bearer("search"))
+        assert refused.status_code == 422
+    wrong = {"items": [receipt, receipt | {"order": 0}]}
     refused = await http.post("/compliance/receipts", json=wrong, headers=bearer("search"))
-    assert refused.json()["errors"][0]["path"] == "[1].order"
+    assert refused.json()["errors"][0]["path"] == "items[1].order"
 
 
 async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:

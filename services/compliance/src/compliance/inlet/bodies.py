@@ -13,14 +13,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.guarded_client import Addresses, AddressRefused
-from clawback_common.http.openapi import json_body, schema_of
+from clawback_common.http.openapi import items_of, json_body, schema_of
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.envelope import ARTICLE_ID, ArticleId
 from clawback_contracts.holder.v1 import (
@@ -36,8 +35,7 @@ from clawback_contracts.signatures import KeyId, PublicKey
 IDS_MAX = 10_000
 ERRORS_MAX = 100
 _ID = re.compile(ARTICLE_ID)
-_RECEIPT = TypeAdapter(ArticleRemoved)
-_RECEIPTS = TypeAdapter(Annotated[list[ArticleRemoved], Field(min_length=1, max_length=500)])
+RECEIPTS_MAX = 500
 
 
 class NoticeBody(BaseModel):
@@ -101,17 +99,28 @@ def _csv_ids(raw: bytes) -> Iterator[str]:
     return iter(one for _, one in found)
 
 
+class ReceiptsBody(BaseModel):
+    """Several receipts at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: tuple[ArticleRemoved, ...] = Field(min_length=1, max_length=RECEIPTS_MAX)
+
+
 async def receipts_body(request: Request) -> list[ArticleRemoved]:
-    """One receipt, or a list of them.
+    """One receipt, or ``{"items": […]}``.
 
     Raises:
         Problem: 422, naming each field that is wrong.
     """
     given = parse_json(await request.body())
+    if not isinstance(given, dict):
+        words = 'The body is one receipt object or {"items": […]}.'
+        raise Problem(422, words, errors=[field_error("", "object_expected", words)])
     try:
-        return (
-            _RECEIPTS.validate_python(given) if isinstance(given, list) else [_RECEIPT.validate_python(given)]
-        )
+        if "items" in given:
+            return list(ReceiptsBody.model_validate(given).items)
+        return [ArticleRemoved.model_validate(given)]
     except ValidationError as error:
         raise invalid(error.errors(), skip=0) from None
 
@@ -119,7 +128,7 @@ async def receipts_body(request: Request) -> list[ArticleRemoved]:
 def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
     """What OpenAPI says of a body that is read by hand."""
     schema = schema_of(model)
-    return json_body([schema, {"type": "array", "items": schema}] if many else [schema])
+    return json_body([schema, items_of(schema, RECEIPTS_MAX)] if many else [schema])
 
 
 class LiftBody(BaseModel):
