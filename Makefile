@@ -115,9 +115,9 @@ test-e2e: setup ## The whole story with other seeds, and its disasters
 	@$(PYTEST) -m "e2e and not disaster" $(SOCKETS)
 
 .PHONY: test-disasters
-test-disasters: setup ## Restore each database alone, with the broker's content kept and wiped
+test-disasters: setup ## Restore each database alone, with the broker's content kept and wiped; three replicas of every worker
 	$(call say,disasters)
-	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py
+	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py tests/resilience/test_replicas.py
 
 .PHONY: test-clients
 test-clients: setup ## Read articles.v1 with other teams' Kafka clients; with franz-go too, which takes a minute to build

@@ -35,7 +35,7 @@ from clawback_story.world import (
     opened,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.disaster, pytest.mark.timeout(600)]
 
 SEED, REPLICAS = 4_711, 3
 WORKERS = tuple(f"{name}-worker" for name in DATABASES)
@@ -45,6 +45,7 @@ EVERY_S, PAUSE_S = 2.0, 0.5
 REFUSED_AFTER_S = 0.2
 """The provider refuses a call that comes sooner after the one before; the rest of the pause is for slow machines."""
 REVOKED, REVOKED_LATER = 3, 2
+KINDS = {one.TYPE: one for one in (AlertRaised, AlertResolved)}
 CAUSES = {"FeedStopped": 2, "TakedownOverdue": 1}
 TAKEN_OVER_S_MAX, WITHIN_S, STARTED_S_MAX = 30.0, 60.0, 300.0
 LEADS = re.compile(r'lease_held_state\{lease="leader"\} 1(\.0)?$', re.MULTILINE)
@@ -209,8 +210,9 @@ async def _flaps(world: World) -> list[str]:
     def take(records: Iterable[object]) -> None:
         for record in records:
             headers = record.headers  # type: ignore[attr-defined]
-            raised = cloudevents.attribute(headers, "ce_type") == AlertRaised.TYPE
-            kind = AlertRaised if raised else AlertResolved
+            kind = KINDS.get(cloudevents.attribute(headers, "ce_type") or "")
+            if kind is None:
+                continue
             event = kind.model_validate_json(record.value)  # type: ignore[attr-defined]
             at = event.raised_at if isinstance(event, AlertRaised) else event.resolved_at
             said[event.fingerprint][cloudevents.attribute(headers, "ce_id") or ""] = (at, event.name, kind)
