@@ -89,12 +89,12 @@ class Broker:
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     async def events(self, topic: str, *kinds: type[Event]) -> list[Any]:
-        """Every record of the topic as the event that its header names."""
+        """The events of these kinds on the topic."""
         by_type = {kind.TYPE: kind for kind in kinds}
-        return [
-            by_type[dict(record.headers)["ce_type"].decode()].model_validate_json(record.value)
-            for record in await self.read(topic)
+        named = [
+            (dict(record.headers)["ce_type"].decode(), record.value) for record in await self.read(topic)
         ]
+        return [by_type[type_].model_validate_json(value) for type_, value in named if type_ in by_type]
 
     async def new_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
         """A topic of this test alone; gives its name. Deleted with the test."""
