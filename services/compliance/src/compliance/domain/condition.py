@@ -60,10 +60,10 @@ def reasons(standing: Standing, now: datetime) -> list[Reason]:
     age_h = int((now - last).total_seconds() // 3600) if last else 0
     found = [
         Reason(
-            "obligations_overdue", standing.overdue, "See /compliance/overdue; press the holders that owe."
+            "obligations_overdue", standing.overdue, "See /compliance/overdue; call the holders that owe."
         ),
         Reason(
-            "runs_failing", standing.runs_failed, "See the error of the last run; mend the cause, run again."
+            "runs_failing", standing.runs_failed, "See the error of the last run; fix its cause, run again."
         ),
         Reason("never_run", int(run == "unknown"), "Have a first run made: POST /compliance/runs."),
         Reason("run_overdue", age_h if run == "overdue" else 0, "See whether the scheduler starts runs."),

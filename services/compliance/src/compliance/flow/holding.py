@@ -12,6 +12,7 @@ from compliance.flow.service import Service
 from compliance.state import holders, obligations, revocations
 
 RESENT_MAX = 5_000
+"""Orders that one request sends again; their rows are locked in one transaction."""
 ON_BROKERS = timedelta(hours=8)
 """Content leaves the brokers within 7 hours, so a holder that joins may read what was published before that."""
 
@@ -45,7 +46,7 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
 async def resend(name: str, by: str, service: Service) -> int:
     """Have the orders that a holder has not answered sent again at once, at most `RESENT_MAX`. Gives how many.
 
-    Who owes the same order, and was to be sent it by now, is sent it too.
+    Another holder that owes the same order, and has no later time for it, is sent it too.
     """
     async with service.db.transaction() as tx:
         now = service.clock.now()

@@ -149,7 +149,7 @@ async def unanswered(db: Querier, holder: str, limit: int) -> list[UUID]:
 
 
 async def resend(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
-    """Whatever a holder was to be sent later may be sent now. Gives the orders that are open still."""
+    """Ends the delay before a holder is sent these orders. Returns those that it has still not answered."""
     rows = await tx.fetch(SQL["resend"], holder, revocation_ids, now)
     return [row["revocation_id"] for row in rows]
 

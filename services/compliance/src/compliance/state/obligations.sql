@@ -134,7 +134,7 @@ WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 RETURNING revocation_id, resend_at
 
 -- name: resend
--- Whatever it is that a holder was to be sent later.
+-- What a holder was to be sent later may be sent now.
 UPDATE obligation
 SET resend_at = NULL, updated_at = $3
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state IN ('open', 'notified')
