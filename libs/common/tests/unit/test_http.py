@@ -92,6 +92,10 @@ def _router() -> Router:
     async def act(caller: Annotated[Caller, Depends(require("officer", "approver"))]) -> str:
         return caller.subject
 
+    @router.get("/admin/read")
+    async def inspect(caller: Annotated[Caller, Depends(reader("officer", "operator"))]) -> str:
+        return caller.subject
+
     @router.get("/read")
     async def read(caller: Annotated[Caller, Depends(reader())]) -> str:
         return caller.subject
@@ -403,6 +407,17 @@ async def test_a_read_needs_a_key_where_authentication_is_enabled(
         assert (await client.get("/api/v1/read")).status_code == without_key
         assert (await client.get("/api/v1/read", headers=_bearer("ann"))).json() == "ann"
         assert (await client.get("/api/v1/read", headers=_bearer("eve"))).status_code == 401
+
+
+@pytest.mark.parametrize(("enable_auth", "with_another_role"), [(False, 200), (True, 403)])
+async def test_reads_for_some_roles_are_for_them_where_authentication_is_enabled(
+    keys_file: KeysFile, *, enable_auth: bool, with_another_role: int
+) -> None:
+    path = "/api/v1/admin/read"
+    async with _client(_app(Settings(enable_auth, keys_file(ann="officer", bob="reader")))) as client:
+        assert (await client.get(path, headers=_bearer("ann"))).json() == "ann"
+        assert (await client.get(path, headers=_bearer("bob"))).status_code == with_another_role
+        assert (await client.get(path)).status_code == (401 if enable_auth else 200)
 
 
 async def test_without_a_file_no_key_is_valid() -> None:

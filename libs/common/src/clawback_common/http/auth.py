@@ -67,9 +67,9 @@ class Gate:
             Problem: 401 without a valid key where one is needed, 403 without one of the roles.
         """
         caller = caller_of(request)
+        if self._open_without_auth and not request.app.state.enable_auth:
+            return caller or ANYONE
         if caller is None:
-            if self._open_without_auth and not request.app.state.enable_auth:
-                return ANYONE
             raise _unauthorised("This needs an API key.")
         if self.roles and caller.roles.isdisjoint(self.roles):
             raise Problem(403, f"This needs the role {' or '.join(self.roles)}.")
@@ -85,9 +85,9 @@ def require(*roles: str) -> Gate:
     return Gate(roles, open_without_auth=False)
 
 
-def reader() -> Gate:
-    """For reads: any valid key, or anyone where authentication is not enabled."""
-    return Gate((), open_without_auth=True)
+def reader(*roles: str) -> Gate:
+    """For reads: as `require`, but open to anyone where authentication is not enabled."""
+    return Gate(roles, open_without_auth=True)
 
 
 def _unauthorised(detail: str, more: str = "") -> Problem:

@@ -7,6 +7,8 @@ from fastapi import Depends
 from clawback_common.http.auth import Caller, reader, require
 
 Reader = Annotated[Caller, Depends(reader())]
+Inspecting = Annotated[Caller, Depends(reader("operator", "officer"))]
+"""Who may read what is under `/admin`."""
 Minding = Annotated[Caller, Depends(require("operator", "officer"))]
 """Who may acknowledge, resolve and silence."""
 Operator = Annotated[Caller, Depends(require("operator"))]

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from alerting.domain import health
 from alerting.flow import Service
-from alerting.inlet.callers import Reader
+from alerting.inlet.callers import Inspecting, Reader
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import SERVICE_NAMES
 from clawback_common.http.routers import rss_bytes
@@ -26,12 +26,15 @@ def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Rou
     async def brief() -> JSONResponse:
         return _answer(_page(await neighbours.ask(), release, service))
 
+    @router.get("/health/detailed", summary="How each part of the system is")
     async def detailed(_: Reader) -> JSONResponse:
         asked = await neighbours.ask()
         return _answer(_page(asked, release, service) | _details(asked, service))
 
-    for path in ("/health/detailed", "/admin/health/detailed"):
-        router.add_api_route(path, detailed, methods=["GET"], summary="How each part of the system is")
+    @router.get("/admin/health/detailed", summary="The same, under its older name")
+    async def administrators(caller: Inspecting) -> JSONResponse:
+        return await detailed(caller)
+
     return router
 
 

@@ -7,6 +7,8 @@ from fastapi import Depends
 from clawback_common.http.auth import Caller, reader, require
 
 Reader = Annotated[Caller, Depends(reader())]
+Inspecting = Annotated[Caller, Depends(reader("operator", "officer"))]
+"""Who may read what is under `/admin`."""
 Noticing = Annotated[Caller, Depends(require("officer", "upstream", "licensor"))]
 """Who may say that an article may no longer be held."""
 Asking = Annotated[Caller, Depends(require("officer", "operator", "upstream", "licensor"))]

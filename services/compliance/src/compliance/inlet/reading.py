@@ -31,7 +31,7 @@ from clawback_contracts.revocation.v1 import Reason
 from compliance.domain import condition
 from compliance.domain.order import Kind
 from compliance.flow import Service
-from compliance.inlet.callers import Reader
+from compliance.inlet.callers import Inspecting, Reader
 from compliance.inlet.run_answers import RunAnswer, RunExplained, run_explained
 from compliance.inlet.schemas import OwedSum
 from compliance.inlet.takedown_pages import notices_page, receipts_page
@@ -292,7 +292,7 @@ def history(service: Service) -> Router:
 
     @router.get("/history", summary="Orders a day: revoked, reinstated, closed, late")
     async def by_day(
-        _: Reader,
+        _: Inspecting,
         start: Annotated[Moment | None, Query(alias="from")] = None,
         end: Annotated[Moment | None, Query(alias="to")] = None,
         limit: Limit = 100,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from clawback_common.http.auth import Caller, require
+from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.incidents import incidents_page
 from clawback_common.http.paging import (
     Cursor,
@@ -31,6 +31,8 @@ from ingester.state import feeds
 
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
+Inspecting = Annotated[Caller, Depends(reader("operator", "officer"))]
+"""Who may read what the provider answered."""
 Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
 """Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
 
@@ -73,7 +75,7 @@ def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:
             raise Problem(409, "This feed is not stopped.")
 
     @router.get("/admin/api-calls", summary="Calls to providers, newest first")
-    async def calls(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
+    async def calls(_: Inspecting, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
         before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
         rows = await feeds.calls_page(service.db, before, limit + 1)
         items = [ApiCall.model_validate(dict(row)) for row in rows[:limit]]
