@@ -12,8 +12,32 @@ CURSOR = f"{INTEGRATION}/test_cursor.py"
 REVOKED = "services/ingester/tests/unit/feeds/test_revoked_page.py"
 ARTICLES = "services/ingester/tests/unit/feeds/test_articles_page.py"
 UNDERSTANDING = f"{INTEGRATION}/test_understanding.py"
+ANSWERS = "services/ingester/tests/unit/feeds/test_answers.py"
+SLICES = f"{INTEGRATION}/test_slices.py"
 
 MUTANTS = (
+    Mutant(
+        "a failure of the provider is read by its status",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/codes.py",
+                "    if code is not None and code >= PROVIDER_CODES:\n        return Action.TRANSIENT\n",
+                "",
+            ),
+        ),
+        at(ANSWERS, "test_the_code_decides_and_the_status_stands_in"),
+    ),
+    Mutant(
+        "a slice of a feed has the cursor of another one when the base changes",
+        (
+            Change(
+                f"{INGESTER}/inlet/feeds/provider.py",
+                'f"{listed.name}-{number}of{slices}"',
+                'f"{listed.name}-{number - first}of{slices}"',
+            ),
+        ),
+        at(SLICES, "test_a_wrong_base_stops_one_slice_and_the_right_one_loses_nothing"),
+    ),
     Mutant(
         "a page of revocations that is shorter than asked for is the last one",
         (Change(PAGES, "    if not count:\n", "    if count < sizes.asked:\n"),),

@@ -113,6 +113,8 @@ class Settings(CommonSettings):
     metabase_limit: int = Field(500, ge=1, le=500)
     metabase_slices: int = Field(1, ge=1, le=16)
     """Clients that share the feed of articles, each with a cursor of its own. Never change it in mid-stream."""
+    metabase_slice_base: Literal[0, 1] = 0
+    """The number of the first slice. The provider does not document it, and refuses a wrong one with code 1010."""
     metabase_format: Literal["xml", "json"] = "xml"
     metabase_window_h: float = Field(72, gt=0)
     """How far back the provider's feed reaches."""

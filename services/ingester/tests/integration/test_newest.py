@@ -174,8 +174,9 @@ def replace_id(article: ArticleSubmitted, article_id: str) -> ArticleSubmitted:
     return article.model_copy(update={"article_id": article_id, "source_order": 1})
 
 
+@pytest.mark.parametrize("name", ["f-0of2", "f-2of2", "f-16of16"])
 async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
-    world: World, script: Script
+    world: World, script: Script, name: str
 ) -> None:
     world.service.settings.__dict__["feed_list"] = (FeedSettings(name="f", kind="articles"),)
     sound = {
@@ -188,7 +189,7 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
     }
     bad = [values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
     script.answers = [articles_page(bad=bad, cursor="8")]
-    await poll.poll(script.feed("articles", name="f-0of2"), world.service, "test")
+    await poll.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)
     assert await jobs.replay_command(world.service) == 0
     assert await world.state("metabase:77") == "live"

@@ -260,7 +260,13 @@ async def test_an_answer_that_is_none_is_an_error_on_both_feeds(
 
 @pytest.mark.parametrize(
     ("code", "action"),
-    [(1000, Action.STOP_AND_PAGE), (1004, Action.WAIT), (1007, Action.OUR_BUG), (9002, Action.TRANSIENT)],
+    [
+        (1000, Action.STOP_AND_PAGE),
+        (1004, Action.WAIT),
+        (1007, Action.OUR_BUG),
+        (9002, Action.TRANSIENT),
+        (9005, Action.TRANSIENT),
+    ],
 )
 @pytest.mark.parametrize("status", [200, 400, 500])
 async def test_a_failure_says_what_to_do_whichever_status_it_comes_with(

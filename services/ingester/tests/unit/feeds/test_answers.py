@@ -148,6 +148,9 @@ def test_each_code_of_a_failure_says_what_to_do(code: int, media: str, received_
     [
         (None, None, Action.TRANSIENT),
         (9123, None, Action.TRANSIENT),
+        (9123, 400, Action.TRANSIENT),
+        (9123, 403, Action.TRANSIENT),
+        (1999, 400, Action.OUR_BUG),
         (1999, None, Action.OUR_BUG),
         (1004, 500, Action.WAIT),
         (1000, 200, Action.STOP_AND_PAGE),

@@ -51,6 +51,8 @@ CODES: Final[dict[int, tuple[Action, str]]] = {
 
 UNKNOWN_PARAMETER: Final = 1022
 INVALID_CURSOR: Final = 1008
+PROVIDER_CODES: Final = 9000
+"""From here on a code says that the provider failed, whatever was asked."""
 
 
 class ProviderFailure(ClawbackError):
@@ -141,8 +143,8 @@ def failure(
 ) -> ProviderFailure:
     """The error for a message code, or for an HTTP status when there is no code that we know.
 
-    An unknown code of the 9000s and a FAILURE without a code are the provider's trouble; any other unknown
-    code refuses something that we do not know of: not repeated, and said.
+    An unknown code of the 9000s is the provider's trouble whatever status it comes with, and so is a FAILURE without a
+    code. Any other unknown code refuses something that we do not know of: not repeated, and reported.
     """
     action = _action(code, http_status)
     kind: type[ProviderFailure]
@@ -157,17 +159,19 @@ def failure(
 
 
 def _action(code: int | None, http_status: int | None) -> Action:
+    """The code decides; the status stands in where there is none that we know."""
     if code in CODES:
         return CODES[code][0]
+    if code is not None and code >= PROVIDER_CODES:
+        return Action.TRANSIENT
     if http_status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}:
         return Action.STOP_AND_PAGE
     if http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return Action.WAIT
-    if http_status == HTTPStatus.REQUEST_TIMEOUT:
+    refused = HTTPStatus.BAD_REQUEST <= (http_status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+    if code is None and (http_status == HTTPStatus.REQUEST_TIMEOUT or not refused):
         return Action.TRANSIENT
-    if HTTPStatus.BAD_REQUEST <= (http_status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Action.OUR_BUG
-    return Action.TRANSIENT if code is None or code >= 9000 else Action.OUR_BUG  # noqa: PLR2004 - see the table
+    return Action.OUR_BUG
 
 
 def _words(code: int | None, http_status: int | None) -> str:

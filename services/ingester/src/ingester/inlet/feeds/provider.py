@@ -71,7 +71,7 @@ def configured_feeds(service: Service, http: httpx.AsyncClient) -> dict[str, Fee
     configured = [
         Feed(settings, _connector(settings, part, service, http), origin)
         for listed in service.settings.feed_list
-        for settings, part in _slices(listed, service.settings.metabase_slices)
+        for settings, part in _slices(listed, service.settings)
     ]
     return {feed.name: feed for feed in configured}
 
@@ -83,12 +83,14 @@ def _origin(settings: Settings) -> Origin:
     return Origin(str(endpoint), blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
 
 
-def _slices(settings: FeedSettings, slices: int) -> list[tuple[FeedSettings, Slice | None]]:
-    if slices == 1 or settings.kind == "revoked":
-        return [(settings, None)]
+def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings, Slice | None]]:
+    """Each slice has the number of the wire in its name, so that another base gives no slice another one's cursor."""
+    slices, first = settings.metabase_slices, settings.metabase_slice_base
+    if slices == 1 or listed.kind == "revoked":
+        return [(listed, None)]
     return [
-        (settings.model_copy(update={"name": f"{settings.name}-{number}of{slices}"}), Slice(number, slices))
-        for number in range(slices)
+        (listed.model_copy(update={"name": f"{listed.name}-{number}of{slices}"}), Slice(number, slices))
+        for number in range(first, first + slices)
     ]
 
 
