@@ -8,6 +8,48 @@ ALERTING = "services/alerting/src/alerting"
 
 MUTANTS = (
     Mutant(
+        "officers: alerts are cut in silence",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/reading.py",
+                '"alerts_truncated": len(raised) > watches.RAISED_MAX',
+                '"alerts_truncated": False',
+            ),
+        ),
+        at(
+            f"{TESTS}/test_truncation.py",
+            "test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before",
+        ),
+    ),
+    Mutant(
+        "officers: changes that fit are reported as cut",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/reading.py",
+                "len(changed) > holders.CHANGES_MAX",
+                "len(changed) >= holders.CHANGES_MAX",
+            ),
+        ),
+        at(
+            f"{TESTS}/test_truncation.py",
+            "test_the_changes_of_a_holder_are_cut_at_their_maximum_and_the_last_ones_stay",
+        ),
+    ),
+    Mutant(
+        "officers: notifications are cut in silence",
+        (
+            Change(
+                f"{ALERTING}/state/messages.py",
+                "fingerprint, NOTIFICATIONS_MAX + 1)",
+                "fingerprint, NOTIFICATIONS_MAX)",
+            ),
+        ),
+        at(
+            "services/alerting/tests/integration/test_api.py",
+            "test_the_notifications_of_an_alert_are_cut_at_their_maximum_and_not_before",
+        ),
+    ),
+    Mutant(
         "officers: compliant while runs fail",
         (
             Change(

@@ -15,12 +15,29 @@ from redis.asyncio import Redis
 from alerting.flow import Service
 from alerting.inlet.api import api
 from alerting.outlet.neighbours import Neighbours
+from alerting.state.consents import HISTORY_MAX
+from alerting.state.messages import NOTIFICATIONS_MAX
 from clawback_common.http.probes import Probes
 from clawback_contracts.alert.v1 import Severity, fingerprint
 from services.alerting.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
 KEYS = {role: f"key-of-{role}" for role in ("officer", "operator", "upstream", "holder", "alertmanager")}
+
+NOTIFIED = """
+    WITH sent AS (
+        INSERT INTO message (message_id, recipient, channel, severity, rank, due_at, next_try_at, sent_at)
+        SELECT gen_random_uuid(), 'n' || n, 'mail', 'info', 0, now(), now(), now()
+        FROM generate_series($2::int, $3::int) AS n
+        RETURNING message_id, recipient
+    )
+    INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, told)
+    SELECT $1, 1, recipient, 'mail', 'raised', 0, message_id, '{}' FROM sent
+"""
+CONSENTED = """
+    INSERT INTO consent (recipient, channel, address, consented_at, consented_by, recorded_at)
+    SELECT 'n' || n, 'mail', 'a@clawback.example', now(), 'c', now() FROM generate_series($1::int, $2::int) AS n
+"""
 
 
 def key(role: str) -> dict[str, str]:
@@ -309,3 +326,32 @@ async def test_the_fingerprint_is_the_id_that_every_service_can_compute(
     await world.say(world.raised(labels={"feed": "a"}))
     found = await http.get(f"/alerts/{fingerprint('ingester', 'FeedStopped', {'feed': 'a'})}")
     assert found.status_code == 200
+
+
+async def test_the_notifications_of_an_alert_are_cut_at_their_maximum_and_not_before(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    answer = await http.post("/health/test-alert", headers=key("operator"))
+    path = answer.json()["status_url"].removeprefix("/api/v1")
+    known = len((await http.get(path)).json()["notifications"])
+    fingerprint = path.rpartition("/")[2]
+    await world.db.execute(NOTIFIED, fingerprint, known + 1, NOTIFICATIONS_MAX)
+    one = (await http.get(path)).json()
+    assert (len(one["notifications"]), one["notifications_truncated"]) == (NOTIFICATIONS_MAX, False)
+    await world.db.execute(NOTIFIED, fingerprint, NOTIFICATIONS_MAX + 1, NOTIFICATIONS_MAX + 1)
+    one = (await http.get(path)).json()
+    assert (len(one["notifications"]), one["notifications_truncated"]) == (NOTIFICATIONS_MAX, True)
+
+
+async def test_the_history_of_consents_is_cut_at_its_maximum_and_the_last_ones_stay(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    async def shown() -> tuple[int, bool, str]:
+        body = (await http.get("/channels/recipients", headers=key("officer"))).json()
+        return len(body["history"]), body["history_truncated"], body["history"][0]["recipient"]
+
+    known = (await shown())[0]
+    await world.db.execute(CONSENTED, known + 1, HISTORY_MAX)
+    assert await shown() == (HISTORY_MAX, False, f"n{HISTORY_MAX}")
+    await world.db.execute(CONSENTED, HISTORY_MAX + 1, HISTORY_MAX + 1)
+    assert await shown() == (HISTORY_MAX, True, f"n{HISTORY_MAX + 1}")

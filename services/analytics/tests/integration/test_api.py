@@ -173,6 +173,29 @@ async def test_compliance_runs_are_kept_as_they_ended(world: World, http: httpx.
     ]
 
 
+async def test_runs_that_are_more_than_a_page_are_paged(world: World, http: httpx.AsyncClient) -> None:
+    def ended(days: int) -> RunCompleted:
+        at = world.ago(days=days)
+        return RunCompleted(
+            run_id=uuid4(), started_at=at, ended_at=at, noticed=0, closed=0, open=0, overdue=0
+        )
+
+    runs = [ended(2), ended(1), ended(1), ended(1), ended(0)]
+    await flow.on_runs(world.received(runs), world.service)
+    pages: list[list[str]] = []
+    cursor = ""
+    while not pages or cursor:
+        body = (await http.get(f"/analytics/runs?limit=2{cursor}")).json()
+        pages.append([one["run_id"] for one in body["items"]])
+        cursor = f"&cursor={body['next_cursor']}" if body["next_cursor"] else ""
+    assert [len(page) for page in pages] == [2, 2, 1]
+    seen = [one for page in pages for one in page]
+    newest = sorted(runs, key=lambda run: (run.ended_at, str(run.run_id)), reverse=True)
+    assert seen == [str(run.run_id) for run in newest]
+    assert (await http.get("/analytics/runs?limit=5")).json()["next_cursor"] is None
+    assert (await http.get("/analytics/runs?cursor=eyJhIjoxfQ")).status_code == 422
+
+
 async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(service: Service) -> None:
     async def not_yet() -> None:
         raise Transient("catching up", retry_after_s=1)

@@ -29,7 +29,6 @@ from clawback_contracts.alert.v1 import Severity
 
 _END = datetime.max.replace(tzinfo=UTC)
 _LAST_ID = UUID(int=2**128 - 1)
-NOTIFICATIONS_MAX = 500
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -108,8 +107,8 @@ def _alerts(service: Service) -> Router:
         silenced = await silences.in_force(service.db, service.clock.now())
         return {
             **_listed(found, silenced),
-            "notifications": [dict(row) for row in told[:NOTIFICATIONS_MAX]],
-            "notifications_truncated": len(told) > NOTIFICATIONS_MAX,
+            "notifications": [dict(row) for row in told[: messages.NOTIFICATIONS_MAX]],
+            "notifications_truncated": len(told) > messages.NOTIFICATIONS_MAX,
         }
 
     return router
@@ -173,6 +172,11 @@ def _channels(service: Service) -> Router:
             }
             for one in service.book.recipients.values()
         ]
-        return {**page(items), "history": [dict(row) for row in await consents.history(service.db)]}
+        recorded = await consents.history(service.db)
+        return {
+            **page(items),
+            "history": [dict(row) for row in recorded[: consents.HISTORY_MAX]],
+            "history_truncated": len(recorded) > consents.HISTORY_MAX,
+        }
 
     return router

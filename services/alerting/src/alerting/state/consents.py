@@ -8,6 +8,7 @@ from clawback_common.db import Querier, Queries
 from clawback_common.db.pool import Row
 
 SQL = Queries.load(__package__, "consents")
+HISTORY_MAX = 500
 
 
 async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) -> None:
@@ -27,6 +28,6 @@ async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) ->
     )
 
 
-async def history(db: Querier, limit: int = 500) -> list[Row]:
-    """What was recorded, the latest first."""
-    return await db.fetch(SQL["history"], limit)
+async def history(db: Querier) -> list[Row]:
+    """What was recorded, the latest first, at most one more than `HISTORY_MAX`."""
+    return await db.fetch(SQL["history"], HISTORY_MAX + 1)

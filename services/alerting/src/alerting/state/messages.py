@@ -18,6 +18,8 @@ from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.envelope import event_id
 
 SQL = Queries.load(__package__, "messages")
+NOTIFICATIONS_MAX = 500
+"""Shown of one alert."""
 LEASE = timedelta(seconds=45)
 """Longer than one attempt by any channel: a sender that died is replaced so soon."""
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
@@ -206,5 +208,5 @@ async def waiting(db: Querier) -> dict[str, tuple[int, datetime]]:
 
 
 async def of_alert(db: Querier, fingerprint: str) -> list[Row]:
-    """Who was told what of an alert, the latest first; by names, without addresses."""
-    return await db.fetch(SQL["of_alert"], fingerprint)
+    """Who was told what of an alert, the latest first, without addresses; at most one more than `NOTIFICATIONS_MAX`."""
+    return await db.fetch(SQL["of_alert"], fingerprint, NOTIFICATIONS_MAX + 1)

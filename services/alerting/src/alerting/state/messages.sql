@@ -102,4 +102,4 @@ FROM notification AS n
 JOIN message AS m USING (message_id)
 WHERE n.fingerprint = $1
 ORDER BY m.due_at DESC, n.recipient, n.channel, n.what, n.number
-LIMIT 501
+LIMIT $2

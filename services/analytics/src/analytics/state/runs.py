@@ -1,6 +1,8 @@
 """Compliance runs, a row each."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row
@@ -26,6 +28,6 @@ async def put(tx: Transaction, runs: Sequence[RunCompleted | RunFailed]) -> None
     )
 
 
-async def newest(db: Querier, limit: int) -> list[Row]:
-    """The runs that ended last."""
-    return await db.fetch(SQL["newest"], limit)
+async def page(db: Querier, before: tuple[datetime, UUID], limit: int) -> list[Row]:
+    """Runs that ended before this end and id, the newest first."""
+    return await db.fetch(SQL["page"], *before, limit)

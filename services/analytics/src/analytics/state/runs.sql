@@ -11,6 +11,10 @@ ON CONFLICT (run_id) DO UPDATE SET
     overdue = excluded.overdue
 WHERE excluded.ended_at > r.ended_at
 
--- name: newest
+-- name: page
+-- Behind the end and id of a page's last run.
 SELECT run_id, started_at, ended_at, completed, mock, noticed, closed, open, overdue
-FROM compliance_run ORDER BY ended_at DESC LIMIT $1
+FROM compliance_run
+WHERE (ended_at, run_id) < ($1, $2)
+ORDER BY ended_at DESC, run_id DESC
+LIMIT $3

@@ -1,0 +1,44 @@
+"""An answer that is no list is cut at a number, and `…_truncated` is true exactly then."""
+
+import httpx
+import pytest
+
+from clawback_common.watching import watches
+from compliance.state import holders
+from services.compliance.tests.integration.conftest import World
+
+pytestmark = pytest.mark.integration
+
+RAISED = """
+    INSERT INTO watch (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at)
+    SELECT 'f' || n, 'test', 'TestAlert', '{}', 'info', 's', 1, now(), now() FROM generate_series($1::int, $2::int) AS n
+"""
+CHANGED = """
+    INSERT INTO holder_change (name, changed_at, changed_by, change, now)
+    SELECT $1, now(), 'n' || n, 'changed', '{}' FROM generate_series($2::int, $3::int) AS n
+"""
+
+
+async def test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    held = len(await watches.raised(world.db))
+    await world.db.execute(RAISED, held + 1, watches.RAISED_MAX)
+    status = (await http.get("/compliance/status")).json()
+    assert (len(status["alerts"]), status["alerts_truncated"]) == (watches.RAISED_MAX, False)
+    await world.db.execute(RAISED, watches.RAISED_MAX + 1, watches.RAISED_MAX + 1)
+    status = (await http.get("/compliance/status")).json()
+    assert (len(status["alerts"]), status["alerts_truncated"]) == (watches.RAISED_MAX, True)
+
+
+async def test_the_changes_of_a_holder_are_cut_at_their_maximum_and_the_last_ones_stay(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    known = len(await holders.changes(world.db, "search"))
+    await world.db.execute(CHANGED, "search", known + 1, holders.CHANGES_MAX)
+    one = (await http.get("/compliance/holders/search")).json()
+    assert (len(one["changes"]), one["changes_truncated"]) == (holders.CHANGES_MAX, False)
+    await world.db.execute(CHANGED, "search", holders.CHANGES_MAX + 1, holders.CHANGES_MAX + 1)
+    one = (await http.get("/compliance/holders/search")).json()
+    assert (len(one["changes"]), one["changes_truncated"]) == (holders.CHANGES_MAX, True)
+    assert one["changes"][-1]["changed_by"] == f"n{holders.CHANGES_MAX + 1}"
