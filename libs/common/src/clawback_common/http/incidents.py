@@ -2,7 +2,7 @@
 
 from clawback_common import incidents
 from clawback_common.db import Querier
-from clawback_common.http.paging import Page, decode_newest_first, encode_cursor
+from clawback_common.http.paging import Page, decode_newest_first, next_by_time
 from clawback_common.http.schemas import Incident
 
 
@@ -15,8 +15,4 @@ async def incidents_page(db: Querier, cursor: str | None, limit: int, *, closed:
     before, before_id = decode_newest_first(cursor)
     rows = await incidents.page(db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1)
     items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
-    more = len(rows) > limit
-    last = items[-1] if more else None
-    return Page(
-        items=items, next_cursor=encode_cursor(last.opened_at.isoformat(), str(last.id)) if last else None
-    )
+    return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))

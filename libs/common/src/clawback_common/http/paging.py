@@ -11,10 +11,12 @@ import orjson
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
+from clawback_common.db.pool import Row
 from clawback_common.http.problem import Problem, field_error
 
 LIMIT_MAX = 500
 _NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+_OLDEST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 T = TypeVar("T")
 
@@ -83,13 +85,39 @@ def decode_newest_first(cursor: str | None) -> tuple[datetime, UUID]:
     Raises:
         Problem: 422, when it is not one of ours.
     """
-    if cursor is None:
-        return _NEWEST
+    return _decode_time_and_id(cursor) if cursor else _NEWEST
+
+
+def decode_oldest_first(cursor: str | None) -> tuple[datetime, UUID]:
+    """The instant and id after which a page of an oldest-first list begins; without a cursor, the first page.
+
+    Raises:
+        Problem: 422, when it is not one of ours.
+    """
+    return _decode_time_and_id(cursor) if cursor else _OLDEST
+
+
+def _decode_time_and_id(cursor: str) -> tuple[datetime, UUID]:
     at, found = decode_cursor(cursor, str, str)
     try:
         return decode_instant(at), UUID(found)
     except ValueError:
         raise bad_cursor() from None
+
+
+def next_by_time(rows: Sequence[Row], limit: int, at: str, key: str) -> str | None:
+    """The cursor of the next page of a list by time and id; None when this is the last.
+
+    Args:
+        rows: of this page, of which one more than ``limit`` was read.
+        limit: items of this page.
+        at: the column with the time.
+        key: the column with the id.
+    """
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    return encode_cursor(last[at].isoformat(), str(last[key]))
 
 
 def bad_cursor() -> Problem:

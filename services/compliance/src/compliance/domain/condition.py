@@ -1,8 +1,9 @@
 """Conditions that a person should know of, and the rules by which time makes one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
 from clawback_common.watching.condition import Condition
 from clawback_contracts.alert.v1 import Severity
@@ -11,9 +12,11 @@ RUN_AGE_MAX = timedelta(hours=25)
 """A daily run, and an hour for it to be late."""
 AT_RISK_SHARE = 0.8
 """Of the time between the start of the clock and the deadline."""
+RunState: TypeAlias = Literal["ok", "overdue", "unknown"]
+Status: TypeAlias = Literal["compliant", "non_compliant", "failing", "unknown"]
 
 
-def run_state(last_completed_at: datetime | None, now: datetime) -> str:
+def run_state(last_completed_at: datetime | None, now: datetime) -> RunState:
     """``ok``, ``overdue``, or ``unknown`` when none ever completed: never having checked is not compliant."""
     if last_completed_at is None:
         return "unknown"
@@ -44,7 +47,7 @@ class Standing:
     """Records that may be a takedown and that nobody could read."""
 
 
-_STATUS = {
+_STATUS: Mapping[str, Status] = {
     "obligations_overdue": "non_compliant",
     "runs_failing": "failing",
     "never_run": "unknown",
@@ -74,7 +77,7 @@ def reasons(standing: Standing, now: datetime) -> list[Reason]:
     return [one for one in found if one.figure]
 
 
-def overall(found: Sequence[Reason]) -> str:
+def overall(found: Sequence[Reason]) -> Status:
     """The status that the gravest reason makes; without any it is ``compliant``.
 
     ``non_compliant`` when something is past due, ``failing`` when the last run failed, ``unknown`` without a recent

@@ -1,12 +1,12 @@
 """What people and systems do to compliance by HTTP. Each act has a subject, and goes the way of the topics."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import Request, Response
 
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance import flow
 from compliance.domain.obligation import Answer
@@ -18,8 +18,10 @@ from compliance.inlet.bodies import (
     receipts_body,
 )
 from compliance.inlet.callers import Answering, Officer, Operator
+from compliance.inlet.order_answers import ReceiptResult, ReceiptResults, Reinstated
 from compliance.inlet.registering import registering
 from compliance.inlet.requesting import requesting
+from compliance.inlet.run_answers import RunRequested
 from compliance.state import runs
 
 
@@ -34,14 +36,14 @@ def _lifting(service: Service) -> Router:
     @router.post(
         "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
     )
-    async def reinstate(revocation_id: UUID, body: LiftBody, caller: Officer) -> Any:
+    async def reinstate(revocation_id: UUID, body: LiftBody, caller: Officer) -> Reinstated:
         lifting = await flow.reinstate(revocation_id, caller.subject, body.note, service)
-        return {
-            "revocation_id": lifting.revocation_id,
-            "lifts": lifting.lifts,
-            "article_id": lifting.article_id,
-            "order": lifting.order_no,
-        }
+        return Reinstated(
+            revocation_id=lifting.revocation_id,
+            lifts=lifting.lifts,
+            article_id=lifting.article_id,
+            order=lifting.order_no,
+        )
 
     @router.post(
         "/receipts",
@@ -49,19 +51,19 @@ def _lifting(service: Service) -> Router:
         summary="A holder answers an order, one or up to 500",
         openapi_extra=documented(ArticleRemoved, many=True),
     )
-    async def answer(request: Request, caller: Answering) -> Any:
+    async def answer(request: Request, caller: Answering) -> ReceiptResults:
         events = await receipts_body(request)
         others = {event.holder for event in events} - {caller.subject}
         if others:
             raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")
         answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
         meant = await flow.receipts_submitted(answers, service)
-        return {
-            "items": [
-                {"receipt_id": answer.receipt_id, "meaning": meaning.value}
+        return ReceiptResults(
+            items=[
+                ReceiptResult(receipt_id=answer.receipt_id, meaning=meaning)
                 for answer, meaning in zip(answers, meant, strict=True)
             ]
-        }
+        )
 
     return router
 
@@ -70,20 +72,20 @@ def _minding(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["records"])
 
     @router.post("/runs", status_code=202, summary="Ask for a run; the worker begins it within a second")
-    async def run(response: Response, caller: Operator) -> Any:
+    async def run(response: Response, caller: Operator) -> RunRequested:
         run_id = uuid4()
         settings = service.settings
         await runs.request(
             service.db, run_id, "request", caller.subject, service.clock.now(), mock=settings.mock
         )
         response.headers["Location"] = f"/api/v1/compliance/runs/{run_id}"
-        return {"run_id": run_id, "state": "requested", "mock": settings.mock}
+        return RunRequested(run_id=run_id, mock=settings.mock)
 
     @router.post("/incidents/{incident_id}/close", summary="An officer has found out what it was")
-    async def close(incident_id: UUID, body: ClosingBody, caller: Officer) -> Any:
+    async def close(incident_id: UUID, body: ClosingBody, caller: Officer) -> Incident:
         closed = await flow.incident_closed(incident_id, caller.subject, body.note, service)
         if closed is None:
             raise Problem(404, "There is no such open incident.")
-        return dict(closed)
+        return Incident.model_validate(dict(closed))
 
     return router

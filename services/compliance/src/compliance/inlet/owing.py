@@ -1,27 +1,16 @@
 """What a holder owes, before it is late."""
 
-from datetime import UTC, datetime
-from uuid import UUID
+from datetime import datetime
 
 from clawback_common.db.pool import Row
-from clawback_common.http.paging import (
-    Cursor,
-    Limit,
-    Page,
-    bad_cursor,
-    decode_cursor,
-    decode_instant,
-    encode_cursor,
-)
+from clawback_common.http.paging import Cursor, Limit, Page, decode_oldest_first, next_by_time
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from compliance.domain.order import Kind
 from compliance.flow import Service
 from compliance.inlet.callers import Reader
-from compliance.inlet.schemas import LastAnswer, Owed
+from compliance.inlet.holder_answers import LastAnswer, Owed
 from compliance.state import holders, obligations
-
-_FIRST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 
 def owing(service: Service) -> Router:
@@ -33,23 +22,11 @@ def owing(service: Service) -> Router:
         if await holders.one(service.db, name) is None:
             raise Problem(404, "There is no such holder.")
         now = service.clock.now()
-        rows = await obligations.owed(service.db, name, _position(cursor), limit + 1)
+        rows = await obligations.owed(service.db, name, decode_oldest_first(cursor), limit + 1)
         items = [_item(row, now) for row in rows[:limit]]
-        last = items[-1] if len(rows) > limit else None
-        following = encode_cursor(last.due_at.isoformat(), str(last.revocation_id)) if last else None
-        return Page(items=items, next_cursor=following)
+        return Page(items=items, next_cursor=next_by_time(rows, limit, "due_at", "revocation_id"))
 
     return router
-
-
-def _position(cursor: str | None) -> tuple[datetime, UUID]:
-    if cursor is None:
-        return _FIRST
-    at, order = decode_cursor(cursor, str, str)
-    try:
-        return decode_instant(at), UUID(order)
-    except ValueError:
-        raise bad_cursor() from None
 
 
 def _item(row: Row, now: datetime) -> Owed:

@@ -1,7 +1,5 @@
 """Holders over HTTP."""
 
-from typing import Any
-
 from fastapi import Response
 
 from clawback_common.db.pool import Row
@@ -14,8 +12,9 @@ from compliance.domain import holder
 from compliance.flow import Service
 from compliance.inlet.bodies import HolderChange, RegistrationBody, Resent, callable_address
 from compliance.inlet.callers import Operator
-from compliance.inlet.reading import holder_told
-from compliance.inlet.requesting import answered, removal_of_holder
+from compliance.inlet.holder_answers import HolderAnswer, holder_answer
+from compliance.inlet.request_answers import RequestAnswer, answered
+from compliance.inlet.requesting import removal_of_holder
 from compliance.state import holders
 
 
@@ -27,7 +26,7 @@ def registering(service: Service) -> Router:
     @router.post(
         "", status_code=201, summary="Register a holder; the same registration again changes nothing"
     )
-    async def register(body: RegistrationBody, caller: Operator) -> Any:
+    async def register(body: RegistrationBody, caller: Operator) -> HolderAnswer:
         registration = body.registration
         _may_register(service, registration)
         there = await holders.one(service.db, body.name)
@@ -35,10 +34,10 @@ def registering(service: Service) -> Router:
             raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
         await callable_address(registration, addresses)
         await flow.holder_registered(registration, caller.subject, service)
-        return await _holder(service, body.name)
+        return await holder_answer(service, body.name)
 
     @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
-    async def change(name: str, body: HolderChange, caller: Operator) -> Any:
+    async def change(name: str, body: HolderChange, caller: Operator) -> HolderAnswer:
         there = await holders.one(service.db, name)
         if there is None or there["status"] != "active":
             raise Problem(404, "There is no such active holder.")
@@ -48,16 +47,22 @@ def registering(service: Service) -> Router:
         registration = body.on(holders.registration(there))
         await callable_address(registration, addresses)
         await flow.holder_registered(registration, caller.subject, service)
-        return await _holder(service, name)
+        return await holder_answer(service, name)
 
-    @router.delete("/{name}", summary="A holder takes no more articles; refused while it owes something")
-    async def leave(name: str, caller: Operator, response: Response, *, force: bool = False) -> Any:
+    @router.delete(
+        "/{name}",
+        summary="A holder takes no more articles; refused while it owes something",
+        responses={202: {"model": RequestAnswer, "description": "With `force`: its removal is requested"}},
+    )
+    async def leave(
+        name: str, caller: Operator, response: Response, *, force: bool = False
+    ) -> HolderAnswer | RequestAnswer:
         there = await holders.one(service.db, name)
         if there is None or there["status"] != "active":
             raise Problem(404, "There is no such active holder.")
         _may_change(service, there)
         if await flow.holder_left(name, caller.subject, service):
-            return await _holder(service, name)
+            return await holder_answer(service, name)
         if not force:
             raise Problem(
                 409,
@@ -100,10 +105,3 @@ def _may_change(service: Service, there: Row) -> None:
     reason = holder.fixed(there["name"], HolderKind(there["kind"]), service.settings.stores)
     if reason:
         raise Problem(409, f"This holder cannot be changed or removed over HTTP: {reason}.")
-
-
-async def _holder(service: Service, name: str) -> dict[str, Any]:
-    row = await holders.one(service.db, name)
-    if row is None:
-        raise Problem(404, "There is no such holder.")
-    return holder_told(row)

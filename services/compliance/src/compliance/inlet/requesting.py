@@ -2,13 +2,13 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Header, Query, Request, Response
 
 from clawback_common.http.auth import Caller
-from clawback_common.http.paging import Cursor, Limit, decode_newest_first
+from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
@@ -16,7 +16,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import Reason
 from compliance import flow
 from compliance.domain import request as rules
-from compliance.domain.request import RequestKind, RequestState
+from compliance.domain.request import RequestKind
 from compliance.flow import Service
 from compliance.flow.requests import approval_needed
 from compliance.inlet.bodies import (
@@ -29,8 +29,14 @@ from compliance.inlet.bodies import (
     notice_body,
 )
 from compliance.inlet.callers import Deciding, Noticing, Officer, Reader
-from compliance.inlet.reading import by_time
-from compliance.state import articles, notices, requests
+from compliance.inlet.request_answers import (
+    PreviewAnswer,
+    RequestAnswer,
+    RequestDetail,
+    RequestListed,
+    answered,
+)
+from compliance.state import articles, requests
 
 Key = Annotated[str | None, Header(max_length=200)]
 
@@ -47,6 +53,7 @@ def _noticing(service: Service) -> Router:
         "",
         status_code=202,
         summary="Submit revocation notices (one, up to 10,000, or CSV)",
+        responses={200: {"model": PreviewAnswer, "description": "With `preview`: nothing is done"}},
         openapi_extra=documented(NoticeBody),
     )
     async def notice(
@@ -58,7 +65,7 @@ def _noticing(service: Service) -> Router:
         reason: Annotated[Reason | None, Query(description="For a CSV")] = None,
         revoked_at: Annotated[datetime | None, Query(description="For a CSV")] = None,
         idempotency_key: Key = None,
-    ) -> Any:
+    ) -> RequestAnswer | PreviewAnswer:
         body = await notice_body(request, reason, revoked_at)
         _own_providers_alone(body.ids, caller)
         if preview:
@@ -101,39 +108,16 @@ def _request(
     )
 
 
-async def _previewed(service: Service, ids: list[str], caller: Caller) -> dict[str, Any]:
+async def _previewed(service: Service, ids: list[str], caller: Caller) -> PreviewAnswer:
     async with service.db.transaction() as tx:
         revoked = await articles.revoked_among(tx, ids)
         needed = await approval_needed(tx, ids, caller.subject, service)
-    return {
-        "preview": True,
-        "articles": len(ids),
-        "already_revoked": len(revoked),
-        "new_orders": len(ids) - len(revoked),
-        "needs_confirmation": needed,
-    }
-
-
-async def answered(service: Service, request_id: UUID) -> dict[str, Any]:
-    """A request, as who made it or decided on it is answered."""
-    row = await requests.one(service.db, request_id)
-    if row is None:
-        raise Problem(404, "There is no such request.")
-    state = rules.state(dict(row), service.clock.now())
-    answer: dict[str, Any] = {"request_id": request_id, "state": state, "articles": row["articles"]}
-    if state in {RequestState.WAITING, RequestState.EXPIRED}:
-        path = f"/api/v1/compliance/notices/{request_id}"
-        return answer | {
-            "withheld": row["withheld"],
-            "expires_at": row["expires_at"],
-            "confirm": f"{path}/confirm",
-            "refuse": f"{path}/refuse",
-        }
-    if row["kind"] == RequestKind.REVOKE:
-        answer["revocations"] = await notices.orders_of_request(service.db, request_id)
-        if len(answer["revocations"]) == 1:
-            answer["revocation_id"] = next(iter(answer["revocations"].values()))
-    return answer
+    return PreviewAnswer(
+        articles=len(ids),
+        already_revoked=len(revoked),
+        new_orders=len(ids) - len(revoked),
+        needs_confirmation=needed,
+    )
 
 
 def _deciding(service: Service) -> Router:
@@ -146,22 +130,24 @@ def _deciding(service: Service) -> Router:
         limit: Limit = 100,
         cursor: Cursor = None,
         finished: Annotated[bool, Query(description="Also what is carried out, or was refused")] = False,
-    ) -> Any:
+    ) -> Page[RequestListed]:
         rows = await requests.page(
             service.db, decode_newest_first(cursor), finished_too=finished, limit=limit + 1
         )
-        found = by_time(rows, limit, "made_at", "request_id")
         now = service.clock.now()
-        return found | {"items": [{**one, "state": rules.state(one, now)} for one in found["items"]]}
+        return Page(
+            items=[RequestListed.of(row, now) for row in rows[:limit]],
+            next_cursor=next_by_time(rows, limit, "made_at", "request_id"),
+        )
 
     @router.get(
         "/requests/{request_id}", summary="All of one request: what it names, why, by whom, how far it is"
     )
-    async def one_request(_: Reader, request_id: UUID) -> Any:
+    async def one_request(_: Reader, request_id: UUID) -> RequestDetail:
         row = await requests.one(service.db, request_id)
         if row is None:
             raise Problem(404, "There is no such request.")
-        return {**dict(row), "state": rules.state(dict(row), service.clock.now())}
+        return RequestDetail.of(row, service.clock.now())
 
     @router.post("/{request_id}/confirm", status_code=202, summary="A second person confirms a request")
     async def confirm(
@@ -171,7 +157,7 @@ def _deciding(service: Service) -> Router:
         articles: Annotated[
             int | None, Query(ge=0, description="How many articles you saw; 409 when it names more now")
         ] = None,
-    ) -> Any:
+    ) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
         note = body.note if body else None
         await flow.request_confirmed(request_id, caller.subject, note, service, articles_seen=articles)
@@ -182,7 +168,7 @@ def _deciding(service: Service) -> Router:
         status_code=202,
         summary="A second person refuses; what was withheld is reinstated",
     )
-    async def refuse(request_id: UUID, body: RefusalBody, caller: Deciding) -> Any:
+    async def refuse(request_id: UUID, body: RefusalBody, caller: Deciding) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
         await flow.request_refused(request_id, caller.subject, body.note, service)
         return await answered(service, request_id)
@@ -207,7 +193,9 @@ def _reinstating(service: Service) -> Router:
     @router.post(
         "/reinstatements", status_code=202, summary="Request that the revocations of many articles are lifted"
     )
-    async def reinstate(body: ReinstatementBody, caller: Officer, idempotency_key: Key = None) -> Any:
+    async def reinstate(
+        body: ReinstatementBody, caller: Officer, idempotency_key: Key = None
+    ) -> RequestAnswer:
         now = service.clock.now()
         made = rules.Request(
             request_id=event_id("request", caller.subject, idempotency_key or uuid4()),

@@ -1,11 +1,10 @@
 """A run as it is answered: its figures, and why each counts as it does."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, Self
 from uuid import UUID
 
-import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Json
 
 from clawback_common.db.pool import Row
 
@@ -63,7 +62,7 @@ class RunAnswer(BaseModel):
     outcome: str | None
     started_at: datetime | None
     ended_at: datetime | None
-    polls: list[PollAnswer]
+    polls: Json[list[PollAnswer]]
     noticed: int | None
     closed: int | None
     open: int | None
@@ -71,6 +70,11 @@ class RunAnswer(BaseModel):
     open_in_all: int | None
     mock: bool
     error: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From its row."""
+        return cls.model_validate(dict(row))
 
 
 class RunExplained(RunAnswer):
@@ -80,9 +84,13 @@ class RunExplained(RunAnswer):
     """Of each figure above, by its name."""
 
 
-def run_answer(row: Row) -> dict[str, Any]:
-    """A run without explanations."""
-    return {**row, "polls": orjson.loads(row["polls"])}
+class RunRequested(BaseModel):
+    """A run that a worker begins soon."""
+
+    run_id: UUID
+    state: Literal["requested"] = "requested"
+    mock: bool
+    """True: it will be no evidence."""
 
 
 def run_explained(row: Row) -> RunExplained:
@@ -96,4 +104,4 @@ def run_explained(row: Row) -> RunExplained:
         )
         for name, (includes, excludes) in _COUNTED.items()
     }
-    return RunExplained.model_validate({**run_answer(row), "counts": counts})
+    return RunExplained.model_validate({**row, "counts": counts})

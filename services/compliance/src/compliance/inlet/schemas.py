@@ -7,54 +7,7 @@ from pydantic import BaseModel, Field
 
 from clawback_common.http.schemas import FieldError
 from clawback_contracts.envelope import ArticleId
-from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.notice_state import NoticeState
-from compliance.domain.obligation import State
-from compliance.domain.order import Kind
-
-
-class LastAnswer(BaseModel):
-    """The receipt that a holder gave last to an order."""
-
-    answered_at: datetime
-    attempt: int
-    meaning: str
-    """What it meant when it came."""
-
-
-class Owed(BaseModel):
-    """What one holder has not closed."""
-
-    revocation_id: UUID
-    article_id: ArticleId
-    order: int
-    order_kind: Kind
-    kind: HolderKind
-    """Of the holder; what an `expiry` holder owes is closed by time."""
-    state: State
-    due_at: datetime
-    seconds_left: int | None
-    """Until it is due, negative when it is overdue; null where nothing is ever overdue, for it is only withheld."""
-    opened_at: datetime
-    closes_at: datetime | None
-    """When time closes it, of an `expiry` holder."""
-    attempts: int
-    """How often the order was sent."""
-    notified_at: datetime | None
-    reopened: int
-    """How often it still held what it had reported removed."""
-    resend_at: datetime | None
-    last_answer: LastAnswer | None
-
-
-class OwedSum(BaseModel):
-    """How much a holder has not closed."""
-
-    open: int
-    overdue: int
-    oldest_at: datetime | None
-    """When the oldest that is open was ordered of it."""
-    next_due_at: datetime | None
 
 
 class NoticeItem(BaseModel):
