@@ -27,6 +27,8 @@ class Here:
     """Whose settings it needs, as in a container of this service."""
     endless: bool = False
     """It runs until it is ended: seconds later it must still be there."""
+    instead: str | None = None
+    """The same program with the same arguments, where the command reaches it through a cluster."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Elsewhere:
 
     test: str
     words: str
+    by: tuple[str, str] | None = None
+    """What the test starts, where the command is not in the test itself: a file, and words of it."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,22 @@ class ByHand:
 Where = Here | Elsewhere | ByHand
 
 STACK, CLUSTER = "deploy/local/tests/unit/test_stack.py", "deploy/k8s/tests/cluster/test_cluster.py"
+PARTNERS, CONTAINERS = "tests/e2e/test_partners.py", "deploy/local/tests/container/test_containers.py"
 WHOLE_TESTS = "it is what runs all tests"
 OF_THE_CLUSTER = (
-    "it needs the operator's cluster; a test has the same command as each worker's init container"
+    "it needs the operator's cluster and Secrets; a test validates each object of this overlay, and another one "
+    "applies overlays/local to a cluster, where there is one"
+)
+OF_THE_ENGINE = (
+    "it needs an engine that pulls the images of Kafka, PostgreSQL and Valkey; a test has Compose read the whole file, "
+    "and where an engine answers another one builds our images and brings up every service of it"
+)
+
+
+OF_THE_STACK = Elsewhere(
+    PARTNERS,
+    "with Stack(env=ENV) as running",
+    by=("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
 )
 
 
@@ -57,41 +74,46 @@ def _service(name: str) -> Mapping[str, Where]:
     """What every service's README has."""
     python = f"python -m {name}"
     return {
-        f"{python} worker": Elsewhere("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
-        f"{python} api": Elsewhere("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
-        f"{python} migrate": Elsewhere("deploy/local/src/clawback_local/migrations.py", "migrate"),
+        f"{python} worker": OF_THE_STACK,
+        f"{python} api": OF_THE_STACK,
+        f"{python} migrate": Here(service=name),
         f"{python} replay-dlq": Here(service=name),
-        f"{python} accept-gap": Elsewhere(
-            f"services/{name}/tests/integration/test_worker.py",
-            "accept_gap_command" if name in {"ingester", "analytics"} else '"accept-gap"',
-        ),
+        f"{python} accept-gap": Here(service=name),
     }
 
 
 _OWN: Mapping[str, Where] = {
-    "make demo": Elsewhere("tests/e2e/test_interrupt.py", '"clawback_story"'),
+    "make demo": Elsewhere(
+        "tests/e2e/test_interrupt.py",
+        '"-m", "clawback_story"',
+        by=("Makefile", "exec $(PY) -m clawback_story"),
+    ),
     "make test": ByHand(WHOLE_TESTS),
-    "docker compose up --build --wait": Elsewhere(
-        "deploy/local/tests/container/test_containers.py", 'compose("up"'
-    ),
+    "docker compose up --build --wait": ByHand(OF_THE_ENGINE),
     "docker compose exec ingester-api cat /var/lib/clawback/keys/officer.key": Elsewhere(
-        "deploy/local/tests/container/test_containers.py", "/var/lib/clawback/keys/officer.key"
+        CONTAINERS, '"cat", "ingester-api", "/var/lib/clawback/keys/officer.key"'
     ),
-    "make bench": Elsewhere("bench/tests/test_bench.py", '"-m", "bench"'),
+    "make bench": Elsewhere("bench/tests/test_bench.py", '"-m", "bench"', by=("Makefile", "$(PY) -m bench")),
     ".venv/bin/python -m bench --only pipeline --articles 10000 --rounds 1": Elsewhere(
         "bench/tests/test_bench.py", '"--only"'
     ),
     "pip install ./contracts": Here(),
     "kubectl kustomize deploy/k8s/overlays/production": Elsewhere(
-        "deploy/k8s/tests/unit/test_manifests.py", '"kustomize"'
+        "deploy/k8s/tests/unit/test_manifests.py", '[kubectl, "kustomize", str(K8S / folder)]'
     ),
-    "kubectl apply -k deploy/k8s/overlays/production": Elsewhere(CLUSTER, '"apply"'),
-    "kubectl -n clawback exec deploy/ingester-worker -- service migrate --phase post": ByHand(OF_THE_CLUSTER),
+    "kubectl apply -k deploy/k8s/overlays/production": ByHand(OF_THE_CLUSTER),
+    "kubectl -n clawback exec deploy/ingester-worker -- service migrate --phase post": Here(
+        service="ingester", instead="python -m ingester migrate --phase post"
+    ),
     "kubectl -n clawback create job --from=cronjob/compliance-run by-hand": Elsewhere(
-        CLUSTER, "--from=cronjob/"
+        CLUSTER, '"create", "job", "--from=cronjob/compliance-health"'
     ),
     "python -m clawback_common.bus provision --grant ingester=USER --grant upstream=USER --grant downstream=USER": (
-        Elsewhere("libs/common/tests/integration/test_topics.py", '"--grant"')
+        Elsewhere(
+            "deploy/local/tests/integration/test_rights.py",
+            'Stack(parts=("topics",), production=True)',
+            by=("deploy/local/src/clawback_local/production.py", '("--grant", granted)'),
+        )
     ),
     "make up": Here(),
     "make status": Here(),
@@ -99,22 +121,22 @@ _OWN: Mapping[str, Where] = {
     'make job cmd="retention sweep --dry-run"': Here(),
     "make keys subject=acme role=upstream provider=acme": Here(),
     "make keys subject=search role=holder": Here(),
-    "make down": Elsewhere(STACK, '"down"'),
-    "make reset": Elsewhere(STACK, '"reset"'),
+    "make down": Elsewhere(STACK, 'command(run, "down")', by=("Makefile", "$(LOCAL) down")),
+    "make reset": Elsewhere(STACK, 'command(run, "reset")', by=("Makefile", "$(LOCAL) reset")),
     ".venv/bin/python -m clawback_local up --only kafka,postgres": Here(),
     ".venv/bin/python -m clawback_local kill ingester-worker": Here(),
-    ".venv/bin/python -m clawback_local stop kafka": Elsewhere(
-        "deploy/local/tests/unit/test_supervisor.py", 'stop("server")'
+    ".venv/bin/python -m clawback_local stop kafka": Elsewhere(STACK, 'command(run, "stop", "mail")'),
+    ".venv/bin/python -m clawback_local wipe kafka": Elsewhere(
+        STACK, 'command(stack.run_dir, "wipe", "valkey")'
     ),
-    ".venv/bin/python -m clawback_local wipe kafka": Elsewhere(STACK, "wipe("),
     "python -m alerting test": Here(codes=(0, 3), service="alerting"),
     "python -m compliance run": Here(codes=(0, 1, 3), service="compliance"),
     "python -m compliance health": Here(codes=(0, 3), service="compliance"),
     "python -m compliance archive verify PATH": Elsewhere(
-        "services/compliance/tests/unit/test_archives.py", '"verify"'
+        "services/compliance/tests/unit/test_archives.py", 'main(["archive", "verify", '
     ),
     "python -m compliance archive read PATH": Elsewhere(
-        "services/compliance/tests/unit/test_archives.py", '"read"'
+        "services/compliance/tests/unit/test_archives.py", 'main(["archive", "read", '
     ),
     "python -m ingester poll metabase-revoked": Here(service="ingester"),
     "python -m ingester cursor metabase-revoked": Here(service="ingester"),

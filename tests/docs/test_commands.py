@@ -4,10 +4,11 @@ import os
 import re
 import ssl
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.docs.commands import DOCUMENTS, PROGRAMS, ROOT, WHERE, Elsewhere, commands
+from tests.docs.commands import DOCUMENTS, PROGRAMS, ROOT, WHERE, Elsewhere, Here, commands
 
 COMMANDS = commands()
 TARGET = re.compile(r"^([a-z][a-z0-9 -]*):(?!=)", re.MULTILINE)
@@ -33,7 +34,27 @@ def test_every_command_that_is_run_stands_in_a_document() -> None:
 def test_what_runs_elsewhere_runs_there(text: str) -> None:
     where = WHERE[text]
     assert isinstance(where, Elsewhere)
+    assert Path(where.test).name.startswith("test_")
     assert where.words in (ROOT / where.test).read_text()
+    if where.by is not None:
+        file, words = where.by
+        assert words in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"), [(text, one) for text, one in WHERE.items() if isinstance(one, Here) and one.instead]
+)
+def test_what_runs_without_its_cluster_is_the_same_program_with_the_same_arguments(
+    text: str, where: Here
+) -> None:
+    """In an image, `service` is the service's own program."""
+    reached = re.fullmatch(r"kubectl -n clawback exec deploy/([a-z]+)-worker -- service (.+)", text)
+    assert reached is not None
+    assert where.instead == f"python -m {reached[1]} {reached[2]}"
+    assert where.service == reached[1]
+    image = (ROOT / "Dockerfile").read_text()
+    assert 'exec /opt/clawback/bin/python -m %s "$@"' in image
+    assert "> /opt/clawback/bin/service" in image
 
 
 def test_every_target_that_a_document_names_is_made() -> None:

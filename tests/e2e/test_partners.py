@@ -271,7 +271,7 @@ def test_every_command_of_the_documents_runs_as_written(
     where = command.where
     assert isinstance(where, Here)
     process = subprocess.Popen(  # noqa: S603 - the documents are ours
-        ["bash", "-euo", "pipefail", "-c", command.text],  # noqa: S607 - as a user has it
+        ["bash", "-euo", "pipefail", "-c", where.instead or command.text],  # noqa: S607 - as a user has it
         cwd=clone,
         env=written_environment(stack, where, tmp_path),
         stdout=subprocess.PIPE,

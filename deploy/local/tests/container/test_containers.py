@@ -165,7 +165,7 @@ def test_the_services_come_up_hardened_answer_and_drain(
         assert compose.get(f"{service}_api", f"/api/v1/{service}/health")[0] == 200
 
     once = ("run", "--rm", "--no-deps", "--entrypoint")
-    key = compose(*once, "cat", "keys", "/var/lib/clawback/keys/officer.key")
+    key = compose(*once, "cat", "ingester-api", "/var/lib/clawback/keys/officer.key")
     assert "cbk_officer_" in key
     containers = {name: engine.containers.get(compose("ps", "-q", name).strip()) for name in names}
     for name, container in containers.items():

@@ -70,7 +70,7 @@ def test_valkey_answers_on_loopback_and_forgets_when_it_is_wiped() -> None:
             client.set("a", "1")
             assert client.config_get("save") == {"save": ""}
             assert client.config_get("bind") == {"bind": LOOPBACK}
-        stack.wipe("valkey")
+        command(stack.run_dir, "wipe", "valkey")
         with Redis.from_url(url) as client:
             assert client.get("a") is None
         assert not list(stack.run_dir.rglob("*.rdb"))
@@ -189,6 +189,9 @@ def test_the_command_line_brings_up_shows_and_takes_down(tmp_path: Path) -> None
         assert "all ready" in command(run, "up", "--only", "mail")
         assert "all ready" in command(run, "up", "--only", "mail,keys")
         command(run, "kill", "mail")
+        command(run, "start", "mail")
+        command(run, "stop", "mail")
+        assert "stopped" in command(run, "status")
         command(run, "start", "mail")
         table = command(run, "status")
         assert "keys" in table
