@@ -33,7 +33,11 @@ HoldingsUrl = Annotated[AnyHttpUrl, AfterValidator(_without_credentials)]
 
 
 class HolderFilter(Value):
-    """Which articles the holder takes; empty means all."""
+    """Which articles the holder declares to take; empty means all.
+
+    It is recorded and shown to officers, as the purpose is. No order depends on it: each order goes to every holder,
+    and one on an article that was not taken is answered with ``never_held``.
+    """
 
     languages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

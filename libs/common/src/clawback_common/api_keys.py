@@ -103,6 +103,13 @@ class ApiKeys:
             *(entry.caller.providers for entry in self._keys if entry.caller.subject == subject)
         )
 
+    def subjects(self) -> frozenset[str] | None:
+        """Everybody who has an API key; None where there is no file of keys."""
+        if self._path is None:
+            return None
+        self._refresh()
+        return frozenset(entry.caller.subject for entry in self._keys if entry.sha256 is not None)
+
     def signer(self, key_id: str) -> tuple[Caller, bytes] | None:
         """Whose signing key this is, and its public key."""
         self._refresh()

@@ -486,6 +486,18 @@ def test_a_key_acts_for_its_providers_and_an_officers_for_all(tmp_path: Path) ->
     assert allowed == {"lex": ["metabase"], "ann": ["metabase", "partner"], "eve": []}
 
 
+def test_subjects_are_those_who_have_an_api_key_each_once(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    rows: list[dict[str, Any]] = [
+        {"subject": "ann", "roles": ["officer"], "sha256": _sha256("ann")},
+        {"subject": "ann", "roles": ["reader"], "sha256": _sha256("ann too")},
+        {"subject": "ingester", "roles": [], "signing_keys": {"ingester-1": PUBLIC_KEY}},
+    ]
+    path.write_text(yaml.safe_dump(rows))
+    assert ApiKeys(path).subjects() == {"ann"}
+    assert ApiKeys.none().subjects() is None
+
+
 def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     entry = {"subject": "ingester", "roles": [], "signing_keys": {"ingester-1": PUBLIC_KEY}}

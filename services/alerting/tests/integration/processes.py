@@ -99,6 +99,7 @@ class Neighbour:
     runs: list[dict[str, Any]] = field(default_factory=list)
     feeds: list[dict[str, Any]] = field(default_factory=list)
     oldest_s: float = 0.0
+    webhook_s: float = 0.0
     asked: int = 0
     _api: asyncio.Server | None = None
     _worker: asyncio.Server | None = None
@@ -161,4 +162,5 @@ class Neighbour:
             return json.dumps({"items": self.runs, "next_cursor": None}).encode()
         if path.endswith("/feeds"):
             return json.dumps({"items": self.feeds}).encode()
-        return json.dumps({"service": self.name, "status": "healthy"}).encode()
+        webhooks = {"waiting": 1, "oldest_seconds": self.webhook_s}
+        return json.dumps({"service": self.name, "status": "healthy", "webhooks": webhooks}).encode()

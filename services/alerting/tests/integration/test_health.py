@@ -1,8 +1,11 @@
-"""The health of the whole: each key changes when its part is really stopped, and comes back with it."""
+"""The health of the whole: each key changes with its part, and comes back with it.
+
+Database, cache and broker are real, behind links that are cut; the services are played by servers on real sockets.
+Real services are stopped in tests/story and tests/resilience.
+"""
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,14 +20,12 @@ from redis.asyncio import Redis
 from alerting.domain import health
 from alerting.flow import Service
 from alerting.inlet.api import api
-from alerting.outlet import broker
 from alerting.outlet import neighbours as asking
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.http.probes import Probes
-from clawback_common.settings import CommonSettings
 from clawback_local.ports import claimed
 from services.alerting.tests.integration.conftest import World
 from services.alerting.tests.integration.processes import Neighbour
@@ -130,11 +131,12 @@ async def whole(
         async with (
             gate(database_url, 5432) as (db_gate, url),
             gate(valkey_url, 6379) as (cache_gate, redis_url),
+            gate(f"kafka://{kafka_bootstrap}", 9092) as (broker_gate, kafka_url),
         ):
             settings = world.service.settings.model_copy(
                 update={
                     "services": {name: AnyHttpUrl(one) for name, one in addresses.items()},
-                    "kafka_bootstrap_servers": kafka_bootstrap,
+                    "kafka_bootstrap_servers": kafka_url.removeprefix("kafka://"),
                     "redis_url": SecretStr(redis_url),
                     "health_timeout_s": 5.0,
                 }
@@ -148,7 +150,8 @@ async def whole(
                 found = Neighbours(settings, db, SystemClock(), outward, redis)
                 transport = httpx.ASGITransport(app=api(service, found, Probes()), raise_app_exceptions=False)
                 async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as http:
-                    yield Whole(http, near, {"database": db_gate, "cache": cache_gate})
+                    gates = {"database": db_gate, "cache": cache_gate, "broker": broker_gate}
+                    yield Whole(http, near, gates)
                 await found.close()
         for one in near.values():
             await one.stop()
@@ -170,9 +173,11 @@ async def test_all_that_runs_is_up(whole: Whole) -> None:
         "cacheHitRate",
         "avgConfidence",
         "webhookSuccessRate",
+        "totalUsers",
     }
     assert (metrics["lastDataSync"], metrics["pendingJobs"], metrics["avgConfidence"]) == (SYNCED, 10, None)
     assert metrics["databaseLatencyMs"] > 0
+    assert metrics["totalUsers"] is None
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICE_NAMES if name != "alerting"])
@@ -185,6 +190,7 @@ async def test_a_service_is_degraded_without_one_of_its_two_and_down_without_bot
     await one.stop_worker()
     status, body, wrong = await whole.page()
     assert (wrong[name], body["status"], status) == ("down", "unhealthy", 503)
+    assert wrong["jobWorker"] == "degraded"
     await one.start()
     assert (await whole.page())[2] == {}
 
@@ -208,21 +214,22 @@ async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole
     assert (await whole.page())[2] == {}
 
 
-async def test_the_broker_is_down_when_nobody_listens_there(
-    whole: Whole, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
-        reach = broker.reach
-
-        async def reach_nowhere(settings: CommonSettings) -> None:
-            await reach(settings.model_copy(update={"kafka_bootstrap_servers": nowhere}))
-
-        monkeypatch.setattr(broker, "reach", reach_nowhere)
-        status, body, wrong = await whole.page()
+async def test_the_broker_is_down_while_its_link_is_cut(whole: Whole) -> None:
+    await whole.gates["broker"].cut()
+    status, body, wrong = await whole.page()
     assert (wrong["broker"], body["status"], status) == ("down", "unhealthy", 503)
     assert wrong["etlPipeline"] == "degraded"
+    await whole.gates["broker"].open()
+    assert (await whole.page())[2] == {}
+
+
+async def test_webhooks_that_wait_or_that_nobody_takes_are_named(whole: Whole) -> None:
+    whole.near["ingester"].webhook_s = 61
+    assert (await whole.page())[2] == {"webhookStatus": "degraded"}
+    whole.near["ingester"].webhook_s = 0
+    assert (await whole.page())[2] == {}
+    await whole.near["ingester"].stop_api()
+    assert (await whole.page())[2]["webhookStatus"] == "down"
 
 
 async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole: Whole) -> None:

@@ -18,6 +18,12 @@ RUN = {
     "started_at": "2026-03-01T11:00:00+00:00",
     "ended_at": "2026-03-01T11:01:00+00:00",
 }
+
+
+def webhooks(waiting: int, oldest_s: float) -> Answer:
+    return Answer(ok=True, body={"webhooks": {"waiting": waiting, "oldest_seconds": oldest_s}})
+
+
 FINE = Asked(
     NOW,
     database=Answer(ok=True, ms=1.23),
@@ -31,6 +37,7 @@ FINE = Asked(
     feeds=Answer(
         ok=True, body=[{"name": "a", "state": "ok", "last_complete_at": "2026-03-01T10:00:00+00:00"}]
     ),
+    details={"ingester": webhooks(0, 0.0)},
 )
 
 
@@ -57,6 +64,8 @@ def test_all_that_answers_is_up() -> None:
         "etlPipeline",
         "jobQueues",
         "backgroundJobs",
+        "jobWorker",
+        "webhookStatus",
         *NAMES,
     }
     assert parts(FINE)["database"].told() == {"status": "up", "responseTime": 1.2}
@@ -76,12 +85,20 @@ def test_all_that_answers_is_up() -> None:
         (replace(FINE, cache=AWAY), {"cache": "down"}, "degraded"),
         (replace(FINE, feeds=AWAY), {"etlPipeline": "degraded"}, "degraded"),
         (with_one("apis", "retention", AWAY), {"retention": "degraded"}, "degraded"),
-        (with_one("workers", "retention", AWAY), {"retention": "degraded"}, "degraded"),
         (
-            with_one("workers", "ingester", AWAY),
-            {"ingester": "degraded", "etlPipeline": "degraded"},
+            with_one("workers", "retention", AWAY),
+            {"retention": "degraded", "jobWorker": "degraded"},
             "degraded",
         ),
+        (
+            with_one("workers", "ingester", AWAY),
+            {"ingester": "degraded", "etlPipeline": "degraded", "jobWorker": "degraded"},
+            "degraded",
+        ),
+        (with_one("apis", "ingester", AWAY), {"ingester": "degraded", "webhookStatus": "down"}, "degraded"),
+        (with_one("details", "ingester", AWAY), {"webhookStatus": "degraded"}, "degraded"),
+        (with_one("details", "ingester", webhooks(3, 60.1)), {"webhookStatus": "degraded"}, "degraded"),
+        (with_one("details", "ingester", webhooks(3, 60.0)), {}, "healthy"),
         (with_one("outboxes", "ingester", AWAY), {"jobQueues": "degraded"}, "degraded"),
         (
             with_one("outboxes", "ingester", Answer(ok=True, body=(2, 61.0))),
@@ -120,7 +137,7 @@ def test_a_part_that_stops_changes_its_own_key(asked: Asked, changed: dict[str, 
 
 def test_a_service_of_which_nothing_answers_is_down_and_the_whole_with_it() -> None:
     asked = replace(with_one("apis", "retention", AWAY), workers={**FINE.workers, "retention": AWAY})
-    assert states(asked) == {"retention": "down"}
+    assert states(asked) == {"retention": "down", "jobWorker": "degraded"}
     assert whole(asked) == "unhealthy"
     assert parts(asked)["retention"].error == "api: no answer; worker: no answer"
 
@@ -128,7 +145,7 @@ def test_a_service_of_which_nothing_answers_is_down_and_the_whole_with_it() -> N
 def test_when_nobody_answers_queues_jobs_and_pipeline_are_down() -> None:
     nobody = dict.fromkeys(NAMES, AWAY)
     asked = replace(FINE, apis=nobody, workers=nobody, outboxes=nobody, jobs=nobody, feeds=AWAY)
-    assert {"jobQueues", "backgroundJobs", "etlPipeline"} <= {
+    assert {"jobQueues", "backgroundJobs", "etlPipeline", "jobWorker", "webhookStatus"} <= {
         n for n, s in states(asked).items() if s == "down"
     }
     told = metrics(asked)

@@ -1,5 +1,6 @@
 """What a holder declares never stops a takedown."""
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -52,6 +53,17 @@ async def test_a_consumer_that_withdraws_its_address_owes_nothing_for_ever(world
     await world.receipts(world.receipt(order, "ingester"))
     await world.looked("ingester", {A: Holding.GONE})
     assert await world.closed(order.revocation_id) is not None
+
+
+async def test_a_filter_is_shown_as_it_was_declared_and_exempts_from_no_order(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    declared = {"languages": ["de"], "sources": [], "licences": ["print"]}
+    asked = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
+    await flow.holder_registered(asked, "test", world.service)
+    assert (await http.get("/compliance/holders/search")).json()["filter"] == declared
+    await world.revoke(A)
+    assert (await world.states(A))[1, "search"] == "open"
 
 
 def test_copies_that_disappear_by_age_are_registered_by_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:

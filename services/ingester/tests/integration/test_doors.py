@@ -82,6 +82,21 @@ async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_f
     assert await world.db.fetchval("SELECT body FROM delivery") is None
 
 
+async def test_health_in_detail_says_how_many_webhooks_wait_and_since_when(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    async def waiting() -> dict[str, float]:
+        found: dict[str, float] = (await http.get("/ingester/health/detailed")).json()["webhooks"]
+        return found
+
+    await push(http, world, item("partner:1"))
+    world.clock.advance(minutes=2)
+    await push(http, world, item("partner:2"), webhook_id="w2")
+    assert await waiting() == {"waiting": 2, "oldest_seconds": 120.0}
+    await deliveries.process_waiting(world.service)
+    assert await waiting() == {"waiting": 0, "oldest_seconds": 0.0}
+
+
 async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
     http: httpx.AsyncClient, world: World
 ) -> None:

@@ -14,6 +14,8 @@ OLDEST_MAX_S = 60.0
 FAILED_FOR = timedelta(hours=24)
 DATA_FLOWS = ("ingester", "analytics")
 ESSENTIAL = ("database", "broker")
+WEBHOOKS = "ingester"
+"""Takes and processes what partners push."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def parts(asked: Asked) -> dict[str, Part]:
         "etlPipeline": _pipeline(asked),
         "jobQueues": _queues(asked),
         "backgroundJobs": _jobs(asked),
+        "jobWorker": _job_workers(asked),
+        "webhookStatus": _webhooks(asked),
         **{name: _service(asked.apis[name], asked.workers[name]) for name in asked.apis},
     }
 
@@ -198,6 +202,29 @@ def _jobs(asked: Asked) -> Part:
             f"{name}: the last run of {job} failed" for job, outcome in latest.items() if outcome == "failed"
         ]
     return _of_many(asked.jobs, ms, silent, bad)
+
+
+def _job_workers(asked: Asked) -> Part:
+    """The processes that run jobs in the background: the workers."""
+    ms = max((answer.ms for answer in asked.workers.values()), default=0.0)
+    away = sorted(name for name, answer in asked.workers.items() if not answer.ok)
+    if not away:
+        return Part("up", ms)
+    error = f"the worker of {', '.join(away)} is not ready"
+    return Part("down" if len(away) == len(asked.workers) else "degraded", ms, error)
+
+
+def _webhooks(asked: Asked) -> Part:
+    """Whether what partners push is taken, and processed in time."""
+    api, detail = asked.apis[WEBHOOKS], asked.details.get(WEBHOOKS)
+    if not api.ok:
+        return Part("down", api.ms, api.error)
+    backlog = detail.body.get("webhooks") if detail and isinstance(detail.body, dict) else None
+    if not isinstance(backlog, dict):
+        return Part("degraded", api.ms, f"unknown of {WEBHOOKS}")
+    if backlog["oldest_seconds"] > OLDEST_MAX_S:
+        return Part("degraded", api.ms, f"{backlog['waiting']} webhooks wait for long")
+    return Part("up", api.ms)
 
 
 def _of_many(asked: Mapping[str, Answer], ms: float, silent: Sequence[str], wrong: Sequence[str]) -> Part:

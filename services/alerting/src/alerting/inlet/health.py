@@ -12,6 +12,7 @@ from alerting.flow import Service
 from alerting.inlet.callers import Inspecting, Reader
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import SERVICE_NAMES
+from clawback_common.api_keys import ApiKeys
 from clawback_common.http.routers import rss_bytes
 from clawback_common.http.routing import Router
 
@@ -21,15 +22,19 @@ _STARTED_S = time.monotonic()
 def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Router:
     """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
     router = Router(tags=["health"])
+    keys = ApiKeys(service.settings.api_keys_file)
+
+    def page(asked: health.Asked) -> dict[str, Any]:
+        return _page(asked, release, service, keys)
 
     @router.get("/health", summary="Whether the whole system works")
     async def brief() -> JSONResponse:
-        return _answer(_page(await neighbours.ask(), release, service))
+        return _answer(page(await neighbours.ask()))
 
     @router.get("/health/detailed", summary="How each part of the system is")
     async def detailed(_: Reader) -> JSONResponse:
         asked = await neighbours.ask()
-        return _answer(_page(asked, release, service) | _details(asked, service))
+        return _answer(page(asked) | _details(asked, service))
 
     @router.get("/admin/health/detailed", summary="The same, under its older name")
     async def administrators(caller: Inspecting) -> JSONResponse:
@@ -42,15 +47,15 @@ def _answer(body: dict[str, Any]) -> JSONResponse:
     return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
-def _page(asked: health.Asked, release: str, service: Service) -> dict[str, Any]:
-    found = health.parts(asked)
+def _page(asked: health.Asked, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
+    found, subjects = health.parts(asked), keys.subjects()
     return {
         "status": health.overall(found, SERVICE_NAMES),
         "timestamp": asked.at.isoformat(),
         "version": release,
         "environment": service.settings.environment,
         "services": {name: part.told() for name, part in found.items()},
-        "metrics": health.metrics(asked),
+        "metrics": health.metrics(asked) | {"totalUsers": None if subjects is None else len(subjects)},
     }
 
 

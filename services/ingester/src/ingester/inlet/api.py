@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -18,6 +19,7 @@ from ingester.inlet.deadletters import desk
 from ingester.inlet.feeds.poll import Feed
 from ingester.inlet.routes import routers
 from ingester.inlet.webhooks import WebhookSecrets
+from ingester.state import deliveries
 
 NAME = "ingester"
 SUBMISSION_BYTES_MAX = 10_000_000
@@ -31,6 +33,10 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, orders_ap
     """The application; articles are read from it once the orders that were there at the start are applied."""
     secrets = WebhookSecrets(service.settings.webhook_secrets)
     release = version("clawback-ingester")
+
+    async def details() -> dict[str, Any]:
+        return {"webhooks": await deliveries.backlog(service.db, service.clock.now())}
+
     return create_app(
         title="Clawback: ingester",
         version=release,
@@ -40,7 +46,7 @@ def api(service: Service, by_name: Mapping[str, Feed], probes: Probes, orders_ap
             *routers(service, by_name, secrets, orders_applied),
             jobs_router(NAME, service.db),
             dlq_router(NAME, desk(service)),
-            health_router(NAME, release, probes, clock=service.clock),
+            health_router(NAME, release, probes, details=details, clock=service.clock),
         ],
         body_bytes_max={
             "/api/v1/submissions": SUBMISSION_BYTES_MAX,

@@ -48,6 +48,14 @@ async def waiting(db: Querier, limit: int) -> list[Row]:
     return await db.fetch(SQL["waiting"], limit)
 
 
+async def backlog(db: Querier, now: datetime) -> dict[str, float]:
+    """How many webhooks are not processed yet, and for how many seconds the oldest one waits."""
+    row = await db.fetchrow(SQL["backlog"])
+    oldest_at = row["oldest_at"] if row else None
+    waited = (now - oldest_at).total_seconds() if oldest_at else 0.0
+    return {"waiting": row["waiting"] if row else 0, "oldest_seconds": round(max(0.0, waited), 1)}
+
+
 async def processed(tx: Transaction, provider: str, webhook_id: str, now: datetime) -> None:
     """Lets go of the body; the fact stays."""
     await tx.execute(SQL["processed"], provider, webhook_id, now)

@@ -12,6 +12,9 @@ SELECT body_sha256, answer FROM delivery WHERE provider = $1 AND webhook_id = $2
 SELECT provider, webhook_id, body, traceparent, received_at
 FROM delivery WHERE processed_at IS NULL ORDER BY received_at LIMIT $1
 
+-- name: backlog
+SELECT count(*) AS waiting, min(received_at) AS oldest_at FROM delivery WHERE processed_at IS NULL
+
 -- name: processed
 UPDATE delivery SET processed_at = $3, body = NULL WHERE provider = $1 AND webhook_id = $2
 
