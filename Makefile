@@ -115,9 +115,9 @@ test-e2e: setup ## The whole story with other seeds, and its disasters
 	@$(PYTEST) -m "e2e and not disaster" $(SOCKETS)
 
 .PHONY: test-disasters
-test-disasters: setup ## Restore each database alone, with the broker's content kept and wiped; three replicas of every worker
+test-disasters: setup ## Every disaster: each database restored alone, with the broker's content kept and wiped; three replicas of every worker
 	$(call say,disasters)
-	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience/test_restores.py tests/resilience/test_replicas.py
+	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience
 
 .PHONY: test-clients
 test-clients: setup ## Read articles.v1 with other teams' Kafka clients; with franz-go too, which takes a minute to build
@@ -175,10 +175,14 @@ RUN = $(COVERED)
 # Tests with servers wait more than they work, so two lanes go side by side, each a process with servers of its own.
 # The longest begin first.
 # The disasters are twenty processes on the machine's cores: beside another lane they miss their deadlines.
-LANES := disasters bench unit story newer older common
+# Whole stacks run without coverage: what a service does is covered by its own tests, and counting slows every process.
+LANES := disasters story demo older newer common unit fuzz bench
+WHOLE := disasters story demo fuzz bench
+$(WHOLE:%=lane-%): RUN := $(PYTEST)
 lane-disasters: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience
-lane-disasters: RUN := $(PYTEST) # what is killed has no time to say which lines ran
-lane-story: TESTS := -m e2e $(SOCKETS) tests --ignore=tests/resilience
+lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e
+lane-fuzz: TESTS := -m e2e $(SOCKETS) tests/fuzz
+lane-demo: TESTS := -m e2e $(SOCKETS) tests $(addprefix --ignore=tests/,resilience e2e fuzz)
 lane-bench: TESTS := -m "$(SERVERS)" bench
 lane-unit: TESTS := -m "$(UNIT)"
 lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention

@@ -51,7 +51,7 @@ class ByHand:
 Where = Here | Elsewhere | ByHand
 
 STACK, CLUSTER = "deploy/local/tests/unit/test_stack.py", "deploy/k8s/tests/cluster/test_cluster.py"
-PARTNERS, CONTAINERS = "tests/e2e/test_partners.py", "deploy/local/tests/container/test_containers.py"
+PARTNERS, CONTAINERS = "tests/partners/test_programs.py", "deploy/local/tests/container/test_containers.py"
 WHOLE_TESTS = "it is what runs all tests"
 OF_THE_CLUSTER = (
     "it needs the operator's cluster and Secrets; a test validates each object of this overlay, and another one "
@@ -84,7 +84,7 @@ def _service(name: str) -> Mapping[str, Where]:
 
 _OWN: Mapping[str, Where] = {
     "make demo": Elsewhere(
-        "tests/e2e/test_interrupt.py",
+        "tests/demo/test_interrupt.py",
         '"-m", "clawback_story"',
         by=("Makefile", "exec $(PY) -m clawback_story"),
     ),
@@ -145,10 +145,10 @@ _OWN: Mapping[str, Where] = {
     "python -m clawback_simulator --port 8010": Elsewhere(
         "tests/simulator/tests/test_process.py", '"clawback_simulator"'
     ),
-    "python -m clawback_story": Elsewhere("tests/e2e/test_interrupt.py", '"clawback_story"'),
-    "python -m clawback_story --small": Elsewhere("tests/e2e/test_interrupt.py", '"--small"'),
-    "python -m clawback_story --seed 7": Elsewhere("tests/e2e/test_interrupt.py", '"--seed"'),
-    "python -m clawback_story --production": Elsewhere("tests/e2e/test_production.py", '"--production"'),
+    "python -m clawback_story": Elsewhere("tests/demo/test_interrupt.py", '"clawback_story"'),
+    "python -m clawback_story --small": Elsewhere("tests/demo/test_interrupt.py", '"--small"'),
+    "python -m clawback_story --seed 7": Elsewhere("tests/demo/test_interrupt.py", '"--seed"'),
+    "python -m clawback_story --production": Elsewhere("tests/demo/test_production.py", '"--production"'),
     "openssl genpkey -algorithm ed25519 -out .run/partner.pem": Here(),
     ".venv/bin/python -m clawback_contracts.signatures .run/partner.pem": Here(),
 }

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 
 
+@cache
 def _alerts(service: str = "*") -> set[str]:
     """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
     sources = [path.read_text() for path in ROOT.glob(f"services/{service}/src/**/*.py")]

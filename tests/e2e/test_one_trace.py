@@ -1,90 +1,18 @@
 """One trace from the provider's page to the last receipt, seen by a collector outside."""
 
-import gzip
-import threading
-from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
 import pytest
-import pytest_asyncio
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from typing_extensions import override
 
 from clawback_common.testing.broker import Broker
-from clawback_local import Stack
 from clawback_story import chapters, doors
-from clawback_story.plan import Sizes
-from clawback_story.telling import Teller
-from clawback_story.world import OWN_SERVERS, QUICK_ENV, REVOKED_FEED, World, opened
+from clawback_story.world import METABASE, REVOKED_FEED, World
+from tests.e2e.collector import Collector
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
-
-ONE = Sizes(articles=1, pushed=4, submitted=4, revoked=0, never_delivered=0, afterwards=0, again=0)
-
-
-class Collector:
-    """An OTLP endpoint that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                """Takes one export."""
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector.take(ExportTraceServiceRequest.FromString(body))
-                self.send_response(200)
-                self.end_headers()
-
-            @override
-            def log_message(self, *_: Any) -> None:
-                """Silent."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where to export to."""
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def take(self, request: ExportTraceServiceRequest) -> None:
-        """Keeps the spans of one export."""
-        for resource in request.resource_spans:
-            self.spans += [span for scope in resource.scope_spans for span in scope.spans]
-
-    def names(self, trace: str) -> set[str]:
-        """The names of a trace's spans, and of spans of batches that link to it."""
-        return {
-            span.name
-            for span in self.spans
-            if trace in {span.trace_id.hex(), *(link.trace_id.hex() for link in span.links)}
-        }
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    collector = Collector()
-    yield collector
-    collector.server.shutdown()
-    collector.server.server_close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(collector: Collector) -> AsyncIterator[World]:
-    env = {**QUICK_ENV, "*": {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}}
-    with pytest.MonkeyPatch.context() as patch:
-        for name in OWN_SERVERS:
-            patch.delenv(name, raising=False)
-        with Stack(env=env) as stack:
-            async with opened(stack, ONE, 4_711, Teller()) as world:
-                await chapters.a_holder_registers(world)
-                await chapters.articles_come_in(world, failing=False)
-                yield world
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("evidence"),
+]
 
 
 async def _trace_of(world: World, topic: str, key: str) -> set[str]:
@@ -101,7 +29,7 @@ async def test_a_takedown_is_one_trace_from_the_page_to_the_last_receipt(
     world: World, collector: Collector
 ) -> None:
     revoked = (await world.simulator.revoke(count=1)).ids[0]
-    article_id = f"metabase:{revoked}"
+    article_id = f"{METABASE}:{revoked}"
     await doors.poll_well(world, REVOKED_FEED)
 
     async def closed() -> bool:
@@ -131,7 +59,10 @@ async def test_a_takedown_is_one_trace_from_the_page_to_the_last_receipt(
 async def test_an_article_carries_its_page_s_trace_to_its_consumers(
     world: World, collector: Collector
 ) -> None:
-    (article_id,) = {f"metabase:{one}" for one in (await world.simulator.truth()).published_ids}
+    (published,) = (await world.simulator.publish(1, dated_days_ago=0)).ids
+    article_id = f"{METABASE}:{published}"
+    await doors.poll_well(world)
+    await chapters.until_held(world, "the article", within_s=30)
     (trace,) = await _trace_of(world, "articles.v1", article_id)
 
     async def exported() -> bool:
