@@ -8,6 +8,20 @@ ALERTING = "services/alerting/src/alerting"
 
 MUTANTS = (
     Mutant(
+        "officers: a hold on unknown articles warns of nothing",
+        (
+            Change(
+                "services/retention/src/retention/outlet/ingester.py",
+                "    return [one for one in article_ids if one not in held]\n",
+                "    return []\n",
+            ),
+        ),
+        at(
+            "tests/pairs/test_holds.py",
+            "test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force",
+        ),
+    ),
+    Mutant(
         "officers: alerts are cut in silence",
         (
             Change(

@@ -63,15 +63,15 @@ UNSAFE = (
     (("ingester", "analytics"), {"COMPLIANCE_URL": ""}, "COMPLIANCE_URL with https"),
     (("ingester", "analytics"), {"COMPLIANCE_API_KEY_FILE": ""}, "COMPLIANCE_API_KEY_FILE"),
     # compliance
-    (("compliance",), {"INGESTER_URL": "http://ingester"}, "INGESTER_URL with https"),
-    (("compliance",), {"INGESTER_URL": ""}, "INGESTER_URL with https"),
+    (("compliance", "retention"), {"INGESTER_URL": "http://ingester"}, "INGESTER_URL with https"),
+    (("compliance", "retention"), {"INGESTER_URL": ""}, "INGESTER_URL with https"),
     (("compliance",), {"STORES": ""}, "STORES (analytics) with https"),
     (
         ("compliance",),
         {"STORES": "ingester=https://a/holdings,analytics=http://b/holdings"},
         "STORES (analytics) with https",
     ),
-    (("compliance",), {"INGESTER_API_KEY_FILE": ""}, "INGESTER_API_KEY_FILE"),
+    (("compliance", "retention"), {"INGESTER_API_KEY_FILE": ""}, "INGESTER_API_KEY_FILE"),
     (("compliance",), {"STORES_API_KEY_FILE": ""}, "STORES_API_KEY_FILE"),
     (("compliance",), {"STORES_API_KEY_FILE": "/nowhere"}, "STORES_API_KEY_FILE that can be read"),
     # analytics and alerting

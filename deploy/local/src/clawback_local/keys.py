@@ -27,6 +27,7 @@ SERVICE_KEYS = {
     "compliance-stores": "reader",
     "analytics": "reader",
     "alerting": "reader",
+    "retention": "reader",
 }
 """A key for each call between services, in `<subject>.key`, with the least role that the call needs."""
 

@@ -138,6 +138,10 @@ SERVICES = (
         },
         needs=("valkey", "mail", "sms"),
     ),
-    Service("retention", 8005, {}),
+    Service(
+        "retention",
+        8005,
+        {"INGESTER_URL": "{ingester_api_url}", "INGESTER_API_KEY_FILE": "{keys}/retention.key"},
+    ),
 )
 """In the order of their ports."""

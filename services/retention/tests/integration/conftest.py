@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import AnyHttpUrl
 
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
@@ -109,7 +110,7 @@ def migrations() -> Sequence[Migration]:
 @pytest.fixture
 def service(database: Database, clock: FakeClock) -> Service:
     """Without its processes."""
-    settings = Settings()
+    settings = Settings().model_copy(update={"ingester_url": AnyHttpUrl("http://127.0.0.1:9")})
     return Service(settings, database, OrdersOutbox(), clock, load_policies(settings))
 
 

@@ -18,7 +18,9 @@ from retention.flow import Service
 from retention.inlet.bodies import HoldBody, NoteBody, SweepBody, VacuumBody
 from retention.inlet.callers import Approver, Officer, Operator
 from retention.inlet.reading import hold_told
+from retention.outlet import ingester
 
+ARTICLES = "articles"
 LATE = (
     "Sweeps of this class are under way: what the hold names may be gone already where an owner has begun. Each owner "
     "that has not answered is told of the hold now."
@@ -123,6 +125,8 @@ def _holding(service: Service) -> Router:
         hold = body.hold(uuid4(), caller.subject)
         placed = await flow.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
+        asks = body.article_ids and body.data_class == ARTICLES
+        not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
         return {
             **await hold_told(service, hold.hold_id),
             "confirm": f"/api/v1/retention/holds/{hold.hold_id}/confirm",
@@ -130,10 +134,17 @@ def _holding(service: Service) -> Router:
                 {"sweep_id": sweep.sweep_id, "requested_at": sweep.requested_at, "owners": sweep.owners}
                 for sweep in placed.under_way
             ],
-            "warning": LATE if placed.under_way else None,
+            "article_ids_not_held": not_held,
+            "warning": _warning(late=bool(placed.under_way), not_held=not_held or []),
         }
 
     return router
+
+
+def _warning(*, late: bool, not_held: Sequence[str]) -> str | None:
+    """What whoever placed a hold must know of it; None when there is nothing."""
+    absent = f"{len(not_held)} of the ids are unknown, revoked or swept: nothing is held under them."
+    return " ".join([*([LATE] if late else []), *([absent] if not_held else [])]) or None
 
 
 def _refuse_unfitting(body: HoldBody) -> None:

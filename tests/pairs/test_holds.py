@@ -1,0 +1,134 @@
+"""Retention asks the ingester, which wants a key, which of the articles that a hold names are held."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+from pydantic import AnyHttpUrl
+
+from clawback_common.db import Database
+from clawback_common.db.migrate import Migration
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.databases import Databases
+from ingester import app as ingester
+from ingester.flow import Service as IngesterService
+from ingester.inlet.api import api as ingester_api
+from ingester.settings import Settings as IngesterSettings
+from retention import app as retention
+from retention.app import load_policies
+from retention.flow import Service
+from retention.inlet.api import api
+from retention.settings import Settings
+from services.ingester.tests.integration.world import World
+from tests.pairs.serving import served
+
+pytestmark = pytest.mark.integration
+
+HELD, REVOKED, UNKNOWN = "up:1", "up:2", "up:3"
+OFFICER = {"X-API-Key": "officer"}
+
+
+@dataclass
+class Pair:
+    """Retention's API, and what the ingester holds."""
+
+    service: Service
+    ingester: World
+
+    async def hold(self, **body: Any) -> dict[str, Any]:
+        """What an officer who places a hold is answered."""
+        transport = httpx.ASGITransport(api(self.service, Probes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as http:
+            asked = {"data_class": "articles", "reason": "a law suit"} | body
+            answer = await http.post("/retention/holds", json=asked, headers=OFFICER)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@asynccontextmanager
+async def _database(
+    databases: Databases, migrations: Sequence[Migration], name: str
+) -> AsyncIterator[Database]:
+    async with databases.fresh(migrations) as url, Database.connect(url, name=name) as db:
+        yield db
+
+
+async def _always() -> None:
+    """Every order that was there at the start is dealt with."""
+
+
+@pytest_asyncio.fixture
+async def pair(
+    databases: Databases, clock: FakeClock, tmp_path: Path, unused_tcp_port: int
+) -> AsyncIterator[Pair]:
+    """One article that is held, and one that was."""
+    keys, key = tmp_path / "api_keys.yaml", tmp_path / "ingester.key"
+    entry = {"subject": "retention", "roles": ["reader"], "sha256": sha256(b"reader").hexdigest()}
+    officer = {"subject": "ann", "roles": ["officer"], "sha256": sha256(b"officer").hexdigest()}
+    keys.write_text(yaml.safe_dump([entry, officer]))
+    key.write_text("reader\n")
+    auth = {"enable_auth": True, "api_keys_file": keys}
+    async with AsyncExitStack() as stack:
+        store_db = await stack.enter_async_context(_database(databases, ingester.migrations(), "ingester"))
+        own_db = await stack.enter_async_context(_database(databases, retention.migrations(), "retention"))
+        settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
+        store = IngesterService(
+            settings.model_copy(update=auth), store_db, clock, OrdersOutbox(), NewsOutbox()
+        )
+        world = World(store, clock)
+        await world.submit(world.article(HELD), world.article(REVOKED))
+        await world.order(world.revocation(REVOKED))
+        await stack.enter_async_context(served(ingester_api(store, {}, Probes(), _always), unused_tcp_port))
+        address = AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}")
+        ours = Settings().model_copy(update=auth | {"ingester_url": address, "ingester_api_key_file": key})
+        yield Pair(Service(ours, own_db, OrdersOutbox(), clock, load_policies(ours)), world)
+
+
+async def test_a_hold_on_articles_that_are_held_warns_of_nothing(pair: Pair) -> None:
+    answer = await pair.hold(article_ids=[HELD])
+    assert (answer["article_ids_not_held"], answer["warning"]) == ([], None)
+
+
+async def test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force(pair: Pair) -> None:
+    answer = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
+    assert answer["article_ids_not_held"] == [UNKNOWN, REVOKED]
+    assert answer["warning"].startswith("2 of the ids are unknown, revoked or swept")
+    assert answer["state"] == "placed"
+
+
+async def test_more_ids_than_one_question_takes_are_all_asked_for(pair: Pair) -> None:
+    unknown = [f"up:unknown-{number}" for number in range(1_000)]
+    answer = await pair.hold(article_ids=[*unknown, HELD])
+    assert answer["article_ids_not_held"] == unknown
+
+
+@pytest.mark.parametrize(
+    "body", [{"everything": True}, {"data_class": "compliance_records", "article_ids": [HELD]}]
+)
+async def test_a_hold_that_names_no_articles_of_the_ingester_asks_nobody(
+    pair: Pair, body: dict[str, Any]
+) -> None:
+    answer = await pair.hold(**body)
+    assert (answer["article_ids_not_held"], answer["warning"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "update", [{"ingester_api_key_file": None}, {"ingester_url": AnyHttpUrl("http://127.0.0.1:9")}]
+)
+async def test_without_an_answer_the_hold_is_in_force_and_says_that_nobody_knows(
+    pair: Pair, update: dict[str, Any]
+) -> None:
+    settings = pair.service.settings.model_copy(update=update)
+    answer = await Pair(replace(pair.service, settings=settings), pair.ingester).hold(article_ids=[UNKNOWN])
+    assert (answer["state"], answer["article_ids_not_held"], answer["warning"]) == ("placed", None, None)
