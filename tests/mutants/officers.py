@@ -25,9 +25,9 @@ MUTANTS = (
         "officers: alerts are cut in silence",
         (
             Change(
-                f"{COMPLIANCE}/inlet/reading.py",
-                '"alerts_truncated": len(raised) > watches.RAISED_MAX',
-                '"alerts_truncated": False',
+                f"{COMPLIANCE}/inlet/status_answers.py",
+                "alerts_truncated=len(raised) > watches.RAISED_MAX",
+                "alerts_truncated=False",
             ),
         ),
         at(
@@ -39,7 +39,7 @@ MUTANTS = (
         "officers: changes that fit are reported as cut",
         (
             Change(
-                f"{COMPLIANCE}/inlet/reading.py",
+                f"{COMPLIANCE}/inlet/holder_answers.py",
                 "len(changed) > holders.CHANGES_MAX",
                 "len(changed) >= holders.CHANGES_MAX",
             ),
@@ -67,9 +67,9 @@ MUTANTS = (
         "officers: compliant while runs fail",
         (
             Change(
-                f"{COMPLIANCE}/inlet/reading.py",
-                "condition.Standing(last, failed, overdue, waiting)",
-                "condition.Standing(last, 0, overdue, waiting)",
+                f"{COMPLIANCE}/inlet/status_answers.py",
+                "condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
+                "condition.Standing(run.last_completed_at, 0, overdue, waiting)",
             ),
         ),
         at(f"{TESTS}/test_api.py", "test_status_is_failing_while_runs_fail_and_compliant_when_one_completes"),
@@ -93,8 +93,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/inlet/takedown_pages.py",
-                "    if len(rows) <= limit:\n",
-                "    if True:\n",
+                "    last = rows[limit - 1] if len(rows) > limit else None\n",
+                "    last = None\n",
             ),
         ),
         at(
