@@ -1,7 +1,8 @@
 """Any sequence of articles, orders, sweeps, repeats and looks of people, by two workers at once, counts what it should.
 
 After every commit the counts are compared with a recount from the facets; after every step the facets with plain dicts;
-at the end, with nothing left to come, what is counted is what the ingester publishes.
+at the end, with nothing left to come, what is counted is what a model of the ingester has published. The story has a
+real ingester, and compares with its provider's truth (C12). Where an article is withheld, orders wait for the articles.
 """
 
 import asyncio
@@ -118,16 +119,13 @@ async def _deliver(numbers: Any, world: World, model: Model, workers: list[Servi
         for some, worker in ((first, workers[0]), (second, workers[1]))
         if some
     ]
-    if orders:
-        works.append(flow.on_orders(world.received(orders), workers[0], confirmed=True))
-    if any(row.withheld for row in model.rows.values()):
-        for (
-            work
-        ) in works:  # whether a revocation that is passed over ends a withholding depends on who comes first
-            await work
-    else:
-        async with _looked_at(world):
-            await asyncio.gather(*works)
+    ordered = [flow.on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
+    # Whether a revocation that is passed over ends a withholding depends on who comes first.
+    together = not any(row.withheld for row in model.rows.values())
+    async with _looked_at(world):
+        await asyncio.gather(*works, *(ordered if together else ()))
+        if not together:
+            await asyncio.gather(*ordered)
     for article in articles:
         model.article_arrives(article)
     model.orders_arrive(orders)
