@@ -115,7 +115,7 @@ test-e2e: setup ## The whole story with other seeds, and its disasters
 	@$(PYTEST) -m "e2e and not disaster" $(SOCKETS)
 
 .PHONY: test-disasters
-test-disasters: setup ## Every disaster: each database restored alone, with the broker's content kept and wiped; three replicas of every worker
+test-disasters: setup ## Every disaster: each database restored alone, broker and PostgreSQL away for a minute, three replicas of every worker
 	$(call say,disasters)
 	@$(PYTEST) -m e2e $(SOCKETS) --durations=0 tests/resilience
 

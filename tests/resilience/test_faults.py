@@ -16,14 +16,13 @@ from clawback_story.world import METABASE, World
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 NEW, SUBMITTED, REVOKED = 300, 200, 60
-AWAY_S = 8.0
 PROBES_S = 3.0
 """Longer than a process takes to look at its own checks."""
 TEST_ALERT = sorted([(MAIL, OFFICER[MAIL]), (SMS, OFFICER[SMS]), (MAIL, "operators@clawback.example")])
 """Everybody that the routes file can reach."""
 
 
-async def _all_is_well(world: World) -> None:
+async def all_is_well(world: World) -> None:
     """Nobody finds anything wrong, and what was broken was broken with work in hand."""
     _, problems = await faults.judged(world)
     assert {name: found for name, found in problems.items() if found} == {}
@@ -43,7 +42,7 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(world: Wor
     await storing
     await world.in_thread(world.stack.wait_ready, worker)
     await faults.drained(world, f"SIGKILL of {worker}")
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 async def test_alerting_killed_with_messages_due_sends_each_once(world: World) -> None:
@@ -78,7 +77,7 @@ async def test_retention_killed_with_a_sweep_open_closes_it(world: World) -> Non
     await health.until(world, "after analytics-worker is back", health.HEALTHY, "")
     closed = "SELECT state FROM sweep WHERE data_class = 'job_runs' ORDER BY requested_at DESC LIMIT 1"
     assert await world.value("retention", closed) == "done"
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 async def test_valkey_may_be_away_and_everything_goes_on(world: World) -> None:
@@ -94,7 +93,7 @@ async def test_valkey_may_be_away_and_everything_goes_on(world: World) -> None:
     await world.in_thread(world.stack.start, "valkey")
     await health.until(world, "after valkey came back", health.HEALTHY, "")
     assert await faults.pids(world) == before
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 async def test_a_consumer_killed_in_the_middle_of_a_batch_answers_again(world: World) -> None:
@@ -106,45 +105,7 @@ async def test_a_consumer_killed_in_the_middle_of_a_batch_answers_again(world: W
     await storing
     await world.downstream.start()
     await faults.drained(world, "SIGKILL of the consumer")
-    await _all_is_well(world)
-
-
-async def test_kafka_may_be_away_and_nobody_dies_of_it(world: World) -> None:
-    before = await faults.pids(world)
-    await faults.articles(world, NEW, submitted=SUBMITTED)
-    await world.forget_producer()
-    await world.in_thread(world.stack.stop, "kafka")
-    await faults.revoke(world, REVOKED)
-    world.broke("Kafka away", await asking.in_flight(world))
-    await faults.none_ready(world, faults.WORKERS)
-    await asyncio.sleep(AWAY_S)
-    await world.in_thread(world.stack.start, "kafka")
-    await world.in_thread(world.stack.wait_ready)
-    await faults.drained(world, "Kafka away")
-    assert await faults.pids(world) == before
-    await _all_is_well(world)
-
-
-async def test_postgresql_may_be_away_and_nobody_dies_of_it(world: World) -> None:
-    before = await faults.pids(world)
-    await faults.articles(world, NEW, submitted=SUBMITTED)
-    await faults.revoke(world, REVOKED)
-    world.broke("PostgreSQL away", await asking.in_flight(world))
-    await world.in_thread(world.stack.stop, "postgres")
-    await faults.none_ready(world, faults.SERVICES)
-    answer = await world.compliance.post(
-        "/compliance/notices",
-        headers=world.key("officer"),
-        json={"article_id": f"{METABASE}:1", "reason": "manual"},
-    )
-    assert answer.status_code == 503
-    await asyncio.sleep(AWAY_S)
-    await world.in_thread(world.stack.start, "postgres")
-    await world.reconnect()
-    await world.in_thread(world.stack.wait_ready)
-    await faults.drained(world, "PostgreSQL away")
-    assert await faults.pids(world) == before
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 @dataclass(frozen=True)
@@ -196,7 +157,7 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
     assert await world.value(name, store.held, ids) == 0, "ready, and still holding what is revoked"
     await world.start(api)
     await faults.drained(world, f"restore of the database of {name}")
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> None:
@@ -218,7 +179,7 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await faults.drained(world, "Kafka's data wiped", sending_again=True)
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await faults.drained(world, "articles on the new log")
-    await _all_is_well(world)
+    await all_is_well(world)
 
 
 async def _answers(world: World, count: int) -> bool:
