@@ -1,7 +1,7 @@
 """What people do to retention by HTTP. Each act has a subject, and what concerns a hold has two."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Query, Response, status
@@ -17,7 +17,8 @@ from retention.domain.sweep import Sweep
 from retention.flow import Service
 from retention.inlet.bodies import HoldBody, NoteBody, SweepBody, VacuumBody
 from retention.inlet.callers import Approver, Officer, Operator
-from retention.inlet.reading import hold_told
+from retention.inlet.reading import hold_detail
+from retention.inlet.schemas import HoldDetail, HoldPlaced, SweepsAsked, SweepUnderWay
 from retention.outlet import ingester
 
 ARTICLES = "articles"
@@ -36,7 +37,7 @@ def _sweeping(service: Service) -> Router:
     router = Router(prefix="/retention/sweeps", tags=["sweeps"])
 
     @router.post("", status_code=202, summary="Ask the owners of a class, or of all, to sweep")
-    async def sweep(body: SweepBody, response: Response, caller: Operator) -> Any:
+    async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
         named = None if body.data_class is None else [body.data_class]
         asked = await flow.sweeps_requested(
             _chosen(service, named, "data_class"),
@@ -58,7 +59,7 @@ def _keeping_in_shape(service: Service) -> Router:
         status_code=202,
         summary="Ask the owners to vacuum, analyze or reindex; the sweep's page has the bloat before and after",
     )
-    async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> Any:
+    async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
         asked = await flow.sweeps_requested(
             _chosen(service, body.classes, "classes"),
             service,
@@ -95,23 +96,10 @@ def _chosen(service: Service, names: Sequence[str] | None, path: str) -> list[Po
     return [service.policies[name] for name in dict.fromkeys(names)]
 
 
-def _answered(asked: Sequence[Sweep], response: Response) -> dict[str, Any]:
+def _answered(asked: Sequence[Sweep], response: Response) -> SweepsAsked:
     if len(asked) == 1:
         response.headers["Location"] = f"/api/v1/retention/sweeps/{asked[0].sweep_id}"
-    return {
-        "sweeps": [
-            {
-                "sweep_id": sweep.sweep_id,
-                "data_class": sweep.data_class,
-                "action": sweep.action,
-                "owners": sweep.owners,
-                "before": sweep.before,
-                "dry_run": sweep.dry_run,
-                "state": "requested",
-            }
-            for sweep in asked
-        ]
-    }
+    return SweepsAsked.of(asked)
 
 
 def _holding(service: Service) -> Router:
@@ -120,23 +108,21 @@ def _holding(service: Service) -> Router:
     @router.post(
         "", status_code=201, summary="Place a hold: it protects at once, and waits for a second person"
     )
-    async def place(body: HoldBody, response: Response, caller: Officer) -> Any:
+    async def place(body: HoldBody, response: Response, caller: Officer) -> HoldPlaced:
         _refuse_unfitting(body)
         hold = body.hold(uuid4(), caller.subject)
         placed = await flow.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
         asks = body.article_ids and body.data_class == ARTICLES
         not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
-        return {
-            **await hold_told(service, hold.hold_id),
-            "confirm": f"/api/v1/retention/holds/{hold.hold_id}/confirm",
-            "sweeps_under_way": [
-                {"sweep_id": sweep.sweep_id, "requested_at": sweep.requested_at, "owners": sweep.owners}
-                for sweep in placed.under_way
-            ],
-            "article_ids_not_held": not_held,
-            "warning": _warning(late=bool(placed.under_way), not_held=not_held or []),
-        }
+        made = await hold_detail(service, hold.hold_id)
+        return HoldPlaced(
+            **dict(made),
+            confirm=f"/api/v1/retention/holds/{hold.hold_id}/confirm",
+            sweeps_under_way=[SweepUnderWay.of(sweep) for sweep in placed.under_way],
+            article_ids_not_held=not_held,
+            warning=_warning(late=bool(placed.under_way), not_held=not_held or []),
+        )
 
     return router
 
@@ -165,26 +151,30 @@ def _ending(service: Service) -> Router:
     router = Router(prefix="/retention/holds/{hold_id}", tags=["holds"])
 
     @router.post("/confirm", summary="A second person confirms a hold, or the end that was asked for")
-    async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> Any:
+    async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> HoldDetail:
         _known(await flow.hold_confirmed(hold_id, caller.subject, body.note if body else "", service))
-        return await hold_told(service, hold_id)
+        return await hold_detail(service, hold_id)
 
     @router.post("/keep", summary="The end that was asked for is refused: it holds on")
-    async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> Any:
+    async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> HoldDetail:
         _known(await flow.hold_kept(hold_id, caller.subject, body.note if body else "", service))
-        return await hold_told(service, hold_id)
+        return await hold_detail(service, hold_id)
 
-    @router.delete("", summary="Ask for its end: it holds until a second person has confirmed that")
+    @router.delete(
+        "",
+        summary="Ask for its end: it holds until a second person has confirmed that",
+        responses={202: {"model": HoldDetail, "description": "It waits for a second person"}},
+    )
     async def lift(
         hold_id: UUID,
         response: Response,
         caller: Officer,
         reason: Annotated[str, Query(min_length=3, max_length=500)],
-    ) -> Any:
+    ) -> HoldDetail:
         state = _known(await flow.hold_lifted(hold_id, caller.subject, reason, service))
         if state is State.LIFTING:
             response.status_code = status.HTTP_202_ACCEPTED
-        return await hold_told(service, hold_id)
+        return await hold_detail(service, hold_id)
 
     return router
 
