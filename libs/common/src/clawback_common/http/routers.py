@@ -23,7 +23,7 @@ from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
 from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
 from clawback_common.http.probes import Probes
 from clawback_common.http.routing import Router
-from clawback_common.http.schemas import DetailedHealth, ServiceHealth
+from clawback_common.http.schemas import DetailedHealth, HealthStatus, ServiceHealth
 from clawback_common.telemetry.describe import describe
 
 Details = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -62,7 +62,7 @@ def health_router(
     @router.get("/health", summary="Whether this service works", responses={503: {"model": ServiceHealth}})
     async def health_brief(response: Response) -> ServiceHealth:
         found = ServiceHealth.model_validate(health())
-        response.status_code = status_code(found)
+        response.status_code = status_code(found.status)
         return found
 
     @router.get(
@@ -79,15 +79,15 @@ def health_router(
             | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
         }
         found = DetailedHealth.model_validate(health() | own | await _told(details))
-        response.status_code = status_code(found)
+        response.status_code = status_code(found.status)
         return found
 
     return router
 
 
-def status_code(found: ServiceHealth) -> int:
+def status_code(status: HealthStatus) -> int:
     """200 for what is healthy or degraded, else 503."""
-    return 503 if found.status == "unhealthy" else 200
+    return 503 if status == "unhealthy" else 200
 
 
 async def _told(details: Details | None) -> dict[str, Any]:

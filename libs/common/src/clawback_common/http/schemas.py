@@ -1,10 +1,12 @@
 """Parts of requests and answers that every service has."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+HealthStatus: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
 
 
 class FieldError(BaseModel):
@@ -47,7 +49,7 @@ class CheckResult(BaseModel):
 class ServiceHealth(BaseModel):
     """Whether one service works."""
 
-    status: Literal["healthy", "degraded", "unhealthy"]
+    status: HealthStatus
     timestamp: datetime
     service: str
     version: str

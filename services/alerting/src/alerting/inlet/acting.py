@@ -1,7 +1,6 @@
 """What people and Alertmanager do by HTTP. Each act has a subject."""
 
 from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 from fastapi import Request
@@ -10,8 +9,8 @@ from alerting import flow
 from alerting.flow import Service
 from alerting.inlet.bodies import ALERTMANAGER, AckBody, AmBody, SilenceBody
 from alerting.inlet.callers import Minding, Operator, Pushing
-from alerting.inlet.reading import Fingerprint, alert_told
-from alerting.inlet.schemas import AlertAnswer
+from alerting.inlet.reading import Fingerprint
+from alerting.inlet.schemas import AlertAnswer, AlertTested, PushAnswer, SilenceAnswer, SilenceCreated
 from alerting.outlet import metrics
 from clawback_common.http.bodies import read_json
 from clawback_common.http.problem import Problem
@@ -26,27 +25,19 @@ def acting(service: Service) -> list[Router]:
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.post(
-        "/{alert_id}/ack",
-        summary="Somebody looks at it: no more reminders of this occurrence",
-        response_model=AlertAnswer,
-    )
-    async def acknowledge(alert_id: Fingerprint, caller: Minding, body: AckBody | None = None) -> Any:
+    @router.post("/{alert_id}/ack", summary="Somebody looks at it: no more reminders of this occurrence")
+    async def acknowledge(alert_id: Fingerprint, caller: Minding, body: AckBody | None = None) -> AlertAnswer:
         found = await flow.acknowledge(alert_id, caller.subject, service, body.note if body else None)
         if found is None:
             raise Problem(404, "There is no such alert.")
-        return alert_told(found)
+        return AlertAnswer.of(found)
 
-    @router.post(
-        "/{alert_id}/resolve",
-        summary="It is mended; said again, it is a new occurrence",
-        response_model=AlertAnswer,
-    )
-    async def resolve(alert_id: Fingerprint, caller: Minding) -> Any:
+    @router.post("/{alert_id}/resolve", summary="It is mended; said again, it is a new occurrence")
+    async def resolve(alert_id: Fingerprint, caller: Minding) -> AlertAnswer:
         found = await flow.resolve_by_hand(alert_id, caller.subject, service)
         if found is None:
             raise Problem(404, "There is no such alert.")
-        return alert_told(found)
+        return AlertAnswer.of(found)
 
     return router
 
@@ -55,17 +46,17 @@ def _silences(service: Service) -> Router:
     router = Router(prefix="/silences", tags=["silences"])
 
     @router.post("", status_code=201, summary="Mute what matches; what still holds when it ends is told then")
-    async def silence(body: SilenceBody, caller: Minding) -> Any:
+    async def silence(body: SilenceBody, caller: Minding) -> SilenceCreated:
         span = body.span(service.clock.now())
         made = await flow.silence(body.matchers, span, caller.subject, body.comment, service)
-        return asdict(made)
+        return SilenceCreated.model_validate(asdict(made))
 
     @router.delete("/{silence_id}", summary="End a silence now; it stays on record")
-    async def end(silence_id: UUID, caller: Minding) -> Any:
+    async def end(silence_id: UUID, caller: Minding) -> SilenceAnswer:
         ended = await flow.end_silence(silence_id, caller.subject, service)
         if ended is None:
             raise Problem(404, "There is no such silence that is not over.")
-        return dict(ended)
+        return SilenceAnswer.model_validate(dict(ended))
 
     return router
 
@@ -74,9 +65,9 @@ def _testing(service: Service) -> Router:
     router = Router(prefix="/health", tags=["health"])
 
     @router.post("/test-alert", status_code=202, summary="A test to everyone by every channel")
-    async def test(caller: Operator) -> Any:
+    async def test(caller: Operator) -> AlertTested:
         made = await flow.test_everybody(caller.subject, service)
-        return {**alert_told(made), "status_url": f"/api/v1/alerts/{made.fingerprint}"}
+        return AlertTested.of(made, status_url=f"/api/v1/alerts/{made.fingerprint}")
 
     return router
 
@@ -85,7 +76,7 @@ def _pushed(service: Service) -> Router:
     router = Router(prefix="/webhooks", tags=["webhooks"])
 
     @router.post("/alertmanager", status_code=202, summary="Alertmanager's webhook, version 4")
-    async def alertmanager(request: Request, _: Pushing) -> Any:
+    async def alertmanager(request: Request, _: Pushing) -> PushAnswer:
         body = AmBody.read(await read_json(request))
         said, refused = body.read_alerts(service.clock.now())
         if said:
@@ -96,6 +87,6 @@ def _pushed(service: Service) -> Router:
         if not said:
             errors = [error for one in refused for error in one["errors"]]
             raise Problem(422, "None of the alerts can be read.", errors=errors[:100])
-        return {"accepted": len(said), "refused": refused}
+        return PushAnswer.model_validate({"accepted": len(said), "refused": refused})
 
     return router

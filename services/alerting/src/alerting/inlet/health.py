@@ -5,15 +5,16 @@ import time
 from importlib.metadata import version as version_of
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from fastapi import Response
 
 from alerting.domain import health
 from alerting.flow import Service
 from alerting.inlet.callers import Inspecting, Reader
+from alerting.inlet.health_answers import DetailedSystemHealth, SystemHealth
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import SERVICE_NAMES
 from clawback_common.api_keys import ApiKeys
-from clawback_common.http.routers import rss_bytes
+from clawback_common.http.routers import rss_bytes, status_code
 from clawback_common.http.routing import Router
 
 _STARTED_S = time.monotonic()
@@ -27,31 +28,40 @@ def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Rou
     def page(asked: health.Asked) -> dict[str, Any]:
         return _page(asked, release, service, keys)
 
-    @router.get("/health", summary="Whether the whole system works")
-    async def brief() -> JSONResponse:
-        return _answer(page(await neighbours.ask()))
+    @router.get("/health", summary="Whether the whole system works", responses={503: {"model": SystemHealth}})
+    async def brief(response: Response) -> SystemHealth:
+        found = SystemHealth.model_validate(page(await neighbours.ask()))
+        response.status_code = status_code(found.status)
+        return found
 
-    @router.get("/health/detailed", summary="How each part of the system is")
-    async def detailed(_: Reader) -> JSONResponse:
+    @router.get(
+        "/health/detailed",
+        summary="How each part of the system is",
+        responses={503: {"model": DetailedSystemHealth}},
+    )
+    async def detailed(_: Reader, response: Response) -> DetailedSystemHealth:
         asked = await neighbours.ask()
-        return _answer(page(asked) | _details(asked, service))
+        told = page(asked) | _details(asked, service)
+        found = DetailedSystemHealth.model_validate(told)
+        response.status_code = status_code(found.status)
+        return found
 
-    @router.get("/admin/health/detailed", summary="The same, under its older name")
-    async def administrators(caller: Inspecting) -> JSONResponse:
-        return await detailed(caller)
+    @router.get(
+        "/admin/health/detailed",
+        summary="The same, under its older name",
+        responses={503: {"model": DetailedSystemHealth}},
+    )
+    async def administrators(caller: Inspecting, response: Response) -> DetailedSystemHealth:
+        return await detailed(caller, response)
 
     return router
-
-
-def _answer(body: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(body, 503 if body["status"] == "unhealthy" else 200)
 
 
 def _page(asked: health.Asked, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
     found, subjects = health.parts(asked), keys.subjects()
     return {
         "status": health.overall(found, SERVICE_NAMES),
-        "timestamp": asked.at.isoformat(),
+        "timestamp": asked.at,
         "version": release,
         "environment": service.settings.environment,
         "services": {name: part.told() for name, part in found.items()},

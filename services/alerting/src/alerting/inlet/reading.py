@@ -1,8 +1,8 @@
 """What is read by HTTP: alerts, silences, channels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Path, Query
@@ -11,53 +11,37 @@ from alerting.domain.alert import Alert
 from alerting.domain.matcher import Matcher, all_match
 from alerting.flow import Service
 from alerting.inlet.callers import Minding, Reader
-from alerting.inlet.schemas import AlertListed, AlertWithNotifications, SilenceAnswer
+from alerting.inlet.schemas import (
+    AlertListed,
+    AlertWithNotifications,
+    ChannelAnswer,
+    ConsentAnswer,
+    NotificationAnswer,
+    RecipientAnswer,
+    Recipients,
+    SilenceAnswer,
+)
 from alerting.state import alerts, channels, consents, messages, silences
 from clawback_common.http.paging import (
     Cursor,
     Limit,
     Page,
-    bad_cursor,
     decode_cursor,
     decode_instant,
+    decode_newest_first,
     encode_cursor,
-    page,
+    next_by_time,
 )
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_contracts.alert.v1 import Severity
 
 _END = datetime.max.replace(tzinfo=UTC)
-_LAST_ID = UUID(int=2**128 - 1)
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
-def alert_told(alert: Alert) -> dict[str, Any]:
-    """An alert in the words of the API; its id is its fingerprint."""
-    return {
-        "id": alert.fingerprint,
-        "name": alert.name,
-        "service": alert.service,
-        "severity": alert.severity.value,
-        "summary": alert.summary,
-        "labels": dict(alert.labels),
-        "is_event": alert.is_event,
-        "status": alert.status,
-        "occurrence": alert.occurrence,
-        "count": alert.count,
-        "first_at": alert.first_at,
-        "last_at": alert.last_at,
-        "resolved_at": alert.resolved_at,
-        "resolved_by": alert.resolved_by,
-        "acknowledged_at": alert.acknowledged_at,
-        "acknowledged_by": alert.acknowledged_by,
-        "acknowledged_note": alert.acknowledged_note,
-    }
-
-
-def _listed(alert: Alert, silenced: Sequence[tuple[UUID, Sequence[Matcher]]]) -> dict[str, Any]:
-    muting = [one for one, matchers in silenced if all_match(matchers, alert.matched)]
-    return {**alert_told(alert), "silenced_by": muting}
+def _muting(alert: Alert, silenced: Sequence[tuple[UUID, Sequence[Matcher]]]) -> list[UUID]:
+    return [one for one, matchers in silenced if all_match(matchers, alert.matched)]
 
 
 def _position(cursor: str | None) -> tuple[datetime, str]:
@@ -75,7 +59,7 @@ def reading(service: Service) -> list[Router]:
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.get("", summary="Alerts, the one said last first", response_model=Page[AlertListed])
+    @router.get("", summary="Alerts, the one said last first")
     async def list_alerts(
         _: Reader,
         *,
@@ -84,7 +68,7 @@ def _alerts(service: Service) -> Router:
         status: Literal["firing", "resolved"] | None = None,
         severity: Severity | None = None,
         name: Annotated[str | None, Query(max_length=100)] = None,
-    ) -> Any:
+    ) -> Page[AlertListed]:
         level = severity.value if severity else None
         found = await alerts.page(
             service.db, _position(cursor), status=status, severity=level, name=name, limit=limit + 1
@@ -92,24 +76,24 @@ def _alerts(service: Service) -> Router:
         last = found[limit - 1] if len(found) > limit else None
         following = encode_cursor(last.last_at.isoformat(), last.fingerprint) if last else None
         silenced = await silences.in_force(service.db, service.clock.now())
-        return page([_listed(one, silenced) for one in found[:limit]], following)
+        items = [AlertListed.of(one, silenced_by=_muting(one, silenced)) for one in found[:limit]]
+        return Page(items=items, next_cursor=following)
 
-    @router.get(
-        "/{alert_id}",
-        summary="One alert, with who was told what of it",
-        response_model=AlertWithNotifications,
-    )
-    async def one_alert(_: Reader, alert_id: Fingerprint) -> Any:
+    @router.get("/{alert_id}", summary="One alert, with who was told what of it")
+    async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
         found = await alerts.one(service.db, alert_id)
         if found is None:
             raise Problem(404, "There is no such alert.")
         told = await messages.of_alert(service.db, alert_id)
         silenced = await silences.in_force(service.db, service.clock.now())
-        return {
-            **_listed(found, silenced),
-            "notifications": [dict(row) for row in told[: messages.NOTIFICATIONS_MAX]],
-            "notifications_truncated": len(told) > messages.NOTIFICATIONS_MAX,
-        }
+        return AlertWithNotifications.of(
+            found,
+            silenced_by=_muting(found, silenced),
+            notifications=[
+                NotificationAnswer.model_validate(dict(row)) for row in told[: messages.NOTIFICATIONS_MAX]
+            ],
+            notifications_truncated=len(told) > messages.NOTIFICATIONS_MAX,
+        )
 
     return router
 
@@ -117,23 +101,17 @@ def _alerts(service: Service) -> Router:
 def _silences(service: Service) -> Router:
     router = Router(prefix="/silences", tags=["silences"])
 
-    @router.get(
-        "", summary="Silences with why and until when, the newest first", response_model=Page[SilenceAnswer]
-    )
+    @router.get("", summary="Silences with why and until when, the newest first")
     async def list_silences(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, ended: bool = False
-    ) -> Any:
-        at, key = _position(cursor)
-        try:
-            before = at, UUID(key) if key else _LAST_ID
-        except ValueError:
-            raise bad_cursor() from None
-        now = service.clock.now()
-        rows = await silences.page(service.db, before, now, ended_too=ended, limit=limit + 1)
-        items = [dict(row) for row in rows[:limit]]
-        last = items[-1] if len(rows) > limit else None
-        following = encode_cursor(last["created_at"].isoformat(), str(last["silence_id"])) if last else None
-        return page(items, following)
+    ) -> Page[SilenceAnswer]:
+        rows = await silences.page(
+            service.db, decode_newest_first(cursor), service.clock.now(), ended_too=ended, limit=limit + 1
+        )
+        return Page(
+            items=[SilenceAnswer.model_validate(dict(row)) for row in rows[:limit]],
+            next_cursor=next_by_time(rows, limit, "created_at", "silence_id"),
+        )
 
     return router
 
@@ -142,41 +120,43 @@ def _channels(service: Service) -> Router:
     router = Router(prefix="/channels", tags=["channels"])
 
     @router.get("", summary="Each channel: when it last took something, since when it fails, what waits")
-    async def list_channels(_: Reader) -> Any:
+    async def list_channels(_: Reader) -> Page[ChannelAnswer]:
         known = {row["name"]: dict(row) for row in await channels.every(service.db)}
         waiting = await messages.waiting(service.db)
-        untried = {
-            "last_sent_at": None,
-            "last_tried_at": None,
-            "failures": 0,
-            "failing_since": None,
-            "error": None,
-        }
-        items = []
-        for name in service.book.channels:
-            count, oldest = waiting.get(name, (0, None))
-            told = {"name": name, **untried, **known.get(name, {})}
-            items.append({**told, "waiting": count, "oldest_waiting_due_at": oldest})
-        return page(items)
+        return Page(
+            items=[
+                _channel(name, known.get(name, {}), *waiting.get(name, (0, None)))
+                for name in service.book.channels
+            ]
+        )
 
     @router.get("/recipients", summary="Who may be notified, and since when they agree; without addresses")
-    async def list_recipients(_: Minding) -> Any:
+    async def list_recipients(_: Minding) -> Recipients:
         items = [
-            {
-                "name": one.name,
-                "channels": sorted(one.addresses),
-                "notified": one.consents,
-                "consented_at": one.consented_at,
-                "consented_by": one.consented_by,
-                "withdrawn_at": one.withdrawn_at,
-            }
+            RecipientAnswer(
+                name=one.name,
+                channels=sorted(one.addresses),
+                notified=one.consents,
+                consented_at=one.consented_at,
+                consented_by=one.consented_by,
+                withdrawn_at=one.withdrawn_at,
+            )
             for one in service.book.recipients.values()
         ]
         recorded = await consents.history(service.db)
-        return {
-            **page(items),
-            "history": [dict(row) for row in recorded[: consents.HISTORY_MAX]],
-            "history_truncated": len(recorded) > consents.HISTORY_MAX,
-        }
+        return Recipients(
+            items=items,
+            history=[ConsentAnswer.model_validate(dict(row)) for row in recorded[: consents.HISTORY_MAX]],
+            history_truncated=len(recorded) > consents.HISTORY_MAX,
+        )
 
     return router
+
+
+def _channel(
+    name: str, known: Mapping[str, object], waiting: int, oldest_at: datetime | None
+) -> ChannelAnswer:
+    """One channel; what was never tried has not failed."""
+    untried = dict.fromkeys(("last_sent_at", "last_tried_at", "failing_since", "error"))
+    told = {"name": name, **untried, "failures": 0, **known}
+    return ChannelAnswer.model_validate({**told, "waiting": waiting, "oldest_waiting_due_at": oldest_at})

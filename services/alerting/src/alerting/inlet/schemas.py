@@ -1,11 +1,15 @@
 """What alerting answers over HTTP."""
 
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from alerting.domain.alert import Alert, Status
+from clawback_common.http.paging import Page
+from clawback_common.http.schemas import FieldError
 from clawback_contracts.alert.v1 import Severity
 
 
@@ -20,7 +24,7 @@ class AlertAnswer(BaseModel):
     summary: str
     labels: dict[str, str]
     is_event: bool
-    status: str
+    status: Status
     occurrence: int
     count: int
     first_at: datetime
@@ -32,6 +36,18 @@ class AlertAnswer(BaseModel):
     acknowledged_note: str | None
     """Why it was acknowledged."""
 
+    @classmethod
+    def of(cls, alert: Alert, **others: object) -> Self:
+        """From the alert, and what else the answer has."""
+        return cls.model_validate({**asdict(alert), "id": alert.fingerprint, **others})
+
+
+class AlertTested(AlertAnswer):
+    """A test alert."""
+
+    status_url: str
+    """The path at which it is found who was notified of it."""
+
 
 class AlertListed(AlertAnswer):
     """An alert, and what mutes it."""
@@ -40,16 +56,33 @@ class AlertListed(AlertAnswer):
     """The silences in force that match it; see /silences for who made each, why, and until when."""
 
 
+class NotificationAnswer(BaseModel):
+    """Who was notified of what, by which message."""
+
+    occurrence: int
+    recipient: str
+    channel: str
+    what: Literal["raised", "repeat", "resolved"]
+    number: int
+    """Of the reminder."""
+    message_id: UUID
+    due_at: datetime
+    attempts: int
+    sent_at: datetime | None
+    given_up_at: datetime | None
+    error: str | None
+
+
 class AlertWithNotifications(AlertListed):
     """An alert, and who was notified of what."""
 
-    notifications: list[dict[str, Any]]
+    notifications: list[NotificationAnswer]
     """The latest first, at most 500."""
     notifications_truncated: bool
     """There are more."""
 
 
-class SilenceAnswer(BaseModel):
+class SilenceCreated(BaseModel):
     """What is muted, from when until when, by whom, and why."""
 
     silence_id: UUID
@@ -59,5 +92,72 @@ class SilenceAnswer(BaseModel):
     created_by: str
     created_at: datetime
     comment: str
+
+
+class SilenceAnswer(SilenceCreated):
+    """A silence, and whether somebody ended it."""
+
     ended_by: str | None
     """Who ended it before its time."""
+
+
+class RefusedAlert(BaseModel):
+    """An alert of a body that cannot be read, and why."""
+
+    index: int
+    """Its place in the body, from 0."""
+    errors: list[FieldError]
+
+
+class PushAnswer(BaseModel):
+    """What became of the alerts in a body: one that cannot be read costs no other."""
+
+    accepted: int
+    refused: list[RefusedAlert]
+
+
+class ChannelAnswer(BaseModel):
+    """How a channel does."""
+
+    name: str
+    last_sent_at: datetime | None
+    last_tried_at: datetime | None
+    failures: int
+    """In a row."""
+    failing_since: datetime | None
+    error: str | None
+    waiting: int
+    """Messages that it has not taken yet."""
+    oldest_waiting_due_at: datetime | None
+
+
+class RecipientAnswer(BaseModel):
+    """Who may be notified; without addresses."""
+
+    name: str
+    channels: list[str]
+    notified: bool
+    """Whether they agree now."""
+    consented_at: date
+    consented_by: str
+    withdrawn_at: date | None
+
+
+class ConsentAnswer(BaseModel):
+    """What the routes file said of a recipient's consent, since when it was read there."""
+
+    recipient: str
+    channel: str
+    consented_at: date | None
+    consented_by: str | None
+    withdrawn_at: date | None
+    recorded_at: datetime
+
+
+class Recipients(Page[RecipientAnswer]):
+    """All recipients, and how their consent changed."""
+
+    history: list[ConsentAnswer]
+    """The latest first, at most 500."""
+    history_truncated: bool
+    """There are more."""
