@@ -8,6 +8,17 @@ ALERTING = "services/alerting/src/alerting"
 
 MUTANTS = (
     Mutant(
+        "officers: a feed that revokes much raises no alert",
+        (
+            Change(
+                f"{COMPLIANCE}/inlet/mass.py",
+                "    await service.announcer.on_conditions(MASS, found)\n    return found\n",
+                "    await service.announcer.on_conditions(MASS, [])\n    return []\n",
+            ),
+        ),
+        at(f"{TESTS}/test_requests.py", "test_an_unusual_share_revoked_by_one_feed_is_alerted"),
+    ),
+    Mutant(
         "officers: a hold on unknown articles warns of nothing",
         (
             Change(

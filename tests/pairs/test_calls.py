@@ -173,6 +173,12 @@ async def test_compliance_polls_a_feed_of_the_ingester(peers: Peers) -> None:
     assert await ours.revocation_feeds() == [FEED]
 
 
+async def test_compliance_counts_what_the_ingester_holds(peers: Peers) -> None:
+    assert await _as_compliance(peers, "compliance").held() == 0
+    with pytest.raises(Transient, match="403"):
+        await _as_compliance(peers, "alerting").held()
+
+
 async def test_a_key_that_only_reads_polls_nothing(peers: Peers) -> None:
     with pytest.raises(Transient, match="403"):
         await _as_compliance(peers, "ingester").poll(FEED)
