@@ -9,8 +9,8 @@ import pytest
 
 from clawback_local import Stack, StackError
 from clawback_local.__main__ import main
-from clawback_local.given import differing, refuse_another_provider
-from clawback_local.places import Places
+from clawback_local.given import READ_AT_START, differing, refuse_another_provider
+from clawback_local.places import ROOT, Places
 from clawback_local.site import survey
 
 
@@ -95,3 +95,8 @@ def test_a_job_has_the_settings_of_the_worker(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert "retention-worker is no part of this stack. It has: mail" in done.stderr
+
+
+def test_every_variable_that_a_stack_reads_at_its_start_is_documented() -> None:
+    text = (ROOT / "deploy" / "local" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in READ_AT_START if f"`{name}`" not in text] == []
