@@ -494,7 +494,7 @@ def test_subjects_are_those_who_have_an_api_key_each_once(tmp_path: Path) -> Non
         {"subject": "ingester", "roles": [], "signing_keys": {"ingester-1": PUBLIC_KEY}},
     ]
     path.write_text(yaml.safe_dump(rows))
-    assert ApiKeys(path).subjects() == {"ann"}
+    assert ApiKeys(path).subjects() == frozenset({"ann"})
     assert ApiKeys.none().subjects() is None
 
 
