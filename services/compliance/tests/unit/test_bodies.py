@@ -1,12 +1,32 @@
-"""What OpenAPI says of bodies that are read by hand."""
+"""What people and systems send: what OpenAPI says of it, and how it is read."""
 
 import json
+from typing import Any
+from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from clawback_common.http.problem import Problem
+from clawback_contracts.holder.v1 import HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRemoved
-from compliance.inlet.bodies import NoticeBody, documented
+from compliance.inlet.bodies import (
+    HolderChange,
+    NoticeBody,
+    RegistrationBody,
+    documented,
+    read_receipts,
+)
+
+RECEIPT: dict[str, Any] = {
+    "receipt_id": str(UUID(int=1)),
+    "article_id": "metabase:1",
+    "order": 1,
+    "holder": "search",
+    "removals": [{"copy_kind": "index", "outcome": "removed"}],
+    "answered_at": "2026-03-01T12:00:00Z",
+}
+HOLDER: dict[str, Any] = {"name": "search", "purpose": "A search engine", "copy_kinds": ["index"]}
 
 
 @pytest.mark.parametrize("model", [NoticeBody, ArticleRemoved])
@@ -15,3 +35,35 @@ def test_a_documented_body_has_no_reference_that_leads_nowhere(model: type[BaseM
     assert "$ref" not in written
     assert "$defs" not in written
     assert "article_id" in written
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (RECEIPT | {"atempt": 2}, "atempt"),
+        ({"items": [RECEIPT, RECEIPT | {"atempt": 2}]}, "items[1].atempt"),
+        ({"items": [RECEIPT], "more": 1}, "more"),
+        (
+            RECEIPT | {"removals": [{"copy_kind": "index", "outcome": "removed", "when": "now"}]},
+            "removals[0].when",
+        ),
+    ],
+)
+def test_a_receipt_with_a_field_that_nobody_knows_is_refused(body: dict[str, Any], path: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read_receipts(body)
+    assert (path, "extra_forbidden") in [(error["path"], error["code"]) for error in refused.value.errors]
+    assert read_receipts(RECEIPT) == [ArticleRemoved.model_validate(RECEIPT)]
+
+
+@pytest.mark.parametrize("model", [RegistrationBody, HolderChange])
+def test_a_filter_with_a_field_that_nobody_knows_is_refused(model: type[BaseModel]) -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        model.model_validate(HOLDER | {"filter": {"language": ["en"]}})
+
+
+def test_a_change_of_the_filter_leaves_the_rest_of_a_registration() -> None:
+    registered = HolderRegistration.model_validate(HOLDER | {"contact": "ann"})
+    changed = HolderChange.model_validate({"filter": {"languages": ["en"]}}).on(registered)
+    expected = HOLDER | {"contact": "ann", "filter": {"languages": ["en"]}}
+    assert changed == HolderRegistration.model_validate(expected)

@@ -102,32 +102,38 @@ def _csv_ids(raw: bytes) -> Iterator[str]:
 class ReceiptsBody(BaseModel):
     """Several receipts at once."""
 
-    model_config = ConfigDict(extra="forbid")
-
     items: tuple[ArticleRemoved, ...] = Field(min_length=1, max_length=RECEIPTS_MAX)
 
 
 async def receipts_body(request: Request) -> list[ArticleRemoved]:
-    """One receipt, or ``{"items": […]}``.
+    """One receipt, or ``{"items": […]}``. Unknown fields are refused: they would be lost.
 
     Raises:
         Problem: 422, naming each field that is wrong.
     """
-    given = parse_json(await request.body())
+    return read_receipts(parse_json(await request.body()))
+
+
+def read_receipts(given: object) -> list[ArticleRemoved]:
+    """The receipts in what was sent.
+
+    Raises:
+        Problem: 422, naming each field that is wrong.
+    """
     if not isinstance(given, dict):
         words = 'The body is one receipt object or {"items": […]}.'
         raise Problem(422, words, errors=[field_error("", "object_expected", words)])
     try:
         if "items" in given:
-            return list(ReceiptsBody.model_validate(given).items)
-        return [ArticleRemoved.model_validate(given)]
+            return list(ReceiptsBody.model_validate(given, extra="forbid").items)
+        return [ArticleRemoved.model_validate(given, extra="forbid")]
     except ValidationError as error:
         raise invalid(error.errors(), skip=0) from None
 
 
 def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
     """What OpenAPI says of a body that is read by hand."""
-    schema = schema_of(model)
+    schema = schema_of(model, closed=True)
     return json_body([schema, items_of(schema, RECEIPTS_MAX)] if many else [schema])
 
 
@@ -172,10 +178,18 @@ class ClosingBody(BaseModel):
     note: str = Field(min_length=3, max_length=1_000)
 
 
+class FilterBody(HolderFilter):
+    """Which articles the holder takes; empty means all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class RegistrationBody(HolderRegistration):
     """A registration over HTTP: a field that we do not know is a mistake, and not one of a later version."""
 
     model_config = ConfigDict(extra="forbid")
+
+    filter: FilterBody = FilterBody()
 
     @property
     def registration(self) -> HolderRegistration:
@@ -198,7 +212,7 @@ class HolderChange(BaseModel):
     kind: HolderKind | None = None
     group: Annotated[str | None, Field(min_length=1, max_length=249)] = None
     purpose: Annotated[str | None, Field(min_length=1, max_length=500)] = None
-    filter: HolderFilter | None = None
+    filter: FilterBody | None = None
     copy_kinds: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     holdings_url: HoldingsUrl | None = None
     contact: Annotated[str | None, Field(max_length=200)] = None
@@ -211,7 +225,7 @@ class HolderChange(BaseModel):
         Raises:
             Problem: 422, when the two do not fit together.
         """
-        given = {name: getattr(self, name) for name in self.model_fields_set}
+        given = self.model_dump(exclude_unset=True)
         try:
             changed = HolderRegistration.model_validate(registration.model_dump() | given)
         except ValidationError as error:

@@ -1,0 +1,221 @@
+"""The description of every API is complete: other teams write their clients from it alone."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+import alerting.flow
+import alerting.inlet.api
+import alerting.settings
+import analytics.flow
+import analytics.inlet.api
+import analytics.settings
+import compliance.flow
+import compliance.inlet.api
+import compliance.settings
+import ingester.flow
+import ingester.inlet.api
+import ingester.settings
+import retention.app
+import retention.flow
+import retention.inlet.api
+import retention.settings
+from clawback_common.clock import SystemClock
+from clawback_common.http.probes import Probes
+
+ABSENT: Any = None
+"""A server, which the description of an API does not need."""
+CLOCK = SystemClock()
+TOLERANT = {
+    "/api/v1/ingester/holdings": "a contract: a newer compliance may ask with more",
+    "/api/v1/analytics/holdings": "a contract: a newer compliance may ask with more",
+    "/api/v1/webhooks/alertmanager": "Alertmanager's own format, which gains fields",
+}
+"""Bodies whose unknown fields are ignored, and why."""
+OPEN = {
+    "/api/v1/health/detailed": {"feeds", "parts"},
+    "/api/v1/admin/health/detailed": {"feeds", "parts"},
+}
+"""Fields that hold what other services answered, as they gave it: a page about what is wrong refuses nothing."""
+JSON = "application/json"
+
+
+async def _obeyed() -> None:
+    """Every order is applied."""
+
+
+def _documents() -> dict[str, dict[str, Any]]:
+    """What each service says of itself at ``/openapi.json``."""
+    settings = retention.settings.Settings()
+    apps = (
+        ingester.inlet.api.api(
+            ingester.flow.Service(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+            {},
+            Probes(),
+            _obeyed,
+        ),
+        compliance.inlet.api.api(
+            compliance.flow.Service(compliance.settings.Settings(), ABSENT, ABSENT, CLOCK), Probes()
+        ),
+        analytics.inlet.api.api(
+            analytics.flow.Service(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+            Probes(),
+            _obeyed,
+        ),
+        alerting.inlet.api.api(
+            alerting.flow.Service(alerting.settings.Settings(), ABSENT, ABSENT, CLOCK, ABSENT),
+            ABSENT,
+            Probes(),
+        ),
+        retention.inlet.api.api(
+            retention.flow.Service(settings, ABSENT, ABSENT, CLOCK, retention.app.load_policies(settings)),
+            Probes(),
+        ),
+    )
+    return {app.title: app.openapi() for app in apps}
+
+
+DOCUMENTS = _documents()
+
+
+class Operation(NamedTuple):
+    """One method of one path."""
+
+    document: dict[str, Any]
+    method: str
+    path: str
+    described: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As a test is named."""
+        return f"{self.method.upper()} {self.path}"
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """What a reference leads to."""
+        if "$ref" in schema:
+            found: dict[str, Any] = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            return found
+        return schema
+
+    def objects(self, schema: dict[str, Any], seen: frozenset[str] = frozenset()) -> Iterator[dict[str, Any]]:
+        """Every object with named fields in a schema, however deep."""
+        if (reference := schema.get("$ref")) in seen and reference is not None:
+            return
+        seen |= {reference} if reference else frozenset()
+        found = self.resolved(schema)
+        if found.get("type") == "object" and "properties" in found:
+            yield found
+        for inner in [
+            *found.get("properties", {}).values(),
+            *(part for name in ("oneOf", "anyOf", "allOf") for part in found.get(name, ())),
+            *(found[name] for name in ("items", "additionalProperties") if isinstance(found.get(name), dict)),
+        ]:
+            yield from self.objects(inner, seen)
+
+
+OPERATIONS = [
+    Operation(document, method, path, described)
+    for document in DOCUMENTS.values()
+    for path, methods in document["paths"].items()
+    for method, described in methods.items()
+]
+each = pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.name)
+
+
+def test_all_five_services_describe_themselves() -> None:
+    assert len(DOCUMENTS) == 5
+    assert len(OPERATIONS) > 80
+
+
+@each
+def test_every_operation_says_what_it_answers(one: Operation) -> None:
+    succeeded = {code: said for code, said in one.described["responses"].items() if code.startswith("2")}
+    assert succeeded
+    for code, said in succeeded.items():
+        if code == "204":
+            assert "content" not in said
+            continue
+        schema = one.resolved(said["content"][JSON]["schema"])
+        named = {"properties", "oneOf", "anyOf", "items", "additionalProperties"} & set(schema)
+        assert named, f"{one.name} answers {code} with anything"
+        for part in one.objects(schema):
+            for name, field in part["properties"].items():
+                if name not in OPEN.get(one.path, ()):
+                    assert not _anything(field), f"{one.name}: {name} is anything"
+
+
+def _anything(schema: dict[str, Any]) -> bool:
+    """Whether a schema, or what it holds, says nothing of what it stands for."""
+    if not set(schema) - {"title", "description", "default"}:
+        return True
+    if schema.get("type") == "object" and "properties" not in schema:
+        inner = schema.get("additionalProperties", True)
+        return inner is True or _anything(inner)
+    if schema.get("type") == "array" and "items" not in schema:
+        return True
+    parts = [part for name in ("anyOf", "oneOf", "allOf") for part in schema.get(name, ())]
+    return any(_anything(part) for part in [*parts, *([schema["items"]] if "items" in schema else [])])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"title": "Whatever"},
+        {"type": "object", "additionalProperties": True},
+        {"type": "object", "additionalProperties": {}},
+        {"type": "array", "items": {"type": "object"}},
+        {"anyOf": [{"type": "array"}, {"type": "null"}]},
+    ],
+)
+def test_what_is_anything_is_found(schema: dict[str, Any]) -> None:
+    assert _anything(schema)
+    assert not _anything(
+        {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+    )
+
+
+@each
+def test_every_operation_that_takes_a_body_describes_it_and_what_is_unknown_is_refused(
+    one: Operation,
+) -> None:
+    body = one.described.get("requestBody")
+    if one.method != "post" or body is None:
+        assert body is not None or one.method in {"get", "delete", "post"}
+        return
+    for content in body["content"].values():
+        schema = one.resolved(content["schema"])
+        assert schema
+        for part in one.objects(schema):
+            if one.path not in TOLERANT:
+                assert part.get("additionalProperties") is False, f"{one.name}: {sorted(part['properties'])}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/submissions", "/api/v1/webhooks/{provider}", "/api/v1/compliance/receipts"],
+)
+def test_a_body_that_is_read_by_hand_is_described(path: str) -> None:
+    (one,) = [one for one in OPERATIONS if (one.method, one.path) == ("post", path)]
+    (schema,) = [content["schema"] for content in one.described["requestBody"]["content"].values()]
+    forms = schema["oneOf"]
+    batches = [form for form in forms if set(form["properties"]) == {"items"}]
+    assert len(batches) == 1
+    assert not any(form.get("type") == "array" for form in forms)
+
+
+def test_a_webhook_describes_its_headers_and_its_security() -> None:
+    (one,) = [one for one in OPERATIONS if one.path == "/api/v1/webhooks/{provider}"]
+    headers = {parameter["name"] for parameter in one.described["parameters"] if parameter["in"] == "header"}
+    assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert one.described["security"] == [{"webhook": []}]
+    assert one.document["components"]["securitySchemes"]["webhook"]["name"] == "webhook-signature"
+    assert {"200", "202"} <= set(one.described["responses"])
+
+
+@each
+def test_every_command_says_who_may_give_it(one: Operation) -> None:
+    if one.method == "get" or one.path.endswith("/holdings") or "/webhooks/{" in one.path:
+        return
+    assert one.described["x-roles"], one.name
