@@ -63,6 +63,12 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     assert {path.stem for path in ROOT.glob("docs/runbooks/*.md")} == _alerts()
 
 
+def test_every_alert_that_the_changelog_names_is_raised() -> None:
+    named = set(re.findall(r"[Aa]lerts? `([A-Z][A-Za-z]+)`", (ROOT / "CHANGELOG.md").read_text()))
+    assert len(named) > 5
+    assert sorted(named - _alerts()) == []
+
+
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
 def test_the_readme_of_a_service_leads_to_the_runbook_of_each_of_its_alerts(service: str) -> None:
     readme = (ROOT / "services" / service / "README.md").read_text()
