@@ -219,3 +219,10 @@ def test_every_command_says_who_may_give_it(one: Operation) -> None:
     if one.method == "get" or one.path.endswith("/holdings") or "/webhooks/{" in one.path:
         return
     assert one.described["x-roles"], one.name
+
+
+@each
+def test_what_is_under_admin_is_read_by_those_who_run_the_system(one: Operation) -> None:
+    if "/admin/" in one.path:
+        assert {"operator", "officer"} & set(one.described["x-roles"])
+        assert "reader" not in one.described["x-roles"]
