@@ -48,12 +48,12 @@ async def test_a_database_is_restored_alone(
     await restores.stop_feeds(world)
     await numbers.look(world)
     orders = await restores.orders(world)
-    await restores.set_back(world, backups.dumps[service], service, broker_wiped=broker_wiped)
+    wiped_at = await restores.set_back(world, backups.dumps[service], service, broker_wiped=broker_wiped)
     since = datetime.now(UTC)
     if not broker_wiped:
         await published.look(world)
     async with Watching(world, done.revoked) as watching:
-        await restores.come_back(world, service, done, broker_wiped=broker_wiped)
+        await restores.come_back(world, service, done, wiped_at)
         known = await restores.orders(world)
         await restores.catch_up(world)
         await restores.alert_is_known(world, since)

@@ -14,6 +14,7 @@ import yaml
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_local.site import DATABASES
 from clawback_simulator.actions import EndpointName
 from clawback_story import (
@@ -61,6 +62,7 @@ FIRING = "SELECT fingerprint, name FROM alert WHERE service = $1 AND status = 'f
 HOLDING = "SELECT fingerprint FROM watch WHERE resolved_at IS NULL"
 WATCHERS = ("ingester", "compliance", "retention")
 """Services that raise alerts on what lasts, and resolve them when it ends."""
+LOSS_SEEN = "SELECT count(*) FROM published_log WHERE topic = $1 AND seen_at >= $2"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 CHANGED = "SELECT count(*) FROM alert WHERE name = 'HolderChanged' AND occurrence > 0"
 HOLD = (
@@ -388,16 +390,19 @@ class Published:
         return frozenset(new)
 
 
-async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> None:
-    """Stop a service, restore its database, and empty the broker; nothing is started yet."""
+async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> datetime | None:
+    """Stop a service, restore its database, and empty the broker; nothing is started yet. Gives when it was emptied."""
     await asyncio.gather(world.stop(f"{service}-worker"), world.stop(f"{service}-api"))
     world.broke(f"restore of the database of {service}", len(await _revoke(world)))
     await world.simulator.heal("revokedArticles")
     await dump.restore()
-    if broker_wiped:
-        await world.forget_producer()
-        await world.downstream.stop()
-        await world.in_thread(world.stack.wipe, "kafka")
+    if not broker_wiped:
+        return None
+    await world.forget_producer()
+    await world.downstream.stop()
+    wiped_at = datetime.now(UTC)
+    await world.in_thread(world.stack.wipe, "kafka")
+    return wiped_at
 
 
 async def orders(world: World) -> Mapping[str, int]:
@@ -406,17 +411,27 @@ async def orders(world: World) -> Mapping[str, int]:
     return {row["article_id"]: row["order_no"] for row in rows}
 
 
-async def come_back(world: World, service: str, done: Done, *, broker_wiped: bool) -> None:
+async def come_back(world: World, service: str, done: Done, wiped_at: datetime | None) -> None:
     """Start it, worker and API at once; what only the broker had is handed in again."""
     await asyncio.gather(world.start(f"{service}-worker"), world.start(f"{service}-api"))
-    if broker_wiped:
+    if wiped_at:
         await world.downstream.start()
         if service == "ingester":
             await doors.submit(world, done.submitted[2:])
         if service == "compliance":
             # Only what stands revoked is known again, and that is revoked above the lifting.
             world.history.reinstated.discard(done.reinstated)
+        await _until_loss_is_seen(world, wiped_at)
     await world.in_thread(world.stack.wait_ready)
+
+
+async def _until_loss_is_seen(world: World, since: datetime) -> None:
+    """The ingester looks every 30 seconds whether the log of its notices is gone, and sends them again."""
+
+    async def seen() -> bool:
+        return bool(await world.value("ingester", LOSS_SEEN, RevocationNoticed.TOPIC, since))
+
+    await world.until("notices that the broker lost", seen, within_s=WITHIN_S)
 
 
 async def catch_up(world: World) -> None:
