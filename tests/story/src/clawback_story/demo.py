@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
 RUN = DEFAULT_RUN / "demo"
 KEPT, BROKEN, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 PROBLEMS_SHOWN = 5
+CANCEL_EVERY_S = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,13 +87,25 @@ async def tell(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> int:
     wrong = ""
     async with opened(stack, sizes, seed, teller) as world:
         try:
-            await chapters.play(world)
+            await _stoppable(chapters.play(world))
         except* Exception as group:  # noqa: BLE001 - whatever it is, it is told, and what can be looked at is
             wrong = "; ".join(dict.fromkeys(map(_in_words, _leaves(group))))
             teller.bad(f"the story ended early: {wrong}")
         with suppress(Exception) if wrong else nullcontext():
             promises = await _look(world)
     return _close(teller, stack, promises, wrong)
+
+
+async def _stoppable(story: Coroutine[None, None, None]) -> None:
+    """Play; a cancellation is repeated until it ends, for `wait_for` of Python 3.11 may swallow one."""
+    task = asyncio.create_task(story)
+    try:
+        await asyncio.wait({task})
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_EVERY_S)
+    await task
 
 
 def _in_words(error: BaseException) -> str:
