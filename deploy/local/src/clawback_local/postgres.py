@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from clawback_local import launch
+from clawback_local import launch, scratch
 from clawback_local.errors import StackError
 
 ADMIN = "postgres"
@@ -189,7 +189,7 @@ def _shared_data(folder: Path, user: int) -> Path:
 
 def _shared_data_path(folder: Path) -> Path:
     digest = hashlib.sha256(bytes(folder.absolute())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"clawback-data-{digest}"
+    return scratch.beside(folder.absolute()) / f"clawback-data-{digest}"
 
 
 def _own_folder(folder: Path) -> Path:

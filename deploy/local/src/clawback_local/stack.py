@@ -7,14 +7,13 @@ import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from clawback_local import control, leftovers, postgres
+from clawback_local import control, leftovers, postgres, scratch
 from clawback_local.control import Event
 from clawback_local.errors import StackError
 from clawback_local.order import Order
@@ -54,7 +53,7 @@ class Stack:
         progress: Progress | None = None,
     ) -> None:
         self._temporary = run_dir is None
-        folder = Path(tempfile.mkdtemp(prefix="clawback-")) if run_dir is None else Path(run_dir)
+        folder = _temporary_folder() if run_dir is None else Path(run_dir)
         self.places = Places(folder.absolute())
         self._parts = None if parts is None else tuple(parts)
         self._extra = dict(env or {})
@@ -238,6 +237,13 @@ def delete(places: Places) -> None:
         leftovers.clean_up(places)
     postgres.wipe(places.postgres)
     shutil.rmtree(places.run)
+
+
+def _temporary_folder() -> Path:
+    for folder in scratch.abandoned():
+        if not control.runs(Places(folder)):
+            delete(Places(folder))
+    return scratch.make()
 
 
 def read_env(places: Places) -> dict[str, str]:

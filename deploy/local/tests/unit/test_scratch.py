@@ -1,0 +1,61 @@
+"""A stack that lives for minutes has its data in memory, where there is plenty of it."""
+
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from clawback_local import Stack, scratch
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for memory, with room, of a machine with plenty."""
+    monkeypatch.setattr(scratch, "MEMORY", tmp_path)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    give(monkeypatch, room=scratch.ROOM, available=scratch.AVAILABLE)
+    return tmp_path
+
+
+def give(patch: pytest.MonkeyPatch, *, room: int, available: int) -> None:
+    patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
+    patch.setattr(scratch, "_available", lambda: available)
+
+
+def test_data_is_in_memory_where_there_is_plenty(memory: Path) -> None:
+    assert scratch.base() == memory
+    assert scratch.beside(memory / "clawback-12345678/postgres") == memory
+
+
+@pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1)])
+def test_data_is_on_disk_where_there_is_less(
+    memory: Path, monkeypatch: pytest.MonkeyPatch, less_room: int, less_memory: int
+) -> None:
+    give(monkeypatch, room=scratch.ROOM - less_room, available=scratch.AVAILABLE - less_memory)
+    assert scratch.base() != memory
+    assert scratch.beside(Path("/elsewhere/postgres")) != memory
+
+
+def test_whoever_sets_tmpdir_decides(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - what people set
+    assert scratch.base() != memory
+
+
+def test_a_machine_says_what_memory_it_has() -> None:
+    assert scratch._available() > 0
+
+
+def test_what_a_killed_process_left_in_memory_is_deleted_and_what_runs_is_not(memory: Path) -> None:
+    left, young, foreign = memory / "clawback-left1234", memory / "clawback-young123", memory / "other"
+    for folder in (left, young, foreign):
+        folder.mkdir()
+    with Stack(parts=("mail",)) as running:
+        for folder in (left, foreign, running.run_dir):
+            os.utime(folder, (0, 0))
+        with Stack(parts=("mail",)):
+            assert not left.exists()
+            assert young.exists()
+            assert foreign.exists()
+            assert running.run_dir.exists()
