@@ -45,11 +45,15 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 	@exec $(PY) -m clawback_story
 
 .PHONY: test
-test: lint types walls contracts-check coverage-erase ## Everything: lint, types, walls, contracts, unit, integration, end to end, coverage
-	$(call say,tests: $(words $(LANES)) lanes of them$(comma) the disasters alone$(comma) the others two at a time)
-	@status=0; $(MAKE) lane-disasters || status=1; \
-	$(MAKE) --keep-going --jobs=2 $(filter-out lane-disasters,$(LANES:%=lane-%)) || status=1; exit $$status
+test: lint types walls contracts-check coverage-erase ## Lint, types, walls, contracts; unit, integration and end-to-end tests; restores; coverage
+	$(call say,tests: $(words $(LANES)) lanes of them$(comma) the restores alone$(comma) the others two at a time)
+	@status=0; $(MAKE) lane-restores || status=1; \
+	$(MAKE) --keep-going --jobs=2 $(filter-out lane-restores,$(LANES:%=lane-%)) || status=1; exit $$status
 	@$(MAKE) coverage-gate
+
+.PHONY: test-faults
+test-faults: setup ## What `test` has no time for: processes killed, servers away, a node lost; and that the benchmarks run
+	@$(MAKE) --keep-going $(FAULTS:%=lane-%)
 
 .PHONY: setup
 setup: $(VENV)/.packages $(VENV)/.kafka $(VENV)/.clients ## Virtual environment and Kafka's jars; nothing to do the second time
@@ -174,12 +178,14 @@ RUN = $(COVERED)
 
 # Tests with servers wait more than they work, so two lanes go side by side, each a process with servers of its own.
 # The longest begin first.
-# The disasters are twenty processes on the machine's cores: beside another lane they miss their deadlines.
+# Restores and faults are twenty processes on the machine's cores: beside another lane they miss their deadlines.
 # Whole stacks run without coverage: what a service does is covered by its own tests, and counting slows every process.
-LANES := disasters story demo older newer common unit fuzz bench
-WHOLE := disasters story demo fuzz bench
+LANES := restores story demo older newer common unit fuzz
+FAULTS := faults bench
+WHOLE := restores faults story demo fuzz bench
 $(WHOLE:%=lane-%): RUN := $(PYTEST)
-lane-disasters: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience
+lane-restores: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience/test_restores.py
+lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience --ignore=tests/resilience/test_restores.py
 lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e
 lane-fuzz: TESTS := -m e2e $(SOCKETS) tests/fuzz
 lane-demo: TESTS := -m e2e $(SOCKETS) tests $(addprefix --ignore=tests/,resilience e2e fuzz)
@@ -189,8 +195,8 @@ lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting servic
 lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
 lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests
 
-.PHONY: $(LANES:%=lane-%)
-$(LANES:%=lane-%): lane-%: setup
+.PHONY: $(LANES:%=lane-%) $(FAULTS:%=lane-%)
+$(LANES:%=lane-%) $(FAULTS:%=lane-%): lane-%: setup
 	@echo "  $* begins"; mkdir -p .run/lanes
 	@$(RUN) $(TESTS) >.run/lanes/$* 2>&1 || { cat .run/lanes/$*; echo "  $* FAILED"; exit 1; }
 	@echo "  $*:"; grep -v '^[.s]* *\[' .run/lanes/$*
