@@ -31,6 +31,9 @@ def test_whoever_stops_the_demo_is_left_with_nothing_running(
 ) -> None:
     run = tmp_path / "run"
     own = {k: v for k, v in os.environ.items() if k not in OWN_SERVERS}
+    before = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # as a shell has it for what it starts in the background
     demo = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-u", "-m", "clawback_story", "--small", "--seed", "5", "--run-dir", str(run)],
         stdout=subprocess.PIPE,
@@ -38,6 +41,7 @@ def test_whoever_stops_the_demo_is_left_with_nothing_running(
         start_new_session=True,
         env=own,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         told = _until_said(demo, said)
         os.killpg(demo.pid, number)

@@ -45,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in OWN_SERVERS:
         if os.environ.pop(name, None):
             teller.line(f"{name} is left aside: the demo kills and fills servers of its own")
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell has what it starts in the background ignore it
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         sizes = SMALL if options.small else DEMO
