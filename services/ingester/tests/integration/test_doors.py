@@ -193,7 +193,6 @@ async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
         (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, 422),
         (b" " * 10_000_001, 413),
     ],
-    ids=str,
 )
 async def test_a_body_that_cannot_be_taken_is_refused_in_words_and_not_stored(
     http: httpx.AsyncClient, world: World, body: bytes, status: int

@@ -28,9 +28,19 @@ if TYPE_CHECKING:
     from clawback_common.testing.compliance import Compliance
 
 
+NAMED_BY_MAX = 100
+
+
 def pytest_configure() -> None:
     """Structlog's default prints an error with every local variable of every frame, which takes seconds."""
     _be_quiet()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test is not named by a whole body: names go into caches and reports, and some bodies have megabytes."""
+    if isinstance(val, bytes | str) and len(val) > NAMED_BY_MAX:
+        return f"{argname}-of-{len(val)}"
+    return None
 
 
 def _be_quiet() -> None:
