@@ -11,7 +11,7 @@ from tests.resilience.test_faults import NEW, REVOKED, SUBMITTED, all_is_well
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 AWAY_S = (8.0, pytest.param(60.0, marks=pytest.mark.disaster))
-"""`make test-faults` plays the first; the second is longer than a session, a request and a wait for a connection last."""
+"""`make test-faults` plays the first; the second outlasts a session, a request and a wait for a connection."""
 
 
 @pytest.mark.parametrize("away_s", AWAY_S)
