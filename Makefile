@@ -188,7 +188,7 @@ FAULTS := faults bench
 WHOLE := restores faults story demo fuzz bench
 $(WHOLE:%=lane-%): RUN := $(PYTEST)
 lane-restores: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience/test_restores.py
-lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience tests/demo/test_interrupt.py \
+lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/demo/test_interrupt.py tests/resilience \
 	--ignore=tests/resilience/test_restores.py
 lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e
 lane-fuzz: TESTS := -m e2e $(SOCKETS) tests/fuzz
