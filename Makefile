@@ -182,7 +182,7 @@ RUN = $(COVERED)
 # Restores and faults are twenty processes on the machine's cores: beside another lane they miss their deadlines, but
 # for the unit tests, which wait for nobody and take what the restores leave of the cores.
 # Whole stacks run without coverage: what a service does is covered by its own tests, and counting slows every process.
-LANES := restores story demo older newer common unit fuzz
+LANES := restores unit older common newer demo story fuzz
 BESIDE := restores unit
 FAULTS := faults bench
 WHOLE := restores faults story demo fuzz bench

@@ -181,8 +181,8 @@ def test_every_operation_that_takes_a_body_describes_it_and_what_is_unknown_is_r
     one: Operation,
 ) -> None:
     body = one.described.get("requestBody")
-    if one.method != "post" or body is None:
-        assert body is not None or one.method in {"get", "delete", "post"}
+    if body is None:
+        assert one.method in {"get", "delete", "post"}
         return
     for content in body["content"].values():
         schema = one.resolved(content["schema"])
@@ -221,8 +221,14 @@ def test_every_command_says_who_may_give_it(one: Operation) -> None:
     assert one.described["x-roles"], one.name
 
 
-@each
-def test_what_is_under_admin_is_read_by_those_who_run_the_system(one: Operation) -> None:
-    if "/admin/" in one.path:
-        assert {"operator", "officer"} & set(one.described["x-roles"])
-        assert "reader" not in one.described["x-roles"]
+UNDER_ADMIN = [one for one in OPERATIONS if "/admin/" in one.path]
+
+
+def test_there_is_something_under_admin() -> None:
+    assert len(UNDER_ADMIN) > 4
+
+
+@pytest.mark.parametrize("one", UNDER_ADMIN, ids=lambda one: one.name)
+def test_what_is_under_admin_is_for_those_who_run_the_system(one: Operation) -> None:
+    assert {"operator", "officer"} & set(one.described["x-roles"])
+    assert "reader" not in one.described["x-roles"]

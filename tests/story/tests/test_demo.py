@@ -1,4 +1,4 @@
-"""The demo ends when it is told to."""
+"""The demo ends when it is stopped."""
 
 import asyncio
 from contextlib import suppress

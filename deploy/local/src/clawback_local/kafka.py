@@ -216,7 +216,7 @@ def make_class_archive(libs: Path) -> None:
 
 def _argv(libs: Path, *options: str, main: tuple[str, ...]) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    # The JVM's second compiler pays after hours; a broker that lives for minutes takes half the CPU without it.
+    # A broker that lives for minutes takes half the CPU without the JVM's second compiler.
     fixed = (
         "-XX:TieredStopAtLevel=1",
         "-Djava.awt.headless=true",

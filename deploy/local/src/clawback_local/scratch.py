@@ -15,6 +15,7 @@ ROOM = 4 * 1024**3
 AVAILABLE = 3 * ROOM
 """Bytes of memory that must be free before: others need some as well."""
 ABANDONED_S = 3600.0
+"""After which a folder that no supervisor has is deleted."""
 _PREFIX = "clawback-"
 _MEMINFO = Path("/proc/meminfo")
 

@@ -1,6 +1,7 @@
 """A local stack as a Python object: for tests, the demo and the command line."""
 
 import contextlib
+import fcntl
 import os
 import shlex
 import shutil
@@ -241,9 +242,21 @@ def delete(places: Places) -> None:
 
 def _temporary_folder() -> Path:
     for folder in scratch.abandoned():
-        if not control.runs(Places(folder)):
+        if not _is_locked(Places(folder)):
             delete(Places(folder))
     return scratch.make()
+
+
+def _is_locked(places: Places) -> bool:
+    """Whether a supervisor has this folder, also one that is too busy to answer."""
+    if not places.lock.exists():
+        return False
+    with places.lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def read_env(places: Places) -> dict[str, str]:

@@ -12,7 +12,7 @@ from clawback_local import Stack, scratch
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for memory, with room, of a machine with plenty."""
+    """A folder in the place of memory, with room, of a machine with plenty."""
     monkeypatch.setattr(scratch, "MEMORY", tmp_path)
     monkeypatch.delenv("TMPDIR", raising=False)
     give(monkeypatch, room=scratch.ROOM, available=scratch.AVAILABLE)

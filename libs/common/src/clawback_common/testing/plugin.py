@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 NAMED_BY_MAX = 100
+"""Characters or bytes of a parameter that may be part of a test's name."""
 
 
 def pytest_configure() -> None:

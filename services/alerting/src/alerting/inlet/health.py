@@ -41,8 +41,7 @@ def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Rou
     )
     async def detailed(_: Reader, response: Response) -> DetailedSystemHealth:
         asked = await neighbours.ask()
-        told = page(asked) | _details(asked, service)
-        found = DetailedSystemHealth.model_validate(told)
+        found = DetailedSystemHealth.model_validate(page(asked) | _details(asked, service))
         response.status_code = status_code(found.status)
         return found
 

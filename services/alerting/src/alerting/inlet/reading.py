@@ -158,5 +158,5 @@ def _channel(
 ) -> ChannelAnswer:
     """One channel; what was never tried has not failed."""
     untried = dict.fromkeys(("last_sent_at", "last_tried_at", "failing_since", "error"))
-    told = {"name": name, **untried, "failures": 0, **known}
-    return ChannelAnswer.model_validate({**told, "waiting": waiting, "oldest_waiting_due_at": oldest_at})
+    tried = {"name": name, **untried, "failures": 0, **known}
+    return ChannelAnswer.model_validate({**tried, "waiting": waiting, "oldest_waiting_due_at": oldest_at})

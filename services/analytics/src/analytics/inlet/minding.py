@@ -11,7 +11,7 @@ from analytics.inlet.callers import Officer, Operator, Reader
 from analytics.state import runs
 from clawback_common.errors import Transient
 from clawback_common.http.incidents import incidents_page
-from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
+from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import Incident, IncidentNote
@@ -62,9 +62,7 @@ def _holding(service: Service) -> Router:
     async def list_runs(_: Reader, limit: Limit = 20, cursor: Cursor = None) -> Page[RunEnded]:
         rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
         items = [RunEnded.model_validate(dict(row)) for row in rows[:limit]]
-        more = len(rows) > limit
-        following = encode_cursor(items[-1].ended_at.isoformat(), str(items[-1].run_id)) if more else None
-        return Page(items=items, next_cursor=following)
+        return Page(items=items, next_cursor=next_by_time(rows, limit, "ended_at", "run_id"))
 
     return router
 

@@ -21,7 +21,7 @@ from retention.inlet.reading import hold_detail
 from retention.inlet.schemas import HoldDetail, HoldPlaced, SweepsAsked, SweepUnderWay
 from retention.outlet import ingester
 
-ARTICLES = "articles"
+INGESTER = "ingester"
 LATE = (
     "Sweeps of this class are under way: what the hold names may be gone already where an owner has begun. Each owner "
     "that has not answered is told of the hold now."
@@ -113,7 +113,7 @@ def _holding(service: Service) -> Router:
         hold = body.hold(uuid4(), caller.subject)
         placed = await flow.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
-        asks = body.article_ids and body.data_class == ARTICLES
+        asks = body.article_ids and INGESTER in CLASSES[body.data_class].owners
         not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
         made = await hold_detail(service, hold.hold_id)
         return HoldPlaced(

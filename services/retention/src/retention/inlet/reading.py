@@ -58,10 +58,10 @@ def _sweeps(service: Service) -> Router:
         state: SweepState | None = None,
     ) -> Page[SweepListed]:
         rows = await sweeps.page(service.db, decode_newest_first(cursor), limit + 1, data_class, state)
-        told = await answers.of_sweeps(service.db, [row["sweep_id"] for row in rows[:limit]])
+        given = await answers.of_sweeps(service.db, [row["sweep_id"] for row in rows[:limit]])
         return Page(
             items=[
-                SweepListed.of(row, [one for one in told if one["sweep_id"] == row["sweep_id"]])
+                SweepListed.of(row, [one for one in given if one["sweep_id"] == row["sweep_id"]])
                 for row in rows[:limit]
             ],
             next_cursor=next_by_time(rows, limit, "requested_at", "sweep_id"),

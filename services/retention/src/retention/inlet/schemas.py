@@ -121,8 +121,7 @@ class SweepDetail(SweepRecorded):
     def of(cls, row: Row, answers: Sequence[Row]) -> Self:
         """From its row, and those of the answers to it."""
         silent = sorted(set(row["owners"]) - {answer["owner"] for answer in answers})
-        told = [dict(answer) for answer in answers]
-        return cls.model_validate({**row, "answers": told, "silent": silent})
+        return cls.model_validate({**row, "answers": [dict(one) for one in answers], "silent": silent})
 
 
 class SweepAsked(BaseModel):

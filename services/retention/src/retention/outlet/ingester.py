@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import httpx
 
+from clawback_common.errors import Transient
+from clawback_common.http.client import bearer
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer
 from retention.settings import Settings
 
@@ -23,16 +25,11 @@ async def not_held(settings: Settings, article_ids: Sequence[str]) -> list[str] 
     try:
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(headers=_authorized(settings), timeout=TIMEOUT_S) as http,
+            httpx.AsyncClient(headers=bearer(settings.ingester_api_key_file), timeout=TIMEOUT_S) as http,
         ):
             answers = [await http.post(address, json={"article_ids": asked}) for asked in questions]
         items = [HoldingsAnswer.model_validate_json(one.raise_for_status().content).items for one in answers]
-    except (httpx.HTTPError, OSError, ValueError):  # a time-out is an OSError
+    except (Transient, httpx.HTTPError, OSError, ValueError):  # a time-out is an OSError
         return None
     held = {one for answer in items for one, holding in answer.items() if holding is not Holding.GONE}
     return [one for one in article_ids if one not in held]
-
-
-def _authorized(settings: Settings) -> dict[str, str]:
-    file = settings.ingester_api_key_file
-    return {"Authorization": f"Bearer {file.read_text(encoding='utf-8').strip()}"} if file else {}
