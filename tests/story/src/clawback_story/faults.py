@@ -70,12 +70,19 @@ async def revoke(world: World, count: int) -> list[str]:
 
 
 async def time_passes(world: World) -> None:
-    """As if the minutes until the next sending were over, for notices and for orders."""
+    """As if the minutes until the next sending were over, for notices and for orders.
+
+    A row that a service has locked is left for the next time: whoever waits here could lock them both.
+    """
     await world.rows(
-        "ingester", "UPDATE notice SET next_send_at = now() WHERE answered_at IS NULL RETURNING notice_id"
+        "ingester",
+        "UPDATE notice SET next_send_at = now() WHERE notice_id IN"
+        " (SELECT notice_id FROM notice WHERE answered_at IS NULL FOR UPDATE SKIP LOCKED) RETURNING notice_id",
     )
     await world.rows(
-        "compliance", "UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL RETURNING seq"
+        "compliance",
+        "UPDATE revocation SET next_send_at = now() WHERE seq IN"
+        " (SELECT seq FROM revocation WHERE closed_at IS NULL FOR UPDATE SKIP LOCKED) RETURNING seq",
     )
 
 
