@@ -48,8 +48,7 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 test: setup coverage-erase ## Lint, types, walls, contracts; unit, integration and end-to-end tests; restores; coverage
 	@$(MAKE) --jobs=2 lint types walls contracts-check
 	$(call say,tests: $(words $(LANES)) lanes of them$(comma) two at a time)
-	@status=0; $(MAKE) --keep-going --jobs=2 $(BESIDE:%=lane-%) || status=1; \
-	$(MAKE) --keep-going --jobs=2 $(filter-out $(BESIDE:%=lane-%),$(LANES:%=lane-%)) || status=1; exit $$status
+	@$(MAKE) --keep-going --jobs=2 FIRST=lane-restores $(LANES:%=lane-%)
 	@$(MAKE) coverage-gate
 
 .PHONY: test-faults
@@ -180,19 +179,19 @@ RUN = $(COVERED)
 # Tests with servers wait more than they work, so two lanes go side by side, each a process with servers of its own.
 # The longest begin first.
 # Restores and faults are twenty processes on the machine's cores: beside another lane they miss their deadlines, but
-# for the unit tests, which wait for nobody and take what the restores leave of the cores.
+# for the unit tests, which wait for nobody and take what the others leave of the cores.
 # Whole stacks run without coverage: what a service does is covered by its own tests, and counting slows every process.
-LANES := restores unit older common newer demo story fuzz
-BESIDE := restores unit
+LANES := restores unit older common newer story partners fuzz
+$(filter-out lane-restores lane-unit,$(LANES:%=lane-%)): | $(FIRST)
 FAULTS := faults bench
-WHOLE := restores faults story demo fuzz bench
+WHOLE := restores faults story partners fuzz bench
 $(WHOLE:%=lane-%): RUN := $(PYTEST)
 lane-restores: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience/test_restores.py
-lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/demo/test_interrupt.py tests/resilience \
+lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/demo tests/resilience \
 	--ignore=tests/resilience/test_restores.py
 lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e
 lane-fuzz: TESTS := -m e2e $(SOCKETS) tests/fuzz
-lane-demo: TESTS := -m e2e $(SOCKETS) tests $(addprefix --ignore=tests/,resilience e2e fuzz demo/test_interrupt.py)
+lane-partners: TESTS := -m e2e $(SOCKETS) tests $(addprefix --ignore=tests/,resilience e2e fuzz demo)
 lane-bench: TESTS := -m "$(SERVERS)" bench
 lane-unit: TESTS := -m "$(UNIT)"
 lane-unit: RUN := nice -n 19 $(COVERED)

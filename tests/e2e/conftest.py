@@ -1,4 +1,7 @@
-"""The demo's story on a stack of its own, with other articles and in a small size; played once for all tests."""
+"""The demo's story in production mode: TLS and keys on every connection, played once for all tests.
+
+On a stack of its own, with other articles and in a small size.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -35,7 +38,7 @@ async def world(collector: Collector) -> AsyncIterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
-        with Stack(env=env) as stack:
+        with Stack(env=env, production=True) as stack:
             async with opened(stack, SMALL, SEED, Teller()) as world:
                 await chapters.play(world)
                 yield world

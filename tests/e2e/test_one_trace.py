@@ -1,9 +1,12 @@
 """One trace from the provider's page to the last receipt, seen by a collector outside."""
 
-import pytest
+from collections.abc import Iterable
 
-from clawback_common.testing.broker import Broker
+import pytest
+from aiokafka import ConsumerRecord
+
 from clawback_story import chapters, doors
+from clawback_story.scanning import read_topics
 from clawback_story.world import METABASE, REVOKED_FEED, World
 from tests.e2e.collector import Collector
 
@@ -17,12 +20,15 @@ pytestmark = [
 
 async def _trace_of(world: World, topic: str, key: str) -> set[str]:
     """The trace ids of the records on one article, or under another key."""
-    records = await Broker(world.bootstrap_servers).read(topic)
-    return {
-        dict(record.headers)["traceparent"].decode().split("-")[1]
-        for record in records
-        if record.key == key.encode()
-    }
+    found: set[str] = set()
+
+    def take(records: Iterable["ConsumerRecord[bytes, bytes]"]) -> None:
+        for record in records:
+            if record.key == key.encode():
+                found.add(dict(record.headers)["traceparent"].decode().split("-")[1])
+
+    await read_topics(world, take, only=[topic])
+    return found
 
 
 async def test_a_takedown_is_one_trace_from_the_page_to_the_last_receipt(

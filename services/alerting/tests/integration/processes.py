@@ -1,86 +1,46 @@
 """Processes of alerting on a real broker, a real database and sinks; and neighbours that really stop."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import httpx
-
+from alerting import app
+from alerting.settings import Settings
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker
+from clawback_common.testing.processes import Processes
 from clawback_common.testing.waiting import until
+from clawback_common.testing.workers import working
 from services.alerting.tests.integration.sinks import MailSink, SmsSink
 
 
-@dataclass(slots=True)
-class Around:
+@dataclass(slots=True, kw_only=True)
+class Around(Processes):
     """Everything around an alerting process."""
 
     broker: Broker
     db: Database
     mail: MailSink
     sms: SmsSink
-    env: Mapping[str, str]
     ports: Mapping[str, int]
-    running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def worker(self, number: int = 0) -> asyncio.subprocess.Process:
-        """A worker that consumes."""
+        """A worker as a process that consumes."""
         return await self.ready("worker", self.ports[f"worker{number}"])
 
-    async def ready(self, role: str, port: int) -> asyncio.subprocess.Process:
-        """A process that is ready."""
-        process = await self.start(role, HTTP_PORT=str(port))
+    def working(self, number: int = 0) -> AbstractAsyncContextManager[None]:
+        """A worker within the test's process."""
+        port = self.ports[f"worker{number}"]
+        return working(partial(app.worker, Settings(http_port=port)), port)
 
-        async def answers() -> bool:
-            assert process.returncode is None, f"the {role} has ended"
-            try:
-                async with httpx.AsyncClient() as http:
-                    return (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        await until(answers, deadline_s=60, what=f"the {role} is ready")
-        return process
-
-    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
-        """A process of alerting."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "alerting",
-            *role,
-            env={**os.environ, **self.env, **env},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=None if role[0] == "worker" and "STDERR" not in env else asyncio.subprocess.PIPE,
-        )
-        self.running.append(process)
-        return process
-
-    async def job(self, *role: str, **env: str) -> tuple[int, str]:
-        """A job to its end: exit code and all that it said."""
-        process = await self.start(*role, **env)
-        out, err = await process.communicate()
-        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
-
-    async def end(self) -> None:
-        """Asks all to end, and waits."""
-        for process in self.running:
-            if process.returncode is None:
-                process.terminate()
-        for process in self.running:
-            try:
-                await asyncio.wait_for(process.wait(), 30)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        await until(self._forgotten, deadline_s=90, what="the groups of dead workers are empty")
-
-    async def _forgotten(self) -> bool:
+    async def forgotten(self) -> None:
         """The next test begins with no member of this one: a killed one stays until its session is over."""
+        await until(self._empty, deadline_s=90, what="the groups of dead workers are empty")
+
+    async def _empty(self) -> bool:
         try:
             await self.broker.empty()
         except AssertionError:

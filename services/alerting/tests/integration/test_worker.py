@@ -1,4 +1,4 @@
-"""The worker as a process: real Kafka, real PostgreSQL, real sinks; killed, fed garbage, two at once."""
+"""The worker and the jobs: real Kafka, real PostgreSQL, real sinks; killed, fed garbage, two at once."""
 
 import asyncio
 import signal
@@ -13,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from alerting.app import NAME
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker, Raw
@@ -38,6 +39,7 @@ async def around(
     database_url: str,
     kafka_bootstrap: str,
     both_sinks: tuple[MailSink, SmsSink],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Around]:
     """A broker, a database, and the packaged routes with sinks behind them."""
     mail, sms = both_sinks
@@ -50,11 +52,14 @@ async def around(
             "REDIS_URL": "redis://127.0.0.1:1/0",
             "LOG_LEVEL": "warning",
         }
-        made = Around(topics, database, mail, sms, env, ports)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        made = Around(service=NAME, broker=topics, db=database, mail=mail, sms=sms, ports=ports)
         try:
             yield made
         finally:
             await made.end()
+            await made.forgotten()
 
 
 def raised(name: str, severity: Severity = Severity.CRITICAL, **labels: str) -> AlertRaised:
@@ -88,26 +93,26 @@ async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_
     around: Around,
 ) -> None:
     first = await around.worker(0)
-    await around.worker(1)
-    one = message(raised("TakedownOverdue", holder="search"))
-    started = time.monotonic()
-    await around.broker.send("alerts.v1", [one, one])
-    await until(
-        lambda: len(seen(around.mail, "TakedownOverdue")()) == 2 and around.sms.texts,
-        what="officer and operators have it",
-    )
-    assert time.monotonic() - started < 15
-    first.kill()
-    await first.wait()
-    await around.broker.send("alerts.v1", [one, message(raised("TakedownOverdue", holder="search"))])
-    await around.broker.send("alerts.v1", [message(raised("LaterOne"))])
-    await until(seen(around.mail, "LaterOne"), deadline_s=60, what="the later one is there")
+    async with around.working(1):
+        one = message(raised("TakedownOverdue", holder="search"))
+        started = time.monotonic()
+        await around.broker.send("alerts.v1", [one, one])
+        await until(
+            lambda: len(seen(around.mail, "TakedownOverdue")()) == 2 and around.sms.texts,
+            what="officer and operators have it",
+        )
+        assert time.monotonic() - started < 15
+        first.kill()
+        await first.wait()
+        await around.broker.send("alerts.v1", [one, message(raised("TakedownOverdue", holder="search"))])
+        await around.broker.send("alerts.v1", [message(raised("LaterOne"))])
+        await until(seen(around.mail, "LaterOne"), deadline_s=60, what="the later one is there")
 
-    async def counted() -> bool:
-        count = await around.db.fetchval("SELECT count FROM alert WHERE name = 'TakedownOverdue'")
-        return bool(count == 2)
+        async def counted() -> bool:
+            count = await around.db.fetchval("SELECT count FROM alert WHERE name = 'TakedownOverdue'")
+            return bool(count == 2)
 
-    await until(counted, deadline_s=60, what="the second saying is counted")
+        await until(counted, deadline_s=60, what="the second saying is counted")
     to_officer = [
         m for m in around.mail.mails if OFFICER in str(m["To"]) and "TakedownOverdue" in str(m["Subject"])
     ]
@@ -124,12 +129,12 @@ async def test_a_worker_killed_at_any_time_loses_no_alert(around: Around) -> Non
     await worker.wait()
     await sending
     await around.db.execute("UPDATE message SET leased_until = NULL WHERE sent_at IS NULL")
-    await around.worker()
 
     def all_told() -> bool:
         return {name for name in names if any(name in text for text in around.sms.texts)} == set(names)
 
-    await until(all_told, deadline_s=90, what="all are told")
+    async with around.working():
+        await until(all_told, deadline_s=90, what="all are told")
     ids = [post["id"] for post in around.sms.posts]
     assert len(ids) - len(set(ids)) <= 1, "only what was in hand may come twice, and under its own id"
     assert len(set(ids)) == len(names)
@@ -159,14 +164,14 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     sweeps = Raw.of(message(_sweep("alerts")))
     await around.broker.send("sweeps.v1", [sweeps.but(value=b"x"), sweeps.but(key=b"x")])
     count += 2
-    await around.worker()
-    await until(seen(around.mail, "GoodOne"), deadline_s=60, what="the good alert is told")
-    await until(seen(around.mail, "ComplianceDailySummary"), deadline_s=60, what="the good run is told")
 
     async def all_told() -> bool:
         return len(await around.broker.read("alerting.dlq.v1")) == count
 
-    await until(all_told, deadline_s=60, what="each has its dead letter")
+    async with around.working():
+        await until(seen(around.mail, "GoodOne"), deadline_s=60, what="the good alert is told")
+        await until(seen(around.mail, "ComplianceDailySummary"), deadline_s=60, what="the good run is told")
+        await until(all_told, deadline_s=60, what="each has its dead letter")
     letters = await around.broker.events("alerting.dlq.v1", DeadLetter)
     assert len({letter.quarantine_id for letter in letters}) == count
     assert {letter.topic for letter in letters} == {"alerts.v1", "compliance-runs.v1", "sweeps.v1"}
@@ -200,11 +205,11 @@ async def test_the_golden_messages_are_accepted(around: Around) -> None:
         await around.broker.send(kind.TOPIC, records)
         sent += len(records)
     assert sent >= 5
-    await around.worker()
-    await around.broker.send("alerts.v1", [message(raised("LastOne"))])
-    await around.broker.send("compliance-runs.v1", [message(completed(1))])
-    await until(seen(around.mail, "LastOne"), deadline_s=60, what="what came after them is told")
-    await until(seen(around.mail, "RevokedArticlesFound"), deadline_s=60, what="and the run")
+    async with around.working():
+        await around.broker.send("alerts.v1", [message(raised("LastOne"))])
+        await around.broker.send("compliance-runs.v1", [message(completed(1))])
+        await until(seen(around.mail, "LastOne"), deadline_s=60, what="what came after them is told")
+        await until(seen(around.mail, "RevokedArticlesFound"), deadline_s=60, what="and the run")
     assert await around.broker.read("alerting.dlq.v1") == []
 
 
@@ -222,7 +227,6 @@ def _sweep(data_class: str, **more: Any) -> SweepRequested:
 
 
 async def test_a_sweep_is_answered(around: Around) -> None:
-    await around.worker()
     asked = [
         _sweep("alerts"),
         _sweep("alerts", dry_run=True),
@@ -235,20 +239,21 @@ async def test_a_sweep_is_answered(around: Around) -> None:
         found = await around.broker.events("sweep-results.v1", SweepCompleted, SweepFailed)
         return found if len(found) == len(asked) else []
 
-    answers = await until(answered, deadline_s=60, what="each is answered")
+    async with around.working():
+        answers = await until(answered, deadline_s=60, what="each is answered")
     assert {type(one) for one in answers} == {SweepCompleted}
     assert {one.sweep_id for one in answers} == {one.sweep_id for one in asked}
 
 
 async def test_the_test_command_says_who_was_reached(around: Around) -> None:
-    await around.worker()
-    code, said = await around.job("test")
-    assert code == 0, said
-    assert "mail to compliance-officer: sent" in said
-    assert "sms to compliance-officer: sent" in said
-    around.sms.status = 500
-    code, said = await around.job("test", "--wait", "3")
-    assert code == 3, said
+    async with around.working():
+        code, said = await around.job("test")
+        assert code == 0, said
+        assert "mail to compliance-officer: sent" in said
+        assert "sms to compliance-officer: sent" in said
+        around.sms.status = 500
+        code, said = await around.job("test", "--wait", "3")
+        assert code == 3, said
     assert "sms to compliance-officer: not sent" in said
     assert "@" not in said
 
@@ -261,7 +266,7 @@ async def test_the_test_command_without_a_worker_says_so(around: Around) -> None
 
 async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(around: Around) -> None:
     worker = await around.start(
-        "worker", LOG_LEVEL="debug", STDERR="kept", HTTP_PORT=str(around.ports["worker0"])
+        "worker", kept=True, LOG_LEVEL="debug", HTTP_PORT=str(around.ports["worker0"])
     )
     around.mail.manners = "refuses"
     around.sms.status = 500
@@ -280,7 +285,7 @@ async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(arou
 
 async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
-        code, _ = await around.job("worker", DATABASE_URL=empty, STDERR="kept")
+        code, _ = await around.job("worker", DATABASE_URL=empty)
         assert code == 2
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "alerting/0001_alerting.pre.sql" in said) == (0, True)

@@ -1,22 +1,21 @@
-"""Processes of compliance, and holders that answer them."""
+"""Workers of compliance, in the test's process and as one of their own, jobs, and holders that answer them."""
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from aiokafka import AIOKafkaConsumer
 
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker
-from clawback_common.testing.waiting import until
+from clawback_common.testing.processes import Processes
+from clawback_common.testing.workers import working
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
@@ -27,55 +26,28 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
+from compliance import app
+from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH
 from services.compliance.tests.integration.neighbours import Neighbour
 
 
-@dataclass(slots=True)
-class Around:
+@dataclass(slots=True, kw_only=True)
+class Around(Processes):
     """Everything around a compliance process."""
 
     broker: Broker
     db: Database
     neighbour: Neighbour
-    env: Mapping[str, str]
     port: int
-    running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def worker(self) -> asyncio.subprocess.Process:
-        """A worker that consumes."""
-        process = await self.start("worker")
+        """A worker as a process that consumes."""
+        return await self.ready("worker", self.port)
 
-        async def ready() -> bool:
-            assert process.returncode is None, "the worker has ended"
-            try:
-                async with httpx.AsyncClient() as http:
-                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        await until(ready, deadline_s=60, what="the worker is ready")
-        return process
-
-    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
-        """A process of compliance."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "compliance",
-            *role,
-            env={**os.environ, **self.env, **env},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE if role[0] != "worker" else None,
-        )
-        self.running.append(process)
-        return process
-
-    async def job(self, *role: str, **env: str) -> tuple[int, str]:
-        """A job to its end: exit code and all that it said."""
-        process = await self.start(*role, **env)
-        out, err = await process.communicate()
-        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """A worker within the test's process."""
+        return working(partial(app.worker, Settings()), self.port)
 
     async def notice(self, *article_ids: str, poll_id: object = None) -> list[RevocationNoticed]:
         """Notices on the topic."""

@@ -1,4 +1,4 @@
-"""The worker as a process: real Kafka, real PostgreSQL, killed, fed garbage, wiped."""
+"""The worker and the jobs on a real broker and a real database: killed, fed garbage, wiped."""
 
 import asyncio
 import signal
@@ -13,11 +13,13 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from aiokafka import AIOKafkaConsumer
+from pydantic import SecretStr
 
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.databases import Databases
 from clawback_common.testing.waiting import until
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.deadletter.v1 import DeadLetter
@@ -28,8 +30,10 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_local.ports import claimed
-from compliance import flow
+from compliance import app, flow
 from compliance.flow import Service
+from compliance.inlet import jobs
+from compliance.inlet.watchers import watch_readers
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH
 from services.compliance.tests.integration.neighbours import Neighbour
@@ -41,7 +45,11 @@ LIVE = {f"metabase:live-{n}" for n in range(10)}
 
 @pytest_asyncio.fixture
 async def around(
-    topics: Broker, database: Database, database_url: str, kafka_bootstrap: str
+    topics: Broker,
+    database: Database,
+    database_url: str,
+    kafka_bootstrap: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Around]:
     """A broker, a database, an ingester that holds what it lists, and a registered consumer."""
     neighbour = Neighbour(held=set(LIVE), listed=set(LIVE))
@@ -60,20 +68,15 @@ async def around(
             "STORES": f'{{"ingester": "{base}/api/v1/ingester/holdings"}}',
             "LOG_LEVEL": "warning",
         }
-        made = Around(topics, database, neighbour, env, probe_port)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        made = Around(service=app.NAME, broker=topics, db=database, neighbour=neighbour, port=probe_port)
         service = Service(Settings(), database, OrdersOutbox(), SystemClock())
         await flow.holder_registered(SEARCH, "test", service)
         try:
             yield made
         finally:
-            for process in made.running:
-                if process.returncode is None:
-                    process.send_signal(signal.SIGTERM)
-                    try:
-                        await asyncio.wait_for(process.wait(), 30)
-                    except TimeoutError:
-                        process.kill()
-                        await process.wait()
+            await made.end()
             server.should_exit = True
             await serving
 
@@ -86,8 +89,7 @@ async def _closed(around: Around, count: int) -> bool:
 
 async def test_a_notice_on_kafka_ends_verified_and_answered(around: Around) -> None:
     around.neighbour.held.add("metabase:1")
-    await around.worker()
-    async with answering(around, "ingester", "search"):
+    async with around.working(), answering(around, "ingester", "search"):
         await around.notice("metabase:1")
         await until(lambda: _closed(around, 1), what="it is closed")
     (order,) = await around.orders()
@@ -135,31 +137,29 @@ async def test_garbage_on_the_topics_is_set_aside_once_and_its_neighbours_go_thr
     ]
     await around.broker.send(RevocationNoticed.TOPIC, [*bad[:5], raw, *bad[5:]])
     await around.broker.send(ArticleRemoved.TOPIC, [raw.but(value=b"not json")])
-    await around.worker()
-    await until(lambda: around.db.fetchval("SELECT count(*) FROM notice"), what="the good one is taken")
     count = len(bad) + 1
 
     async def all_told() -> bool:
         return len(await around.broker.read("compliance.dlq.v1")) == count
-
-    await until(all_told, what="each has its dead letter")
-    letters = await around.broker.events("compliance.dlq.v1", DeadLetter)
-    assert len({letter.quarantine_id for letter in letters}) == count
-    for record in await around.broker.read("compliance.dlq.v1"):
-        assert b"somebody else" not in record.value
-    assert await around.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == count
 
     async def paged() -> bool:
         return "UnreadableRevocationRecord" in {
             alert.name for alert in await around.broker.events("alerts.v1", AlertRaised)
         }
 
-    await until(paged, what="the officer is paged")
+    async with around.working():
+        await until(lambda: around.db.fetchval("SELECT count(*) FROM notice"), what="the good one is taken")
+        await until(all_told, what="each has its dead letter")
+        await until(paged, what="the officer is paged")
+    letters = await around.broker.events("compliance.dlq.v1", DeadLetter)
+    assert len({letter.quarantine_id for letter in letters}) == count
+    for record in await around.broker.read("compliance.dlq.v1"):
+        assert b"somebody else" not in record.value
+    assert await around.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == count
 
 
 async def test_an_order_whose_receipt_was_lost_is_sent_again(around: Around) -> None:
-    worker = await around.worker()
-    async with answering(around, "ingester", "search", miss=1) as attempts:
+    async with around.working(), answering(around, "ingester", "search", miss=1) as attempts:
         await around.notice("metabase:1")
         await until(lambda: attempts, what="the order is seen")
         await until(
@@ -168,26 +168,24 @@ async def test_an_order_whose_receipt_was_lost_is_sent_again(around: Around) -> 
         await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
         await until(lambda: _closed(around, 1), what="it is closed")
     assert attempts[:2] == [1, 2]
-    assert worker.returncode is None
 
 
 async def test_a_wiped_broker_loses_nothing_that_is_open(around: Around) -> None:
-    await around.worker()
-    await around.notice("metabase:1", "metabase:2")
-    await until(
-        lambda: around.db.fetchval(
-            "SELECT count(*) = 2 FROM outbox_orders WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
+    async with around.working():
+        await around.notice("metabase:1", "metabase:2")
+        await until(
+            lambda: around.db.fetchval(
+                "SELECT count(*) = 2 FROM outbox_orders WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
+            )
         )
-    )
-    await around.broker.cut("revocations.v1")
-    assert await around.orders() == []
-    async with answering(around, "ingester", "search"):
-        await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
-        await until(lambda: _closed(around, 2), what="all is closed")
+        await around.broker.cut("revocations.v1")
+        assert await around.orders() == []
+        async with answering(around, "ingester", "search"):
+            await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
+            await until(lambda: _closed(around, 2), what="all is closed")
 
 
 async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around) -> None:
-    await around.worker()
     group = f"stranger-{uuid4().hex[:6]}"
     for name in (group, "search"):
         async with AIOKafkaConsumer(
@@ -195,8 +193,6 @@ async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around)
         ) as consumer:
             await until(consumer.assignment, what="it is assigned")
             await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
-    from compliance.inlet.watchers import watch_readers  # noqa: PLC0415
-
     settings = Settings(kafka_bootstrap_servers=around.broker.bootstrap)
     service = Service(settings, around.db, OrdersOutbox(), SystemClock())
     await watch_readers(service)
@@ -213,8 +209,7 @@ async def test_a_run_in_a_process_of_its_own_waits_for_the_worker(around: Around
         return 2
 
     around.neighbour.brings = brings
-    await around.worker()
-    async with answering(around, "ingester", "search"):
+    async with around.working(), answering(around, "ingester", "search"):
         code, said = await around.job("run", "--wait", "1")
     assert code == 0, said
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in said
@@ -235,8 +230,8 @@ async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Arou
     code, said = await around.job("run", "--wait", "0.02")
     assert code == 3, said
     assert "no worker seems to be at work (never seen)" in said
-    code, said = await around.job("health")
-    assert code == 0, "a run completed, and nothing is late yet"
+    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock())
+    assert await jobs.health_command(service) == 0, "a run completed, and nothing is late yet"
 
 
 async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> None:
@@ -246,14 +241,16 @@ async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> N
     assert await around.db.fetchval("SELECT state FROM run") == "failed"
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
+async def test_a_database_behind_its_migrations_is_refused_in_words(
+    around: Around, databases: Databases, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with databases.fresh([]) as empty:
         code, said = await around.job("worker", DATABASE_URL=empty)
         assert code == 2
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "compliance/0001_spine.pre.sql" in said) == (0, True)
-        code, said = await around.job("migrate", DATABASE_URL=empty)
-        assert "up to date" in said
+        await app.migrate(Settings(database_url=SecretStr(empty)), "all")
+        assert "up to date" in capsys.readouterr().out
         connection = await asyncpg.connect(empty)
         assert await connection.fetchval("SELECT count(*) FROM revocation") == 0
         await connection.close()
@@ -267,16 +264,7 @@ async def test_the_dead_letters_are_tried_again_by_command(around: Around) -> No
 
 
 async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
-    process = await around.start("api")
-
-    async def ready() -> bool:
-        try:
-            async with httpx.AsyncClient() as http:
-                return (await http.get(f"http://127.0.0.1:{around.port}/readyz")).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    await until(ready, deadline_s=60, what="the API is ready")
+    process = await around.ready("api", around.port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
         assert (await http.get("/api/v1/compliance/status")).json()["status"] == "unknown"
         assert (await http.get("/openapi.json")).status_code == 200

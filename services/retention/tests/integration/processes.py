@@ -1,23 +1,24 @@
 """Processes of retention, and owners on Kafka that answer them, well or badly."""
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 
-import httpx
 from aiokafka import AIOKafkaConsumer
 
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.waiting import until
+from clawback_common.testing.processes import Processes
+from clawback_common.testing.workers import working
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import HoldsChanged, SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+from retention import app
+from retention.settings import Settings
 
 Answers: TypeAlias = Sequence[Raw | Message]
 Behaviour: TypeAlias = Callable[[SweepRequested, str], Answers]
@@ -93,51 +94,17 @@ def _message(answer: SweepAnswer) -> Message:
     return Message.of(answer, identity, at=datetime.now(UTC), traceparent=None)
 
 
-@dataclass(slots=True)
-class Around:
+@dataclass(slots=True, kw_only=True)
+class Around(Processes):
     """Everything around a retention process."""
 
     broker: Broker
     db: Database
-    env: Mapping[str, str]
     port: int
-    running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def ready(self, role: str = "worker") -> asyncio.subprocess.Process:
-        """A process that answers that it is ready."""
-        process = await self.start(role)
-
-        async def answers() -> bool:
-            assert process.returncode is None, f"the {role} has ended"
-            try:
-                async with httpx.AsyncClient() as http:
-                    return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        await until(answers, deadline_s=60, what=f"the {role} is ready")
-        return process
-
-    async def start(self, *role: str, **env: str) -> asyncio.subprocess.Process:
-        """A process of retention."""
-        lives = role[0] in {"worker", "api"} and not env
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "retention",
-            *role,
-            env={**os.environ, **self.env, **env},
-            stdout=None if lives else asyncio.subprocess.PIPE,
-            stderr=None if lives else asyncio.subprocess.PIPE,
-        )
-        self.running.append(process)
-        return process
-
-    async def job(self, *role: str, **env: str) -> tuple[int, str]:
-        """A job to its end: exit code and all that it said."""
-        process = await self.start(*role, **env)
-        out, err = await process.communicate()
-        return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """A worker within the test's process."""
+        return working(partial(app.worker, Settings()), self.port)
 
     async def requests(self) -> list[SweepRequested]:
         """Everything that was asked so far."""

@@ -1,4 +1,4 @@
-"""The worker as a process on real Kafka and PostgreSQL, the sweep in another, and owners of every kind."""
+"""The worker on real Kafka and PostgreSQL, the sweep as a process, and owners of every kind."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
 from retention import flow
-from retention.app import load_policies
+from retention.app import NAME, load_policies
 from retention.flow import Service
 from retention.settings import Settings
 from services.retention.tests.integration.conftest import World
@@ -41,7 +41,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 @pytest_asyncio.fixture
 async def around(
-    topics: Broker, database: Database, database_url: str, kafka_bootstrap: str
+    topics: Broker,
+    database: Database,
+    database_url: str,
+    kafka_bootstrap: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Around]:
     """A broker and a database."""
     with claimed({"probes": 8105}) as ports:
@@ -51,18 +55,13 @@ async def around(
             "HTTP_PORT": str(ports["probes"]),
             "LOG_LEVEL": "warning",
         }
-        made = Around(topics, database, env, ports["probes"])
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        made = Around(service=NAME, broker=topics, db=database, port=ports["probes"])
         try:
             yield made
         finally:
-            for process in made.running:
-                if process.returncode is None:
-                    process.send_signal(signal.SIGTERM)
-                    try:
-                        await asyncio.wait_for(process.wait(), 30)
-                    except TimeoutError:
-                        process.kill()
-                        await process.wait()
+            await made.end()
 
 
 async def _states(around: Around) -> dict[str, str]:
@@ -79,27 +78,29 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
         " VALUES (gen_random_uuid(), 'sweep', 'test', false, $1, $1, $1, 'done')",
         old,
     )
-    await around.ready()
-    async with owners(
-        around,
-        ingester=does_it_twice,
-        compliance=does_it,
-        analytics=talks_nonsense,
-        alerting=does_it,
+    async with (
+        around.working(),
+        owners(
+            around,
+            ingester=does_it_twice,
+            compliance=does_it,
+            analytics=talks_nonsense,
+            alerting=does_it,
+        ),
     ):
         code, said = await around.job("sweep", "--wait", "1")
+        asked_of_analytics = [one for one in await around.requests() if "analytics" in one.owners]
+        count = NONSENSE * len(asked_of_analytics)
+
+        async def all_told() -> bool:
+            return len(await around.broker.read("retention.dlq.v1")) == count
+
+        await until(all_told, what="each unreadable answer has its dead letter")
     assert code == 0, said
     assert set((await _states(around)).values()) == {"done"}
     assert "job_runs: retention found 1, 1 removed" in said
     assert "WARNING" not in said
     assert await around.db.fetchval("SELECT count(*) FROM job_run WHERE started_at = $1", old) == 0
-    asked_of_analytics = [one for one in await around.requests() if "analytics" in one.owners]
-    count = NONSENSE * len(asked_of_analytics)
-
-    async def all_told() -> bool:
-        return len(await around.broker.read("retention.dlq.v1")) == count
-
-    await until(all_told, what="each unreadable answer has its dead letter")
     letters = await around.broker.events("retention.dlq.v1", DeadLetter)
     assert len({letter.quarantine_id for letter in letters}) == count
     for record in await around.broker.read("retention.dlq.v1"):
@@ -111,9 +112,8 @@ async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -
     (sweep,) = await flow.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
     )
-    await around.ready()
     everybody_else = dict.fromkeys(("ingester", "compliance", "analytics", "alerting"), does_it)
-    async with owners(around, **everybody_else):
+    async with around.working(), owners(around, **everybody_else):
 
         async def closed() -> bool:
             return await _states(around) == {"job_runs": "done"}
@@ -130,20 +130,20 @@ async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -
 async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_the_sweep(
     around: Around,
 ) -> None:
-    await around.ready()
-    async with owners(around, ingester=is_silent, analytics=does_it, compliance=fails, alerting=does_it):
-        code, said = await around.job("sweep", "--class", "compliance_records", "--wait", "1")
-        assert (code, "compliance FAILED: the archive is not there" in said) == (3, True), said
-        code, said = await around.job("sweep", "--class", "articles", "--wait", "0.05")
-        assert (code, "1 answers did not come in time" in said) == (3, True), said
-    assert await _states(around) == {"compliance_records": "attention", "articles": "requested"}
-    await around.db.execute("UPDATE sweep SET next_send_at = now() WHERE state = 'requested'")
-    async with owners(around, ingester=silent_until(2)):
+    async with around.working():
+        async with owners(around, ingester=is_silent, analytics=does_it, compliance=fails, alerting=does_it):
+            code, said = await around.job("sweep", "--class", "compliance_records", "--wait", "1")
+            assert (code, "compliance FAILED: the archive is not there" in said) == (3, True), said
+            code, said = await around.job("sweep", "--class", "articles", "--wait", "0.05")
+            assert (code, "1 answers did not come in time" in said) == (3, True), said
+        assert await _states(around) == {"compliance_records": "attention", "articles": "requested"}
+        await around.db.execute("UPDATE sweep SET next_send_at = now() WHERE state = 'requested'")
+        async with owners(around, ingester=silent_until(2)):
 
-        async def closed() -> bool:
-            return (await _states(around))["articles"] == "done"
+            async def closed() -> bool:
+                return (await _states(around))["articles"] == "done"
 
-        await until(closed, what="the late answer is taken")
+            await until(closed, what="the late answer is taken")
     first, second = [one for one in await around.requests() if one.data_class == "articles"]
     assert (first.owners, second.owners) == (("ingester", "analytics"), ("ingester",))
 
@@ -158,8 +158,7 @@ async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_wa
     assert "no worker seems to be at work (never seen)" in said
     code, said = await around.job("holds")
     assert (code, "1 articles" in said) == (0, True)
-    await around.ready()
-    async with owners(around, ingester=does_it, analytics=does_it):
+    async with around.working(), owners(around, ingester=does_it, analytics=does_it):
 
         async def closed() -> bool:
             return await _states(around) == {"articles": "done"}
@@ -170,15 +169,14 @@ async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_wa
 
 
 async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around) -> None:
-    worker = await around.ready()
+    worker = await around.ready("worker", around.port)
     sweeping = asyncio.create_task(around.job("sweep", "--class", "alerts", "--wait", "2"))
     await until(around.requests, what="it is asked")
     worker.kill()
     await worker.wait()
     await around.broker.cut("sweeps.v1")
     await around.db.execute("UPDATE sweep SET next_send_at = now()")
-    await around.ready()
-    async with owners(around, alerting=does_it):
+    async with around.working(), owners(around, alerting=does_it):
         code, said = await sweeping
     assert code == 0, said
     (answer,) = await around.broker.events("sweep-results.v1", SweepCompleted)
@@ -198,7 +196,7 @@ async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> N
 
 
 async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
-    process = await around.ready("api")
+    process = await around.ready("api", around.port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
         assert len((await http.get("/api/v1/retention/policies")).json()["items"]) == 6
         assert (await http.get("/openapi.json")).status_code == 200

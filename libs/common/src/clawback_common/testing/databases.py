@@ -1,4 +1,4 @@
-"""A fresh, migrated database a test: copied from a template, dropped afterwards."""
+"""A fresh, migrated database a test: copied from a template, dropped when the next one is made."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +19,7 @@ class Databases:
         self._admin_url = admin_url
         self._session = f"test_{uuid4().hex[:8]}"
         self._templates: dict[str, str] = {}
+        self._used: list[str] = []
         self._count = 0
 
     @asynccontextmanager
@@ -27,17 +28,23 @@ class Databases:
         template = await self._template(migrations)
         self._count += 1
         name = f"{self._session}_{self._count}"
-        await self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await self._run(*self._drops(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self.url(name)
         finally:
-            await self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            self._used.append(name)
 
     async def close(self) -> None:
-        """Drops the templates."""
-        for name in self._templates.values():
-            await self._run(f"DROP DATABASE {name} WITH (FORCE)")
+        """Drops what is left, and the templates."""
+        self._used += self._templates.values()
         self._templates.clear()
+        await self._run(*self._drops())
+
+    def _drops(self) -> list[str]:
+        """For what the tests before have used."""
+        drops = [f"DROP DATABASE {name} WITH (FORCE)" for name in self._used]
+        self._used.clear()
+        return drops
 
     def url(self, name: str) -> str:
         """The address of a database on this server."""
@@ -53,9 +60,10 @@ class Databases:
                 await migrate(db, migrations, ("pre", "post"))
         return self._templates[digest]
 
-    async def _run(self, command: str) -> None:
+    async def _run(self, *commands: str) -> None:
         connection = await asyncpg.connect(self._admin_url, timeout=10)
         try:
-            await connection.execute(command)
+            for command in commands:
+                await connection.execute(command)
         finally:
             await connection.close()

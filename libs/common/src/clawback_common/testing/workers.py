@@ -1,13 +1,16 @@
-"""A worker within the test's own process."""
+"""A worker within the test's own process, and how any process is seen to be ready."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+
+import httpx
 
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
 from clawback_common.worker import Plan, Worker
 
+READY_S_MAX = 60.0
 DRAINED_S_MAX = 20.0
 
 
@@ -22,6 +25,34 @@ async def at_work(worker: Worker, plan: Plan) -> AsyncIterator[None]:
     finally:
         stopping.set()
         await asyncio.wait_for(task, DRAINED_S_MAX)
+
+
+@asynccontextmanager
+async def working(
+    run: Callable[[Stopping], Coroutine[object, object, None]], port: int
+) -> AsyncIterator[None]:
+    """The same of a worker with its probes, as its service runs it."""
+    stopping = Stopping()
+    task = asyncio.create_task(run(stopping))
+
+    async def ready_or_ended() -> bool:
+        return task.done() or await answers(port)
+
+    try:
+        await until(ready_or_ended, deadline_s=READY_S_MAX, what="the worker is ready")
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, DRAINED_S_MAX)
+
+
+async def answers(port: int) -> bool:
+    """Whether what listens there says that it is ready."""
+    try:
+        async with httpx.AsyncClient() as http:
+            return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def ready(worker: Worker) -> bool:
