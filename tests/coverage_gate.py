@@ -1,4 +1,4 @@
-"""The coverage that `make test` asks for, branches and subprocesses included.
+"""The coverage that `make coverage` asks for, branches and subprocesses included.
 
 What decides about revocations is asked for more than what prints a table.
 """
