@@ -46,17 +46,17 @@ demo: setup ## Play the main job on a stack of its own, prove what was promised,
 
 .PHONY: test
 test: lint ## Lint, types, walls, contracts; unit, integration and end-to-end tests; restores
-	$(call say,tests: $(words $(LANES)) lanes of them$(comma) two at a time)
-	@$(MAKE) --keep-going --jobs=2 FIRST=lane-restores lane-restores types walls contracts-check $(LANES:%=lane-%)
+	$(call say,tests: $(words $(LANES)) lanes of them$(comma) three at a time)
+	@$(MAKE) --keep-going --jobs=3 FIRST=lane-restores lane-restores types walls contracts-check $(LANES:%=lane-%)
 
 .PHONY: test-faults
-test-faults: setup ## What `test` has no time for: processes killed, servers away, a node lost; and that the benchmarks run
+test-faults: setup ## What `test` has no time for: processes killed, servers away, a node lost; plans on large tables; that the benchmarks run
 	@$(MAKE) --keep-going $(FAULTS:%=lane-%)
 
 .PHONY: coverage
 coverage: setup ## What the tests of the packages and services run of the code, and whether that is enough
 	@mkdir -p .run/coverage && $(VENV)/bin/coverage erase
-	@$(MAKE) --keep-going --jobs=2 RUN="$(COVERED)" $(COUNTED:%=lane-%)
+	@$(MAKE) --keep-going --jobs=3 RUN="$(COVERED)" $(COUNTED:%=lane-%)
 	$(call say,coverage)
 	@$(PY) tests/coverage_gate.py
 
@@ -181,13 +181,14 @@ SERVERS := integration or container or cluster
 COVERED := $(VENV)/bin/coverage run -m pytest -q
 RUN := $(PYTEST)
 
-# Tests with servers wait more than they work, so two lanes go side by side, each a process with servers of its own.
+# Tests with servers wait more than they work, so three lanes go side by side, each a process with servers of its own.
 # The longest begin first.
 # Restores and faults are twenty processes on the machine's cores: beside another lane they miss their deadlines, but
 # for the unit tests, which wait for nobody and take what the others leave of the cores.
 LANES := restores unit older common newer story partners fuzz
 $(filter-out lane-restores lane-unit,$(LANES:%=lane-%)): | $(FIRST)
-FAULTS := faults bench
+FAULTS := faults plans bench
+PLANS := tests/periodic/test_periodic_queries.py
 # Counting doubles what Python costs, so it is done apart; what a service does is covered by its own tests.
 COUNTED := common older newer unit
 lane-restores: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience/test_restores.py
@@ -201,7 +202,8 @@ lane-unit: TESTS := -m "$(UNIT)"
 lane-unit: RUN := nice -n 19 $(PYTEST)
 lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention
 lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
-lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests
+lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests --ignore=$(PLANS)
+lane-plans: TESTS := -m "$(SERVERS)" $(PLANS)
 
 .PHONY: $(LANES:%=lane-%) $(FAULTS:%=lane-%)
 $(LANES:%=lane-%) $(FAULTS:%=lane-%): lane-%: setup
