@@ -200,8 +200,8 @@ lane-partners: TESTS := -m e2e $(SOCKETS) tests/partners tests/docs
 lane-bench: TESTS := -m "$(SERVERS)" bench
 lane-unit: TESTS := -m "$(UNIT)"
 lane-unit: RUN := nice -n 19 $(PYTEST)
-lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention
-lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
+lane-newer: TESTS := -m "$(SERVERS)" $(patsubst %,services/%/tests/integration,analytics alerting retention)
+lane-older: TESTS := -m "$(SERVERS)" $(patsubst %,services/%/tests/integration,ingester compliance)
 lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests --ignore=$(PLANS)
 lane-plans: TESTS := -m "$(SERVERS)" $(PLANS)
 

@@ -70,15 +70,22 @@ OF_THE_STACK = Elsewhere(
 )
 
 
+TRIES_ITS_ROLES = ("compliance", "alerting", "retention")
+"""Services whose own tests run these roles as processes."""
+
+
 def _service(name: str) -> Mapping[str, Where]:
     """What every service's README has."""
-    python = f"python -m {name}"
-    return {
+    python, own = f"python -m {name}", f"services/{name}/tests/integration/test_worker.py"
+    roles: dict[str, Where] = {
+        f"{python} {role}": Elsewhere(own, f'around.job("{role}"')
+        if name in TRIES_ITS_ROLES
+        else Here(service=name)
+        for role in ("migrate", "replay-dlq", "accept-gap")
+    }
+    return roles | {
         f"{python} worker": OF_THE_STACK,
         f"{python} api": OF_THE_STACK,
-        f"{python} migrate": Here(service=name),
-        f"{python} replay-dlq": Here(service=name),
-        f"{python} accept-gap": Here(service=name),
     }
 
 

@@ -59,8 +59,13 @@ def containers(folder: str) -> Iterator[tuple[str, Object]]:
             yield f"{name}/{container['name']}", container
 
 
+schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+"""A file of megabytes, which the package reads again for each object."""
+
+
 @pytest.mark.parametrize("folder", OVERLAYS)
-def test_every_object_is_valid_to_the_last_field(folder: str) -> None:
+def test_every_object_is_valid_to_the_last_field(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", schema_contents)
     for one in rendered(folder):
         kubernetes_validate.validate(one, KUBERNETES, strict=True)
 

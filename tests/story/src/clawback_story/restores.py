@@ -40,7 +40,7 @@ RETENTION = "retention-worker"
 SWEPT_DAYS = 360
 """An age for articles below that of the story's policy: what is old by it was not swept before."""
 WITHIN_S = 60.0
-READ_EVERY_S = 0.05
+READ_EVERY_S = 0.1
 REFUSED_CODE, ALWAYS = 1003, 1_000
 ENDPOINTS: Mapping[str, EndpointName] = {FEED: "articles", REVOKED_FEED: "revokedArticles"}
 SWEEPS_MAX = 3

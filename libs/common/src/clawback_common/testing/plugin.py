@@ -15,6 +15,7 @@ import structlog
 
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.process import keep_what_is_loaded
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry.logs import QUIET
 from clawback_common.testing.broker import Broker
@@ -35,6 +36,11 @@ NAMED_BY_MAX = 100
 def pytest_configure() -> None:
     """Structlog's default prints an error with every local variable of every frame, which takes seconds."""
     _be_quiet()
+
+
+def pytest_collection_finish() -> None:
+    """All modules are loaded: the garbage collector need not look at them again and again."""
+    keep_what_is_loaded()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
