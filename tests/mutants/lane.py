@@ -171,4 +171,25 @@ MUTANTS = (
         at(SUBMISSIONS, "test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic")
         + at(LANES, "test_own_offsets_do_not_go_back_unless_the_log_is_another_one"),
     ),
+    Mutant(
+        "articles do not give way to orders",
+        (Change(f"{COMMON}/priority.py", "        if self.in_hand:\n", "        if not self.in_hand:\n"),),
+        at("libs/common/tests/unit/test_priority.py", "test_content_goes_slowly_while"),
+    ),
+    Mutant(
+        "an order in hand is nobody's hurry",
+        (
+            Change(
+                f"{COMMON}/bus/handling.py",
+                "with nullcontext() if self.subscription.content else self._context.priority.urgent():",
+                "with nullcontext():",
+            ),
+        ),
+        at(LANES, "test_articles_give_way_to_an_order_that_is_in_hand_and_go_on"),
+    ),
+    Mutant(
+        "what the priority lane sends is nobody's hurry",
+        (Change(f"{COMMON}/outbox/orders.py", "urgent=True", "urgent=False"),),
+        at(f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand"),
+    ),
 )

@@ -33,6 +33,7 @@ from clawback_common.outbox import news, orders
 from clawback_common.outbox.delays import OutboxDelays
 from clawback_common.outbox.lost_log import log_of
 from clawback_common.outbox.relay import Relay, Render
+from clawback_common.priority import Priority
 from clawback_common.process import Stopping, keep_what_is_loaded, loop_forever, serve
 from clawback_common.purging import Aged
 from clawback_common.settings import CommonSettings
@@ -111,6 +112,7 @@ class Worker:
         self._port = port
         self.probes = Probes()
         self._authentication = Authentication.of(settings)
+        self._priority = Priority()
         self._signer = signer_of(settings)
         self._orders = outbox
         self._news = news_outbox
@@ -194,7 +196,14 @@ class Worker:
                 relays.append(self._news_relay(plan.publish, plan, ending))
             alerts = plan.alerts or OutboxAlerts(self.name, self._orders, self._clock)
             context = BusContext(
-                self.name, self._settings, self._db, self._orders, self._clock, alerts, self._authentication
+                self.name,
+                self._settings,
+                self._db,
+                self._orders,
+                self._clock,
+                alerts,
+                self._authentication,
+                self._priority,
             )
             bus = Bus(context, plan.subscriptions)
             sending = [tasks.create_task(relays[0].run(draining))]
@@ -235,14 +244,14 @@ class Worker:
     def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
         ending.push_async_callback(producer.close)
-        relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside)
+        relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside, self._priority)
         self._orders.wake = relay.wake
         return relay
 
     def _news_relay(self, publish: Render, plan: Plan, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name)
         ending.push_async_callback(producer.close)
-        relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside)
+        relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)
         if self._news is not None:
             self._news.wake = relay.wake
         return relay

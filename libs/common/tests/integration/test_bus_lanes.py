@@ -1,6 +1,7 @@
 """No record stops its lane, and no fault of the service is blamed on a record."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.db import Database, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient
+from clawback_common.priority import SLICE
 from clawback_common.process import Stopping
 from clawback_common.quarantine import Bad
 from clawback_common.retry import Retry
@@ -433,3 +435,36 @@ async def test_asked_to_end_while_the_database_is_away_it_ends(
         stopping.set()
         await asyncio.wait_for(starting, 5.0)
         await asyncio.wait_for(bus.stop(), 10.0)
+
+
+async def test_articles_give_way_to_an_order_that_is_in_hand_and_go_on(
+    broker: Broker, context: BusContext
+) -> None:
+    orders, articles = await broker.new_topic(), await broker.new_topic()
+    in_hand: list[bool] = []
+    gate = asyncio.Event()
+
+    async def hold(_: list[int]) -> None:
+        in_hand.append(context.priority.in_hand)
+        await gate.wait()
+
+    async def nothing_forbidden(_: Transaction, __: Sequence[str]) -> set[str]:
+        return set()
+
+    heard, ways = Heard(), Counter[bool]()
+    give_way = context.priority.give_way
+
+    async def noted() -> None:
+        ways[context.priority.in_hand] += 1
+        await give_way()
+
+    context.priority.give_way = noted  # type: ignore[method-assign]
+    content = Subscription(articles, (Said,), heard, forbidden=nothing_forbidden)
+    async with listening(context, Subscription(orders, (Said,), Heard(hold)), content):
+        await broker.send(orders, [said(1, topic=orders)])
+        await until(lambda: in_hand, what="the order is in hand")
+        await broker.send(articles, [said(n, topic=articles) for n in range(3 * SLICE)])
+        await until(lambda: len(heard.numbers) == 3 * SLICE, what="the articles go on")
+        gate.set()
+    assert in_hand == [True]
+    assert ways[True] >= 3

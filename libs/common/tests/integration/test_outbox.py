@@ -45,7 +45,7 @@ async def relaying(
             aside.append((name, what))
 
     sender = Producer(context.settings, context.service, linger_ms=0)
-    one = Relay(lane, context.db, sender, context.clock, note)
+    one = Relay(lane, context.db, sender, context.clock, note, context.priority)
     stop = Stopping()
     task = asyncio.create_task(one.run(stop))
     try:
@@ -517,3 +517,27 @@ async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
     for _ in range(2):
         await delays.watch(one)
     assert await told() == ["raised", "raised", "resolved"]
+
+
+async def test_what_the_priority_lane_sends_is_in_hand_and_news_give_way(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    seen: list[str] = []
+    give_way = context.priority.give_way
+
+    async def noted() -> None:
+        seen.append("news give way")
+        await give_way()
+
+    async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        seen.append(f"in hand: {context.priority.in_hand}")
+        return [said(1, topic=topic) for _ in rows]
+
+    monkeypatch.setattr(context.priority, "give_way", noted)
+    await put(context.db, said(1, topic=topic))
+    async with relaying(context, replace(orders.LANE, render=rendered)):
+        await sent_all(context.db)
+    assert seen == ["in hand: True"]
+    async with relaying(context, news.lane(rendered)):
+        await until(lambda: "news give way" in seen, what="a look at the news")

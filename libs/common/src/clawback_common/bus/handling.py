@@ -9,6 +9,7 @@ still does, and without one by how many records in a row have failed alike.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -115,7 +116,8 @@ class Handling:
         """
         progress = Progress(records)
         try:
-            await self._deal_with(records, progress)
+            with nullcontext() if self.subscription.content else self._context.priority.urgent():
+                await self._deal_with(records, progress)
         except Exception as error:
             await self._report(progress, error)
             raise
@@ -129,8 +131,19 @@ class Handling:
         bad = Bad(error, source=self._context.service, topic=topic, partition=partition, offset=offset)
         await self._quarantine([bad], Progress([]))
 
+    async def _read(self, records: Sequence[Raw]) -> tuple[list[Received[Any]], list[Bad]]:
+        if not self.subscription.content:
+            return self._decoder.decode(records)
+        good: list[Received[Any]] = []
+        bad: list[Bad] = []
+        async for some in self._context.priority.slices(records):
+            read, unreadable = self._decoder.decode(some)
+            good += read
+            bad += unreadable
+        return good, bad
+
     async def _deal_with(self, records: Sequence[Raw], progress: Progress) -> None:
-        good, bad = self._decoder.decode(records)
+        good, bad = await self._read(records)
         if bad:
             await self._quarantine(bad, progress)
         if good:

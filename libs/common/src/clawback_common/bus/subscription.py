@@ -13,6 +13,7 @@ from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.errors import Stop
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.priority import Priority
 from clawback_common.quarantine import Bad, ForbiddenIds
 from clawback_common.settings import CommonSettings
 from clawback_contracts.envelope import Event
@@ -65,6 +66,7 @@ class BusContext:
     clock: Clock
     alerts: LaneAlerts
     authentication: Authentication = field(default_factory=Authentication.none)
+    priority: Priority = field(default_factory=Priority)
     refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
 
     def refuse(self, why: Stop) -> None:

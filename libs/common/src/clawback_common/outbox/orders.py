@@ -59,4 +59,4 @@ async def render(_: Querier, rows: Sequence[Waiting]) -> list[Rendered]:
     ]
 
 
-LANE = Lane("orders", SQL, render)
+LANE = Lane("orders", SQL, render, urgent=True)

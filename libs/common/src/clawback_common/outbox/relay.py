@@ -7,7 +7,7 @@ may send some again, which receivers fold; it marks nothing, because its lease i
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -22,6 +22,7 @@ from clawback_common.clock import Clock
 from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
 from clawback_common.leases import Lease, LeaseLost
+from clawback_common.priority import Priority
 from clawback_common.process import Stopping
 from clawback_common.telemetry import counter, gauge
 from clawback_common.telemetry.tracing import send_span
@@ -55,6 +56,8 @@ class Lane:
     name: str
     sql: Mapping[str, str]
     render: Render
+    urgent: bool = False
+    """What it sends, articles give way to."""
 
     @property
     def lease(self) -> str:
@@ -85,8 +88,10 @@ class Relay:
         producer: Producer,
         clock: Clock,
         on_set_aside: Callable[[str, str], Awaitable[None]] | None = None,
+        priority: Priority | None = None,
     ) -> None:
         self._lane = lane
+        self._priority = priority or Priority()
         self._db = db
         self._producer = producer
         self._clock = clock
@@ -134,6 +139,8 @@ class Relay:
         Raises:
             LeaseLost: another process sends; nothing was marked.
         """
+        if not self._lane.urgent:
+            await self._priority.give_way()
         rows = await self._db.fetch(self._lane.sql["waiting"], self._sent_up_to, BATCH)
         if not rows:
             if self._sent_up_to:
@@ -142,7 +149,8 @@ class Relay:
             return 0
         batch = _Batch(rows, followed=rows[-1]["followed"])
         try:
-            await self._deal_with(batch, lease)
+            with self._priority.urgent() if self._lane.urgent else nullcontext():
+                await self._deal_with(batch, lease)
         finally:
             self._go_on_behind(batch)
         return len(batch.rows)
