@@ -174,7 +174,10 @@ MUTANTS = (
     Mutant(
         "articles do not give way to orders",
         (Change(f"{COMMON}/priority.py", "        if self.in_hand:\n", "        if not self.in_hand:\n"),),
-        at("libs/common/tests/unit/test_priority.py", "test_content_goes_slowly_while"),
+        at(
+            "libs/common/tests/unit/test_priority.py",
+            "test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_after",
+        ),
     ),
     Mutant(
         "an order in hand is nobody's hurry",
@@ -190,6 +193,8 @@ MUTANTS = (
     Mutant(
         "what the priority lane sends is nobody's hurry",
         (Change(f"{COMMON}/outbox/orders.py", "urgent=True", "urgent=False"),),
-        at(f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand"),
+        at(
+            f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand_and_news_give_way"
+        ),
     ),
 )
