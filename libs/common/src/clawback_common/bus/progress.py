@@ -36,6 +36,7 @@ class Progress:
         for record in records:
             self._open.setdefault((record.topic, record.partition), set()).add(record.offset)
         self.ends = {place: max(numbers) + 1 for place, numbers in self._open.items()}
+        self._count = sum(map(len, self._open.values()))
 
     def after(self, done: Iterable[Record]) -> dict[Place, int]:
         """Where the partitions of these records may be resumed once these are dealt with as well."""
@@ -48,7 +49,9 @@ class Progress:
         }
 
     def positioned(self, batch: Batch[Any]) -> Sequence[Received[Any]]:
-        """The batch, each record with where its partition may be resumed."""
+        """The batch, each record with where its partition may be resumed; a whole batch ends where it says itself."""
+        if len(batch) == self._count:
+            return batch
         after = self.after(batch)
         return [one._replace(next_offset=after[one.topic, one.partition]) for one in batch]
 
