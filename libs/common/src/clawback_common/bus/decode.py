@@ -17,7 +17,7 @@ from clawback_common.telemetry.tracing import valid_traceparent
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.signatures import HEADER
 
-NEEDED = ("ce_id", "ce_type", "traceparent", HEADER)
+NEEDED = frozenset(("ce_id", "ce_type", "traceparent", HEADER))
 """Headers of a good record that are read at all; of a bad one, all are kept."""
 EVENT_ID_CHARS_MAX = 200
 """By contract it is a uuid; it becomes part of an index."""

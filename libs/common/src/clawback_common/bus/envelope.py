@@ -1,6 +1,6 @@
 """CloudEvents in Kafka headers: written from an event, read from whatever arrived."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -52,7 +52,7 @@ class Message:
 
 
 def read_headers(
-    raw: Iterable[tuple[str, bytes | None]] | None, only: Iterable[str] | None = None
+    raw: Iterable[tuple[str, bytes | None]] | None, only: Container[str] | None = None
 ) -> dict[str, str]:
     """Headers as text. Null and non-UTF-8 values are left out, so that what needs one finds it missing.
 
@@ -61,14 +61,17 @@ def read_headers(
         only: the names that are wanted; None: all.
     """
     headers: dict[str, str] = {}
-    last = dict(raw or ())
-    for name in last if only is None else only:
-        value = last.get(name)
-        if value is not None:
-            try:
-                headers[name] = value.decode()
-            except UnicodeDecodeError:
-                continue
+    for name, value in raw or ():
+        if only is not None and name not in only:
+            continue
+        try:
+            text = None if value is None else value.decode()
+        except UnicodeDecodeError:
+            text = None
+        if text is not None:
+            headers[name] = text
+        else:  # of several under one name the last counts
+            headers.pop(name, None)
     return headers
 
 
