@@ -38,7 +38,7 @@ class Priority:
         return self._urgent > 0 or time.monotonic() < self._lingers_until_s
 
     async def give_way(self) -> None:
-        """Content waits a little where something urgent is in hand; elsewhere its lanes do not take turns in vain."""
+        """Content waits a little while something urgent is in hand."""
         if self.in_hand:
             await asyncio.sleep(GIVE_WAY_S)
 
