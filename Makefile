@@ -196,12 +196,12 @@ lane-faults: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/demo tests/resi
 	--ignore=tests/resilience/test_restores.py
 lane-story: TESTS := -m e2e $(SOCKETS) tests/e2e
 lane-fuzz: TESTS := -m e2e $(SOCKETS) tests/fuzz
-lane-partners: TESTS := -m e2e $(SOCKETS) tests/partners tests/docs
+lane-partners: TESTS := -m e2e $(SOCKETS) tests $(addprefix --ignore=tests/,resilience e2e fuzz demo)
 lane-bench: TESTS := -m "$(SERVERS)" bench
 lane-unit: TESTS := -m "$(UNIT)"
 lane-unit: RUN := nice -n 19 $(PYTEST)
-lane-newer: TESTS := -m "$(SERVERS)" $(patsubst %,services/%/tests/integration,analytics alerting retention)
-lane-older: TESTS := -m "$(SERVERS)" $(patsubst %,services/%/tests/integration,ingester compliance)
+lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention
+lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
 lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests --ignore=$(PLANS)
 lane-plans: TESTS := -m "$(SERVERS)" $(PLANS)
 

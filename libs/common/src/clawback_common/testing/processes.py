@@ -19,7 +19,7 @@ class Processes:
     running: list[asyncio.subprocess.Process] = field(default_factory=list, init=False)
 
     async def start(self, *role: str, kept: bool = False, **env: str) -> asyncio.subprocess.Process:
-        """One, as a command would start it; what it says is shown where the test fails, or kept for the test."""
+        """Start one as a command would; its output is shown where the test fails, or with `kept` piped to the test."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -33,7 +33,7 @@ class Processes:
         return process
 
     async def ready(self, role: str, port: int) -> asyncio.subprocess.Process:
-        """One that says that it is ready."""
+        """Start one, and wait until its probe answers that it is ready."""
         process = await self.start(role, HTTP_PORT=str(port))
 
         async def is_ready() -> bool:
@@ -45,7 +45,7 @@ class Processes:
         return process
 
     async def job(self, *role: str, **env: str) -> tuple[int, str]:
-        """One to its end: exit code and all that it said."""
+        """Run one to its end; its exit code and its output."""
         process = await self.start(*role, kept=True, **env)
         out, err = await process.communicate()
         return process.returncode or 0, (out or b"").decode() + (err or b"").decode()

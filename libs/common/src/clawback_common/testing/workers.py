@@ -47,7 +47,7 @@ async def working(
 
 
 async def answers(port: int) -> bool:
-    """Whether what listens there says that it is ready."""
+    """Whether the readiness probe at this port succeeds."""
     try:
         async with httpx.AsyncClient() as http:
             return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
