@@ -197,4 +197,15 @@ MUTANTS = (
             f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand_and_news_give_way"
         ),
     ),
+    Mutant(
+        "the relay of news gives way to nobody it knows",
+        (
+            Change(
+                f"{COMMON}/worker.py",
+                "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)",
+                "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside)",
+            ),
+        ),
+        at(f"{COMMON_TESTS}/test_worker.py", "test_all_lanes_of_a_worker_share_one_priority"),
+    ),
 )

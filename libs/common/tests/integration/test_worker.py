@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from clawback_common.db.migrate import Migration
 from clawback_common.errors import Stop, Transient
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.relay import Waiting
+from clawback_common.priority import Priority
 from clawback_common.process import Stopping
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.keys import write_api_keys, write_signing_key
@@ -392,3 +393,51 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
             return bool(await context.db.fetchval("SELECT count(*) = 20 FROM effect"))
 
         await until(all_there, what="all effects")
+
+
+async def test_all_lanes_of_a_worker_share_one_priority(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, list[Priority]] = {"urgent": [], "give_way": []}
+    urgent, give_way = Priority.urgent, Priority.give_way
+
+    def noted_urgent(lanes: Priority) -> AbstractContextManager[None]:
+        asked["urgent"].append(lanes)
+        return urgent(lanes)
+
+    async def noted_way(lanes: Priority) -> None:
+        asked["give_way"].append(lanes)
+        await give_way(lanes)
+
+    async def nothing_forbidden(_: Querier, __: Sequence[str]) -> set[str]:
+        return set()
+
+    async def nothing(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
+        return [None for _ in rows]
+
+    monkeypatch.setattr(Priority, "urgent", noted_urgent)
+    monkeypatch.setattr(Priority, "give_way", noted_way)
+    orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
+    heard, content = Heard(), Heard()
+    plan = Plan(
+        [
+            Subscription(orders, (Said,), heard),
+            Subscription(articles, (Said,), content, forbidden=nothing_forbidden),
+        ],
+        publish=nothing,
+    )
+    async with context.db.transaction() as tx:
+        await context.outbox.put(tx, [said(1, topic=outlet)])
+    async with working(context, plan, news=NewsOutbox()) as running:
+        await broker.send(orders, [said(2, topic=orders)])
+        await broker.send(articles, [said(3, topic=articles)])
+        await until(lambda: heard.numbers and content.numbers, what="both are handled")
+
+        async def sent() -> bool:
+            return len(await broker.read(outlet)) == 1
+
+        await until(sent, what="the outbox is sent")
+        lanes = running.worker._priority
+    assert len(asked["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
+    assert len(asked["give_way"]) >= 2, "the lane of articles, and the relay of news"
+    assert {id(one) for found in asked.values() for one in found} == {id(lanes)}
