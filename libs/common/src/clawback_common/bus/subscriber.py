@@ -30,8 +30,8 @@ from clawback_common.telemetry import counter, histogram
 UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """Where to start is asked until somebody answers: going on without it would pass over what a restore undid."""
 BACK_OFF_S_MAX = 30.0
-WAIT_MS = 1000
-"""How long the broker holds a poll of a quiet topic; new records end it at once. The default costs twice as much."""
+WAIT_MS = 500
+"""A subscriber of a quiet topic looks up so often; what arrives wakes it at once."""
 
 _HANDLED = counter("bus_handled_total", "Records that a subscriber has dealt with.", ("topic",))
 _FAILED = counter("bus_failed_batches_total", "Batches that failed and come again.", ("topic",))
@@ -70,7 +70,6 @@ class Subscriber:
             heartbeat_interval_ms=settings.kafka_heartbeat_interval_ms,
             rebalance_timeout_ms=60_000,
             max_poll_interval_ms=300_000,
-            fetch_max_wait_ms=WAIT_MS,
             parser=self._parse,
             decoder=_raw,
             listener=_Listener(self),
