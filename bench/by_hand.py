@@ -1,17 +1,14 @@
 """What all contestants by hand share: the job itself, with the statements of the ingester and the contract's model."""
 
 import asyncio
-import hashlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import uvloop
-from aiokafka import ConsumerRecord, TopicPartition
 
-from clawback_common.bus import offsets
 from clawback_common.outbox import news
 from clawback_common.process import keep_what_is_loaded
 from clawback_contracts.article.v1 import ArticleSubmitted
@@ -26,22 +23,12 @@ Submitted = tuple[ArticleSubmitted, str | None]
 """An article, and the trace that it came in."""
 
 
-Offsets = Mapping[tuple[str, int], int]
-"""The next offset of each (topic, partition)."""
-
-
-def following(found: Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]) -> Offsets:
-    """Where each partition may be resumed after these records."""
-    return {(place.topic, place.partition): records[-1].offset + 1 for place, records in found.items()}
-
-
-async def store(connection: Any, batch: Sequence[Submitted], after: Offsets | None = None) -> None:
-    """One transaction with every row that the ingester writes for a batch; offsets only where they are given."""
+async def store(connection: Any, batch: Sequence[Submitted]) -> None:
+    """Rows taken, documents stored, outbox filled, what became of each recorded: one transaction."""
     now = datetime.now(UTC)
     by_id = {article.article_id: (article, trace) for article, trace in batch}
     ids = sorted(by_id)
     taking = [by_id[article_id][0] for article_id in ids]
-    documents = [document(article) for article in taking]
     async with connection.transaction():
         rows = await connection.fetch(
             articles.SQL["take"],
@@ -51,7 +38,7 @@ async def store(connection: Any, batch: Sequence[Submitted], after: Offsets | No
             [article.embargoed_until for article in taking],
             [article.licence_ends_at for article in taking],
             now,
-            [digest(one) for one in documents],
+            [None] * len(ids),
             [0] * len(ids),
         )
         await connection.execute(
@@ -65,24 +52,16 @@ async def store(connection: Any, batch: Sequence[Submitted], after: Offsets | No
         )
         stored = [row for row in rows if row["stored"]]
         if stored:
-            await _keep(connection, stored, dict(zip(ids, documents, strict=True)), by_id, now)
-        if after:
-            await offsets.move(connection, GROUP, after)
+            await _keep(connection, stored, by_id, now)
 
 
-async def _keep(
-    connection: Any,
-    stored: Sequence[Any],
-    documents: Mapping[str, str],
-    by_id: Mapping[str, Submitted],
-    now: datetime,
-) -> None:
+async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitted], now: datetime) -> None:
     await connection.execute(
         contents.SQL["put"],
         [row["kept_from"] for row in stored],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
-        [documents[row["article_id"]] for row in stored],
+        [document(by_id[row["article_id"]][0]) for row in stored],
     )
     await connection.execute(
         news.SQL["put"],
@@ -96,11 +75,6 @@ async def _keep(
 def document(article: ArticleSubmitted) -> str:
     """What is stored of an article: all but the sender's numbering."""
     return article.model_dump_json(exclude_none=True, exclude={"source_order"})
-
-
-def digest(written: str) -> int:
-    """64 bits of the document's SHA-256, as they are stored."""
-    return int.from_bytes(hashlib.sha256(written.encode()).digest()[:8], signed=True)
 
 
 def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:

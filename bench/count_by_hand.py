@@ -1,10 +1,9 @@
 """What the contestants by hand share where articles are counted: the job itself, with the statements of analytics.
 
-It writes every row that analytics writes: identity, facets, rollups, the references of values, the mark for caches.
-What it leaves out is what makes the counts hold: no floor, no lock of values, no second try.
+Identity, facets, rollups. What it leaves out is what makes the counts hold: no floor, no mark for caches, no care for
+values that nothing needs any more, no second try.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,6 @@ import orjson
 from analytics.domain.counting import Delta
 from analytics.domain.facets import Cell, Described, Facets, Term, newest
 from analytics.state import facets, rollups, values
-from bench import by_hand
-from bench.by_hand import Offsets
-from clawback_common.bus import offsets
 from clawback_contracts.article.v1 import ArticlePublished
 
 
@@ -54,10 +50,8 @@ class Words:
         return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
 
 
-async def count(
-    connection: Any, articles: Sequence[ArticlePublished], words: Words, after: Offsets | None = None
-) -> None:
-    """Facet rows taken, counts changed, offsets noted where they are given: one transaction."""
+async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
+    """Facet rows taken, counts changed: one transaction."""
     batch = newest(articles)
     await words.learn(connection, batch)
     by_id = {one.article_id: words.facets(one) for one in batch}
@@ -78,8 +72,6 @@ async def count(
         _take_away(delta, rows)
         for row in rows:
             delta.add(by_id[row["article_id"]])
-        if after:
-            await offsets.move(connection, by_hand.GROUP, after)
         await _apply(connection, delta)
 
 
@@ -103,7 +95,7 @@ async def _apply(connection: Any, delta: Delta) -> None:
     changes = delta.changes
     if changes:
         dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
-        rows = await connection.fetch(
+        await connection.fetch(
             rollups.SQL["count"],
             dimensions,
             days,
@@ -112,8 +104,3 @@ async def _apply(connection: Any, delta: Delta) -> None:
             [change.articles for change in changes],
             [change.words for change in changes],
         )
-        refs = Counter(row["value_id"] for row in rows if row["born"])
-        refs.subtract(row["value_id"] for row in rows if row["dead"])
-        ids = sorted(refs)
-        await connection.execute(values.SQL["refer"], ids, [refs[one] for one in ids])
-        await connection.execute(rollups.SQL["change"])

@@ -45,7 +45,7 @@ async def _loop(
             found = await consumer.getmany(*places, timeout_ms=100, max_records=RECORDS_MAX)
             batch = [ADAPTER.validate_json(record.value) for records in found.values() for record in records]
             if batch:
-                await count(connection, batch, words, by_hand.following(found))
+                await count(connection, batch, words)
                 await consumer.commit({place: records[-1].offset + 1 for place, records in found.items()})
 
 

@@ -61,7 +61,7 @@ async def _loop(consumer: AIOKafkaConsumer, places: list[TopicPartition], pool: 
                 for record in records
             ]
             if batch:
-                await by_hand.store(connection, batch, by_hand.following(found))
+                await by_hand.store(connection, batch)
                 await consumer.commit({place: records[-1].offset + 1 for place, records in found.items()})
 
 

@@ -39,7 +39,7 @@ async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> lis
             flush=True,
         )
     return [
-        _result("pipeline.store", rates.worker, rates.limit, least=0.7),
+        _result("pipeline.store", rates.worker, rates.limit, least=0.8),
         _result("pipeline.batch", rates.worker, rates.batch, least=1.3),
         _result("pipeline.naive", rates.worker, rates.naive, least=15),
         _result("pipeline.store_publishing", rates.publishing, rates.limit),
