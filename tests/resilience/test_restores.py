@@ -45,6 +45,7 @@ async def test_a_database_is_restored_alone(
     world: World, backups: Backups, numbers: NumbersSeen, service: str, *, broker_wiped: bool
 ) -> None:
     done, published, gone = backups.done, Published(), (await looking.expectation(world)).gone
+    changed_at = await restores.change_holder(world)
     await restores.stop_feeds(world)
     await numbers.look(world)
     orders = await restores.orders(world)
@@ -59,7 +60,7 @@ async def test_a_database_is_restored_alone(
         await restores.alert_is_known(world, since)
         await restores.resume_feed(world)
         await faults.drained(world, f"restore of the database of {service}", sending_again=True)
-        forgotten = await restores.alerts_end(world)
+        forgotten = await restores.alerts_end(world, changed_at)
         problems = await restores.judged(world, done)
     await numbers.look(world)
     assert watching.refused, "nobody has asked for what is revoked"

@@ -64,7 +64,7 @@ WATCHERS = ("ingester", "compliance", "retention")
 """Services that raise alerts on what lasts, and resolve them when it ends."""
 LOSS_SEEN = "SELECT count(*) FROM published_log WHERE topic = $1 AND seen_at >= $2"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-CHANGED = "SELECT count(*) FROM alert WHERE name = 'HolderChanged' AND occurrence > 0"
+CHANGED_SINCE = "SELECT count(*) FROM alert WHERE name = 'HolderChanged' AND occurrence > 0 AND last_at >= $1"
 HOLD = (
     "SELECT count(*) FROM hold WHERE $1 = ANY (article_ids) AND state IN ('placed', 'confirmed', 'lifting')"
 )
@@ -127,7 +127,7 @@ async def _before(world: World) -> _Before:
 
 
 async def _go_on(world: World, before: _Before) -> Done:
-    """Articles, new texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep, a holder that changes."""
+    """Articles, new texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep."""
     submitted, (held, *old) = _write(world, SUBMITTED), before.old
     published = await world.simulator.publish(NEW)
     await doors.submit(world, submitted)
@@ -145,7 +145,6 @@ async def _go_on(world: World, before: _Before) -> Done:
     await shorten_policy(world)
     await sweep(world)
     world.history.swept |= set(old)
-    await change_holder(world)
     await faults.drained(world, "what came after the backups")
     return Done(frozenset(revoked | by_officer), before.to_reinstate, held, tuple(submitted))
 
@@ -203,19 +202,24 @@ async def place_hold(world: World, article_id: str) -> None:
     _expect(confirmed, OK, "the confirmation of the hold")
 
 
-async def change_holder(world: World) -> None:
-    """The consumer's registration is changed: an alert that is raised once."""
+async def change_holder(world: World) -> datetime:
+    """The consumer's registration is changed: an alert that is raised once, and known. Gives when it was."""
+    began = datetime.now(UTC)
     answer = await world.compliance.patch(
         f"/compliance/holders/{world.downstream.name}",
         headers=world.key("operator"),
-        json={"purpose": "search of other pages"},
+        json={"purpose": f"search of other pages since {began:%H:%M:%S}"},
     )
     _expect(answer, OK, "the change of the holder")
-    await world.until("the alert of a changed holder", lambda: _change_is_known(world), within_s=WITHIN_S)
+    await _until_change_is_known(world, began)
+    return began
 
 
-async def _change_is_known(world: World) -> bool:
-    return bool(await world.value("alerting", CHANGED))
+async def _until_change_is_known(world: World, changed_at: datetime) -> None:
+    async def known() -> bool:
+        return bool(await world.value("alerting", CHANGED_SINCE, changed_at))
+
+    await world.until("the alert of a changed holder", known, within_s=WITHIN_S)
 
 
 def _expect(answer: httpx.Response, status: int, what: str) -> None:
@@ -283,10 +287,15 @@ async def resume_feed(world: World) -> None:
     await doors.poll_well(world, FEED)
 
 
-async def alerts_end(world: World) -> list[str]:
+async def alerts_end(world: World, changed_at: datetime) -> list[str]:
     """What was raised once is known; what ended is resolved, also what the service that raised it has forgotten.
 
-    Gives the names of what was forgotten, for which a day had to pass.
+    Args:
+        world: of the story.
+        changed_at: when the holder was changed, before the database was set back.
+
+    Returns:
+        The names of what was forgotten, for which a day had to pass.
     """
 
     async def ended() -> bool:
@@ -295,7 +304,7 @@ async def alerts_end(world: World) -> list[str]:
     async def resumed() -> bool:
         return not await world.value("alerting", STOPPED_SINCE, [FEED], BEGINNING)
 
-    await world.until("the alert of a changed holder", lambda: _change_is_known(world), within_s=WITHIN_S)
+    await _until_change_is_known(world, changed_at)
     await world.until("the end of the alert of a stopped feed", resumed, within_s=WITHIN_S)
     forgotten = await lingering(world)
     if forgotten:
