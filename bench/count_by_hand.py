@@ -1,6 +1,6 @@
 """What the contestants by hand share where articles are counted: the job itself, with the statements of analytics.
 
-Identity, facets, rollups. What it leaves out is what makes the counts hold: no floor, no mark for caches, no care for
+Identity, facets, rollups. What it leaves out is what makes the counts hold: no floor, no mark for caches, no end of
 values that nothing needs any more, no second try.
 """
 
@@ -103,4 +103,6 @@ async def _apply(connection: Any, delta: Delta) -> None:
             numbers,
             [change.articles for change in changes],
             [change.words for change in changes],
+            [],
+            [],
         )

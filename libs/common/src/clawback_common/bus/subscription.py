@@ -34,6 +34,8 @@ class Subscription:
     parallel: int = 1
     """Subscribers in this process: so many batches overlap."""
     records_max: int = 200
+    fetch_bytes_max: int = 1_048_576
+    """Bytes of one partition that are fetched, and kept in memory, at once: enough for ``records_max`` records."""
     value_bytes_max: int = VALUE_BYTES_MAX
     own_offsets: bool = False
     """The handler keeps the offsets in the database; start from the smaller of those and the group's."""

@@ -16,6 +16,8 @@ from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
 
 PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
 """The ingester adds its numbers and times to what it was given."""
+ARTICLE_BYTES = 5_000
+"""Of an article, about: a batch comes from one fetch."""
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
@@ -44,6 +46,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             value_bytes_max=PUBLISHED_BYTES_MAX,
             parallel=service.settings.count_subscribers,
             records_max=service.settings.count_batch_max,
+            fetch_bytes_max=service.settings.count_batch_max * ARTICLE_BYTES,
             own_offsets=True,
             must_catch_up=False,
             forbidden=facets.revoked,

@@ -1,7 +1,6 @@
 """The counts: rows change after the facets, values after the rows, the mark last. Everyone takes them in this order."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -48,31 +47,9 @@ async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None
     Raises:
         Conflict: a value has gone meanwhile; look the words up again.
     """
-    changes = delta.changes
-    refs = Counter(delta.parked)
-    if changes:
-        refs.update(await _count(tx, changes))
-    await _refer(tx, {value: by for value, by in refs.items() if by}, made)
-    if changes:
-        await tx.execute(SQL["change"])
-
-
-async def _count(tx: Transaction, changes: Sequence[Change]) -> Counter[int]:
-    """Changes the rows. Gives by how many rows each value is needed more, or less."""
-    dimensions, days, cells, values = zip(*(change.key for change in changes), strict=True)
-    rows = await tx.fetch(
-        SQL["count"],
-        dimensions,
-        days,
-        cells,
-        values,
-        [change.articles for change in changes],
-        [change.words for change in changes],
-    )
-    refs: Counter[int] = Counter(row["value_id"] for row in rows if row["born"])
-    dead = [row for row in rows if row["dead"]]
+    changes, parked = delta.changes, delta.parked
+    dead = await _count(tx, changes, parked) if changes or parked else []
     if dead:
-        refs.subtract(row["value_id"] for row in dead)
         await tx.execute(
             SQL["remove"],
             [row["dimension"] for row in dead],
@@ -80,18 +57,27 @@ async def _count(tx: Transaction, changes: Sequence[Change]) -> Counter[int]:
             [row["cell_id"] for row in dead],
             [row["value_id"] for row in dead],
         )
-    return refs
+    unneeded = {row["value_id"] for row in dead} | {value for value, by in parked.items() if by < 0} | {*made}
+    if unneeded:
+        await tx.execute(VALUES["forget"], sorted(unneeded))
+    if changes:
+        await tx.execute(SQL["change"])
 
 
-async def _refer(tx: Transaction, refs: dict[int, int], made: Sequence[int]) -> None:
-    if refs:
-        ids = sorted(refs)
-        if len(await tx.fetch(VALUES["lock"], ids)) < len(ids):
-            raise Conflict("a value has gone meanwhile")
-        await tx.execute(VALUES["refer"], ids, [refs[one] for one in ids])
-    unused = sorted({value for value, by in refs.items() if by < 0} | set(made))
-    if unused:
-        await tx.execute(VALUES["forget"], unused)
+async def _count(tx: Transaction, changes: Sequence[Change], parked: Mapping[int, int]) -> list[Row]:
+    """Changes the rows, and how much each value is needed. Gives the rows that say 0 now."""
+    keys = zip(*(change.key for change in changes), strict=True) if changes else ((), (), (), ())
+    rows = await tx.fetch(
+        SQL["count"],
+        *keys,
+        [change.articles for change in changes],
+        [change.words for change in changes],
+        list(parked),
+        list(parked.values()),
+    )
+    if rows[0]["gone"]:
+        raise Conflict("a value has gone meanwhile")
+    return [row for row in rows if row["value_id"] is not None]
 
 
 async def mark(db: Querier) -> UUID:

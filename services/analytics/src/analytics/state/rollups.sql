@@ -1,5 +1,7 @@
 -- name: count
--- Adds to the counts, or takes away, in one order. Gives the rows that were not there before, and those that say 0 now.
+-- Adds to the counts, or takes away, in one order; then notes by how many rows each value is needed more, or less: by
+-- rows of the counts ($1 to $6), and by withheld articles ($7, $8). Gives how many of these values have gone meanwhile,
+-- in every row, and the rows that say 0 now.
 WITH counted AS (
     INSERT INTO rollup AS r (dimension, day, cell_id, value_id, articles, words)
     SELECT * FROM unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[])
@@ -8,8 +10,23 @@ WITH counted AS (
     ON CONFLICT (dimension, day, cell_id, value_id) DO UPDATE
     SET articles = r.articles + excluded.articles, words = r.words + excluded.words
     RETURNING new.dimension, new.day, new.cell_id, new.value_id, old.articles IS NULL AS born, new.articles = 0 AS dead
+), needed AS (
+    SELECT value_id, sum(by)::int AS by
+    FROM (
+        SELECT value_id, born::int - dead::int AS by FROM counted WHERE born OR dead
+        UNION ALL
+        SELECT * FROM unnest($7::bigint[], $8::int[])
+    ) AS n (value_id, by)
+    GROUP BY value_id
+    HAVING sum(by) <> 0
+), locked AS (
+    SELECT v.id, n.by FROM value AS v JOIN needed AS n ON n.value_id = v.id ORDER BY v.id FOR NO KEY UPDATE OF v
+), referred AS (
+    UPDATE value AS v SET refs = v.refs + l.by FROM locked AS l WHERE v.id = l.id RETURNING v.id
 )
-SELECT * FROM counted WHERE born OR dead
+SELECT g.gone, d.dimension, d.day, d.cell_id, d.value_id
+FROM (SELECT (SELECT count(*) FROM needed) - (SELECT count(*) FROM referred) AS gone) AS g
+LEFT JOIN (SELECT * FROM counted WHERE dead) AS d ON true
 
 -- name: remove
 -- The rows that say 0, locked by this transaction already.

@@ -20,15 +20,6 @@ RETURNING id
 SELECT v.id, v.dimension, v.text
 FROM value AS v JOIN unnest($1::smallint[], $2::text[]) AS w (dimension, text) USING (dimension, text)
 
--- name: lock
--- In the order of their ids; who counts takes them after its counts.
-SELECT id FROM value WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
-
--- name: refer
-UPDATE value AS v SET refs = v.refs + d.refs
-FROM unnest($1::bigint[], $2::int[]) AS d (id, refs)
-WHERE v.id = d.id
-
 -- name: forget
 -- The text of what nothing is counted under.
 DELETE FROM value WHERE id = ANY ($1::bigint[]) AND refs = 0

@@ -35,6 +35,8 @@ class Origin(NamedTuple):
 class Delivery(NamedTuple):
     """An article on its way in: what it says, which of two deliveries is newer, which trace it belongs to."""
 
+    article_id: str
+    """The id, the key of everything."""
     article: ArticleSubmitted
     source_order: int
     source_position: int
@@ -61,12 +63,7 @@ class Delivery(NamedTuple):
         if article.word_count is None and article.body is not None:
             article = article.model_copy(update={"word_count": len(article.body.split())})
         document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
-        return cls(article, order, position, traceparent, document, origin)
-
-    @property
-    def article_id(self) -> str:
-        """The id, the key of everything."""
-        return self.article.article_id
+        return cls(article.article_id, article, order, position, traceparent, document, origin)
 
     @property
     def document_hash(self) -> int:
