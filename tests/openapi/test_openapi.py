@@ -17,12 +17,11 @@ import compliance.settings
 import ingester.flow
 import ingester.inlet.api
 import ingester.settings
-import retention.app
-import retention.flow
-import retention.inlet.api
+import retention.service
 import retention.settings
 from clawback_common.clock import SystemClock
 from clawback_common.http.probes import Probes
+from clawback_common.service.api import application
 
 ABSENT: Any = None
 """A server, which the description of an API does not need."""
@@ -68,8 +67,9 @@ def _documents() -> dict[str, dict[str, Any]]:
             ABSENT,
             Probes(),
         ),
-        retention.inlet.api.api(
-            retention.flow.Service(settings, ABSENT, ABSENT, CLOCK, retention.app.load_policies(settings)),
+        application(
+            retention.service.SERVICE,
+            retention.service.assemble(settings, ABSENT, CLOCK, ABSENT),
             Probes(),
         ),
     )

@@ -31,6 +31,7 @@ from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.revocation.receipts import receipt
@@ -46,9 +47,7 @@ from ingester.flow import Service as IngesterService
 from ingester.inlet.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
 from ingester.state import feeds
-from retention import app as retention
-from retention.flow import Service as RetentionService
-from retention.inlet.api import api as retention_api
+from retention import service as retention
 from retention.settings import Settings as RetentionSettings
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.ingester.tests.integration.world import Script, revoked_page
@@ -132,12 +131,11 @@ async def peers(
             outbox,
             await enter(Cache.connect(None, 60)),
         )
-        sweeps = RetentionService(
+        sweeps = retention.assemble(
             RetentionSettings().model_copy(update=auth),
-            await enter(opened("retention", retention.migrations())),
-            outbox,
+            await enter(opened("retention", retention.SERVICE.all_migrations())),
             clock,
-            retention.load_policies(RetentionSettings()),
+            outbox,
         )
         orders = ComplianceService(
             world.service.settings.model_copy(update=auth), world.service.db, outbox, clock
@@ -146,7 +144,7 @@ async def peers(
             "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
             "analytics": analytics_api(counts, Probes(), _always),
             "compliance": compliance_api(orders, Probes()),
-            "retention": retention_api(sweeps, Probes()),
+            "retention": application(retention.SERVICE, sweeps, Probes()),
         }
         apis |= {f"{name}-worker": probe_app(Probes()) for name in NAMES}
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {

@@ -18,16 +18,15 @@ from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from ingester import app as ingester
 from ingester.flow import Service as IngesterService
 from ingester.inlet.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
-from retention import app as retention
-from retention.app import load_policies
 from retention.flow import Service
-from retention.inlet.api import api
+from retention.service import SERVICE, assemble
 from retention.settings import Settings
 from services.ingester.tests.integration.world import World
 from tests.pairs.serving import served
@@ -47,7 +46,7 @@ class Pair:
 
     async def hold(self, **body: Any) -> dict[str, Any]:
         """What an officer who places a hold is answered."""
-        transport = httpx.ASGITransport(api(self.service, Probes()))
+        transport = httpx.ASGITransport(application(SERVICE, self.service, Probes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as http:
             asked = {"data_class": "articles", "reason": "a law suit"} | body
             answer = await http.post("/retention/holds", json=asked, headers=OFFICER)
@@ -81,7 +80,7 @@ async def pair(
     auth = {"enable_auth": True, "api_keys_file": keys}
     async with AsyncExitStack() as stack:
         store_db = await stack.enter_async_context(_database(databases, ingester.migrations(), "ingester"))
-        own_db = await stack.enter_async_context(_database(databases, retention.migrations(), "retention"))
+        own_db = await stack.enter_async_context(_database(databases, SERVICE.all_migrations(), "retention"))
         settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
         store = IngesterService(
             settings.model_copy(update=auth), store_db, clock, OrdersOutbox(), NewsOutbox()
@@ -92,7 +91,7 @@ async def pair(
         await stack.enter_async_context(served(ingester_api(store, {}, Probes(), _always), unused_tcp_port))
         address = AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}")
         ours = Settings().model_copy(update=auth | {"ingester_url": address, "ingester_api_key_file": key})
-        yield Pair(Service(ours, own_db, OrdersOutbox(), clock, load_policies(ours)), world)
+        yield Pair(assemble(ours, own_db, clock, OrdersOutbox()), world)
 
 
 async def test_a_hold_on_articles_that_are_held_warns_of_nothing(pair: Pair) -> None:

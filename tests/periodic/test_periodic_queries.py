@@ -30,8 +30,7 @@ import compliance.settings
 import ingester.app
 import ingester.inlet.api
 import ingester.settings
-import retention.app
-import retention.inlet.api
+import retention.service
 import retention.settings
 from clawback_common import jobs, leases
 from clawback_common.bus.envelope import Message
@@ -42,6 +41,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.outbox import news, orders
 from clawback_common.outbox.relay import Relay
 from clawback_common.process import Stopping
+from clawback_common.service.api import application
 from clawback_common.testing.broker import Broker
 from clawback_common.testing.databases import Databases
 from clawback_common.worker import Plan, Worker
@@ -211,20 +211,21 @@ async def _alerting() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _retention() -> AsyncIterator[Parts]:
-    async with retention.app.opened(retention.settings.Settings()) as service:
-        app = retention.inlet.api.api(service, Probes())
-        plan = retention.app.plan(service)
-        found = works("retention", service, plan, retention.app.migrations(), service.clock)
+    definition = retention.service.SERVICE
+    async with definition.open(retention.settings.Settings()) as service:
+        app = application(definition, service, Probes())
+        plan = definition.plan(service)
+        found = works("retention", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
         yield service.db, found
 
 
 SERVICES: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
-    "ingester": (ingester.app, _ingester, ("common", "ingester")),
-    "compliance": (compliance.app, _compliance, ("common", "compliance")),
-    "analytics": (analytics.app, _analytics, ("analytics",)),
-    "alerting": (alerting.app, _alerting, ("alerting",)),
-    "retention": (retention.app, _retention, ("retention",)),
+    "ingester": (ingester.app.migrations, _ingester, ("common", "ingester")),
+    "compliance": (compliance.app.migrations, _compliance, ("common", "compliance")),
+    "analytics": (analytics.app.migrations, _analytics, ("analytics",)),
+    "alerting": (alerting.app.migrations, _alerting, ("alerting",)),
+    "retention": (retention.service.SERVICE.all_migrations, _retention, ("retention",)),
 }
 
 
@@ -280,12 +281,12 @@ async def test_no_statement_of_a_loop_scans_a_large_table(
     topics: Broker,
     valkey_url: str,
 ) -> None:
-    module, opened, files = SERVICES[name]
+    migrations, opened, files = SERVICES[name]
     recorder = Recorder()
     create_pool = asyncpg.create_pool
     await topics.commit("a group that nobody registered", {(ArticlePublished.TOPIC, 0): 0})
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(databases.fresh(module.migrations()))
+        url = await stack.enter_async_context(databases.fresh(migrations()))
         monkeypatch.setenv("DATABASE_URL", url)
         monkeypatch.setenv("REDIS_URL", valkey_url)
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)

@@ -1,6 +1,6 @@
 """Every table that grows has an owner and an end: a sweep, a purge by age, or a reason to be kept for ever."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -11,10 +11,11 @@ import alerting.flow
 import analytics.app
 import compliance.app
 import ingester.app
-import retention.app
+import retention.service
 from alerting.flow.sweeping import Alerts
 from analytics.state.purges import PURGES as ANALYTICS
 from clawback_common.clock import SystemClock
+from clawback_common.db.migrate import Migration
 from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
 from clawback_common.testing.databases import Databases
 from compliance.flow.sweeping import Records
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.integration
 class Service(NamedTuple):
     """The tables of a service, each with its end."""
 
-    app: Any
+    migrations: Callable[[], Sequence[Migration]]
     purged: Sequence[Aged]
     """By age, by the worker."""
     swept: Mapping[str, str]
@@ -53,7 +54,7 @@ BOUNDED: dict[str, str] = {
 WATCHING: dict[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
 SERVICES = {
     "ingester": Service(
-        ingester.app,
+        ingester.app.migrations,
         INGESTER,
         {
             "article": "articles",
@@ -71,7 +72,7 @@ SERVICES = {
         },
     ),
     "compliance": Service(
-        compliance.app,
+        compliance.app.migrations,
         (QUARANTINE, WATCHES),
         dict.fromkeys(
             (
@@ -94,13 +95,13 @@ SERVICES = {
         },
     ),
     "analytics": Service(
-        analytics.app,
+        analytics.app.migrations,
         ANALYTICS,
         {"facet": "articles", "rollup": "articles", "value": "articles"},
         {"cell": "one row a source, language and licences", "generation": ONE_ROW, "floor": ONE_ROW},
     ),
     "alerting": Service(
-        alerting.app,
+        alerting.app.migrations,
         (QUARANTINE,),
         dict.fromkeys(("alert", "message", "notification", "silence", "alert_group"), "alerts"),
         {
@@ -111,7 +112,7 @@ SERVICES = {
         },
     ),
     "retention": Service(
-        retention.app,
+        retention.service.SERVICE.all_migrations,
         (QUARANTINE, WATCHES),
         {},
         WATCHING
@@ -144,7 +145,7 @@ def ends(service: Service) -> dict[str, str]:
 @pytest.mark.parametrize("name", SERVICES)
 async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
     service = SERVICES[name]
-    async with databases.fresh(service.app.migrations()) as url:
+    async with databases.fresh(service.migrations()) as url:
         connection = await asyncpg.connect(url)
         tables = {row["name"] for row in await connection.fetch(TABLES)}
         assert tables - set(ends(service)) == set(), "these have no end"
@@ -160,7 +161,7 @@ async def test_every_table_has_an_end(name: str, databases: Databases) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_migrations_of_each_component_are_numbered_one_by_one(name: str) -> None:
     files: dict[str, list[str]] = {}
-    for one in SERVICES[name].app.migrations():
+    for one in SERVICES[name].migrations():
         files.setdefault(one.component, []).append(one.file[:4])
     assert set(files) == {"common", name}
     for found in files.values():

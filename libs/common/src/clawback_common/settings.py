@@ -137,3 +137,11 @@ class CommonSettings(BrokerSettings):
             path: Path | None = getattr(self, name)
             if path is not None:
                 yield from needs_file(name.upper(), path)
+
+
+class ServiceSettings(CommonSettings):
+    """What the processes of a service read beside that; each service has ports of its own."""
+
+    api_port: int
+    probe_port: int
+    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""

@@ -72,7 +72,7 @@ class Loop:
 class Plan:
     """What a service's worker does, beyond what every worker does."""
 
-    subscriptions: Sequence[Subscription]
+    subscriptions: Sequence[Subscription] = ()
     loops: Sequence[Loop] = ()
     prepare: Callable[[], Awaitable[None]] | None = None
     """Done once, when all checks have passed."""

@@ -1,39 +1,49 @@
-"""Where the objects of retention meet: the worker and what it does beside listening."""
+"""Retention as a service: its definition, and the one place where its objects are made."""
 
-import argparse
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
-from typing import Literal
 
-from clawback_common.clock import SystemClock
+from clawback_common.clock import Clock, SystemClock
 from clawback_common.db import Database
-from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
-from clawback_common.db.migrate import migrate as run_migrations
 from clawback_common.errors import Stop
+from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
 from clawback_common.purging import QUARANTINE, WATCHES
+from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import describe
 from clawback_common.watching import watches
-from clawback_common.worker import Loop, Plan, Worker
+from clawback_common.watching.announcer import Announcer
+from clawback_common.worker import Loop, Plan
 from retention import flow
 from retention.domain.policy import Mistakes, Policy, read
-from retention.flow import Service
-from retention.inlet import jobs, watchers
-from retention.inlet.consumers import subscriptions, sweeper
+from retention.flow import GROUP, Service
+from retention.inlet import watchers
+from retention.inlet.commands import COMMANDS
+from retention.inlet.consumers import subscriptions
 from retention.settings import Settings
 from retention.state import policies
 
-NAME = "retention"
 PACKAGED = "policies.yaml"
 
 
-def migrations() -> list[Migration]:
-    """The plumbing's and ours."""
-    return [*load("common", COMMON_PACKAGE), *load(NAME, "retention.state.migrations")]
+def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox) -> Service:
+    """Retention's objects.
+
+    Raises:
+        Stop: the file of policies cannot be used.
+    """
+    return Service(
+        settings=settings,
+        db=db,
+        clock=clock,
+        orders=orders,
+        policies=load_policies(settings),
+        announcer=Announcer(GROUP, db, clock, orders),
+        sweeper=Sweeper(GROUP, db, clock, orders, ages_min_d=settings.sweep_age_min_d),
+    )
 
 
 def load_policies(settings: Settings) -> dict[str, Policy]:
@@ -44,7 +54,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
     """
     path = settings.policies
     try:
-        text = (path or files(NAME).joinpath(PACKAGED)).read_text(encoding="utf-8")
+        text = (path or files(GROUP).joinpath(PACKAGED)).read_text(encoding="utf-8")
         return read(text, str(path or PACKAGED), short_ages=settings.environment == "development")
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"POLICIES {path} cannot be read: {describe(error)}") from None
@@ -55,34 +65,16 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
     """The service with its database; nothing is connected before it is used."""
-    found = load_policies(settings)
     url = settings.database_url.get_secret_value()
-    async with Database.connect(url, connections_max=settings.postgres_max_connections, name=NAME) as db:
-        yield Service(settings, db, OrdersOutbox(), SystemClock(), found)
-
-
-async def worker(settings: Settings, stopping: Stopping) -> None:
-    """Asks, listens, watches, until asked to end."""
-    async with opened(settings) as service:
-        process = Worker(
-            NAME,
-            settings,
-            service.db,
-            service.clock,
-            migrations(),
-            settings.http_port or settings.probe_port,
-            service.outbox,
-        )
-        await process.run(plan(service), stopping)
+    async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
+        yield assemble(settings, db, SystemClock(), OrdersOutbox())
 
 
 def plan(service: Service) -> Plan:
-    """What this worker does."""
-    owner = sweeper(service)
+    """What its worker does beside consuming."""
     return Plan(
-        subscriptions(service, owner),
-        [
-            owner.loop(),
+        loops=[
+            service.sweeper.loop(),
             Loop("press", 1.0, partial(flow.press, service)),
             Loop("beat", 5.0, partial(watchers.beat, service)),
             Loop("measure", 30.0, partial(watchers.measure, service)),
@@ -102,25 +94,20 @@ async def prepare(service: Service) -> None:
     await policies.note(service.db, service.policies.values(), now)
 
 
-async def migrate(settings: Settings, phase: Literal["pre", "post", "all"]) -> None:
-    """Brings the database up to date; says what ran."""
-    async with opened(settings) as service:
-        phases: tuple[Literal["pre", "post"], ...] = ("pre", "post") if phase == "all" else (phase,)
-        ran = await run_migrations(service.db, migrations(), phases)
-    sys.stdout.write(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}\n")
+def _api(service: Service, probes: Probes) -> Api:
+    from retention.inlet.api import api  # noqa: PLC0415 - of the role api alone
+
+    return api(service, probes)
 
 
-async def job(chosen: argparse.Namespace, settings: Settings, stopping: Stopping) -> int:
-    """One of the jobs; gives its exit code."""
-    async with opened(settings) as service:
-        match chosen.role:
-            case "sweep":
-                return await jobs.sweep_command(
-                    service, stopping, chosen.data_class, chosen.wait, dry_run=chosen.dry_run
-                )
-            case "holds":
-                return await jobs.holds_command(service, ended_too=chosen.all)
-            case "replay-dlq":
-                return await jobs.replay_command(service)
-            case _:
-                return await jobs.accept_gap_command(service)
+SERVICE = ServiceDefinition(
+    name=GROUP,
+    description="Says how long data is kept, and sees its owners let go of it.",
+    settings=Settings,
+    migrations="retention.state.migrations",
+    open=opened,
+    subscriptions=subscriptions,
+    plan=plan,
+    api=_api,
+    commands=COMMANDS,
+)

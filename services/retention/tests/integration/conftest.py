@@ -14,12 +14,11 @@ from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
 from retention import flow
-from retention.app import load_policies
-from retention.app import migrations as all_migrations
 from retention.domain.hold import LegalHold, State
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.flow import Service
+from retention.service import SERVICE, assemble
 from retention.settings import Settings
 
 
@@ -104,14 +103,14 @@ class World(ServiceWorld[Service]):
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """What runs in a retention database."""
-    return all_migrations()
+    return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock) -> Service:
     """Without its processes."""
     settings = Settings().model_copy(update={"ingester_url": AnyHttpUrl("http://127.0.0.1:9")})
-    return Service(settings, database, OrdersOutbox(), clock, load_policies(settings))
+    return assemble(settings, database, clock, OrdersOutbox())
 
 
 @pytest.fixture

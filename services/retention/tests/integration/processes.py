@@ -5,19 +5,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer
 
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
+from clawback_common.process import Stopping
+from clawback_common.service.worker import work
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.processes import Processes
 from clawback_common.testing.workers import working
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import HoldsChanged, SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
-from retention import app
+from retention.service import SERVICE
 from retention.settings import Settings
 
 Answers: TypeAlias = Sequence[Raw | Message]
@@ -104,7 +105,11 @@ class Around(Processes):
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """A worker within the test's process."""
-        return working(partial(app.worker, Settings()), self.port)
+        return working(self._work, self.port)
+
+    async def _work(self, stopping: Stopping) -> None:
+        async with SERVICE.open(Settings()) as service:
+            await work(SERVICE, service, stopping)
 
     async def requests(self) -> list[SweepRequested]:
         """Everything that was asked so far."""

@@ -14,8 +14,9 @@ import yaml
 
 from clawback_common.http.paging import encode_cursor
 from clawback_common.http.probes import Probes
-from retention.inlet.api import api
+from clawback_common.service.api import application
 from retention.inlet.watchers import beat
+from retention.service import SERVICE
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -82,8 +83,8 @@ async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]
     path = tmp_path / "api_keys.yaml"
     path.write_text(yaml.safe_dump(keys))
     settings = world.service.settings.model_copy(update={"api_keys_file": path})
-    application = api(replace(world.service, settings=settings), Probes())
-    transport = httpx.ASGITransport(app=application)
+    app = application(SERVICE, replace(world.service, settings=settings), Probes())
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as client:
         yield client
 

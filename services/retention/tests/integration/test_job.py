@@ -1,6 +1,7 @@
 """The weekly sweep as a job: what it says, what it counts, how it ends."""
 
 import asyncio
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,12 +14,12 @@ from clawback_common.errors import Stop, Transient
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
 from retention import flow
-from retention.app import prepare
 from retention.domain.age import Age
 from retention.domain.sweep import Sweep
-from retention.inlet.jobs import holds_command
+from retention.inlet.commands import holds_command
 from retention.inlet.sweeping import SweepJob
 from retention.inlet.watchers import beat
+from retention.service import prepare
 from retention.state import answers, policies, sweeps
 from services.retention.tests.integration.conftest import World
 
@@ -186,12 +187,12 @@ async def test_a_dry_run_of_everything_says_what_would_go(world: World, lines: l
 
 async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     said: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731 - read twice
-    assert await holds_command(world.service, ended_too=False) == 0
+    assert await holds_command(world.service, Namespace(all=False), Stopping()) == 0
     assert said() == "no holds are in force\n"
     await world.hold("metabase:1", "metabase:2")
     await world.hold(data_class="alerts")
     await world.hold(dated_from=world.clock.now(), data_class="job_runs")
-    await holds_command(world.service, ended_too=True)
+    await holds_command(world.service, Namespace(all=True), Stopping())
     listed = said()
     assert all(words in listed for words in ("2 articles", "everything", "from 2026-03-01 until for ever"))
     assert "metabase:1" not in listed

@@ -40,7 +40,7 @@ async def test_all_classes_are_asked_for_at_once_or_not_at_all(
         raise RuntimeError
 
     with monkeypatch.context() as broken_outbox:
-        broken_outbox.setattr(type(world.service.outbox), "put", broken)
+        broken_outbox.setattr(type(world.service.orders), "put", broken)
         with pytest.raises(RuntimeError):
             await world.sweep(None)
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0

@@ -20,8 +20,8 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
 from retention import flow
-from retention.app import NAME, load_policies
-from retention.flow import Service
+from retention.flow import GROUP
+from retention.service import assemble
 from retention.settings import Settings
 from services.retention.tests.integration.conftest import World
 from services.retention.tests.integration.processes import (
@@ -57,7 +57,7 @@ async def around(
         }
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        made = Around(service=NAME, broker=topics, db=database, port=ports["probes"])
+        made = Around(service=GROUP, broker=topics, db=database, port=ports["probes"])
         try:
             yield made
         finally:
@@ -108,7 +108,7 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
 
 
 async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -> None:
-    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock(), load_policies(Settings()))
+    service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
     (sweep,) = await flow.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
     )
@@ -151,7 +151,7 @@ async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_
 async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_waits_with_its_holds(
     around: Around,
 ) -> None:
-    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock(), load_policies(Settings()))
+    service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
     await World(service, SystemClock()).hold("metabase:1")  # type: ignore[arg-type]
     code, said = await around.job("sweep", "--class", "articles", "--wait", "0.02")
     assert code == 3, said

@@ -8,9 +8,9 @@ import pytest
 
 from clawback_common.errors import Stop
 from clawback_contracts.sweep.v1 import Action
-from retention.app import load_policies
 from retention.domain.classes import CLASSES
 from retention.domain.policy import Mistakes, read
+from retention.service import load_policies
 from retention.settings import Settings
 
 PACKAGED = files("retention").joinpath("policies.yaml").read_text(encoding="utf-8")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retention.__main__ import main
+from clawback_common.service.cli import main
+from retention.service import SERVICE
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from retention.__main__ import main
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(SERVICE, arguments)
     assert ended.value.code == 2
     assert "usage: retention" in capsys.readouterr().err
 
@@ -23,7 +24,7 @@ def test_wrong_settings_end_with_2_in_words(
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     with pytest.raises(SystemExit) as ended:
-        main(["holds"])
+        main(SERVICE, ["holds"])
     assert ended.value.code == 2
     assert "ENVIRONMENT=production needs" in capsys.readouterr().err
 
@@ -35,7 +36,7 @@ def test_a_file_of_policies_with_mistakes_ends_every_role_with_2_and_their_lines
     path = tmp_path / "policies.yaml"
     path.write_text("policies:\n  articles:\n    age: 2 yeers\n")
     monkeypatch.setenv("POLICIES", str(path))
-    assert main([role]) == 2
+    assert main(SERVICE, [role]) == 2
     said = capsys.readouterr().err
     assert f"{path}:3: articles: '2 yeers' is no age" in said
     assert f"{path}:2: articles: the key owners is missing" in said

@@ -100,7 +100,7 @@ async def _tell_owners(tx: Transaction, hold: LegalHold, service: Service, now: 
     """Behind the requests of this transaction that name it: an owner would refuse those that are older."""
     ended = [] if hold.state.in_force else (await holds.ended(tx, [hold.data_class]))[hold.data_class]
     in_force = [hold] if hold.state.in_force else []
-    await service.outbox.put(tx, [events.holds_changed(hold.data_class, in_force, ended, now)])
+    await service.orders.put(tx, [events.holds_changed(hold.data_class, in_force, ended, now)])
 
 
 async def adopt(tx: Transaction, answer: SweepFailed, now: datetime) -> None:

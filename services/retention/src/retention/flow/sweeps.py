@@ -51,7 +51,7 @@ async def sweeps_requested(
             events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
             for sweep in asked
         ]
-        await service.outbox.put(tx, messages)
+        await service.orders.put(tx, messages)
     for sweep in asked:
         metrics.REQUESTED.labels(sweep.data_class, sweep.action.value).inc()
     return asked
@@ -103,5 +103,5 @@ async def send_again(tx: Transaction, taken: Sequence[Taken], service: Service, 
                 trace=one.traceparent,
             )
         )
-    await service.outbox.put(tx, messages)
+    await service.orders.put(tx, messages)
     metrics.SENT_AGAIN.inc(len(messages))

@@ -1,17 +1,16 @@
 """What a scheduler or a person starts by a command, and what it prints."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscription import group_of
-from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.process import Stopping
-from retention.flow import GROUP, Service
-from retention.inlet.consumers import subscriptions, sweeper
-from retention.inlet.deadletters import desk
-from retention.inlet.sweeping import DONE, PEOPLE_MUST_LOOK, SweepJob
+from clawback_common.service.arguments import minutes
+from clawback_common.service.definition import Command, ExitCode
+from retention.domain.classes import CLASSES
+from retention.flow import Service
+from retention.inlet.sweeping import SweepJob
 from retention.state import holds
 
 HOLDS_LISTED = 1_000
@@ -24,16 +23,15 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def sweep_command(
-    service: Service, stopping: Stopping, data_class: str | None, wait_min: float, *, dry_run: bool
-) -> int:
+async def sweep_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
     """``retention sweep``: 0 all owners have done it, 3 one failed or has not answered."""
-    job = SweepJob(service, stopping, say, timedelta(minutes=wait_min))
-    return await job.asked(data_class, dry_run=dry_run, cause="schedule", by="command")
+    job = SweepJob(service, stopping, say, timedelta(minutes=chosen.wait))
+    return await job.asked(chosen.data_class, dry_run=chosen.dry_run, cause="schedule", by="command")
 
 
-async def holds_command(service: Service, *, ended_too: bool) -> int:
+async def holds_command(service: Service, chosen: Namespace, _: Stopping) -> int:
     """``retention holds``: a line a hold in force."""
+    ended_too: bool = chosen.all
     rows = await holds.page(service.db, _END, HOLDS_LISTED, None, ended_too=ended_too)
     for row in rows:
         say(
@@ -43,7 +41,7 @@ async def holds_command(service: Service, *, ended_too: bool) -> int:
         )
     if not rows:
         say("there are no holds" if ended_too else "no holds are in force")
-    return DONE
+    return ExitCode.DONE
 
 
 def _scope(articles: int, dated_from: datetime | None, dated_until: datetime | None) -> str:
@@ -56,16 +54,24 @@ def _scope(articles: int, dated_from: datetime | None, dated_until: datetime | N
     return f"from {start} until {end}"
 
 
-async def replay_command(service: Service) -> int:
-    """``retention replay-dlq``: tries every quarantined record again. 0 all went in, 3 some are still bad."""
-    outcome = await desk(service).retry(DeadLetterFilter(older_than_s=0))
-    say(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
-    return PEOPLE_MUST_LOOK if outcome.failed else DONE
+def _sweep_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--class", dest="data_class", choices=sorted(CLASSES), help="this one alone")
+    parser.add_argument("--dry-run", action="store_true", help="count what would go, touch nothing")
+    parser.add_argument(
+        "--wait", type=minutes, default=15.0, metavar="MIN", help="for the owners' answers (default 15)"
+    )
 
 
-async def accept_gap_command(service: Service) -> int:
-    """``retention accept-gap``: moves the groups past records that are gone. Stop the workers first."""
-    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service, sweeper(service))}
-    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
-    say(f"accepted: {', '.join(moved) or 'there is no gap'}")
-    return DONE
+def _holds_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also those that are over")
+
+
+COMMANDS = (
+    Command(
+        "sweep",
+        "the weekly sweep: ask the owners, wait, say what each did",
+        sweep_command,
+        _sweep_arguments,
+    ),
+    Command("holds", "list the legal holds in force", holds_command, _holds_arguments),
+)

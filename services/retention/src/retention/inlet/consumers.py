@@ -2,19 +2,12 @@
 
 from clawback_common.bus.envelope import Batch
 from clawback_common.bus.subscription import Subscription
-from clawback_common.sweeping import Sweeper
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 from retention import flow
-from retention.flow import GROUP, Service
+from retention.flow import Service
 
 
-def sweeper(service: Service) -> Sweeper:
-    """Retention as an owner: of the runs of its jobs, like every service."""
-    ages_min_d = service.settings.sweep_age_min_d
-    return Sweeper(GROUP, service.db, service.clock, service.outbox, ages_min_d=ages_min_d)
-
-
-def subscriptions(service: Service, owner: Sweeper) -> list[Subscription]:
+def subscriptions(service: Service) -> list[Subscription]:
     """Both."""
 
     async def answers_arrived(batch: Batch[SweepAnswer]) -> None:
@@ -22,5 +15,5 @@ def subscriptions(service: Service, owner: Sweeper) -> list[Subscription]:
 
     return [
         Subscription(SweepAnswer.TOPIC, (SweepCompleted, SweepFailed), answers_arrived, lane="answers"),
-        owner.subscription(),
+        service.sweeper.subscription(),
     ]

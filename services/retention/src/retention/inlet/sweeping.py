@@ -9,6 +9,7 @@ from clawback_common import jobs, leases
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Stop, Transient
 from clawback_common.process import Stopping
+from clawback_common.service.definition import ExitCode
 from clawback_common.watching import watches
 from retention import flow
 from retention.domain.policy import by_class
@@ -17,7 +18,6 @@ from retention.flow import Service
 from retention.inlet import telling
 from retention.state import answers, holds
 
-DONE, PEOPLE_MUST_LOOK = 0, 3
 WORKER_SILENT = timedelta(seconds=20)
 """A worker says every few seconds that it is at work."""
 LOOK_S = 0.2
@@ -52,7 +52,7 @@ class SweepJob:
             if not alone:
                 job.skipped("another sweep is at work")
                 self.say("another sweep is at work; this one has nothing to do")
-                return DONE
+                return ExitCode.DONE
             policies = by_class(self.service.policies, data_class)
             try:
                 asked = await flow.sweeps_requested(
@@ -118,8 +118,8 @@ class SweepJob:
         silent = sum(len(sweep.owners) for sweep in asked) - len(told)
         job.count(**{name: sum(row[name] for row in told) for name in COUNTS}, failed=failed, silent=silent)
         if not failed and not silent:
-            return DONE
+            return ExitCode.DONE
         job.needs_attention(f"{failed} answers of owners were failures, {silent} did not come")
         if silent:
             self.say(f"{silent} answers did not come in time; requests are sent again until they do")
-        return PEOPLE_MUST_LOOK
+        return ExitCode.ATTENTION

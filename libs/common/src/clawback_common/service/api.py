@@ -1,0 +1,69 @@
+"""The API process of a service, from its definition."""
+
+import asyncio
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+
+from clawback_common.http.app import create_app
+from clawback_common.http.probes import Probes
+from clawback_common.http.routers import dlq_router, health_router, jobs_router
+from clawback_common.process import Stopping, serve
+from clawback_common.service.deadletters import desk
+from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.tls import ServerCertificate
+
+T = TypeVar("T", bound=Service)
+
+
+def application(definition: ServiceDefinition[Any, T], service: T, probes: Probes) -> FastAPI:
+    """Its routes, and those of every service: runs of jobs, dead letters, health.
+
+    Args:
+        definition: of the service.
+        service: its objects.
+        probes: what its readiness is made of; the definition may add to it.
+    """
+    release = version(f"clawback-{definition.name}")
+    own = definition.api(service, probes)
+    return create_app(
+        title=f"Clawback: {definition.name}",
+        version=release,
+        settings=service.settings,
+        probes=probes,
+        routers=[
+            *own.routers,
+            jobs_router(definition.name, service.db),
+            dlq_router(definition.name, desk(definition, service)),
+            health_router(definition.name, release, probes, details=own.details, clock=service.clock),
+        ],
+        body_bytes_max=own.body_bytes_max,
+        requests_max=own.requests_max,
+        clock=service.clock,
+    )
+
+
+async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:
+    """Serves until asked to end."""
+    probes = Probes()
+
+    async def database() -> None:
+        await service.db.fetchval("SELECT 1")
+
+    probes.add("database", database)
+    app = application(definition, service, probes)
+    settings = service.settings
+    await probes.check()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(probes.watch(stopping))
+        tasks.create_task(
+            serve(
+                app,
+                settings.http_host,
+                settings.http_port or settings.api_port,
+                stopping,
+                tls=ServerCertificate.of(settings),
+                probes=probes,
+            )
+        )

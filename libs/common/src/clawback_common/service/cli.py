@@ -1,0 +1,83 @@
+"""The command line of a service: its roles, and the exit codes that schedulers read."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from clawback_common.db.migrate import migrate
+from clawback_common.process import Stopping, in_words, run
+from clawback_common.service import deadletters
+from clawback_common.service.definition import ExitCode, ServiceDefinition
+from clawback_common.service.worker import work
+
+Phase = Literal["pre", "post"]
+PHASES: dict[str, tuple[Phase, ...]] = {"pre": ("pre",), "post": ("post",), "all": ("pre", "post")}
+EXIT_CODES = (
+    "0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 3 done but people must look."
+)
+
+
+def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | None = None) -> int:
+    """Runs one role until it ends.
+
+    Args:
+        definition: of the service.
+        arguments: of the command line; None: those of this process.
+
+    Returns:
+        The exit code.
+    """
+    chosen = _parser(definition).parse_args(arguments)
+    settings = in_words(definition.settings)
+
+    async def role(stopping: Stopping) -> int:
+        return await _run(definition, chosen, settings, stopping)
+
+    return run(role, service=definition.name, settings=settings)
+
+
+def _parser(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=definition.name, description=definition.description, epilog=f"Exit codes: {EXIT_CODES}"
+    )
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles.add_parser("worker", help="consume the topics, and do what is due by time")
+    roles.add_parser("api", help="serve HTTP")
+    roles.add_parser("migrate", help="bring the database up to date").add_argument(
+        "--phase", choices=PHASES, default="all", help="before or after the new code starts"
+    )
+    for command in definition.commands:
+        command.arguments(roles.add_parser(command.name, help=command.help))
+    roles.add_parser("replay-dlq", help="try the quarantined records again")
+    roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    return parser
+
+
+async def _run(
+    definition: ServiceDefinition[Any, Any], chosen: argparse.Namespace, settings: Any, stopping: Stopping
+) -> int:
+    async with definition.open(settings) as service:
+        match chosen.role:
+            case "worker":
+                await work(definition, service, stopping)
+            case "api":
+                # FastAPI is imported by this role alone: a worker is ready sooner.
+                from clawback_common.service.api import serve_api  # noqa: PLC0415
+
+                await serve_api(definition, service, stopping)
+            case "migrate":
+                ran = await migrate(service.db, definition.all_migrations(), PHASES[chosen.phase])
+                _print(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}")
+            case "replay-dlq":
+                return await deadletters.replay(definition, service, _print)
+            case "accept-gap":
+                return await deadletters.accept_gap(definition, service, _print)
+            case name:
+                command = next(one for one in definition.commands if one.name == name)
+                return await command.run(service, chosen, stopping)
+    return ExitCode.DONE
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

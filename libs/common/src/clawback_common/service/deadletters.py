@@ -1,0 +1,40 @@
+"""What every service does with records that it could not use, and with records that are gone."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from clawback_common.bus.authentication import Authentication
+from clawback_common.bus.gaps import accept_gaps
+from clawback_common.bus.subscription import group_of
+from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
+from clawback_common.service.definition import ExitCode, Service, ServiceDefinition
+
+T = TypeVar("T", bound=Service)
+Print = Callable[[str], object]
+
+
+def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterDesk:
+    """A service's quarantine: a record is tried again by its topic's handler, or by the service's own rule."""
+    subscriptions = (definition.redriven or definition.subscriptions)(service)
+    by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
+
+    def handler_for(source: str) -> Redrive | None:
+        return by_topic.get(source) or definition.redrive(service, source)
+
+    return DeadLetterDesk(service.db, service.clock, handler_for)
+
+
+async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
+    """Tries every quarantined record again. 0: all were handled; 3: some still cannot be."""
+    outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
+    report(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
+    return ExitCode.ATTENTION if outcome.failed else ExitCode.DONE
+
+
+async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
+    """Moves the consumer groups past records that are gone; its workers must be stopped."""
+    topics = {one.topic: group_of(definition.name, one) for one in definition.subscriptions(service)}
+    moved = await accept_gaps(service.settings, topics, service.db, definition.name)
+    report(f"accepted: {', '.join(moved) or 'there is no gap'}")
+    return ExitCode.DONE

@@ -1,0 +1,122 @@
+"""A service's definition: everything that tells it from the other services, in one value."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from clawback_common.bus.subscription import Subscription
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.redrive import Redrive
+from clawback_common.settings import ServiceSettings
+from clawback_common.worker import Plan
+
+if TYPE_CHECKING:
+    from clawback_common.http.probes import Probes
+    from clawback_common.http.routing import Router
+
+
+class ExitCode(IntEnum):
+    """How a process ends."""
+
+    DONE = 0
+    RETRY = 1
+    """Failed, and worth another try."""
+    REFUSED = 2
+    """Wrong usage or configuration, or a person must look first."""
+    ATTENTION = 3
+    """Done, but people must look."""
+
+
+class Service(Protocol):
+    """What every service is made of: the kit needs no more of it."""
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """Its configuration."""
+        ...
+
+    @property
+    def db(self) -> Database:
+        """Its own database."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def orders(self) -> OrdersOutbox:
+        """The outbox that is sent first."""
+        ...
+
+
+S = TypeVar("S", bound=ServiceSettings)
+T = TypeVar("T", bound=Service)
+
+
+def _no_arguments(_: ArgumentParser) -> None:
+    """Most commands take none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[T]):
+    """A job that a scheduler or a person starts from the command line."""
+
+    name: str
+    help: str
+    run: Callable[[T, Namespace, Stopping], Awaitable[int]]
+    """Gives the exit code."""
+    arguments: Callable[[ArgumentParser], None] = _no_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What a service's API has beside what every API has."""
+
+    routers: "Sequence[Router]"
+    details: Callable[[], Awaitable[dict[str, Any]]]
+    """Of the service's health, for its page."""
+    body_bytes_max: Mapping[str, int] = field(default_factory=dict)
+    """By the path's beginning."""
+    requests_max: Mapping[str, int] = field(default_factory=dict)
+    """At once, by the path's beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDefinition(Generic[S, T]):
+    """One of the services."""
+
+    name: str
+    description: str
+    """For its command line."""
+    settings: type[S]
+    migrations: str
+    """The package that holds them."""
+    open: Callable[[S], AbstractAsyncContextManager[T]]
+    """Makes its objects; connects nothing before it is used."""
+    subscriptions: Callable[[T], Sequence[Subscription]]
+    """What its worker consumes."""
+    plan: Callable[[T], Plan]
+    """What its worker does beside consuming."""
+    api: "Callable[[T, Probes], Api]"
+    """Imports what only the API needs by itself, so that a worker is ready sooner."""
+    commands: Sequence[Command[T]] = ()
+    news: Callable[[T], NewsOutbox | None] = lambda _: None
+    """Its second outbox, if it publishes content."""
+    redriven: "Callable[[T], Sequence[Subscription]] | None" = None
+    """Its subscriptions as a second try of old records needs them; None: as they are."""
+    redrive: Callable[[T, str], Redrive | None] = lambda *_: None
+    """How a dead letter that did not come by a topic is tried again, by its source."""
+
+    def all_migrations(self) -> list[Migration]:
+        """Those of every service, and its own."""
+        return [*load("common", COMMON_PACKAGE), *load(self.name, self.migrations)]
