@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 WORDS_MAX = 500
+MINUTES_MAX = 24 * 60
 
 
 def add_floor_role(roles: Any) -> None:
@@ -29,3 +30,11 @@ def words(written: str) -> str:
     if not 0 < len(written.strip()) <= WORDS_MAX or "\0" in written:
         raise argparse.ArgumentTypeError(f"1 to {WORDS_MAX} characters")
     return written.strip()
+
+
+def minutes(written: str) -> float:
+    """Up to a day."""
+    found = float(written)
+    if not 0 <= found <= MINUTES_MAX:
+        raise argparse.ArgumentTypeError(f"between 0 and {MINUTES_MAX}")
+    return found

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -36,14 +37,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EXIT_FAILED = 1
-EXIT_PERSON_NEEDED = 2
 IDLE_S = 75
 """Connections are kept for longer than clients and balancers reuse them: who closes first closes under a request."""
 M_ARENA_MAX = -8
 """glibc's number of this option of ``mallopt``."""
 CONNECTIONS_MAX = 1_000
 """Of one process, idle ones included; a request on a further one is answered 503."""
+
+
+class ExitCode(IntEnum):
+    """How a process ends."""
+
+    DONE = 0
+    FAILED = 1
+    """Worth another try."""
+    REFUSED = 2
+    """Wrong usage or configuration, or a person must look first."""
+    ATTENTION = 3
+    """Done, but people must look: returned by jobs."""
+
 
 _LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
 _LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
@@ -104,7 +116,7 @@ def in_words(load: Callable[[], T]) -> T:
             name = "_".join(str(part) for part in detail["loc"]).upper()
             words = detail["msg"].removeprefix("Value error, ")
             _say(f"{name}: {words}" if name else words)
-    raise SystemExit(EXIT_PERSON_NEEDED)
+    raise SystemExit(ExitCode.REFUSED)
 
 
 def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
@@ -243,12 +255,12 @@ def _ended_by(error: Exception) -> int:
     if stop is not None:
         _log.error("stopped: a person must look", reason=str(stop))
         _say(str(stop))
-        return EXIT_PERSON_NEEDED
+        return ExitCode.REFUSED
     if isinstance(error, ClawbackError):
         _log.error("failed", exc_info=error)
     else:
         _log.critical("failed unexpectedly", exc_info=error)
-    return EXIT_FAILED
+    return ExitCode.FAILED
 
 
 def _stop_in(error: BaseException) -> Stop | None:

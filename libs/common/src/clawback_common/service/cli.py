@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from clawback_common.db.migrate import migrate
-from clawback_common.process import Stopping, in_words, run
+from clawback_common.process import ExitCode, Stopping, in_words, run
 from clawback_common.service import deadletters
-from clawback_common.service.definition import ExitCode, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.worker import work
 
 Phase = Literal["pre", "post"]

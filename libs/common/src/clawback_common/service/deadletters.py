@@ -7,8 +7,9 @@ from clawback_common.bus.authentication import Authentication
 from clawback_common.bus.gaps import accept_gaps
 from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
+from clawback_common.process import ExitCode
 from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
-from clawback_common.service.definition import ExitCode, Service, ServiceDefinition
+from clawback_common.service.definition import Service, ServiceDefinition
 
 T = TypeVar("T", bound=Service)
 Print = Callable[[str], object]

@@ -4,7 +4,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from clawback_common.bus.subscription import Subscription
@@ -21,18 +20,6 @@ from clawback_common.worker import Plan
 if TYPE_CHECKING:
     from clawback_common.http.probes import Probes
     from clawback_common.http.routing import Router
-
-
-class ExitCode(IntEnum):
-    """How a process ends."""
-
-    DONE = 0
-    RETRY = 1
-    """Failed, and worth another try."""
-    REFUSED = 2
-    """Wrong usage or configuration, or a person must look first."""
-    ATTENTION = 3
-    """Done, but people must look."""
 
 
 class Service(Protocol):

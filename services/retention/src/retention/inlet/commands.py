@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from clawback_common.process import Stopping
-from clawback_common.service.arguments import minutes
-from clawback_common.service.definition import Command, ExitCode
+from clawback_common.arguments import minutes
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command
 from retention.domain.classes import CLASSES
 from retention.flow import Service
 from retention.inlet.sweeping import SweepJob

@@ -8,8 +8,7 @@ from uuid import UUID
 from clawback_common import jobs, leases
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Stop, Transient
-from clawback_common.process import Stopping
-from clawback_common.service.definition import ExitCode
+from clawback_common.process import ExitCode, Stopping
 from clawback_common.watching import watches
 from retention import flow
 from retention.domain.policy import by_class
