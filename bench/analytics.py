@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from analytics.app import migrations
+from analytics.service import SERVICE
 from bench import results, sample, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
@@ -30,7 +30,7 @@ class Rates:
 
 async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
     """All of them in turn, so many rounds."""
-    await stage.make_template(on, TEMPLATE, migrations())
+    await stage.make_template(on, TEMPLATE, SERVICE.all_migrations())
     await publish(on.kafka, articles)
     rates = Rates()
     for _ in range(rounds):

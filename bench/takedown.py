@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from analytics.app import migrations
+from analytics.service import SERVICE
 from bench import analytics, by_hand, results, sample, stage
 from bench.chain import ANALYTICS, DOWNSTREAM, INGESTER, SAMPLE_S_MAX, Chain, downstream, until_held
 from bench.count_by_hand import Words, count
@@ -56,7 +56,7 @@ READ = (
 async def run(on: Stage, stack: Stack, samples: int, load: int) -> list[Result]:
     """Idle beside the limit, then loaded."""
     await stage.prepare(on)
-    await stage.make_template(on, analytics.TEMPLATE, migrations())
+    await stage.make_template(on, analytics.TEMPLATE, SERVICE.all_migrations())
     async with _real(stack, 2 * samples + WARM_UP) as real:
         async with _limit(on, samples + WARM_UP) as limit:
             pairs = await _alternate(real, limit, samples)

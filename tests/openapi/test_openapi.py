@@ -8,8 +8,7 @@ import pytest
 import alerting.flow
 import alerting.inlet.api
 import alerting.settings
-import analytics.flow
-import analytics.inlet.api
+import analytics.service
 import analytics.settings
 import compliance.flow
 import compliance.inlet.api
@@ -57,10 +56,10 @@ def _documents() -> dict[str, dict[str, Any]]:
         compliance.inlet.api.api(
             compliance.flow.Service(compliance.settings.Settings(), ABSENT, ABSENT, CLOCK), Probes()
         ),
-        analytics.inlet.api.api(
-            analytics.flow.Service(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+        application(
+            analytics.service.SERVICE,
+            analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
             Probes(),
-            _obeyed,
         ),
         alerting.inlet.api.api(
             alerting.flow.Service(alerting.settings.Settings(), ABSENT, ABSENT, CLOCK, ABSENT),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,9 +18,7 @@ from redis.asyncio import Redis
 from alerting import app as alerting
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import Settings as AlertingSettings
-from analytics import app as analytics
-from analytics.flow import Service as AnalyticsService
-from analytics.inlet.api import api as analytics_api
+from analytics import service as analytics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.bus.refill import pages
@@ -124,9 +122,9 @@ async def peers(
             NewsOutbox(),
         )
         await feeds.declare(store.db, [FEED], ["revoked"], clock.now())
-        counts = AnalyticsService(
+        counts = analytics.assemble(
             AnalyticsSettings().model_copy(update=auth),
-            await enter(opened("analytics", analytics.migrations())),
+            await enter(opened("analytics", analytics.SERVICE.all_migrations())),
             clock,
             outbox,
             await enter(Cache.connect(None, 60)),
@@ -142,7 +140,7 @@ async def peers(
         )
         apis: dict[str, Any] = {
             "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
-            "analytics": analytics_api(counts, Probes(), _always),
+            "analytics": application(analytics.SERVICE, replace(counts, orders_applied=_always), Probes()),
             "compliance": compliance_api(orders, Probes()),
             "retention": application(retention.SERVICE, sweeps, Probes()),
         }

@@ -13,9 +13,8 @@ import yaml
 from pydantic import AnyHttpUrl
 from structlog.testing import capture_logs
 
-from analytics import app as analytics
 from analytics import flow as analytics_flow
-from analytics.flow import Service as AnalyticsService
+from analytics import service as analytics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common import unconfirmed
@@ -135,9 +134,9 @@ async def store(
 ) -> AsyncIterator[Store]:
     """Each of our stores, on a database of its own, with the article."""
     name: str = request.param
-    app = {"ingester": ingester, "analytics": analytics}[name]
+    migrations = {"ingester": ingester.migrations, "analytics": analytics.SERVICE.all_migrations}[name]
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(databases.fresh(app.migrations()))
+        url = await stack.enter_async_context(databases.fresh(migrations()))
         db = await stack.enter_async_context(Database.connect(url, name=name))
         if name == "ingester":
             settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
@@ -145,7 +144,7 @@ async def store(
             found = Store(IngesterWorld(service, clock))
         else:
             cache = await stack.enter_async_context(Cache.connect(None, 60))
-            counts = AnalyticsService(AnalyticsSettings(), db, clock, OrdersOutbox(), cache)
+            counts = analytics.assemble(AnalyticsSettings(), db, clock, OrdersOutbox(), cache)
             found = Store(AnalyticsWorld(counts, clock))
         await found.hold()
         yield found

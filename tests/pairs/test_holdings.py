@@ -16,9 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from analytics import app as analytics
-from analytics.flow import Service as AnalyticsService
-from analytics.inlet.api import api as analytics_api
+from analytics import service as analytics
 from analytics.outlet.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.db import Database
@@ -26,6 +24,7 @@ from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
@@ -107,7 +106,9 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
     auth = {"enable_auth": True, "api_keys_file": keys_file}
     async with AsyncExitStack() as stack:
         ingester_db = await stack.enter_async_context(_store(databases, ingester.migrations(), "ingester"))
-        analytics_db = await stack.enter_async_context(_store(databases, analytics.migrations(), "analytics"))
+        analytics_db = await stack.enter_async_context(
+            _store(databases, analytics.SERVICE.all_migrations(), "analytics")
+        )
         cache = await stack.enter_async_context(Cache.connect(None, 60))
         settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)}).model_copy(
             update=auth
@@ -115,12 +116,12 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
         store = IngesterService(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox())
         texts = IngesterWorld(store, clock)
         await texts.submit(*(texts.article(one) for one in LIVE))
-        counts = AnalyticsService(
+        counts = analytics.assemble(
             AnalyticsSettings().model_copy(update=auth), analytics_db, clock, OrdersOutbox(), cache
         )
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {
             "http://ingester": httpx.ASGITransport(ingester_api(store, {}, Probes(), _always)),
-            "http://analytics": httpx.ASGITransport(analytics_api(counts, Probes(), _always)),
+            "http://analytics": httpx.ASGITransport(application(analytics.SERVICE, counts, Probes())),
             "http://search": httpx.ASGITransport(_consumer(shown)),
         }
         http = await stack.enter_async_context(httpx.AsyncClient(mounts=mounts))

@@ -21,8 +21,7 @@ import pytest
 import alerting.app
 import alerting.inlet.senders
 import alerting.settings
-import analytics.app
-import analytics.inlet.api
+import analytics.service
 import analytics.settings
 import compliance.app
 import compliance.inlet.api
@@ -185,10 +184,11 @@ async def _compliance() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _analytics() -> AsyncIterator[Parts]:
-    async with analytics.app.opened(analytics.settings.Settings()) as service:
-        plan = analytics.app.plan(service)
-        app = analytics.inlet.api.api(service, Probes(), _obeyed)
-        found = works("analytics", service, plan, analytics.app.migrations(), service.clock)
+    definition = analytics.service.SERVICE
+    async with definition.open(analytics.settings.Settings()) as service:
+        app = application(definition, service, Probes())
+        plan = definition.plan(service)
+        found = works("analytics", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/analytics/health/detailed")
         yield service.db, found
 
@@ -223,7 +223,7 @@ async def _retention() -> AsyncIterator[Parts]:
 SERVICES: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
     "ingester": (ingester.app.migrations, _ingester, ("common", "ingester")),
     "compliance": (compliance.app.migrations, _compliance, ("common", "compliance")),
-    "analytics": (analytics.app.migrations, _analytics, ("analytics",)),
+    "analytics": (analytics.service.SERVICE.all_migrations, _analytics, ("analytics",)),
     "alerting": (alerting.app.migrations, _alerting, ("alerting",)),
     "retention": (retention.service.SERVICE.all_migrations, _retention, ("retention",)),
 }

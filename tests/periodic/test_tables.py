@@ -8,7 +8,7 @@ import pytest
 
 import alerting.app
 import alerting.flow
-import analytics.app
+import analytics.service
 import compliance.app
 import ingester.app
 import retention.service
@@ -95,7 +95,7 @@ SERVICES = {
         },
     ),
     "analytics": Service(
-        analytics.app.migrations,
+        analytics.service.SERVICE.all_migrations,
         ANALYTICS,
         {"facet": "articles", "rollup": "articles", "value": "articles"},
         {"cell": "one row a source, language and licences", "generation": ONE_ROW, "floor": ONE_ROW},

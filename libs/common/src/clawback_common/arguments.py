@@ -2,20 +2,16 @@
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
 
 WORDS_MAX = 500
 MINUTES_MAX = 24 * 60
 
 
-def add_floor_role(roles: Any) -> None:
-    """Adds the role to a service's command line."""
-    role: argparse.ArgumentParser = roles.add_parser(
-        "floor", help="print the retention floor, or lower it after a mistake"
-    )
-    role.add_argument("--lower-to", type=_instant, metavar="INSTANT", help="such as 2024-03-01T00:00:00Z")
-    role.add_argument("--by", type=words, metavar="NAME", help="who lowers it")
-    role.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
+def floor_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of the command ``floor``."""
+    parser.add_argument("--lower-to", type=_instant, metavar="INSTANT", help="such as 2024-03-01T00:00:00Z")
+    parser.add_argument("--by", type=words, metavar="NAME", help="who lowers it")
+    parser.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
 
 
 def _instant(written: str) -> datetime:

@@ -6,7 +6,7 @@ what they are counted now, change the counts by the difference. So counts are ex
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from analytics.outlet.cache import Cache
 from analytics.settings import Settings
 from analytics.state import facets, rollups, runs
 from analytics.state.facets import Changed
-from analytics.state.sweeping import Articles, CachedAnswers
 from analytics.state.values import Vocabulary
 from clawback_common import incidents, quarantine, unconfirmed
 from clawback_common.bus import offsets
@@ -26,6 +25,7 @@ from clawback_common.clock import Clock
 from clawback_common.db import Database, Transaction
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
+from clawback_common.http.probes import Check
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.quarantine import Bad
 from clawback_common.subjects import is_article_id
@@ -41,25 +41,19 @@ TRIES = 5
 """A word that goes while it is counted under is rare; it does not happen to a batch again and again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the flow works with."""
+    """What every use case of analytics works with."""
 
     settings: Settings
     db: Database
     clock: Clock
     orders: OrdersOutbox
     cache: Cache
-    vocabulary: Vocabulary = field(init=False)
-    sweeper: Sweeper = field(init=False)
-
-    def __post_init__(self) -> None:
-        """The words belong to the database, and so does what is swept."""
-        owned = (Articles(self.db, self.clock), CachedAnswers(self.db, self.cache))
-        object.__setattr__(self, "vocabulary", Vocabulary(self.db))
-        ages_min_d = self.settings.sweep_age_min_d
-        sweeper = Sweeper(GROUP, self.db, self.clock, self.orders, owned, ages_min_d)
-        object.__setattr__(self, "sweeper", sweeper)
+    vocabulary: Vocabulary
+    sweeper: Sweeper
+    orders_applied: Check
+    """Whether the orders that were on their topic at the start are applied."""
 
 
 async def on_articles(batch: Batch[ArticlePublished], service: Service, *, positions: bool = True) -> None:

@@ -7,11 +7,11 @@ from pydantic import AnyHttpUrl, Field, SecretStr
 from typing_extensions import override
 
 from clawback_common.production import needs_file, needs_https, needs_safe_redis
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import ServiceSettings
 
 
-class Settings(CommonSettings):
-    """Read from the environment; see ``CommonSettings``."""
+class Settings(ServiceSettings):
+    """Read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8003
     probe_port: int = 8103

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -9,15 +10,15 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from analytics import app
 from analytics.flow import Service
-from analytics.inlet.api import api
 from analytics.outlet.cache import Cache
+from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from services.analytics.tests.integration.world import World
 
@@ -27,7 +28,7 @@ SUBJECTS = {"officer": ["officer"], "operator": ["operator"], "search": ["holder
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """What runs in a database of analytics."""
-    return app.migrations()
+    return SERVICE.all_migrations()
 
 
 @pytest.fixture
@@ -53,8 +54,12 @@ def cache() -> Cache:
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock, settings: Settings, cache: Cache) -> Service:
-    """Without its processes."""
-    return Service(settings, database, clock, OrdersOutbox(), cache)
+    """Without its processes; the orders are applied."""
+    return replace(assemble(settings, database, clock, OrdersOutbox(), cache), orders_applied=applied)
+
+
+async def applied() -> None:
+    """Every order is."""
 
 
 @pytest.fixture
@@ -66,10 +71,6 @@ def world(service: Service, clock: FakeClock) -> World:
 @pytest_asyncio.fixture
 async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key."""
-
-    async def obeyed() -> None:
-        return None
-
-    transport = httpx.ASGITransport(app=api(service, Probes(), obeyed))
+    transport = httpx.ASGITransport(app=application(SERVICE, service, Probes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as client:
         yield client

@@ -1,5 +1,6 @@
 """The API as people and systems use it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 
 from analytics import flow
 from analytics.flow import Service
-from analytics.inlet.api import api
+from analytics.service import SERVICE
 from analytics.settings import Settings
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
 from clawback_common.quarantine import Bad, put
+from clawback_common.service.api import application
 from clawback_contracts.article.v1 import Licence, Source, Topic
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from services.analytics.tests.integration.world import World
@@ -200,7 +202,9 @@ async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(servi
     async def not_yet() -> None:
         raise Transient("catching up", retry_after_s=1)
 
-    transport = httpx.ASGITransport(app=api(service, Probes(), not_yet))
+    transport = httpx.ASGITransport(
+        app=application(SERVICE, replace(service, orders_applied=not_yet), Probes())
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as http:
         for what in ("topics", "sources", "timeline"):
             answer = await http.get(f"/analytics/{what}")
@@ -209,12 +213,8 @@ async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(servi
 
 
 async def test_reads_need_a_key_where_that_is_set(service: Service, settings: Settings) -> None:
-    object.__setattr__(service, "settings", settings.model_copy(update={"enable_auth": True}))
-
-    async def obeyed() -> None:
-        return None
-
-    transport = httpx.ASGITransport(app=api(service, Probes(), obeyed))
+    careful = replace(service, settings=settings.model_copy(update={"enable_auth": True}))
+    transport = httpx.ASGITransport(app=application(SERVICE, careful, Probes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as http:
         for path in (
             "/analytics/topics",

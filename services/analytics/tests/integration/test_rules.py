@@ -1,6 +1,7 @@
 """Which article counts, and what an order is answered."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from analytics.domain.facets import newest
 from analytics.flow import Service
 from analytics.inlet.consumers import subscriptions
 from analytics.state import facets, rollups
+from analytics.state.values import Vocabulary
 from clawback_common.bus import offsets
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, put
@@ -210,7 +212,7 @@ async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: Wor
 
 
 async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
-    other = Service(world.service.settings, world.db, world.clock, world.service.orders, world.service.cache)
+    other = replace(world.service, vocabulary=Vocabulary(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
     await flow.on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
@@ -274,7 +276,7 @@ async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world
 async def test_two_workers_that_count_the_same_words_in_another_order_do_not_stand_in_each_others_way(
     world: World,
 ) -> None:
-    other = Service(world.service.settings, world.db, world.clock, world.service.orders, world.service.cache)
+    other = replace(world.service, vocabulary=Vocabulary(world.db))
     names = [f"t{number}" for number in range(30)]
     for turn in range(6):
         ours = [

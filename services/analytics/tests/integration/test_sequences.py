@@ -20,6 +20,7 @@ from analytics.domain.facets import SOURCE, TOPIC
 from analytics.flow import Service
 from analytics.state import rollups, values
 from analytics.state.sweeping import Articles
+from analytics.state.values import Vocabulary
 from clawback_common.sweeping import Progress
 from clawback_contracts.sweep.v1 import Hold
 from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
@@ -62,10 +63,7 @@ async def test_any_sequence_counts_what_the_rules_say(world: World, steps: list[
     await world.db.execute(EMPTY)
     await world.db.execute("UPDATE floor SET before = '-infinity'")
     model = Model(world)
-    workers = [
-        Service(world.service.settings, world.db, world.clock, world.service.orders, world.service.cache)
-        for _ in range(2)
-    ]
+    workers = [replace(world.service, vocabulary=Vocabulary(world.db)) for _ in range(2)]
     for step in steps:
         await _take(step, world, model, workers)
         await _compare(world, model)

@@ -7,22 +7,24 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from analytics import app, flow
+from analytics import flow, service
 from analytics.flow import Service
-from analytics.inlet import jobs
-from analytics.inlet.api import serve_api
 from analytics.outlet import metrics
+from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Stop
 from clawback_common.process import Stopping
+from clawback_common.service.api import serve_api
+from clawback_common.service.cli import PHASES, bring_up_to_date
+from clawback_common.service.deadletters import accept_gap, replay
+from clawback_common.service.worker import plan_of, work, worker_of
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.compliance import Compliance
 from clawback_common.testing.waiting import until
 from clawback_common.testing.workers import at_work
-from clawback_common.worker import Worker
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from clawback_contracts.deadletter.v1 import DeadLetter
@@ -47,11 +49,10 @@ def settings(
 @asynccontextmanager
 async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A worker with everything that a worker has; ended after the block."""
-    async with app.opened(settings) as opened:
-        service = Service(settings, db, SystemClock(), opened.orders, opened.cache)
-        worker = Worker("analytics", settings, db, service.clock, app.migrations(), 0, service.orders)
-        async with at_work(worker, app.plan(service)):
-            yield service
+    async with SERVICE.open(settings) as opened:
+        ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
+        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours)):
+            yield ours
 
 
 async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_and_answered(
@@ -195,37 +196,38 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
 
 async def test_a_worker_measures_what_it_holds(world: World) -> None:
     await world.publish(world.article("up:1"))
-    await app._measure(world.service)
+    await service._measure(world.service)
     assert metrics.HELD.labels("counted")._value.get() == 1
 
 
 async def test_the_commands_of_the_service_tell_what_they_did(
     world: World, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await app.migrate(settings, "all")
+    await bring_up_to_date(SERVICE, world.db, PHASES["all"])
     assert "none, the database is up to date" in capsys.readouterr().out
     bad = Raw.of(message(world.article("up:1"), at=world.clock.now()))
     assert bad.value is not None
-    async with app.opened(settings) as service:
-        assert await jobs.accept_gap_command(service) == 0
-        assert await jobs.replay_command(service) == 0
-    assert "there is no gap" in capsys.readouterr().out
+    lines: list[str] = []
+    async with SERVICE.open(settings) as ours:
+        assert await accept_gap(SERVICE, ours, lines.append) == 0
+        assert await replay(SERVICE, ours, lines.append) == 0
+    assert lines == ["accepted: there is no gap", "dead letters: 0 went in, 0 failed again"]
 
 
 async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_again(
     world: World, topics: Broker, settings: Settings
 ) -> None:
     good = Raw.of(message(world.article("up:1"), at=world.clock.now()))
-    async with working(settings, world.db) as service:
+    async with working(settings, world.db) as ours:
         await topics.send("articles.v1", [good.but(headers={"ce_id": None})])
 
         async def set_aside() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))
 
         await until(set_aside, what="set aside")
-        assert await jobs.replay_command(service) == 3
+        assert await replay(SERVICE, ours, str) == 3
         await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
-        assert await jobs.replay_command(service) == 0
+        assert await replay(SERVICE, ours, str) == 0
     assert await world.total() == 1
 
 
@@ -235,10 +237,10 @@ async def test_worker_and_api_are_ready_when_they_may_be_asked_and_end_when_they
     assert database is not None
     stopping, ports = Stopping(), (unused_tcp_port_factory(), unused_tcp_port_factory())
     ours, theirs = (settings.model_copy(update={"http_port": port}) for port in ports)
-    async with app.opened(theirs) as service, httpx.AsyncClient() as http:
+    async with SERVICE.open(ours) as one, SERVICE.open(theirs) as other, httpx.AsyncClient() as http:
         tasks = [
-            asyncio.create_task(app.worker(ours, stopping)),
-            asyncio.create_task(serve_api(service, stopping)),
+            asyncio.create_task(work(SERVICE, one, stopping)),
+            asyncio.create_task(serve_api(SERVICE, other, stopping)),
         ]
 
         async def answers() -> bool:
@@ -260,7 +262,6 @@ async def test_a_worker_refuses_a_database_that_is_not_migrated(
     settings: Settings, database: Database
 ) -> None:
     await database.execute("DROP TABLE schema_migration")
-    async with app.opened(settings) as service:
-        worker = Worker("analytics", settings, database, service.clock, app.migrations(), 0, service.orders)
+    async with SERVICE.open(settings) as ours:
         with pytest.RaisesGroup(Stop, flatten_subgroups=True):
-            await worker.run(app.plan(service), Stopping())
+            await work(SERVICE, ours, Stopping())

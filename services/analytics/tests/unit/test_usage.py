@@ -2,13 +2,14 @@
 
 import pytest
 
-from analytics.__main__ import main
+from analytics.service import SERVICE
+from clawback_common.service.cli import main
 
 
 @pytest.mark.parametrize("arguments", [["migrate", "--phase", "now"], ["dance"], []])
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(SERVICE, arguments)
     assert ended.value.code == 2
     assert "usage: analytics" in capsys.readouterr().err
 
@@ -27,6 +28,6 @@ def test_wrong_settings_end_with_2_in_words(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        main(["migrate"])
+        main(SERVICE, ["migrate"])
     assert ended.value.code == 2
     assert name in capsys.readouterr().err

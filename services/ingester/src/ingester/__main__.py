@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import Any
 
-from clawback_common.arguments import add_floor_role, words
+from clawback_common.arguments import floor_arguments, words
 from clawback_common.process import Stopping, in_words, run
 from ingester.settings import Settings
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     roles.add_parser("poll", help="one pass over a feed").add_argument("feed", metavar="FEED")
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
-    add_floor_role(roles)
+    floor_arguments(roles.add_parser("floor", help="print the retention floor, or lower it after a mistake"))
     _add_cursor_role(roles)
     return parsing
 

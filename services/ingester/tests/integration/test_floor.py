@@ -21,10 +21,10 @@ def chosen(*words: str) -> "object":
     """As the command line is read."""
     import argparse  # noqa: PLC0415 - of this helper alone
 
-    from clawback_common.arguments import add_floor_role  # noqa: PLC0415 - likewise
+    from clawback_common.arguments import floor_arguments  # noqa: PLC0415 - likewise
 
     parser = argparse.ArgumentParser()
-    add_floor_role(parser.add_subparsers())
+    floor_arguments(parser.add_subparsers().add_parser("floor"))
     return parser.parse_args(["floor", *words])
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from clawback_common.db import Database
 from clawback_common.db.migrate import migrate
 from clawback_common.process import ExitCode, Stopping, in_words, run
 from clawback_common.service import deadletters
@@ -67,8 +68,7 @@ async def _run(
 
                 await serve_api(definition, service, stopping)
             case "migrate":
-                ran = await migrate(service.db, definition.all_migrations(), PHASES[chosen.phase])
-                _print(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}")
+                await bring_up_to_date(definition, service.db, PHASES[chosen.phase])
             case "replay-dlq":
                 return await deadletters.replay(definition, service, _print)
             case "accept-gap":
@@ -77,6 +77,14 @@ async def _run(
                 command = next(one for one in definition.commands if one.name == name)
                 return await command.run(service, chosen, stopping)
     return ExitCode.DONE
+
+
+async def bring_up_to_date(
+    definition: ServiceDefinition[Any, Any], db: Database, phases: Sequence[Phase]
+) -> None:
+    """Runs the migrations that have not run yet, and says which."""
+    ran = await migrate(db, definition.all_migrations(), phases)
+    _print(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}")
 
 
 def _print(line: str) -> None:
