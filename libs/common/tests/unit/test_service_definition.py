@@ -1,0 +1,105 @@
+"""A service is what its definition says: its command line, and the way back of its dead letters."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clawback_common.api_keys import ApiKeys
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service import cli
+from clawback_common.service.deadletters import desk
+from clawback_common.service.definition import Api, Command, ServiceDefinition
+from clawback_common.settings import ServiceSettings
+from clawback_common.worker import Plan
+
+
+class Settings(ServiceSettings):
+    """Of a service that does not exist."""
+
+    api_port: int = 1
+    probe_port: int = 2
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Any]:
+    """Nothing is connected."""
+    yield SimpleNamespace(settings=settings, db=None, clock=None, orders=None)
+
+
+async def count(service: Any, chosen: Namespace, _: Stopping) -> int:
+    """Done, but people must look."""
+    assert service.settings.api_port == 1
+    return ExitCode.ATTENTION if chosen.to else ExitCode.DONE
+
+
+def count_arguments(parser: ArgumentParser) -> None:
+    """How far."""
+    parser.add_argument("--to", type=int, default=0)
+
+
+async def again(_: object) -> None:
+    """A record is tried again."""
+
+
+def definition(**more: Any) -> ServiceDefinition[Any, Any]:
+    """Of a service that does not exist."""
+    given: dict[str, Any] = {
+        "name": "nobody",
+        "description": "Does nothing.",
+        "settings": Settings,
+        "migrations": "nobody.migrations",
+        "open": opened,
+        "subscriptions": lambda _: [],
+        "plan": lambda _: Plan(),
+        "api": lambda *_: Api([], count),  # type: ignore[arg-type]
+        "commands": (Command("count", "count something", count, count_arguments),),
+    }
+    return ServiceDefinition(**(given | more))
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["count"], 0), (["count", "--to", "7"], 3)])
+async def test_a_command_gets_its_arguments_and_gives_the_exit_code(arguments: list[str], code: int) -> None:
+    chosen = cli._parser(definition()).parse_args(arguments)
+    assert await cli._run(definition(), chosen, Settings(), Stopping()) == code
+
+
+def test_every_service_has_the_roles_that_all_have_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(definition(), ["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "usage: nobody" in said
+    for role in ("worker", "api", "migrate", "count", "replay-dlq", "accept-gap"):
+        assert f"\n    {role}" in said
+    assert "Exit codes: 0 done, 1 failed" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["count", "--to", "far"], ["migrate", "--phase", "now"]]
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(definition(), arguments)
+    assert ended.value.code == ExitCode.REFUSED
+    assert "usage: nobody" in capsys.readouterr().err
+
+
+def test_a_dead_letter_that_came_by_no_topic_goes_the_way_that_the_service_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ApiKeys, "__init__", lambda *_: None)
+    asked: list[str] = []
+
+    def redrive(_: object, source: str) -> Any:
+        asked.append(source)
+        return again if source == "webhook:acme" else None
+
+    service = SimpleNamespace(settings=Settings(), db=None, clock=None, orders=None)
+    way_back = desk(definition(redrive=redrive), service)._way_back
+    assert way_back("webhook:acme") is again
+    assert way_back("article-submissions.v1") is None
+    assert asked == ["webhook:acme", "article-submissions.v1"]
