@@ -18,6 +18,7 @@ import ingester.inlet.api
 import ingester.settings
 import retention.service
 import retention.settings
+from analytics.outlet.cache import Cache
 from clawback_common.clock import SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
@@ -58,7 +59,7 @@ def _documents() -> dict[str, dict[str, Any]]:
         ),
         application(
             analytics.service.SERVICE,
-            analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+            analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, Cache(None, 60)),
             Probes(),
         ),
         alerting.inlet.api.api(

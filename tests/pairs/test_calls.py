@@ -138,9 +138,12 @@ async def peers(
         orders = ComplianceService(
             world.service.settings.model_copy(update=auth), world.service.db, outbox, clock
         )
+        probes = Probes()
+        counting = application(analytics.SERVICE, replace(counts, orders_applied=_always), probes)
+        await probes.check()
         apis: dict[str, Any] = {
             "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
-            "analytics": application(analytics.SERVICE, replace(counts, orders_applied=_always), Probes()),
+            "analytics": counting,
             "compliance": compliance_api(orders, Probes()),
             "retention": application(retention.SERVICE, sweeps, Probes()),
         }

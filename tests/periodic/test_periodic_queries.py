@@ -185,8 +185,11 @@ async def _compliance() -> AsyncIterator[Parts]:
 @asynccontextmanager
 async def _analytics() -> AsyncIterator[Parts]:
     definition = analytics.service.SERVICE
-    async with definition.open(analytics.settings.Settings()) as service:
-        app = application(definition, service, Probes())
+    async with definition.open(analytics.settings.Settings()) as opened:
+        service = replace(opened, orders_applied=_obeyed)
+        probes = Probes()
+        app = application(definition, service, probes)
+        await probes.check()
         plan = definition.plan(service)
         found = works("analytics", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/analytics/health/detailed")
