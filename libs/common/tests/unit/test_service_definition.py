@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clawback_common.api_keys import ApiKeys
+from clawback_common.bus.subscription import Subscription
 from clawback_common.process import ExitCode, Stopping
 from clawback_common.service import cli
 from clawback_common.service.deadletters import desk
@@ -42,7 +42,7 @@ def count_arguments(parser: ArgumentParser) -> None:
 
 
 async def again(_: object) -> None:
-    """A record is tried again."""
+    """A batch is handled."""
 
 
 def definition(**more: Any) -> ServiceDefinition[Any, Any]:
@@ -88,18 +88,10 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: nobody" in capsys.readouterr().err
 
 
-def test_a_dead_letter_that_came_by_no_topic_goes_the_way_that_the_service_names(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ApiKeys, "__init__", lambda *_: None)
-    asked: list[str] = []
-
-    def redrive(_: object, source: str) -> Any:
-        asked.append(source)
-        return again if source == "webhook:acme" else None
-
+def test_a_dead_letter_is_tried_again_by_the_subscriptions_that_are_meant_for_it() -> None:
     service = SimpleNamespace(settings=Settings(), db=None, clock=None, orders=None)
-    way_back = desk(definition(redrive=redrive), service)._way_back
-    assert way_back("webhook:acme") is again
-    assert way_back("article-submissions.v1") is None
-    assert asked == ["webhook:acme", "article-submissions.v1"]
+    first, second = (Subscription(topic, (), again) for topic in ("consumed", "tried-again"))
+    found = desk(definition(subscriptions=lambda _: [first], redriven=lambda _: [second]), service)
+    assert found._way_back("tried-again") is not None
+    assert found._way_back("consumed") is None
+    assert desk(definition(subscriptions=lambda _: [first]), service)._way_back("consumed") is not None

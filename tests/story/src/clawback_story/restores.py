@@ -203,7 +203,7 @@ async def place_hold(world: World, article_id: str) -> None:
 
 
 async def change_holder(world: World) -> datetime:
-    """The consumer's registration is changed: an alert that is raised once, and known. Gives when it was."""
+    """The consumer's registration is changed: an alert that is raised once, and known. Returns when it was."""
     began = datetime.now(UTC)
     answer = await world.compliance.patch(
         f"/compliance/holders/{world.downstream.name}",

@@ -39,7 +39,6 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
             health_router(definition.name, release, probes, details=own.details, clock=service.clock),
         ],
         body_bytes_max=own.body_bytes_max,
-        requests_max=own.requests_max,
         clock=service.clock,
     )
 

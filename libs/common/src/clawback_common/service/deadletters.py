@@ -8,7 +8,7 @@ from clawback_common.bus.gaps import accept_gaps
 from clawback_common.bus.subscription import group_of
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.process import ExitCode
-from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
+from clawback_common.redrive import DeadLetterDesk, redrive_by_subscription
 from clawback_common.service.definition import Service, ServiceDefinition
 
 T = TypeVar("T", bound=Service)
@@ -16,14 +16,10 @@ Print = Callable[[str], object]
 
 
 def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterDesk:
-    """A service's quarantine: a record is tried again by its topic's handler, or by the service's own rule."""
+    """A service's quarantine: a record is tried again by the handler of its topic."""
     subscriptions = (definition.redriven or definition.subscriptions)(service)
     by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
-
-    def handler_for(source: str) -> Redrive | None:
-        return by_topic.get(source) or definition.redrive(service, source)
-
-    return DeadLetterDesk(service.db, service.clock, handler_for)
+    return DeadLetterDesk(service.db, service.clock, by_topic.get)
 
 
 async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:

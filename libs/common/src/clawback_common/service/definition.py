@@ -10,10 +10,8 @@ from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
-from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
-from clawback_common.redrive import Redrive
 from clawback_common.settings import ServiceSettings
 from clawback_common.worker import Plan
 
@@ -74,8 +72,6 @@ class Api:
     """Of the service's health, for its page."""
     body_bytes_max: Mapping[str, int] = field(default_factory=dict)
     """By the path's beginning."""
-    requests_max: Mapping[str, int] = field(default_factory=dict)
-    """At once, by the path's beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +93,8 @@ class ServiceDefinition(Generic[S, T]):
     api: "Callable[[T, Probes], Api]"
     """Imports what only the API needs by itself, so that a worker is ready sooner."""
     commands: Sequence[Command[T]] = ()
-    news: Callable[[T], NewsOutbox | None] = lambda _: None
-    """Its second outbox, if it publishes content."""
     redriven: "Callable[[T], Sequence[Subscription]] | None" = None
     """Its subscriptions as a second try of old records needs them; None: as they are."""
-    redrive: Callable[[T, str], Redrive | None] = lambda *_: None
-    """How a dead letter that did not come by a topic is tried again, by its source."""
 
     def all_migrations(self) -> list[Migration]:
         """Those of every service, and its own."""

@@ -20,7 +20,6 @@ def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> W
         definition.all_migrations(),
         port,
         service.orders,
-        definition.news(service),
     )
 
 
