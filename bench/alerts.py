@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from alerting.app import migrations
+from alerting.service import SERVICE as ALERTING
 from bench import results, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
@@ -37,7 +37,7 @@ _SAMPLE = re.compile(r"sample (\d{6})")
 
 async def run(on: Stage, samples: int) -> list[Result]:
     """So many alerts, each of a condition of its own."""
-    await stage.make_template(on, TEMPLATE, migrations())
+    await stage.make_template(on, TEMPLATE, ALERTING.all_migrations())
     for topic in (AlertRaised.TOPIC, Run.TOPIC, SweepRequested.TOPIC):
         await stage.place_group(on.kafka, "alerting", topic, at_end=True)
     folder = on.logs / "bench-mails"

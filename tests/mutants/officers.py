@@ -11,7 +11,7 @@ MUTANTS = (
         "officers: a feed that revokes much raises no alert",
         (
             Change(
-                f"{COMPLIANCE}/inlet/mass.py",
+                f"{COMPLIANCE}/flow/mass.py",
                 "    await service.announcer.on_conditions(MASS, found)\n    return found\n",
                 "    await service.announcer.on_conditions(MASS, [])\n    return []\n",
             ),

@@ -49,11 +49,11 @@ MUTANTS = (
         "controls fetched again when few are known, not when few can be used",
         (
             Change(
-                f"{COMPLIANCE}/inlet/controls.py",
+                f"{COMPLIANCE}/flow/controls.py",
                 "(self._stale or len(usable) < CONTROLS) and again",
                 "len(self._ids) < CONTROLS and again",
             ),
-            Change(f"{COMPLIANCE}/inlet/controls.py", "            self._drop(revoked)\n", ""),
+            Change(f"{COMPLIANCE}/flow/controls.py", "            self._drop(revoked)\n", ""),
         ),
         at(
             VERIFICATION,
@@ -75,7 +75,7 @@ MUTANTS = (
         "a control that was missed is not asked for again",
         (
             Change(
-                f"{COMPLIANCE}/inlet/controls.py",
+                f"{COMPLIANCE}/flow/controls.py",
                 "missing = await missing_controls.missing(service.db, store)",
                 "missing = list[str]()",
             ),
@@ -102,7 +102,7 @@ MUTANTS = (
         "a slow holder delays the others",
         (
             Change(
-                f"{COMPLIANCE}/inlet/looking.py",
+                f"{COMPLIANCE}/flow/looking.py",
                 "        self._woken.clear()\n        await self._begin()\n",
                 "        self._woken.clear()\n        await self.look()\n",
             ),

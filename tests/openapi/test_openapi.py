@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import alerting.flow
-import alerting.inlet.api
+import alerting.service
 import alerting.settings
 import analytics.service
 import analytics.settings
 import compliance.flow
-import compliance.inlet.api
+import compliance.service
 import compliance.settings
 import ingester.flow
 import ingester.inlet.api
@@ -54,17 +53,21 @@ def _documents() -> dict[str, dict[str, Any]]:
             Probes(),
             _obeyed,
         ),
-        compliance.inlet.api.api(
-            compliance.flow.Service(compliance.settings.Settings(), ABSENT, ABSENT, CLOCK), Probes()
+        application(
+            compliance.service.SERVICE,
+            compliance.service.assemble(
+                compliance.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, ABSENT
+            ),
+            Probes(),
         ),
         application(
             analytics.service.SERVICE,
             analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, Cache(None, 60)),
             Probes(),
         ),
-        alerting.inlet.api.api(
-            alerting.flow.Service(alerting.settings.Settings(), ABSENT, ABSENT, CLOCK, ABSENT),
-            ABSENT,
+        application(
+            alerting.service.SERVICE,
+            alerting.service.assemble(alerting.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
             Probes(),
         ),
         application(

@@ -15,7 +15,7 @@ import yaml
 from pydantic import AnyHttpUrl
 from redis.asyncio import Redis
 
-from alerting import app as alerting
+from alerting import service as alerting
 from alerting.outlet.neighbours import Neighbours
 from alerting.settings import Settings as AlertingSettings
 from analytics import service as analytics
@@ -34,10 +34,8 @@ from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import Outcome
-from compliance import app as compliance
 from compliance import flow
-from compliance.flow import Service as ComplianceService
-from compliance.inlet.api import api as compliance_api
+from compliance import service as compliance
 from compliance.outlet.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
@@ -47,7 +45,7 @@ from ingester.settings import Settings as IngesterSettings
 from ingester.state import feeds
 from retention import service as retention
 from retention.settings import Settings as RetentionSettings
-from services.compliance.tests.integration.conftest import SEARCH, World
+from services.compliance.tests.integration.conftest import SEARCH, World, service_of
 from services.ingester.tests.integration.world import Script, revoked_page
 from tests.pairs.serving import served
 
@@ -62,7 +60,7 @@ FEED = "metabase-revoked"
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """The database of a test is compliance's."""
-    return compliance.migrations()
+    return compliance.SERVICE.all_migrations()
 
 
 @pytest.fixture
@@ -135,16 +133,14 @@ async def peers(
             clock,
             outbox,
         )
-        orders = ComplianceService(
-            world.service.settings.model_copy(update=auth), world.service.db, outbox, clock
-        )
+        orders = service_of(world.service.settings.model_copy(update=auth), world.service.db, clock)
         probes = Probes()
         counting = application(analytics.SERVICE, replace(counts, orders_applied=_always), probes)
         await probes.check()
         apis: dict[str, Any] = {
             "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
             "analytics": counting,
-            "compliance": compliance_api(orders, Probes()),
+            "compliance": application(compliance.SERVICE, orders, Probes()),
             "retention": application(retention.SERVICE, sweeps, Probes()),
         }
         apis |= {f"{name}-worker": probe_app(Probes()) for name in NAMES}
@@ -157,7 +153,7 @@ async def peers(
 @pytest_asyncio.fixture
 async def world(database: Database, clock: FakeClock) -> World:
     """Compliance, with a consumer registered."""
-    service = ComplianceService(ComplianceSettings(), database, OrdersOutbox(), clock)
+    service = service_of(ComplianceSettings(), database, clock)
     await flow.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
@@ -196,10 +192,10 @@ async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
 ) -> None:
     (order,) = await world.revoke("up:revoked")
     settings = world.service.settings.model_copy(update={"enable_auth": True, "api_keys_file": keys})
-    strict = ComplianceService(settings, world.service.db, OrdersOutbox(), world.clock)
+    strict = service_of(settings, world.service.db, world.clock)
     address = f"http://127.0.0.1:{unused_tcp_port}"
     listed = pages(f"{address}/api/v1/compliance/revocations", peers.key(subject) if subject else None)
-    async with served(compliance_api(strict, Probes()), unused_tcp_port):
+    async with served(application(compliance.SERVICE, strict, Probes()), unused_tcp_port):
         if subject is None:
             with pytest.raises(Stop, match="check the address and the key"):
                 [page async for page in listed]
@@ -220,7 +216,7 @@ async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: 
         }
     )
     async with (
-        databases.fresh(alerting.migrations()) as url,
+        databases.fresh(alerting.SERVICE.all_migrations()) as url,
         Database.connect(url, name="alerting") as db,
         Redis.from_url("redis://127.0.0.1:1") as redis,
     ):

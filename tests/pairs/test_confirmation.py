@@ -24,20 +24,19 @@ from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping, loop_forever
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.waiting import until
-from compliance import app as compliance
 from compliance import flow
-from compliance.flow import Service as ComplianceService
-from compliance.inlet.api import api as compliance_api
+from compliance import service as compliance
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
 from ingester import flow as ingester_flow
 from ingester.flow import Service as IngesterService
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld
-from services.compliance.tests.integration.conftest import SEARCH, World
+from services.compliance.tests.integration.conftest import SEARCH, World, service_of
 from services.ingester.tests.integration.world import World as IngesterWorld
 from tests.pairs.serving import served
 
@@ -51,7 +50,7 @@ REPLY_S_MAX = 5
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """The database of a test is compliance's."""
-    return compliance.migrations()
+    return compliance.SERVICE.all_migrations()
 
 
 @pytest_asyncio.fixture
@@ -63,7 +62,7 @@ async def world(database: Database, clock: FakeClock, tmp_path: Path) -> World:
     settings = ComplianceSettings().model_copy(
         update={"enable_auth": True, "api_keys_file": tmp_path / "api_keys.yaml"}
     )
-    service = ComplianceService(settings, database, OrdersOutbox(), clock)
+    service = service_of(settings, database, clock)
     await flow.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
@@ -117,7 +116,7 @@ class Store:
         if isinstance(self.texts, IngesterWorld):
             plan = ingester.plan(self.texts.service, {})
         else:
-            plan = analytics.plan(self.texts.service)
+            plan = analytics.plan(self.texts.service, Stopping())
         (loop,) = (one for one in plan.loops if one.name == "confirm orders")
         stopping = Stopping()
         running = asyncio.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
@@ -151,7 +150,7 @@ async def store(
 
 
 def _api(world: World) -> Any:
-    return compliance_api(world.service, Probes())
+    return application(compliance.SERVICE, world.service, Probes())
 
 
 async def _second_of_two(world: World) -> Any:

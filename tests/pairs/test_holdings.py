@@ -28,11 +28,10 @@ from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from compliance import app as compliance
 from compliance import flow
-from compliance.flow import Service as ComplianceService
-from compliance.inlet.controls import Controls
-from compliance.inlet.looking import Looker
+from compliance import service as compliance
+from compliance.flow.controls import Controls
+from compliance.flow.looking import Looker
 from compliance.outlet.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
@@ -40,7 +39,7 @@ from ingester.flow import Service as IngesterService
 from ingester.inlet.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld
-from services.compliance.tests.integration.conftest import KINDS, World
+from services.compliance.tests.integration.conftest import KINDS, World, service_of
 from services.compliance.tests.integration.neighbours import holdings_client
 from services.ingester.tests.integration.world import World as IngesterWorld
 
@@ -76,7 +75,7 @@ class Peers:
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """The database of a test is compliance's."""
-    return compliance.migrations()
+    return compliance.SERVICE.all_migrations()
 
 
 async def _always() -> None:
@@ -137,7 +136,7 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
     settings = ComplianceSettings().model_copy(
         update={"stores": STORES, "stores_api_key_file": peers.key_file}
     )
-    service = ComplianceService(settings, database, OrdersOutbox(), clock)
+    service = service_of(settings, database, clock)
     for name in (*STORES, "search"):
         kinds = KINDS.get(name, ("content",))
         if name in STORES:

@@ -18,13 +18,12 @@ import httpx
 import orjson
 import pytest
 
-import alerting.app
-import alerting.inlet.senders
+import alerting.inlet.schedules
+import alerting.service
 import alerting.settings
 import analytics.service
 import analytics.settings
-import compliance.app
-import compliance.inlet.api
+import compliance.service
 import compliance.settings
 import ingester.app
 import ingester.inlet.api
@@ -164,12 +163,12 @@ async def _look_at_another_log(db: Database, look: Work) -> None:
 
 @asynccontextmanager
 async def _compliance() -> AsyncIterator[Parts]:
-    async with compliance.app.opened(compliance.settings.Settings()) as parts:
-        service = parts.service
-        await compliance.app.prepare(service)
-        plan = compliance.app.plan(parts, Stopping())
-        app = compliance.inlet.api.api(service, Probes())
-        found = works("compliance", service, plan, compliance.app.migrations(), service.clock)
+    definition = compliance.service.SERVICE
+    async with definition.open(compliance.settings.Settings()) as service:
+        await compliance.flow.begin(service)
+        plan = definition.plan(service, Stopping())
+        app = application(definition, service, Probes())
+        found = works("compliance", service, plan, definition.all_migrations(), service.clock)
         paths = (
             "/compliance/status",
             "/compliance/health/detailed",
@@ -190,7 +189,7 @@ async def _analytics() -> AsyncIterator[Parts]:
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        plan = definition.plan(service)
+        plan = definition.plan(service, Stopping())
         found = works("analytics", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/analytics/health/detailed")
         yield service.db, found
@@ -198,17 +197,16 @@ async def _analytics() -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def _alerting() -> AsyncIterator[Parts]:
-    async with alerting.app.opened(alerting.settings.Settings()) as service:
+    definition = alerting.service.SERVICE
+    async with definition.open(alerting.settings.Settings()) as service:
 
         async def send(*_: Any) -> None:
             """It is sent."""
 
         sends: Any = {"sms": send, "email": send}
-        wakes = alerting.inlet.senders.Wakes()
-        ours = alerting.app.loops(replace(service, wake=wakes), sends, wakes, Stopping())
-        found = works(
-            "alerting", service, alerting.app.plan(service), alerting.app.migrations(), service.clock
-        )
+        ours = alerting.inlet.schedules.loops(service, sends, Stopping())
+        plan = definition.plan(service, Stopping())
+        found = works("alerting", service, plan, definition.all_migrations(), service.clock)
         yield service.db, found | {loop.name: loop.work for loop in ours}
 
 
@@ -217,7 +215,7 @@ async def _retention() -> AsyncIterator[Parts]:
     definition = retention.service.SERVICE
     async with definition.open(retention.settings.Settings()) as service:
         app = application(definition, service, Probes())
-        plan = definition.plan(service)
+        plan = definition.plan(service, Stopping())
         found = works("retention", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
         yield service.db, found
@@ -225,9 +223,9 @@ async def _retention() -> AsyncIterator[Parts]:
 
 SERVICES: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
     "ingester": (ingester.app.migrations, _ingester, ("common", "ingester")),
-    "compliance": (compliance.app.migrations, _compliance, ("common", "compliance")),
+    "compliance": (compliance.service.SERVICE.all_migrations, _compliance, ("common", "compliance")),
     "analytics": (analytics.service.SERVICE.all_migrations, _analytics, ("analytics",)),
-    "alerting": (alerting.app.migrations, _alerting, ("alerting",)),
+    "alerting": (alerting.service.SERVICE.all_migrations, _alerting, ("alerting",)),
     "retention": (retention.service.SERVICE.all_migrations, _retention, ("retention",)),
 }
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-import alerting.app
-import alerting.flow
+import alerting.service
 import analytics.service
-import compliance.app
+import compliance.service
 import ingester.app
 import retention.service
 from alerting.flow.sweeping import Alerts
@@ -72,7 +71,7 @@ SERVICES = {
         },
     ),
     "compliance": Service(
-        compliance.app.migrations,
+        compliance.service.SERVICE.all_migrations,
         (QUARANTINE, WATCHES),
         dict.fromkeys(
             (
@@ -101,7 +100,7 @@ SERVICES = {
         {"cell": "one row a source, language and licences", "generation": ONE_ROW, "floor": ONE_ROW},
     ),
     "alerting": Service(
-        alerting.app.migrations,
+        alerting.service.SERVICE.all_migrations,
         (QUARANTINE,),
         dict.fromkeys(("alert", "message", "notification", "silence", "alert_group"), "alerts"),
         {

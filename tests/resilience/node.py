@@ -31,12 +31,13 @@ from clawback_common.settings import CommonSettings
 from clawback_common.sweeping.sweeper import Sweeper, Task
 from clawback_contracts.sweep.v1 import SweepCompleted
 from compliance.flow import Service as Compliance
-from compliance.inlet.checks import Check
+from compliance.flow.daily_run import Check
 from compliance.settings import Settings as ComplianceSettings
 from ingester.flow import Service as Ingester
 from ingester.inlet.feeds import poll
 from ingester.inlet.feeds.values import RevokedPage
 from ingester.settings import Settings as IngesterSettings
+from services.compliance.tests.integration.conftest import service_of
 from services.compliance.tests.integration.neighbours import Neighbour
 from services.ingester.tests.integration.world import Script, revoked_page
 
@@ -179,7 +180,7 @@ async def opened(name: str, ingester_url: str, compliance_url: str, pause: Pause
         yield Node(
             name,
             Ingester(IngesterSettings(), ingester, clock, OrdersOutbox(), NewsOutbox()),
-            Compliance(ComplianceSettings(), compliance, OrdersOutbox(), clock),
+            service_of(ComplianceSettings(), compliance, clock),
             pause,
         )
 

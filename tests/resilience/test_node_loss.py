@@ -17,7 +17,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-import compliance.app
+import compliance.service
 import ingester.app
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.listening import said
@@ -83,7 +83,7 @@ async def _databases(admin: str) -> AsyncIterator[tuple[str, str]]:
     databases = Databases(admin)
     async with (
         databases.fresh(ingester.app.migrations()) as one,
-        databases.fresh(compliance.app.migrations()) as other,
+        databases.fresh(compliance.service.SERVICE.all_migrations()) as other,
     ):
         yield one, other
 

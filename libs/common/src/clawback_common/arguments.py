@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 WORDS_MAX = 500
 MINUTES_MAX = 24 * 60
+SECONDS_MAX = 3_600
 
 
 def floor_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,16 @@ def words(written: str) -> str:
 
 def minutes(written: str) -> float:
     """Up to a day."""
+    return _up_to(MINUTES_MAX, written)
+
+
+def seconds(written: str) -> float:
+    """Up to an hour."""
+    return _up_to(SECONDS_MAX, written)
+
+
+def _up_to(limit: int, written: str) -> float:
     found = float(written)
-    if not 0 <= found <= MINUTES_MAX:
-        raise argparse.ArgumentTypeError(f"between 0 and {MINUTES_MAX}")
+    if not 0 <= found <= limit:
+        raise argparse.ArgumentTypeError(f"between 0 and {limit}")
     return found

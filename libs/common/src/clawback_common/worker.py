@@ -5,11 +5,12 @@ nothing is lost: listen no more, finish what is in hand, send what was committed
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -76,6 +77,8 @@ class Plan:
     loops: Sequence[Loop] = ()
     prepare: Callable[[], Awaitable[None]] | None = None
     """Done once, when all checks have passed."""
+    close: Callable[[], Awaitable[None]] | None = None
+    """Done once, when nothing is consumed any more."""
     publish: Render | None = None
     """What a reference in the outbox of news says; None: this service has no news."""
     may_publish: Callable[[], Awaitable[bool]] | None = None
@@ -86,6 +89,8 @@ class Plan:
     """How alerts on lanes are raised; None: through the outbox."""
     purges: Sequence[Aged] = ()
     """Rows of the service's own tables that end by age alone."""
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Runs from the first moment, whether the broker answers or not."""
     resent: Sequence[str] = ()
     """Topics, beside that of alerts, to which the priority lane sends again what the broker has lost."""
 
@@ -137,6 +142,8 @@ class Worker:
                 )
             )
             tasks.create_task(self.probes.watch(stopping))
+            if plan.beside is not None:
+                tasks.create_task(plan.beside())
             await self._until_allowed(plan, stopping)
             if not stopping.is_set():
                 await self._work(plan, stopping, tasks)
@@ -240,6 +247,8 @@ class Worker:
                 _, hanging = await asyncio.wait([*sending, leading], timeout=self._settings.drain_timeout_s)
                 for task in hanging:  # what they hold is committed, and the next process sends it
                     task.cancel()
+                if plan.close is not None:
+                    await plan.close()
 
     def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)

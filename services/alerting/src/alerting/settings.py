@@ -13,7 +13,7 @@ from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.production import needs_file, needs_https, needs_safe_redis
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import ServiceSettings
 
 SERVICE_NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
 _SMTP = ("smtp", "smtps", "smtp+starttls")
@@ -28,8 +28,8 @@ def _documented() -> dict[str, AnyHttpUrl]:
     return found
 
 
-class Settings(CommonSettings):
-    """Read from the environment; see ``CommonSettings``."""
+class Settings(ServiceSettings):
+    """Read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8004
     probe_port: int = 8104

@@ -12,12 +12,12 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from alerting import flow
-from alerting.app import migrations as all_migrations
 from alerting.domain.alert import Alert
 from alerting.flow import Service
 from alerting.inlet.routes_file import read_routes
 from alerting.outlet.channels import senders
 from alerting.outlet.outgoing import Send
+from alerting.service import SERVICE, assemble
 from alerting.settings import Settings
 from alerting.state import alerts
 from clawback_common.bus.envelope import Received
@@ -175,7 +175,7 @@ class World:
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """What runs in an alerting database."""
-    return all_migrations()
+    return SERVICE.all_migrations()
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ async def service(
     """Without its processes, begun."""
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
-    made = Service(settings, database, OrdersOutbox(), clock, read_routes(path, lambda _: True))
+    made = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
     await flow.begin(made)
     return made
 

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-from alerting import app
+from alerting.service import SERVICE
 from alerting.settings import Settings
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker
@@ -34,7 +33,7 @@ class Around(Processes):
     def working(self, number: int = 0) -> AbstractAsyncContextManager[None]:
         """A worker within the test's process."""
         port = self.ports[f"worker{number}"]
-        return working(partial(app.worker, Settings(http_port=port)), port)
+        return working(SERVICE, Settings(http_port=port))
 
     async def forgotten(self) -> None:
         """The next test begins with no member of this one: a killed one stays until its session is over."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,12 @@ import httpx
 import pytest
 import pytest_asyncio
 import yaml
-from redis.asyncio import Redis
 
-from alerting.flow import Service
-from alerting.inlet.api import api
-from alerting.outlet.neighbours import Neighbours
+from alerting.service import SERVICE
 from alerting.state.consents import HISTORY_MAX
 from alerting.state.messages import NOTIFICATIONS_MAX
 from clawback_common.http.probes import Probes
+from clawback_common.service.api import application
 from clawback_contracts.alert.v1 import Severity, fingerprint
 from services.alerting.tests.integration.conftest import World
 
@@ -59,12 +58,10 @@ async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]
     ]
     file.write_text(yaml.safe_dump(rows))
     settings = world.service.settings.model_copy(update={"api_keys_file": file})
-    service = Service(settings, world.db, world.service.outbox, world.clock, world.service.book)
-    async with httpx.AsyncClient() as outward, Redis.from_url("redis://127.0.0.1:1/0") as redis:
-        app = api(service, Neighbours(settings, world.db, world.clock, outward, redis), Probes())
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as client:
-            yield client
+    app = application(SERVICE, replace(world.service, settings=settings), Probes())
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as client:
+        yield client
 
 
 async def test_alerts_are_listed_the_latest_first_in_pages_and_by_what_they_are(

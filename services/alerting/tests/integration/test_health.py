@@ -15,17 +15,16 @@ import httpx
 import pytest
 import pytest_asyncio
 from pydantic import AnyHttpUrl, SecretStr
-from redis.asyncio import Redis
 
 from alerting.domain import health
-from alerting.flow import Service
-from alerting.inlet.api import api
 from alerting.outlet import neighbours as asking
-from alerting.outlet.neighbours import Neighbours
+from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.http.probes import Probes
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_local.ports import claimed
 from services.alerting.tests.integration.conftest import World
 from services.alerting.tests.integration.processes import Neighbour
@@ -141,18 +140,16 @@ async def whole(
                     "health_timeout_s": 5.0,
                 }
             )
-            async with (
-                Database.connect(url, connections_max=4, name="health") as db,
-                httpx.AsyncClient() as outward,
-                Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as redis,
-            ):
-                service = Service(settings, db, world.service.outbox, SystemClock(), world.service.book)
-                found = Neighbours(settings, db, SystemClock(), outward, redis)
-                transport = httpx.ASGITransport(app=api(service, found, Probes()), raise_app_exceptions=False)
-                async with httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as http:
+            async with Database.connect(url, connections_max=4, name="health") as db:
+                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.book)
+                app = application(SERVICE, service, Probes())
+                transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+                async with (
+                    app.router.lifespan_context(app),
+                    httpx.AsyncClient(transport=transport, base_url="http://alerting/api/v1") as http,
+                ):
                     gates = {"database": db_gate, "cache": cache_gate, "broker": broker_gate}
                     yield Whole(http, near, gates)
-                await found.close()
         for one in near.values():
             await one.stop()
 

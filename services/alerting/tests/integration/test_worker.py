@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from alerting.app import NAME
+from alerting.flow import GROUP
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker, Raw
@@ -54,7 +54,7 @@ async def around(
         }
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        made = Around(service=NAME, broker=topics, db=database, mail=mail, sms=sms, ports=ports)
+        made = Around(service=GROUP, broker=topics, db=database, mail=mail, sms=sms, ports=ports)
         try:
             yield made
         finally:

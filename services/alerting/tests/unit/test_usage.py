@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from alerting.__main__ import main
-from alerting.app import _usable_address
+from alerting.service import SERVICE, usable_address
 from alerting.settings import Settings
+from clawback_common.service.cli import main
 from clawback_common.testing.production import production_env
 
 
 @pytest.mark.parametrize("arguments", [["test", "--wait", "soon"], ["test", "--wait", "-1"], ["dance"], []])
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(SERVICE, arguments)
     assert ended.value.code == 2
     assert "usage: alerting" in capsys.readouterr().err
 
@@ -40,7 +40,7 @@ def test_wrong_settings_end_with_2_in_words(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        main(["migrate"])
+        main(SERVICE, ["migrate"])
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
 
@@ -64,7 +64,7 @@ def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
     path = tmp_path / "routes.yaml"
     path.write_text("recipients: []\nreceivers:\n  - name: a\nroute: {receiver: b}\n")
     monkeypatch.setenv("ALERT_ROUTES", str(path))
-    assert main(["worker"]) == 2
+    assert main(SERVICE, ["worker"]) == 2
     said = capsys.readouterr().err
     assert f"{path}:3: the receiver a reaches nobody" in said
     assert f"{path}:4: there is no receiver 'b'" in said
@@ -82,6 +82,6 @@ def test_outside_development_no_room_is_told_without_tls(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ENVIRONMENT", environment)
     settings = Settings()
-    assert _usable_address(settings, "json://room.example/") is usable
-    assert _usable_address(settings, "jsons://room.example/")
-    assert not _usable_address(settings, "nothing://at/all")
+    assert usable_address(settings, "json://room.example/") is usable
+    assert usable_address(settings, "jsons://room.example/")
+    assert not usable_address(settings, "nothing://at/all")

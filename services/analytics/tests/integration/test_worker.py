@@ -51,7 +51,7 @@ async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A worker with everything that a worker has; ended after the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
-        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours)):
+        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, Stopping())):
             yield ours
 
 

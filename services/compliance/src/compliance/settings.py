@@ -12,13 +12,13 @@ from typing_extensions import override
 from clawback_common.errors import Stop
 from clawback_common.http.guarded_client import AddressRules
 from clawback_common.production import needs_file, needs_https
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import ServiceSettings
 from clawback_common.sweeping.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
 
 
-class Settings(CommonSettings):
-    """Read from the environment; see ``CommonSettings``."""
+class Settings(ServiceSettings):
+    """Read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8002
     probe_port: int = 8102

@@ -14,11 +14,13 @@ import pytest_asyncio
 import yaml
 
 from clawback_common.api_keys import Caller
+from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.envelope import event_id
@@ -33,11 +35,10 @@ from clawback_contracts.revocation.v1 import (
     RevocationNoticed,
 )
 from compliance import flow
-from compliance.app import migrations as all_migrations
 from compliance.domain.obligation import Looked
 from compliance.flow import Service
-from compliance.inlet.api import api
-from compliance.inlet.checks import Check
+from compliance.flow.daily_run import Check
+from compliance.service import SERVICE, assemble
 from compliance.settings import Settings
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -153,16 +154,22 @@ class World(ServiceWorld[Service]):
         await self.looked("ingester", {order.article_id: Holding.GONE for order in orders})
 
 
+def service_of(settings: Settings, db: Database, clock: Clock) -> Service:
+    """Without its processes, and with an ingester that nobody asks."""
+    nobody = Neighbour()
+    return assemble(settings, db, clock, OrdersOutbox(), nobody.ingester(), nobody.holdings())
+
+
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """What runs in a compliance database."""
-    return all_migrations()
+    return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock) -> Service:
     """Without its processes."""
-    return Service(Settings(), database, OrdersOutbox(), clock)
+    return service_of(Settings(), database, clock)
 
 
 @pytest_asyncio.fixture
@@ -215,8 +222,8 @@ def keys(tmp_path: Path) -> Path:
 async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key."""
     settings = world.service.settings.model_copy(update={"api_keys_file": keys, "bulk_approval_threshold": 3})
-    application = api(replace(world.service, settings=settings), Probes())
-    transport = httpx.ASGITransport(app=application)
+    app = application(SERVICE, replace(world.service, settings=settings), Probes())
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://compliance/api/v1") as client:
         yield client
 

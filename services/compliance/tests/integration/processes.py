@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +25,7 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
-from compliance import app
+from compliance.service import SERVICE
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH
 from services.compliance.tests.integration.neighbours import Neighbour
@@ -47,7 +46,7 @@ class Around(Processes):
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """A worker within the test's process."""
-        return working(partial(app.worker, Settings()), self.port)
+        return working(SERVICE, Settings())
 
     async def notice(self, *article_ids: str, poll_id: object = None) -> list[RevocationNoticed]:
         """Notices on the topic."""

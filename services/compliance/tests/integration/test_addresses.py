@@ -13,7 +13,8 @@ import pytest_asyncio
 import yaml
 
 from clawback_common.http.probes import Probes
-from compliance.inlet.api import api
+from clawback_common.service.api import application
+from compliance.service import SERVICE
 from compliance.settings import Settings
 from compliance.state import migrations
 from services.compliance.tests.integration.conftest import World
@@ -29,9 +30,9 @@ async def _client(world: World, tmp_path: Path, **settings: Any) -> httpx.AsyncC
     keys = tmp_path / "keys.yaml"
     keys.write_text(yaml.safe_dump([entry]))
     changed = world.service.settings.model_copy(update={"api_keys_file": keys, **settings})
-    application = api(replace(world.service, settings=changed), Probes())
+    app = application(SERVICE, replace(world.service, settings=changed), Probes())
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=application),
+        transport=httpx.ASGITransport(app=app),
         base_url="http://compliance/api/v1/compliance",
         headers={"Authorization": "Bearer ops"},
     )

@@ -12,7 +12,7 @@ from clawback_common.quarantine import Bad, put
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from compliance import flow
-from compliance.inlet.checks import Check
+from compliance.flow.daily_run import Check
 from compliance.state import runs
 from services.compliance.tests.integration.conftest import World, bearer
 

@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from clawback_common.clock import SystemClock
-from clawback_common.process import Stopping
+from clawback_common.process import ExitCode, Stopping
 from clawback_common.testing.waiting import until
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance import flow
-from compliance.inlet.checks import DONE, FAILED, PEOPLE_MUST_LOOK, Check
-from compliance.inlet.watchers import beat
+from compliance.flow.daily_run import Check
+from compliance.flow.watching import beat
 from compliance.state import runs
 from services.compliance.tests.integration.conftest import World
 from services.compliance.tests.integration.neighbours import Neighbour
@@ -37,7 +37,7 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
 
 
 async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
     row = await runs.last(world.db)
@@ -50,7 +50,7 @@ async def test_it_is_done_when_all_that_came_is_closed(
     world: World, neighbour: Neighbour, check: Check, lines: list[str]
 ) -> None:
     neighbour.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
@@ -60,7 +60,7 @@ async def test_what_is_open_after_the_wait_is_counted_and_people_must_look(
     world: World, neighbour: Neighbour, check: Check
 ) -> None:
     neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
-    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
 
@@ -86,7 +86,7 @@ async def test_a_notice_that_was_lost_on_the_way_is_open(
         return 3
 
     neighbour.brings = lost
-    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     assert (await world.said(RunCompleted))[0].open == 3
 
 
@@ -102,7 +102,7 @@ async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
         return 1
 
     neighbour.brings = again
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
 
 
 async def test_it_says_that_no_worker_is_at_work(
@@ -127,7 +127,7 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
     world: World, neighbour: Neighbour, check: Check, failing: int
 ) -> None:
     neighbour.failing = failing
-    assert await check.asked("schedule", "test") == FAILED
+    assert await check.asked("schedule", "test") == ExitCode.FAILED
     (failed,) = await world.said(RunFailed)
     assert str(failing) in failed.error
     assert await world.said(RunCompleted) == []
@@ -136,19 +136,19 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
 
 async def test_a_poll_that_did_not_catch_up_concludes_nothing(neighbour: Neighbour, check: Check) -> None:
     neighbour.caught_up = False
-    assert await check.asked("schedule", "test") == FAILED
+    assert await check.asked("schedule", "test") == ExitCode.FAILED
 
 
 async def test_without_a_feed_of_revocations_nothing_was_checked(neighbour: Neighbour, check: Check) -> None:
     neighbour.feeds = []
-    assert await check.asked("schedule", "test") == FAILED
+    assert await check.asked("schedule", "test") == ExitCode.FAILED
 
 
 async def test_a_poll_that_is_answered_later_is_waited_for(
     world: World, neighbour: Neighbour, check: Check
 ) -> None:
     neighbour.brings, neighbour.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
     assert (await world.said(RunCompleted))[0].noticed == 1
 
 
@@ -165,10 +165,10 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(
     neighbour.brings = slowly
     first = asyncio.create_task(check.asked("schedule", "first"))
     await entered.wait()
-    assert await check.asked("schedule", "second") == DONE
+    assert await check.asked("schedule", "second") == ExitCode.DONE
     assert lines[-1] == "another run is at work; this one has nothing to do"
     go_on.set()
-    assert await first == DONE
+    assert await first == ExitCode.DONE
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
 
 
@@ -176,7 +176,7 @@ async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check
     dead = uuid4()
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
     assert await flow.check_started(dead, world.service)
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
     (failed,) = await world.said(RunFailed)
     assert failed.run_id == dead
 
@@ -198,7 +198,7 @@ async def test_a_run_that_is_asked_to_end_fails_and_says_so(
     running = asyncio.create_task(check.asked("schedule", "test"))
     await until(lambda: any("notices recorded" in line for line in lines))
     stopping.set()
-    assert await running == FAILED
+    assert await running == ExitCode.FAILED
     assert "asked to end" in (await world.said(RunFailed))[0].error
 
 
@@ -218,11 +218,11 @@ async def test_an_unexpected_error_is_a_failed_run_too(
 async def test_an_overdue_obligation_of_any_notice_makes_people_look(world: World, check: Check) -> None:
     (order,) = await world.revoke(A)
     world.clock.advance(hours=25)
-    assert await check.asked("schedule", "test") == PEOPLE_MUST_LOOK
+    assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     assert (await world.said(RunCompleted))[0].overdue == 2
     await world.close(order)
     await world.looked("ingester", {A: Holding.GONE})
-    assert await check.asked("schedule", "test") == DONE
+    assert await check.asked("schedule", "test") == ExitCode.DONE
 
 
 async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
@@ -235,12 +235,12 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
         return 0
 
     neighbour.brings = freezes
-    assert await check.asked("schedule", "first") == PEOPLE_MUST_LOOK
+    assert await check.asked("schedule", "first") == ExitCode.ATTENTION
     assert lines[-1] == "FAILED: the lease run was lost to another process"
     assert await world.said(RunCompleted, RunFailed) == []
     assert await world.db.fetchval("SELECT state FROM run") == "running"
     neighbour.brings = _bringing(world, close=True)  # type: ignore[assignment]
-    assert await check.asked("schedule", "second") == DONE
+    assert await check.asked("schedule", "second") == ExitCode.DONE
     assert len(await world.said(RunCompleted)) == 1
     (dead,) = await world.said(RunFailed)
     assert dead.error == "its process ended without a word"
@@ -252,6 +252,6 @@ async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, 
     )
     async with world.db.session() as lost_node:
         await lost_node.execute("SELECT pg_advisory_lock(hashtext('run'), 7)")
-        assert await check.asked("schedule", "test") == DONE
+        assert await check.asked("schedule", "test") == ExitCode.DONE
         await lost_node.execute("SELECT pg_advisory_unlock(hashtext('run'), 7)")
     assert len(await world.said(RunCompleted)) == 1

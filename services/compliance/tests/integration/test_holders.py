@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from clawback_common.errors import Poison
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
 from compliance import flow
-from compliance.app import own_holders
+from compliance.domain.holder import own_holders
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH, World
 
@@ -68,8 +68,11 @@ async def test_a_filter_is_shown_as_it_was_declared_and_exempts_from_no_order(
 
 def test_copies_that_disappear_by_age_are_registered_by_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPIRY_HOLDERS", "backups=720, tapes=8760")
+    settings = Settings()
     found = {
-        one.name: one.forgets_after_h for one in own_holders(Settings()) if one.kind is HolderKind.EXPIRY
+        one.name: one.forgets_after_h
+        for one in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h)
+        if one.kind is HolderKind.EXPIRY
     }
     assert found == {"kafka": 8, "backups": 720, "tapes": 8760}
     monkeypatch.setenv("EXPIRY_HOLDERS", "backups=1e300")

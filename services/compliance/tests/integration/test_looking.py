@@ -13,8 +13,8 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import flow
 from compliance.domain.obligation import CONTROLS, FAIR_TIME
-from compliance.inlet.controls import Controls
-from compliance.inlet.looking import CLAIMS_MAX, Looker
+from compliance.flow.controls import Controls
+from compliance.flow.looking import CLAIMS_MAX, Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -184,9 +184,7 @@ async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: 
     looker = Looker(service, neighbour.holdings(), Controls(neighbour.ingester()))
     (order,) = await world.revoke(A)
     round_ = asyncio.create_task(looker.wait_and_look())
-    await flow.on_receipts(
-        world.received([world.receipt(order, "ingester")]), replace(service, wake_looking=looker.wake)
-    )
+    await flow.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     async with asyncio.timeout(0.9):
         await round_
         while (await world.states(A))[1, "ingester"] != "verified":  # noqa: ASYNC110 - a row, not an event

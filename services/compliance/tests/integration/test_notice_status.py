@@ -117,7 +117,7 @@ async def test_a_record_that_could_not_be_read_says_why_to_who_signed_it(
         for offset, sender in enumerate(("licensor", "other"))
     ]
     async with world.db.transaction() as tx:
-        await put(tx, world.service.outbox, bads, world.clock.now())
+        await put(tx, world.service.orders, bads, world.clock.now())
     found = await status(http, "e0")
     assert (found["state"], found["errors"]) == (
         "refused",

@@ -23,8 +23,8 @@ from compliance import flow
 from compliance.domain.order import RECOVERED
 from compliance.domain.request import Request, RequestKind
 from compliance.flow import requests as request_flow
-from compliance.inlet import watchers
-from compliance.inlet.mass import watch_mass_revocations
+from compliance.flow import watching
+from compliance.flow.mass import watch_mass_revocations
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -275,17 +275,17 @@ async def _dead(*_: object) -> int:
 
 async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: World) -> None:
     made = await submitted(world, ids(11))
-    await watchers.watch_requests(world.service)
+    await watching.watch_requests(world.service)
     assert await world.alerts() == ["ApprovalWaiting"]
     world.clock.advance(days=7)
-    await watchers.watch_requests(world.service)
+    await watching.watch_requests(world.service)
     assert "ApprovalExpired" in await world.alerts()
     assert await states(world) == {"withheld": 11}
     with pytest.raises(Conflict):
         await confirmed(world, made)
     await flow.request_refused(made.request_id, "second", "too late", world.service)
     assert await states(world) == {"live": 11}
-    assert await watchers.watch_requests(world.service) == []
+    assert await watching.watch_requests(world.service) == []
 
 
 async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World) -> None:
@@ -293,7 +293,7 @@ async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World)
     (order, *_) = await world.said(ArticleWithheld)
     assert list(await world.states(order.article_id)) == [(1, "ingester")]
     world.clock.advance(days=3)
-    assert await watchers.lateness_conditions(world.service, world.clock.now()) == []
+    assert await watching.lateness_conditions(world.service, world.clock.now()) == []
     await world.receipts(world.receipt(order, "ingester", outcome=Outcome.WITHHELD))
     assert set((await world.states(order.article_id)).values()) == {"verified"}
     assert await world.closed(order.revocation_id) is not None

@@ -6,8 +6,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from typing_extensions import override
 
 from clawback_common.errors import Conflict, Poison
+from clawback_common.waking import Waker
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import flow
@@ -98,7 +100,13 @@ async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: Wo
 async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -> None:
     (order,) = await world.revoke(A)
     seen: list[int] = []
-    service = replace(world.service, wake_looking=lambda: seen.append(1))
+
+    class Seen(Waker):
+        @override
+        def wake(self) -> None:
+            seen.append(1)
+
+    service = replace(world.service, lookers=Seen())
     await flow.on_receipts(world.received([world.receipt(order, "search")]), service)
     assert seen == []
     impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
@@ -244,7 +252,7 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
     await world.close(order)
     assert await world.closed(order.revocation_id) is not None
     assert (await world.states(A))[1, "kafka"] == "open"
-    from compliance.inlet.watchers import watch_time  # noqa: PLC0415
+    from compliance.flow.watching import watch_time  # noqa: PLC0415
 
     world.clock.advance(hours=7)
     await watch_time(world.service)
@@ -257,7 +265,7 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
 async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none(
     world: World,
 ) -> None:
-    from compliance.inlet.watchers import watch_time  # noqa: PLC0415
+    from compliance.flow.watching import watch_time  # noqa: PLC0415
 
     (order,) = await world.revoke(A)
     world.clock.advance(hours=20)

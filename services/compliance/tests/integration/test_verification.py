@@ -13,8 +13,8 @@ from clawback_contracts.alert.v1 import AlertResolved
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import flow
 from compliance.domain.obligation import CONTROLS, FAIR_TIME, Looked
-from compliance.inlet.controls import Controls
-from compliance.inlet.looking import Looker
+from compliance.flow.controls import Controls
+from compliance.flow.looking import Looker
 from compliance.outlet.stores import HoldingsClient, first_that_fit
 from compliance.state.controls import MISSING_MAX
 from services.compliance.tests.integration.conftest import SEARCH, World
@@ -227,7 +227,7 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, neighbour: N
                 await asyncio.sleep(0.01)
         for article_id in (A, B):
             await _removed(world, article_id)
-            looker.wake()
+            world.service.lookers.wake()
             async with asyncio.timeout(1):
                 while await _state(world, article_id, "ingester") != "verified":
                     await looker.wait_and_look()

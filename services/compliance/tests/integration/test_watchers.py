@@ -1,18 +1,20 @@
 """What the live worker watches, and how often it says so."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 
 import pytest
 
 from clawback_common.errors import Poison
+from clawback_common.process import Stopping
 from clawback_common.quarantine import Bad
 from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.holder.v1 import Holding
 from compliance import flow
-from compliance.inlet import jobs
-from compliance.inlet.checks import Check
-from compliance.inlet.watchers import watch_time
+from compliance.flow.daily_run import Check
+from compliance.flow.watching import watch_time
+from compliance.inlet.commands import health_command
 from compliance.state import runs
 from services.compliance.tests.integration.conftest import World
 
@@ -125,7 +127,7 @@ async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: 
 async def test_health_says_unknown_when_no_run_ever_completed(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await jobs.health_command(world.service) == 3
+    assert await health_command(world.service, Namespace(), Stopping()) == 3
     assert "never (unknown)" in capsys.readouterr().out
 
 
@@ -135,16 +137,16 @@ async def test_health_closes_by_time_and_is_content_after_a_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert await check.asked("schedule", "test") == 0
-    assert await jobs.health_command(world.service) == 0
+    assert await health_command(world.service, Namespace(), Stopping()) == 0
     assert "nothing is overdue or at risk" in capsys.readouterr().out
     (order,) = await world.revoke(A)
     world.clock.advance(hours=24)
-    assert await jobs.health_command(world.service) == 3
+    assert await health_command(world.service, Namespace(), Stopping()) == 3
     said = capsys.readouterr().out
     assert "search: 1 overdue" in said
     assert "obligations of time open: 1" in said
     await world.close(order)
     world.clock.advance(hours=8)
-    await jobs.health_command(world.service)
+    await health_command(world.service, Namespace(), Stopping())
     assert "obligations of time verified: 1" in capsys.readouterr().out
     assert await runs.last_completed(world.db) is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from argparse import Namespace
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,8 @@ from pydantic import SecretStr
 
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
-from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.service.cli import PHASES, bring_up_to_date
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.waiting import until
@@ -30,12 +32,13 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_local.ports import claimed
-from compliance import app, flow
-from compliance.flow import Service
-from compliance.inlet import jobs
-from compliance.inlet.watchers import watch_readers
+from compliance import flow
+from compliance.flow import GROUP
+from compliance.flow.watching import watch_readers
+from compliance.inlet.commands import health_command
+from compliance.service import SERVICE
 from compliance.settings import Settings
-from services.compliance.tests.integration.conftest import SEARCH
+from services.compliance.tests.integration.conftest import SEARCH, service_of
 from services.compliance.tests.integration.neighbours import Neighbour
 from services.compliance.tests.integration.processes import Around, answering, message
 
@@ -70,8 +73,8 @@ async def around(
         }
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        made = Around(service=app.NAME, broker=topics, db=database, neighbour=neighbour, port=probe_port)
-        service = Service(Settings(), database, OrdersOutbox(), SystemClock())
+        made = Around(service=GROUP, broker=topics, db=database, neighbour=neighbour, port=probe_port)
+        service = service_of(Settings(), database, SystemClock())
         await flow.holder_registered(SEARCH, "test", service)
         try:
             yield made
@@ -194,7 +197,7 @@ async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around)
             await until(consumer.assignment, what="it is assigned")
             await consumer.commit(dict.fromkeys(consumer.assignment(), 0))
     settings = Settings(kafka_bootstrap_servers=around.broker.bootstrap)
-    service = Service(settings, around.db, OrdersOutbox(), SystemClock())
+    service = service_of(settings, around.db, SystemClock())
     await watch_readers(service)
     rows = await around.db.fetch(
         "SELECT name, labels ->> 'group' AS reader FROM watch WHERE resolved_at IS NULL"
@@ -230,8 +233,10 @@ async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Arou
     code, said = await around.job("run", "--wait", "0.02")
     assert code == 3, said
     assert "no worker seems to be at work (never seen)" in said
-    service = Service(Settings(), around.db, OrdersOutbox(), SystemClock())
-    assert await jobs.health_command(service) == 0, "a run completed, and nothing is late yet"
+    service = service_of(Settings(), around.db, SystemClock())
+    assert await health_command(service, Namespace(), Stopping()) == 0, (
+        "a run completed, and nothing is late yet"
+    )
 
 
 async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> None:
@@ -249,7 +254,8 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
         assert code == 2
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "compliance/0001_spine.pre.sql" in said) == (0, True)
-        await app.migrate(Settings(database_url=SecretStr(empty)), "all")
+        async with SERVICE.open(Settings(database_url=SecretStr(empty))) as service:
+            await bring_up_to_date(SERVICE, service.db, PHASES["all"])
         assert "up to date" in capsys.readouterr().out
         connection = await asyncpg.connect(empty)
         assert await connection.fetchval("SELECT count(*) FROM revocation") == 0

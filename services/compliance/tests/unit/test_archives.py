@@ -6,8 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from clawback_common.service.cli import main
 from clawback_common.sweeping.archive import ArchiveFolder, Record
-from compliance.__main__ import main
+from compliance.service import SERVICE
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -22,18 +23,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_whole_archive_is_told_with_its_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["archive", "verify", str(folder)]) == 0
+    assert main(SERVICE, ["archive", "verify", str(folder)]) == 0
     assert "2 archives are as they were written" in capsys.readouterr().out
 
 
 def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["archive", "read", str(folder)]) == 0
+    assert main(SERVICE, ["archive", "read", str(folder)]) == 0
     lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"schema": "notice", "record": {"n": n}} for n in (1, 2)]
 
 
 def test_one_archive_can_be_read_by_its_manifest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["archive", "read", str(folder / "records/sweep/00002/manifest.json")]) == 0
+    assert main(SERVICE, ["archive", "read", str(folder / "records/sweep/00002/manifest.json")]) == 0
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -43,7 +44,7 @@ def test_a_damaged_archive_ends_with_3_and_names_the_file(
 ) -> None:
     part = folder / "records/sweep/00002/part-00001.jsonl.gz"
     part.write_bytes(part.read_bytes()[:-1])
-    assert main(["archive", do, str(folder)]) == 3
+    assert main(SERVICE, ["archive", do, str(folder)]) == 3
     assert "part-00001.jsonl.gz" in capsys.readouterr().err
 
 
@@ -51,7 +52,7 @@ def test_a_damaged_archive_ends_with_3_and_names_the_file(
 def test_a_folder_without_archives_proves_nothing(
     tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["archive", do, str(tmp_path)]) == 3
+    assert main(SERVICE, ["archive", do, str(tmp_path)]) == 3
     assert "no archive" in capsys.readouterr().err
 
 
@@ -60,6 +61,6 @@ def test_an_archive_url_that_is_no_folder_is_refused_at_the_start(
 ) -> None:
     monkeypatch.setenv("ARCHIVE_URL", "s3://bucket")
     with pytest.raises(SystemExit) as ended:
-        main(["health"])
+        main(SERVICE, ["health"])
     assert ended.value.code == 2
     assert "ARCHIVE_URL" in capsys.readouterr().err

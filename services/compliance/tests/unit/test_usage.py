@@ -2,16 +2,17 @@
 
 import pytest
 
+from clawback_common.service.cli import main
 from clawback_contracts.holder.v1 import HolderKind
-from compliance.__main__ import main
-from compliance.app import own_holders
+from compliance.domain.holder import own_holders
+from compliance.service import SERVICE
 from compliance.settings import Settings
 
 
 @pytest.mark.parametrize("arguments", [["run", "--wait", "soon"], ["run", "--wait", "-1"], ["dance"], []])
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(SERVICE, arguments)
     assert ended.value.code == 2
     assert "usage: compliance" in capsys.readouterr().err
 
@@ -37,7 +38,7 @@ def test_wrong_settings_end_with_2_in_words(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        main(["health"])
+        main(SERVICE, ["health"])
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
 
@@ -65,7 +66,7 @@ def test_our_stores_and_the_brokers_are_holders_by_themselves(
 ) -> None:
     monkeypatch.setenv("STORES", written)
     settings = Settings()
-    found = {one.name: one for one in own_holders(settings)}
+    found = {one.name: one for one in own_holders(settings.stores, {}, 8)}
     assert {name: one.kind for name, one in found.items()} == {
         "analytics": HolderKind.STORE,
         "ingester": HolderKind.STORE,

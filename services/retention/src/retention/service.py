@@ -10,6 +10,7 @@ from clawback_common.db import Database
 from clawback_common.errors import Stop
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
 from clawback_common.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.sweeping import Sweeper
@@ -70,7 +71,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, SystemClock(), OrdersOutbox())
 
 
-def plan(service: Service) -> Plan:
+def plan(service: Service, _: Stopping) -> Plan:
     """What its worker does beside consuming."""
     return Plan(
         loops=[

@@ -11,8 +11,6 @@ from aiokafka import AIOKafkaConsumer
 
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
-from clawback_common.process import Stopping
-from clawback_common.service.worker import work
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.processes import Processes
 from clawback_common.testing.workers import working
@@ -105,11 +103,7 @@ class Around(Processes):
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """A worker within the test's process."""
-        return working(self._work, self.port)
-
-    async def _work(self, stopping: Stopping) -> None:
-        async with SERVICE.open(Settings()) as service:
-            await work(SERVICE, service, stopping)
+        return working(SERVICE, Settings())
 
     async def requests(self) -> list[SweepRequested]:
         """Everything that was asked so far."""

@@ -5,9 +5,8 @@ broker has confirmed it, so after a crash some are sent twice and none is lost. 
 may send some again, which receivers fold; it marks nothing, because its lease is lost.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -26,6 +25,7 @@ from clawback_common.priority import Priority
 from clawback_common.process import Stopping
 from clawback_common.telemetry import counter, gauge
 from clawback_common.telemetry.tracing import send_span
+from clawback_common.waking import Sleeper
 
 Waiting: TypeAlias = asyncpg.Record
 Rendered: TypeAlias = Message | None
@@ -96,13 +96,13 @@ class Relay:
         self._producer = producer
         self._clock = clock
         self._on_set_aside = on_set_aside
-        self._woken = asyncio.Event()
+        self._sleeper = Sleeper()
         self._sent_up_to = 0
         self._full_batches = 0
 
     def wake(self) -> None:
         """Something was committed."""
-        self._woken.set()
+        self._sleeper.wake()
 
     async def run(self, stop: Stopping) -> None:
         """Sends until ``stop`` is set and what was committed before has gone out."""
@@ -122,15 +122,13 @@ class Relay:
         while True:
             lease.require()
             stopping = stop.is_set()
-            self._woken.clear()
             moved = await self.send_some(lease)
             if moved:
                 idle_s = LOOK_S
             elif stopping:
                 return
             else:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), idle_s)
+                await self._sleeper.sleep(idle_s)
                 idle_s = min(idle_s * 1.5, LOOK_S_MAX)
 
     async def send_some(self, lease: Lease) -> int:

@@ -38,6 +38,7 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
             dlq_router(definition.name, desk(definition, service)),
             health_router(definition.name, release, probes, details=own.details, clock=service.clock),
         ],
+        lifespan=own.lifespan,
         body_bytes_max=own.body_bytes_max,
         clock=service.clock,
     )

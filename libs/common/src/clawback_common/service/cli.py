@@ -9,7 +9,7 @@ from clawback_common.db import Database
 from clawback_common.db.migrate import migrate
 from clawback_common.process import ExitCode, Stopping, in_words, run
 from clawback_common.service import deadletters
-from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.definition import Command, OfflineCommand, ServiceDefinition
 from clawback_common.service.worker import work
 
 Phase = Literal["pre", "post"]
@@ -30,6 +30,9 @@ def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | Non
         The exit code.
     """
     chosen = _parser(definition).parse_args(arguments)
+    for command in definition.offline_commands:
+        if chosen.role == command.name:
+            return command.run(chosen)
     settings = in_words(definition.settings)
 
     async def role(stopping: Stopping) -> int:
@@ -48,7 +51,8 @@ def _parser(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
     roles.add_parser("migrate", help="bring the database up to date").add_argument(
         "--phase", choices=PHASES, default="all", help="before or after the new code starts"
     )
-    for command in definition.commands:
+    commands: list[Command[Any] | OfflineCommand] = [*definition.commands, *definition.offline_commands]
+    for command in commands:
         command.arguments(roles.add_parser(command.name, help=command.help))
     roles.add_parser("replay-dlq", help="try the quarantined records again")
     roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")

@@ -16,6 +16,7 @@ from clawback_common.settings import ServiceSettings
 from clawback_common.worker import Plan
 
 if TYPE_CHECKING:
+    from clawback_common.http.app import Lifespan
     from clawback_common.http.probes import Probes
     from clawback_common.http.routing import Router
 
@@ -64,6 +65,17 @@ class Command(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineCommand:
+    """One that needs neither settings nor servers."""
+
+    name: str
+    help: str
+    run: Callable[[Namespace], int]
+    """Gives the exit code."""
+    arguments: Callable[[ArgumentParser], None] = _no_arguments
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """What a service's API has beside what every API has."""
 
@@ -72,6 +84,8 @@ class Api:
     """Of the service's health, for its page."""
     body_bytes_max: Mapping[str, int] = field(default_factory=dict)
     """By the path's beginning."""
+    lifespan: "Lifespan | None" = None
+    """What it starts and stops around serving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +102,12 @@ class ServiceDefinition(Generic[S, T]):
     """Makes its objects; connects nothing before it is used."""
     subscriptions: Callable[[T], Sequence[Subscription]]
     """What its worker consumes."""
-    plan: Callable[[T], Plan]
+    plan: Callable[[T, Stopping], Plan]
     """What its worker does beside consuming."""
     api: "Callable[[T, Probes], Api]"
     """Imports what only the API needs by itself, so that a worker is ready sooner."""
     commands: Sequence[Command[T]] = ()
+    offline_commands: Sequence[OfflineCommand] = ()
     redriven: "Callable[[T], Sequence[Subscription]] | None" = None
     """Its subscriptions as a second try of old records needs them; None: as they are."""
 

@@ -1,9 +1,7 @@
 """The owner's side of a sweep: the request is noted, worked off by one worker at a time, and answered."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -27,6 +25,7 @@ from clawback_common.sweeping.aged import AgedTable
 from clawback_common.sweeping.bounds import SweepRefused
 from clawback_common.sweeping.classes import DataClass, Progress, Tally
 from clawback_common.telemetry import counter, describe, histogram, span, traceparent
+from clawback_common.waking import Sleeper
 from clawback_common.watching import alerts
 from clawback_common.worker import Loop
 from clawback_contracts.envelope import event_id
@@ -97,7 +96,7 @@ class Sweeper:
         if len(self._classes) != len(classes) + 1:
             raise Stop(f"{service_name} names one class of data twice")
         self._ages_min = {name: bounds.age_min(one, ages_min_d or {}) for name, one in self._classes.items()}
-        self._woken = asyncio.Event()
+        self._sleeper = Sleeper()
         self._me = uuid4()
 
     def subscription(self) -> Subscription:
@@ -127,7 +126,7 @@ class Sweeper:
                 [self._message(_again(row, newest[row["sweep_id"]].value.attempt)) for row in ended],
                 again=True,
             )
-            tx.on_commit(self._woken.set)
+            tx.on_commit(self._sleeper.wake)
 
     async def _note(self, tx: Transaction, received: Sequence[Received[SweepRequested]]) -> list[Row]:
         requests = [one.value for one in received]
@@ -143,9 +142,7 @@ class Sweeper:
         )
 
     async def _work(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), LOOK_S)
-        self._woken.clear()
+        await self._sleeper.sleep(LOOK_S)
         await self.work_off()
         await self._db.execute(SQL["purge"], self._clock.now() - KEPT)
         await known_holds.purge(self._db, self._clock.now() - ENDED_HOLDS_KEPT)

@@ -1,15 +1,20 @@
 """A worker within the test's own process, and how any process is seen to be ready."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 
 from clawback_common.process import Stopping
+from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.worker import work
+from clawback_common.settings import ServiceSettings
 from clawback_common.testing.waiting import until
 from clawback_common.worker import Plan, Worker
 
+S = TypeVar("S", bound=ServiceSettings)
 READY_S_MAX = 60.0
 DRAINED_S_MAX = 20.0
 
@@ -28,12 +33,16 @@ async def at_work(worker: Worker, plan: Plan) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def working(
-    run: Callable[[Stopping], Coroutine[object, object, None]], port: int
-) -> AsyncIterator[None]:
+async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
     """The same of a worker with its probes, as its service runs it."""
     stopping = Stopping()
-    task = asyncio.create_task(run(stopping))
+    port = settings.http_port or settings.probe_port
+
+    async def worker() -> None:
+        async with definition.open(settings) as service:
+            await work(definition, service, stopping)
+
+    task = asyncio.create_task(worker())
 
     async def ready_or_ended() -> bool:
         return task.done() or await answers(port)

@@ -115,7 +115,7 @@ async def plan(
     for one in found:
         metrics.QUEUED.labels(one.target.channel, one.what).inc()
     if found:
-        tx.on_commit(service.wake)
+        tx.on_commit(service.senders.wake)
 
 
 async def _within_budget(

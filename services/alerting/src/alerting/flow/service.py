@@ -1,6 +1,5 @@
 """What every part of the story needs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerting.domain.routing import Book
@@ -8,23 +7,22 @@ from alerting.settings import Settings
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.sweeping import Sweeper
+from clawback_common.waking import Waker
 
 GROUP = "alerting"
 
 
-def _nobody() -> None:
-    """An API process sends nothing; the worker finds it by itself."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What every part of the story needs."""
 
     settings: Settings
     db: Database
-    outbox: OrdersOutbox
     clock: Clock
+    orders: OrdersOutbox
     book: Book
     """Who is told what, as the routes file says."""
-    wake: Callable[[], None] = _nobody
-    """Called after a commit that leaves something to send."""
+    senders: Waker
+    """Woken after a commit that leaves something to send."""
+    sweeper: Sweeper

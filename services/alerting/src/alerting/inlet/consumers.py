@@ -13,7 +13,7 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """Alerts and runs; ``positions``: note where we stand, which a second try of old records must not."""
+    """Alerts, runs, sweeps; ``positions``: note where we stand, which a second try of old records must not."""
 
     async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved | AlertsFiring]) -> None:
         await flow.on_alerts(batch, service, positions=positions)
@@ -40,4 +40,5 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             own_offsets=True,
             on_bad=unreadable,
         ),
+        service.sweeper.subscription(),
     ]

@@ -20,10 +20,10 @@ from clawback_common.http.routing import Router
 _STARTED_S = time.monotonic()
 
 
-def health_of_all(service: Service, neighbours: Neighbours, release: str) -> Router:
+def health_of_all(service: Service, neighbours: Neighbours) -> Router:
     """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
     router = Router(tags=["health"])
-    keys = ApiKeys(service.settings.api_keys_file)
+    release, keys = version_of("clawback-alerting"), ApiKeys(service.settings.api_keys_file)
 
     def page(asked: health.Asked) -> dict[str, Any]:
         return _page(asked, release, service, keys)

@@ -7,7 +7,7 @@ each by id; so no two of these functions can wait for one another in a circle.
 from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
 from compliance.flow.checks import check_completed, check_failed, check_started
 from compliance.flow.heads import on_own_orders
-from compliance.flow.holding import close_unverifiable, holder_left, holder_registered, resend
+from compliance.flow.holding import begin, close_unverifiable, holder_left, holder_registered, resend
 from compliance.flow.incidents import incident_closed, on_unreadable
 from compliance.flow.orders import on_notices, press, reinstate
 from compliance.flow.requests import (
@@ -23,6 +23,7 @@ __all__ = [
     "GROUP",
     "LOOK_AGAIN",
     "Service",
+    "begin",
     "carry_out_all",
     "check_completed",
     "check_failed",

@@ -140,7 +140,7 @@ async def _take_answers(
     await receipts.put(tx, meant, now)
     await _say_strays(tx, meant, service, now)
     if any(meaning is Meaning.REMOVED for _, meaning in meant):
-        tx.on_commit(service.wake_looking)
+        tx.on_commit(service.lookers.wake)
     for _, meaning in meant:
         metrics.RECEIPTS.labels(meaning.value).inc()
     return meant

@@ -58,7 +58,7 @@ async def check_completed(
             open=open_or_lost,
             overdue=late,
         )
-        await service.outbox.put(tx, [events.run_ended(completed, traceparent())])
+        await service.orders.put(tx, [events.run_ended(completed, traceparent())])
     metrics.RUNS.labels("open" if open_or_lost else "done").inc()
     return completed
 
@@ -78,7 +78,7 @@ async def check_failed(run_id: UUID, error: str, service: Service) -> None:
             mock=row["mock"],
             error=error[:500],
         )
-        await service.outbox.put(tx, [events.run_ended(failed, traceparent())])
+        await service.orders.put(tx, [events.run_ended(failed, traceparent())])
     metrics.RUNS.labels("failed").inc()
 
 

@@ -116,7 +116,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
         cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
-        await service.outbox.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+        await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
     if again:
         taken = await revocations.take(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: d.clock_started_at for d in again}
@@ -145,7 +145,7 @@ async def send_again(
     if set_back:
         await obligations.set_back(tx, set_back, now)
     addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
-    await service.outbox.put(tx, events.orders(again, cited or {}, now, addressed))
+    await service.orders.put(tx, events.orders(again, cited or {}, now, addressed))
     metrics.SENT_AGAIN.inc(len(again))
 
 

@@ -1,22 +1,33 @@
 """Looking into archives by a command: what was removed for its age can be read back."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
 
 from clawback_common.errors import Poison
+from clawback_common.process import ExitCode
 from clawback_common.sweeping.archive import MANIFEST, read, verify
 
-DONE, PEOPLE_MUST_LOOK = 0, 3
+
+def archive_arguments(parser: ArgumentParser) -> None:
+    """Those of the command ``archive``."""
+    parser.add_argument("do", choices=("verify", "read"), help="compare it with its manifest, or print it")
+    parser.add_argument("path", type=Path, metavar="PATH", help="its manifest, or the folder of it")
+
+
+def archive_command(chosen: Namespace) -> int:
+    """``compliance archive DO PATH``: an archive is read wherever it lies."""
+    return verify_command(chosen.path) if chosen.do == "verify" else read_command(chosen.path)
 
 
 def verify_command(path: Path) -> int:
     """``compliance archive verify PATH``: 0 every file is as it was written, 3 one is not."""
     found = _manifests(path)
     code = _each(path, found, _tell)
-    if code == DONE:
+    if code == ExitCode.DONE:
         sys.stdout.write(f"{len(found)} archives are as they were written\n")
     return code
 
@@ -32,10 +43,10 @@ def _each(path: Path, manifests: Sequence[Path], do: Callable[[Path], None]) -> 
             do(one)
         except Poison as error:
             sys.stderr.write(f"{one}: {error}\n")
-            return PEOPLE_MUST_LOOK
+            return ExitCode.ATTENTION
     if not manifests:
         sys.stderr.write(f"there is no archive below {path}\n")
-    return DONE if manifests else PEOPLE_MUST_LOOK
+    return ExitCode.DONE if manifests else ExitCode.ATTENTION
 
 
 def _tell(one: Path) -> None:

@@ -1,20 +1,18 @@
 """What a scheduler or a person starts by a command, and what it prints."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
 from clawback_common import jobs
-from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscription import group_of
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.process import Stopping
+from clawback_common.arguments import minutes
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command, OfflineCommand
 from compliance.domain import condition
-from compliance.flow import GROUP, Service
-from compliance.inlet.checks import DONE, PEOPLE_MUST_LOOK, Check
-from compliance.inlet.consumers import subscriptions
-from compliance.inlet.deadletters import desk
-from compliance.inlet.watchers import watch_time
-from compliance.outlet.ingester import Ingester
+from compliance.flow import Service
+from compliance.flow.daily_run import Check
+from compliance.flow.watching import watch_time
+from compliance.inlet.archives import archive_arguments, archive_command
 from compliance.state import obligations, runs
 
 
@@ -24,13 +22,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def run_command(service: Service, ingester: Ingester, stopping: Stopping, wait_min: float) -> int:
+async def run_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
     """``compliance run``: 0 all closed, 1 the provider failed, 3 something is open or overdue."""
-    check = Check(service, ingester, stopping, say, timedelta(minutes=wait_min))
+    check = Check(service, service.ingester, stopping, say, timedelta(minutes=chosen.wait))
     return await check.asked("schedule", "command")
 
 
-async def health_command(service: Service) -> int:
+async def health_command(service: Service, _: Namespace, __: Stopping) -> int:
     """``compliance health``: closes what time has closed, says what is late. 0 nothing, 3 people must look."""
     async with jobs.run(service.db, service.clock, "health", cause="schedule") as job:
         now = service.clock.now()
@@ -51,21 +49,21 @@ async def health_command(service: Service) -> int:
             say("COMPLIANCE=mock: this is no evidence")
         if not found and state == "ok" and not failed:
             say("nothing is overdue or at risk")
-            return DONE
+            return ExitCode.DONE
         job.needs_attention("runs or obligations are late, runs fail, or no run ever completed")
-        return PEOPLE_MUST_LOOK
+        return ExitCode.ATTENTION
 
 
-async def replay_command(service: Service) -> int:
-    """``compliance replay-dlq``: tries every quarantined record again. 0 all went in, 3 some are still bad."""
-    outcome = await desk(service).retry(DeadLetterFilter(older_than_s=0))
-    say(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
-    return PEOPLE_MUST_LOOK if outcome.failed else DONE
+def _run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait", type=minutes, default=15.0, metavar="MIN", help="for obligations to close (default 15)"
+    )
 
 
-async def accept_gap_command(service: Service) -> int:
-    """``compliance accept-gap``: moves the group past records that are gone. Stop the workers first."""
-    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
-    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
-    say(f"accepted: {', '.join(moved) or 'there is no gap'}")
-    return DONE
+COMMANDS = (
+    Command("run", "the daily run", run_command, _run_arguments),
+    Command("health", "what is late; closes what time has closed", health_command),
+)
+OFFLINE_COMMANDS = (
+    OfflineCommand("archive", "look into what was archived", archive_command, archive_arguments),
+)

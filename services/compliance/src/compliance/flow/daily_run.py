@@ -8,16 +8,14 @@ from uuid import UUID, uuid4
 from clawback_common import jobs, leases
 from clawback_common.errors import ClawbackError
 from clawback_common.leases import LeaseLost
-from clawback_common.process import Stopping
+from clawback_common.process import ExitCode, Stopping
 from clawback_common.watching import watches
-from compliance import flow
-from compliance.flow import Service
-from compliance.flow.checks import progress_of
+from compliance.flow.checks import check_completed, check_failed, check_started, progress_of
+from compliance.flow.service import Service
 from compliance.outlet.ingester import Ingester, Poll
 from compliance.state import runs
 from compliance.state.notices import Progress
 
-DONE, FAILED, PEOPLE_MUST_LOOK = 0, 1, 3
 WORKER_SILENT = timedelta(seconds=20)
 """A worker says every few seconds that it is at work."""
 LEASE = "run"
@@ -47,13 +45,13 @@ class Check:
             async with leases.alone(service.db, LEASE, patient=True) as alone:
                 if not alone:
                     self.say("another run is at work; this one has nothing to do")
-                    return DONE
+                    return ExitCode.DONE
                 now = service.clock.now()
                 await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
                 return await self._recorded(run_id, cause, asked_by)
         except LeaseLost as error:
             self.say(f"FAILED: {error}")
-            return PEOPLE_MUST_LOOK
+            return ExitCode.ATTENTION
 
     async def requested(self) -> None:
         """Does the run that was asked for first, if there is one and nobody is at work."""
@@ -69,16 +67,16 @@ class Check:
     async def _recorded(self, run_id: UUID, cause: str, asked_by: str) -> int:
         async with jobs.run(self.service.db, self.service.clock, "run", cause=cause, subject=asked_by) as job:
             code = await self._run(run_id, job)
-            if code == FAILED:
+            if code == ExitCode.FAILED:
                 job.outcome, job.note = "failed", "see the run's error"
-            elif code == PEOPLE_MUST_LOOK:
+            elif code == ExitCode.ATTENTION:
                 job.needs_attention("obligations are open or overdue")
             return code
 
     async def _run(self, run_id: UUID, job: jobs.Run) -> int:
-        if not await flow.check_started(run_id, self.service):
+        if not await check_started(run_id, self.service):
             self.say(f"run {run_id} was begun by another process")
-            return DONE
+            return ExitCode.DONE
         self.say(
             f"run {run_id} begins" + (" (COMPLIANCE=mock: no evidence)" if self.service.settings.mock else "")
         )
@@ -88,11 +86,11 @@ class Check:
             progress = await self._until_closed(polls)
         except (ClawbackError, TimeoutError) as error:
             words = str(error) or "the poll took too long"
-            await flow.check_failed(run_id, words, self.service)
+            await check_failed(run_id, words, self.service)
             self.say(f"FAILED: {words}")
-            return FAILED
+            return ExitCode.FAILED
         except BaseException as error:
-            await flow.check_failed(run_id, f"ended by {type(error).__name__}", self.service)
+            await check_failed(run_id, f"ended by {type(error).__name__}", self.service)
             raise
         return await self._ended(run_id, polls, progress, job)
 
@@ -143,16 +141,16 @@ class Check:
         return True
 
     async def _ended(self, run_id: UUID, polls: Sequence[Poll], progress: Progress, job: jobs.Run) -> int:
-        completed = await flow.check_completed(run_id, polls, progress, self.service)
+        completed = await check_completed(run_id, polls, progress, self.service)
         if completed is None:
             self.say("another process has ended this run")
-            return PEOPLE_MUST_LOOK
+            return ExitCode.ATTENTION
         job.count(closed=completed.closed, open=completed.open, overdue=completed.overdue)
         self.say(
             f"run completed: {completed.noticed} notices, {completed.closed} obligations closed, "
             f"{completed.open} open, {completed.overdue} overdue"
         )
-        return PEOPLE_MUST_LOOK if completed.open or completed.overdue else DONE
+        return ExitCode.ATTENTION if completed.open or completed.overdue else ExitCode.DONE
 
 
 class CannotCheck(ClawbackError):

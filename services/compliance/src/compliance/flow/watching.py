@@ -13,7 +13,7 @@ from clawback_common.errors import Transient
 from clawback_common.watching import watches
 from clawback_common.watching.condition import Condition
 from compliance.domain import condition
-from compliance.flow import Service
+from compliance.flow.service import Service
 from compliance.outlet import metrics
 from compliance.state import holders, obligations, requests, runs
 

@@ -11,7 +11,7 @@ import structlog
 
 from clawback_common.errors import Transient
 from compliance.domain.obligation import CONTROLS, LISTS
-from compliance.flow import Service
+from compliance.flow.service import Service
 from compliance.outlet.ingester import Ingester
 from compliance.state import articles
 from compliance.state import controls as missing_controls

@@ -2,20 +2,16 @@
 
 import asyncio
 import sys
+from argparse import ArgumentParser, Namespace
 
 from alerting import flow
-from alerting.flow import GROUP, Service
-from alerting.inlet.consumers import subscriptions
-from alerting.inlet.deadletters import desk
+from alerting.flow import Service
 from alerting.state import messages
 from clawback_common import jobs
-from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscription import group_of
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.process import Stopping
-from clawback_contracts.sweep.v1 import SweepRequested
+from clawback_common.arguments import seconds
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command
 
-DONE, PEOPLE_MUST_LOOK = 0, 3
 LOOK_S = 0.2
 
 
@@ -25,12 +21,12 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def test_command(service: Service, stopping: Stopping, wait_s: float) -> int:
+async def test_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
     """``alerting test``: a test alert to everyone by every channel, sent by the worker. 0 all went, 3 some did not."""
     async with jobs.run(service.db, service.clock, "test", cause="command") as run:
         alert = await flow.test_everybody("command", service)
         loop = asyncio.get_running_loop()
-        end = loop.time() + wait_s
+        end = loop.time() + chosen.wait
         while True:
             rows = [
                 row
@@ -45,22 +41,15 @@ async def test_command(service: Service, stopping: Stopping, wait_s: float) -> i
             say(f"{row['channel']} to {row['recipient']}: {state}")
         run.count(sent=len(rows) - len(open_rows), not_sent=len(open_rows))
         if not open_rows:
-            return DONE
+            return ExitCode.DONE
         run.needs_attention("some were not sent in time; they are tried again")
-        return PEOPLE_MUST_LOOK
+        return ExitCode.ATTENTION
 
 
-async def replay_command(service: Service) -> int:
-    """``alerting replay-dlq``: tries every quarantined record again. 0 all went in, 3 some are still bad."""
-    outcome = await desk(service).retry(DeadLetterFilter(older_than_s=0))
-    say(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
-    return PEOPLE_MUST_LOOK if outcome.failed else DONE
+def _test_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait", type=seconds, default=30.0, metavar="S", help="for the worker to send it (default 30)"
+    )
 
 
-async def accept_gap_command(service: Service) -> int:
-    """``alerting accept-gap``: moves the groups past records that are gone. Stop the workers first."""
-    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
-    topics[SweepRequested.TOPIC] = f"{GROUP}.sweeps"
-    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
-    say(f"accepted: {', '.join(moved) or 'there is no gap'}")
-    return DONE
+COMMANDS = (Command("test", "a test alert to everyone by every channel", test_command, _test_arguments),)

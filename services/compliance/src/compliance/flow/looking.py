@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -12,10 +11,10 @@ import structlog
 from clawback_common.errors import Transient
 from clawback_common.telemetry import span
 from clawback_contracts.holder.v1 import HolderKind, Holding
-from compliance import flow
 from compliance.domain.obligation import CONTROLS, Looked
-from compliance.flow import LOOK_AGAIN, Service
-from compliance.inlet.controls import Controls
+from compliance.flow.answers import LOOK_AGAIN, on_looked, on_not_looked
+from compliance.flow.controls import Controls
+from compliance.flow.service import Service
 from compliance.outlet import stores
 from compliance.outlet.stores import HoldingsClient
 from compliance.state import obligations
@@ -41,20 +40,14 @@ class Looker:
         self._service = service
         self._client = client
         self._controls = controls
-        self._woken = asyncio.Event()
+        self._sleeper = service.lookers.sleeper()
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._failures: Counter[str] = Counter()
         """In a row, of each holder."""
 
-    def wake(self) -> None:
-        """There is something to look at."""
-        self._woken.set()
-
     async def wait_and_look(self) -> None:
         """Begins a round when woken, or after a while; does not wait for its end."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), IDLE_S)
-        self._woken.clear()
+        await self._sleeper.sleep(IDLE_S)
         await self._begin()
 
     async def look(self) -> bool:
@@ -86,7 +79,7 @@ class Looker:
         if error := task.exception():
             _log.error("a look has failed", holder=holder, exc_info=error)
         else:
-            self.wake()  # what it claimed meanwhile has waited
+            self._sleeper.wake()  # what it claimed meanwhile has waited
 
     async def _look_at(self, holder: str, claims: Sequence[Claim]) -> bool:
         fitting = stores.first_that_fit(claim.article_id for claim in claims)
@@ -96,10 +89,10 @@ class Looker:
                 looked = await self._ask(holder, claims[:fitting])
         except Transient as error:
             _log.warning("a holder cannot be looked at", holder=holder, articles=len(asked), error=error)
-            await flow.on_not_looked(asked, holder, self._service, self._pause(holder, claims[0]))
+            await on_not_looked(asked, holder, self._service, self._pause(holder, claims[0]))
             return False
         del self._failures[holder]
-        await flow.on_looked(asked, looked, self._service)
+        await on_looked(asked, looked, self._service)
         return len(claims) >= CLAIMS_MAX or fitting < len(claims)
 
     def _pause(self, holder: str, claim: Claim) -> timedelta:

@@ -7,8 +7,8 @@ import structlog
 from clawback_common.errors import Transient
 from clawback_common.watching.condition import Condition
 from compliance.domain import condition
-from compliance.flow import Service
 from compliance.flow.approval import window_start
+from compliance.flow.service import Service
 from compliance.outlet.ingester import Ingester
 from compliance.state import notices
 

@@ -1,0 +1,100 @@
+"""Alerting as a service: its definition, and the one place where its objects are made."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from alerting import flow
+from alerting.domain.routing import Book
+from alerting.flow import GROUP, Alerts, Service
+from alerting.flow.lanes import OwnLaneAlerts
+from alerting.inlet.commands import COMMANDS
+from alerting.inlet.consumers import subscriptions
+from alerting.inlet.routes_file import read_routes
+from alerting.inlet.schedules import loops
+from alerting.settings import Settings, encrypts
+from clawback_common.clock import Clock, SystemClock
+from clawback_common.db import Database
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.purging import QUARANTINE
+from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.worker import without_broker
+from clawback_common.sweeping import Sweeper
+from clawback_common.waking import Waker
+from clawback_common.worker import Plan
+
+
+def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, book: Book) -> Service:
+    """The objects of alerting."""
+    return Service(
+        settings=settings,
+        db=db,
+        clock=clock,
+        orders=orders,
+        book=book,
+        senders=Waker(),
+        sweeper=Sweeper(GROUP, db, clock, orders, (Alerts(db),), settings.sweep_age_min_d),
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """The service with its routes and its database; nothing is connected before it is used.
+
+    Raises:
+        Stop: the routes file has mistakes.
+    """
+    book = read_routes(settings.alert_routes, partial(usable_address, settings))
+    url = settings.database_url.get_secret_value()
+    async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
+        yield assemble(settings, db, SystemClock(), OrdersOutbox(), book)
+
+
+def usable_address(settings: Settings, url: str) -> bool:
+    """Whether a channel of the routes file can be sent to, beyond development with TLS."""
+    from alerting.outlet.channels import known_address  # noqa: PLC0415 - half a second, for files with rooms alone
+
+    return known_address(url) and (settings.environment == "development" or encrypts(url))
+
+
+def plan(service: Service, stopping: Stopping) -> Plan:
+    """What its worker does beside consuming. Who tells that the broker is down does not wait for the broker."""
+    return Plan(
+        loops=[service.sweeper.loop()],
+        prepare=partial(flow.begin, service),
+        on_set_aside=partial(flow.on_set_aside, service=service),
+        alerts=OwnLaneAlerts(service),
+        purges=(QUARANTINE,),
+        beside=partial(_send_and_watch, service, stopping),
+    )
+
+
+async def _send_and_watch(service: Service, stopping: Stopping) -> None:
+    from alerting.outlet.channels import senders  # noqa: PLC0415 - of the worker alone
+
+    sends = senders(service.settings, service.book)
+    await without_broker(
+        SERVICE, service, partial(flow.begin, service), loops(service, sends, stopping), stopping
+    )
+
+
+def _api(service: Service, _: Probes) -> Api:
+    from alerting.inlet.api import api  # noqa: PLC0415 - of the role api alone
+
+    return api(service)
+
+
+SERVICE = ServiceDefinition(
+    name=GROUP,
+    description="Tells people what they must know, once.",
+    settings=Settings,
+    migrations="alerting.state.migrations",
+    open=opened,
+    subscriptions=subscriptions,
+    redriven=partial(subscriptions, positions=False),
+    plan=plan,
+    api=_api,
+    commands=COMMANDS,
+)

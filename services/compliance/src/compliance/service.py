@@ -1,0 +1,112 @@
+"""Compliance as a service: its definition, and the one place where its objects are made."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import httpx
+
+from clawback_common.bus.catchup import CatchUp
+from clawback_common.clock import Clock, SystemClock
+from clawback_common.db import Database
+from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.purging import QUARANTINE, WATCHES
+from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.sweeping import Sweeper
+from clawback_common.waking import Waker
+from clawback_common.watching.announcer import Announcer
+from clawback_common.worker import Plan
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from compliance import flow
+from compliance.flow import GROUP, Service
+from compliance.flow.controls import Controls
+from compliance.flow.looking import Looker
+from compliance.flow.sweeping import Records
+from compliance.inlet.commands import COMMANDS, OFFLINE_COMMANDS
+from compliance.inlet.consumers import subscriptions
+from compliance.inlet.schedules import loops
+from compliance.outlet.ingester import Ingester
+from compliance.outlet.stores import HoldingsClient
+from compliance.settings import Settings
+
+
+def assemble(
+    settings: Settings,
+    db: Database,
+    clock: Clock,
+    orders: OrdersOutbox,
+    ingester: Ingester,
+    holdings: HoldingsClient,
+    own_orders: CatchUp | None = None,
+) -> Service:
+    """The objects of compliance."""
+    owned = (Records(db, clock, settings.archive_folder),)
+    return Service(
+        settings=settings,
+        db=db,
+        clock=clock,
+        orders=orders,
+        ingester=ingester,
+        holdings=holdings,
+        own_orders=own_orders,
+        lookers=Waker(),
+        sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
+        announcer=Announcer(GROUP, db, clock, orders),
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """The service with its database and its clients; nothing is connected before it is used."""
+    url = settings.database_url.get_secret_value()
+    async with (
+        Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db,
+        httpx.AsyncClient(follow_redirects=False) as http,
+        guarded_http() as outside,
+    ):
+        key_file, timeout_s = settings.ingester_api_key_file, settings.poll_timeout_s
+        ingester = Ingester(http, settings.ingester_url, key_file, timeout_s)
+        addresses = Addresses(settings.address_rules)
+        holdings = HoldingsClient(GuardedClient(http), GuardedClient(outside, addresses))
+        own_orders = CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC)
+        try:
+            yield assemble(settings, db, SystemClock(), OrdersOutbox(), ingester, holdings, own_orders)
+        finally:
+            addresses.close()
+
+
+def plan(service: Service, stopping: Stopping) -> Plan:
+    """What its worker does beside consuming."""
+    controls = Controls(service.ingester)
+    looker = Looker(service, service.holdings, controls)
+    return Plan(
+        loops=loops(service, looker, controls, stopping),
+        prepare=partial(flow.begin, service),
+        close=looker.close,
+        on_set_aside=service.announcer.on_set_aside,
+        purges=(QUARANTINE, WATCHES),
+    )
+
+
+def _api(service: Service, probes: Probes) -> Api:
+    from compliance.inlet.api import api  # noqa: PLC0415 - of the role api alone
+
+    return api(service, probes)
+
+
+SERVICE = ServiceDefinition(
+    name=GROUP,
+    description="Turns notices into orders and sees every copy removed.",
+    settings=Settings,
+    migrations="compliance.state.migrations",
+    open=opened,
+    subscriptions=subscriptions,
+    redriven=partial(subscriptions, positions=False),
+    plan=plan,
+    api=_api,
+    commands=COMMANDS,
+    offline_commands=OFFLINE_COMMANDS,
+)
