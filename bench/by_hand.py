@@ -12,7 +12,7 @@ import uvloop
 from clawback_common.outbox import news
 from clawback_common.process import keep_what_is_loaded
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.state import articles, contents, submitted
+from ingester.storage import articles, contents, submitted
 
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")

@@ -11,7 +11,7 @@ import orjson
 
 from analytics.domain.counting import Delta
 from analytics.domain.facets import Cell, Described, Facets, Term, newest
-from analytics.state import facets, rollups, values
+from analytics.storage import facets, rollups, values
 from clawback_contracts.article.v1 import ArticlePublished
 
 

@@ -20,10 +20,10 @@ from bench import by_hand
 from clawback_common.db import Database
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
-from ingester.inlet.feeds.metabase_wire import parse_articles
-from ingester.inlet.feeds.values import Page
-from ingester.state import articles, contents
-from ingester.state.contents import Months
+from ingester.gateways.providers.metabase.wire import parse_articles
+from ingester.gateways.providers.values import Page
+from ingester.storage import articles, contents
+from ingester.storage.contents import Months
 
 URL = os.environ.get("METABASE_URL", "")
 LIMIT = 500

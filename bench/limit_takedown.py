@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from analytics.state import facets
+from analytics.storage import facets
 from bench import by_hand
 from bench.chain import ANALYTICS, HOLDERS, INGESTER
 from bench.count_by_hand import uncount
@@ -28,7 +28,7 @@ from clawback_contracts import cloudevents
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, Outcome, RevocationNoticed
-from ingester.state import articles, contents
+from ingester.storage import articles, contents
 
 PORTS = {holder: int(os.environ.get(f"{holder}_PORT".upper(), "0")) for holder in (INGESTER, ANALYTICS)}
 ORDERED = "INSERT INTO by_hand_order (article_id, ordered_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"

@@ -23,7 +23,7 @@ from clawback_local import Stack
 from clawback_local.places import Places
 from clawback_local.stack import delete
 from ingester.app import migrations
-from ingester.state.contents import Months
+from ingester.storage.contents import Months
 
 TEMPLATE = "bench_template"
 PLACE_TRIES = 200

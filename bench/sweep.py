@@ -20,7 +20,7 @@ from clawback_contracts import cloudevents
 from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted, SweepRequested
 from clawback_contracts.topics import load_topics
 from clawback_local.waiting import answers, until
-from ingester.state.contents import Months
+from ingester.storage.contents import Months
 
 MONTH = datetime(2024, 3, 1, tzinfo=UTC)
 BEFORE = datetime(2024, 4, 2, tzinfo=UTC)

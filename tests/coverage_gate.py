@@ -17,8 +17,8 @@ GATES: dict[str, tuple[float, tuple[str, ...]]] = {
     "guard, flow, inbox, outbox": (
         90,
         (
-            "services/*/flow.py",
-            "services/*/flow/*.py",
+            "services/*/use_cases.py",
+            "services/*/use_cases/*.py",
             "services/*/domain/*.py",
             "libs/common/*/inbox.py",
             "libs/common/*/outbox/*.py",

@@ -69,7 +69,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "upsert that resets the revocation",
         (
             Change(
-                f"{INGESTER}/state/articles.sql",
+                f"{INGESTER}/storage/articles.sql",
                 "(SELECT later AND a.state <> 'revoked'\n",
                 "(SELECT later\n",
             ),
@@ -84,19 +84,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "revocation before its article lost",
         (
             Change(
-                f"{INGESTER}/state/articles.sql",
+                f"{INGESTER}/storage/articles.sql",
                 "FROM unnest($1::text[]) AS n (article_id) ORDER BY article_id\nON CONFLICT (article_id) DO UPDATE "
                 "SET updated_at = a.updated_at WHERE false",
                 "FROM unnest($1::text[]) AS n (article_id) JOIN article USING (article_id) ORDER BY article_id\n"
                 "ON CONFLICT (article_id) DO UPDATE SET updated_at = a.updated_at WHERE false",
             ),
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "        for article_id, given in orders.items()\n    }\n",
                 "        for article_id, given in orders.items()\n        if article_id in heads\n    }\n",
             ),
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "    applied = [one for one in batch if one.value.order",
                 "    applied = [one for one in batch if one.value.article_id in rows and one.value.order",
             ),
@@ -107,13 +107,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "content removed before its row is locked",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
                 "    early = await contents.remove(tx, await articles.months(tx, list(orders)))\n"
                 "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
             ),
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "removed = await contents.remove(tx, await articles.months(tx, removing))",
                 "removed = early",
             ),
@@ -124,7 +124,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "old text after a reinstatement accepted",
         (
             Change(
-                f"{INGESTER}/state/articles.sql",
+                f"{INGESTER}/storage/articles.sql",
                 "(SELECT a.source_order IS NULL\n",
                 "(SELECT a.source_order IS NULL OR a.order_no > 0\n",
             ),
@@ -135,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "repeated order not answered",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "            if addressed(one.value, events.HOLDER)\n",
                 "            if addressed(one.value, events.HOLDER)\n"
                 "            and one.value.order > rows[one.value.article_id].before.order_no\n",
@@ -147,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "notice forgotten after it was sent once",
         (
             Change(
-                f"{INGESTER}/state/notices.sql",
+                f"{INGESTER}/storage/notices.sql",
                 "$5::timestamptz + interval '1 minute'",
                 "'infinity'::timestamptz",
             ),
@@ -172,7 +172,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "cursor moved on failure",
         (
             Change(
-                f"{INGESTER}/state/feeds.sql",
+                f"{INGESTER}/storage/feeds.sql",
                 "UPDATE feed SET state = $2, state_reason = $3,",
                 "UPDATE feed SET cursor = NULL, state = $2, state_reason = $3,",
             ),
@@ -183,7 +183,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "cursor moved before its page is stored",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/poll.py",
+                f"{INGESTER}/use_cases/polling.py",
                 "    became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])",
                 "    async with service.db.transaction() as tx:\n        await turn(tx)\n"
                 "    became = await flow.store(service, incoming, door=feed.name, bad=bad)",
@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "unreadable answer read as zero",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                f"{INGESTER}/gateways/providers/metabase/wire.py",
                 "    if name not in answer.lists:\n        raise UnreadableAnswer(Unreadable.NO_LIST, name)\n",
                 "    if name not in answer.lists:\n        return ()\n",
             ),
@@ -217,7 +217,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "receipt without removal",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "removed = await contents.remove(tx, await articles.months(tx, removing))",
                 "removed = set(await articles.months(tx, removing))",
             ),
@@ -228,7 +228,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a run record only when something was found",
         (
             Change(
-                f"{COMPLIANCE}/flow/checks.py",
+                f"{COMPLIANCE}/use_cases/checks.py",
                 "        noticed = sum(poll.noticed for poll in polls)\n",
                 "        noticed = sum(poll.noticed for poll in polls)\n"
                 "        if not noticed:\n            return None\n",
@@ -263,7 +263,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "holdings answered from the guard",
         (
             Change(
-                f"{INGESTER}/state/contents.sql",
+                f"{INGESTER}/storage/contents.sql",
                 "AND article_id = a.article_id OFFSET 0\n",
                 "AND article_id = a.article_id AND a.state <> 'revoked' OFFSET 0\n",
             ),

@@ -42,7 +42,7 @@ MUTANTS = (
         "a reinstatement recovered without the revocation that it ends",
         (
             Change(
-                f"{COMPLIANCE}/flow/heads.py",
+                f"{COMPLIANCE}/use_cases/heads.py",
                 "    there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}\n",
                 "    there = {one.revocation_id for one in found}\n",
             ),
@@ -56,7 +56,7 @@ MUTANTS = (
         "an order that only a store knows is forgotten",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "            await revoke_forgotten(tx, _removed(meant, contradicted), service)\n",
                 "",
             ),
@@ -81,7 +81,7 @@ MUTANTS = (
         "an alert that its service has forgotten never ends",
         (
             Change(
-                f"{ALERTING}/flow/saying.py",
+                f"{ALERTING}/use_cases/saying.py",
                 "                await say(tx, await _not_listed(tx, listing, now), service, now)\n",
                 "                pass\n",
             ),
@@ -92,7 +92,7 @@ MUTANTS = (
         "an alert that nobody lists is ended by a list",
         (
             Change(
-                f"{ALERTING}/state/alerts.sql",
+                f"{ALERTING}/storage/alerts.sql",
                 "WHERE status = 'firing' AND listed AND service = $1",
                 "WHERE status = 'firing' AND service = $1",
             ),

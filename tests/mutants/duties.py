@@ -25,7 +25,7 @@ MUTANTS = (
         "rollup delta from a snapshot",
         (
             Change(
-                f"{ANALYTICS}/state/facets.sql",
+                f"{ANALYTICS}/storage/facets.sql",
                 "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, "
                 "old.words, old.source_id,\n          old.topic_ids",
                 STALE,
@@ -37,7 +37,7 @@ MUTANTS = (
         "count not restored on a replay after a reinstatement",
         (
             Change(
-                f"{ANALYTICS}/state/facets.sql",
+                f"{ANALYTICS}/storage/facets.sql",
                 "WHERE excluded.order_no > f.order_no\n   OR (",
                 "WHERE (",
             ),
@@ -51,7 +51,7 @@ MUTANTS = (
         "a newer version that counts beside the older",
         (
             Change(
-                f"{ANALYTICS}/flow.py",
+                f"{ANALYTICS}/use_cases/__init__.py",
                 "            if row.before is not None:\n                delta.take_away(row.before)\n",
                 "",
             ),
@@ -62,7 +62,7 @@ MUTANTS = (
         "sweep that forgets a tombstone",
         (
             Change(
-                f"{INGESTER}/state/sweeps.sql",
+                f"{INGESTER}/storage/sweeps.sql",
                 "    WHERE NOT a.given AND a.kept_from",
                 "    WHERE a.kept_from",
             ),
@@ -73,7 +73,7 @@ MUTANTS = (
         "sweep that spares the revoked",
         (
             Change(
-                f"{INGESTER}/state/sweeps.py",
+                f"{INGESTER}/storage/sweeps.py",
                 '    await tx.execute(SQL["lock"], ids)\n    await tx.execute(SQL["hold"], dates, ids, now)\n',
                 '    await tx.execute(SQL["hold"], dates, ids, now)\n',
             ),
@@ -84,7 +84,7 @@ MUTANTS = (
         "hold that stops a takedown",
         (
             Change(
-                f"{INGESTER}/state/contents.sql",
+                f"{INGESTER}/storage/contents.sql",
                 "    DELETE FROM article_held WHERE article_id = ANY ($2::text[]) RETURNING article_id\n",
                 "    SELECT article_id FROM article_held WHERE article_id = ANY ($2::text[])\n",
             ),
@@ -95,7 +95,7 @@ MUTANTS = (
         "hold ignored by the ingester",
         (
             Change(
-                f"{INGESTER}/state/sweeping.py",
+                f"{INGESTER}/storage/sweeping.py",
                 "        if not held.ids and not held.spans:\n",
                 "        if held:\n",
             ),
@@ -104,14 +104,14 @@ MUTANTS = (
     ),
     Mutant(
         "hold ignored by analytics",
-        (Change(f"{ANALYTICS}/state/facets.sql", " AND article_id <> ALL ($2::text[])\n", "\n"),),
+        (Change(f"{ANALYTICS}/storage/facets.sql", " AND article_id <> ALL ($2::text[])\n", "\n"),),
         at(ANALYTICS_SWEEPS, "test_what_is_old_goes_and_what_is_held_stays"),
     ),
     Mutant(
         "hold that no request speaks of",
         (
             Change(
-                f"{RETENTION}/outlet/events.py",
+                f"{RETENTION}/gateways/events.py",
                 "        dry_run=sweep.dry_run,\n        holds=tuple(hold.for_owners() for hold in holds),",
                 "        dry_run=sweep.dry_run,\n        holds=(),",
             ),
@@ -125,7 +125,7 @@ MUTANTS = (
         "two mails for one alert",
         (
             Change(
-                f"{ALERTING}/state/messages.sql",
+                f"{ALERTING}/storage/messages.sql",
                 "      AND (leased_until IS NULL OR leased_until <= clock_timestamp())\n",
                 "",
             ),
@@ -136,7 +136,7 @@ MUTANTS = (
         "an event that is told again when it arrives again",
         (
             Change(
-                f"{ALERTING}/flow/saying.py",
+                f"{ALERTING}/use_cases/saying.py",
                 "        if one.identity in new:\n",
                 "        if one:\n",
             ),
@@ -147,7 +147,7 @@ MUTANTS = (
         "alert lost when the channel is down",
         (
             Change(
-                f"{ALERTING}/flow/sending.py",
+                f"{ALERTING}/use_cases/sending.py",
                 "                await messages.failed(tx, claimed, again_at, error)\n",
                 "                await messages.sent(tx, claimed.message_id, now)\n",
             ),
@@ -161,7 +161,7 @@ MUTANTS = (
         "overdue noticed only by the job itself",
         (
             Change(
-                f"{ALERTING}/flow/runs.py",
+                f"{ALERTING}/use_cases/runs.py",
                 "        await _judge_age(tx, service, service.clock.now())\n",
                 "        await watches.seen(tx, service.clock.now())\n",
             ),

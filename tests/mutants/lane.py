@@ -107,7 +107,7 @@ MUTANTS = (
         "bytes of a revoked article kept in quarantine",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "return foreign | await articles.revoked(tx, article_ids)",
                 "return foreign",
             ),
@@ -118,7 +118,7 @@ MUTANTS = (
         "bytes of a foreign article kept in quarantine",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 "return foreign | await articles.revoked(tx, article_ids)",
                 "return await articles.revoked(tx, article_ids)",
             ),
@@ -163,7 +163,7 @@ MUTANTS = (
         (
             Change(f"{COMMON}/bus/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
             Change(
-                f"{INGESTER}/inlet/deadletters.py",
+                f"{INGESTER}/entrypoints/deadletters.py",
                 "subscriptions(service, positions=False)",
                 "subscriptions(service)",
             ),

@@ -10,7 +10,7 @@ LOST = at(
     "tests/resilience/test_node_loss.py",
     "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
 )
-FEEDS = "services/ingester/src/ingester/state/feeds.sql"
+FEEDS = "services/ingester/src/ingester/storage/feeds.sql"
 
 MUTANTS = (
     Mutant(
@@ -101,7 +101,7 @@ MUTANTS = (
         "a sender of a message that frees another's claim",
         (
             Change(
-                "services/alerting/src/alerting/state/messages.sql",
+                "services/alerting/src/alerting/storage/messages.sql",
                 "leased_until = NULL, error = $4\nWHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL\n\n"
                 "-- name: give_up",
                 "leased_until = NULL, error = $4\nWHERE message_id = $1 AND $2::int > 0 AND sent_at IS NULL\n\n"

@@ -10,7 +10,7 @@ MUTANTS = (
         "newcomer that is late from the beginning",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql",
+                f"{COMPLIANCE}/storage/obligations.sql",
                 "CASE WHEN $3::text IS NULL THEN r.due_at",
                 "CASE WHEN $3::text IS NOT DISTINCT FROM $3 THEN r.due_at",
             ),
@@ -21,7 +21,7 @@ MUTANTS = (
         "newcomer whose clock began before it came",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql",
+                f"{COMPLIANCE}/storage/obligations.sql",
                 "AND h.registered_at <= r.ordered_at",
                 "AND h.registered_at <= now() + interval '100 years'",
             ),
@@ -32,7 +32,7 @@ MUTANTS = (
         "newcomer that is taken for a stranger",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)",
                 "if meaning",
             ),
@@ -43,7 +43,7 @@ MUTANTS = (
         "resending that waits for its time",
         (
             Change(
-                f"{COMPLIANCE}/flow/holding.py",
+                f"{COMPLIANCE}/use_cases/holding.py",
                 "        await revocations.send_from(tx, dict.fromkeys(again, now))\n",
                 "",
             ),

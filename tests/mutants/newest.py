@@ -34,7 +34,7 @@ MUTANTS = (
         "offsets within a millisecond compared within a batch alone",
         (
             Change(
-                f"{INGESTER}/state/articles.sql",
+                f"{INGESTER}/storage/articles.sql",
                 "(excluded.source_order, excluded.source_position) > (a.source_order, a.source_position)",
                 "excluded.source_order > a.source_order",
             ),
@@ -71,7 +71,7 @@ MUTANTS = (
         "a licence that ends again is no new notice",
         (
             Change(
-                f"{INGESTER}/flow.py",
+                f"{INGESTER}/use_cases/__init__.py",
                 'event_id("licence", row["article_id"], row["licence_ends_at"], row["order_no"])',
                 'event_id("licence", row["article_id"], row["licence_ends_at"])',
             ),

@@ -28,7 +28,7 @@ MUTANTS = (
         "article version counted from the row alone",
         (
             Change(
-                f"{INGESTER}/state/articles.sql",
+                f"{INGESTER}/storage/articles.sql",
                 "d.source_position,\n       floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,\n",
                 "d.source_position,\n       1,\n",
             ),
@@ -56,7 +56,7 @@ MUTANTS = (
         "orders that a restored database has forgotten are not recovered",
         (
             Change(
-                f"{COMPLIANCE}/flow/heads.py",
+                f"{COMPLIANCE}/use_cases/heads.py",
                 "            believed = [one for one in lost if _is_ours(one, service, now)]\n",
                 "            believed = [one for one in lost if not one]\n",
             ),
@@ -70,7 +70,7 @@ MUTANTS = (
         "an order is issued before our own topic is read",
         (
             Change(
-                f"{COMPLIANCE}/flow/orders.py",
+                f"{COMPLIANCE}/use_cases/orders.py",
                 "    await service.require_own_orders()\n    now = service.clock.now()\n",
                 "    now = service.clock.now()\n",
             ),
@@ -98,7 +98,7 @@ MUTANTS = (
         "the age of the last copy counted from the order",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql",
+                f"{COMPLIANCE}/storage/obligations.sql",
                 "                THEN r.ordered_at END\n",
                 "                THEN r.ordered_at ELSE r.ordered_at END\n",
             ),
@@ -154,7 +154,7 @@ MUTANTS = (
         "articles counted without where we are",
         (
             Change(
-                "services/analytics/src/analytics/flow.py",
+                "services/analytics/src/analytics/use_cases/__init__.py",
                 "            await offsets.keep(tx, GROUP, positions)\n",
                 "            pass\n",
             ),
@@ -168,7 +168,7 @@ MUTANTS = (
         "a store that knows a later order is not believed",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER\n",
                 "            False\n",
             ),
@@ -182,7 +182,7 @@ MUTANTS = (
         "what is withheld and superseded in a store is not ordered again",
         (
             Change(
-                f"{COMPLIANCE}/flow/heads.py",
+                f"{COMPLIANCE}/use_cases/heads.py",
                 "        if (one.revoked or one.withheld) and one.revocation_id is not None\n",
                 "        if one.revoked and one.revocation_id is not None\n",
             ),
@@ -196,7 +196,7 @@ MUTANTS = (
         "a receipt counts as handled before what it contradicts is ordered again",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "        if positions and not contradicted:\n",
                 "        if positions:\n",
             ),

@@ -11,7 +11,7 @@ MUTANTS = (
         "officers: a feed that revokes much raises no alert",
         (
             Change(
-                f"{COMPLIANCE}/flow/mass.py",
+                f"{COMPLIANCE}/use_cases/mass.py",
                 "    await service.announcer.on_conditions(MASS, found)\n    return found\n",
                 "    await service.announcer.on_conditions(MASS, [])\n    return []\n",
             ),
@@ -22,7 +22,7 @@ MUTANTS = (
         "officers: a hold on unknown articles warns of nothing",
         (
             Change(
-                "services/retention/src/retention/outlet/ingester.py",
+                "services/retention/src/retention/gateways/ingester.py",
                 "    return [one for one in article_ids if one not in held]\n",
                 "    return []\n",
             ),
@@ -36,7 +36,7 @@ MUTANTS = (
         "officers: alerts are cut in silence",
         (
             Change(
-                f"{COMPLIANCE}/inlet/status_answers.py",
+                f"{COMPLIANCE}/entrypoints/http/status_schemas.py",
                 "alerts_truncated=len(raised) > watches.RAISED_MAX",
                 "alerts_truncated=False",
             ),
@@ -50,7 +50,7 @@ MUTANTS = (
         "officers: changes that fit are reported as cut",
         (
             Change(
-                f"{COMPLIANCE}/inlet/holder_answers.py",
+                f"{COMPLIANCE}/entrypoints/http/holder_schemas.py",
                 "len(changed) > holders.CHANGES_MAX",
                 "len(changed) >= holders.CHANGES_MAX",
             ),
@@ -64,7 +64,7 @@ MUTANTS = (
         "officers: notifications are cut in silence",
         (
             Change(
-                f"{ALERTING}/state/messages.py",
+                f"{ALERTING}/storage/messages.py",
                 "fingerprint, NOTIFICATIONS_MAX + 1)",
                 "fingerprint, NOTIFICATIONS_MAX)",
             ),
@@ -78,7 +78,7 @@ MUTANTS = (
         "officers: compliant while runs fail",
         (
             Change(
-                f"{COMPLIANCE}/inlet/status_answers.py",
+                f"{COMPLIANCE}/entrypoints/http/status_schemas.py",
                 "condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
                 "condition.Standing(run.last_completed_at, 0, overdue, waiting)",
             ),
@@ -89,7 +89,7 @@ MUTANTS = (
         "officers: still held until a day has passed",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "await service.announcer.begin(\n            tx, condition.STILL_HELD, ",
                 "await service.announcer.begin(\n            tx, 'events', ",
             ),
@@ -103,7 +103,7 @@ MUTANTS = (
         "officers: receipts are cut in silence",
         (
             Change(
-                f"{COMPLIANCE}/inlet/takedown_pages.py",
+                f"{COMPLIANCE}/entrypoints/http/takedown_pages.py",
                 "    last = rows[limit - 1] if len(rows) > limit else None\n",
                 "    last = None\n",
             ),
@@ -117,7 +117,7 @@ MUTANTS = (
         "officers: the note of an acknowledgement is dropped",
         (
             Change(
-                f"{ALERTING}/flow/acting.py",
+                f"{ALERTING}/use_cases/acting.py",
                 "acknowledged_note=note",
                 "acknowledged_note=None",
             ),

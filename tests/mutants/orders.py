@@ -15,7 +15,7 @@ MUTANTS = (
         "notice known by its id alone",
         (
             Change(
-                f"{COMPLIANCE}/state/notices.sql",
+                f"{COMPLIANCE}/storage/notices.sql",
                 "LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id",
                 "LEFT JOIN notice AS n ON n.notice_id = w.notice_id",
             ),
@@ -26,7 +26,7 @@ MUTANTS = (
         "notice answered by another article's order",
         (
             Change(
-                f"{INGESTER}/state/notices.sql",
+                f"{INGESTER}/storage/notices.sql",
                 "WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL",
                 "WHERE notice.notice_id = o.notice_id AND answered_at IS NULL",
             ),
@@ -40,7 +40,7 @@ MUTANTS = (
         "holder without an upper bound of hours",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql",
+                f"{COMPLIANCE}/storage/obligations.sql",
                 "           + make_interval(secs => 3600 * least(h.forgets_after_h, 87600))",
                 "           + make_interval(secs => 3600 * h.forgets_after_h)",
             ),
@@ -78,7 +78,7 @@ MUTANTS = (
         "kind of a holder changed",
         (
             Change(
-                f"{COMPLIANCE}/inlet/registering.py",
+                f"{COMPLIANCE}/entrypoints/http/holders.py",
                 'if body.kind not in {None, there["kind"]}:',
                 "if False:",
             ),
@@ -89,12 +89,12 @@ MUTANTS = (
         "confirmed request carried out from its first article after a kill",
         (
             Change(
-                f"{COMPLIANCE}/flow/requests.py",
+                f"{COMPLIANCE}/use_cases/requests.py",
                 "carried_out=end if request.decided else 0,",
                 "carried_out=0,",
             ),
             Change(
-                f"{COMPLIANCE}/flow/requests.py",
+                f"{COMPLIANCE}/use_cases/requests.py",
                 "done=request.decided and end",
                 "done=request.decided or end",
             ),
@@ -105,12 +105,12 @@ MUTANTS = (
         "clock of a request started by its confirmation",
         (
             Change(
-                f"{COMPLIANCE}/state/notices.py",
+                f"{COMPLIANCE}/storage/notices.py",
                 'noticed_at=row["noticed_at"],',
                 "noticed_at=datetime.now(UTC),",
             ),
             Change(
-                f"{COMPLIANCE}/state/notices.py",
+                f"{COMPLIANCE}/storage/notices.py",
                 "import datetime\n",
                 "import UTC, datetime\n",
             ),
@@ -132,7 +132,7 @@ MUTANTS = (
         "limit of one request instead of a subject",
         (
             Change(
-                f"{COMPLIANCE}/flow/requests.py",
+                f"{COMPLIANCE}/use_cases/requests.py",
                 "return bool(new) and spent + new >",
                 "return bool(new) and new >",
             ),
@@ -141,14 +141,14 @@ MUTANTS = (
     ),
     Mutant(
         "no limit for records of a topic",
-        (Change(f"{COMPLIANCE}/flow/approval.py", "if mode is Mode.COUNTED or room:", "if True:"),),
+        (Change(f"{COMPLIANCE}/use_cases/approval.py", "if mode is Mode.COUNTED or room:", "if True:"),),
         at(REQUESTS, "test_http_and_topic_share_the_limit_of_a_subject"),
     ),
     Mutant(
         "limit of a subject not locked",
         (
             Change(
-                f"{COMPLIANCE}/state/notices.sql",
+                f"{COMPLIANCE}/storage/notices.sql",
                 "SELECT pg_advisory_xact_lock(hash",
                 "SELECT abs(hash",
             ),
@@ -159,26 +159,36 @@ MUTANTS = (
         "any key revokes any provider's articles",
         (
             Change(
-                f"{COMPLIANCE}/inlet/requesting.py", "        _own_providers_alone(body.ids, caller)\n", ""
+                f"{COMPLIANCE}/entrypoints/http/requests.py",
+                "        _own_providers_alone(body.ids, caller)\n",
+                "",
             ),
         ),
         at(API, "test_a_key_has_only_its_own_providers_articles_revoked"),
     ),
     Mutant(
         "unsigned notice revokes",
-        (Change(f"{COMPLIANCE}/flow/orders.py", "return NOBODY if required else FEEDS", "return FEEDS"),),
+        (
+            Change(
+                f"{COMPLIANCE}/use_cases/orders.py", "return NOBODY if required else FEEDS", "return FEEDS"
+            ),
+        ),
         at(REQUESTS, "test_a_sender_who_may_not_revoke_only_withholds"),
     ),
     Mutant(
         "any sender believed about feeds",
-        (Change(f"{COMPLIANCE}/flow/orders.py", "if caller.subject == INGESTER:", "if caller.subject:"),),
+        (
+            Change(
+                f"{COMPLIANCE}/use_cases/orders.py", "if caller.subject == INGESTER:", "if caller.subject:"
+            ),
+        ),
         at(REQUESTS, "test_only_the_ingester_is_believed_about_feeds_and_polls"),
     ),
     Mutant(
         "refusal that forgets other requests",
         (
             Change(
-                f"{COMPLIANCE}/flow/requests.py",
+                f"{COMPLIANCE}/use_cases/requests.py",
                 "one.withheld and one.article_id not in wanted",
                 "one.withheld",
             ),
@@ -189,7 +199,7 @@ MUTANTS = (
         "holder removed by one person",
         (
             Change(
-                f"{COMPLIANCE}/flow/holding.py",
+                f"{COMPLIANCE}/use_cases/holding.py",
                 "if await obligations.unclosed_of_holder(tx, name):",
                 "if False:",
             ),

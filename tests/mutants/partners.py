@@ -40,7 +40,7 @@ MUTANTS = (
         "what became of a record told to any upstream system",
         (
             Change(
-                f"{INGESTER}/inlet/submitting.py",
+                f"{INGESTER}/entrypoints/http/submissions.py",
                 "    return source in topics and (own or set(topics[source]) == caller.providers)\n",
                 "    return source in topics\n",
             ),
@@ -51,7 +51,7 @@ MUTANTS = (
         "what became of a notice told to any licensor",
         (
             Change(
-                f"{COMPLIANCE}/inlet/notice_status.py",
+                f"{COMPLIANCE}/entrypoints/http/notice_status.py",
                 "    return _helps(caller) or one.noticed_by in names\n",
                 "    return True\n",
             ),
@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "an unknown field lost in silence",
-        (Change(f"{INGESTER}/inlet/bodies.py", ', extra="forbid")', ")"),),
+        (Change(f"{INGESTER}/entrypoints/http/bodies.py", ', extra="forbid")', ")"),),
         at(
             "services/ingester/tests/integration/test_bodies.py",
             "test_a_field_that_we_do_not_know_costs_its_item_alone_and_is_named",
@@ -81,7 +81,7 @@ MUTANTS = (
         "a revoked article answered as accepted",
         (
             Change(
-                f"{INGESTER}/inlet/submitting.py",
+                f"{INGESTER}/entrypoints/http/submissions.py",
                 "    taken = judged.without(await articles.revoked(service.db, ids), REVOKED)\n",
                 "    taken = judged if ids else judged\n",
             ),

@@ -14,7 +14,7 @@ MUTANTS = (
         "our stores asked for their holdings without a key",
         (
             Change(
-                f"{COMPLIANCE}/outlet/stores.py",
+                f"{COMPLIANCE}/gateways/stores.py",
                 "article_ids, bearer(key_file))",
                 "article_ids, {})",
             ),
@@ -29,7 +29,7 @@ MUTANTS = (
         "the key of our stores shown to a consumer",
         (
             Change(
-                f"{COMPLIANCE}/flow/looking.py",
+                f"{COMPLIANCE}/use_cases/looking.py",
                 "self._client.ask_registered(address, list(dict.fromkeys(ids)))",
                 "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
             ),

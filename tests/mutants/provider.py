@@ -20,7 +20,7 @@ MUTANTS = (
         "a failure of the provider is read by its status",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/codes.py",
+                f"{INGESTER}/gateways/providers/metabase/codes.py",
                 "    if code is not None and code >= PROVIDER_CODES:\n        return Action.TRANSIENT\n",
                 "",
             ),
@@ -31,7 +31,7 @@ MUTANTS = (
         "a slice of a feed has the cursor of another one when the base changes",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/provider.py",
+                f"{INGESTER}/use_cases/feeds.py",
                 'f"{listed.name}-{number}of{slices}"',
                 'f"{listed.name}-{number - first}of{slices}"',
             ),
@@ -87,7 +87,7 @@ MUTANTS = (
         "a list is complete as of its first page",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/poll.py",
+                f"{INGESTER}/use_cases/polling.py",
                 "        complete_as_of=asked_at if page.end is End.COMPLETE else None,\n",
                 "        complete_as_of=asked_at,\n",
             ),
@@ -101,7 +101,7 @@ MUTANTS = (
         "a limit of the provider's own is not noted",
         (
             Change(
-                f"{INGESTER}/state/feeds.sql",
+                f"{INGESTER}/storage/feeds.sql",
                 "WHEN $10 = page_cut THEN pages_cut + 1 ELSE 1 END",
                 "ELSE 1 END",
             ),
@@ -112,7 +112,7 @@ MUTANTS = (
         "the pause counts from the beginning of a call",
         (
             Change(
-                f"{INGESTER}/state/feeds.sql",
+                f"{INGESTER}/storage/feeds.sql",
                 "SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,\n"
                 "                       clock_timestamp() + greatest($2::interval, $4::interval))\n",
                 "SET next_at = greatest($3::timestamptz - $2::interval, clock_timestamp() + $4::interval)\n",
@@ -124,7 +124,7 @@ MUTANTS = (
         "a rest that the provider asked for is kept by nobody",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/metabase_client.py",
+                f"{INGESTER}/gateways/providers/metabase/client.py",
                 "            retry_after_s = error.retry_after_s\n            raise\n",
                 "            raise\n",
             ),
@@ -135,7 +135,7 @@ MUTANTS = (
         "a call that ends shortens the rest of its key",
         (
             Change(
-                f"{INGESTER}/state/feeds.sql",
+                f"{INGESTER}/storage/feeds.sql",
                 "SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,\n"
                 "                       clock_timestamp()",
                 "SET next_at = greatest('-infinity'::timestamptz,\n                       clock_timestamp()",
@@ -151,7 +151,7 @@ MUTANTS = (
         "what left the window unread is silent",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/poll.py",
+                f"{INGESTER}/use_cases/polling.py",
                 "    if lost is not None:\n",
                 "    if lost is not None and now < complete_at:\n",
             ),
@@ -180,7 +180,7 @@ MUTANTS = (
         "a pass under way takes a cursor back that was set by hand",
         (
             Change(
-                f"{INGESTER}/state/feeds.sql",
+                f"{INGESTER}/storage/feeds.sql",
                 "key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',",
                 "key_mark = $4, state = 'new',",
             ),
@@ -191,7 +191,7 @@ MUTANTS = (
         "a cursor that is set skips articles in silence",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/cursor.py",
+                f"{INGESTER}/use_cases/cursor.py",
                 "        return None if back or cursor == former else Gap(what, complete_at, now, ends)\n",
                 "        return None if back or cursor != former else Gap(what, complete_at, now, ends)\n",
             ),
@@ -206,7 +206,7 @@ MUTANTS = (
         "a cursor of another provider is used",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/poll.py",
+                f"{INGESTER}/use_cases/polling.py",
                 "    if leased.endpoint is None:\n",
                 "    if leased.endpoint is not None or feed.origin:\n",
             ),
@@ -220,7 +220,7 @@ MUTANTS = (
         "an empty page of revocations moves the cursor",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                f"{INGESTER}/gateways/providers/metabase/wire.py",
                 "next_cursor if items else None, len(items))",
                 "next_cursor and f'{next_cursor}1', len(items))",
             ),
@@ -231,7 +231,7 @@ MUTANTS = (
         "a revocation without a list around it is not read",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/wire_tree.py",
+                f"{INGESTER}/gateways/providers/metabase/tree.py",
                 '        return [JsonItem(value)] if "id" in value or (value and name in ENTRIES) else None\n',
                 "        return None\n",
             ),
@@ -242,7 +242,7 @@ MUTANTS = (
         "a number beside an id is taken for an id",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                f"{INGESTER}/gateways/providers/metabase/wire.py",
                 "isinstance(tree, str) and item.name in {None, *BARE_IDS}",
                 "isinstance(tree, str) and (item.name or True)",
             ),
@@ -253,7 +253,7 @@ MUTANTS = (
         "any text in a list is taken for an id",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/metabase_wire.py",
+                f"{INGESTER}/gateways/providers/metabase/wire.py",
                 "    if isinstance(tree, str) and int64(tree) is not None:\n",
                 "    if isinstance(tree, str):\n",
             ),
@@ -268,7 +268,7 @@ MUTANTS = (
         "members under the list's own name are lists of texts",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/wire_tree.py",
+                f"{INGESTER}/gateways/providers/metabase/tree.py",
                 "        again = child.tag == name and len(child)\n",
                 "        again = 0\n",
             ),
@@ -279,7 +279,7 @@ MUTANTS = (
         "what is not understood is counted by nobody",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/wire_fields.py",
+                f"{INGESTER}/gateways/providers/metabase/fields.py",
                 "                unread.append(member)\n                self.not_understood.add(name)\n",
                 "                unread.append(member)\n",
             ),
@@ -290,7 +290,7 @@ MUTANTS = (
         "what is not understood is reported to nobody",
         (
             Change(
-                f"{INGESTER}/inlet/feeds/poll.py",
+                f"{INGESTER}/use_cases/polling.py",
                 "        await feeds.note_not_understood(tx, feed.name, page.not_understood, now)\n",
                 "",
             ),

@@ -10,7 +10,7 @@ MUTANTS = (
         "a webhook's body hashed once a signature",
         (
             Change(
-                "services/ingester/src/ingester/inlet/webhooks.py",
+                "services/ingester/src/ingester/entrypoints/http/webhooks.py",
                 "            hmac.compare_digest(expected, signature)\n"
                 "            for expected in [_digest(secret, signed) for secret in self._secrets]\n"
                 "            for signature in self._signatures\n",

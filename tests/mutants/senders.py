@@ -11,7 +11,7 @@ MUTANTS = (
         "notice of the feed known by the forged one of its identity",
         (
             Change(
-                f"{COMPLIANCE}/state/notices.py",
+                f"{COMPLIANCE}/storage/notices.py",
                 'and not by_key[key := (row["notice_id"], row["article_id"])].outranks(\n'
                 '            row["noticed_by"], withholds=row["withholds"]\n        )',
                 'and by_key[key := (row["notice_id"], row["article_id"])].key',
@@ -34,7 +34,7 @@ MUTANTS = (
         "notice answered by an order that only withholds",
         (
             Change(
-                f"{INGESTER}/state/notices.py",
+                f"{INGESTER}/storage/notices.py",
                 "if isinstance(order, ArticleRevoked)",
                 'if hasattr(order, "notice_ids")',
             ),
@@ -48,7 +48,7 @@ MUTANTS = (
         "request that is being carried out uses no limit",
         (
             Change(
-                f"{COMPLIANCE}/state/notices.sql",
+                f"{COMPLIANCE}/storage/notices.sql",
                 "AND made_by = $1 AND kind = 'revoke' AND NOT needs_approval)",
                 "AND made_by = $1 AND kind = 'revoke' AND false)",
             ),

@@ -13,7 +13,7 @@ MUTANTS = (
         "receipt of anybody",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "        if not answer.authenticated:\n",
                 "        if not answer.holder:\n",
             ),

@@ -49,7 +49,7 @@ MUTANTS = (
         "too old is answered as accepted",
         (
             Change(
-                "services/ingester/src/ingester/inlet/bodies.py",
+                "services/ingester/src/ingester/entrypoints/http/bodies.py",
                 "        if not article_ids:\n",
                 "        if True:\n",
             ),
@@ -95,7 +95,7 @@ MUTANTS = (
         "every known value uses up a number",
         (
             Change(
-                "services/analytics/src/analytics/state/values.py",
+                "services/analytics/src/analytics/storage/values.py",
                 "        unknown = [term for term in terms if term not in new]\n",
                 "        unknown = list(terms)\n",
             ),

@@ -49,11 +49,11 @@ MUTANTS = (
         "controls fetched again when few are known, not when few can be used",
         (
             Change(
-                f"{COMPLIANCE}/flow/controls.py",
+                f"{COMPLIANCE}/use_cases/controls.py",
                 "(self._stale or len(usable) < CONTROLS) and again",
                 "len(self._ids) < CONTROLS and again",
             ),
-            Change(f"{COMPLIANCE}/flow/controls.py", "            self._drop(revoked)\n", ""),
+            Change(f"{COMPLIANCE}/use_cases/controls.py", "            self._drop(revoked)\n", ""),
         ),
         at(
             VERIFICATION,
@@ -64,7 +64,7 @@ MUTANTS = (
         "since when a control is missed is known to one worker alone",
         (
             Change(
-                f"{COMPLIANCE}/state/controls.py",
+                f"{COMPLIANCE}/storage/controls.py",
                 "[since for article_id, since in known.items() if article_id not in found]",
                 "list[datetime]()",
             ),
@@ -75,7 +75,7 @@ MUTANTS = (
         "a control that was missed is not asked for again",
         (
             Change(
-                f"{COMPLIANCE}/flow/controls.py",
+                f"{COMPLIANCE}/use_cases/controls.py",
                 "missing = await missing_controls.missing(service.db, store)",
                 "missing = list[str]()",
             ),
@@ -90,7 +90,7 @@ MUTANTS = (
         "a question without an answer resolves the alert",
         (
             Change(
-                f"{COMPLIANCE}/flow/answers.py",
+                f"{COMPLIANCE}/use_cases/answers.py",
                 "    at = service.clock.now() + after\n",
                 '    await service.announcer.on_conditions(f"holdings:{holder}", [])\n'
                 "    at = service.clock.now() + after\n",
@@ -102,7 +102,7 @@ MUTANTS = (
         "a slow holder delays the others",
         (
             Change(
-                f"{COMPLIANCE}/flow/looking.py",
+                f"{COMPLIANCE}/use_cases/looking.py",
                 "        self._woken.clear()\n        await self._begin()\n",
                 "        self._woken.clear()\n        await self.look()\n",
             ),
@@ -170,7 +170,7 @@ MUTANTS = (
         "what is still held is sent again at once",
         (
             Change(
-                f"{COMPLIANCE}/state/obligations.sql",
+                f"{COMPLIANCE}/storage/obligations.sql",
                 "ELSE $3 + ($4::interval[])[least(reopened + 1, cardinality($4::interval[]))] END",
                 "ELSE $3 + 0 * ($4::interval[])[1] END",
             ),
@@ -185,7 +185,7 @@ MUTANTS = (
         "an order is sent again to all holders",
         (
             Change(
-                f"{COMPLIANCE}/flow/orders.py",
+                f"{COMPLIANCE}/use_cases/orders.py",
                 "events.orders(again, cited or {}, now, addressed)",
                 "events.orders(again, cited or {}, now)",
             ),

@@ -9,15 +9,15 @@ import alerting.service
 import alerting.settings
 import analytics.service
 import analytics.settings
-import compliance.flow
 import compliance.service
 import compliance.settings
-import ingester.flow
-import ingester.inlet.api
+import compliance.use_cases
+import ingester.entrypoints.http.api
 import ingester.settings
+import ingester.use_cases
 import retention.service
 import retention.settings
-from analytics.outlet.cache import Cache
+from analytics.gateways.cache import Cache
 from clawback_common.clock import SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
@@ -47,8 +47,8 @@ def _documents() -> dict[str, dict[str, Any]]:
     """What each service says of itself at ``/openapi.json``."""
     settings = retention.settings.Settings()
     apps = (
-        ingester.inlet.api.api(
-            ingester.flow.Service(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+        ingester.entrypoints.http.api.api(
+            ingester.use_cases.Service(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
             {},
             Probes(),
             _obeyed,

@@ -16,10 +16,10 @@ from pydantic import AnyHttpUrl
 from redis.asyncio import Redis
 
 from alerting import service as alerting
-from alerting.outlet.neighbours import Neighbours
+from alerting.gateways.neighbours import Neighbours
 from alerting.settings import Settings as AlertingSettings
 from analytics import service as analytics
-from analytics.outlet.cache import Cache
+from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.bus.refill import pages
 from clawback_common.db import Database
@@ -34,15 +34,15 @@ from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import Outcome
-from compliance import flow
 from compliance import service as compliance
-from compliance.outlet.ingester import Ingester
+from compliance import use_cases
+from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
-from ingester.flow import Service as IngesterService
-from ingester.inlet.api import api as ingester_api
+from ingester.entrypoints.http.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
-from ingester.state import feeds
+from ingester.storage import feeds
+from ingester.use_cases import Service as IngesterService
 from retention import service as retention
 from retention.settings import Settings as RetentionSettings
 from services.compliance.tests.integration.conftest import SEARCH, World, service_of
@@ -154,7 +154,7 @@ async def peers(
 async def world(database: Database, clock: FakeClock) -> World:
     """Compliance, with a consumer registered."""
     service = service_of(ComplianceSettings(), database, clock)
-    await flow.holder_registered(SEARCH, "test", service)
+    await use_cases.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
 

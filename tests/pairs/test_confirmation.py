@@ -13,9 +13,9 @@ import yaml
 from pydantic import AnyHttpUrl
 from structlog.testing import capture_logs
 
-from analytics import flow as analytics_flow
 from analytics import service as analytics
-from analytics.outlet.cache import Cache
+from analytics import use_cases as analytics_flow
+from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common import unconfirmed
 from clawback_common.db import Database
@@ -28,13 +28,13 @@ from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.waiting import until
-from compliance import flow
 from compliance import service as compliance
+from compliance import use_cases
 from compliance.settings import Settings as ComplianceSettings
 from ingester import app as ingester
-from ingester import flow as ingester_flow
-from ingester.flow import Service as IngesterService
+from ingester import use_cases as ingester_flow
 from ingester.settings import Settings as IngesterSettings
+from ingester.use_cases import Service as IngesterService
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import SEARCH, World, service_of
 from services.ingester.tests.integration.world import World as IngesterWorld
@@ -63,7 +63,7 @@ async def world(database: Database, clock: FakeClock, tmp_path: Path) -> World:
         update={"enable_auth": True, "api_keys_file": tmp_path / "api_keys.yaml"}
     )
     service = service_of(settings, database, clock)
-    await flow.holder_registered(SEARCH, "test", service)
+    await use_cases.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
 
@@ -156,7 +156,7 @@ def _api(world: World) -> Any:
 async def _second_of_two(world: World) -> Any:
     """An order whose predecessors the store has not heard of."""
     (first,) = await world.revoke(A)
-    await flow.reinstate(first.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(first.revocation_id, "officer", "an error", world.service)
     (order,) = await world.revoke(A)
     return order
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from analytics import service as analytics
-from analytics.outlet.cache import Cache
+from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
@@ -28,16 +28,16 @@ from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from compliance import flow
 from compliance import service as compliance
-from compliance.flow.controls import Controls
-from compliance.flow.looking import Looker
-from compliance.outlet.ingester import Ingester
+from compliance import use_cases
+from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
+from compliance.use_cases.controls import Controls
+from compliance.use_cases.looking import Looker
 from ingester import app as ingester
-from ingester.flow import Service as IngesterService
-from ingester.inlet.api import api as ingester_api
+from ingester.entrypoints.http.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
+from ingester.use_cases import Service as IngesterService
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import KINDS, World, service_of
 from services.compliance.tests.integration.neighbours import holdings_client
@@ -143,7 +143,7 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
             one = HolderRegistration(name=name, kind=HolderKind.STORE, purpose="ours", copy_kinds=kinds)
         else:
             one = HolderRegistration(name=name, purpose="a site", copy_kinds=kinds, holdings_url=SEARCH)
-        await flow.holder_registered(one, "test", service)
+        await use_cases.holder_registered(one, "test", service)
     return World(service, clock)
 
 

@@ -22,12 +22,12 @@ from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
 from ingester import app as ingester
-from ingester.flow import Service as IngesterService
-from ingester.inlet.api import api as ingester_api
+from ingester.entrypoints.http.api import api as ingester_api
 from ingester.settings import Settings as IngesterSettings
-from retention.flow import Service
+from ingester.use_cases import Service as IngesterService
 from retention.service import SERVICE, assemble
 from retention.settings import Settings
+from retention.use_cases import Service
 from services.ingester.tests.integration.world import World
 from tests.pairs.serving import served
 

@@ -18,7 +18,7 @@ import httpx
 import orjson
 import pytest
 
-import alerting.inlet.schedules
+import alerting.entrypoints.schedules
 import alerting.service
 import alerting.settings
 import analytics.service
@@ -26,7 +26,7 @@ import analytics.settings
 import compliance.service
 import compliance.settings
 import ingester.app
-import ingester.inlet.api
+import ingester.entrypoints.http.api
 import ingester.settings
 import retention.service
 import retention.settings
@@ -44,8 +44,8 @@ from clawback_common.testing.broker import Broker
 from clawback_common.testing.databases import Databases
 from clawback_common.worker import Plan, Worker
 from clawback_contracts.article.v1 import ArticlePublished
-from ingester.state import articles
-from ingester.state.contents import Months
+from ingester.storage import articles
+from ingester.storage.contents import Months
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -148,7 +148,7 @@ async def _ingester() -> AsyncIterator[Parts]:
     async with ingester.app.opened(ingester.settings.Settings()) as (service, feeds):
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
         plan = ingester.app.plan(service, feeds)
-        app = ingester.inlet.api.api(service, feeds, Probes(), _obeyed)
+        app = ingester.entrypoints.http.api.api(service, feeds, Probes(), _obeyed)
         found = works("ingester", service, plan, ingester.app.migrations(), service.clock)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
         found["another log"] = lambda: _look_at_another_log(service.db, found["lost log"])
@@ -165,7 +165,7 @@ async def _look_at_another_log(db: Database, look: Work) -> None:
 async def _compliance() -> AsyncIterator[Parts]:
     definition = compliance.service.SERVICE
     async with definition.open(compliance.settings.Settings()) as service:
-        await compliance.flow.begin(service)
+        await compliance.use_cases.begin(service)
         plan = definition.plan(service, Stopping())
         app = application(definition, service, Probes())
         found = works("compliance", service, plan, definition.all_migrations(), service.clock)
@@ -204,7 +204,7 @@ async def _alerting() -> AsyncIterator[Parts]:
             """It is sent."""
 
         sends: Any = {"sms": send, "email": send}
-        ours = alerting.inlet.schedules.loops(service, sends, Stopping())
+        ours = alerting.entrypoints.schedules.loops(service, sends, Stopping())
         plan = definition.plan(service, Stopping())
         found = works("alerting", service, plan, definition.all_migrations(), service.clock)
         yield service.db, found | {loop.name: loop.work for loop in ours}

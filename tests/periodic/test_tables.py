@@ -11,15 +11,15 @@ import analytics.service
 import compliance.service
 import ingester.app
 import retention.service
-from alerting.flow.sweeping import Alerts
-from analytics.state.purges import PURGES as ANALYTICS
+from alerting.use_cases.sweeping import Alerts
+from analytics.storage.purges import PURGES as ANALYTICS
 from clawback_common.clock import SystemClock
 from clawback_common.db.migrate import Migration
 from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
 from clawback_common.testing.databases import Databases
-from compliance.flow.sweeping import Records
-from ingester.state.purges import PURGES as INGESTER
-from ingester.state.sweeping import Articles
+from compliance.use_cases.sweeping import Records
+from ingester.storage.purges import PURGES as INGESTER
+from ingester.storage.sweeping import Articles
 
 pytestmark = pytest.mark.integration
 

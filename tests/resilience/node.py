@@ -30,13 +30,13 @@ from clawback_common.process import Stopping
 from clawback_common.settings import CommonSettings
 from clawback_common.sweeping.sweeper import Sweeper, Task
 from clawback_contracts.sweep.v1 import SweepCompleted
-from compliance.flow import Service as Compliance
-from compliance.flow.daily_run import Check
 from compliance.settings import Settings as ComplianceSettings
-from ingester.flow import Service as Ingester
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.values import RevokedPage
+from compliance.use_cases import Service as Compliance
+from compliance.use_cases.daily_run import Check
+from ingester.gateways.providers.values import RevokedPage
 from ingester.settings import Settings as IngesterSettings
+from ingester.use_cases import Service as Ingester
+from ingester.use_cases import polling
 from services.compliance.tests.integration.conftest import service_of
 from services.compliance.tests.integration.neighbours import Neighbour
 from services.ingester.tests.integration.world import Script, revoked_page
@@ -106,7 +106,7 @@ class Node:
             return revoked_page(self.name, cursor=self.name)
 
         feed = Script([page]).feed()
-        while await poll.poll_if_due(feed, self.ingester) is None:  # noqa: ASYNC110 - no event says that it is due
+        while await polling.poll_if_due(feed, self.ingester) is None:  # noqa: ASYNC110 - no event says that it is due
             await asyncio.sleep(LOOK_S)
 
     async def lead(self) -> None:

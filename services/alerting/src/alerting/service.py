@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from alerting import flow
+from alerting import use_cases
 from alerting.domain.routing import Book
-from alerting.flow import GROUP, Alerts, Service
-from alerting.flow.lanes import OwnLaneAlerts
-from alerting.inlet.commands import COMMANDS
-from alerting.inlet.consumers import subscriptions
-from alerting.inlet.routes_file import read_routes
-from alerting.inlet.schedules import loops
+from alerting.entrypoints.commands import COMMANDS
+from alerting.entrypoints.consumers import subscriptions
+from alerting.entrypoints.schedules import loops
+from alerting.gateways.routes_file import read_routes
 from alerting.settings import Settings, encrypts
+from alerting.use_cases import GROUP, Alerts, Service
+from alerting.use_cases.lanes import OwnLaneAlerts
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.db import Database
 from clawback_common.http.probes import Probes
@@ -54,7 +54,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 
 def usable_address(settings: Settings, url: str) -> bool:
     """Whether a channel of the routes file can be sent to, beyond development with TLS."""
-    from alerting.outlet.channels import known_address  # noqa: PLC0415 - half a second, for files with rooms alone
+    from alerting.gateways.channels import known_address  # noqa: PLC0415 - half a second, for files with rooms alone
 
     return known_address(url) and (settings.environment == "development" or encrypts(url))
 
@@ -63,8 +63,8 @@ def plan(service: Service, stopping: Stopping) -> Plan:
     """What its worker does beside consuming. Who tells that the broker is down does not wait for the broker."""
     return Plan(
         loops=[service.sweeper.loop()],
-        prepare=partial(flow.begin, service),
-        on_set_aside=partial(flow.on_set_aside, service=service),
+        prepare=partial(use_cases.begin, service),
+        on_set_aside=partial(use_cases.on_set_aside, service=service),
         alerts=OwnLaneAlerts(service),
         purges=(QUARANTINE,),
         beside=partial(_send_and_watch, service, stopping),
@@ -72,16 +72,16 @@ def plan(service: Service, stopping: Stopping) -> Plan:
 
 
 async def _send_and_watch(service: Service, stopping: Stopping) -> None:
-    from alerting.outlet.channels import senders  # noqa: PLC0415 - of the worker alone
+    from alerting.gateways.channels import senders  # noqa: PLC0415 - of the worker alone
 
     sends = senders(service.settings, service.book)
     await without_broker(
-        SERVICE, service, partial(flow.begin, service), loops(service, sends, stopping), stopping
+        SERVICE, service, partial(use_cases.begin, service), loops(service, sends, stopping), stopping
     )
 
 
 def _api(service: Service, _: Probes) -> Api:
-    from alerting.inlet.api import api  # noqa: PLC0415 - of the role api alone
+    from alerting.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
 
     return api(service)
 
@@ -90,7 +90,7 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Tells people what they must know, once.",
     settings=Settings,
-    migrations="alerting.state.migrations",
+    migrations="alerting.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

@@ -11,15 +11,15 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from alerting import flow
+from alerting import use_cases
 from alerting.domain.alert import Alert
-from alerting.flow import Service
-from alerting.inlet.routes_file import read_routes
-from alerting.outlet.channels import senders
-from alerting.outlet.outgoing import Send
+from alerting.gateways.channels import senders
+from alerting.gateways.outgoing import Send
+from alerting.gateways.routes_file import read_routes
 from alerting.service import SERVICE, assemble
 from alerting.settings import Settings
-from alerting.state import alerts
+from alerting.storage import alerts
+from alerting.use_cases import Service
 from clawback_common.bus.envelope import Received
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
@@ -124,11 +124,11 @@ class World:
 
     async def say(self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()) -> None:
         """They arrive in one batch."""
-        await flow.on_alerts(self.received(events, ids), self.service)
+        await use_cases.on_alerts(self.received(events, ids), self.service)
 
     async def run(self, *events: RunCompleted | RunFailed, ids: Sequence[str] = ()) -> None:
         """Runs end."""
-        await flow.on_runs(self.received(events, ids), self.service)
+        await use_cases.on_runs(self.received(events, ids), self.service)
 
     def completed(self, noticed: int = 0, **more: Any) -> RunCompleted:
         """A run that ended now."""
@@ -144,7 +144,7 @@ class World:
     async def deliver(self) -> None:
         """Every sender sends what is due."""
         for channel, send in self.sends.items():
-            while await flow.send_one(channel, send, self.service):
+            while await use_cases.send_one(channel, send, self.service):
                 pass
 
     async def end_leases(self) -> None:
@@ -160,9 +160,9 @@ class World:
     async def pass_time(self, **by: float) -> datetime:
         """The clock moves, and whoever watches it has looked; what is due has been sent."""
         now = self.clock.advance(**by)
-        await flow.watch_runs(self.service)
-        await flow.watch_channels(self.service)
-        await flow.on_time(self.service)
+        await use_cases.watch_runs(self.service)
+        await use_cases.watch_channels(self.service)
+        await use_cases.on_time(self.service)
         await self.deliver()
         return now
 
@@ -210,7 +210,7 @@ async def service(
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
     made = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
-    await flow.begin(made)
+    await use_cases.begin(made)
     return made
 
 

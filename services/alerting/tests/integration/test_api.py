@@ -13,8 +13,8 @@ import pytest_asyncio
 import yaml
 
 from alerting.service import SERVICE
-from alerting.state.consents import HISTORY_MAX
-from alerting.state.messages import NOTIFICATIONS_MAX
+from alerting.storage.consents import HISTORY_MAX
+from alerting.storage.messages import NOTIFICATIONS_MAX
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
 from clawback_contracts.alert.v1 import Severity, fingerprint

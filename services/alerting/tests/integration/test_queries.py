@@ -9,4 +9,4 @@ pytestmark = pytest.mark.integration
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    assert await prepare_all(database, "alerting.state") == []
+    assert await prepare_all(database, "alerting.storage") == []

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from alerting import flow
+from alerting import use_cases
 from alerting.domain.alert import Raised
 from alerting.domain.routing import Book
-from alerting.flow import Alerts, acting
-from alerting.outlet.outgoing import Outgoing
-from alerting.state import alerts, messages, silences
+from alerting.gateways.outgoing import Outgoing
+from alerting.storage import alerts, messages, silences
+from alerting.use_cases import Alerts, acting
 from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
 from clawback_common.sweeping import Progress
@@ -46,8 +46,8 @@ async def test_a_page_is_not_swallowed_by_whoever_sent_its_id_before(world: Worl
     (forged,) = world.received([world.raised("Other", Severity.INFO)], ["the next id"])
     (page,) = world.received([world.raised()], ["the next id"])
     for one in (forged, forged._replace(sender=Caller("retention", frozenset()))):
-        await flow.on_alerts([one], world.service)
-    await flow.on_alerts([page._replace(sender=Caller("compliance", frozenset()))], world.service)
+        await use_cases.on_alerts([one], world.service)
+    await use_cases.on_alerts([page._replace(sender=Caller("compliance", frozenset()))], world.service)
     assert (await world.alert()).status == "firing"
 
 
@@ -190,10 +190,10 @@ async def test_what_holds_is_repeated_until_somebody_acknowledges_it(world: Worl
     assert len(world.sms.texts) == 2
     assert "critical, reminder 1" in world.mail.bodies[-1]
     fingerprint = (await world.alert()).fingerprint
-    seen = await flow.acknowledge(fingerprint, "ann", world.service)
+    seen = await use_cases.acknowledge(fingerprint, "ann", world.service)
     assert seen is not None
     assert seen.acknowledged_by == "ann"
-    await flow.acknowledge(fingerprint, "bob", world.service)
+    await use_cases.acknowledge(fingerprint, "bob", world.service)
     assert (await world.alert()).acknowledged_by == "ann"
     await world.pass_time(hours=5)
     assert len(world.sms.texts) == 2
@@ -204,14 +204,14 @@ async def test_what_a_person_resolved_is_told_with_the_name_and_is_new_when_said
     await world.deliver()
     world.clock.advance(minutes=6)
     fingerprint = (await world.alert()).fingerprint
-    await flow.resolve_by_hand(fingerprint, "ann", world.service)
+    await use_cases.resolve_by_hand(fingerprint, "ann", world.service)
     await world.deliver()
     assert "UTC, by ann" in world.mail.bodies[-1]
     with pytest.raises(Conflict):
-        await flow.resolve_by_hand(fingerprint, "ann", world.service)
+        await use_cases.resolve_by_hand(fingerprint, "ann", world.service)
     with pytest.raises(Conflict):
-        await flow.acknowledge(fingerprint, "ann", world.service)
-    assert await flow.acknowledge("0" * 16, "ann", world.service) is None
+        await use_cases.acknowledge(fingerprint, "ann", world.service)
+    assert await use_cases.acknowledge("0" * 16, "ann", world.service) is None
     world.clock.advance(minutes=6)
     await world.say(world.raised())
     await world.deliver()
@@ -222,7 +222,7 @@ async def test_what_a_person_resolved_is_told_with_the_name_and_is_new_when_said
 async def test_a_silence_mutes_and_what_still_holds_is_told_when_it_ends(world: World) -> None:
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
-    await flow.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
+    await use_cases.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.pass_time(minutes=59)
     assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] Other"]
@@ -232,16 +232,16 @@ async def test_a_silence_mutes_and_what_still_holds_is_told_when_it_ends(world: 
 
 async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
     now = world.clock.now()
-    made = await flow.silence(
+    made = await use_cases.silence(
         ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "a change", world.service
     )
     await world.say(world.raised())
     await world.pass_time(minutes=1)
     assert world.sms.texts == []
-    ended = await flow.end_silence(made.silence_id, "bob", world.service)
+    ended = await use_cases.end_silence(made.silence_id, "bob", world.service)
     assert ended is not None
     assert ended["ended_by"] == "bob"
-    assert await flow.end_silence(made.silence_id, "bob", world.service) is None
+    assert await use_cases.end_silence(made.silence_id, "bob", world.service) is None
     await world.pass_time(seconds=10)
     assert len(world.sms.texts) == 1
 
@@ -260,7 +260,7 @@ async def test_a_silence_that_may_mute_critical_alerts_is_announced_past_itself(
     world: World, matchers: list[str], mails: int
 ) -> None:
     now = world.clock.now()
-    await flow.silence(matchers, (now, now + timedelta(hours=1)), "ann", "a change", world.service)
+    await use_cases.silence(matchers, (now, now + timedelta(hours=1)), "ann", "a change", world.service)
     await world.pass_time(minutes=1)
     assert world.mail.subjects == ["[WARNING] SilenceCreated (alerting)"] * mails
 
@@ -272,9 +272,9 @@ async def test_there_are_no_more_silences_than_can_be_compared(
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     for _ in range(2):
-        await flow.silence(['severity="info"'], span, "ann", "a change", world.service)
+        await use_cases.silence(['severity="info"'], span, "ann", "a change", world.service)
     with pytest.raises(Conflict, match="2 silences already"):
-        await flow.silence(['severity="info"'], span, "ann", "a change", world.service)
+        await use_cases.silence(['severity="info"'], span, "ann", "a change", world.service)
 
 
 def flood(world: World, count: int) -> list[Raised]:
@@ -289,7 +289,7 @@ def flood(world: World, count: int) -> list[Raised]:
 async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await flow.said_by_door(flood(world, 100), service)
+    await use_cases.said_by_door(flood(world, 100), service)
     await world.say(world.raised())
     ranks = await world.db.fetch("SELECT recipient, rank FROM message ORDER BY rank, due_at")
     first = await messages.claim(world.db, "sms", world.clock.now())
@@ -299,9 +299,9 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
     assert len(ranks) == 10 + 2
     for _ in range(6):
         world.clock.advance(seconds=20)
-        await flow.on_time(service)
+        await use_cases.on_time(service)
         for channel, send in world.sends.items():
-            while await flow.send_one(channel, send, service):
+            while await use_cases.send_one(channel, send, service):
                 pass
     assert world.mail.subjects.count("[WARNING] NotificationBudgetSpent (alerting)") == 2
     count = await world.db.fetchval(
@@ -315,11 +315,11 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
 async def test_what_had_no_room_is_notified_in_the_next_hour_while_it_holds(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await flow.said_by_door(flood(world, 8), service)
+    await use_cases.said_by_door(flood(world, 8), service)
     count = "SELECT count(DISTINCT fingerprint) FROM notification JOIN alert USING (fingerprint) WHERE service = $1"
     assert await world.db.fetchval(count, "alertmanager") == 5
     world.clock.advance(hours=1)
-    await flow.on_time(service)
+    await use_cases.on_time(service)
     assert await world.db.fetchval(count, "alertmanager") == 8
 
 
@@ -327,7 +327,7 @@ async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(worl
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     await silences.put(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
-    await flow.silence(['name="Other"'], span, "ann", "a change", world.service)
+    await use_cases.silence(['name="Other"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.deliver()
     assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] FeedStopped"]
@@ -335,9 +335,11 @@ async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(worl
 
 async def test_a_test_reaches_everyone_by_every_channel_through_silences(world: World) -> None:
     now = world.clock.now()
-    await flow.silence(['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service)
-    await flow.test_everybody("ann", world.service)
-    await flow.test_everybody("ann", world.service)
+    await use_cases.silence(
+        ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service
+    )
+    await use_cases.test_everybody("ann", world.service)
+    await use_cases.test_everybody("ann", world.service)
     await world.deliver()
     assert sorted(world.mail.to) == ["ann@clawback.example"] * 2 + ["bob@clawback.example"] * 2
     assert len(world.sms.texts) == 2
@@ -359,7 +361,7 @@ async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) 
         assert await messages.claim(world.db, "sms", world.clock.now()) is not None
         return "no answer"
 
-    assert await flow.send_one("sms", frozen, world.service)
+    assert await use_cases.send_one("sms", frozen, world.service)
     world.clock.advance(seconds=10)
     assert await messages.claim(world.db, "sms", world.clock.now()) is None
     message = await world.message("sms")
@@ -407,10 +409,10 @@ async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World
     await world.deliver()
     assert (world.mail.mails, world.sms.posts) == ([], [])
     assert (await world.message("sms"))["error"] == "nobody may be notified there any more"
-    await flow.begin(world.service)
+    await use_cases.begin(world.service)
     rows = await world.db.fetch("SELECT recipient, channel, withdrawn_at FROM consent ORDER BY id")
     assert len(rows) == 5
-    await flow.begin(world.service)
+    await use_cases.begin(world.service)
     assert await world.db.fetchval("SELECT count(*) FROM consent") == 5
 
 

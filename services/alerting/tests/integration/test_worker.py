@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from alerting.flow import GROUP
+from alerting.use_cases import GROUP
 from clawback_common.bus.envelope import Message
 from clawback_common.db import Database
 from clawback_common.testing.broker import Broker, Raw

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.domain.alert import Raised, Resolved
-from alerting.inlet.bodies import AmBody, SilenceBody
+from alerting.entrypoints.http.bodies import AmBody, SilenceBody
 from clawback_common.http.problem import Problem
 from clawback_contracts.alert.v1 import Severity
 

@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from alerting.domain.wording import Words
-from alerting.outlet import channels
-from alerting.outlet.outgoing import Outgoing
+from alerting.gateways import channels
+from alerting.gateways.outgoing import Outgoing
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 

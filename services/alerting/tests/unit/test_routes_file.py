@@ -9,7 +9,7 @@ import pytest
 
 from alerting.domain.alert import Alert
 from alerting.domain.routing import Book
-from alerting.inlet.routes_file import read_routes
+from alerting.gateways.routes_file import read_routes
 from clawback_common.errors import Stop
 from clawback_contracts.alert.v1 import Severity
 

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from analytics import flow
-from analytics.flow import GROUP, Service
-from analytics.inlet.commands import COMMANDS
-from analytics.inlet.consumers import subscriptions
-from analytics.outlet import metrics
-from analytics.outlet.cache import Cache
+from analytics import use_cases
+from analytics.entrypoints.commands import COMMANDS
+from analytics.entrypoints.consumers import subscriptions
+from analytics.gateways import metrics
+from analytics.gateways.cache import Cache
 from analytics.settings import Settings
-from analytics.state import facets
-from analytics.state.purges import PURGES
-from analytics.state.sweeping import Articles, CachedAnswers
-from analytics.state.values import Vocabulary
+from analytics.storage import facets
+from analytics.storage.purges import PURGES
+from analytics.storage.sweeping import Articles, CachedAnswers
+from analytics.storage.values import Vocabulary
+from analytics.use_cases import GROUP, Service
 from clawback_common.bus.catchup import CatchUp
 from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import Clock, SystemClock
@@ -61,11 +61,11 @@ def plan(service: Service, _: Stopping) -> Plan:
     return Plan(
         loops=[
             service.sweeper.loop(),
-            Loop("confirm orders", 0.5, partial(flow.confirm, service)),
+            Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
             Loop("measure", 60.0, partial(_measure, service)),
         ],
         prepare=partial(_prepare, service),
-        on_set_aside=partial(flow.on_set_aside, service),
+        on_set_aside=partial(use_cases.on_set_aside, service),
         purges=PURGES,
     )
 
@@ -76,8 +76,8 @@ async def _prepare(service: Service) -> None:
     listed = pages(
         f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
     )
-    obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    obey = partial(use_cases.on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, use_cases.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
 
 
 async def _measure(service: Service) -> None:
@@ -86,7 +86,7 @@ async def _measure(service: Service) -> None:
 
 
 def _api(service: Service, probes: Probes) -> Api:
-    from analytics.inlet.api import api  # noqa: PLC0415 - of the role api alone
+    from analytics.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
 
     return api(service, probes)
 
@@ -95,7 +95,7 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Counts what the licensed articles are about, and forgets what was revoked.",
     settings=Settings,
-    migrations="analytics.state.migrations",
+    migrations="analytics.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from analytics.flow import Service
-from analytics.outlet.cache import Cache
+from analytics.gateways.cache import Cache
 from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
+from analytics.use_cases import Service
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from analytics.state.rollups import Narrowed
+from analytics.storage.rollups import Narrowed
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from analytics.outlet import cache as kept
-from analytics.outlet.cache import Cache
-from analytics.state import rollups
+from analytics.gateways import cache as kept
+from analytics.gateways.cache import Cache
+from analytics.storage import rollups
 from clawback_common.http.probes import Probes
 from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticlePublished, Source, Topic

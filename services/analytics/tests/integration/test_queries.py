@@ -9,4 +9,4 @@ pytestmark = pytest.mark.integration
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    assert await prepare_all(database, "analytics.state") == []
+    assert await prepare_all(database, "analytics.storage") == []

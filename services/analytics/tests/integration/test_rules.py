@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from analytics import flow
+from analytics import use_cases
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
-from analytics.flow import Service
-from analytics.inlet.consumers import subscriptions
-from analytics.state import facets, rollups
-from analytics.state.values import Vocabulary
+from analytics.entrypoints.consumers import subscriptions
+from analytics.storage import facets, rollups
+from analytics.storage.values import Vocabulary
+from analytics.use_cases import Service
 from clawback_common.bus import offsets
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, put
@@ -156,11 +156,11 @@ async def test_an_unreadable_order_takes_the_article_out_until_a_person_has_look
     await world.publish(world.article(A, 2, topics=topics("Also here")))
     assert await world.counted() == {"Markets": 1}
     await world.must_be_exact()
-    await flow.close_incident(world.service, first, "olga", "looked")
+    await use_cases.close_incident(world.service, first, "olga", "looked")
     assert await world.counted() == {"Markets": 1}
-    assert await flow.close_incident(world.service, second, "olga", "looked") is not None
+    assert await use_cases.close_incident(world.service, second, "olga", "looked") is not None
     assert await world.counted() == {"Markets": 1, "Also here": 1}
-    assert await flow.close_incident(world.service, second, "olga", "again") is None
+    assert await use_cases.close_incident(world.service, second, "olga", "again") is None
     await world.must_be_exact()
     alerts: list[AlertRaised] = await world.said(AlertRaised)
     assert {(one.name, one.labels["subject"]) for one in alerts} == {("UnreadableOrder", A)}
@@ -182,7 +182,7 @@ async def test_an_order_that_comes_after_all_ends_the_withholding(world: World) 
     await world.order(world.reinstatement(A))
     await world.publish(world.article(A, 2, after_order=2))
     assert await world.total() == 1
-    await flow.close_incident(world.service, incident, "olga", "it came")
+    await use_cases.close_incident(world.service, incident, "olga", "it came")
     assert await world.total() == 1
     await world.must_be_exact()
 
@@ -214,7 +214,7 @@ async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: Wor
 async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
     other = replace(world.service, vocabulary=Vocabulary(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
-    await flow.on_orders(world.received([world.revocation(A)]), other)
+    await use_cases.on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
     await world.publish(world.article(B, topics=topics("Rare")))
     assert await world.counted() == {"Rare": 1}
@@ -289,9 +289,9 @@ async def test_two_workers_that_count_the_same_words_in_another_order_do_not_sta
         ]
         orders = [world.revocation(f"up:{turn - 1}-{n}") for n in range(20)]
         await asyncio.gather(
-            flow.on_articles(world.received(ours), world.service),
-            flow.on_articles(world.received(theirs[::-1]), other),
-            flow.on_orders(world.received(orders), other),
+            use_cases.on_articles(world.received(ours), world.service),
+            use_cases.on_articles(world.received(theirs[::-1]), other),
+            use_cases.on_orders(world.received(orders), other),
         )
     assert await world.total() == 6 * 40 - 5 * 20
     await world.must_be_exact()
@@ -329,7 +329,7 @@ async def test_days_are_days_in_utc(world: World) -> None:
 
 async def test_where_we_are_on_the_articles_is_kept_with_the_counts(world: World) -> None:
     batch = world.received([world.article(A), world.article(B)])
-    await flow.on_articles(batch, world.service)
+    await use_cases.on_articles(batch, world.service)
     stored = await offsets.stored(world.db, "analytics")
     assert stored == {("articles.v1", 0): batch[-1].offset + 1}
 

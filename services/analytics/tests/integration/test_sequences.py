@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import flow
+from analytics import use_cases
 from analytics.domain.facets import SOURCE, TOPIC
-from analytics.flow import Service
-from analytics.state import rollups, values
-from analytics.state.sweeping import Articles
-from analytics.state.values import Vocabulary
+from analytics.storage import rollups, values
+from analytics.storage.sweeping import Articles
+from analytics.storage.values import Vocabulary
+from analytics.use_cases import Service
 from clawback_common.sweeping import Progress
 from clawback_contracts.sweep.v1 import Hold
 from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
@@ -98,7 +98,7 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
             model.withhold(article_id)
         case ("look",):
             for row in await world.db.fetch("SELECT id FROM incident WHERE closed_at IS NULL"):
-                await flow.close_incident(workers[0], row["id"], "olga", "looked")
+                await use_cases.close_incident(workers[0], row["id"], "olga", "looked")
             model.people_looked()
         case ("sweep", age_d, held):
             await _sweep(age_d, held, world, model)
@@ -113,11 +113,11 @@ async def _deliver(numbers: Any, world: World, model: Model, workers: list[Servi
     articles, orders = split(model.events[number % len(model.events)] for number in numbers)
     first, second = articles[::2], articles[1::2]
     works = [
-        flow.on_articles(world.received(some), worker)
+        use_cases.on_articles(world.received(some), worker)
         for some, worker in ((first, workers[0]), (second, workers[1]))
         if some
     ]
-    ordered = [flow.on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
+    ordered = [use_cases.on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
     # Whether a revocation that is passed over ends a withholding depends on who comes first.
     together = not any(row.withheld for row in model.rows.values())
     async with _looked_at(world):

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
-from analytics.outlet import metrics
-from analytics.outlet.cache import Cache
-from analytics.state import facets, rollups, sweeping
-from analytics.state.sweeping import Articles, CachedAnswers
+from analytics.gateways import metrics
+from analytics.gateways.cache import Cache
+from analytics.storage import facets, rollups, sweeping
+from analytics.storage.sweeping import Articles, CachedAnswers
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient
 from clawback_common.sweeping import Progress, Tally
@@ -137,7 +137,7 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
         looks.set()
         await writers_gone(db, table)
 
-    monkeypatch.setattr("analytics.state.sweeping.writers_gone", looking)
+    monkeypatch.setattr("analytics.storage.sweeping.writers_gone", looking)
     described = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
         cells = await world.service.vocabulary.cells(described)

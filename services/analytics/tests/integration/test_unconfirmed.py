@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analytics import flow
+from analytics import use_cases
 from clawback_common import unconfirmed
 from clawback_contracts.revocation.folding import AnyOrder
 from services.analytics.tests.integration.world import World
@@ -17,13 +17,13 @@ HIGHEST = 2**53 - 1
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
     """They arrive on the topic."""
-    await flow.on_orders(world.received(orders), world.service)
+    await use_cases.on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
     """Compliance is asked, and has issued these."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await flow.on_confirmed(world.service, doubtful, issued)
+    await use_cases.on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 

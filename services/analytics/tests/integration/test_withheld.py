@@ -2,7 +2,7 @@
 
 import pytest
 
-from analytics import flow
+from analytics import use_cases
 from services.analytics.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ async def test_what_an_order_and_an_unreadable_order_withhold_is_counted_after_b
     await world.order(world.reinstatement(A, 2))
     assert await world.total() == 0
     await world.order(world.withholding(A, 3))
-    await flow.close_incident(world.service, incident, "olga", "looked")
+    await use_cases.close_incident(world.service, incident, "olga", "looked")
     assert await world.total() == 0
     await world.order(world.reinstatement(A, 4))
     assert await world.total() == 1

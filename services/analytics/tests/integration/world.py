@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from analytics import flow
-from analytics.flow import Service
+from analytics import use_cases
+from analytics.use_cases import Service
 from clawback_common.bus.envelope import Message
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad
@@ -75,11 +75,11 @@ class World(ServiceWorld[Service]):
 
     async def publish(self, *articles: ArticlePublished) -> None:
         """They arrive in one batch."""
-        await flow.on_articles(self.received(articles), self.service)
+        await use_cases.on_articles(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
         """Compliance has confirmed that it issued them; they arrive in one batch."""
-        await flow.on_orders(self.received(orders), self.service, confirmed=True)
+        await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def withhold(self, *article_ids: str) -> list[UUID]:
         """Orders on these cannot be read. Gives the incidents."""
@@ -88,7 +88,7 @@ class World(ServiceWorld[Service]):
             for one in article_ids
         ]
         async with self.db.transaction() as tx:
-            await flow.on_unreadable_orders(tx, bads, self.service)
+            await use_cases.on_unreadable_orders(tx, bads, self.service)
         return [bad.id for bad in bads]
 
     def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
@@ -120,7 +120,7 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """As holdings answers."""
-        held, _ = await flow.holdings(self.service, article_ids)
+        held, _ = await use_cases.holdings(self.service, article_ids)
         return held
 
     async def words(self) -> set[str]:

@@ -20,17 +20,17 @@ from clawback_common.waking import Waker
 from clawback_common.watching.announcer import Announcer
 from clawback_common.worker import Plan
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from compliance import flow
-from compliance.flow import GROUP, Service
-from compliance.flow.controls import Controls
-from compliance.flow.looking import Looker
-from compliance.flow.sweeping import Records
-from compliance.inlet.commands import COMMANDS, OFFLINE_COMMANDS
-from compliance.inlet.consumers import subscriptions
-from compliance.inlet.schedules import loops
-from compliance.outlet.ingester import Ingester
-from compliance.outlet.stores import HoldingsClient
+from compliance import use_cases
+from compliance.entrypoints.commands import COMMANDS, OFFLINE_COMMANDS
+from compliance.entrypoints.consumers import subscriptions
+from compliance.entrypoints.schedules import loops
+from compliance.gateways.ingester import Ingester
+from compliance.gateways.stores import HoldingsClient
 from compliance.settings import Settings
+from compliance.use_cases import GROUP, Service
+from compliance.use_cases.controls import Controls
+from compliance.use_cases.looking import Looker
+from compliance.use_cases.sweeping import Records
 
 
 def assemble(
@@ -84,7 +84,7 @@ def plan(service: Service, stopping: Stopping) -> Plan:
     looker = Looker(service, service.holdings, controls)
     return Plan(
         loops=loops(service, looker, controls, stopping),
-        prepare=partial(flow.begin, service),
+        prepare=partial(use_cases.begin, service),
         close=looker.close,
         on_set_aside=service.announcer.on_set_aside,
         purges=(QUARANTINE, WATCHES),
@@ -92,7 +92,7 @@ def plan(service: Service, stopping: Stopping) -> Plan:
 
 
 def _api(service: Service, probes: Probes) -> Api:
-    from compliance.inlet.api import api  # noqa: PLC0415 - of the role api alone
+    from compliance.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
 
     return api(service, probes)
 
@@ -101,7 +101,7 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Turns notices into orders and sees every copy removed.",
     settings=Settings,
-    migrations="compliance.state.migrations",
+    migrations="compliance.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

@@ -34,12 +34,12 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
-from compliance import flow
+from compliance import use_cases
 from compliance.domain.obligation import Looked
-from compliance.flow import Service
-from compliance.flow.daily_run import Check
 from compliance.service import SERVICE, assemble
 from compliance.settings import Settings
+from compliance.use_cases import Service
+from compliance.use_cases.daily_run import Check
 from services.compliance.tests.integration.neighbours import Neighbour
 
 AnyOrder = ArticleRevoked | ArticleReinstated
@@ -85,7 +85,7 @@ class World(ServiceWorld[Service]):
     async def notices(self, *events: RevocationNoticed) -> None:
         """They arrive in one batch, signed by the ingester."""
         batch = [one._replace(sender=INGESTER_KEY) for one in self.received(events)]
-        await flow.on_notices(batch, self.service)
+        await use_cases.on_notices(batch, self.service)
 
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
         """Notices on these, and the orders that answer them."""
@@ -115,7 +115,7 @@ class World(ServiceWorld[Service]):
 
     async def receipts(self, *events: ArticleRemoved) -> None:
         """They arrive in one batch."""
-        await flow.on_receipts(self.received(events), self.service)
+        await use_cases.on_receipts(self.received(events), self.service)
 
     async def looked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
         """A store was asked about everything that it says it removed, and held the controls."""
@@ -127,7 +127,7 @@ class World(ServiceWorld[Service]):
         asked = {row["revocation_id"]: row["article_id"] for row in rows}
         given: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
         held = dict.fromkeys(set(given["controls"]) - set(given.get("missed", ())), Holding.HELD)
-        await flow.on_looked(asked, Looked(store, {**held, **answers}, **given), self.service)
+        await use_cases.on_looked(asked, Looked(store, {**held, **answers}, **given), self.service)
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Obligations of an article by order, the first is 1, and holder."""
@@ -176,7 +176,7 @@ def service(database: Database, clock: FakeClock) -> Service:
 async def world(service: Service, clock: FakeClock) -> World:
     """With a store of ours, a consumer, and the brokers registered."""
     for registration in (INGESTER, SEARCH, KAFKA):
-        await flow.holder_registered(registration, "test", service)
+        await use_cases.holder_registered(registration, "test", service)
     return World(service, clock)
 
 

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
-from compliance.outlet.ingester import Ingester
-from compliance.outlet.stores import HoldingsClient
+from compliance.gateways.ingester import Ingester
+from compliance.gateways.stores import HoldingsClient
 
 Brought = Callable[[UUID], Awaitable[int]]
 """What a poll brings, under its id; gives how many notices."""

@@ -16,7 +16,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
 from compliance.service import SERVICE
 from compliance.settings import Settings
-from compliance.state import migrations
+from compliance.storage import migrations
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

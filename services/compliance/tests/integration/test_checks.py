@@ -15,10 +15,10 @@ from clawback_common.testing.waiting import until
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
-from compliance import flow
-from compliance.flow.daily_run import Check
-from compliance.flow.watching import beat
-from compliance.state import runs
+from compliance import use_cases
+from compliance.storage import runs
+from compliance.use_cases.daily_run import Check
+from compliance.use_cases.watching import beat
 from services.compliance.tests.integration.conftest import World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -175,7 +175,7 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(
 async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check: Check) -> None:
     dead = uuid4()
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
-    assert await flow.check_started(dead, world.service)
+    assert await use_cases.check_started(dead, world.service)
     assert await check.asked("schedule", "test") == ExitCode.DONE
     (failed,) = await world.said(RunFailed)
     assert failed.run_id == dead

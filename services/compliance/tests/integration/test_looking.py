@@ -11,10 +11,10 @@ from pydantic import AnyHttpUrl
 from clawback_common.clock import SystemClock
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
-from compliance import flow
+from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, FAIR_TIME
-from compliance.flow.controls import Controls
-from compliance.flow.looking import CLAIMS_MAX, Looker
+from compliance.use_cases.controls import Controls
+from compliance.use_cases.looking import CLAIMS_MAX, Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -155,7 +155,7 @@ async def test_a_consumer_that_registered_an_address_is_looked_at_as_well(
     world: World, neighbour: Neighbour
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")})
-    await flow.holder_registered(there, "operator", world.service)
+    await use_cases.holder_registered(there, "operator", world.service)
     neighbour.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
@@ -184,7 +184,7 @@ async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: 
     looker = Looker(service, neighbour.holdings(), Controls(neighbour.ingester()))
     (order,) = await world.revoke(A)
     round_ = asyncio.create_task(looker.wait_and_look())
-    await flow.on_receipts(world.received([world.receipt(order, "ingester")]), service)
+    await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     async with asyncio.timeout(0.9):
         await round_
         while (await world.states(A))[1, "ingester"] != "verified":  # noqa: ASYNC110 - a row, not an event
@@ -196,7 +196,7 @@ async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Looker:
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
     )
-    await flow.holder_registered(there, "test", world.service)
+    await use_cases.holder_registered(there, "test", world.service)
     (order,) = await world.revoke(A)
     said = {"content": Outcome.REMOVED, "quarantine": Outcome.NEVER_HELD}
     await world.receipts(world.receipt(order, "analytics", said))

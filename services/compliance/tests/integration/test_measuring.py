@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clawback_common.telemetry import metrics as registry
-from compliance.flow.watching import measure
+from compliance.use_cases.watching import measure
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

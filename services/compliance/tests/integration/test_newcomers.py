@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from compliance import flow
+from compliance import use_cases
 from compliance.domain.obligation import Meaning
 from services.compliance.tests.integration.conftest import SEARCH, World, bearer
 
@@ -18,7 +18,7 @@ DUE = "SELECT due_at FROM obligation WHERE holder = $1"
 
 async def joins(world: World) -> None:
     """The newcomer registers."""
-    await flow.holder_registered(NEWCOMER, "operator", world.service)
+    await use_cases.holder_registered(NEWCOMER, "operator", world.service)
 
 
 async def test_a_newcomer_has_the_whole_time_for_an_order_that_is_overdue(world: World) -> None:
@@ -59,12 +59,12 @@ async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_ask
     await world.close(answered)
     await world.sent()
     world.clock.advance(seconds=10)
-    assert await flow.press(world.service) == 0
+    assert await use_cases.press(world.service) == 0
     path = "/compliance/holders/search/resend"
     assert (await http.post(path, headers=bearer("search"))).status_code == 403
     answer = await http.post(path, headers=bearer("operator"))
     assert (answer.status_code, answer.json()) == (202, {"orders": 1})
-    assert await flow.press(world.service) == 1
+    assert await use_cases.press(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     assert (again.article_id, again.attempt) == (A, first.attempt + 1)
     changes = (await http.get("/compliance/holders/search")).json()["changes"]

@@ -11,7 +11,7 @@ from clawback_common.bus import offsets
 from clawback_common.errors import Transient
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
-from compliance import flow
+from compliance import use_cases
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -22,13 +22,13 @@ FORGOTTEN = "TRUNCATE article, revocation, obligation, notice, poll_notice, rece
 
 async def arrive(world: World, orders: Sequence[AnyOrder]) -> None:
     """Our own topic gives them in one batch."""
-    await flow.on_own_orders(world.received(orders), world.service)
+    await use_cases.on_own_orders(world.received(orders), world.service)
 
 
 async def restored(world: World) -> list[AnyOrder]:
     """A revocation and its reinstatement were sent, and the database is one from before. Gives what was sent."""
     (order,) = await world.revoke(A)
-    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     return sent
@@ -48,7 +48,7 @@ async def test_a_notice_that_a_forgotten_order_answers_revokes_nothing_twice(wor
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
-    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     await arrive(world, sent)
@@ -61,7 +61,7 @@ async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) ->
     await world.db.execute(FORGOTTEN)
     await arrive(world, [order])
     assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
-    assert await flow.press(world.service) == 1
+    assert await use_cases.press(world.service) == 1
     (again,) = await world.said(ArticleRevoked)
     assert (again.revocation_id, again.order) == (order.revocation_id, order.order)
     assert await world.alerts() == ["OrdersRecovered"]
@@ -112,7 +112,7 @@ async def test_with_authentication_only_what_compliance_has_signed_is_known_agai
     strict = replace(world.service, settings=world.service.settings.model_copy(update={"enable_auth": True}))
     (one,) = world.received([world.revocation(A, world.number, previous_order=0)])
     caller = Caller(sender, frozenset()) if sender else None
-    await flow.on_own_orders([one._replace(sender=caller)], strict)
+    await use_cases.on_own_orders([one._replace(sender=caller)], strict)
     kinds = [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
     assert kinds == ([] if known else ["order_not_issued"])
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == int(known)
@@ -127,11 +127,11 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
     async def behind(_: object) -> None:
         raise Transient("not read yet")
 
-    monkeypatch.setattr(flow.Service, "require_own_orders", behind)
+    monkeypatch.setattr(use_cases.Service, "require_own_orders", behind)
     for issuing in (
         world.notices(world.notice("metabase:2")),
-        flow.carry_out_all(world.service),
-        flow.reinstate(order.revocation_id, "officer", "an error", world.service),
+        use_cases.carry_out_all(world.service),
+        use_cases.reinstate(order.revocation_id, "officer", "an error", world.service),
     ):
         with pytest.raises(Transient):
             await issuing
@@ -154,7 +154,7 @@ async def test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_aga
     superseded = world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED)
     before = await offsets.stored(world.db, "compliance")
     with monkeypatch.context() as killing:
-        killing.setattr("compliance.flow.answers.reissue", _killed)
+        killing.setattr("compliance.use_cases.answers.reissue", _killed)
         with pytest.raises(asyncio.CancelledError):
             await world.receipts(superseded)
     assert await world.db.fetchval("SELECT count(*) FROM receipt") == 1

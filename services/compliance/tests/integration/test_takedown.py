@@ -12,10 +12,10 @@ from clawback_common.errors import Conflict, Poison
 from clawback_common.waking import Waker
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
-from compliance import flow
+from compliance import use_cases
 from compliance.domain.obligation import Meaning
 from compliance.domain.request import Request, RequestKind
-from compliance.state import revocations
+from compliance.storage import revocations
 from services.compliance.tests.integration.conftest import LIVE, SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -53,8 +53,8 @@ async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) 
 
 async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World) -> None:
     batch = world.received([world.notice(A), world.notice(B)])
-    await flow.on_notices(batch, world.service)
-    await flow.on_notices(batch, world.service)
+    await use_cases.on_notices(batch, world.service)
+    await use_cases.on_notices(batch, world.service)
     assert {order.order for order in await world.said(ArticleRevoked)} == {world.number}
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
 
@@ -78,7 +78,7 @@ async def test_an_earlier_clock_moves_the_deadline_of_what_is_open_forward(world
 async def test_two_batches_on_the_same_articles_at_once_give_each_number_once(world: World) -> None:
     ids = [f"metabase:{n}" for n in range(40)]
     batches = [world.received([world.notice(one) for one in order]) for order in (ids, ids[::-1], ids)]
-    await asyncio.gather(*(flow.on_notices(batch, world.service) for batch in batches))
+    await asyncio.gather(*(use_cases.on_notices(batch, world.service) for batch in batches))
     rows = await world.db.fetch("SELECT article_id, count(*) AS orders FROM revocation GROUP BY 1")
     assert {row["article_id"]: row["orders"] for row in rows} == dict.fromkeys(ids, 1)
 
@@ -107,13 +107,13 @@ async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -
             seen.append(1)
 
     service = replace(world.service, lookers=Seen())
-    await flow.on_receipts(world.received([world.receipt(order, "search")]), service)
+    await use_cases.on_receipts(world.received([world.receipt(order, "search")]), service)
     assert seen == []
     impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
     with pytest.raises(Poison):
-        await flow.on_receipts(impossible, service)
+        await use_cases.on_receipts(impossible, service)
     assert seen == []
-    await flow.on_receipts(world.received([world.receipt(order, "ingester")]), service)
+    await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     assert seen == [1]
 
 
@@ -161,13 +161,13 @@ async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World)
     (order,) = await world.revoke(A)
     await world.sent()
     world.clock.advance(minutes=1)
-    assert await flow.press(world.service) == 1
+    assert await use_cases.press(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
     await world.sent()
     world.clock.advance(hours=10)
-    assert await flow.press(world.service) == 0
+    assert await use_cases.press(world.service) == 0
 
 
 async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
@@ -176,7 +176,7 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
     for _ in range(150):
         await world.sent()
         world.clock.advance(minutes=1)
-        if await flow.press(world.service):
+        if await use_cases.press(world.service):
             moments.append((world.clock.now() - begun).total_seconds() / 60)
     assert moments == [1, 5, 15, 60, 120]
 
@@ -184,12 +184,12 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
 async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -> None:
     await world.revoke(A)
     world.clock.advance(hours=5)
-    assert await flow.press(world.service) == 0
+    assert await use_cases.press(world.service) == 0
 
 
 async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
     (order,) = await world.revoke(A)
-    lifted = await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    lifted = await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     (said,) = await world.said(ArticleReinstated)
     assert (said.order, said.previous_order, said.revocation_id) == (
         lifted.order_no,
@@ -209,18 +209,18 @@ async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_op
 
 async def test_only_the_order_that_stands_can_be_lifted_and_only_once(world: World) -> None:
     (order,) = await world.revoke(A)
-    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     with pytest.raises(Conflict):
-        await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+        await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     with pytest.raises(Conflict):
-        await flow.reinstate(uuid4(), "officer", "an error", world.service)
+        await use_cases.reinstate(uuid4(), "officer", "an error", world.service)
 
 
 async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
-    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.notices(notice)
     await world.notices(world.notice(A))
     first = world.number
@@ -234,7 +234,7 @@ async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes
 
 async def test_a_late_receipt_to_a_superseded_order_changes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
-    await flow.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.receipts(world.receipt(order, "search"))
     assert (await world.states(A))[1, "search"] == "superseded"
 
@@ -252,7 +252,7 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
     await world.close(order)
     assert await world.closed(order.revocation_id) is not None
     assert (await world.states(A))[1, "kafka"] == "open"
-    from compliance.flow.watching import watch_time  # noqa: PLC0415
+    from compliance.use_cases.watching import watch_time  # noqa: PLC0415
 
     world.clock.advance(hours=7)
     await watch_time(world.service)
@@ -265,7 +265,7 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
 async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none(
     world: World,
 ) -> None:
-    from compliance.flow.watching import watch_time  # noqa: PLC0415
+    from compliance.use_cases.watching import watch_time  # noqa: PLC0415
 
     (order,) = await world.revoke(A)
     world.clock.advance(hours=20)
@@ -290,17 +290,17 @@ async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(wo
     await world.close(recent)
     await world.sent()
     rag = SEARCH.model_copy(update={"name": "rag", "group": "rag"})
-    await flow.holder_registered(rag, "operator", world.service)
+    await use_cases.holder_registered(rag, "operator", world.service)
     assert (1, "rag") not in await world.states(A)
     assert (await world.states(B))[1, "rag"] == "open"
-    assert await flow.press(world.service) == 1
+    assert await use_cases.press(world.service) == 1
 
 
 async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it(
     world: World,
 ) -> None:
     await world.revoke(A)
-    assert not await flow.holder_left("search", "operator", world.service)
+    assert not await use_cases.holder_left("search", "operator", world.service)
     now = world.clock.now()
     made = Request(
         request_id=uuid4(),
@@ -313,10 +313,10 @@ async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and
         made_at=now,
         expires_at=now + world.service.request_expiry,
     )
-    await flow.requested(made, world.service)
-    await flow.carry_out_all(world.service)
+    await use_cases.requested(made, world.service)
+    await use_cases.carry_out_all(world.service)
     assert await world.db.fetchval("SELECT status FROM holder WHERE name = 'search'") == "active"
-    await flow.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
+    await use_cases.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
     await world.revoke(B)
     assert (await world.states(A))[1, "search"] == "open"
     assert (1, "search") not in await world.states(B)
@@ -327,14 +327,14 @@ async def test_an_order_and_a_holder_that_joins_at_once_never_miss_each_other(wo
         name, article_id = f"late-{round_}", f"metabase:r{round_}"
         registration = SEARCH.model_copy(update={"name": name, "group": name})
         await asyncio.gather(
-            flow.holder_registered(registration, "operator", world.service),
+            use_cases.holder_registered(registration, "operator", world.service),
             world.notices(world.notice(article_id)),
         )
         assert (1, name) in await world.states(article_id)
 
 
 async def test_registering_the_same_again_changes_nothing(world: World) -> None:
-    await flow.holder_registered(SEARCH, "operator", world.service)
+    await use_cases.holder_registered(SEARCH, "operator", world.service)
     assert await world.db.fetchval("SELECT count(*) FROM holder_change WHERE name = 'search'") == 1
 
 
@@ -359,7 +359,7 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
         world.notices(*again),
         world.receipts(*(world.receipt(order, "ingester") for order in orders)),
         world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
-        flow.press(world.service),
+        use_cases.press(world.service),
     )
     await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
@@ -372,14 +372,14 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
     ids = [f"metabase:{n}" for n in range(16)]
     first = await world.revoke(*ids)
     for one in first:
-        await flow.reinstate(one.revocation_id, "officer", "by mistake", world.service)
+        await use_cases.reinstate(one.revocation_id, "officer", "by mistake", world.service)
     pairs = zip(first, await world.revoke(*ids), strict=True)
     low, high = next(
         (a.revocation_id, b.revocation_id) for a, b in pairs if a.revocation_id < b.revocation_id
     )
     async with world.db.transaction() as other:
         await revocations.take(other, [low])
-        reinstating = asyncio.create_task(flow.reinstate(high, "officer", "by mistake", world.service))
+        reinstating = asyncio.create_task(use_cases.reinstate(high, "officer", "by mistake", world.service))
         await _until_waiting(world)
         await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)
     assert (await reinstating).lifts == high

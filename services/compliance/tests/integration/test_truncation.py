@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from clawback_common.watching import watches
-from compliance.state import holders
+from compliance.storage import holders
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

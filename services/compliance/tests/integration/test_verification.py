@@ -11,12 +11,12 @@ from pydantic import AnyHttpUrl
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient, guarded_http
 from clawback_contracts.alert.v1 import AlertResolved
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from compliance import flow
+from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, FAIR_TIME, Looked
-from compliance.flow.controls import Controls
-from compliance.flow.looking import Looker
-from compliance.outlet.stores import HoldingsClient, first_that_fit
-from compliance.state.controls import MISSING_MAX
+from compliance.gateways.stores import HoldingsClient, first_that_fit
+from compliance.storage.controls import MISSING_MAX
+from compliance.use_cases.controls import Controls
+from compliance.use_cases.looking import Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -123,7 +123,7 @@ async def _removed_from_analytics(world: World) -> None:
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content",)
     )
-    await flow.holder_registered(there, "test", world.service)
+    await use_cases.holder_registered(there, "test", world.service)
     await _removed(world, A, holder="analytics")
 
 
@@ -155,7 +155,7 @@ async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
     neighbour.behind = {min(LIVE)}
     await _removed_from_analytics(world)
     looker = _with_analytics(world, neighbour)
-    await flow.on_looked([], await _one_that_misses(looker), world.service)
+    await use_cases.on_looked([], await _one_that_misses(looker), world.service)
     for _ in range(3):
         await _look_again(world, looker, "analytics")
         neighbour.questions.clear()
@@ -216,7 +216,7 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, neighbour: N
     addresses = Addresses(AddressRules(public_only=False))
     async with _dripping() as (url, asked), guarded_http() as http:
         there = SEARCH.model_copy(update={"holdings_url": url})
-        await flow.holder_registered(there, "operator", world.service)
+        await use_cases.holder_registered(there, "operator", world.service)
         own = neighbour.holdings().own
         client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
         looker = Looker(world.service, client, Controls(neighbour.ingester()))
@@ -242,7 +242,7 @@ async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
     world: World, neighbour: Neighbour
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
-    await flow.holder_registered(there, "operator", world.service)
+    await use_cases.holder_registered(there, "operator", world.service)
     await _removed(world, A, holder="search")
     looker, pauses = _looker(world, neighbour), []
     for _ in range(9):

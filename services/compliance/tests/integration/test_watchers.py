@@ -11,11 +11,11 @@ from clawback_common.quarantine import Bad
 from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.holder.v1 import Holding
-from compliance import flow
-from compliance.flow.daily_run import Check
-from compliance.flow.watching import watch_time
-from compliance.inlet.commands import health_command
-from compliance.state import runs
+from compliance import use_cases
+from compliance.entrypoints.commands import health_command
+from compliance.storage import runs
+from compliance.use_cases.daily_run import Check
+from compliance.use_cases.watching import watch_time
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -81,16 +81,16 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
         for n in (1, 2)
     ]
     async with world.db.transaction() as tx:
-        await flow.on_unreadable(tx, bad, world.service)
+        await use_cases.on_unreadable(tx, bad, world.service)
     assert await world.alerts() == ["UnreadableRevocationRecord"]
     world.clock.advance(hours=1)
     await watch_time(world.service)
     assert await world.alerts() == ["UnreadableRevocationRecord"] * 2
-    assert await flow.incident_closed(bad[0].id, "officer", "was a test", world.service) is not None
+    assert await use_cases.incident_closed(bad[0].id, "officer", "was a test", world.service) is not None
     assert await _names(world, AlertResolved) == []
-    await flow.incident_closed(bad[1].id, "officer", "was a test", world.service)
+    await use_cases.incident_closed(bad[1].id, "officer", "was a test", world.service)
     assert await _names(world, AlertResolved) == ["UnreadableRevocationRecord"]
-    assert await flow.incident_closed(bad[1].id, "officer", "again", world.service) is None
+    assert await use_cases.incident_closed(bad[1].id, "officer", "again", world.service) is None
 
 
 async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:

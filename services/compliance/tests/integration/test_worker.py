@@ -32,12 +32,12 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_local.ports import claimed
-from compliance import flow
-from compliance.flow import GROUP
-from compliance.flow.watching import watch_readers
-from compliance.inlet.commands import health_command
+from compliance import use_cases
+from compliance.entrypoints.commands import health_command
 from compliance.service import SERVICE
 from compliance.settings import Settings
+from compliance.use_cases import GROUP
+from compliance.use_cases.watching import watch_readers
 from services.compliance.tests.integration.conftest import SEARCH, service_of
 from services.compliance.tests.integration.neighbours import Neighbour
 from services.compliance.tests.integration.processes import Around, answering, message
@@ -75,7 +75,7 @@ async def around(
             monkeypatch.setenv(name, value)
         made = Around(service=GROUP, broker=topics, db=database, neighbour=neighbour, port=probe_port)
         service = service_of(Settings(), database, SystemClock())
-        await flow.holder_registered(SEARCH, "test", service)
+        await use_cases.holder_registered(SEARCH, "test", service)
         try:
             yield made
         finally:

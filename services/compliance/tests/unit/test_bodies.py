@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from clawback_common.http.problem import Problem
 from clawback_contracts.holder.v1 import HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRemoved
-from compliance.inlet.bodies import (
+from compliance.entrypoints.http.bodies import (
     HolderChange,
     NoticeBody,
     RegistrationBody,

@@ -12,8 +12,8 @@ from pydantic import AnyHttpUrl
 
 from clawback_common.errors import Stop, Transient
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
-from compliance.outlet.ingester import Ingester
-from compliance.outlet.stores import HoldingsClient
+from compliance.gateways.ingester import Ingester
+from compliance.gateways.stores import HoldingsClient
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

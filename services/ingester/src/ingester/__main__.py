@@ -65,7 +65,7 @@ async def _role(chosen: argparse.Namespace, settings: Settings, stopping: Stoppi
         case "worker":
             await app.worker(settings, stopping)
         case "api":
-            from ingester.inlet.api import serve_api  # noqa: PLC0415
+            from ingester.entrypoints.http.api import serve_api  # noqa: PLC0415
 
             async with app.opened(settings) as (service, by_name):
                 await serve_api(service, by_name, stopping)

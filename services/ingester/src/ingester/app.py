@@ -29,17 +29,18 @@ from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_contracts.topics import load_topics
-from ingester import flow
-from ingester.flow import Service
-from ingester.inlet import deliveries, jobs, watchers
-from ingester.inlet.consumers import subscriptions
-from ingester.inlet.feeds.cursor import cursor_command
-from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.provider import configured_feeds
-from ingester.outlet import events, metrics
+from ingester import use_cases
+from ingester.entrypoints import commands
+from ingester.entrypoints.consumers import subscriptions
+from ingester.entrypoints.http import deliveries
+from ingester.gateways import events, metrics
 from ingester.settings import Settings
-from ingester.state import articles, feeds, notices
-from ingester.state.purges import PURGES
+from ingester.storage import articles, feeds, notices
+from ingester.storage.purges import PURGES
+from ingester.use_cases import Service, watching
+from ingester.use_cases.cursor import cursor_command
+from ingester.use_cases.feeds import configured_feeds
+from ingester.use_cases.polling import Feed
 
 NAME = "ingester"
 LOG_LOOK_S = 15.0
@@ -50,7 +51,7 @@ POLL_LOOK_S_MAX = 5.0
 
 def migrations() -> list[Migration]:
     """The plumbing's and ours."""
-    return [*load("common", COMMON_PACKAGE), *load(NAME, "ingester.state.migrations")]
+    return [*load("common", COMMON_PACKAGE), *load(NAME, "ingester.storage.migrations")]
 
 
 @asynccontextmanager
@@ -87,22 +88,24 @@ def plan(service: Service, by_name: Mapping[str, Feed]) -> Plan:
         Loop(
             f"poll {name}",
             min(max(feed.settings.interval_s / 4, 0.05), POLL_LOOK_S_MAX),
-            partial(jobs.poll_on_schedule, feed, service),
+            partial(commands.poll_on_schedule, feed, service),
             interrupt=True,
         )
         for name, feed in by_name.items()
     ]
-    orders_applied = CatchUp(service.settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, refilled=True)
+    orders_applied = CatchUp(
+        service.settings, service.db, use_cases.GROUP, ArticleRevoked.TOPIC, refilled=True
+    )
     return Plan(
         subscriptions(service),
         [
             *polls,
-            Loop("confirm orders", 0.5, partial(flow.confirm, service)),
-            Loop("time", 1.0, partial(flow.on_time, service)),
+            Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
+            Loop("time", 1.0, partial(use_cases.on_time, service)),
             Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
             Loop("lost log", LOG_LOOK_S, partial(_publish_lost_again, service), alone=True),
             Loop("measure", 15.0, partial(_measure, service)),
-            Loop("feeds", 10.0, partial(watchers.watch_feeds, service, by_name), alone=True),
+            Loop("feeds", 10.0, partial(watching.watch_feeds, service, by_name), alone=True),
             service.announcer.loop(),
             service.sweeper.loop(),
         ],
@@ -122,8 +125,8 @@ async def _prepare(service: Service, by_name: Mapping[str, Feed]) -> None:
     listed = pages(
         f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
     )
-    obey = partial(flow.on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, flow.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    obey = partial(use_cases.on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, use_cases.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
     await _publish_lost_again(service)
 
 
@@ -214,12 +217,12 @@ async def job(chosen: argparse.Namespace, settings: Settings) -> int:
     async with opened(settings) as (service, by_name):
         match chosen.role:
             case "poll":
-                return await jobs.poll_command(by_name.get(chosen.feed), service, chosen.feed)
+                return await commands.poll_command(by_name.get(chosen.feed), service, chosen.feed)
             case "replay-dlq":
-                return await jobs.replay_command(service)
+                return await commands.replay_command(service)
             case "cursor":
                 return await cursor_command(by_name.get(chosen.feed), service, chosen)
             case "floor":
-                return await jobs.floor_command(service, chosen)
+                return await commands.floor_command(service, chosen)
             case _:
-                return await jobs.accept_gap_command(service)
+                return await commands.accept_gap_command(service)

@@ -17,9 +17,9 @@ from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
 from ingester import app
-from ingester.flow import Service
-from ingester.inlet.api import api
+from ingester.entrypoints.http.api import api
 from ingester.settings import Settings
+from ingester.use_cases import Service
 from services.ingester.tests.integration.simulated import Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World
 

@@ -19,11 +19,10 @@ from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.domain.feed import PollResult
-from ingester.flow import Service
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.provider import configured_feeds
-from ingester.state import feeds
+from ingester.storage import feeds
+from ingester.use_cases import Service, polling
+from ingester.use_cases.feeds import configured_feeds
+from ingester.use_cases.polling import Feed
 from services.ingester.tests.integration.world import World
 
 ARTICLES, REVOKED = "metabase-articles", "metabase-revoked"
@@ -44,7 +43,7 @@ class Simulated:
 
     async def poll(self, name: str) -> PollResult:
         """One pass."""
-        return await poll.poll(self.feeds[name], self.world.service, "test")
+        return await polling.poll(self.feeds[name], self.world.service, "test")
 
     async def pass_by(self, **time: float) -> None:
         """So much time passes for the service, the provider and the pace of the key."""

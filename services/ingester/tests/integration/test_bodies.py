@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingester.inlet import deliveries
+from ingester.entrypoints.http import deliveries
 from services.ingester.tests.integration.test_doors import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 

@@ -10,9 +10,9 @@ from pydantic import AnyHttpUrl, SecretStr
 from clawback_common.errors import Stop
 from clawback_contracts.alert.v1 import AlertRaised
 from ingester.__main__ import parser
-from ingester.inlet.feeds.cursor import cursor_command
-from ingester.inlet.jobs import poll_recorded
-from ingester.state import feeds
+from ingester.entrypoints.commands import poll_recorded
+from ingester.storage import feeds
+from ingester.use_cases.cursor import cursor_command
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World, articles_page
 

@@ -13,15 +13,17 @@ from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
 from clawback_common.quarantine import Bad
 from clawback_contracts.revocation.v1 import RevocationNoticed
-from ingester import flow
-from ingester.inlet import deliveries, jobs
-from ingester.inlet.api import api
-from ingester.inlet.consumers import subscriptions
-from ingester.inlet.feeds import poll, values
-from ingester.inlet.feeds.codes import failure
-from ingester.inlet.webhooks import sign
+from ingester import use_cases
+from ingester.entrypoints import commands
+from ingester.entrypoints.consumers import subscriptions
+from ingester.entrypoints.http import deliveries
+from ingester.entrypoints.http.api import api
+from ingester.entrypoints.http.webhooks import sign
+from ingester.gateways.providers import values
+from ingester.gateways.providers.metabase.codes import failure
 from ingester.settings import FeedSettings, Settings
-from ingester.state import sweeps
+from ingester.storage import sweeps
+from ingester.use_cases import polling
 from services.ingester.tests.integration.conftest import SECRET
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
 
@@ -232,10 +234,10 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
     service = replace(world.service, settings=settings)
     assert [one.topic for one in subscriptions(service)][:2] == list(topics)
     (one,) = world.received([world.article(A)])
-    await flow.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
+    await use_cases.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
     for topic in ("article-submissions.acme.v1", "article-submissions.v1"):
         with pytest.raises(Poison, match="provider_not_allowed"):
-            await flow.on_submissions([one._replace(topic=topic)], service)
+            await use_cases.on_submissions([one._replace(topic=topic)], service)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +477,7 @@ async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
     await submit(http, {"items": [item("up:ok"), item(A, source=...)]})
     await world.order(world.revocation(A))
     world.clock.advance(minutes=1)
-    assert await jobs.replay_command(world.service) == 0
+    assert await commands.replay_command(world.service) == 0
     assert "0 went in, 0 failed again" in capsys.readouterr().out
     assert await world.held(A) == set()
 
@@ -495,9 +497,9 @@ async def test_a_dead_letter_of_a_feed_goes_back_through_its_reader(world: World
         values.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
     ]
     script.answers = [articles_page(bad=entries, cursor="8")]
-    await poll.poll(script.feed("articles", name="f"), world.service, "test")
+    await polling.poll(script.feed("articles", name="f"), world.service, "test")
     world.clock.advance(minutes=1)
-    assert await jobs.replay_command(world.service) == 3
+    assert await commands.replay_command(world.service) == 3
     assert await world.state("metabase:77") == "live"
 
 
@@ -505,7 +507,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     await world.submit(world.article(A))
     bad = Bad(Poison("null_value"), "ingester", "revocations.v1", subjects=(A,))
     async with world.db.transaction() as tx:
-        await flow.on_unreadable_orders(tx, [bad], world.service)
+        await use_cases.on_unreadable_orders(tx, [bad], world.service)
     (listed,) = (await http.get("/ingester/incidents")).json()["items"]
     path = f"/ingester/incidents/{listed['id']}/close"
     assert (await http.post(path, json={"note": "looked"})).status_code == 401
@@ -524,7 +526,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
 
 
 async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, script: Script) -> None:
-    await jobs.poll_recorded(script.feed(), world.service, "schedule")
+    await commands.poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
 
@@ -543,7 +545,7 @@ async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> 
 async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_cursor_leads_on(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.inlet.reading.PAGE_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
     sizes, found, cursor = [], [], ""
     while cursor is not None:

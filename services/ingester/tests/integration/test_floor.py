@@ -7,9 +7,9 @@ import pytest
 from clawback_common.errors import Poison, Stop
 from clawback_common.sweeping import Progress
 from ingester.__main__ import main
-from ingester.inlet.jobs import floor_command
-from ingester.state import sweeps
-from ingester.state.sweeping import Articles
+from ingester.entrypoints.commands import floor_command
+from ingester.storage import sweeps
+from ingester.storage.sweeping import Articles
 from services.ingester.tests.integration.test_sweep import OLDER, aged, articles, before, ids, request
 from services.ingester.tests.integration.world import World
 

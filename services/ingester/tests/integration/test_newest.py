@@ -7,29 +7,29 @@ from clawback_common.errors import Poison
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.quarantine import Bad, put
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from ingester import flow
+from ingester import use_cases
 from ingester.domain.article import Arrival, Delivery, deliveries
-from ingester.flow import GROUP
-from ingester.inlet import jobs
-from ingester.inlet.deadletters import desk
-from ingester.inlet.feeds import poll, values
+from ingester.entrypoints import commands
+from ingester.entrypoints.deadletters import desk
+from ingester.gateways.providers import values
 from ingester.settings import FeedSettings
+from ingester.use_cases import GROUP, polling
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
 A = "up:1"
 
 
 async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
-    await flow.store(world.service, deliveries([(article, None)], world.clock.now()), door="http")
+    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), door="http")
 
 
 async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
     batch = world.received([world.article(A, "OLD")])
-    await flow.on_submissions(batch, world.service)
+    await use_cases.on_submissions(batch, world.service)
     world.clock.advance(minutes=1)
     await _received_over_http(world, world.article(A, "NEW"))
     world.clock.advance(minutes=1)
-    await flow.on_submissions(batch, world.service)
+    await use_cases.on_submissions(batch, world.service)
     assert await world.text(A) == "NEW"
 
 
@@ -74,16 +74,16 @@ async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_cam
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     world.clock.advance(minutes=1)
-    assert await jobs.replay_command(world.service) == 0
+    assert await commands.replay_command(world.service) == 0
     assert await world.text("partner:1") == "NEW"
 
 
 async def test_a_replay_of_the_topic_publishes_nothing_again(world: World) -> None:
     batch = world.received([world.article(A), world.article("up:2")])
-    await flow.on_submissions(batch, world.service)
+    await use_cases.on_submissions(batch, world.service)
     assert len(await world.news()) == 2
     world.clock.advance(hours=1)
-    await flow.on_submissions(batch, world.service)
+    await use_cases.on_submissions(batch, world.service)
     assert await world.news() == []
 
 
@@ -125,10 +125,10 @@ async def test_within_a_millisecond_of_the_broker_the_log_decides(world: World, 
         world.offset = offset
         batch += world.received([world.article(A, f"at{offset}")])
     for start in range(0, len(batch), size):
-        await flow.on_submissions(batch[start : start + size], world.service)
+        await use_cases.on_submissions(batch[start : start + size], world.service)
     assert await world.text(A) == f"at{2**40}"
     for one in batch:
-        await flow.on_submissions([one], world.service)
+        await use_cases.on_submissions([one], world.service)
     assert await world.text(A) == f"at{2**40}"
 
 
@@ -137,7 +137,7 @@ async def test_a_body_is_not_newer_than_one_that_came_after_it_however_many_item
 ) -> None:
     many = [world.article(f"up:{n}") for n in range(2, 2_002)]
     first = deliveries([(one, None) for one in [*many, world.article(A, "OLD")]], world.clock.now())
-    await flow.store(world.service, first, door="http")
+    await use_cases.store(world.service, first, door="http")
     world.clock.advance(microseconds=500)
     await _received_over_http(world, world.article(A, "NEW"))
     assert await world.text(A) == "NEW"
@@ -164,7 +164,7 @@ async def test_an_article_that_outgrows_the_limit_when_it_is_written_again_is_re
     good = world.article("metabase:2", source_order=2)
     entry = replace_id(swollen, "metabase:1")
     script.answers = [articles_page(entry, good, cursor="2")]
-    await poll.poll(script.feed("articles"), world.service, "test")
+    await polling.poll(script.feed("articles"), world.service, "test")
     assert (await world.state("metabase:1"), await world.state("metabase:2")) == (None, "live")
     assert await world.db.fetchval("SELECT reason FROM quarantine") == "too_large"
 
@@ -189,9 +189,9 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
     }
     bad = [values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
     script.answers = [articles_page(bad=bad, cursor="8")]
-    await poll.poll(script.feed("articles", name=name), world.service, "test")
+    await polling.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)
-    assert await jobs.replay_command(world.service) == 0
+    assert await commands.replay_command(world.service) == 0
     assert await world.state("metabase:77") == "live"
 
 
@@ -203,9 +203,9 @@ async def test_a_revocation_that_could_not_be_read_is_tried_again_as_a_revocatio
     seen_at = world.clock.now()
     bad = [values.Bad(0, None, "5", "odd", "x", entry)]
     script.answers = [revoked_page(bad=bad, cursor="5")]
-    await poll.poll(script.feed("revoked", name="r"), world.service, "test")
+    await polling.poll(script.feed("revoked", name="r"), world.service, "test")
     world.clock.advance(hours=1)
-    assert await jobs.replay_command(world.service) == 0
+    assert await commands.replay_command(world.service) == 0
     row = await world.db.fetchrow("SELECT article_id, earliest_at FROM notice")
     assert row is not None
     assert (row["article_id"], row["earliest_at"]) == ("metabase:77", seen_at)

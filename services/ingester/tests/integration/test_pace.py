@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.testing.clock import FakeClock
-from ingester.flow import Service
-from ingester.inlet.feeds.codes import Resting
-from ingester.inlet.feeds.provider import KeyPace
+from ingester.gateways.providers.metabase.codes import Resting
 from ingester.settings import FeedKind, FeedSettings
-from ingester.state import feeds
+from ingester.storage import feeds
+from ingester.use_cases import Service
+from ingester.use_cases.feeds import KeyPace
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import World
 
@@ -32,7 +32,7 @@ def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
         await passes(world, seconds)
 
-    monkeypatch.setattr("ingester.inlet.feeds.provider.asyncio.sleep", sleep)
+    monkeypatch.setattr("ingester.use_cases.feeds.asyncio.sleep", sleep)
     return found
 
 

@@ -16,13 +16,13 @@ from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from ingester.app import _revocations_were_read
 from ingester.domain.feed import PollResult
-from ingester.inlet import jobs
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.codes import Unreadable, UnreadableAnswer, failure
-from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.values import Bad
-from ingester.inlet.watchers import watch_feeds
-from ingester.state import feeds
+from ingester.entrypoints import commands
+from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
+from ingester.gateways.providers.values import Bad
+from ingester.storage import feeds
+from ingester.use_cases import polling
+from ingester.use_cases.polling import Feed
+from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
@@ -50,7 +50,7 @@ async def row_of(world: World, feed: Feed) -> Row:
 
 async def drained(world: World, feed: Feed) -> PollResult:
     await declared(world, feed)
-    return await poll.poll(feed, world.service, "test")
+    return await polling.poll(feed, world.service, "test")
 
 
 def page_of(world: World, start: int, size: int, cursor: str | None = None) -> Any:
@@ -108,9 +108,9 @@ async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.state.feeds.turn_page", dies)
+        patched.setattr("ingester.storage.feeds.turn_page", dies)
         with pytest.raises(RuntimeError):
-            await poll.poll(feed, world.service, "test")
+            await polling.poll(feed, world.service, "test")
     assert (await world.state("metabase:1"), (await row_of(world, feed))["cursor"]) == (None, None)
     script.answers = [page_of(world, 1, 1)]
     await drained(world, feed)
@@ -127,7 +127,7 @@ async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
         raise Transient("the database does not answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.state.contents.put", away)
+        patched.setattr("ingester.storage.contents.put", away)
         result = await drained(world, feed)
     assert not result.caught_up
     assert (await row_of(world, feed))["cursor"] is None
@@ -147,9 +147,9 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.state.feeds.turn_page", lost)
+        patched.setattr("ingester.storage.feeds.turn_page", lost)
         with pytest.raises(Conflict):
-            await poll.poll(feed, world.service, "test")
+            await polling.poll(feed, world.service, "test")
     assert await world.said(RevocationNoticed) == []
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 0
     script.answers = [revoked_page("1", cursor="c1")]
@@ -168,7 +168,7 @@ async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_f
         return revoked_page("1", cursor="c1")
 
     script.answers = [somebody_takes_over, revoked_page("1", cursor="c1")]
-    result = await jobs.poll_recorded(feed, world.service, "test")
+    result = await commands.poll_recorded(feed, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
     assert (await row_of(world, feed))["state"] == "ok"
 
@@ -184,9 +184,9 @@ async def test_a_second_caller_joins_the_pass_under_way(world: World, script: Sc
         return revoked_page("1", cursor="c1")
 
     script.answers = [slow]
-    first = asyncio.create_task(poll.poll(feed, world.service, "schedule"))
+    first = asyncio.create_task(polling.poll(feed, world.service, "schedule"))
     await begun.wait()
-    second = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    second = asyncio.create_task(polling.poll(feed, world.service, "request"))
     await asyncio.sleep(0.1)
     gate.set()
     ended, joined = await first, await second
@@ -200,7 +200,7 @@ async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Scr
     async with world.db.transaction() as tx:
         assert await feeds.lease(tx, feed.name, uuid4(), "schedule", world.clock.now()) is not None
     script.answers = [revoked_page("1", cursor="c1")]
-    waiting = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    waiting = asyncio.create_task(polling.poll(feed, world.service, "request"))
     await asyncio.sleep(0.5)
     assert not waiting.done()
     await world.db.execute("UPDATE feed SET lease_until = lease_until - interval '16 seconds'")
@@ -219,7 +219,7 @@ async def test_of_two_processes_one_polls_once_per_interval(world: World, script
 
     async def both() -> None:
         await asyncio.gather(
-            *(jobs.poll_on_schedule(feed, one.service) for one in (world, behind) for _ in range(3))
+            *(commands.poll_on_schedule(feed, one.service) for one in (world, behind) for _ in range(3))
         )
 
     await both()
@@ -237,9 +237,9 @@ async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World
     await declared(world, feed)
     script.answers = [failure(9999)] * 10
     for calls, minutes in enumerate((1, 5, 15, 15), 1):
-        await jobs.poll_on_schedule(feed, world.service)
+        await commands.poll_on_schedule(feed, world.service)
         await passed(world, f"{minutes * 60 - 5} seconds")
-        await jobs.poll_on_schedule(feed, world.service)
+        await commands.poll_on_schedule(feed, world.service)
         assert len(script.cursors) == calls
         await passed(world, "5 seconds")
 
@@ -254,12 +254,12 @@ async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Sc
         await asyncio.Event().wait()
 
     script.answers = [slow]
-    first = asyncio.create_task(jobs.poll_on_schedule(feed, world.service))
+    first = asyncio.create_task(commands.poll_on_schedule(feed, world.service))
     await begun.wait()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await jobs.poll_on_schedule(feed, world.service)
+    await commands.poll_on_schedule(feed, world.service)
     assert len(script.cursors) == 2
 
 
@@ -276,7 +276,7 @@ async def test_a_pass_that_lost_its_lease_does_not_say_that_the_feed_fails_or_ha
 
     script.answers = [frozen]
     with pytest.raises(Conflict):
-        await poll.poll(feed, world.service, "test")
+        await polling.poll(feed, world.service, "test")
     assert (await row_of(world, feed))["state"] == "ok"
     assert await world.alerts() == []
 
@@ -292,9 +292,9 @@ async def test_who_joined_a_pass_that_failed_hears_that_it_failed(world: World, 
         raise failure(9999)
 
     script.answers = [slow]
-    first = asyncio.create_task(poll.poll(feed, world.service, "schedule"))
+    first = asyncio.create_task(polling.poll(feed, world.service, "schedule"))
     await begun.wait()
-    second = asyncio.create_task(poll.poll(feed, world.service, "request"))
+    second = asyncio.create_task(polling.poll(feed, world.service, "request"))
     await asyncio.sleep(0.1)
     gate.set()
     assert (await first).error == (await second).error == str(failure(9999))
@@ -316,12 +316,12 @@ async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
         await watch_feeds(world.service, [feed.name])
         assert await world.alerts() == ["FeedStopped"] * (hours + 1)
     await drained(world, feed)
-    await jobs.poll_on_schedule(feed, world.service)
+    await commands.poll_on_schedule(feed, world.service)
     assert len(script.cursors) == 3
     assert await feeds.resume(world.db, feed.name, world.clock.now())
     await watch_feeds(world.service, [feed.name])
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
-    await jobs.poll_on_schedule(feed, world.service)
+    await commands.poll_on_schedule(feed, world.service)
     assert (await row_of(world, feed))["state"] == "ok"
 
 
@@ -379,7 +379,7 @@ async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_on
     await declared(world, feed)
     for n in range(1, 11):
         script.answers = [page_of(world, n, 1), failure(9999)]
-        await poll.poll(feed, world.service, "test")
+        await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service, [feed.name])
     assert "FeedFallingBehind" in await world.alerts()
     script.answers = []
@@ -485,7 +485,7 @@ async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
     await declared(world, feed)
     script.answers = [revoked_page("1", cursor="c"), None, revoked_page(), failure(9999)]
     for _ in range(3):
-        await jobs.poll_recorded(feed, world.service, "schedule")
+        await commands.poll_recorded(feed, world.service, "schedule")
         world.clock.advance(seconds=1)
     runs = await job_runs.page(world.db)
     assert [(run.outcome, run.counts["noticed"]) for run in runs] == [
@@ -500,9 +500,9 @@ async def test_the_command_tells_what_a_pass_brought(
 ) -> None:
     feed = script.feed("revoked")
     script.answers = [revoked_page("1", cursor="c"), None, failure(9999)]
-    assert await jobs.poll_command(feed, world.service, feed.name) == 0
+    assert await commands.poll_command(feed, world.service, feed.name) == 0
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
-    assert await jobs.poll_command(feed, world.service, feed.name) == 1
+    assert await commands.poll_command(feed, world.service, feed.name) == 1
     assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
 
 

@@ -112,7 +112,7 @@ async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncCli
 async def test_a_page_of_what_was_published_ends_with_the_text_that_reaches_its_bytes(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.inlet.reading.PAGE_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
     since = world.ago(minutes=1)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
     await publish(world)

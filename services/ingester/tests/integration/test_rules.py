@@ -17,7 +17,7 @@ from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
-from ingester import app, flow
+from ingester import app, use_cases
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -291,7 +291,7 @@ async def test_a_receipt_goes_out_only_with_the_removal_it_speaks_of(
         raise Poison("a_mistake_of_ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.state.notices.answered", fails)
+        patched.setattr("ingester.storage.notices.answered", fails)
         with pytest.raises(Poison):
             await world.order(world.revocation(A))
     assert await world.said(ArticleRemoved) == []
@@ -361,7 +361,7 @@ async def test_an_article_of_any_date_has_its_place_and_can_be_taken_down(world:
 
 
 async def test_a_new_month_is_made_by_two_at_once_without_harm(world: World) -> None:
-    others = [World(flow.Service(*_parts(world)), world.clock) for _ in range(4)]
+    others = [World(use_cases.Service(*_parts(world)), world.clock) for _ in range(4)]
     date = world.clock.now().replace(year=2011)
     await asyncio.gather(
         *(other.submit(world.article(f"up:{n}", published_at=date)) for n, other in enumerate(others))

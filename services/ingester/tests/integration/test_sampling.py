@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingester.state import articles
+from ingester.storage import articles
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration

@@ -19,9 +19,9 @@ from clawback_common.testing.listening import listening
 from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
-from ingester.flow import GROUP
-from ingester.inlet.consumers import subscriptions
-from ingester.inlet.deadletters import desk
+from ingester.entrypoints.consumers import subscriptions
+from ingester.entrypoints.deadletters import desk
+from ingester.use_cases import GROUP
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration

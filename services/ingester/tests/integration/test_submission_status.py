@@ -10,9 +10,9 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.quarantine import Bad, put
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester import flow
-from ingester.inlet import deliveries
-from ingester.state import sweeps
+from ingester import use_cases
+from ingester.entrypoints.http import deliveries
+from ingester.storage import sweeps
 from services.ingester.tests.integration.test_doors import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 
@@ -35,7 +35,7 @@ async def send(
     """It arrives on the topic; gives its event id."""
     (record,) = world.received([article], topic)
     record = record._replace(event_id=event_id or str(uuid4()))
-    await flow.on_submissions([record], world.service)
+    await use_cases.on_submissions([record], world.service)
     return record.event_id
 
 

@@ -19,10 +19,10 @@ from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepRequested
-from ingester.inlet.api import api
-from ingester.inlet.jobs import poll_recorded
-from ingester.state import sweeping, sweeps
-from ingester.state.sweeping import Articles
+from ingester.entrypoints.commands import poll_recorded
+from ingester.entrypoints.http.api import api
+from ingester.storage import sweeping, sweeps
+from ingester.storage.sweeping import Articles
 from services.ingester.tests.integration.world import Script, World, articles_page
 
 pytestmark = pytest.mark.integration
@@ -104,9 +104,9 @@ async def test_an_id_that_was_given_to_nobody_goes_with_its_text(world: World) -
         aged(world, "up:ordered", 120, embargoed_until=until_later),
     )
     world.clock.advance(days=2)
-    from ingester import flow  # noqa: PLC0415 - beside the one call
+    from ingester import use_cases  # noqa: PLC0415 - beside the one call
 
-    await flow.on_time(world.service)
+    await use_cases.on_time(world.service)
     await world.order(world.revocation("up:ordered"))
     owned = Articles(world.db, world.clock, world.service.months)
     asked = request(world)
@@ -355,4 +355,4 @@ async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
 
 
 async def test_every_query_can_be_prepared(world: World) -> None:
-    assert await prepare_all(world.db, "ingester.state") == []
+    assert await prepare_all(world.db, "ingester.storage") == []

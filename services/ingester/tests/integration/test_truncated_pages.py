@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.watchers import watch_feeds
 from ingester.settings import FeedSettings
-from ingester.state import feeds
+from ingester.storage import feeds
+from ingester.use_cases import polling
+from ingester.use_cases.polling import Feed
+from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated
 from services.ingester.tests.integration.world import ORIGIN, Script, World, articles_page, revoked_page
 
@@ -66,7 +66,7 @@ async def test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_las
     world: World, script: Script
 ) -> None:
     script.answers = revocations((5, 2, 4))
-    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.noticed) == (True, 4, 11)
 
 
@@ -78,7 +78,7 @@ async def test_a_page_of_articles_that_is_shorter_than_another_of_the_pass_is_th
         articles = [world.article(f"metabase:{n}", source_order=n) for n in range(first, first + size)]
         script.answers.append(articles_page(*articles, cursor=str(first + size - 1)))
         first += size
-    result = await poll.poll(script.feed("articles", limit=10), world.service, "test")
+    result = await polling.poll(script.feed("articles", limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.received) == (True, 3, 9)
 
 
@@ -96,7 +96,7 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     world: World, script: Script
 ) -> None:
     script.answers = [revoked_page("1", "2"), revoked_page("1", "2", "3")]
-    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert not result.caught_up
     assert "cursor_stands_still" in str(result.error)
     assert result.noticed == 2
@@ -104,7 +104,7 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     assert (row["last_complete_at"], row["state"]) == (None, "failing")
     settings = FeedSettings(name="test-revoked", kind="revoked", limit=10, unpaged=True)
     stated = Feed(settings, script.connect, ORIGIN)
-    result = await poll.poll(stated, world.service, "test")
+    result = await polling.poll(stated, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
 
 
@@ -112,7 +112,7 @@ async def test_a_cursor_that_gives_its_own_entry_again_has_come_to_the_end(
     world: World, script: Script
 ) -> None:
     script.answers = [revoked_page("1", "2", cursor="c"), revoked_page("2", cursor="c")]
-    result = await poll.poll(script.feed(limit=10), world.service, "test")
+    result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.noticed) == (True, 2, 2)
 
 
@@ -121,12 +121,12 @@ async def test_articles_that_do_not_lead_on_are_the_last_ones_only_after_a_large
 ) -> None:
     feed = script.feed("articles", limit=10)
     script.answers = [articles_page(world.article("metabase:1", source_order=1))]
-    assert not (await poll.poll(feed, world.service, "test")).caught_up
+    assert not (await polling.poll(feed, world.service, "test")).caught_up
     more = [world.article(f"metabase:{n}", source_order=n) for n in (2, 3)]
     script.answers = [articles_page(*more, cursor="3")]
-    assert (await poll.poll(feed, world.service, "test")).caught_up
+    assert (await polling.poll(feed, world.service, "test")).caught_up
     script.answers = [articles_page(world.article("metabase:4", source_order=4))]
-    assert (await poll.poll(feed, world.service, "test")).caught_up
+    assert (await polling.poll(feed, world.service, "test")).caught_up
 
 
 async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over(
@@ -147,7 +147,7 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     lower = replace(asked, settings=asked.settings.model_copy(update={"limit": 10}))
     await simulated.provider.publish(10)
     await simulated.provider.revoke(count=10)
-    await poll.poll(lower, simulated.world.service, "test")
+    await polling.poll(lower, simulated.world.service, "test")
     await watch_feeds(simulated.world.service, list(simulated.feeds))
     assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
 
@@ -156,7 +156,7 @@ async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script
     feed = script.feed(limit=10)
     for sizes in ((3, 1), (5, 1), (3, 2), (4, 3)):
         script.answers = revocations(sizes)
-        await poll.poll(feed, world.service, "test")
+        await polling.poll(feed, world.service, "test")
     (row,) = await feeds.all_feeds(world.db)
     assert (row["page_max"], row["page_limit"]) == (5, None)
     await watch_feeds(world.service, [feed.name])

@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.values import Page
-from ingester.inlet.watchers import watch_feeds
-from ingester.outlet import metrics
+from ingester.gateways import metrics
+from ingester.gateways.providers.values import Page
+from ingester.use_cases import polling
+from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.simulated import ARTICLES, Simulated
 from services.ingester.tests.integration.world import Script, World
 
@@ -29,7 +29,7 @@ async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_f
 ) -> None:
     feed = script.feed("articles", limit=100)
     script.answers = [page_with(world, 1, 60, topics=4, tags=2), page_with(world, 61, 20)]
-    await poll.poll(feed, world.service, "test")
+    await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service, [feed.name])
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedNotUnderstood", {"feed": feed.name})
@@ -48,7 +48,7 @@ async def test_odd_values_are_counted_and_reported_to_nobody(
 ) -> None:
     feed = script.feed("articles", limit=100)
     script.answers = [page_with(world, 1, received, publishedDate=odd)]
-    await poll.poll(feed, world.service, "test")
+    await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service, [feed.name])
     assert await world.alerts() == []
     assert await world.db.fetchval("SELECT articles FROM feed_not_understood WHERE field = '*'") == odd

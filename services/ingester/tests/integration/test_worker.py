@@ -39,11 +39,11 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from ingester import app
-from ingester.flow import Service
-from ingester.inlet import jobs
-from ingester.inlet.feeds.provider import configured_feeds
-from ingester.outlet import events, metrics
+from ingester.entrypoints import commands
+from ingester.gateways import events, metrics
 from ingester.settings import Settings
+from ingester.use_cases import Service
+from ingester.use_cases.feeds import configured_feeds
 from services.ingester.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration
@@ -121,7 +121,7 @@ def empty(request: httpx.Request) -> httpx.Response:
 
 
 async def test_every_named_query_fits_the_migrated_schema(database: Database) -> None:
-    assert await prepare_all(database, "ingester.state") == []
+    assert await prepare_all(database, "ingester.storage") == []
 
 
 async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and_answered(
@@ -292,8 +292,8 @@ async def test_the_commands_of_the_service_tell_what_they_did(
     assert "none, the database is up to date" in capsys.readouterr().out
     async with app.opened(settings) as (service, feeds):
         assert sorted(feeds) == ["metabase-articles", "metabase-revoked"]
-        assert await jobs.accept_gap_command(service) == 0
-        assert await jobs.replay_command(service) == 0
+        assert await commands.accept_gap_command(service) == 0
+        assert await commands.replay_command(service) == 0
     assert "there is no gap" in capsys.readouterr().out
 
 

@@ -12,13 +12,12 @@ from clawback_common.outbox.relay import Waiting
 from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
 from clawback_contracts.revocation.folding import AnyOrder
-from ingester import app, flow
+from ingester import app, use_cases
 from ingester.domain.feed import Origin
-from ingester.flow import Service
-from ingester.inlet.feeds import poll
-from ingester.inlet.feeds.poll import Feed
-from ingester.inlet.feeds.values import Bad, Page, RateLimit, RevokedId, RevokedPage
+from ingester.gateways.providers.values import Bad, Page, RateLimit, RevokedId, RevokedPage
 from ingester.settings import FeedKind, FeedSettings
+from ingester.use_cases import Service
+from ingester.use_cases.polling import Feed
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
@@ -45,11 +44,11 @@ class World(ServiceWorld[Service]):
 
     async def submit(self, *articles: ArticleSubmitted) -> None:
         """They arrive on the submission topic, in one batch."""
-        await flow.on_submissions(self.received(articles), self.service)
+        await use_cases.on_submissions(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
         """Compliance has confirmed that it issued them; they arrive in one batch."""
-        await flow.on_orders(self.received(orders), self.service, confirmed=True)
+        await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def news(self) -> list[ArticlePublished]:
         """What the waiting references say now; they count as sent."""
@@ -76,7 +75,7 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """As holdings answers."""
-        held, _ = await flow.holdings(self.service, article_ids)
+        held, _ = await use_cases.holdings(self.service, article_ids)
         return held
 
 

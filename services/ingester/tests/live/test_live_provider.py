@@ -21,11 +21,11 @@ from clawback_common.retry import Retry
 from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
-from ingester.inlet.feeds.codes import LIVING, UnreadableAnswer
-from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
-from ingester.inlet.feeds.metabase_scalars import instant
-from ingester.inlet.feeds.ports import ApiCall
-from ingester.inlet.feeds.wire_tree import Answer, read
+from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
+from ingester.gateways.providers.metabase.codes import LIVING, UnreadableAnswer
+from ingester.gateways.providers.metabase.scalars import instant
+from ingester.gateways.providers.metabase.tree import Answer, read
+from ingester.gateways.providers.ports import ApiCall
 
 PAUSE_S = 20.0
 """Between two calls of one key, as the provider asks; one pause for all endpoints, the careful reading."""

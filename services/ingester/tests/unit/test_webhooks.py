@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clawback_common.http.problem import Problem
-from ingester.inlet.webhooks import SIGNATURES_MAX, WebhookSecrets, sign
+from ingester.entrypoints.http.webhooks import SIGNATURES_MAX, WebhookSecrets, sign
 
 SECRETS = ("whsec_b25l", "whsec_dHdv")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

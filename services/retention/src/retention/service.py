@@ -18,14 +18,13 @@ from clawback_common.telemetry import describe
 from clawback_common.watching import watches
 from clawback_common.watching.announcer import Announcer
 from clawback_common.worker import Loop, Plan
-from retention import flow
+from retention import use_cases
 from retention.domain.policy import Mistakes, Policy, read
-from retention.flow import GROUP, Service
-from retention.inlet import watchers
-from retention.inlet.commands import COMMANDS
-from retention.inlet.consumers import subscriptions
+from retention.entrypoints.commands import COMMANDS
+from retention.entrypoints.consumers import subscriptions
 from retention.settings import Settings
-from retention.state import policies
+from retention.storage import policies
+from retention.use_cases import GROUP, Service, watching
 
 PACKAGED = "policies.yaml"
 
@@ -76,10 +75,10 @@ def plan(service: Service, _: Stopping) -> Plan:
     return Plan(
         loops=[
             service.sweeper.loop(),
-            Loop("press", 1.0, partial(flow.press, service)),
-            Loop("beat", 5.0, partial(watchers.beat, service)),
-            Loop("measure", 30.0, partial(watchers.measure, service)),
-            Loop("time", 30.0, partial(watchers.watch_time, service), alone=True),
+            Loop("press", 1.0, partial(use_cases.press, service)),
+            Loop("beat", 5.0, partial(watching.beat, service)),
+            Loop("measure", 30.0, partial(watching.measure, service)),
+            Loop("time", 30.0, partial(watching.watch_time, service), alone=True),
             service.announcer.loop(),
         ],
         prepare=partial(prepare, service),
@@ -96,7 +95,7 @@ async def prepare(service: Service) -> None:
 
 
 def _api(service: Service, probes: Probes) -> Api:
-    from retention.inlet.api import api  # noqa: PLC0415 - of the role api alone
+    from retention.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
 
     return api(service, probes)
 
@@ -105,7 +104,7 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Says how long data is kept, and sees its owners let go of it.",
     settings=Settings,
-    migrations="retention.state.migrations",
+    migrations="retention.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     plan=plan,

@@ -13,13 +13,13 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
-from retention import flow
+from retention import use_cases
 from retention.domain.hold import LegalHold, State
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
-from retention.flow import Service
 from retention.service import SERVICE, assemble
 from retention.settings import Settings
+from retention.use_cases import Service
 
 
 class World(ServiceWorld[Service]):
@@ -31,7 +31,7 @@ class World(ServiceWorld[Service]):
         """Somebody asks for a sweep."""
         given = {"by": "test", "cause": "test"} | more
         policies = by_class(self.service.policies, data_class)
-        return await flow.sweeps_requested(policies, self.service, **given)
+        return await use_cases.sweeps_requested(policies, self.service, **given)
 
     def completed(self, sweep: Sweep, owner: str, **more: Any) -> SweepCompleted:
         """An owner has done it."""
@@ -58,7 +58,7 @@ class World(ServiceWorld[Service]):
 
     async def answers(self, *answers: SweepAnswer) -> None:
         """They arrive in one batch."""
-        await flow.on_answers(self.received(answers), self.service)
+        await use_cases.on_answers(self.received(answers), self.service)
 
     async def finish(self, *asked: Sweep) -> None:
         """Every owner does it."""
@@ -77,7 +77,7 @@ class World(ServiceWorld[Service]):
             state=State.PLACED,
             placed_by=by,
         )
-        await flow.hold_placed(hold, "a law suit", self.service)
+        await use_cases.hold_placed(hold, "a law suit", self.service)
         return hold.hold_id
 
     async def requests(self) -> list[SweepRequested]:

@@ -15,8 +15,8 @@ import yaml
 from clawback_common.http.paging import encode_cursor
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
-from retention.inlet.watchers import beat
 from retention.service import SERVICE
+from retention.use_cases.watching import beat
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

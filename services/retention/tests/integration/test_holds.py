@@ -8,7 +8,7 @@ import pytest
 from clawback_common.errors import Conflict
 from clawback_common.http.problem import Problem
 from clawback_contracts.sweep.v1 import Hold, HoldsChanged, SweepRequested
-from retention import flow
+from retention import use_cases
 from retention.domain.hold import State
 from services.retention.tests.integration.conftest import World
 
@@ -24,45 +24,45 @@ async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end
     hold_id = await world.hold("metabase:1", by="ann")
     assert await _spared(world) == [("metabase:1",)], "placed, and nobody has confirmed it"
     with pytest.raises(Problem, match="second person"):
-        await flow.hold_confirmed(hold_id, "ann", "", world.service)
-    assert await flow.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
+        await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
+    assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
     assert await _spared(world) == [("metabase:1",)]
-    assert await flow.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
+    assert await use_cases.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
     with pytest.raises(Problem, match="second person"):
-        await flow.hold_confirmed(hold_id, "ann", "", world.service)
+        await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
     assert await _spared(world) == [("metabase:1",)], "its end waits for a second person"
-    assert await flow.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
+    assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
     assert await _spared(world) == []
 
 
 async def test_a_refused_end_leaves_it_in_force(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    await flow.hold_confirmed(hold_id, "bob", "", world.service)
-    await flow.hold_lifted(hold_id, "ann", "settled", world.service)
-    assert await flow.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
+    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
+    await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
+    assert await use_cases.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
     with pytest.raises(Conflict):
-        await flow.hold_confirmed(hold_id, "bob", "", world.service)
+        await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
     assert await _spared(world) == [("metabase:1",)]
-    assert await flow.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
-    assert await flow.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
+    assert await use_cases.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
+    assert await use_cases.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
 
 
 async def test_who_placed_it_may_take_it_back_while_nobody_has_confirmed_it(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    assert await flow.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
+    assert await use_cases.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
     assert await _spared(world) == []
     with pytest.raises(Conflict, match="no longer in force"):
-        await flow.hold_confirmed(hold_id, "bob", "", world.service)
+        await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
 
 
 async def test_its_history_says_who_did_what_when_and_why(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     for step, by, note in (
-        (flow.hold_confirmed, "bob", "seen"),
-        (flow.hold_lifted, "ann", "settled"),
-        (flow.hold_kept, "bob", "not yet"),
-        (flow.hold_lifted, "bob", "settled now"),
-        (flow.hold_confirmed, "ann", "yes"),
+        (use_cases.hold_confirmed, "bob", "seen"),
+        (use_cases.hold_lifted, "ann", "settled"),
+        (use_cases.hold_kept, "bob", "not yet"),
+        (use_cases.hold_lifted, "bob", "settled now"),
+        (use_cases.hold_confirmed, "ann", "yes"),
     ):
         world.clock.advance(hours=1)
         await step(hold_id, by, note, world.service)
@@ -120,11 +120,11 @@ async def test_more_ids_than_fit_into_a_request_are_refused_and_nothing_is_place
 
 async def test_owners_are_told_of_each_change_of_a_hold_at_once(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    await flow.hold_confirmed(hold_id, "bob", "", world.service)
-    await flow.hold_lifted(hold_id, "ann", "settled", world.service)
-    await flow.hold_confirmed(hold_id, "bob", "", world.service)
+    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
+    await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
+    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
     withdrawn = await world.hold("metabase:2", by="cid")
-    await flow.hold_lifted(withdrawn, "cid", "a mistake", world.service)
+    await use_cases.hold_lifted(withdrawn, "cid", "a mistake", world.service)
     told = await world.said(HoldsChanged)
     assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in told] == [
         [("ann", None)],
@@ -174,5 +174,5 @@ async def test_an_answer_to_what_we_did_not_request_places_no_hold(world: World)
 
 async def test_what_nobody_placed_is_nothing(world: World) -> None:
     (sweep,) = await world.sweep("articles")
-    for step in (flow.hold_confirmed, flow.hold_lifted, flow.hold_kept):
+    for step in (use_cases.hold_confirmed, use_cases.hold_lifted, use_cases.hold_kept):
         assert await step(sweep.sweep_id, "ann", "", world.service) is None

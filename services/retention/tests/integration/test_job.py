@@ -13,14 +13,14 @@ import pytest
 from clawback_common.errors import Stop, Transient
 from clawback_common.process import Stopping
 from clawback_common.testing.waiting import until
-from retention import flow
+from retention import use_cases
 from retention.domain.age import Age
 from retention.domain.sweep import Sweep
-from retention.inlet.commands import holds_command
-from retention.inlet.sweeping import SweepJob
-from retention.inlet.watchers import beat
+from retention.entrypoints.commands import holds_command
 from retention.service import prepare
-from retention.state import answers, policies, sweeps
+from retention.storage import answers, policies, sweeps
+from retention.use_cases.sweep_job import SweepJob
+from retention.use_cases.watching import beat
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -213,7 +213,9 @@ async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, li
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
     assert (await _last_run(world))[0] == "failed"
 
-    tried = await flow.sweeps_requested(list(shorter.values()), own, by="test", cause="test", dry_run=True)
+    tried = await use_cases.sweeps_requested(
+        list(shorter.values()), own, by="test", cause="test", dry_run=True
+    )
     assert {sweep.dry_run for sweep in tried} == {True}
     assert await world.sweep("articles"), "the worker's own"
 

@@ -9,5 +9,5 @@ pytestmark = pytest.mark.integration
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    for package in ("retention.state", "clawback_common.watching"):
+    for package in ("retention.storage", "clawback_common.watching"):
         assert await prepare_all(database, package) == []

@@ -5,7 +5,7 @@ import pytest
 from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.sweep.v1 import Action
-from retention.inlet.watchers import watch_time
+from retention.use_cases.watching import watch_time
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

@@ -19,10 +19,10 @@ from clawback_common.testing.waiting import until
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
-from retention import flow
-from retention.flow import GROUP
+from retention import use_cases
 from retention.service import assemble
 from retention.settings import Settings
+from retention.use_cases import GROUP
 from services.retention.tests.integration.conftest import World
 from services.retention.tests.integration.processes import (
     NONSENSE,
@@ -109,7 +109,7 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
 
 async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -> None:
     service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
-    (sweep,) = await flow.sweeps_requested(
+    (sweep,) = await use_cases.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
     )
     everybody_else = dict.fromkeys(("ingester", "compliance", "analytics", "alerting"), does_it)

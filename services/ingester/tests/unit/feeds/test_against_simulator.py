@@ -13,16 +13,16 @@ from clawback_common.retry import Retry
 from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
-from ingester.inlet.feeds.codes import (
+from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
+from ingester.gateways.providers.metabase.codes import (
     LIVING,
     Action,
     ProviderFailure,
     Unreadable,
     UnreadableAnswer,
 )
-from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient
-from ingester.inlet.feeds.ports import ApiCall
-from ingester.inlet.feeds.values import Bad, Page, RevokedId, Slice
+from ingester.gateways.providers.ports import ApiCall
+from ingester.gateways.providers.values import Bad, Page, RevokedId, Slice
 
 ONCE = Retry(attempts=1)
 

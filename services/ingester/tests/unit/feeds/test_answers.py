@@ -5,9 +5,16 @@ from datetime import datetime
 import orjson
 import pytest
 
-from ingester.inlet.feeds.codes import CODES, Action, ProviderFailure, Unreadable, UnreadableAnswer, failure
-from ingester.inlet.feeds.metabase_wire import parse_articles, parse_rate_limits
-from ingester.inlet.feeds.values import RateLimit
+from ingester.gateways.providers.metabase.codes import (
+    CODES,
+    Action,
+    ProviderFailure,
+    Unreadable,
+    UnreadableAnswer,
+    failure,
+)
+from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits
+from ingester.gateways.providers.values import RateLimit
 
 XML, JSON = "application/xml; charset=utf-8", "application/json"
 GOOD = b"<response><status>SUCCESS</status><articles/></response>"

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.inlet.bodies import judge_one
-from ingester.inlet.feeds.metabase_wire import parse_articles
+from ingester.entrypoints.http.bodies import judge_one
+from ingester.gateways.providers.metabase.wire import parse_articles
 
 DOCUMENT = Path(__file__).parents[5] / "docs" / "partners.md"
 ROW = re.compile(

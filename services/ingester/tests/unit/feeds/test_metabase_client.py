@@ -14,7 +14,8 @@ import pytest
 from clawback_common.breaker import Breaker, BreakerOpen
 from clawback_common.errors import ClawbackError
 from clawback_common.testing.clock import FakeClock
-from ingester.inlet.feeds.codes import (
+from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient, RevokedCursor
+from ingester.gateways.providers.metabase.codes import (
     LIVING,
     MustWait,
     ProviderDown,
@@ -23,10 +24,9 @@ from ingester.inlet.feeds.codes import (
     Unreadable,
     UnreadableAnswer,
 )
-from ingester.inlet.feeds.http_body import Body
-from ingester.inlet.feeds.metabase_client import ClientOptions, MetabaseClient, RevokedCursor
-from ingester.inlet.feeds.ports import ApiCall, CallOutcome, Endpoint
-from ingester.inlet.feeds.values import Slice
+from ingester.gateways.providers.metabase.http_body import Body
+from ingester.gateways.providers.ports import ApiCall, CallOutcome, Endpoint
+from ingester.gateways.providers.values import Slice
 
 KEY = "k-3f9-secret"
 JSON = {"content-type": "application/json"}

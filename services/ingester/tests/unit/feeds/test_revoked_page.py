@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from ingester.inlet.feeds.codes import ProviderFailure, Unreadable, UnreadableAnswer
-from ingester.inlet.feeds.metabase_wire import parse_revoked
+from ingester.gateways.providers.metabase.codes import ProviderFailure, Unreadable, UnreadableAnswer
+from ingester.gateways.providers.metabase.wire import parse_revoked
 
 XML, JSON = "application/xml", "application/json"
 MEMBERS = "<articles><article><id>5</id></article><article><id>6</id></article></articles>"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingester.inlet.feeds.codes import ProviderFailure, UnreadableAnswer
-from ingester.inlet.feeds.http_body import Body
-from ingester.inlet.feeds.metabase_wire import parse_articles, parse_rate_limits, parse_revoked
-from ingester.inlet.feeds.values import Page, RevokedPage
+from ingester.gateways.providers.metabase.codes import ProviderFailure, UnreadableAnswer
+from ingester.gateways.providers.metabase.http_body import Body
+from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits, parse_revoked
+from ingester.gateways.providers.values import Page, RevokedPage
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CANARY = "cnryfuzz"

@@ -1,0 +1,44 @@
+"""What alerting listens to."""
+
+from collections.abc import Sequence
+
+from alerting import use_cases
+from alerting.use_cases import Service
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscription import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """Alerts, runs, sweeps; ``positions``: note where we stand, which a second try of old records must not."""
+
+    async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved | AlertsFiring]) -> None:
+        await use_cases.on_alerts(batch, service, positions=positions)
+
+    async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
+        await use_cases.on_runs(batch, service, positions=positions)
+
+    async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await use_cases.on_unreadable(tx, bad, service)
+
+    return [
+        Subscription(
+            AlertRaised.TOPIC,
+            (AlertRaised, AlertResolved, AlertsFiring),
+            alerts_arrived,
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        Subscription(
+            RunCompleted.TOPIC,
+            (RunCompleted, RunFailed),
+            runs_arrived,
+            lane="runs",
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        service.sweeper.subscription(),
+    ]

@@ -1,0 +1,54 @@
+"""What the API of alerting answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from redis.asyncio import Redis
+
+from alerting.entrypoints.http.commands import acting
+from alerting.entrypoints.http.health import health_of_all
+from alerting.entrypoints.http.queries import reading
+from alerting.gateways.neighbours import Neighbours
+from alerting.storage import alerts, messages, watches
+from alerting.use_cases import Service
+from clawback_common.service.definition import Api
+
+PUSHED_BYTES_MAX = 2_000_000
+"""A thousand alerts of Alertmanager."""
+
+
+def api(service: Service) -> Api:
+    """Alerts, silences, and the health of the whole system, for which it asks everybody else."""
+    settings = service.settings
+    limit_s = settings.health_timeout_s
+    http = httpx.AsyncClient(timeout=limit_s)
+    redis = Redis.from_url(
+        settings.redis_url.get_secret_value(), socket_timeout=limit_s, socket_connect_timeout=limit_s
+    )
+    neighbours = Neighbours(settings, service.db, service.clock, http, redis)
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        async with http, redis:
+            try:
+                yield
+            finally:
+                await neighbours.close()
+
+    async def details() -> dict[str, Any]:
+        _, run_completed_at = await watches.seen(service.db, service.clock.now())
+        waiting = await messages.waiting(service.db)
+        return {
+            "firing": await alerts.firing_counts(service.db),
+            "waiting": {channel: count for channel, (count, _) in waiting.items()},
+            "run_last_completed_at": run_completed_at,
+        }
+
+    return Api(
+        routers=[*acting(service), *reading(service), health_of_all(service, neighbours)],
+        details=details,
+        body_bytes_max={"/api/v1/webhooks/alertmanager": PUSHED_BYTES_MAX},
+        lifespan=lifespan,
+    )

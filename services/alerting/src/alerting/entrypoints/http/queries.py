@@ -1,0 +1,162 @@
+"""What is read by HTTP: alerts, silences, channels."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Path, Query
+
+from alerting.domain.alert import Alert
+from alerting.domain.matcher import Matcher, all_match
+from alerting.entrypoints.http.callers import Minding, Reader
+from alerting.entrypoints.http.schemas import (
+    AlertListed,
+    AlertWithNotifications,
+    ChannelAnswer,
+    ConsentAnswer,
+    NotificationAnswer,
+    RecipientAnswer,
+    Recipients,
+    SilenceAnswer,
+)
+from alerting.storage import alerts, channels, consents, messages, silences
+from alerting.use_cases import Service
+from clawback_common.http.paging import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    decode_instant,
+    decode_newest_first,
+    encode_cursor,
+    next_by_time,
+)
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_contracts.alert.v1 import Severity
+
+_END = datetime.max.replace(tzinfo=UTC)
+Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+
+
+def _muting(alert: Alert, silenced: Sequence[tuple[UUID, Sequence[Matcher]]]) -> list[UUID]:
+    return [one for one, matchers in silenced if all_match(matchers, alert.matched)]
+
+
+def _position(cursor: str | None) -> tuple[datetime, str]:
+    if cursor is None:
+        return _END, ""
+    at, key = decode_cursor(cursor, str, str)
+    return decode_instant(at), str(key)
+
+
+def reading(service: Service) -> list[Router]:
+    """All that is read."""
+    return [_alerts(service), _silences(service), _channels(service)]
+
+
+def _alerts(service: Service) -> Router:
+    router = Router(prefix="/alerts", tags=["alerts"])
+
+    @router.get("", summary="Alerts, the one said last first")
+    async def list_alerts(
+        _: Reader,
+        *,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        status: Literal["firing", "resolved"] | None = None,
+        severity: Severity | None = None,
+        name: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> Page[AlertListed]:
+        level = severity.value if severity else None
+        found = await alerts.page(
+            service.db, _position(cursor), status=status, severity=level, name=name, limit=limit + 1
+        )
+        last = found[limit - 1] if len(found) > limit else None
+        following = encode_cursor(last.last_at.isoformat(), last.fingerprint) if last else None
+        silenced = await silences.in_force(service.db, service.clock.now())
+        items = [AlertListed.of(one, silenced_by=_muting(one, silenced)) for one in found[:limit]]
+        return Page(items=items, next_cursor=following)
+
+    @router.get("/{alert_id}", summary="One alert, with who was told what of it")
+    async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
+        found = await alerts.one(service.db, alert_id)
+        if found is None:
+            raise Problem(404, "There is no such alert.")
+        told = await messages.of_alert(service.db, alert_id)
+        silenced = await silences.in_force(service.db, service.clock.now())
+        return AlertWithNotifications.of(
+            found,
+            silenced_by=_muting(found, silenced),
+            notifications=[
+                NotificationAnswer.model_validate(dict(row)) for row in told[: messages.NOTIFICATIONS_MAX]
+            ],
+            notifications_truncated=len(told) > messages.NOTIFICATIONS_MAX,
+        )
+
+    return router
+
+
+def _silences(service: Service) -> Router:
+    router = Router(prefix="/silences", tags=["silences"])
+
+    @router.get("", summary="Silences with why and until when, the newest first")
+    async def list_silences(
+        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, ended: bool = False
+    ) -> Page[SilenceAnswer]:
+        rows = await silences.page(
+            service.db, decode_newest_first(cursor), service.clock.now(), ended_too=ended, limit=limit + 1
+        )
+        return Page(
+            items=[SilenceAnswer.model_validate(dict(row)) for row in rows[:limit]],
+            next_cursor=next_by_time(rows, limit, "created_at", "silence_id"),
+        )
+
+    return router
+
+
+def _channels(service: Service) -> Router:
+    router = Router(prefix="/channels", tags=["channels"])
+
+    @router.get("", summary="Each channel: when it last took something, since when it fails, what waits")
+    async def list_channels(_: Reader) -> Page[ChannelAnswer]:
+        known = {row["name"]: dict(row) for row in await channels.every(service.db)}
+        waiting = await messages.waiting(service.db)
+        return Page(
+            items=[
+                _channel(name, known.get(name, {}), *waiting.get(name, (0, None)))
+                for name in service.book.channels
+            ]
+        )
+
+    @router.get("/recipients", summary="Who may be notified, and since when they agree; without addresses")
+    async def list_recipients(_: Minding) -> Recipients:
+        items = [
+            RecipientAnswer(
+                name=one.name,
+                channels=sorted(one.addresses),
+                notified=one.consents,
+                consented_at=one.consented_at,
+                consented_by=one.consented_by,
+                withdrawn_at=one.withdrawn_at,
+            )
+            for one in service.book.recipients.values()
+        ]
+        recorded = await consents.history(service.db)
+        return Recipients(
+            items=items,
+            history=[ConsentAnswer.model_validate(dict(row)) for row in recorded[: consents.HISTORY_MAX]],
+            history_truncated=len(recorded) > consents.HISTORY_MAX,
+        )
+
+    return router
+
+
+def _channel(
+    name: str, known: Mapping[str, object], waiting: int, oldest_at: datetime | None
+) -> ChannelAnswer:
+    """One channel; what was never tried has not failed."""
+    untried = dict.fromkeys(("last_sent_at", "last_tried_at", "failing_since", "error"))
+    tried = {"name": name, **untried, "failures": 0, **known}
+    return ChannelAnswer.model_validate({**tried, "waiting": waiting, "oldest_waiting_due_at": oldest_at})

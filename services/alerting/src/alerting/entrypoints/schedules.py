@@ -1,0 +1,41 @@
+"""What the worker does again and again, broker or no broker: one sender a channel, reminders, watches."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from alerting import use_cases
+from alerting.gateways.outgoing import Send
+from alerting.use_cases import Service
+from clawback_common.process import Stopping
+from clawback_common.waking import Sleeper
+from clawback_common.worker import Loop
+
+LOOK_S = 0.5
+"""What another process queued is found so soon; what this one queued wakes the sender."""
+REMIND_EVERY_S = 10.0
+WATCH_EVERY_S = 30.0
+"""Well within the five minutes after hour 25 in which an overdue run must be told."""
+
+
+def loops(service: Service, sends: Mapping[str, Send], stopping: Stopping) -> list[Loop]:
+    """All of them; a channel that is slow delays no other."""
+    return [
+        *(
+            Loop(
+                f"send {channel}",
+                0.01,
+                partial(_send_due, channel, send, service, service.senders.sleeper(), stopping),
+            )
+            for channel, send in sends.items()
+        ),
+        Loop("remind", REMIND_EVERY_S, partial(use_cases.on_time, service)),
+        Loop("runs", WATCH_EVERY_S, partial(use_cases.watch_runs, service)),
+        Loop("channels", WATCH_EVERY_S, partial(use_cases.watch_channels, service)),
+        Loop("measure", 15.0, partial(use_cases.measure, service)),
+    ]
+
+
+async def _send_due(channel: str, send: Send, service: Service, sleeper: Sleeper, stopping: Stopping) -> None:
+    await sleeper.sleep(LOOK_S)
+    while not stopping.is_set() and await use_cases.send_one(channel, send, service):
+        pass

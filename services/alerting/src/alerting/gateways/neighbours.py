@@ -1,0 +1,213 @@
+"""Questions to everything that the whole consists of: side by side, each with its limit, one round for all who ask."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+import orjson
+from prometheus_client.parser import text_string_to_metric_families
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from alerting.domain.health import Answer, Asked
+from alerting.gateways import broker
+from alerting.settings import SERVICE_NAMES, Settings
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.errors import Transient
+from clawback_common.telemetry import describe
+
+FRESH_S = 2.0
+"""So long an answer is given again: a load of probes must not multiply into questions."""
+OWN = "alerting"
+JOBS_LOOKED_AT = 100
+CLOSE_S_MAX = 5.0
+_SILENT = "no answer"
+
+
+class Neighbours:
+    """Knows whom to ask."""
+
+    def __init__(
+        self, settings: Settings, db: Database, clock: Clock, http: httpx.AsyncClient, redis: Redis
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._clock = clock
+        self._http = http
+        self._redis = redis
+        self._reach = _Unhurried(lambda: broker.reach(settings))
+        self._look = _Unhurried(lambda: broker.look(settings, SERVICE_NAMES))
+        self._asking = asyncio.Lock()
+        self._last: tuple[float, Asked] | None = None
+
+    async def ask(self) -> Asked:
+        """All answers, at most two seconds old."""
+        async with self._asking:
+            if self._last is None or time.monotonic() - self._last[0] > FRESH_S:
+                asked = await self._round()
+                self._last = time.monotonic(), asked
+            return self._last[1]
+
+    async def close(self) -> None:
+        """Waits for what is still being asked."""
+        await self._reach.close()
+        await self._look.close()
+
+    async def _round(self) -> Asked:
+        questions: dict[str, Awaitable[Answer]] = {
+            "database": self._timed(self._database),
+            "broker": self._timed(self._reach.ask),
+            "lags": self._timed(self._look.ask),
+            "cache": self._timed(self._cache),
+            "feeds": self._get("ingester", "/api/v1/feeds", _items),
+        }
+        for name in SERVICE_NAMES:
+            api = f"/api/v1/{name}"
+            questions |= {
+                f"api {name}": self._own() if name == OWN else self._get(name, "/readyz", _json),
+                f"worker {name}": self._get(f"{name}-worker", "/readyz", _json),
+                f"outbox {name}": self._get(f"{name}-worker", "/metrics", _outboxes),
+                f"jobs {name}": self._get(name, f"{api}/jobs?limit={JOBS_LOOKED_AT}", _items),
+                f"detail {name}": self._own()
+                if name == OWN
+                else self._get(name, f"{api}/health/detailed", _json),
+            }
+        answers = dict(zip(questions, await asyncio.gather(*questions.values()), strict=True))
+
+        def of(kind: str) -> Mapping[str, Answer]:
+            return {name: answers[f"{kind} {name}"] for name in SERVICE_NAMES}
+
+        return Asked(
+            self._clock.now(),
+            answers["database"],
+            answers["broker"],
+            answers["lags"],
+            answers["cache"],
+            of("api"),
+            of("worker"),
+            of("outbox"),
+            of("jobs"),
+            answers["feeds"],
+            of("detail"),
+        )
+
+    async def _own(self) -> Answer:
+        """We are the ones who answer."""
+        return Answer(ok=True)
+
+    async def _timed(self, question: Callable[[], Awaitable[Any]]) -> Answer:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._settings.health_timeout_s):
+                body = await question()
+        except TimeoutError:
+            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time", late=True)
+        except (Transient, RedisError, OSError) as error:
+            return Answer(ok=False, ms=_ms(started), error=describe(error))
+        return Answer(ok=True, ms=_ms(started), body=body)
+
+    async def _database(self) -> None:
+        await self._db.fetchval("SELECT 1")
+
+    async def _cache(self) -> tuple[int, int]:
+        told = await self._redis.info("stats")
+        return int(told.get("keyspace_hits", 0)), int(told.get("keyspace_misses", 0))
+
+    async def _get(self, name: str, path: str, read: Callable[[bytes], Any]) -> Answer:
+        base = self._settings.services.get(name)
+        if base is None:
+            return Answer(ok=False, error="its address is not in SERVICES")
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._settings.health_timeout_s):
+                response = await self._http.get(f"{str(base).rstrip('/')}{path}", headers=self._headers())
+        except TimeoutError:
+            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time")
+        except httpx.HTTPError as error:
+            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} ({type(error).__name__})")
+        ms = _ms(started)
+        try:
+            body = read(response.content)
+        except (ValueError, TypeError, AttributeError, KeyError):
+            body = None
+        if response.status_code != httpx.codes.OK:
+            return Answer(ok=False, ms=ms, error=_not_ready(response.status_code, body), body=body)
+        if body is None:
+            return Answer(ok=False, ms=ms, error="an answer that cannot be read")
+        return Answer(ok=True, ms=ms, body=body)
+
+    def _headers(self) -> dict[str, str]:
+        file = self._settings.services_api_key_file
+        try:
+            return {"Authorization": f"Bearer {file.read_text(encoding='utf-8').strip()}"} if file else {}
+        except OSError:
+            return {}
+
+
+class _Unhurried:
+    """A question that is not broken off when its time is over: the client would leave connections behind.
+
+    Whoever asks meanwhile waits for the same answer.
+    """
+
+    def __init__(self, question: Callable[[], Awaitable[Any]]) -> None:
+        self._question = question
+        self._task: asyncio.Task[Any] | None = None
+
+    async def ask(self) -> Any:
+        """The answer; who gives up leaves the question to the next."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._asked())
+        task = self._task
+        await asyncio.wait({task})
+        if self._task is task:
+            self._task = None
+        return task.result()
+
+    async def _asked(self) -> Any:
+        return await self._question()
+
+    async def close(self) -> None:
+        """Lets it end."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=CLOSE_S_MAX)
+
+
+def _ms(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def _not_ready(status: int, body: Any) -> str:
+    checks = body.get("checks") if isinstance(body, dict) else None
+    failing = (
+        sorted(n for n, one in checks.items() if isinstance(one, dict) and not one.get("ok"))
+        if isinstance(checks, dict)
+        else []
+    )
+    return f"not ready: {', '.join(failing)}" if failing else f"status {status}"
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    body = orjson.loads(raw)
+    if not isinstance(body, dict):
+        raise TypeError("no object")
+    return body
+
+
+def _items(raw: bytes) -> list[dict[str, Any]]:
+    return [dict(item) for item in _json(raw)["items"]]
+
+
+def _outboxes(raw: bytes) -> tuple[int, float]:
+    """Messages that wait in a worker's outboxes, and how long the oldest does."""
+    waiting, oldest = 0.0, 0.0
+    for family in text_string_to_metric_families(raw.decode()):
+        for sample in family.samples:
+            if sample.name == "outbox_waiting_messages":
+                waiting += sample.value
+            elif sample.name == "outbox_oldest_seconds":
+                oldest = max(oldest, sample.value)
+    return int(waiting), oldest

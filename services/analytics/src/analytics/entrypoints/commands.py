@@ -1,0 +1,23 @@
+"""What a person starts by a command, and what it prints."""
+
+from argparse import Namespace
+
+from analytics.storage import facets
+from analytics.use_cases import Service
+from clawback_common.arguments import floor_arguments
+from clawback_common.process import Stopping
+from clawback_common.service.definition import Command
+from clawback_common.sweeping import floor
+
+
+async def floor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+    """``analytics floor``: prints the retention floor, or lowers it; the ingester's must be lowered as well."""
+    ours = floor.Floor(facets.floor, facets.lower_floor)
+    return await floor.run_role(service.db, service.clock, ours, chosen)
+
+
+COMMANDS = (
+    Command(
+        "floor", "print the retention floor, or lower it after a mistake", floor_command, floor_arguments
+    ),
+)

@@ -1,0 +1,64 @@
+"""What analytics listens to."""
+
+from collections.abc import Sequence
+
+from analytics import use_cases
+from analytics.storage import facets
+from analytics.use_cases import Service
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscription import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
+
+PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
+"""The ingester adds its numbers and times to what it was given."""
+ARTICLE_BYTES = 5_000
+"""Of an article, about: a batch comes from one fetch."""
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """The articles; the orders, the runs, and what is to be swept, on lanes of their own.
+
+    ``positions``: note where we stand, which a second try of old records must not.
+    """
+
+    async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
+        await use_cases.on_articles(batch, service, positions=positions)
+
+    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
+        await use_cases.on_orders(batch, service, positions=positions)
+
+    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await use_cases.on_unreadable_orders(tx, bad, service)
+
+    async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
+        await use_cases.on_runs(batch, service)
+
+    return [
+        Subscription(
+            ArticlePublished.TOPIC,
+            (ArticlePublished,),
+            articles_arrived,
+            value_bytes_max=PUBLISHED_BYTES_MAX,
+            parallel=service.settings.count_subscribers,
+            records_max=service.settings.count_batch_max,
+            fetch_bytes_max=service.settings.count_batch_max * ARTICLE_BYTES,
+            own_offsets=True,
+            must_catch_up=False,
+            forbidden=facets.revoked,
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            ORDERS,
+            orders_arrived,
+            lane="orders",
+            own_offsets=True,
+            on_bad=orders_unreadable,
+        ),
+        Subscription(Run.TOPIC, (RunCompleted, RunFailed), runs_arrived, lane="runs"),
+        service.sweeper.subscription(),
+    ]

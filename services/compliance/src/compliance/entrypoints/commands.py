@@ -1,0 +1,69 @@
+"""What a scheduler or a person starts by a command, and what it prints."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from datetime import timedelta
+
+from clawback_common import jobs
+from clawback_common.arguments import minutes
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command, OfflineCommand
+from compliance.domain import condition
+from compliance.entrypoints.archives import archive_arguments, archive_command
+from compliance.storage import obligations, runs
+from compliance.use_cases import Service
+from compliance.use_cases.daily_run import Check
+from compliance.use_cases.watching import watch_time
+
+
+def say(line: str) -> None:
+    """A line for whoever reads along, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def run_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
+    """``compliance run``: 0 all closed, 1 the provider failed, 3 something is open or overdue."""
+    check = Check(service, service.ingester, stopping, say, timedelta(minutes=chosen.wait))
+    return await check.asked("schedule", "command")
+
+
+async def health_command(service: Service, _: Namespace, __: Stopping) -> int:
+    """``compliance health``: closes what time has closed, says what is late. 0 nothing, 3 people must look."""
+    async with jobs.run(service.db, service.clock, "health", cause="schedule") as job:
+        now = service.clock.now()
+        found = await watch_time(service)
+        last = await runs.last_completed(service.db)
+        state = condition.run_state(last, now)
+        say(f"last completed run: {last.isoformat(timespec='seconds') if last else 'never'} ({state})")
+        failed = await runs.failed_in_a_row(service.db)
+        if failed:
+            say(f"runs that failed since: {failed}")
+        for one in await obligations.lateness(service.db, now):
+            say(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
+        for counted in await obligations.counts(service.db):
+            say(f"obligations {'of time ' if counted.by_time else ''}{counted.state}: {counted.obligations}")
+        for condition_ in found:
+            say(f"{condition_.severity.value}: {condition_.summary}")
+        if service.settings.mock:
+            say("COMPLIANCE=mock: this is no evidence")
+        if not found and state == "ok" and not failed:
+            say("nothing is overdue or at risk")
+            return ExitCode.DONE
+        job.needs_attention("runs or obligations are late, runs fail, or no run ever completed")
+        return ExitCode.ATTENTION
+
+
+def _run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait", type=minutes, default=15.0, metavar="MIN", help="for obligations to close (default 15)"
+    )
+
+
+COMMANDS = (
+    Command("run", "the daily run", run_command, _run_arguments),
+    Command("health", "what is late; closes what time has closed", health_command),
+)
+OFFLINE_COMMANDS = (
+    OfflineCommand("archive", "look into what was archived", archive_command, archive_arguments),
+)

@@ -1,0 +1,58 @@
+"""What compliance listens to."""
+
+from collections.abc import Sequence
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscription import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from compliance import use_cases
+from compliance.use_cases import Service
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """Notices, receipts, our own orders, sweeps.
+
+    ``positions``: note where we stand, which a second try of old records must not.
+    """
+
+    async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
+        await use_cases.on_notices(batch, service, positions=positions)
+
+    async def receipts_arrived(batch: Batch[ArticleRemoved]) -> None:
+        await use_cases.on_receipts(batch, service, positions=positions)
+
+    async def own_orders_arrived(batch: Batch[AnyOrder]) -> None:
+        await use_cases.on_own_orders(batch, service, positions=positions)
+
+    async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await use_cases.on_unreadable(tx, bad, service)
+
+    return [
+        Subscription(
+            RevocationNoticed.TOPIC,
+            (RevocationNoticed,),
+            notices_arrived,
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        Subscription(
+            ArticleRemoved.TOPIC,
+            (ArticleRemoved,),
+            receipts_arrived,
+            lane="receipts",
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            ORDERS,
+            own_orders_arrived,
+            lane="orders",
+            own_offsets=True,
+            on_bad=unreadable,
+        ),
+        service.sweeper.subscription(),
+    ]

@@ -1,0 +1,1 @@
+"""HTTP: paths, what they take, and what they answer."""

@@ -1,0 +1,48 @@
+"""What the API of compliance answers."""
+
+from typing import Any
+
+from clawback_common.http.probes import Probes
+from clawback_common.service.definition import Api
+from clawback_common.watching import watches
+from compliance.entrypoints.http.commands import acting
+from compliance.entrypoints.http.notice_status import notice_status
+from compliance.entrypoints.http.owing import owing
+from compliance.entrypoints.http.queries import history, reading
+from compliance.entrypoints.http.takedown_pages import takedown_pages
+from compliance.storage import runs
+from compliance.use_cases import Service
+
+NOTICES_BYTES_MAX = 4_000_000
+"""10,000 of the longest ids, as JSON."""
+RECEIPTS_BYTES_MAX = 1_000_000
+"""500 receipts, each for several kinds of copies."""
+
+
+def api(service: Service, probes: Probes) -> Api:
+    """Notices, takedowns, holders, runs; it answers once our own orders are read."""
+    if service.own_orders is not None:
+        probes.add("own orders", service.own_orders.check)
+
+    async def details() -> dict[str, Any]:
+        return {
+            "mock": service.settings.mock,
+            "worker_seen_at": await watches.seen(service.db, "worker"),
+            "last_completed_run_at": await runs.last_completed(service.db),
+        }
+
+    return Api(
+        routers=[
+            *reading(service),
+            owing(service),
+            takedown_pages(service),
+            history(service),
+            *acting(service),
+            notice_status(service),
+        ],
+        details=details,
+        body_bytes_max={
+            "/api/v1/compliance/notices": NOTICES_BYTES_MAX,
+            "/api/v1/compliance/receipts": RECEIPTS_BYTES_MAX,
+        },
+    )

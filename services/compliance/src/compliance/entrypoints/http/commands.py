@@ -1,0 +1,86 @@
+"""What people and systems do to compliance by HTTP. Each act has a subject, and goes the way of the topics."""
+
+from uuid import UUID, uuid4
+
+from fastapi import Request, Response
+
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident
+from clawback_contracts.revocation.v1 import ArticleRemoved
+from compliance import use_cases
+from compliance.domain.obligation import Answer
+from compliance.entrypoints.http.bodies import ClosingBody, LiftBody, documented, receipts_body
+from compliance.entrypoints.http.callers import Answering, Officer, Operator
+from compliance.entrypoints.http.holders import registering
+from compliance.entrypoints.http.order_schemas import ReceiptResult, ReceiptResults, Reinstated
+from compliance.entrypoints.http.requests import requesting
+from compliance.entrypoints.http.run_schemas import RunRequested
+from compliance.storage import runs
+from compliance.use_cases import Service
+
+
+def acting(service: Service) -> list[Router]:
+    """All that is done."""
+    return [*requesting(service), _lifting(service), registering(service), _minding(service)]
+
+
+def _lifting(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["orders"])
+
+    @router.post(
+        "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
+    )
+    async def reinstate(revocation_id: UUID, body: LiftBody, caller: Officer) -> Reinstated:
+        lifting = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
+        return Reinstated(
+            revocation_id=lifting.revocation_id,
+            lifts=lifting.lifts,
+            article_id=lifting.article_id,
+            order=lifting.order_no,
+        )
+
+    @router.post(
+        "/receipts",
+        status_code=202,
+        summary="A holder answers an order, one or up to 500",
+        openapi_extra=documented(ArticleRemoved, many=True),
+    )
+    async def answer(request: Request, caller: Answering) -> ReceiptResults:
+        events = await receipts_body(request)
+        others = {event.holder for event in events} - {caller.subject}
+        if others:
+            raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")
+        answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
+        meant = await use_cases.receipts_submitted(answers, service)
+        return ReceiptResults(
+            items=[
+                ReceiptResult(receipt_id=answer.receipt_id, meaning=meaning)
+                for answer, meaning in zip(answers, meant, strict=True)
+            ]
+        )
+
+    return router
+
+
+def _minding(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["records"])
+
+    @router.post("/runs", status_code=202, summary="Ask for a run; the worker begins it within a second")
+    async def run(response: Response, caller: Operator) -> RunRequested:
+        run_id = uuid4()
+        settings = service.settings
+        await runs.request(
+            service.db, run_id, "request", caller.subject, service.clock.now(), mock=settings.mock
+        )
+        response.headers["Location"] = f"/api/v1/compliance/runs/{run_id}"
+        return RunRequested(run_id=run_id, mock=settings.mock)
+
+    @router.post("/incidents/{incident_id}/close", summary="An officer has found out what it was")
+    async def close(incident_id: UUID, body: ClosingBody, caller: Officer) -> Incident:
+        closed = await use_cases.incident_closed(incident_id, caller.subject, body.note, service)
+        if closed is None:
+            raise Problem(404, "There is no such open incident.")
+        return Incident.model_validate(dict(closed))
+
+    return router

@@ -1,0 +1,107 @@
+"""Holders over HTTP."""
+
+from fastapi import Response
+
+from clawback_common.db.pool import Row
+from clawback_common.http.guarded_client import Addresses
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance import use_cases
+from compliance.domain import holder
+from compliance.entrypoints.http.bodies import HolderChange, RegistrationBody, Resent, callable_address
+from compliance.entrypoints.http.callers import Operator
+from compliance.entrypoints.http.holder_schemas import HolderAnswer, holder_answer
+from compliance.entrypoints.http.request_schemas import RequestAnswer, answered
+from compliance.entrypoints.http.requests import removal_of_holder
+from compliance.storage import holders
+from compliance.use_cases import Service
+
+
+def registering(service: Service) -> Router:
+    """Holders come, change and leave by HTTP; our own do not."""
+    router = Router(prefix="/compliance/holders", tags=["holders"])
+    addresses = Addresses(service.settings.address_rules)
+
+    @router.post(
+        "", status_code=201, summary="Register a holder; the same registration again changes nothing"
+    )
+    async def register(body: RegistrationBody, caller: Operator) -> HolderAnswer:
+        registration = body.registration
+        _may_register(service, registration)
+        there = await holders.one(service.db, body.name)
+        if there is not None and there["status"] == "active" and holders.registration(there) != registration:
+            raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
+        await callable_address(registration, addresses)
+        await use_cases.holder_registered(registration, caller.subject, service)
+        return await holder_answer(service, body.name)
+
+    @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
+    async def change(name: str, body: HolderChange, caller: Operator) -> HolderAnswer:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        _may_change(service, there)
+        if body.kind not in {None, there["kind"]}:
+            raise Problem(409, "The kind of a holder is fixed: it decides what closes its obligations.")
+        registration = body.on(holders.registration(there))
+        await callable_address(registration, addresses)
+        await use_cases.holder_registered(registration, caller.subject, service)
+        return await holder_answer(service, name)
+
+    @router.delete(
+        "/{name}",
+        summary="A holder takes no more articles; refused while it owes something",
+        responses={202: {"model": RequestAnswer, "description": "With `force`: its removal is requested"}},
+    )
+    async def leave(
+        name: str, caller: Operator, response: Response, *, force: bool = False
+    ) -> HolderAnswer | RequestAnswer:
+        there = await holders.one(service.db, name)
+        if there is None or there["status"] != "active":
+            raise Problem(404, "There is no such active holder.")
+        _may_change(service, there)
+        if await use_cases.holder_left(name, caller.subject, service):
+            return await holder_answer(service, name)
+        if not force:
+            raise Problem(
+                409,
+                "This holder owes something. With force=true its removal is requested; a second person confirms it, "
+                "and what it owes stays open.",
+            )
+        request = removal_of_holder(name, caller, service.clock.now(), service.request_expiry)
+        await use_cases.requested(request, service)
+        response.status_code = 202
+        return await answered(service, request.request_id)
+
+    _resending(router, service)
+    return router
+
+
+def _resending(router: Router, service: Service) -> None:
+    @router.post(
+        "/{name}/resend",
+        status_code=202,
+        summary="Send a holder again, within a minute, what it has not answered",
+    )
+    async def resend(name: str, caller: Operator) -> Resent:
+        if await holders.one(service.db, name) is None:
+            raise Problem(404, "There is no such holder.")
+        return Resent(orders=await use_cases.resend(name, caller.subject, service))
+
+
+def _may_register(service: Service, body: HolderRegistration) -> None:
+    """Raises 409 for a name or kind that the worker registers by itself."""
+    named = body.name in {*service.settings.stores, *service.settings.expiry_holders, holder.BROKERS}
+    if named or body.kind is HolderKind.STORE:
+        reason = (
+            holder.fixed(body.name, body.kind, service.settings.stores) or "it is named in EXPIRY_HOLDERS"
+        )
+        raise Problem(409, f"This holder cannot be registered over HTTP: {reason}.")
+
+
+def _may_change(service: Service, there: Row) -> None:
+    """Raises 409 for a holder that nobody may take out of takedowns over HTTP."""
+    reason = holder.fixed(there["name"], HolderKind(there["kind"]), service.settings.stores)
+    if reason:
+        raise Problem(409, f"This holder cannot be changed or removed over HTTP: {reason}.")

@@ -1,0 +1,86 @@
+"""What became of a notice, for whoever sent it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Path
+
+from clawback_common import quarantine
+from clawback_common.http.auth import Caller
+from clawback_common.http.problem import field_error
+from clawback_common.http.routing import Router
+from compliance.domain.notice import BY_TOPIC
+from compliance.domain.notice_state import NoticeState, RecordedNotice, state_of_all
+from compliance.entrypoints.http.callers import Asking
+from compliance.entrypoints.http.schemas import NoticeItem, NoticeStatus
+from compliance.storage import notices
+from compliance.use_cases import Service
+
+NoticeId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=200,
+        description="A notice's id, the `request_id` of an answer over HTTP, or the `ce_id` of a record on Kafka",
+    ),
+]
+REFUSED = "A second person refused the request that it belongs to."
+
+
+def notice_status(service: Service) -> Router:
+    """What became of a notice."""
+    router = Router(tags=["notices"])
+
+    @router.get(
+        "/notices/{notice_id}",
+        summary="What became of a notice: unknown, accepted, stored, published, or refused and why",
+    )
+    async def what_became(caller: Asking, notice_id: NoticeId) -> NoticeStatus:
+        found = await notices.status(service.db, notice_id)
+        theirs = [one for one in found if _sent_by(caller, one, service)]
+        if theirs:
+            return _known(notice_id, theirs)
+        for refusal in await quarantine.refusals(service.db, notice_id):
+            unsigned = refusal.sender is None and not service.settings.enable_auth
+            if _helps(caller) or unsigned or refusal.sender == caller.subject:
+                errors = [field_error("", refusal.reason, refusal.detail)]
+                return NoticeStatus(notice_id=notice_id, state=NoticeState.REFUSED, errors=errors)
+        return NoticeStatus(notice_id=notice_id, state=NoticeState.UNKNOWN)
+
+    return router
+
+
+def _known(notice_id: str, found: Sequence[RecordedNotice]) -> NoticeStatus:
+    return NoticeStatus(
+        notice_id=notice_id,
+        state=state_of_all(found),
+        truncated=len(found) > notices.STATUS_MAX,
+        items=[
+            NoticeItem(
+                notice_id=one.notice_id,
+                article_id=one.article_id,
+                state=one.state,
+                received_at=one.received_at,
+                request_id=one.request_id,
+                revocation_id=one.revocation_id,
+                order=one.order_no,
+                closed_at=one.closed_at,
+                errors=[field_error("", "request_refused", REFUSED)] if one.request_refused else [],
+            )
+            for one in found[: notices.STATUS_MAX]
+        ],
+    )
+
+
+def _helps(caller: Caller) -> bool:
+    """Officers and operators help senders: they see what anybody sent."""
+    return not caller.roles.isdisjoint({"officer", "operator"})
+
+
+def _sent_by(caller: Caller, one: RecordedNotice, service: Service) -> bool:
+    """Whether a notice is the caller's. Where no record is signed, its own word is all that is known of its sender."""
+    subject = caller.subject
+    names = {f"http:{subject}", f"{BY_TOPIC}{subject}"}
+    if not service.settings.enable_auth:
+        names.add(subject)
+    return _helps(caller) or one.noticed_by in names

@@ -1,0 +1,40 @@
+"""What a holder owes, before it is late."""
+
+from datetime import datetime
+
+from clawback_common.db.pool import Row
+from clawback_common.http.paging import Cursor, Limit, Page, decode_oldest_first, next_by_time
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from compliance.domain.order import Kind
+from compliance.entrypoints.http.callers import Reader
+from compliance.entrypoints.http.holder_schemas import LastAnswer, Owed
+from compliance.storage import holders, obligations
+from compliance.use_cases import Service
+
+
+def owing(service: Service) -> Router:
+    """The list of what one holder owes."""
+    router = Router(prefix="/compliance/holders", tags=["holders"])
+
+    @router.get("/{name}/owed", summary="What a holder has not closed, the most urgent first")
+    async def owed(name: str, _: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[Owed]:
+        if await holders.one(service.db, name) is None:
+            raise Problem(404, "There is no such holder.")
+        now = service.clock.now()
+        rows = await obligations.owed(service.db, name, decode_oldest_first(cursor), limit + 1)
+        items = [_item(row, now) for row in rows[:limit]]
+        return Page(items=items, next_cursor=next_by_time(rows, limit, "due_at", "revocation_id"))
+
+    return router
+
+
+def _item(row: Row, now: datetime) -> Owed:
+    answered = (
+        LastAnswer(answered_at=row["answered_at"], attempt=row["answered_attempt"], meaning=row["meaning"])
+        if row["answered_at"]
+        else None
+    )
+    left = round((row["due_at"] - now).total_seconds()) if row["order_kind"] != Kind.WITHHELD else None
+    given = {**row, "order": row["order_no"], "seconds_left": left, "last_answer": answered}
+    return Owed.model_validate(given)

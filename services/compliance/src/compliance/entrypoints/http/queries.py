@@ -1,0 +1,257 @@
+"""What people read of compliance. Nothing here says more than is known: what was never checked is unknown."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query
+
+from clawback_common.db.pool import Row
+from clawback_common.http.incidents import incidents_page
+from clawback_common.http.moments import Moment
+from clawback_common.http.paging import (
+    LIMIT_MAX,
+    Cursor,
+    Limit,
+    Page,
+    bad_cursor,
+    decode_cursor,
+    decode_instant,
+    decode_newest_first,
+    encode_cursor,
+    next_by_time,
+)
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident
+from clawback_contracts.envelope import ArticleId
+from clawback_contracts.revocation.v1 import Reason
+from compliance.domain.order import Kind
+from compliance.entrypoints.http.callers import Inspecting, Reader
+from compliance.entrypoints.http.holder_schemas import HolderDetail, HolderListed, holder_detail
+from compliance.entrypoints.http.order_schemas import (
+    ObligationAnswer,
+    OrderAnswer,
+    OrderDetail,
+    OrderedNotice,
+    OrderFed,
+    OrderFeed,
+    OrderListed,
+    ReceiptAnswer,
+    Takedown,
+)
+from compliance.entrypoints.http.run_schemas import RunAnswer, RunExplained, run_explained
+from compliance.entrypoints.http.status_schemas import HistoryDay, OverdueListed, StatusAnswer, status_now
+from compliance.entrypoints.http.takedown_pages import notices_page, receipts_page
+from compliance.storage import articles, holders, notices, obligations, receipts, revocations, runs
+from compliance.storage.revocations import Settled
+from compliance.use_cases import Service
+
+FOREVER = 2**63 - 1
+
+
+def reading(service: Service) -> list[Router]:
+    """All that is read."""
+    return [_state(service), _orders(service), _records(service)]
+
+
+def _state(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["state"])
+
+    @router.get("/status", summary="Where we stand; what was never checked is unknown")
+    async def status(_: Reader) -> StatusAnswer:
+        return await status_now(service)
+
+    @router.get("/overdue", summary="Obligations past due, the oldest first")
+    async def overdue(
+        _: Reader,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        holder: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> Page[OverdueListed]:
+        now = service.clock.now()
+        rows = await obligations.overdue(service.db, now, _overdue_after(cursor), holder, limit + 1)
+        items = [OverdueListed.of(row, now) for row in rows[:limit]]
+        last = items[-1] if len(rows) > limit else None
+        following = (
+            encode_cursor(last.due_at.isoformat(), str(last.revocation_id), last.holder) if last else None
+        )
+        return Page(items=items, next_cursor=following)
+
+    return router
+
+
+def _overdue_after(cursor: str | None) -> tuple[datetime, UUID, str]:
+    if not cursor:
+        return datetime.min.replace(tzinfo=UTC), UUID(int=0), ""
+    at, order, holder = decode_cursor(cursor, str, str, str)
+    try:
+        return decode_instant(at), UUID(order), holder
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def _orders(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["orders"])
+    settled = Settled(service.db)
+
+    @router.get(
+        "/revocations", summary="Orders: the newest first, or with `after` as a feed, the oldest first"
+    )
+    async def list_revocations(
+        _: Reader,
+        *,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        after: Annotated[
+            str | None,
+            Query(max_length=1024, description="`next_cursor` of the page before, empty for the beginning"),
+        ] = None,
+        is_open: Annotated[bool | None, Query(alias="open")] = None,
+        kind: Kind | None = None,
+        reason: Reason | None = None,
+    ) -> Page[OrderListed] | OrderFeed:
+        if after is not None:
+            return await _feed(service, settled, int(decode_cursor(after, int)[0]) if after else 0, limit)
+        before = int(decode_cursor(cursor, int)[0]) if cursor else FOREVER
+        rows = await revocations.page(
+            service.db, before, is_open=is_open, kind=kind, reason=reason, limit=limit + 1
+        )
+        following = encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None
+        return Page[OrderListed](items=[OrderListed.of(row) for row in rows[:limit]], next_cursor=following)
+
+    @router.get(
+        "/revocations/{revocation_id}", summary="One order with its notices, obligations and receipts"
+    )
+    async def one_revocation(_: Reader, revocation_id: UUID) -> OrderDetail:
+        row = await revocations.one(service.db, revocation_id)
+        if row is None:
+            raise Problem(404, "There is no such order.")
+        return await _order_detail(service, row)
+
+    @router.get("/takedowns/{article_id}", summary="All that happened to one article, in order")
+    async def takedown(_: Reader, article_id: Annotated[ArticleId, Path()]) -> Takedown:
+        await service.require_own_orders()  # stores apply what is answered here
+        row = await articles.one(service.db, article_id)
+        if row is None:
+            raise Problem(404, "No notice or order was ever given on this article.")
+        return await _takedown(service, row)
+
+    return router
+
+
+async def _feed(service: Service, settled: Settled, after: int, limit: int) -> OrderFeed:
+    """Orders from a position on, none left out; the cursor is never null, so that a reader can come again."""
+    await service.require_own_orders()
+    rows = await settled.feed(after, limit, service.clock.now())
+    return OrderFeed(
+        items=[OrderFed.of(row) for row in rows],
+        next_cursor=encode_cursor(rows[-1]["seq"] if rows else after),
+        caught_up=len(rows) < limit,
+    )
+
+
+async def _order_detail(service: Service, row: Row) -> OrderDetail:
+    revocation_id, more = row["revocation_id"], LIMIT_MAX + 1
+    answers = await receipts.of_order(service.db, row["article_id"], row["order_no"], more)
+    noticed = await notices.of_revocation(service.db, revocation_id, more)
+    owed = await obligations.of_revocations(service.db, [revocation_id])
+    return OrderDetail(
+        **dict(OrderAnswer.of(row)),
+        notices=[OrderedNotice.model_validate(dict(notice)) for notice in noticed[:LIMIT_MAX]],
+        notices_truncated=len(noticed) > LIMIT_MAX,
+        obligations=[ObligationAnswer.of(one) for one in owed],
+        receipts=[ReceiptAnswer.model_validate(dict(receipt)) for receipt in answers[:LIMIT_MAX]],
+        receipts_truncated=len(answers) > LIMIT_MAX,
+    )
+
+
+async def _takedown(service: Service, row: Row) -> Takedown:
+    orders = await revocations.of_article(service.db, row["article_id"])
+    owed = await obligations.of_revocations(service.db, [order["revocation_id"] for order in orders])
+    noticed = await notices_page(service, row["article_id"])
+    answers = await receipts_page(service, row["article_id"])
+    return Takedown(
+        article_id=row["article_id"],
+        order=row["order_no"],
+        state=row["state"],
+        revocation_id=row["revocation_id"],
+        updated_at=row["updated_at"],
+        notices=noticed.items,
+        notices_next_cursor=noticed.next_cursor,
+        orders=[OrderAnswer.of(order) for order in orders],
+        obligations=[ObligationAnswer.of(one) for one in owed],
+        receipts=answers.items,
+        receipts_next_cursor=answers.next_cursor,
+    )
+
+
+def _records(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["records"])
+
+    @router.get("/runs", summary="Runs of the daily check, the newest first")
+    async def list_runs(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[RunAnswer]:
+        rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
+        return Page(
+            items=[RunAnswer.of(row) for row in rows[:limit]],
+            next_cursor=next_by_time(rows, limit, "asked_at", "run_id"),
+        )
+
+    @router.get("/runs/{run_id}", summary="One run, and why each of its figures counts as it does")
+    async def one_run(_: Reader, run_id: UUID) -> RunExplained:
+        row = await runs.one(service.db, run_id)
+        if row is None:
+            raise Problem(404, "There is no such run.")
+        return run_explained(row)
+
+    @router.get("/holders", summary="Who can hold a copy, by name")
+    async def list_holders(
+        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, left: bool = False
+    ) -> Page[HolderListed]:
+        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+        rows = await holders.page(service.db, after, left_too=left, limit=limit + 1)
+        following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
+        sums = await obligations.owed_sums(
+            service.db, [row["name"] for row in rows[:limit]], service.clock.now()
+        )
+        items = [HolderListed.owing(row, sums[row["name"]]) for row in rows[:limit]]
+        return Page(items=items, next_cursor=following)
+
+    @router.get("/holders/{name}", summary="One holder with what changed")
+    async def one_holder(_: Reader, name: str) -> HolderDetail:
+        return await holder_detail(service, name)
+
+    @router.get("/incidents", summary="What waits for a person, the newest first")
+    async def list_incidents(
+        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
+    ) -> Page[Incident]:
+        return await incidents_page(service.db, cursor, limit, closed=closed)
+
+    return router
+
+
+def history(service: Service) -> Router:
+    """Under `/admin`, for whoever minds the whole."""
+    router = Router(prefix="/admin/compliance", tags=["history"])
+
+    @router.get("/history", summary="Orders a day: revoked, reinstated, closed, late")
+    async def by_day(
+        _: Inspecting,
+        start: Annotated[Moment | None, Query(alias="from")] = None,
+        end: Annotated[Moment | None, Query(alias="to")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Page[HistoryDay]:
+        now = service.clock.now()
+        until = end or now + timedelta(seconds=1)
+        since = start or until - timedelta(days=limit)
+        if cursor:
+            before, first = decode_cursor(cursor, str, str)
+            until, since = decode_instant(before), decode_instant(first)
+        rows = await revocations.history(service.db, since, until, now, limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        following = encode_cursor(last["day"].isoformat(), since.isoformat()) if last else None
+        items = [HistoryDay.model_validate(dict(row)) for row in rows[:limit]]
+        return Page(items=items, next_cursor=following)
+
+    return router

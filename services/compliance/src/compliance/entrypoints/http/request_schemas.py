@@ -1,0 +1,113 @@
+"""Requests as they are answered: what a second person decides on, and how far it is."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from clawback_common.db.pool import Row
+from clawback_common.http.problem import Problem
+from clawback_contracts.envelope import ArticleId
+from compliance.domain import request as rules
+from compliance.domain.request import RequestKind, RequestState
+from compliance.storage import notices, requests
+from compliance.use_cases import Service
+
+T = TypeVar("T")
+Present = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
+"""A field that is left out where there is nothing to say."""
+
+
+class RequestAnswer(BaseModel):
+    """A request, as who made it or decided on it is answered."""
+
+    request_id: UUID
+    state: RequestState
+    articles: int
+    withheld: Present[int] = None
+    """While it waits, or has expired: how many of its articles are withheld."""
+    expires_at: Present[datetime] = None
+    """While it waits, or has expired."""
+    confirm: Present[str] = None
+    """While it waits, or has expired: the path at which a second person confirms it."""
+    refuse: Present[str] = None
+    """While it waits, or has expired: the path at which a second person refuses it."""
+    revocations: Present[dict[str, UUID]] = None
+    """Of a decided request to revoke: the order of each article, as far as it is carried out."""
+    revocation_id: Present[UUID] = None
+    """The order, where there is one only."""
+
+
+class PreviewAnswer(BaseModel):
+    """What a notice would do; nothing was done."""
+
+    preview: Literal[True] = True
+    articles: int
+    already_revoked: int
+    new_orders: int
+    needs_confirmation: bool
+
+
+class RequestListed(BaseModel):
+    """A request, and who decided what."""
+
+    request_id: UUID
+    kind: RequestKind
+    entry: Literal["http", "kafka"]
+    holder: str | None
+    """Who is to leave, of the kind `remove_holder`."""
+    reason: str
+    revoked_at: datetime | None
+    note: str | None
+    made_by: str
+    made_at: datetime
+    expires_at: datetime
+    needs_approval: bool
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+    refused_by: str | None
+    refused_at: datetime | None
+    decision_note: str | None
+    executed_at: datetime | None
+    articles: int
+    withheld: int
+    """How many of its articles, from the first on, were withheld."""
+    carried_out: int
+    """How many of its articles, from the first on, are done."""
+    state: RequestState
+
+    @classmethod
+    def of(cls, row: Row, now: datetime) -> Self:
+        """From its row."""
+        return cls.model_validate({**row, "state": rules.state(dict(row), now)})
+
+
+class RequestDetail(RequestListed):
+    """All of one request."""
+
+    article_ids: list[ArticleId]
+    revoked_now: int
+    withheld_now: int
+
+
+async def answered(service: Service, request_id: UUID) -> RequestAnswer:
+    """A request, as who made it or decided on it is answered.
+
+    Raises:
+        Problem: 404.
+    """
+    row = await requests.one(service.db, request_id)
+    if row is None:
+        raise Problem(404, "There is no such request.")
+    state = rules.state(dict(row), service.clock.now())
+    answer = RequestAnswer(request_id=request_id, state=state, articles=row["articles"])
+    if state in {RequestState.WAITING, RequestState.EXPIRED}:
+        answer.withheld, answer.expires_at = row["withheld"], row["expires_at"]
+        path = f"/api/v1/compliance/notices/{request_id}"
+        answer.confirm, answer.refuse = f"{path}/confirm", f"{path}/refuse"
+    elif row["kind"] == RequestKind.REVOKE:
+        answer.revocations = await notices.orders_of_request(service.db, request_id)
+        if len(answer.revocations) == 1:
+            answer.revocation_id = next(iter(answer.revocations.values()))
+    return answer

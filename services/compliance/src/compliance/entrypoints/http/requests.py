@@ -1,0 +1,231 @@
+"""Notices over HTTP, and requests on which a second person decides."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import Header, Query, Request, Response
+
+from clawback_common.http.auth import Caller
+from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
+from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.routing import Router
+from clawback_common.telemetry import traceparent
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.v1 import Reason
+from compliance import use_cases
+from compliance.domain import request as rules
+from compliance.domain.request import RequestKind
+from compliance.entrypoints.http.bodies import (
+    ERRORS_MAX,
+    DecisionBody,
+    NoticeBody,
+    RefusalBody,
+    ReinstatementBody,
+    documented,
+    notice_body,
+)
+from compliance.entrypoints.http.callers import Deciding, Noticing, Officer, Reader
+from compliance.entrypoints.http.request_schemas import (
+    PreviewAnswer,
+    RequestAnswer,
+    RequestDetail,
+    RequestListed,
+    answered,
+)
+from compliance.storage import articles, requests
+from compliance.use_cases import Service
+from compliance.use_cases.requests import approval_needed
+
+Key = Annotated[str | None, Header(max_length=200)]
+
+
+def requesting(service: Service) -> list[Router]:
+    """All that is requested and decided on."""
+    return [_noticing(service), _deciding(service), _reinstating(service)]
+
+
+def _noticing(service: Service) -> Router:
+    router = Router(prefix="/compliance/notices", tags=["notices"])
+
+    @router.post(
+        "",
+        status_code=202,
+        summary="Submit revocation notices (one, up to 10,000, or CSV)",
+        responses={200: {"model": PreviewAnswer, "description": "With `preview`: nothing is done"}},
+        openapi_extra=documented(NoticeBody),
+    )
+    async def notice(
+        request: Request,
+        response: Response,
+        caller: Noticing,
+        *,
+        preview: bool = False,
+        reason: Annotated[Reason | None, Query(description="For a CSV")] = None,
+        revoked_at: Annotated[datetime | None, Query(description="For a CSV")] = None,
+        idempotency_key: Key = None,
+    ) -> RequestAnswer | PreviewAnswer:
+        body = await notice_body(request, reason, revoked_at)
+        _own_providers_alone(body.ids, caller)
+        if preview:
+            response.status_code = 200
+            return await _previewed(service, body.ids, caller)
+        made = await use_cases.notices_requested(_request(service, body, caller, idempotency_key), service)
+        return await answered(service, made.request_id)
+
+    return router
+
+
+def _own_providers_alone(ids: list[str], caller: Caller) -> None:
+    """A key may have the articles of its own providers revoked, an officer's any."""
+    foreign = [one for one in ids if not caller.acts_for(one.partition(":")[0])]
+    if foreign:
+        words = "this key may not have articles of this provider revoked"
+        errors = [field_error(one, "provider_not_allowed", words) for one in foreign[:ERRORS_MAX]]
+        raise Problem(
+            403, f"{len(foreign)} article(s) are of providers that are not this key's.", errors=errors
+        )
+
+
+def _request(
+    service: Service, body: NoticeBody, caller: Caller, idempotency_key: str | None
+) -> rules.Request:
+    now = service.clock.now()
+    return rules.Request(
+        request_id=event_id("request", caller.subject, idempotency_key or uuid4()),
+        kind=RequestKind.REVOKE,
+        entry="http",
+        article_ids=tuple(body.ids),
+        reason=body.reason.value,
+        revoked_at=body.revoked_at,
+        note=body.note,
+        made_by=caller.subject,
+        made_at=now,
+        expires_at=now + service.request_expiry,
+        body_sha256=hashlib.sha256(body.model_dump_json().encode()).digest(),
+        traceparent=traceparent(),
+    )
+
+
+async def _previewed(service: Service, ids: list[str], caller: Caller) -> PreviewAnswer:
+    async with service.db.transaction() as tx:
+        revoked = await articles.revoked_among(tx, ids)
+        needed = await approval_needed(tx, ids, caller.subject, service)
+    return PreviewAnswer(
+        articles=len(ids),
+        already_revoked=len(revoked),
+        new_orders=len(ids) - len(revoked),
+        needs_confirmation=needed,
+    )
+
+
+def _deciding(service: Service) -> Router:
+    router = Router(prefix="/compliance/notices", tags=["requests"])
+
+    @router.get("/requests", summary="Requests on which a second person decides, the newest first")
+    async def list_requests(
+        _: Reader,
+        *,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        finished: Annotated[bool, Query(description="Also what is carried out, or was refused")] = False,
+    ) -> Page[RequestListed]:
+        rows = await requests.page(
+            service.db, decode_newest_first(cursor), finished_too=finished, limit=limit + 1
+        )
+        now = service.clock.now()
+        return Page(
+            items=[RequestListed.of(row, now) for row in rows[:limit]],
+            next_cursor=next_by_time(rows, limit, "made_at", "request_id"),
+        )
+
+    @router.get(
+        "/requests/{request_id}", summary="All of one request: what it names, why, by whom, how far it is"
+    )
+    async def one_request(_: Reader, request_id: UUID) -> RequestDetail:
+        row = await requests.one(service.db, request_id)
+        if row is None:
+            raise Problem(404, "There is no such request.")
+        return RequestDetail.of(row, service.clock.now())
+
+    @router.post("/{request_id}/confirm", status_code=202, summary="A second person confirms a request")
+    async def confirm(
+        request_id: UUID,
+        caller: Deciding,
+        body: DecisionBody | None = None,
+        articles: Annotated[
+            int | None, Query(ge=0, description="How many articles you saw; 409 when it names more now")
+        ] = None,
+    ) -> RequestAnswer:
+        await _may_decide(service, request_id, caller)
+        note = body.note if body else None
+        await use_cases.request_confirmed(request_id, caller.subject, note, service, articles_seen=articles)
+        return await answered(service, request_id)
+
+    @router.post(
+        "/{request_id}/refuse",
+        status_code=202,
+        summary="A second person refuses; what was withheld is reinstated",
+    )
+    async def refuse(request_id: UUID, body: RefusalBody, caller: Deciding) -> RequestAnswer:
+        await _may_decide(service, request_id, caller)
+        await use_cases.request_refused(request_id, caller.subject, body.note, service)
+        return await answered(service, request_id)
+
+    return router
+
+
+async def _may_decide(service: Service, request_id: UUID, caller: Caller) -> None:
+    """An approver decides, and never on a request of their own; an officer on records of unknown senders too."""
+    row = await requests.one(service.db, request_id)
+    if row is None:
+        raise Problem(404, "There is no such request.")
+    if "approver" not in caller.roles and not rules.of_unknown_sender(row["made_by"]):
+        raise Problem(403, "This needs the role approver.")
+    if row["made_by"] == caller.subject:
+        raise Problem(403, "A second person must decide on it.")
+
+
+def _reinstating(service: Service) -> Router:
+    router = Router(prefix="/compliance", tags=["requests"])
+
+    @router.post(
+        "/reinstatements", status_code=202, summary="Request that the revocations of many articles are lifted"
+    )
+    async def reinstate(
+        body: ReinstatementBody, caller: Officer, idempotency_key: Key = None
+    ) -> RequestAnswer:
+        now = service.clock.now()
+        made = rules.Request(
+            request_id=event_id("request", caller.subject, idempotency_key or uuid4()),
+            kind=RequestKind.REINSTATE,
+            entry="http",
+            article_ids=tuple(dict.fromkeys(body.article_ids)),
+            reason="reinstatement",
+            note=body.note,
+            made_by=caller.subject,
+            made_at=now,
+            expires_at=now + service.request_expiry,
+            body_sha256=hashlib.sha256(body.model_dump_json().encode()).digest(),
+            traceparent=traceparent(),
+        )
+        await use_cases.requested(made, service)
+        return await answered(service, made.request_id)
+
+    return router
+
+
+def removal_of_holder(name: str, caller: Caller, now: datetime, expiry: timedelta) -> rules.Request:
+    """The request that a holder leaves although it owes something."""
+    return rules.Request(
+        request_id=uuid4(),
+        kind=RequestKind.REMOVE_HOLDER,
+        entry="http",
+        article_ids=(),
+        holder=name,
+        reason="the holder leaves although it owes something",
+        made_by=caller.subject,
+        made_at=now,
+        expires_at=now + expiry,
+    )

@@ -1,0 +1,190 @@
+"""Where we stand, as it is answered."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, Json
+
+from clawback_common import incidents
+from clawback_common.db.pool import Row
+from clawback_common.watching import watches
+from clawback_contracts.alert.v1 import Severity
+from clawback_contracts.envelope import ArticleId
+from compliance.domain import condition
+from compliance.domain.condition import Lateness, RunState, Status
+from compliance.domain.obligation import State
+from compliance.entrypoints.http.run_schemas import RunAnswer
+from compliance.storage import obligations, revocations, runs
+from compliance.storage.obligations import StateCount
+from compliance.use_cases import Service
+
+
+class ReasonAnswer(BaseModel):
+    """Why the status is what it is."""
+
+    code: str
+    figure: int
+    """How many of what the code names; of `run_overdue` hours."""
+    to_do: str
+
+
+class RunsStatus(BaseModel):
+    """Whether the daily check is made."""
+
+    state: RunState
+    last_completed_at: datetime | None
+    failed_in_a_row: int
+    """Runs that failed since one completed last; counts no further than 1,000."""
+    last: RunAnswer | None
+    """The run that ended last, however it ended."""
+
+
+class OrderCounts(BaseModel):
+    """How many orders there are: exact while they are few, then estimated; open ones always exactly."""
+
+    revoked: int
+    reinstated: int
+    withheld: int
+    open: int
+    backlog: int
+
+
+class ObligationCounts(BaseModel):
+    """How many obligations are in each state; a state without any is left out."""
+
+    prompt: dict[State, int]
+    """Of holders that answer."""
+    by_time: dict[State, int]
+    """Of holders of the kind `expiry`."""
+
+    @classmethod
+    def of(cls, counted: Sequence[StateCount]) -> Self:
+        """From what was counted."""
+        prompt = {State(one.state): one.obligations for one in counted if not one.by_time}
+        return cls(
+            prompt=prompt, by_time={State(one.state): one.obligations for one in counted if one.by_time}
+        )
+
+
+class LateHolder(BaseModel):
+    """A holder that is late, or close to it."""
+
+    holder: str
+    overdue: int
+    at_risk: int
+
+
+class AlertRaised(BaseModel):
+    """An alert of compliance that is not resolved."""
+
+    fingerprint: str
+    name: str
+    labels: Json[dict[str, str]]
+    severity: Severity
+    summary: str
+    raised_at: datetime
+    said_at: datetime
+
+
+class StatusAnswer(BaseModel):
+    """Where we stand."""
+
+    status: Status
+    reasons: list[ReasonAnswer]
+    """Everything that stands against `compliant`, the gravest first."""
+    mock: bool
+    """True: nothing here is evidence."""
+    as_of: datetime
+    deadline_h: float
+    runs: RunsStatus
+    orders: OrderCounts
+    obligations: ObligationCounts
+    overdue: int
+    at_risk: int
+    late_holders: list[LateHolder]
+    open_incidents: int
+    alerts: list[AlertRaised]
+    """At most 500."""
+    alerts_truncated: bool
+
+
+class OverdueListed(BaseModel):
+    """An obligation past due."""
+
+    revocation_id: UUID
+    holder: str
+    article_id: ArticleId
+    order_no: int
+    state: State
+    due_at: datetime
+    late_s: int
+    attempts: int
+    """The attempt that the holder answered last."""
+    sendings: int
+    """How often the order was sent."""
+    notified_at: datetime | None
+    removed_at: datetime | None
+    reopened: int
+    backlog: bool
+
+    @classmethod
+    def of(cls, row: Row, now: datetime) -> Self:
+        """From its row."""
+        return cls.model_validate({**row, "late_s": round((now - row["due_at"]).total_seconds())})
+
+
+class HistoryDay(BaseModel):
+    """Orders that were given on one day, in UTC."""
+
+    day: datetime
+    """Its beginning."""
+    revoked: int
+    reinstated: int
+    closed: int
+    late: int
+
+
+async def status_now(service: Service) -> StatusAnswer:
+    """Where we stand now; what was never checked is unknown."""
+    now = service.clock.now()
+    late = await obligations.lateness(service.db, now)
+    run = await _runs(service, now)
+    waiting = await incidents.open_count(service.db)
+    overdue = sum(one.overdue for one in late)
+    standing = condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
+    found = condition.reasons(standing, now)
+    raised = await watches.raised(service.db)
+    return StatusAnswer(
+        status=condition.overall(found),
+        reasons=[ReasonAnswer(**asdict(one)) for one in found],
+        mock=service.settings.mock,
+        as_of=now,
+        deadline_h=service.settings.takedown_deadline_h,
+        runs=run,
+        orders=OrderCounts(**await revocations.counts(service.db)),
+        obligations=ObligationCounts.of(await obligations.counts(service.db)),
+        overdue=overdue,
+        at_risk=sum(one.at_risk for one in late),
+        late_holders=[_late(one) for one in late],
+        open_incidents=waiting,
+        alerts=[AlertRaised.model_validate(dict(row)) for row in raised[: watches.RAISED_MAX]],
+        alerts_truncated=len(raised) > watches.RAISED_MAX,
+    )
+
+
+async def _runs(service: Service, now: datetime) -> RunsStatus:
+    completed_at = await runs.last_completed(service.db)
+    last = await runs.last(service.db)
+    return RunsStatus(
+        state=condition.run_state(completed_at, now),
+        last_completed_at=completed_at,
+        failed_in_a_row=await runs.failed_in_a_row(service.db),
+        last=RunAnswer.of(last) if last else None,
+    )
+
+
+def _late(one: Lateness) -> LateHolder:
+    return LateHolder(holder=one.holder, overdue=one.overdue, at_risk=one.at_risk)

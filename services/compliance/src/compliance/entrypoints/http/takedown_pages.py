@@ -1,0 +1,81 @@
+"""What there is on one article beyond the first page: nothing is cut without saying so."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Path
+
+from clawback_common.http.paging import (
+    LIMIT_MAX,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    decode_instant,
+    decode_oldest_first,
+    encode_cursor,
+    next_by_time,
+)
+from clawback_common.http.routing import Router
+from clawback_contracts.envelope import ArticleId
+from compliance.entrypoints.http.callers import Reader
+from compliance.entrypoints.http.order_schemas import NoticeAnswer, ReceiptAnswer
+from compliance.storage import notices, receipts
+from compliance.use_cases import Service
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+Article = Annotated[ArticleId, Path()]
+
+
+def takedown_pages(service: Service) -> Router:
+    """The receipts and the notices of one article."""
+    router = Router(prefix="/compliance/takedowns", tags=["orders"])
+
+    @router.get("/{article_id}/receipts", summary="Receipts on one article, the oldest first")
+    async def list_receipts(
+        _: Reader, article_id: Article, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[ReceiptAnswer]:
+        return await receipts_page(service, article_id, limit, cursor)
+
+    @router.get("/{article_id}/notices", summary="Notices on one article, the oldest first")
+    async def list_notices(
+        _: Reader, article_id: Article, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[NoticeAnswer]:
+        return await notices_page(service, article_id, limit, cursor)
+
+    return router
+
+
+async def receipts_page(
+    service: Service, article_id: str, limit: int = LIMIT_MAX, cursor: str | None = None
+) -> Page[ReceiptAnswer]:
+    """Receipts on an article from a cursor on.
+
+    Raises:
+        Problem: 422, the cursor is none of this list.
+    """
+    after = (_BEGINNING, 0)
+    if cursor:
+        at, number = decode_cursor(cursor, str, int)
+        after = decode_instant(at), number
+    rows = await receipts.of_article(service.db, article_id, after, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(
+        items=[ReceiptAnswer.model_validate(dict(row)) for row in rows[:limit]],
+        next_cursor=encode_cursor(last["received_at"].isoformat(), last["id"]) if last else None,
+    )
+
+
+async def notices_page(
+    service: Service, article_id: str, limit: int = LIMIT_MAX, cursor: str | None = None
+) -> Page[NoticeAnswer]:
+    """Notices on an article from a cursor on.
+
+    Raises:
+        Problem: 422, the cursor is none of this list.
+    """
+    rows = await notices.of_article(service.db, article_id, decode_oldest_first(cursor), limit + 1)
+    return Page(
+        items=[NoticeAnswer.model_validate(dict(row)) for row in rows[:limit]],
+        next_cursor=next_by_time(rows, limit, "received_at", "notice_id"),
+    )

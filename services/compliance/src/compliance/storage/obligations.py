@@ -1,0 +1,274 @@
+"""Obligations. Take the rows of their orders first; both in the order of their ids."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import orjson
+
+from clawback_common.db import Querier, Queries, Transaction, estimates
+from clawback_common.db.pool import Row
+from clawback_common.watching.condition import Condition
+from clawback_contracts.holder.v1 import HolderKind
+from compliance.domain.condition import AT_RISK_SHARE, Lateness
+from compliance.domain.condition import still_held as still_held_of
+from compliance.domain.holder import PUBLISHER
+from compliance.domain.obligation import Obligation, State
+from compliance.domain.order import RESEND_AFTER, Order
+from compliance.storage.revocations import Place
+
+SQL = Queries.load(__package__, "obligations")
+_SLICE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a holder says that it removed, and where it can be asked."""
+
+    holder: str
+    kind: HolderKind
+    holdings_url: str | None
+    revocation_id: UUID
+    article_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """Who has not closed an order."""
+
+    due: tuple[str, ...] = ()
+    """Those to whom it may be sent now."""
+    next_at: datetime | None = None
+    """When it may be sent to the next of the others."""
+
+
+async def open_all(
+    tx: Transaction, revocation_ids: Iterable[UUID], now: datetime, holder: str | None = None
+) -> list[UUID]:
+    """Obliges every active holder, or the one named, to these orders. Gives the orders with a new obligation."""
+    rows = await tx.fetch(SQL["open"], sorted(set(revocation_ids)), now, holder, PUBLISHER)
+    return [row["revocation_id"] for row in rows]
+
+
+async def supersede(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> None:
+    """Closes what is open of these orders: a later one took their place."""
+    await tx.execute(SQL["supersede"], sorted(set(revocation_ids)), now)
+
+
+async def set_back(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
+    """Moves the deadlines of these orders forward in time where they were later."""
+    await tx.execute(SQL["set_back"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
+
+
+async def take(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
+    """Locks obligations by order and holder. Those that there are not are left out."""
+    places = {place.revocation_id: place for place, _ in wanted}
+    keys = sorted({(place.revocation_id, holder) for place, holder in wanted})
+    rows = await tx.fetch(SQL["take"], [order for order, _ in keys], [holder for _, holder in keys])
+    return {
+        (row["revocation_id"], row["holder"]): _obligation(row, places[row["revocation_id"]]) for row in rows
+    }
+
+
+async def put(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
+    """Writes obligations that are taken."""
+    await tx.execute(
+        SQL["put"],
+        [o.revocation_id for o in obligations],
+        [o.holder for o in obligations],
+        [_json(o.answers) for o in obligations],
+        [o.state.value for o in obligations],
+        [o.attempts for o in obligations],
+        [o.notified_at for o in obligations],
+        [o.removed_at for o in obligations],
+        [o.verified_at for o in obligations],
+        [o.superseded_at for o in obligations],
+        [None if o.evidence is None else _json(o.evidence) for o in obligations],
+        now,
+    )
+
+
+async def notified(db: Querier, now: datetime) -> None:
+    """Notes what the broker has confirmed."""
+    await db.execute(SQL["notified"], now)
+
+
+async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = ()) -> list[Claim]:
+    """What is to be looked for now, at most so many of each holder, without those who are ``busy``."""
+    rows = await db.fetch(SQL["claims"], now, limit, list(busy))
+    return [
+        Claim(
+            row["holder"],
+            HolderKind(row["kind"]),
+            row["holdings_url"],
+            row["revocation_id"],
+            row["article_id"],
+        )
+        for row in rows
+    ]
+
+
+async def verify(
+    tx: Transaction, holder: str, evidence: Mapping[UUID, Mapping[str, object]], now: datetime
+) -> list[datetime]:
+    """Closes what was looked for and is gone, with the evidence of each order. Gives when each had been opened."""
+    rows = await tx.fetch(
+        SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now
+    )
+    if holder == PUBLISHER:
+        await tx.execute(SQL["start_expiry"], list(evidence), now, PUBLISHER)
+    return [row["opened_at"] for row in rows]
+
+
+async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
+    """Obligations that were answered, and whose holders cannot be asked any more, by order and holder."""
+    return [(row["revocation_id"], row["holder"]) for row in await tx.fetch(SQL["unverifiable"], limit)]
+
+
+async def close_unverifiable(tx: Transaction, found: Sequence[tuple[UUID, str]], now: datetime) -> list[UUID]:
+    """Closes them by the holder's own statement, if that still holds. Gives the orders concerned."""
+    rows = await tx.fetch(
+        SQL["close_unverifiable"], [order for order, _ in found], [name for _, name in found], now
+    )
+    return [row["revocation_id"] for row in rows]
+
+
+async def reopen(
+    tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime
+) -> dict[UUID, datetime]:
+    """Opens what was looked for and is still there. Gives the orders concerned, and when each is sent again."""
+    rows = await tx.fetch(SQL["reopen"], holder, revocation_ids, now, RESEND_AFTER)
+    return {row["revocation_id"]: row["resend_at"] for row in rows}
+
+
+async def unanswered(db: Querier, holder: str, limit: int) -> list[UUID]:
+    """Orders that a holder has not answered, the most urgent first."""
+    return [row["revocation_id"] for row in await db.fetch(SQL["unanswered"], holder, limit)]
+
+
+async def resend(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+    """Ends the delay before a holder is sent these orders. Returns those that it has still not answered."""
+    rows = await tx.fetch(SQL["resend"], holder, revocation_ids, now)
+    return [row["revocation_id"] for row in rows]
+
+
+async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, Owing]:
+    """Who has not closed these orders."""
+    rows = await tx.fetch(SQL["owing"], revocation_ids, now)
+    return {row["revocation_id"]: Owing(tuple(row["due"]), row["next_at"]) for row in rows}
+
+
+async def still_held(db: Querier) -> list[Condition]:
+    """Holders that had what they reported removed, and have not been verified since."""
+    return [still_held_of(row["holder"], row["articles"]) for row in await db.fetch(SQL["still_held"])]
+
+
+async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
+    """Puts off looking: the holder did not know, or its word does not count now."""
+    await tx.execute(SQL["look_later"], holder, revocation_ids, at)
+
+
+async def expire(db: Querier, now: datetime) -> int:
+    """Closes the obligations whose copies are gone by themselves. Gives how many."""
+    closed = 0
+    while True:
+        some = int((await db.execute(SQL["expire"], now, _SLICE)).rsplit(" ", 1)[-1])
+        closed += some
+        if some < _SLICE:
+            return closed
+
+
+async def lateness(db: Querier, now: datetime) -> list[Lateness]:
+    """How late each holder is with what it owes promptly; holders that owe nothing are left out."""
+    rows = await db.fetch(SQL["lateness"], now, AT_RISK_SHARE)
+    return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
+
+
+async def standing(db: Querier) -> list[Row]:
+    """What is open by holder, kind of order and state; a holder that owes nothing has one row without a kind."""
+    return await db.fetch(SQL["standing"])
+
+
+async def overdue(
+    db: Querier, now: datetime, after: tuple[datetime, UUID, str], holder: str | None, limit: int
+) -> list[Row]:
+    """What is past due, the oldest first, from a position on."""
+    return await db.fetch(SQL["overdue"], now, *after, holder, limit)
+
+
+async def of_revocations(db: Querier, revocation_ids: Sequence[UUID]) -> list[Row]:
+    """All that is owed to these orders."""
+    return await db.fetch(SQL["of_revocations"], revocation_ids)
+
+
+async def owed(db: Querier, holder: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
+    """What a holder has not closed, the most urgent first, from a position on."""
+    return await db.fetch(SQL["owed"], holder, *after, limit)
+
+
+async def owed_sums(db: Querier, names: Sequence[str], now: datetime) -> dict[str, Row]:
+    """How much each of these holders owes, by name: ``open``, ``overdue``, ``oldest_at``, ``next_due_at``."""
+    return {row["holder"]: row for row in await db.fetch(SQL["owed_sums"], names, now)}
+
+
+async def open_prompt(db: Querier) -> int:
+    """How many obligations are open, whatever ordered them; those that time closes are left out."""
+    return int(await db.fetchval(SQL["open_prompt"]))
+
+
+async def unclosed_of_holder(db: Querier, holder: str) -> int:
+    """How much a holder still owes."""
+    return int(await db.fetchval(SQL["unclosed_of_holder"], holder))
+
+
+class StateCount(NamedTuple):
+    """So many obligations are in this state."""
+
+    by_time: bool
+    """Of holders that expire copies by age."""
+    state: str
+    obligations: int
+
+
+async def counts(db: Querier) -> list[StateCount]:
+    """Obligations by state: those that are not closed exactly, the others estimated in a large table."""
+    if await estimates.is_small(db, "obligation"):
+        return [StateCount(*row) for row in await db.fetch(SQL["counts"])]
+    unclosed = [StateCount(*row) for row in await db.fetch(SQL["unclosed_counts"])]
+    found = await estimates.rows(db, ("obligation", "obligation_superseded", "obligation_expired"))
+    superseded, expired = found["obligation_superseded"], found["obligation_expired"]
+    verified = found["obligation"] - superseded - expired - sum(one.obligations for one in unclosed)
+    return [
+        *unclosed,
+        StateCount(by_time=False, state="superseded", obligations=superseded),
+        StateCount(by_time=False, state="verified", obligations=max(0, verified)),
+        StateCount(by_time=True, state="verified", obligations=expired),
+    ]
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _obligation(row: Row, place: Place) -> Obligation:
+    return Obligation(
+        revocation_id=row["revocation_id"],
+        holder=row["holder"],
+        kind=HolderKind(row["kind"]),
+        order_kind=place.kind,
+        looked_at=row["looked_at"],
+        superseded=place.superseded,
+        copy_kinds=tuple(row["copy_kinds"]),
+        state=State(row["state"]),
+        answers=orjson.loads(row["answers"]),
+        attempts=row["attempts"],
+        notified_at=row["notified_at"],
+        removed_at=row["removed_at"],
+        verified_at=row["verified_at"],
+        superseded_at=row["superseded_at"],
+        reopened=row["reopened"],
+        opened_at=row["opened_at"],
+        evidence=orjson.loads(row["evidence"]) if row["evidence"] else None,
+    )

@@ -1,0 +1,49 @@
+"""The story of a takedown: a notice becomes an order, holders answer it, and where we can look, we look.
+
+One function an event, one transaction each. Rows are taken in one order everywhere: articles, orders, obligations,
+each by id; so no two of these functions can wait for one another in a circle.
+"""
+
+from compliance.use_cases.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
+from compliance.use_cases.checks import check_completed, check_failed, check_started
+from compliance.use_cases.heads import on_own_orders
+from compliance.use_cases.holding import begin, close_unverifiable, holder_left, holder_registered, resend
+from compliance.use_cases.incidents import incident_closed, on_unreadable
+from compliance.use_cases.orders import on_notices, press, reinstate
+from compliance.use_cases.requests import (
+    carry_out_all,
+    notices_requested,
+    request_confirmed,
+    request_refused,
+    requested,
+)
+from compliance.use_cases.service import GROUP, Service
+
+__all__ = [
+    "GROUP",
+    "LOOK_AGAIN",
+    "Service",
+    "begin",
+    "carry_out_all",
+    "check_completed",
+    "check_failed",
+    "check_started",
+    "close_unverifiable",
+    "holder_left",
+    "holder_registered",
+    "incident_closed",
+    "notices_requested",
+    "on_looked",
+    "on_not_looked",
+    "on_notices",
+    "on_own_orders",
+    "on_receipts",
+    "on_unreadable",
+    "press",
+    "receipts_submitted",
+    "reinstate",
+    "request_confirmed",
+    "request_refused",
+    "requested",
+    "resend",
+]

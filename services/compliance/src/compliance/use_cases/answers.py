@@ -1,0 +1,237 @@
+"""Answers close obligations; where we can look, we look before we believe."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch, Received
+from clawback_common.db import Transaction
+from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
+from compliance.domain import condition, obligation
+from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time
+from compliance.domain.order import Order
+from compliance.gateways import metrics
+from compliance.storage import controls, holders, obligations, receipts, revocations
+from compliance.use_cases.heads import reissue, revoke_forgotten
+from compliance.use_cases.orders import settle
+from compliance.use_cases.service import GROUP, Service
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""After an answer that was worth nothing."""
+
+
+REMOVALS = frozenset({Outcome.REMOVED, Outcome.ALREADY_REMOVED, Outcome.NEVER_HELD})
+UNREGISTERED = "unregistered"
+"""Names that nobody registered share one alert: a sender who invents names must not flood anybody."""
+
+
+async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
+    """Fold each answer into its obligation; the same one again changes nothing.
+
+    Orders are issued in a second transaction, because it locks articles before their orders. The batch counts as
+    handled only with that one: after a kill in between it comes again, and means the same again.
+    """
+    async with service.db.transaction() as tx:
+        meant = await _take_answers(tx, await _authenticated(tx, batch, service), service)
+        contradicted = _contradicted(meant, service)
+        if positions and not contradicted:
+            await offsets.keep(tx, GROUP, batch)
+    if contradicted:
+        async with service.db.transaction() as tx:
+            again = await reissue(tx, contradicted, service)
+            await revoke_forgotten(tx, _removed(meant, contradicted), service)
+            if positions:
+                await offsets.keep(tx, GROUP, batch)
+        metrics.count(again)
+
+
+def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> dict[str, int]:
+    """Articles on which a store of ours knows a later order than we do, and its number where the store names it.
+
+    An order that we superseded ourselves is answered so too, but then the answer closes its obligation.
+    """
+    found: dict[str, int] = {}
+    for answer, meaning in meant:
+        superseded = Outcome.SUPERSEDED in answer.removals.values()
+        if answer.holder in service.settings.stores and (
+            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER
+        ):
+            number = answer.order_no if meaning is Meaning.UNKNOWN_ORDER else 0
+            found[answer.article_id] = max(number, found.get(answer.article_id, 0))
+    return found
+
+
+def _removed(meant: Iterable[tuple[Answer, Meaning]], last: Mapping[str, int]) -> list[Answer]:
+    """Answers that say of the last number that their holder knows: it was ordered to remove the article."""
+    return [
+        answer
+        for answer, meaning in meant
+        if meaning is Meaning.UNKNOWN_ORDER
+        and answer.order_no == last.get(answer.article_id)
+        and REMOVALS.issuperset(answer.removals.values())
+    ]
+
+
+async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[Meaning]:
+    """The same for answers that came by HTTP. Gives what each meant."""
+    async with service.db.transaction() as tx:
+        return [meaning for _, meaning in await _take_answers(tx, answers, service)]
+
+
+async def _authenticated(tx: Transaction, batch: Batch[ArticleRemoved], service: Service) -> list[Answer]:
+    """Finds out of each whether the holder that it names has sent it."""
+    keys = await holders.signing_keys(tx, (one.value.holder for one in batch))
+    required = service.settings.enable_auth
+    return [
+        Answer.of(
+            one.value,
+            one.topic,
+            authenticated=_is_theirs(one, keys.get(one.value.holder, {}), required=required),
+        )
+        for one in batch
+    ]
+
+
+def _is_theirs(one: Received[ArticleRemoved], keys: Mapping[str, bytes], *, required: bool) -> bool:
+    """Whether a record is signed by the holder that it names: a service of ours, or with a key that it registered.
+
+    A holder that registered keys signs in any case; of others nothing is asked where authentication is off.
+    """
+    if one.sender is not None and one.sender.subject == one.value.holder:
+        return True
+    if one.signed is not None and one.signed.signature.key_id in keys:
+        return one.signed.by(keys[one.signed.signature.key_id])
+    return not (required or keys)
+
+
+async def _take_answers(
+    tx: Transaction, answers: Sequence[Answer], service: Service
+) -> list[tuple[Answer, Meaning]]:
+    now = service.clock.now()
+    places = await revocations.take_by_order(tx, ((a.article_id, a.order_no) for a in answers))
+    wanted = [
+        (places[answer.article_id, answer.order_no], answer.holder)
+        for answer in answers
+        if (answer.article_id, answer.order_no) in places
+    ]
+    owed = await obligations.take(tx, wanted)
+    before = dict(owed)
+    meant = []
+    for answer in answers:
+        place = places.get((answer.article_id, answer.order_no))
+        key = (place.revocation_id, answer.holder) if place else None
+        if not answer.authenticated:
+            meant.append((answer, Meaning.UNAUTHENTICATED))
+        elif key is None:
+            meant.append((answer, Meaning.UNKNOWN_ORDER))
+        elif key not in owed:
+            meant.append((answer, Meaning.NOT_OBLIGED))
+        else:
+            owed[key], meaning = obligation.fold(owed[key], answer, now)
+            meant.append((answer, meaning))
+    changed = [folded for key, folded in owed.items() if folded != before[key]]
+    if changed:
+        await obligations.put(tx, changed, now)
+        for one in changed:
+            if one.verified_at == now and one.opened_at is not None:
+                metrics.closed(one.holder, [one.opened_at], now)
+        await settle(tx, [folded.revocation_id for folded in changed], now)
+    await receipts.put(tx, meant, now)
+    await _say_strays(tx, meant, service, now)
+    if any(meaning is Meaning.REMOVED for _, meaning in meant):
+        tx.on_commit(service.lookers.wake)
+    for _, meaning in meant:
+        metrics.RECEIPTS.labels(meaning.value).inc()
+    return meant
+
+
+async def on_looked(asked: Iterable[UUID], looked: Looked, service: Service) -> None:
+    """Close what is gone, open again what is still held, look later for what is unknown.
+
+    Args:
+        asked: the orders that the question was about.
+        looked: what the holder answered.
+        service: where it is written down.
+    """
+    found: dict[Sight, list[Order]] = {sight: [] for sight in Sight}
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        taken = await revocations.take(tx, asked)
+        wrong = looked.ours and await _wrong(tx, looked, service, now)
+        for one in taken:
+            found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
+        if gone := found[Sight.GONE]:
+            proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
+            opened = await obligations.verify(tx, looked.store, proven, now)
+            metrics.closed(looked.store, opened, now)
+            await settle(tx, list(proven), now)
+        if held := found[Sight.HELD]:
+            await _reopen_contradicted(tx, looked.store, held, service, now)
+        if unknown := found[Sight.UNKNOWN]:
+            ids = [one.revocation_id for one in unknown]
+            await obligations.look_later(tx, looked.store, ids, now + LOOK_AGAIN)
+    metrics.VERIFIED.labels(looked.store).inc(len(found[Sight.GONE]))
+    if wrong or found[Sight.UNKNOWN]:
+        metrics.LOOKS_FAILED.labels(looked.store).inc()
+
+
+async def on_not_looked(
+    asked: Iterable[UUID], holder: str, service: Service, after: timedelta = LOOK_AGAIN
+) -> None:
+    """The holder did not answer: nothing is known of it, so nothing is said of it. Look later."""
+    at = service.clock.now() + after
+    await obligations.look_later(service.db, holder, list(asked), at)
+    metrics.LOOKS_FAILED.labels(holder).inc()
+
+
+async def _wrong(tx: Transaction, looked: Looked, service: Service, now: datetime) -> bool:
+    """Whether a store misses what it must hold for longer than it may be behind. Raised and resolved here alone."""
+    asked = [*looked.controls, *looked.not_needed]
+    since = await controls.record(tx, looked.store, asked, looked.missed, now)
+    wrong = since is not None and now - since >= fair_time(looked.store)
+    conditions = [condition.store_wrong(looked.store)] if wrong else []
+    await service.announcer.say(tx, f"holdings:{looked.store}", conditions, now)
+    return wrong
+
+
+def _evidence(looked: Looked, order: Order, now: datetime) -> dict[str, object]:
+    """What the verification rests on, for whoever asks later."""
+    evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
+    proof = obligation.proof(looked, order.article_id, order.order_no)
+    evidence |= {"proof": proof, "controls": len(looked.held), "control_ids": looked.held}
+    if looked.orders is not None:
+        evidence["applied_order"] = looked.orders.get(order.article_id)
+    return evidence
+
+
+async def _reopen_contradicted(
+    tx: Transaction, holder: str, held: Sequence[Order], service: Service, now: datetime
+) -> None:
+    """It holds what it reported removed: the order is sent again, to it alone, and later each time that it happens."""
+    again = await obligations.reopen(tx, holder, [one.revocation_id for one in held], now)
+    if again:
+        await revocations.send_from(tx, again)
+        await service.announcer.begin(
+            tx, condition.STILL_HELD, [condition.still_held(holder, len(again))], now
+        )
+        metrics.STILL_HELD.labels(holder).inc(len(again))
+
+
+async def _say_strays(
+    tx: Transaction, meant: Iterable[tuple[Answer, Meaning]], service: Service, now: datetime
+) -> None:
+    found = {
+        (meaning.value, answer.holder)
+        for answer, meaning in meant
+        if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED}
+    }
+    registered = await holders.registered(tx, {name for _, name in found}) if found else set()
+    strays = {
+        (meaning, name if name in registered else UNREGISTERED)
+        for meaning, name in found
+        # a holder that reads from the beginning answers what was closed before it came
+        if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)
+    }
+    said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
+    await service.announcer.say_once(tx, said, now)

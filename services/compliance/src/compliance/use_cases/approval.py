@@ -1,0 +1,179 @@
+"""The second person: what a sender may have revoked alone, and what is withheld until somebody else has decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from uuid import UUID, uuid4
+
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from compliance.domain.notice import Notice, NoticeKey
+from compliance.domain.order import Decision, Kind, Ordered, SaidAgain, Standing
+from compliance.domain.request import Request, RequestKind
+from compliance.storage import notices, requests, revocations
+from compliance.use_cases.service import Service
+
+
+class Mode(Enum):
+    """Whether notices need a second person."""
+
+    LIMITED = auto()
+    """Those above their subject's limit do, and those of senders who may not revoke the article."""
+    COUNTED = auto()
+    """No: they are within the limit, and use it."""
+    WITHHELD = auto()
+    """All do; their request is recorded."""
+    APPROVED = auto()
+    """A second person has confirmed them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which new notices need a second person, and whose limit the others use."""
+
+    limited: set[NoticeKey] = field(default_factory=set)
+    counted: dict[NoticeKey, str] = field(default_factory=dict)
+
+
+def feed_count(feed: str) -> str:
+    """The name under which a provider's own feed is counted; it has no limit."""
+    return f"feed:{feed}"
+
+
+def window_start(service: Service) -> datetime:
+    """From when on articles count."""
+    return service.clock.now() - timedelta(hours=service.settings.bulk_approval_window_h)
+
+
+async def lock_subjects(tx: Transaction, noticed: Sequence[Notice]) -> None:
+    """Nobody else uses the limits of these senders until the transaction ends."""
+    for subject in sorted({notice.subject for notice in noticed if notice.subject}):
+        await notices.lock_subject(tx, subject)
+
+
+async def used(tx: Transaction, subject: str, service: Service) -> int:
+    """How much of its limit a subject, that is locked, has used."""
+    return await notices.used(
+        tx, subject, window_start(service), service.settings.bulk_approval_threshold + 1
+    )
+
+
+async def limits(
+    tx: Transaction,
+    noticed: Sequence[Notice],
+    known: Mapping[NoticeKey, UUID],
+    standing: Mapping[str, Standing],
+    service: Service,
+    mode: Mode,
+) -> Limits:
+    """Which of the notices, whose articles are locked, need a second person."""
+    found, threshold = Limits(), service.settings.bulk_approval_threshold
+    counts: dict[str, set[str]] = {}
+    before: dict[str, int] = {}
+    for notice in noticed:
+        if notice.key in known or standing[notice.article_id].revoked or mode is Mode.APPROVED:
+            continue
+        if mode is Mode.WITHHELD or not notice.allowed:
+            found.limited.add(notice.key)
+        elif notice.subject is None:
+            found.counted[notice.key] = feed_count(notice.noticed_by)
+        else:
+            subject = notice.subject
+            if subject not in before:
+                before[subject] = await used(tx, subject, service)
+            mine = counts.setdefault(subject, set())
+            room = notice.article_id in mine or before[subject] + len(mine) < threshold
+            if mode is Mode.COUNTED or room:
+                mine.add(notice.article_id)
+                found.counted[notice.key] = subject
+            else:
+                found.limited.add(notice.key)
+    found.limited.difference_update(found.counted)
+    return found
+
+
+async def gather(
+    tx: Transaction,
+    decisions: Sequence[Decision],
+    limits: Limits,
+    standing: Mapping[str, Standing],
+    service: Service,
+) -> list[Decision]:
+    """Puts what records have withheld into requests. Gives the decisions, their notices with their requests."""
+    waiting: dict[tuple[str, str], dict[str, None]] = {}
+    for notice in _withheld(decisions, limits, standing):
+        if notice.request_id is None and notice.subject is not None:
+            waiting.setdefault((notice.subject, notice.reason.value), {})[notice.article_id] = None
+    if not waiting:
+        return list(decisions)
+    request_of: dict[tuple[str, str], UUID] = {}
+    for (subject, reason), article_ids in sorted(waiting.items()):
+        request_of[subject, reason] = await _into_request(tx, subject, reason, list(article_ids), service)
+
+    def named(notice: Notice) -> Notice:
+        request_id = request_of.get((notice.subject or "", notice.reason.value))
+        belongs = notice.key in limits.limited and notice.request_id is None
+        return replace(notice, request_id=request_id) if belongs else notice
+
+    return [
+        replace(one, notices=tuple(map(named, one.notices)))
+        if isinstance(one, Ordered)
+        else replace(one, notices=tuple(map(named, one.notices)), new=tuple(map(named, one.new)))
+        for one in decisions
+    ]
+
+
+def _withheld(
+    decisions: Sequence[Decision], limits: Limits, standing: Mapping[str, Standing]
+) -> list[Notice]:
+    """The new notices that wait for a second person: where another revokes the article anyway, none does."""
+    found: list[Notice] = []
+    for one in decisions:
+        match one:
+            case Ordered(kind=Kind.WITHHELD):
+                found += one.notices
+            case SaidAgain() if one.new and standing[one.new[0].article_id].withheld:
+                found += one.new
+            case _:
+                pass
+    return [notice for notice in found if notice.key in limits.limited]
+
+
+async def _into_request(
+    tx: Transaction, subject: str, reason: str, article_ids: Sequence[str], service: Service
+) -> UUID:
+    now = service.clock.now()
+    request_id = await requests.lock_open_of_topic(tx, subject, reason, now, len(article_ids))
+    if request_id is None:
+        request_id = uuid4()
+        request = Request(
+            request_id=request_id,
+            kind=RequestKind.REVOKE,
+            entry="kafka",
+            article_ids=(),
+            reason=reason,
+            made_by=subject,
+            made_at=now,
+            expires_at=now + service.request_expiry,
+        )
+        await requests.insert(tx, request)
+    await requests.append(tx, request_id, article_ids)
+    return request_id
+
+
+async def may_reinstate(tx: Transaction, officer: str, service: Service) -> None:
+    """One officer alone reinstates a few.
+
+    Raises:
+        Conflict: many need a second person.
+    """
+    await notices.lock_subject(tx, officer)
+    done = await revocations.reinstated_by(
+        tx, officer, window_start(service), service.settings.bulk_approval_threshold
+    )
+    if done >= service.settings.bulk_approval_threshold:
+        raise Conflict(
+            "this officer has reinstated as many articles alone as the window allows: more need a second person "
+            "(POST /api/v1/compliance/reinstatements)"
+        )

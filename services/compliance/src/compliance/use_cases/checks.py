@@ -1,0 +1,87 @@
+"""The daily check, as far as it is written down: a run has a beginning and one end, found something or not."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+
+from clawback_common.telemetry import traceparent
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from compliance.gateways import events, metrics
+from compliance.gateways.ingester import Poll
+from compliance.storage import notices, obligations, runs
+from compliance.storage.notices import Progress
+from compliance.use_cases.service import Service
+
+
+async def check_started(run_id: UUID, service: Service) -> bool:
+    """Begin a run, by the one who holds the lease; what runs beside it has died. False: somebody has begun it."""
+    now = service.clock.now()
+    if not await runs.start(service.db, run_id, now):
+        return False
+    for dead in await runs.left_behind(service.db, run_id):
+        await check_failed(dead["run_id"], "its process ended without a word", service)
+    return True
+
+
+async def check_completed(
+    run_id: UUID, polls: Sequence[Poll], progress: Progress, service: Service
+) -> RunCompleted | None:
+    """The check ran to its end; what is open is counted. None when the run had ended already."""
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        late = sum(one.overdue for one in await obligations.lateness(tx, now))
+        row = await runs.one(tx, run_id)
+        noticed = sum(poll.noticed for poll in polls)
+        open_or_lost = progress.open + max(0, noticed - progress.recorded)
+        done = await runs.complete(
+            tx,
+            run_id,
+            "open" if open_or_lost else "done",
+            now,
+            noticed=noticed,
+            closed=progress.closed,
+            still_open=open_or_lost,
+            overdue=late,
+            open_in_all=await obligations.open_prompt(tx),
+        )
+        if row is None or not done:
+            return None
+        completed = RunCompleted(
+            run_id=run_id,
+            started_at=row["started_at"],
+            ended_at=now,
+            poll_ids=tuple(poll.poll_id for poll in polls),
+            mock=row["mock"],
+            noticed=noticed,
+            closed=progress.closed,
+            open=open_or_lost,
+            overdue=late,
+        )
+        await service.orders.put(tx, [events.run_ended(completed, traceparent())])
+    metrics.RUNS.labels("open" if open_or_lost else "done").inc()
+    return completed
+
+
+async def check_failed(run_id: UUID, error: str, service: Service) -> None:
+    """The check did not run to its end: nothing may be concluded from it."""
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        row = await runs.one(tx, run_id)
+        if row is None or not await runs.fail(tx, run_id, error, now):
+            return
+        failed = RunFailed(
+            run_id=run_id,
+            started_at=row["started_at"] or row["asked_at"],
+            ended_at=now,
+            poll_ids=tuple(UUID(poll["poll_id"]) for poll in orjson.loads(row["polls"])),
+            mock=row["mock"],
+            error=error[:500],
+        )
+        await service.orders.put(tx, [events.run_ended(failed, traceparent())])
+    metrics.RUNS.labels("failed").inc()
+
+
+async def progress_of(polls: Sequence[Poll], service: Service) -> Progress:
+    """How far the notices of these polls are."""
+    return await notices.of_polls(service.db, [poll.poll_id for poll in polls])

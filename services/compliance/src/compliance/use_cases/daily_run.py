@@ -1,0 +1,157 @@
+"""The daily check: polls every feed of revocations, waits until what came is carried out, and leaves a record."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from clawback_common import jobs, leases
+from clawback_common.errors import ClawbackError
+from clawback_common.leases import LeaseLost
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.watching import watches
+from compliance.gateways.ingester import Ingester, Poll
+from compliance.storage import runs
+from compliance.storage.notices import Progress
+from compliance.use_cases.checks import check_completed, check_failed, check_started, progress_of
+from compliance.use_cases.service import Service
+
+WORKER_SILENT = timedelta(seconds=20)
+"""A worker says every few seconds that it is at work."""
+LEASE = "run"
+LOOK_S = 0.2
+LOOK_S_MAX = 1.0
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: for whom, how long it may wait, and whom it tells how it goes."""
+
+    service: Service
+    ingester: Ingester
+    stopping: Stopping
+    say: Say
+    wait: timedelta
+
+    async def asked(self, cause: str, asked_by: str) -> int:
+        """Asks for a run and does it; gives the exit code. Two at once: one works, the other says so.
+
+        The lease of a run whose process froze or whose node was lost expires within seconds: it is waited for.
+        """
+        run_id, service = uuid4(), self.service
+        try:
+            async with leases.alone(service.db, LEASE, patient=True) as alone:
+                if not alone:
+                    self.say("another run is at work; this one has nothing to do")
+                    return ExitCode.DONE
+                now = service.clock.now()
+                await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
+                return await self._recorded(run_id, cause, asked_by)
+        except LeaseLost as error:
+            self.say(f"FAILED: {error}")
+            return ExitCode.ATTENTION
+
+    async def requested(self) -> None:
+        """Does the run that was asked for first, if there is one and nobody is at work."""
+        run_id = await runs.next_requested(self.service.db)
+        if run_id is None:
+            return
+        async with leases.alone(self.service.db, LEASE) as alone:
+            if alone:
+                row = await runs.one(self.service.db, run_id)
+                if row is not None:
+                    await self._recorded(run_id, row["cause"], row["asked_by"])
+
+    async def _recorded(self, run_id: UUID, cause: str, asked_by: str) -> int:
+        async with jobs.run(self.service.db, self.service.clock, "run", cause=cause, subject=asked_by) as job:
+            code = await self._run(run_id, job)
+            if code == ExitCode.FAILED:
+                job.outcome, job.note = "failed", "see the run's error"
+            elif code == ExitCode.ATTENTION:
+                job.needs_attention("obligations are open or overdue")
+            return code
+
+    async def _run(self, run_id: UUID, job: jobs.Run) -> int:
+        if not await check_started(run_id, self.service):
+            self.say(f"run {run_id} was begun by another process")
+            return ExitCode.DONE
+        self.say(
+            f"run {run_id} begins" + (" (COMPLIANCE=mock: no evidence)" if self.service.settings.mock else "")
+        )
+        try:
+            polls = await self._polls(run_id)
+            job.count(noticed=sum(poll.noticed for poll in polls))
+            progress = await self._until_closed(polls)
+        except (ClawbackError, TimeoutError) as error:
+            words = str(error) or "the poll took too long"
+            await check_failed(run_id, words, self.service)
+            self.say(f"FAILED: {words}")
+            return ExitCode.FAILED
+        except BaseException as error:
+            await check_failed(run_id, f"ended by {type(error).__name__}", self.service)
+            raise
+        return await self._ended(run_id, polls, progress, job)
+
+    async def _polls(self, run_id: UUID) -> list[Poll]:
+        feeds = self.service.settings.feed_names or await self.ingester.revocation_feeds()
+        if not feeds:
+            raise CannotCheck("the ingester has no feed of revocations, so nothing was checked")
+        polls: list[Poll] = []
+        told = []
+        for feed in feeds:
+            self.say(f"polling {feed} …")
+            poll = await self.ingester.poll(feed)
+            if not poll.caught_up:
+                raise CannotCheck(f"the poll of {feed} ended before it had caught up")
+            self.say(f"{feed}: caught up, {poll.noticed} notices")
+            polls.append(poll)
+            told.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
+            await runs.polled(self.service.db, run_id, told, sum(one.noticed for one in polls))
+        return polls
+
+    async def _until_closed(self, polls: Sequence[Poll]) -> Progress:
+        """Waits for the worker to record and close what these polls brought, at most as long as it may."""
+        noticed = sum(poll.noticed for poll in polls)
+        until = self.service.clock.now() + self.wait
+        said, warned, look_s = "", False, LOOK_S
+        while True:
+            progress = await progress_of(polls, self.service)
+            total = progress.open + progress.closed
+            line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
+            if line != said and noticed:
+                self.say(line)
+                said, look_s = line, LOOK_S
+            if progress.recorded >= noticed and not progress.open:
+                return progress
+            if self.service.clock.now() >= until:
+                return progress
+            warned = warned or await self._warn_without_worker()
+            if await self.stopping.sleep(look_s):
+                raise CannotCheck("asked to end before it was done")
+            look_s = min(look_s * 1.5, LOOK_S_MAX)
+
+    async def _warn_without_worker(self) -> bool:
+        seen = await watches.seen(self.service.db, "worker")
+        if seen is not None and self.service.clock.now() - seen <= WORKER_SILENT:
+            return False
+        when = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"
+        self.say(f"WARNING: no worker seems to be at work ({when}); notices wait for `compliance worker`")
+        return True
+
+    async def _ended(self, run_id: UUID, polls: Sequence[Poll], progress: Progress, job: jobs.Run) -> int:
+        completed = await check_completed(run_id, polls, progress, self.service)
+        if completed is None:
+            self.say("another process has ended this run")
+            return ExitCode.ATTENTION
+        job.count(closed=completed.closed, open=completed.open, overdue=completed.overdue)
+        self.say(
+            f"run completed: {completed.noticed} notices, {completed.closed} obligations closed, "
+            f"{completed.open} open, {completed.overdue} overdue"
+        )
+        return ExitCode.ATTENTION if completed.open or completed.overdue else ExitCode.DONE
+
+
+class CannotCheck(ClawbackError):
+    """The check cannot come to its end; it is worth another try."""

@@ -1,0 +1,180 @@
+"""What our own topic still knows of orders that our database has forgotten, because it was restored from a backup.
+
+Every order was committed before it was sent, so one on the topic that the database does not know was lost in a restore,
+or compliance never issued it. Until everything that was there at the start was read, no order is issued.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from clawback_common import incidents
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch, Received
+from clawback_common.db import Transaction
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.v1 import ArticleReinstated
+from compliance.domain import condition
+from compliance.domain.notice import forgotten
+from compliance.domain.obligation import Answer
+from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered, reissued
+from compliance.gateways import metrics
+from compliance.storage import articles, holders, notices, obligations, revocations
+from compliance.use_cases.incidents import INCIDENTS
+from compliance.use_cases.orders import carry_out, take_notices
+from compliance.use_cases.service import GROUP, Service
+
+
+async def on_own_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
+    """Recover orders that the database has forgotten, with the notices that they answer."""
+    if service.own_orders is not None:
+        await service.own_orders.begin()
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        unknown = await revocations.unknown(tx, ((one.value.article_id, one.value.order) for one in batch))
+        lost = [one for one in batch if (one.value.article_id, one.value.order) in unknown]
+        if lost:
+            believed = [one for one in lost if _is_ours(one, service, now)]
+            await _recover(tx, [one.value for one in believed], service, now)
+            await _report_forged([one for one in lost if one not in believed], tx, service, now)
+        await notices.recover(tx, [one.value for one in batch], now)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+
+
+def _is_ours(one: Received[AnyOrder], service: Service, now: datetime) -> bool:
+    """Whether compliance has sent this order.
+
+    Its signature says so. Without authentication nothing is signed: then only what lay on the topic when this process
+    started can have been lost in a restore, for nothing is issued before all of that was read.
+    """
+    if one.value.order > next_number(0, now + CLOCK_AHEAD_MAX):
+        return False
+    if one.sender is not None:
+        return one.sender.subject == GROUP
+    return not service.settings.enable_auth and (
+        service.own_orders is None or service.own_orders.was_there(one.partition, one.offset)
+    )
+
+
+async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service, now: datetime) -> None:
+    """The latest sending of each order, in the order of their numbers: each takes the place of those before it."""
+    latest = {(one.article_id, one.order): one for one in sorted(orders, key=lambda one: one.attempt)}
+    found = [latest[key] for key in sorted(latest)]
+    if not found:
+        return
+    await holders.hold_still(tx)
+    await articles.take(tx, (one.article_id for one in found), now)
+    await revocations.lock(tx, (one.article_id for one in found), [])
+    there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
+    there |= await revocations.existing(tx, (one.revocation_id for one in found))
+    ordered = [
+        recovered(one, service.deadline)
+        for one in found
+        if not isinstance(one, ArticleReinstated) or one.revocation_id in there
+    ]
+    await articles.raise_heads(tx, [(one.article_id, one.order) for one in found], now)
+    await revocations.put(tx, ordered, now)
+    heads = {one.article_id: one for one in ordered}
+    await articles.put(tx, list(heads.values()), now)
+    await _supersede(tx, ordered, now)
+    await obligations.open_all(tx, (one.revocation_id for one in heads.values()), now)
+    await revocations.reopen(tx, (one.revocation_id for one in heads.values()), now)
+    metrics.RECOVERED.inc(len(ordered))
+    await service.announcer.say_once(tx, [condition.orders_recovered()], now)
+
+
+async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[Ordered]:
+    """Order again, above what our stores know, what is revoked or withheld here and was superseded there.
+
+    A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
+    notice that is still valid, so the article is revoked, or withheld, again; nothing that a holder knows is numbered
+    higher.
+
+    Args:
+        tx: commits all of it, or nothing.
+        contradicted: articles, and a number that a store knows of on each, 0 where it named none.
+        service: where it is written down.
+
+    Raises:
+        Transient: orders that we issued are not all known yet.
+    """
+    await service.require_own_orders()
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    known = await articles.take(tx, contradicted, now)
+    highest = next_number(0, now + CLOCK_AHEAD_MAX)
+    believed = {
+        article_id: number
+        for article_id, number in contradicted.items()
+        if number == 0 or known[article_id].order_no < number <= highest
+    }
+    if not believed:
+        return []
+    await articles.raise_heads(tx, believed.items(), now)
+    standing = await articles.take(tx, believed, now)
+    await revocations.lock(tx, believed, [])
+    in_force = {
+        one.revocation_id: one
+        for one in standing.values()
+        if (one.revoked or one.withheld) and one.revocation_id is not None
+    }
+    again = [
+        reissued(one, in_force[one.revocation_id].order_no, now)
+        for one in await revocations.take(tx, in_force)
+    ]
+    await carry_out(tx, again, service, now)
+    return again
+
+
+async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
+    """Revoke what a store of ours was ordered to remove, where nobody but the store knows of the order any more.
+
+    A database that was restored, without the topic that could tell, has forgotten the revocation and the notice behind
+    it. Other holders may not have removed their copies. `reissue` has raised the heads to these numbers before.
+    """
+    if not answers:
+        return
+    now = service.clock.now()
+    standing = await articles.take(tx, (one.article_id for one in answers), now)
+    noticed = {
+        one.article_id: forgotten(one.article_id, one.order_no, one.holder, one.answered_at)
+        for one in answers
+        if standing[one.article_id].order_no == one.order_no and not standing[one.article_id].revoked
+    }
+    if noticed:
+        await take_notices(tx, list(noticed.values()), service)
+        await service.announcer.say_once(tx, [condition.orders_recovered()], now)
+
+
+async def _supersede(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+    later = [one for one in ordered if one.previous_order > 0]
+    if later:
+        await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
+    for one in ordered:
+        if one.lifts is not None:
+            await revocations.lift(tx, one.lifts, one.ordered_by, one.ordered_at)
+
+
+async def _report_forged(
+    forged: Sequence[Received[AnyOrder]], tx: Transaction, service: Service, now: datetime
+) -> None:
+    """Orders on our topic that we did not issue: nothing is done for them, and an officer must look."""
+    if not forged:
+        return
+    found = {(one.value.article_id, one.value.order): one for one in forged}
+    await incidents.open_all(
+        tx,
+        "order_not_issued",
+        [
+            (
+                event_id("order_not_issued", *key),
+                one.value.article_id,
+                f"{one.topic}-{one.partition} offset {one.offset}: compliance did not issue order {one.value.order}",
+            )
+            for key, one in sorted(found.items())
+        ],
+        now,
+    )
+    waiting = [condition.unreadable(await incidents.open_count(tx))]
+    await service.announcer.say(tx, INCIDENTS, waiting, now, again=True)

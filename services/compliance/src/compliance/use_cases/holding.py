@@ -1,0 +1,107 @@
+"""Holders come, change and go; our own are registered when a worker starts."""
+
+from datetime import timedelta
+
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from clawback_common.watching import watches
+from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
+from compliance.domain import condition
+from compliance.domain.holder import own_holders
+from compliance.domain.request import Request
+from compliance.storage import holders, obligations, revocations
+from compliance.use_cases.orders import settle
+from compliance.use_cases.service import GROUP, Service
+
+RESENT_MAX = 5_000
+"""Orders that one request sends again; their rows are locked in one transaction."""
+ON_BROKERS = timedelta(hours=8)
+"""Content leaves the brokers within 7 hours, so a holder that joins may read what was published before that."""
+
+
+async def begin(service: Service) -> None:
+    """Notes since when we watch, and registers those that hold copies by our own doing."""
+    await watches.begin(service.db, service.clock.now())
+    settings = service.settings
+    for registration in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h):
+        await holder_registered(registration, GROUP, service)
+
+
+async def holder_registered(registration: HolderRegistration, by: str, service: Service) -> None:
+    """Register a holder or change it; one that is new owes what it may still read on the brokers.
+
+    Raises:
+        Conflict: another active holder consumes with its group.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        await holders.hold_alone(tx)
+        other = await holders.of_group(tx, registration.group) if registration.group else None
+        if other not in {None, registration.name}:
+            raise Conflict("another active holder consumes with this group")
+        there = await holders.one(tx, registration.name)
+        if there is not None and there["status"] == "active":
+            if holders.registration(there) != registration:
+                revision = await holders.put(tx, registration, by, "changed", now)
+                changed = condition.holder_changed(registration.name, "changed", by, revision)
+                await service.announcer.say_once(tx, [changed], now)
+            return
+        standing = await revocations.take_standing_since(tx, now - ON_BROKERS)
+        await holders.put(tx, registration, by, "registered", now)
+        obliged = await obligations.open_all(tx, standing, now, registration.name)
+        if obliged and registration.kind is not HolderKind.EXPIRY:
+            await revocations.reopen(tx, obliged, now)
+
+
+async def resend(name: str, by: str, service: Service) -> int:
+    """Have the orders that a holder has not answered sent again at once, at most `RESENT_MAX`. Gives how many.
+
+    Another holder that owes the same order, and has no later time for it, is sent it too.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        unanswered = await obligations.unanswered(tx, name, RESENT_MAX)
+        taken = await revocations.take(tx, unanswered)
+        again = await obligations.resend(tx, name, [one.revocation_id for one in taken], now)
+        await revocations.send_from(tx, dict.fromkeys(again, now))
+        await holders.resent(tx, name, by, now)
+    return len(again)
+
+
+async def holder_left(name: str, by: str, service: Service) -> bool:
+    """A holder takes no more articles. False: it owes something, so that a second person must confirm."""
+    async with service.db.transaction() as tx:
+        await holders.hold_alone(tx)
+        if await obligations.unclosed_of_holder(tx, name):
+            return False
+        await _leaves(tx, name, by, service)
+    return True
+
+
+async def removed_by_request(tx: Transaction, request: Request, by: str, service: Service) -> None:
+    """A second person has confirmed that a holder leaves although it owes something. It still owes it."""
+    await holders.hold_alone(tx)
+    there = await holders.one(tx, request.holder or "")
+    if there is not None and there["status"] == "active":
+        await _leaves(tx, there["name"], f"{request.made_by}, confirmed by {by}", service)
+
+
+async def _leaves(tx: Transaction, name: str, by: str, service: Service) -> None:
+    now = service.clock.now()
+    revision = await holders.leave(tx, name, by, now)
+    await service.announcer.say_once(tx, [condition.holder_changed(name, "removed", by, revision)], now)
+
+
+async def close_unverifiable(service: Service, limit: int = 500) -> int:
+    """Close by their own statement what consumers removed and nobody can verify any more.
+
+    A consumer that has no holdings address now, and had one when it answered, would owe for ever what it says that
+    it removed. It is treated as any consumer without an address, and the evidence says so. Gives how many.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        found = await obligations.unverifiable(tx, limit)
+        await revocations.take(tx, (order for order, _ in found))
+        closed = await obligations.close_unverifiable(tx, found, now)
+        await settle(tx, closed, now)
+    return len(found)

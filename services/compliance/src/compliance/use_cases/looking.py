@@ -1,0 +1,134 @@
+"""Looks where we can look: what a holder says that it removed is asked for, together with what must be there."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from clawback_common.errors import Transient
+from clawback_common.telemetry import span
+from clawback_contracts.holder.v1 import HolderKind, Holding
+from compliance.domain.obligation import CONTROLS, Looked
+from compliance.gateways import stores
+from compliance.gateways.stores import HoldingsClient
+from compliance.storage import obligations
+from compliance.storage.controls import MISSING_MAX
+from compliance.storage.obligations import Claim
+from compliance.use_cases.answers import LOOK_AGAIN, on_looked, on_not_looked
+from compliance.use_cases.controls import Controls
+from compliance.use_cases.service import Service
+
+CLAIMS_MAX = stores.IDS_MAX - CONTROLS - MISSING_MAX
+"""In one question, beside the controls."""
+LOOK_AGAIN_MAX = timedelta(minutes=5)
+"""A consumer that does not answer is asked later each time, at last so seldom; a store of ours is not waited for."""
+IDLE_S = 1.0
+"""What another process left to look at is found so late."""
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Looker:
+    """Asks holders; woken by receipts, so that what is removed is verified within milliseconds.
+
+    Each holder has a task of its own while it is asked: one that is slow delays nobody else.
+    """
+
+    def __init__(self, service: Service, client: HoldingsClient, controls: Controls) -> None:
+        self._service = service
+        self._client = client
+        self._controls = controls
+        self._sleeper = service.lookers.sleeper()
+        self._asking: dict[str, asyncio.Task[bool]] = {}
+        self._failures: Counter[str] = Counter()
+        """In a row, of each holder."""
+
+    async def wait_and_look(self) -> None:
+        """Begins a round when woken, or after a while; does not wait for its end."""
+        await self._sleeper.sleep(IDLE_S)
+        await self._begin()
+
+    async def look(self) -> bool:
+        """Asks each holder about what it claims, and waits for all; True when there may be more."""
+        return any(await asyncio.gather(*await self._begin()))
+
+    async def close(self) -> None:
+        """Ends what is under way; what was not recorded is asked again by the next process."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _begin(self) -> list[asyncio.Task[bool]]:
+        now = self._service.clock.now()
+        by_holder: dict[str, list[Claim]] = {}
+        for claim in await obligations.claims(self._service.db, now, CLAIMS_MAX, self._asking):
+            by_holder.setdefault(claim.holder, []).append(claim)
+        for holder, claims in by_holder.items():
+            task = asyncio.create_task(self._look_at(holder, claims))
+            self._asking[holder] = task
+            task.add_done_callback(partial(self._done, holder))
+        return [self._asking[holder] for holder in by_holder]
+
+    def _done(self, holder: str, task: asyncio.Task[bool]) -> None:
+        del self._asking[holder]
+        if task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("a look has failed", holder=holder, exc_info=error)
+        else:
+            self._sleeper.wake()  # what it claimed meanwhile has waited
+
+    async def _look_at(self, holder: str, claims: Sequence[Claim]) -> bool:
+        fitting = stores.first_that_fit(claim.article_id for claim in claims)
+        asked = {claim.revocation_id: claim.article_id for claim in claims[:fitting]}
+        try:
+            with span("look", attributes={"holder": holder, "articles": len(asked)}):
+                looked = await self._ask(holder, claims[:fitting])
+        except Transient as error:
+            _log.warning("a holder cannot be looked at", holder=holder, articles=len(asked), error=error)
+            await on_not_looked(asked, holder, self._service, self._pause(holder, claims[0]))
+            return False
+        del self._failures[holder]
+        await on_looked(asked, looked, self._service)
+        return len(claims) >= CLAIMS_MAX or fitting < len(claims)
+
+    def _pause(self, holder: str, claim: Claim) -> timedelta:
+        if claim.kind is HolderKind.STORE:
+            return LOOK_AGAIN
+        self._failures[holder] = min(self._failures[holder] + 1, 10)
+        return min(LOOK_AGAIN * (1 << self._failures[holder] >> 1), LOOK_AGAIN_MAX)
+
+    async def _ask(self, holder: str, claims: Sequence[Claim]) -> Looked:
+        ids = [claim.article_id for claim in claims]
+        if claims[0].kind is HolderKind.STORE or holder in self._service.settings.stores:
+            return await self._ask_own(holder, ids)
+        address = claims[0].holdings_url
+        if address is None:
+            raise Transient(f"{holder} has registered no address")
+        answer = await self._client.ask_registered(address, list(dict.fromkeys(ids)))
+        return Looked(holder, answer.items)
+
+    async def _ask_own(self, store: str, ids: Sequence[str]) -> Looked:
+        settings = self._service.settings
+        address = settings.stores.get(store)
+        if address is None:
+            raise Transient(f"STORES has no address of {store}")
+        sample = await self._controls.some(self._service, store)
+        asked = list(dict.fromkeys([*ids, *sample.ids]))
+        answer = await self._client.ask_own(str(address), asked, settings.stores_api_key_file)
+        gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
+        missed = await self._controls.still_listed(gone) if gone else set()
+        not_needed = [one for one in gone if one not in missed]
+        return Looked(
+            store,
+            answer.items,
+            ours=True,
+            orders=answer.orders,
+            controls=[one for one in sample.ids if one not in not_needed],
+            missed=sorted(missed),
+            not_needed=not_needed,
+            few_live=sample.few,
+        )

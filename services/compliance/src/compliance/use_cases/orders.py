@@ -1,0 +1,217 @@
+"""Notices become orders, and orders are sent until they are answered."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.api_keys import BOUND_ROLES, UNBOUND_ROLE, Caller
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from clawback_contracts.revocation.v1 import RevocationNoticed
+from compliance.domain import condition, order
+from compliance.domain.notice import (
+    FEEDS,
+    INGESTER,
+    NOBODY,
+    Notice,
+    Sender,
+    authoritative,
+    repeated_ids,
+)
+from compliance.domain.order import Decision, Order, Ordered, SaidAgain
+from compliance.gateways import events, metrics
+from compliance.storage import articles, holders, notices, obligations, requests, revocations
+from compliance.storage.obligations import Owing
+from compliance.use_cases import approval
+from compliance.use_cases.approval import Mode
+from compliance.use_cases.incidents import reused_ids
+from compliance.use_cases.service import GROUP, Service
+
+
+async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
+    """Answer each notice with its order, new or repeated, however often it comes."""
+    required = service.settings.enable_auth
+    noticed = authoritative(
+        [Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch]
+    )
+    async with service.db.transaction() as tx:
+        await take_notices(tx, noticed, service)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+
+
+def sender_of(caller: Caller | None, *, required: bool) -> Sender:
+    """Who sent a record. Where none needs a signature, as in development, one without is taken for the ingester's."""
+    if caller is None:
+        return NOBODY if required else FEEDS
+    if caller.subject == INGESTER:
+        return FEEDS
+    providers = frozenset[str]() if caller.roles.isdisjoint(BOUND_ROLES) else caller.providers
+    return Sender(caller.subject, any_provider=UNBOUND_ROLE in caller.roles, providers=providers)
+
+
+async def take_notices(
+    tx: Transaction,
+    noticed: Sequence[Notice],
+    service: Service,
+    *,
+    mode: Mode = Mode.LIMITED,
+) -> dict[str, UUID]:
+    """Orders what these notices demand. Gives the order of each article.
+
+    Args:
+        tx: commits all of it, or nothing.
+        noticed: in order of arrival.
+        service: where it is written down.
+        mode: whether a second person is needed.
+
+    Raises:
+        Transient: orders that we issued are not all known yet.
+    """
+    await service.require_own_orders()
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    await approval.lock_subjects(tx, noticed)
+    standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
+    known, reused = await notices.known(tx, noticed, revoking_only=mode is Mode.APPROVED)
+    limits = await approval.limits(tx, noticed, known, standing, service, mode)
+    by_article: dict[str, list[Notice]] = {}
+    for notice in noticed:
+        by_article.setdefault(notice.article_id, []).append(notice)
+    decisions = [
+        decision
+        for article_id, said in by_article.items()
+        for decision in order.decide(
+            standing[article_id],
+            said,
+            known,
+            now=now,
+            deadline=service.deadline,
+            limited=limits.limited,
+        )
+    ]
+    decisions = await approval.gather(tx, decisions, limits, standing, service)
+    await carry_out(tx, decisions, service, now)
+    await notices.put(tx, noticed, decisions, now, limits.counted)
+    await _say_backlog(tx, decisions, service, now)
+    await reused_ids(tx, [*reused, *repeated_ids(noticed)], service, now)
+    metrics.count(decisions)
+    return {notice.article_id: known[notice.key] for notice in noticed if notice.key in known} | {
+        notice.article_id: decision.revocation_id for decision in decisions for notice in decision.notices
+    }
+
+
+async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
+    """Gives the new orders, and sends the others once more."""
+    new = [decision for decision in decisions if isinstance(decision, Ordered)]
+    again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
+    later = [decision for decision in new if decision.previous_order > 0]
+    await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
+    if new:
+        await articles.put(tx, new, now)
+        await revocations.put(tx, new, now)
+        if later:
+            await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
+        await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
+        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
+        await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+    if again:
+        taken = await revocations.take(tx, (decision.revocation_id for decision in again))
+        earliest = {d.revocation_id: d.clock_started_at for d in again}
+        said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
+        await send_again(tx, taken, service, now, earliest=earliest, cited=said)
+
+
+async def send_again(
+    tx: Transaction,
+    taken: Sequence[Order],
+    service: Service,
+    now: datetime,
+    *,
+    earliest: Mapping[UUID, datetime | None] | None = None,
+    cited: Mapping[UUID, Sequence[UUID]] | None = None,
+) -> None:
+    """Sends orders that are taken once more, with a clock set back where that is called for.
+
+    Every holder applies what it reads; those that still owe an answer are asked for one, and no others.
+    """
+    clocks = earliest or {}
+    again = [one.said_again(clocks.get(one.revocation_id), service.deadline) for one in taken]
+    set_back = [one for one, before in zip(again, taken, strict=True) if one.due_at < before.due_at]
+    owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
+    await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
+    if set_back:
+        await obligations.set_back(tx, set_back, now)
+    addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
+    await service.orders.put(tx, events.orders(again, cited or {}, now, addressed))
+    metrics.SENT_AGAIN.inc(len(again))
+
+
+async def press(service: Service, limit: int = 500) -> int:
+    """Send open orders again whose time has come. Gives how many."""
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        due = await revocations.take_due(tx, now, limit)
+        settled = await settle(tx, [one.revocation_id for one in due], now)
+        pressing = [one for one in due if one.revocation_id not in settled]
+        owing = await obligations.owing(tx, [one.revocation_id for one in pressing], now)
+        to_send = [one for one in pressing if owing.get(one.revocation_id, Owing()).due]
+        later = [one for one in pressing if one not in to_send]
+        if to_send:
+            await send_again(tx, to_send, service, now)
+        if later:
+            await revocations.postpone(tx, later, now, {order: one.next_at for order, one in owing.items()})
+    return len(due)
+
+
+async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> Ordered:
+    """Lift the revocation that stands on an article, or the withholding for which there is no request any more.
+
+    Raises:
+        Conflict: it is not the one that stands, or the officer has lifted too many alone.
+        Transient: orders that we issued are not all known yet.
+    """
+    await service.require_own_orders()
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        await holders.hold_still(tx)
+        await approval.may_reinstate(tx, lifted_by, service)
+        standing = await articles.take_by_revocation(tx, revocation_id)
+        if standing is None:
+            raise Conflict("there is no such order")
+        if standing.withheld and await requests.wanted(tx, [standing.article_id]):
+            raise Conflict("this article is withheld until somebody decides on its request: refuse that")
+        lifting = order.lift(
+            standing, revocation_id, now=now, lifted_by=lifted_by, deadline=service.deadline, reason=note
+        )
+        if lifting is None:
+            raise Conflict("this order does not stand: it was lifted, or a later one took its place")
+        await revocations.lock(tx, [standing.article_id], [])
+        await revocations.lift(tx, revocation_id, lifted_by, now)
+        await carry_out(tx, [lifting], service, now)
+    metrics.count([lifting])
+    return lifting
+
+
+async def settle(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Closes orders that nobody has to answer any more."""
+    if not revocation_ids:
+        return set()
+    closed = await revocations.settle(tx, revocation_ids, now)
+    for ordered_at in closed.values():
+        metrics.CLOSED_AFTER.observe((now - ordered_at).total_seconds())
+    return set(closed)
+
+
+async def _say_backlog(
+    tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime
+) -> None:
+    late: dict[str, int] = {}
+    for decision in decisions:
+        if isinstance(decision, Ordered) and decision.backlog:
+            late[decision.ordered_by] = late.get(decision.ordered_by, 0) + 1
+    await service.announcer.say_once(
+        tx, [condition.backlog(feed, count) for feed, count in late.items()], now
+    )

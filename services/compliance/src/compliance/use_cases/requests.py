@@ -1,0 +1,218 @@
+"""Requests: recorded first, withheld at once where a second person must decide, and carried out in slices.
+
+Each slice is one transaction that also notes how far the request is, so that whoever comes after a kill goes on there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from clawback_common.db import Transaction
+from clawback_common.errors import Conflict
+from compliance.domain import order
+from compliance.domain.order import Ordered, Standing
+from compliance.domain.request import SLICE, Request, RequestKind
+from compliance.gateways import metrics
+from compliance.storage import articles, holders, notices, requests, revocations
+from compliance.use_cases import approval
+from compliance.use_cases.approval import Mode
+from compliance.use_cases.holding import removed_by_request
+from compliance.use_cases.orders import carry_out, take_notices
+from compliance.use_cases.service import Service
+
+
+async def notices_requested(request: Request, service: Service) -> Request:
+    """Record notices that came by HTTP, and order or withhold what they name. The same request again changes nothing.
+
+    Raises:
+        Conflict: a request with this idempotency key said something else.
+    """
+    async with service.db.transaction() as tx:
+        await notices.lock_subject(tx, request.made_by)
+        before = await _recorded(tx, request)
+        if before is not None:
+            return before
+        needed = await approval_needed(tx, request.article_ids, request.made_by, service)
+        recorded = replace(request, needs_approval=needed)
+        small = not needed and len(request.article_ids) <= SLICE
+        if small:
+            recorded = replace(recorded, executed_at=service.clock.now())
+        await requests.insert(tx, recorded)
+        if small:
+            noticed = [request.notice(article_id) for article_id in request.article_ids]
+            await take_notices(tx, noticed, service, mode=Mode.COUNTED)
+    if not small:
+        await carry_out_all(service, request.request_id)
+    return recorded
+
+
+async def requested(request: Request, service: Service) -> Request:
+    """Record a request that always needs a second person: to reinstate many, or to remove a holder.
+
+    Raises:
+        Conflict: a request with this idempotency key said something else.
+    """
+    async with service.db.transaction() as tx:
+        before = await _recorded(tx, request)
+        if before is None:
+            await requests.insert(tx, request)
+    return before or request
+
+
+async def _recorded(tx: Transaction, request: Request) -> Request | None:
+    before = await requests.lock(tx, request.request_id)
+    if before is not None and before.body_sha256 != request.body_sha256:
+        raise Conflict("this Idempotency-Key came with another body before")
+    return before
+
+
+async def approval_needed(
+    tx: Transaction, article_ids: Sequence[str], subject: str, service: Service
+) -> bool:
+    """Whether so many more articles are above the subject's limit; what is revoked already does not count."""
+    new = len(article_ids) - len(await articles.revoked_among(tx, article_ids))
+    spent = await approval.used(tx, subject, service) if new else 0
+    return bool(new) and spent + new > service.settings.bulk_approval_threshold
+
+
+async def request_confirmed(
+    request_id: UUID, by: str, note: str | None, service: Service, *, articles_seen: int | None
+) -> Request | None:
+    """A second person confirms; the request is carried out from now on. None: there is no such request.
+
+    Raises:
+        Conflict: it was refused, has expired, or is not what was seen.
+    """
+    async with service.db.transaction() as tx:
+        now = service.clock.now()
+        request = await requests.lock(tx, request_id)
+        if request is None or request.confirmed_at is not None:
+            return request
+        _may_confirm(request, now, articles_seen)
+        if request.kind is RequestKind.REMOVE_HOLDER:
+            await removed_by_request(tx, request, by, service)
+        done = request.kind is RequestKind.REMOVE_HOLDER
+        await requests.confirm(tx, request, by, note, now, done=done)
+    await carry_out_all(service, request_id)
+    return replace(request, confirmed_by=by, confirmed_at=now)
+
+
+def _may_confirm(request: Request, now: datetime, articles_seen: int | None) -> None:
+    if request.refused_at is not None:
+        raise Conflict("this request was refused")
+    if request.executed_at is not None or not request.needs_approval:
+        raise Conflict("this request needs no confirmation")
+    if request.expires_at <= now:
+        raise Conflict("this request has expired: refuse it, and let it be made again")
+    if articles_seen is None and request.entry == "kafka":
+        raise Conflict("this request can grow: say with articles=N how many you saw")
+    if articles_seen is not None and articles_seen != len(request.article_ids):
+        raise Conflict(f"this request names {len(request.article_ids)} articles now: look at it again")
+
+
+async def request_refused(request_id: UUID, by: str, note: str, service: Service) -> Request | None:
+    """A second person refuses; what was withheld for it alone is reinstated. None: there is no such request.
+
+    Raises:
+        Conflict: it was confirmed, or needed no confirmation.
+    """
+    async with service.db.transaction() as tx:
+        request = await requests.lock(tx, request_id)
+        if request is None or request.refused_at is not None:
+            return request
+        if request.decided or request.executed_at is not None:
+            raise Conflict("this request was confirmed, or needed no confirmation")
+        await requests.refuse(tx, request, by, note, service.clock.now())
+    await carry_out_all(service, request_id)
+    return replace(request, refused_by=by, refused_at=service.clock.now())
+
+
+async def carry_out_all(service: Service, request_id: UUID | None = None) -> int:
+    """Carry out what can be carried out, of this request or of all. Gives how many slices."""
+    slices = 0
+    while await _slice(service, request_id):
+        slices += 1
+    return slices
+
+
+async def _slice(service: Service, request_id: UUID | None) -> bool:
+    await service.require_own_orders()
+    async with service.db.transaction() as tx:
+        request = await requests.lock_work(tx, request_id)
+        if request is None:
+            return False
+        start = request.carried_out if request.decided else request.withheld
+        ids = request.article_ids[start : start + SLICE]
+        await _carry_out(tx, request, ids, service)
+        end = start + len(ids)
+        await requests.progress(
+            tx,
+            request,
+            service.clock.now(),
+            withheld=request.withheld if request.decided else end,
+            carried_out=end if request.decided else 0,
+            done=request.decided and end >= len(request.article_ids),
+        )
+    return True
+
+
+async def _carry_out(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
+    if request.kind is RequestKind.REINSTATE:
+        await _reinstate(tx, request, ids, service)
+    elif request.refused_at is not None:
+        await _release(tx, request, ids, service)
+    else:
+        recorded = await notices.of_request(tx, request.request_id, ids)
+        there = {notice.article_id for notice in recorded}
+        made = [request.notice(one) for one in ids if one not in there] if request.entry == "http" else []
+        confirmed = request.confirmed_at is not None
+        mode = Mode.APPROVED if confirmed else Mode.WITHHELD if request.needs_approval else Mode.COUNTED
+        await take_notices(tx, [*recorded, *made], service, mode=mode)
+
+
+async def _release(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
+    """What is withheld and no other request wants revoked is in use again."""
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    standing = await articles.take(tx, ids, now)
+    wanted = await requests.wanted(tx, ids, other_than=request.request_id)
+    held = [one for one in standing.values() if one.withheld and one.article_id not in wanted]
+    await _end(tx, held, request, f"request refused by {request.refused_by}", service, now)
+
+
+async def _reinstate(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
+    """Revocations that stood when the request was made; what was revoked since then stays revoked."""
+    now = service.clock.now()
+    await holders.hold_still(tx)
+    standing = await articles.take(tx, ids, now)
+    older = await revocations.ordered_before(
+        tx, [one.revocation_id for one in standing.values() if one.revoked], request.made_at
+    )
+    lifted = [one for one in standing.values() if one.revoked and one.revocation_id in older]
+    await _end(tx, lifted, request, request.note or request.reason, service, now)
+
+
+async def _end(
+    tx: Transaction,
+    standing: Sequence[Standing],
+    request: Request,
+    reason: str,
+    service: Service,
+    now: datetime,
+) -> None:
+    by = f"request:{request.request_id}"
+    ended: list[Ordered] = []
+    for one in standing:
+        lifting = one.revocation_id and order.lift(
+            one, one.revocation_id, now=now, lifted_by=by, deadline=service.deadline, reason=reason
+        )
+        if lifting:
+            ended.append(lifting)
+    if ended:
+        await revocations.lock(tx, [one.article_id for one in ended], [])
+        for lifting in ended:
+            if lifting.lifts is not None:
+                await revocations.lift(tx, lifting.lifts, by, now)
+        await carry_out(tx, ended, service, now)
+        metrics.count(ended)

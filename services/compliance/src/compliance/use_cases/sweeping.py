@@ -1,0 +1,116 @@
+"""How compliance lets go of old records: archived, read back, and only then removed. What stands stays."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.errors import Poison
+from clawback_common.sweeping import Held, Progress, Tally, refuse_others
+from clawback_common.sweeping.archive import ArchiveFolder
+from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
+from compliance.storage import sweeps
+from compliance.storage.sweeps import Limit, Slice
+
+ARCHIVES_MAX = 1_000
+"""Named in one answer; the folder of the sweep has all."""
+Take = Callable[[Transaction, Limit], Awaitable[Slice]]
+Remove = Callable[[Transaction, Slice], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The class ``compliance_records``: evidence of what was ordered, and of who removed it when."""
+
+    db: Database
+    clock: Clock
+    folder: ArchiveFolder | None
+    name: str = "compliance_records"
+    tables: tuple[str, ...] = (
+        "article",
+        "revocation",
+        "notice",
+        "poll_notice",
+        "obligation",
+        "receipt",
+        "run",
+        "holder_change",
+        "notice_request",
+    )
+    action: Action = Action.ARCHIVE
+    age_min: timedelta = timedelta(days=7 * 365)
+    """The proof that revoked articles were removed is kept for seven years."""
+
+    async def count(self, request: SweepRequested) -> Tally:
+        """What would be archived and go."""
+        going, held, kept = await sweeps.tally(self.db, _limit(request))
+        return Tally(going + held + kept, going, held, kept)
+
+    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+        """Archives and removes, slice by slice.
+
+        An article's row, and the order that stands on it, outlive everything: a notice that is repeated after years
+        is answered with the same order. What is open never goes.
+        """
+        refuse_others(request, self.action)
+        if self.folder is None:
+            raise Poison("archive_missing", "ARCHIVE_URL is not set, and nothing goes that was not archived")
+        limit = _limit(request)
+        await self._all_of(sweeps.take_orders, sweeps.remove_orders, limit, request, progress)
+        for kind in sweeps.ALONE:
+            take, remove = partial(_take_alone, kind), partial(_remove_alone, kind)
+            await self._all_of(take, remove, limit, request, progress)
+        left, held, kept = await sweeps.tally(self.db, limit)
+        removed = progress.count("removed")
+        archives = tuple(Archive.model_validate(one) for one in progress.get("archives", []))
+        return Tally(removed + left + held + kept, removed, held, kept, archives[:ARCHIVES_MAX])
+
+    async def _all_of(
+        self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
+    ) -> None:
+        while await self._slice(take, remove, limit, request, progress):
+            pass
+
+    async def _slice(
+        self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
+    ) -> bool:
+        """Nothing is locked while it is written; what goes is compared with what was. False: nothing is left."""
+        async with self.db.transaction() as tx:
+            taken = await take(tx, limit)
+        if not taken.records:
+            return False
+        archives = progress.get("archives", [])
+        name = f"{self.name}/{request.sweep_id}/{len(archives) + 1:05}"
+        written = await self._archive(name, taken)
+        async with self.db.transaction() as tx:
+            if await take(tx, limit) != taken:
+                return True  # a record came or changed meanwhile: this archive is written anew
+            removed = await remove(tx, taken)
+            if removed != written.records:
+                raise Poison("archive_differs", "what was archived is not what would go; nothing of it went")
+            await progress.note(
+                tx, {"archives": [*archives, written.model_dump(mode="json")]}, removed=removed
+            )
+        return True
+
+    async def _archive(self, name: str, taken: Slice) -> Archive:
+        if self.folder is None:
+            raise Poison("archive_missing", "ARCHIVE_URL is not set")
+        return await asyncio.to_thread(self.folder.write, name, taken.records, self.clock.now())
+
+
+async def _take_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
+    return await sweeps.take_alone(tx, kind, limit)
+
+
+async def _remove_alone(kind: str, tx: Transaction, taken: Slice) -> int:
+    return await sweeps.remove_alone(tx, kind, taken)
+
+
+def _limit(request: SweepRequested) -> Limit:
+    if request.before is None:
+        raise Poison("limit_missing", "without 'before' nothing is old")
+    return Limit(request.before, Held.of(request.holds))

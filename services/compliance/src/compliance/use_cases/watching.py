@@ -1,0 +1,152 @@
+"""What the live worker looks at again and again: time that has passed, and readers that nobody registered."""
+
+from datetime import datetime, timedelta
+from math import inf
+
+from aiokafka.errors import for_code
+from aiokafka.structs import TopicPartition
+
+from clawback_common import incidents
+from clawback_common.bus.topics import admin
+from clawback_common.db import Transaction
+from clawback_common.errors import Transient
+from clawback_common.watching import watches
+from clawback_common.watching.condition import Condition
+from compliance.domain import condition
+from compliance.gateways import metrics
+from compliance.storage import holders, obligations, requests, runs
+from compliance.use_cases.service import Service
+
+ARTICLES = "articles.v1"
+RUN, LATENESS, READERS, INCIDENTS = "run", "lateness", "readers", "incidents"
+REQUESTS = "requests"
+
+
+async def watch_time(service: Service) -> list[Condition]:
+    """What time alone has made true: runs that did not come, obligations past due or at risk. Gives all of it."""
+    now = service.clock.now()
+    await obligations.expire(service.db, now)
+    late = await run_conditions(service, now)
+    await service.announcer.on_conditions(RUN, late)
+    owing = await lateness_conditions(service, now)
+    await service.announcer.on_conditions(LATENESS, owing)
+    waiting = await service.announcer.on_found(INCIDENTS, _unread_records)
+    held = await service.announcer.on_found(condition.STILL_HELD, obligations.still_held)
+    undecided = await watch_requests(service)
+    await service.announcer.on_silence()
+    return [*late, *owing, *waiting, *held, *undecided]
+
+
+async def watch_requests(service: Service) -> list[Condition]:
+    """Requests that wait for a second person, and those that waited in vain."""
+    now = service.clock.now()
+    row = await requests.waiting(service.db, now)
+    found = (
+        condition.approval_conditions(
+            row["waiting"], row["expired"], row["articles"], row["next_expiry_at"], now
+        )
+        if row
+        else []
+    )
+    await service.announcer.on_conditions(REQUESTS, found)
+    return found
+
+
+async def measure(service: Service) -> None:
+    """The metrics of the above, in every worker; conditions are watched in one."""
+    now = service.clock.now()
+    await run_conditions(service, now)
+    await lateness_conditions(service, now)
+    await measure_open(service, now)
+    await measure_requests(service, now)
+
+
+async def measure_open(service: Service, now: datetime) -> None:
+    """What each holder has not closed, how old it is, and how long is left; of every holder, from the start."""
+    oldest: dict[str, datetime] = {}
+    next_due: dict[str, datetime] = {}
+    rows = await obligations.standing(service.db)
+    for one in (metrics.OPEN, metrics.OLDEST_OPEN, metrics.NEXT_DUE):
+        one.clear()
+    for row in rows:
+        holder = row["holder"]
+        if row["kind"] is not None:
+            metrics.OPEN.labels(holder, row["kind"], row["state"]).set(row["obligations"])
+        if row["oldest_at"]:
+            oldest[holder] = min(oldest.get(holder, now), row["oldest_at"])
+        if row["next_due_at"]:
+            next_due[holder] = min(next_due.get(holder, row["next_due_at"]), row["next_due_at"])
+    for holder in {row["holder"] for row in rows}:
+        age = now - oldest[holder] if holder in oldest else timedelta(0)
+        metrics.OLDEST_OPEN.labels(holder).set(age.total_seconds())
+        left = (next_due[holder] - now).total_seconds() if holder in next_due else inf
+        metrics.NEXT_DUE.labels(holder).set(left)
+
+
+async def measure_requests(service: Service, now: datetime) -> None:
+    """Requests that wait for a second person, and those that waited in vain."""
+    row = await requests.waiting(service.db, now)
+    for state in ("waiting", "expired"):
+        metrics.WAITING.labels(state).set(row[state] if row else 0)
+
+
+async def _unread_records(tx: Transaction) -> list[Condition]:
+    count = await incidents.open_count(tx)
+    return [condition.unreadable(count)] if count else []
+
+
+async def run_conditions(service: Service, now: datetime) -> list[Condition]:
+    """Whether the last run that completed is too old."""
+    last = await runs.last_completed(service.db)
+    metrics.LAST_RUN.set(last.timestamp() if last else 0)
+    since = await watches.begun(service.db) or now
+    found = condition.run_condition(last, since, now)
+    return [found] if found else []
+
+
+async def lateness_conditions(service: Service, now: datetime) -> list[Condition]:
+    """Who is late with what it owes, or close to it."""
+    names, late = await holders.active(service.db), await obligations.lateness(service.db, now)
+    metrics.OVERDUE.clear()
+    metrics.AT_RISK.clear()
+    found: list[Condition] = []
+    for name in names:
+        metrics.OVERDUE.labels(name).set(0)
+        metrics.AT_RISK.labels(name).set(0)
+    for one in late:
+        metrics.OVERDUE.labels(one.holder).set(one.overdue)
+        metrics.AT_RISK.labels(one.holder).set(one.at_risk)
+        found += condition.lateness_conditions(one)
+    return found
+
+
+async def watch_readers(service: Service) -> None:
+    """Every consumer group that has a position on the content topic must be a registered holder's."""
+    known = await holders.groups(service.db)
+    strangers = [group for group in sorted(await reading_groups(service)) if group not in known]
+    found = [condition.unregistered_consumer(group) for group in strangers]
+    await service.announcer.on_conditions(READERS, found)
+
+
+async def reading_groups(service: Service) -> set[str]:
+    """The groups with a committed offset on the content topic.
+
+    Raises:
+        Transient: the broker does not answer.
+    """
+    async with admin(service.settings) as client:
+        (topic,) = await client.describe_topics([ARTICLES])
+        if topic["error_code"]:
+            raise Transient(f"{ARTICLES} cannot be described: {for_code(topic['error_code']).__name__}")
+        places = [TopicPartition(ARTICLES, partition["partition"]) for partition in topic["partitions"]]
+        found = set()
+        for group, _ in await client.list_consumer_groups():
+            offsets = await client.list_consumer_group_offsets(group, partitions=places)
+            if any(place.offset >= 0 for place in offsets.values()):
+                found.add(group)
+    return found
+
+
+async def beat(service: Service) -> None:
+    """The worker is at work; a run in another process looks whether it is."""
+    await watches.beat(service.db, "worker", service.clock.now())

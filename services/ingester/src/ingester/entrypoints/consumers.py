@@ -1,0 +1,57 @@
+"""What the ingester listens to."""
+
+from collections.abc import Sequence
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscription import Subscription
+from clawback_common.db import Transaction
+from clawback_common.quarantine import Bad
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from ingester import use_cases
+from ingester.use_cases import Service
+
+
+def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
+    """The submissions; the orders, and what is to be swept, on lanes of their own.
+
+    ``positions``: note where we are on the topics, which a retry of old records must not.
+    """
+
+    async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
+        await use_cases.on_submissions(batch, service, positions=positions)
+
+    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
+        await use_cases.on_orders(batch, service, positions=positions)
+
+    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
+        await use_cases.on_unreadable_orders(tx, bad, service)
+
+    return [
+        *(
+            Subscription(
+                topic,
+                (ArticleSubmitted,),
+                submissions_arrived,
+                # A lane for each upstream system: the trouble of one delays nobody else.
+                lane=None if topic == ArticleSubmitted.TOPIC else topic.removesuffix(".v1"),
+                value_bytes_max=CONTENT_BYTES_MAX,
+                parallel=service.settings.store_subscribers,
+                records_max=service.settings.store_batch_max,
+                own_offsets=True,
+                must_catch_up=False,
+                forbidden=use_cases.forbidden_ids(providers),
+            )
+            for topic, providers in service.settings.topics_of_submissions.items()
+        ),
+        Subscription(
+            ArticleRevoked.TOPIC,
+            ORDERS,
+            orders_arrived,
+            lane="orders",
+            own_offsets=True,
+            on_bad=orders_unreadable,
+        ),
+        service.sweeper.subscription(),
+    ]

@@ -1,0 +1,108 @@
+"""Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
+
+import hashlib
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from clawback_common.db import Transaction
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison
+from clawback_common.http.problem import Problem
+from clawback_common.quarantine import Bad
+from clawback_common.subjects import subjects_of
+from clawback_common.telemetry import span, traceparent
+from ingester import use_cases
+from ingester.domain.article import Origin, deliveries
+from ingester.entrypoints.http.bodies import REVOKED, TOO_OLD, Judged, Refused, item_id, judge
+from ingester.entrypoints.http.webhooks import Unverified
+from ingester.storage import articles
+from ingester.storage import deliveries as state
+from ingester.use_cases import GROUP, Service
+
+BATCH = 20
+
+
+async def take(
+    service: Service, provider: str, unverified: Unverified, body: bytes
+) -> tuple[int, dict[str, Any]]:
+    """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
+
+    Raises:
+        Problem: 401, 422 as ``Unverified`` and ``judge`` say; 409 the id is known with another body.
+    """
+    now = service.clock.now()
+    webhook_id = unverified.verify(body)
+    sha256 = hashlib.sha256(body).digest()
+    known = await state.known(service.db, provider, webhook_id)
+    if known is None:
+        judged = judge(body, (provider,), standard=True)
+        judged = judged.without(
+            await articles.too_old(service.db, judged.accepted, now), TOO_OLD
+        ).require_some()
+        ids = [article.article_id for article in judged.accepted]
+        answer = judged.without(await articles.revoked(service.db, ids), REVOKED).answer(webhook_id)
+        if await state.put(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
+            return 202, answer
+        known = await state.known(service.db, provider, webhook_id)
+    if known is None or known.body_sha256 != sha256:
+        raise Problem(409, "This webhook-id was used for another body.")
+    return 200, known.answer
+
+
+async def process_waiting(service: Service) -> None:
+    """Processes what waits, one webhook after the other, until none does."""
+    while rows := await state.waiting(service.db, BATCH):
+        for row in rows:
+            with span("process webhook", parent=row["traceparent"]):
+                await _process(service, row)
+
+
+async def _process(service: Service, row: Row) -> None:
+    judged = _judged_again(row)
+    source, arrived_at = f"webhook:{row['provider']}", row["received_at"]
+    incoming = deliveries(
+        ((article, traceparent()) for article in judged.accepted),
+        arrived_at,
+        [Origin(source, one) for one in judged.event_ids(row["webhook_id"])],
+    )
+    done = partial(_done, service, row)
+    bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in judged.refused]
+    await use_cases.store(
+        service,
+        incoming,
+        door=f"webhook:{row['provider']}",
+        bad=bad,
+        providers=(row["provider"],),
+        beside=[done],
+    )
+
+
+def _judged_again(row: Row) -> Judged:
+    """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
+    try:
+        return judge(row["body"], (row["provider"],), standard=True)
+    except Problem as problem:
+        return Judged([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
+
+
+async def _done(service: Service, row: Row, tx: Transaction) -> None:
+    await state.processed(tx, row["provider"], row["webhook_id"], service.clock.now())
+
+
+def refused_as_bad(door: str, delivery_id: str, refused: Refused, arrived_at: datetime | None = None) -> Bad:
+    """An item of a body for the quarantine; ``arrived_at`` where that is not now."""
+    first = refused.errors[0]
+    subjects = subjects_of(None, refused.raw, content=True)
+    return Bad(
+        Poison(first["code"], f"{first['path']}: {first['message']}"[:500]),
+        source=GROUP,
+        topic=door,
+        offset=refused.index,
+        at=arrived_at,
+        event_id=item_id(delivery_id, refused.index),
+        subjects=subjects.ids,
+        identified=subjects.named_in_body,
+        type="clawback.article.submitted.v1",
+        value=refused.raw,
+    )

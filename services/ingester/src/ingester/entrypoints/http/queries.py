@@ -1,0 +1,193 @@
+"""What is read of articles, by anybody who may hold them and by a holder that missed some."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Path, Query
+from fastapi.responses import Response
+
+from clawback_common.db.pool import Row
+from clawback_common.http.auth import Caller, reader
+from clawback_common.http.moments import Moment
+from clawback_common.http.paging import (
+    Cursor,
+    Fields,
+    Limit,
+    Page,
+    decode_cursor,
+    decode_instant,
+    encode_cursor,
+    page,
+    project,
+)
+from clawback_common.http.probes import Check
+from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.routing import Router
+from clawback_common.purging import SENT_KEPT
+from clawback_contracts.envelope import ArticleId
+from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+from ingester import use_cases
+from ingester.entrypoints.http.schemas import ArticleListed, ArticleRead, ArticleRevokedListed, Sample
+from ingester.storage import articles
+from ingester.use_cases import Service
+
+Reader = Annotated[Caller, Depends(reader())]
+Counting = Annotated[Caller, Depends(reader("poller", "operator", "officer"))]
+"""Who may count all articles: compliance, whose proof of verification needs it, and people."""
+OneId = Annotated[ArticleId, Path()]
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+"""A page of texts is over with the one that reaches this, however many were asked for; the cursor leads on."""
+ARTICLE_FIELDS = tuple(ArticleRead.model_fields)
+PublishedAfter = Annotated[
+    Moment | None,
+    Query(
+        description="Only articles that were published on articles.v1 after this instant, in the order of their last "
+        "publication; within the last 30 days. For a holder that was away: the time of the last record that it read, "
+        "less a few minutes for clocks that differ. What it gets twice is folded by `version`."
+    ),
+]
+
+
+def reading(service: Service, orders_applied: Check) -> list[Router]:
+    """All that is read of articles; texts only once the orders that were there at the start are applied."""
+    return [_texts(service, orders_applied), _ids(service)]
+
+
+def _texts(service: Service, orders_applied: Check) -> Router:
+    async def require_orders_applied() -> None:
+        await orders_applied()
+
+    router = Router(tags=["articles"], dependencies=[Depends(require_orders_applied)])
+
+    @router.get(
+        "/articles",
+        summary="Articles that may be read, by id, or in the order of their publication",
+        response_model=Page[ArticleListed],
+    )
+    async def list_articles(
+        _: Reader,
+        fields: Fields,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        published_after: PublishedAfter = None,
+    ) -> Response:
+        if published_after is None:
+            items, following = await _by_id(service, cursor, limit)
+        else:
+            items, following = await _by_publication(service, published_after, cursor, limit)
+        return _json(page(project(items, fields, ARTICLE_FIELDS), following))
+
+    @router.get(
+        "/articles/sample",
+        summary="The ids of some articles that may be read, from anywhere among all of them",
+    )
+    async def sample(_: Reader, limit: Limit = 100) -> Sample:
+        rows = await articles.sample(service.db, limit)
+        return Sample.model_validate({"items": [dict(row) for row in rows]})
+
+    @router.get(
+        "/articles/{article_id}",
+        summary="One article; 410 with the reason when it was revoked, or swept for its age",
+        response_model=ArticleRead,
+    )
+    async def one_article(_: Reader, article_id: OneId) -> Response:
+        row = await articles.one(service.db, article_id)
+        if row is None:
+            raise Problem(404, "There is no such article.")
+        if row["state"] == "live" and row["document"] is not None:
+            return _json(_read(row))
+        raise _not_readable(row)
+
+    return router
+
+
+async def _by_id(
+    service: Service, cursor: str | None, limit: int
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+    rows = await articles.page(service.db, after, limit, PAGE_BYTES_MAX)
+    more = rows and rows[-1]["followed"]
+    return [_read(row) for row in rows], encode_cursor(rows[-1]["article_id"]) if more else None
+
+
+async def _by_publication(
+    service: Service, since: datetime, cursor: str | None, limit: int
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    """A row of the outbox whose article was published again since, or may not be read, is passed over."""
+    if since < service.clock.now() - SENT_KEPT:
+        words = f"Publications are recorded for {SENT_KEPT.days} days: read all articles, without published_after."
+        raise Problem(422, words, errors=[field_error("published_after", "too_long_ago", words)])
+    after, after_id = since, 2**63 - 1
+    if cursor:
+        at, after_id = decode_cursor(cursor, str, int)
+        after = max(since, decode_instant(at))
+    rows = await articles.published_page(service.db, after, after_id, limit, PAGE_BYTES_MAX)
+    last = rows[-1] if rows and rows[-1]["followed"] else None
+    following = encode_cursor(last["sent_at"].isoformat(), last["id"]) if last else None
+    return [_read(row) for row in rows if row["article_id"] is not None], following
+
+
+def _read(row: Row) -> Mapping[str, Any]:
+    """An article as it is answered; its document is JSON already."""
+    known = {name: row[name] for name in ARTICLE_FIELDS if name not in {"document", "after_order"}}
+    return {**known, "after_order": row["order_no"], "document": orjson.Fragment(row["document"])}
+
+
+def _json(body: Mapping[str, Any] | Sequence[Any]) -> Response:
+    """Without being validated: texts are megabytes, and were validated when they came."""
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+def _not_readable(row: Row) -> Problem:
+    """Why an article that is known is not answered."""
+    match row["state"]:
+        case "revoked":
+            extra = {"reason": row["reason"], "revoked_at": row["ordered_at"], "order": row["order_no"]}
+            return Problem(410, "This article was revoked and may not be held.", extra=extra)
+        case "live" if row["too_old"]:
+            return Problem(
+                410,
+                "This article is older than what is kept; its text was removed.",
+                extra={"reason": "retention", "kept_from": row["kept_from"]},
+            )
+        case "withheld":
+            return Problem(404, "This article is withheld until a person has looked at it.")
+        case _:
+            return Problem(404, "There is no such article to read.")
+
+
+def _ids(service: Service) -> Router:
+    router = Router(tags=["articles"])
+
+    @router.get("/revoked", summary="Revoked ids, by id")
+    async def list_revoked(
+        _: Reader, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[ArticleRevokedListed]:
+        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
+        rows = await articles.revoked_page(service.db, after, limit + 1)
+        items = [
+            ArticleRevokedListed(
+                article_id=row["article_id"],
+                order=row["order_no"],
+                reason=row["reason"],
+                revoked_at=row["ordered_at"],
+            )
+            for row in rows[:limit]
+        ]
+        following = encode_cursor(items[-1].article_id) if len(rows) > limit else None
+        return Page(items=items, next_cursor=following)
+
+    @router.post("/ingester/holdings", summary="Are these ids held? Asked of the content itself")
+    async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
+        ids = question.article_ids
+        held, applied = await use_cases.holdings(service, ids)
+        items = {one: Holding.HELD if one in held else Holding.GONE for one in ids}
+        return HoldingsAnswer(items=items, orders=applied)
+
+    @router.get("/admin/articles/stats", summary="Articles by state")
+    async def stats(_: Counting) -> dict[str, int]:
+        return await articles.counts(service.db)
+
+    return router

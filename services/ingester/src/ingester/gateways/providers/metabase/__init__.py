@@ -1,0 +1,1 @@
+"""LexisNexis Metabase."""

@@ -1,0 +1,157 @@
+"""Fields taken out of a plain tree: what is read is removed, what cannot be read stays where it was and is noted."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from clawback_common.errors import Poison
+from ingester.gateways.providers.metabase.tree import MEMBER_OF, Tree
+
+T = TypeVar("T")
+Fields = dict[str, Tree]
+
+NAME_CHARS_MAX: Final = 500
+
+
+class FieldReader:
+    """Reads the fields of one object.
+
+    Attributes:
+        not_understood: fields that were there and could not be read, or not in whole.
+    """
+
+    def __init__(self) -> None:
+        self.not_understood: set[str] = set()
+
+    # Scalars
+
+    def take(self, fields: Fields, name: str, read: Callable[[str], T | None]) -> T | None:
+        """A field's value; one that cannot be read stays in the tree."""
+        raw = fields.get(name)
+        if raw is None:
+            return None
+        value = read(raw) if isinstance(raw, str) else None
+        if value is None:
+            self.not_understood.add(name)
+        else:
+            del fields[name]
+        return value
+
+    def text(self, fields: Fields, name: str) -> str | None:
+        """A field's text."""
+        return self.take(fields, name, str)
+
+    def essential(self, fields: Fields, name: str, read: Callable[[str], T | None], snake: str) -> T:
+        """A field's value.
+
+        Raises:
+            Poison: it is not there, or cannot be read.
+        """
+        if name not in fields:
+            raise Poison(f"no_{snake}", name)
+        value = self.take(fields, name, read)
+        if value is None:
+            raise Poison(f"{snake}_unreadable", name)
+        return value
+
+    def promise(self, fields: Fields, name: str, read: Callable[[str], T | None], reason: str) -> T | None:
+        """A value that we must keep to.
+
+        Raises:
+            Poison: it is there and cannot be read.
+        """
+        value = self.take(fields, name, read)
+        if value is None and name in fields:
+            raise Poison(reason, name)
+        return value
+
+    # Lists and objects
+
+    def members(self, fields: Fields, name: str) -> list[Tree] | None:
+        """A list's members. One value counts as a list of one; what a converter has put around them is undone."""
+        value = fields.get(name)
+        return None if value is None else _flat(value, {name, MEMBER_OF.get(name, name)})
+
+    def names(self, fields: Fields, name: str) -> list[str]:
+        """The texts or names of a list, each once; what else is in it stays in the tree."""
+        members = self.members(fields, name)
+        if members is None:
+            return []
+        names: dict[str, None] = {}
+        rest: list[Tree] = []
+        for member in members:
+            text = member.pop("name", None) if isinstance(member, dict) else member
+            if isinstance(text, str) and len(text) <= NAME_CHARS_MAX:
+                names[text] = None
+                text = None
+            else:
+                self.not_understood.add(name)
+            left = member if isinstance(member, dict) and member else text
+            if left:
+                rest.append(left)
+        leave(fields, name, rest)
+        return list(names)
+
+    def rows(
+        self,
+        fields: Fields,
+        name: str,
+        read: Callable[["FieldReader", Fields], dict[str, Any] | None],
+    ) -> list[dict[str, Any]]:
+        """What was understood of a list of objects, equal ones once; the tree keeps the rest of each, in their order.
+
+        An object of which nothing was left is there as an empty one, so that the two lists run side by side.
+        """
+        members = self.members(fields, name)
+        if members is None:
+            return []
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        rest: list[Tree] = []
+        unread: list[Tree] = []
+        for member in members:
+            row = read(self, member) if isinstance(member, dict) else None
+            if row is None:
+                unread.append(member)
+                self.not_understood.add(name)
+            elif (same := tuple(row.values())) not in rows:
+                rows[same] = row
+                rest.append(member)
+        leave(fields, name, [*(rest if any(rest) else ()), *unread])
+        return list(rows.values())
+
+    def within(self, fields: Fields, name: str, read: Callable[["FieldReader", Fields], T]) -> T | None:
+        """What was understood of an object; what is left of it stays in the tree."""
+        inner = fields.get(name)
+        if inner is None:
+            return None
+        if not isinstance(inner, dict):
+            self.not_understood.add(name)
+            return None
+        value = read(self, inner)
+        if not inner:
+            del fields[name]
+        return value
+
+
+def leave(fields: Fields, name: str, rest: list[Tree]) -> None:
+    """Leaves this of a field in the tree, or nothing."""
+    if rest:
+        fields[name] = rest
+    else:
+        del fields[name]
+
+
+def _flat(value: Tree, around: set[str]) -> list[Tree]:
+    """The members of a list, without objects of one of these names, or other lists, around them."""
+    if isinstance(value, list):
+        return [
+            member for one in value for member in (_flat(one, around) if _is_around(one, around) else [one])
+        ]
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, inner),) = value.items()
+        if key in around or isinstance(inner, list):
+            return _flat(inner, around)
+    return [value]
+
+
+def _is_around(value: Tree, names: set[str]) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and len(value) == 1 and set(value) <= names)

@@ -1,0 +1,79 @@
+"""An answer's body, read with a limit on what it unpacks to: a gzip bomb is refused while it is small."""
+
+import zlib
+from typing import Final
+
+import httpx
+
+from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer
+
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_PLAIN: Final = frozenset({"", "identity"})
+_ZIPPED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+
+
+class Body:
+    """Collects the chunks of an answer, unpacked.
+
+    Args:
+        encoding: the Content-Encoding header.
+        bytes_max: what it may unpack to.
+
+    Raises:
+        UnreadableAnswer: an encoding that was not asked for.
+    """
+
+    def __init__(self, encoding: str, bytes_max: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in _PLAIN | _ZIPPED:
+            raise UnreadableAnswer(Unreadable.CONTENT_ENCODING)
+        self._unzip = zlib.decompressobj(_GZIP_OR_ZLIB) if encoding in _ZIPPED else None
+        self._left = bytes_max
+        self._parts: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> None:
+        """One chunk as it came over the wire.
+
+        Raises:
+            UnreadableAnswer: it does not unpack, or the body is too large.
+        """
+        if self._unzip is None:
+            self._keep(chunk)
+            return
+        while chunk:
+            try:
+                self._keep(self._unzip.decompress(chunk, self._left + 1))
+            except zlib.error:
+                raise UnreadableAnswer(Unreadable.CONTENT_ENCODING) from None
+            chunk = self._unzip.unconsumed_tail
+            if self._unzip.eof and self._unzip.unused_data:
+                chunk = self._unzip.unused_data
+                self._unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
+
+    def whole(self) -> bytes:
+        """The body, once all chunks were fed.
+
+        Raises:
+            UnreadableAnswer: the packed body ends too early.
+        """
+        if self._unzip is not None and self._parts and not self._unzip.eof:
+            raise UnreadableAnswer(Unreadable.TRUNCATED)
+        return b"".join(self._parts)
+
+    def _keep(self, part: bytes) -> None:
+        self._left -= len(part)
+        if self._left < 0:
+            raise UnreadableAnswer(Unreadable.TOO_LARGE)
+        self._parts.append(part)
+
+
+async def read_body(response: httpx.Response, bytes_max: int) -> bytes:
+    """The body of an answer that is still open, unpacked.
+
+    Raises:
+        UnreadableAnswer: it does not unpack, or unpacks to more than ``bytes_max``.
+    """
+    body = Body(response.headers.get("content-encoding", ""), bytes_max)
+    async for chunk in response.aiter_raw():
+        body.feed(chunk)
+    return body.whole()

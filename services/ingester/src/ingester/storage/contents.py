@@ -1,0 +1,65 @@
+"""Content, in partitions by month, and apart what a legal hold spared. No other table holds what an article says."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from clawback_common.db import Database, Querier, Queries, Transaction
+from clawback_common.sweeping.partitions import MonthPartitions
+from ingester.domain.article import Delivery
+from ingester.storage import sweeps
+from ingester.storage.articles import Returned, Taken
+
+SQL = Queries.load(__package__, "contents")
+FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+async def put(tx: Transaction, taken: Sequence[Taken], by_id: Mapping[str, Delivery]) -> None:
+    """Stores the documents of the rows that were taken."""
+    if taken:
+        await tx.execute(
+            SQL["put"],
+            [row.kept_from for row in taken],
+            [row.article_id for row in taken],
+            [row.version for row in taken],
+            [by_id[row.article_id].document for row in taken],
+        )
+
+
+async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
+    """Removes the documents of these ids, each in the month it dates from, and those held apart.
+
+    Gives the ids that had one.
+    """
+    if not dated:
+        return set()
+    rows = await tx.fetch(SQL["remove"], list(dated.values()), list(dated))
+    return {row["article_id"] for row in rows}
+
+
+async def renumber(tx: Transaction, returned: Sequence[Returned]) -> None:
+    """Gives documents the new version of their rows."""
+    if returned:
+        await tx.execute(
+            SQL["renumber"],
+            [row.kept_from for row in returned],
+            [row.article_id for row in returned],
+            [row.version for row in returned],
+        )
+
+
+async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids of which a document is stored, whatever their state; and the last order applied to each that has one."""
+    rows = await db.fetch(SQL["held"], article_ids)
+    return (
+        {row["article_id"] for row in rows if row["held"]},
+        {row["article_id"]: row["order_no"] for row in rows if row["order_no"]},
+    )
+
+
+class Months(MonthPartitions):
+    """The months of the content. Those that were swept are not made again."""
+
+    def __init__(self, db: Database) -> None:
+        """All that is older than the first lies in one partition, so that odd dates cannot make thousands of them."""
+        super().__init__(db, "article_content", FIRST_MONTH, partial(sweeps.floor, db))

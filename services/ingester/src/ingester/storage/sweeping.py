@@ -1,0 +1,136 @@
+"""How the ingester lets go of old articles: nothing comes in any more, months go as a whole, ids outlive their text."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from clawback_common.clock import Clock
+from clawback_common.db import Database, Transaction
+from clawback_common.errors import Poison
+from clawback_common.retry import retrying
+from clawback_common.sweeping import AGE_MIN, AgedTable, Held, Progress, Tally, refuse_others
+from clawback_common.sweeping.partitions import (
+    LOCKING,
+    Month,
+    MonthPartitions,
+    empty,
+    month_after,
+    writers_gone,
+)
+from clawback_contracts.sweep.v1 import Action, SweepRequested
+from ingester.storage import sweeps
+from ingester.storage.sweeps import Limit
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+Slice = Callable[[Transaction, Limit], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Articles:
+    """The class ``articles``: text goes by age, and of whom it was given to nobody the id goes too."""
+
+    db: Database
+    clock: Clock
+    months: MonthPartitions
+    name: str = "articles"
+    tables: tuple[str, ...] = (
+        "article",
+        "article_content",
+        "article_held",
+        "quarantine",
+        "notice",
+        "delivery",
+        "outbox_news",
+        "outbox_orders",
+    )
+    """Those too through which articles pass."""
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
+
+    async def count(self, request: SweepRequested) -> Tally:
+        """What is old, and of this what is held, or would outlive."""
+        limit = _limit(request)
+        found, held = await sweeps.tally(self.db, limit)
+        return Tally(found, found - held, held, await self._kept(limit, held))
+
+    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+        """First the floor, then whole months, then what is left, then the ids that nobody needs.
+
+        Each step can be repeated: what is gone is not there to be found.
+        """
+        refuse_others(request, self.action)
+        limit = _limit(request)
+        await sweeps.raise_floor(self.db, limit.before, self.clock.now())
+        await writers_gone(self.db, "article")
+        for month in await self.months.over(limit.before):
+            await self._month_goes(month, limit, progress)
+        await self._rest_goes(limit, progress)
+        await self._all_of(sweeps.let_go, limit, progress, "removed")
+        await self._all_of(sweeps.forget, limit, progress, "forgotten")
+        await self._all_of(sweeps.forget_set_aside, limit, progress, "set_aside")
+        found, held = await sweeps.tally(self.db, limit)
+        removed = progress.count("removed")
+        return Tally(removed + found, removed, held, await self._kept(limit, held))
+
+    async def reopen(self, since: datetime) -> int:
+        """What dates from since then may come back: its months exist, and its ids take the next delivery."""
+        await self.months.make_all(since, self.clock.now())
+        reopened, last = await sweeps.reopen(self.db, since, "")
+        while last is not None:
+            more, last = await sweeps.reopen(self.db, since, last)
+            reopened += more
+        return reopened
+
+    async def _month_goes(self, month: Month, limit: Limit, progress: Progress) -> None:
+        if month.attached and not month.pending:
+            await self._hold(month.start, month_after(month.start), limit.held)
+            await retrying(LOCKING, lambda: self._empty(month, progress))
+        await self.months.drop(month)
+
+    async def _hold(self, start: datetime, end: datetime, held: Held) -> None:
+        """Documents that are held are copied, slice after slice, before the others go."""
+        if not held.ids and not held.spans:
+            return
+        after = None
+        while places := await sweeps.held_in(self.db, start, end, after, held):
+            async with self.db.transaction() as tx:
+                await sweeps.hold(tx, places, self.clock.now())
+            after = places[-1]
+
+    async def _empty(self, month: Month, progress: Progress) -> None:
+        """In one moment, and before it is detached: a takedown finds a text in its month, or it is gone."""
+        async with self.db.transaction() as tx:
+            found, held = await sweeps.in_month(tx, month.start, month_after(month.start))
+            await empty(tx, month.name)
+            await progress.note(tx, removed=max(0, found - held))
+
+    async def _rest_goes(self, limit: Limit, progress: Progress) -> None:
+        """What is old in the month of the limit, and in the partition of all that is older than the first month."""
+        await self._hold(BEGINNING, limit.before, limit.held)
+        gone = 1
+        while gone:
+            async with self.db.transaction() as tx:
+                gone, held = await sweeps.remove(tx, limit)
+                await progress.note(tx, removed=gone - held)
+
+    async def _all_of(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
+        gone = 1
+        while gone:  # not until a short one: of a slice, some may have gone by themselves
+            async with self.db.transaction() as tx:
+                gone = await some(tx, limit)
+                await progress.note(tx, None, **{counted: gone})
+
+    async def _kept(self, limit: Limit, held: int) -> int:
+        """Ids that outlive their text; the ids of what is held have theirs still."""
+        return max(0, await sweeps.outliving(self.db, limit.before) - held)
+
+
+def api_calls(db: Database) -> AgedTable:
+    """The class ``api_calls``."""
+    return AgedTable(db=db, name="api_calls", table="api_call", key="id", dated_by="started_at")
+
+
+def _limit(request: SweepRequested) -> Limit:
+    if request.before is None:
+        raise Poison("limit_missing", "without 'before' nothing is old")
+    return Limit(request.before, Held.of(request.holds))

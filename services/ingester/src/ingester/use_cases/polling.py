@@ -1,0 +1,393 @@
+"""One pass over a feed: page by page to the end of the list, each page stored with its cursor or not at all."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import structlog
+from opentelemetry.trace import SpanKind
+
+from clawback_common.db import Transaction
+from clawback_common.errors import ClawbackError, Conflict, Poison
+from clawback_common.quarantine import Bad
+from clawback_common.telemetry import span, traceparent
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
+from ingester import use_cases
+from ingester.domain import condition, gap
+from ingester.domain.article import Delivery, deliveries
+from ingester.domain.feed import Origin, PollResult, Sighting
+from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
+from ingester.gateways import metrics
+from ingester.gateways.providers import values
+from ingester.gateways.providers.metabase.codes import Refused
+from ingester.settings import FeedSettings
+from ingester.storage import feeds
+from ingester.use_cases import Service
+
+JOIN_LOOK_S = 0.2
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Provider(Protocol):
+    """The provider's two feeds, with pace, retries and breaker behind them."""
+
+    async def articles(self, cursor: str = ..., limit: int = ...) -> values.Page:
+        """Articles after the cursor."""
+        ...
+
+    async def revoked(self, cursor: str = ..., limit: int = ...) -> values.RevokedPage:
+        """Revocations after the cursor."""
+        ...
+
+    async def newest(self) -> values.Page:
+        """The newest article alone."""
+        ...
+
+    async def rate_limits(self) -> Sequence[values.RateLimit]:
+        """The key's quotas."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A configured feed and who answers for it."""
+
+    settings: FeedSettings
+    connect: Callable[[UUID], Provider]
+    """The provider, for one pass, whose id is recorded with each call."""
+    origin: Origin
+    """What the feed's cursor belongs to."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    def limit(self, service: Service) -> int:
+        """Entries that a page is asked for."""
+        if self.settings.kind == "revoked":
+            return self.settings.limit or 10_000
+        return min(self.settings.limit or 500, service.settings.metabase_limit)
+
+
+async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
+    """Drains the feed, or joins the pass that is draining it.
+
+    Raises:
+        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
+    """
+    result = await _pass(feed, service, cause, None)
+    if result is None:
+        raise Conflict(f"feed {feed.name} is polled by another process")
+    return result
+
+
+async def poll_if_due(feed: Feed, service: Service) -> PollResult | None:
+    """Drains the feed, unless another process has done so since it was due, or is doing so now: then None.
+
+    Raises:
+        Conflict: as `poll`.
+    """
+    return await _pass(feed, service, "schedule", timedelta(seconds=feed.settings.interval_s))
+
+
+async def _pass(feed: Feed, service: Service, cause: str, every: timedelta | None) -> PollResult | None:
+    """One pass; None where it was to be one on schedule, and is not due.
+
+    A failing provider ends the pass with ``error`` set and the cursor after the last page that was stored.
+
+    Raises:
+        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
+    """
+    poll_id = uuid4()
+    await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
+    async with service.db.transaction() as tx:
+        leased = await feeds.lease(tx, feed.name, poll_id, cause, service.clock.now(), every)
+    if leased is None and every is not None:
+        return None
+    if leased is None:
+        return await _join(feed, service, cause)
+    result, interrupted = PollResult(poll_id, feed.name), False
+    try:
+        with span(f"poll {feed.name}", kind=SpanKind.INTERNAL):
+            async with _renewed(feed.name, poll_id, service):
+                result = await _drain(feed, service, leased, poll_id)
+    except Conflict as error:
+        result = replace(result, error=str(error))
+        raise
+    except asyncio.CancelledError:
+        result, interrupted = replace(result, error="interrupted: the process was asked to end"), True
+        raise
+    except ClawbackError as error:
+        result = replace(result, error=str(error)[:500])
+        result = await _failed(feed, service, poll_id, error)
+    finally:
+        async with service.db.transaction() as tx:
+            await feeds.end(tx, result, service.clock.now(), interrupted=interrupted)
+    return result
+
+
+async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
+    """Waits for the pass under way and answers with its result; when its process is gone, takes over."""
+    poll_id = await feeds.under_way(service.db, feed.name)
+    while poll_id is not None:
+        row = await feeds.poll(service.db, poll_id)
+        if row is not None and row["ended_at"] is not None:
+            return PollResult(
+                poll_id,
+                feed.name,
+                row["pages"],
+                row["received"],
+                row["noticed"],
+                row["too_old"],
+                row["caught_up"],
+                row["error"],
+            )
+        await asyncio.sleep(JOIN_LOOK_S)
+        if await feeds.under_way(service.db, feed.name) != poll_id:
+            row = await feeds.poll(service.db, poll_id)
+            poll_id = poll_id if row is not None and row["ended_at"] is not None else None
+    return await poll(feed, service, cause)
+
+
+@asynccontextmanager
+async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[None]:
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(feeds.LEASE.total_seconds() / 3)
+            with suppress(ClawbackError):  # a database that is away for a moment; turn_page has the last word
+                await feeds.renew(service.db, name, poll_id)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One page of a pass: where it begins, and what the pages before have shown."""
+
+    poll_id: UUID
+    cursor: str | None
+    sizes: PageSizes
+    complete_at: datetime | None
+    """When the feed was last read to its end, before this pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A page that is stored."""
+
+    end: End
+    count: int
+    cursor: str | None
+    noticed: int = 0
+    too_old: int = 0
+    reached_at: datetime | None = None
+
+
+async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
+    provider = feed.connect(poll_id)
+    leased = await _of_origin(feed, service, leased, poll_id)
+    await _notice_gap(feed, service, provider, leased)
+    turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
+    result, sizes = (
+        PollResult(poll_id, feed.name),
+        PageSizes(feed.limit(service), largest_ever=leased.page_max),
+    )
+    ask = _Ask(poll_id, leased.cursor, sizes, leased.last_complete_at)
+    while True:
+        with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
+            page = await turn(feed, service, provider, ask)
+        result = replace(
+            result,
+            pages=result.pages + 1,
+            received=result.received + page.count,
+            noticed=result.noticed + page.noticed,
+            too_old=result.too_old + page.too_old,
+        )
+        metrics.POLLED.labels(feed.name, "ok").inc()
+        match page.end:
+            case End.COMPLETE:
+                metrics.FEED_FAILING.labels(feed.name).set(0)
+                await _ask_for_page_limit(feed, service, provider)
+                return replace(result, caught_up=True)
+            case End.UNKNOWN:
+                raise Poison("cursor_stands_still", "the page does not lead on, and may not be the last one")
+            case End.MORE:
+                ask = replace(ask, cursor=page.cursor, sizes=ask.sizes.then(page.count))
+
+
+async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
+    """The feed as this provider and key have it: after a change of either, its cursor is reset to the oldest entry."""
+    former = Origin(leased.endpoint or "", leased.key_mark or "")
+    if former == feed.origin:
+        return leased
+    now = service.clock.now()
+    if leased.endpoint is None:
+        await feeds.note_origin(service.db, feed.name, feed.origin)
+        return leased
+    why = feed.origin.differs(former)
+    async with service.db.transaction() as tx:
+        if not await feeds.reset_cursor(tx, feed.name, poll_id, feed.origin, now):
+            raise Conflict(f"the lease of feed {feed.name} was lost to another process")
+        await feeds.note_change(tx, feed.name, feeds.CursorChange(now, "ingester", why, leased.cursor, None))
+        await service.announcer.say_once(tx, [condition.cursor_reset(feed.name, why, leased.cursor)], now)
+    _log.warning("feed cursor reset", feed=feed.name, why=why, former=leased.cursor)
+    return replace(leased, cursor=None, last_complete_at=None, page_max=0)
+
+
+async def _notice_gap(feed: Feed, service: Service, provider: Provider, leased: feeds.Leased) -> None:
+    """After an absence: asks whether the provider still holds what follows our cursor, and reports what it does not."""
+    now, complete_at = service.clock.now(), leased.last_complete_at
+    if feed.settings.kind != "articles" or leased.cursor is None or complete_at is None:
+        return
+    if now - complete_at <= timedelta(seconds=feed.settings.interval_s) + gap.ABSENT_MIN:
+        return
+    oldest = await oldest_held(provider)
+    lost = gap.past_the_window(leased.cursor, complete_at, oldest, now, service.settings.window)
+    if lost is not None:
+        async with service.db.transaction() as tx:
+            await use_cases.on_feed_gap(tx, service, feed.name, lost)
+
+
+async def oldest_held(provider: Provider) -> gap.Held | None:
+    """The oldest article that the provider still holds."""
+    page = await provider.articles("0", 1)
+    if not page.count:
+        return None
+    at = next((one.harvested_at for one in page.articles), None)
+    return gap.Held(int(page.last_sequence) if page.last_sequence else None, at)
+
+
+async def _ask_for_page_limit(feed: Feed, service: Service, provider: Provider) -> None:
+    """Where pages show a limit of the provider's own: reads what the key's rate limits say of it, once a day."""
+    if not await feeds.page_limit_unasked(service.db, feed.name, service.clock.now()):
+        return
+    try:
+        stated = values.page_limit(await provider.rate_limits())
+    except ClawbackError as error:  # a key without the right to ask has pages all the same
+        _log.info("the rate limits of the key are not known", feed=feed.name, error=error)
+        return
+    await feeds.note_page_limit(service.db, feed.name, stated)
+
+
+async def _articles_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
+    asked_at = service.clock.now()
+    page = await provider.articles(ask.cursor or "0", ask.sizes.asked)
+    now = service.clock.now()
+    trace = traceparent()
+    incoming = deliveries(((article, trace) for article in page.articles), now)
+    leads_on = page.last_sequence not in {None, ask.cursor}
+    turned = _Turned(
+        end_of_articles(ask.sizes, page.count, leads_on=leads_on),
+        page.count,
+        page.last_sequence,
+        reached_at=max((a.harvested_at for a in page.articles if a.harvested_at), default=None),
+    )
+
+    async def turn(tx: Transaction) -> None:
+        await _turn(tx, feed, service, ask, turned, asked_at)
+        await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
+
+    bad = [_bad(feed, entry, trace) for entry in page.bad]
+    bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
+    incoming = [one for one in incoming if not one.too_large]
+    became = await use_cases.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
+    for field, count in page.not_understood.items():
+        metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
+    return replace(turned, too_old=became.too_old)
+
+
+async def _revoked_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
+    asked_at = service.clock.now()
+    page = await provider.revoked(ask.cursor or "0", ask.sizes.asked)
+    trace = traceparent()
+    sightings = [
+        Sighting(f"{feed.settings.provider}:{entry.provider_article_id}", entry.sequence, entry.revoked_at)
+        for entry in page.ids
+    ]
+    end = end_of_revocations(
+        ask.sizes,
+        page.count,
+        cursor=ask.cursor,
+        next_cursor=page.next_cursor,
+        unpaged=feed.settings.unpaged,
+    )
+    async with service.db.transaction() as tx:
+        noticed = await use_cases.on_sightings(
+            tx, service, feed.name, sightings, ask.poll_id, ask.complete_at
+        )
+        await use_cases.on_unreadable_sightings(tx, service, [_bad(feed, entry, trace) for entry in page.bad])
+        turned = _Turned(end, page.count, page.next_cursor, noticed)
+        await _turn(tx, feed, service, ask, turned, asked_at)
+    return turned
+
+
+async def _turn(
+    tx: Transaction, feed: Feed, service: Service, ask: _Ask, page: _Turned, asked_at: datetime
+) -> None:
+    turned = feeds.TurnedPage(
+        cursor=page.cursor,
+        received=page.count,
+        noticed=page.noticed,
+        asked=ask.sizes.asked,
+        cut=ask.sizes.cut(page.count),
+        complete_as_of=asked_at if page.end is End.COMPLETE else None,
+        reached_at=page.reached_at,
+    )
+    if not await feeds.turn_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
+        raise Conflict(
+            f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored"
+        )
+
+
+def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
+    return Bad(
+        Poison(entry.code, entry.detail),
+        source=use_cases.GROUP,
+        topic=f"feed:{feed.name}",
+        event_id=f"{feed.name}/{entry.sequence or hashlib.sha256(entry.raw).hexdigest()[:32]}",
+        subjects=(f"{feed.settings.provider}:{entry.provider_id}",) if entry.provider_id else (),
+        type=feed.settings.kind,
+        value=entry.raw,
+        headers={"traceparent": trace} if trace else {},
+    )
+
+
+def _too_large(feed: Feed, delivery: Delivery, trace: str | None) -> Bad:
+    entry = values.Bad(
+        0,
+        delivery.article_id.partition(":")[2],
+        str(delivery.source_order),
+        "too_large",
+        f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again",
+        delivery.document.encode(),
+    )
+    return _bad(feed, entry, trace)
+
+
+async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackError) -> PollResult:
+    """Records in the feed's row that the provider fails; what a person must know of it is found there."""
+    stopped = isinstance(error, Refused)
+    now = service.clock.now()
+    since = await feeds.failing(
+        service.db, feed.name, poll_id, "stopped" if stopped else "failing", str(error)[:500], now
+    )
+    if since is None:
+        raise Conflict(f"the lease of feed {feed.name} was lost to another process")
+    metrics.POLLED.labels(feed.name, "failed").inc()
+    metrics.FEED_FAILING.labels(feed.name).set(1)
+    _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
+    row = await feeds.poll(service.db, poll_id)
+    pages, received, noticed = (row["pages"], row["received"], row["noticed"]) if row else (0, 0, 0)
+    return PollResult(poll_id, feed.name, pages, received, noticed, error=str(error)[:500])

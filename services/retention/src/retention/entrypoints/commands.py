@@ -1,0 +1,77 @@
+"""What a scheduler or a person starts by a command, and what it prints."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from clawback_common.arguments import minutes
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command
+from retention.domain.classes import CLASSES
+from retention.storage import holds
+from retention.use_cases import Service
+from retention.use_cases.sweep_job import SweepJob
+
+HOLDS_LISTED = 1_000
+_END = datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
+
+
+def say(line: str) -> None:
+    """A line for whoever reads along, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def sweep_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
+    """``retention sweep``: 0 all owners have done it, 3 one failed or has not answered."""
+    job = SweepJob(service, stopping, say, timedelta(minutes=chosen.wait))
+    return await job.asked(chosen.data_class, dry_run=chosen.dry_run, cause="schedule", by="command")
+
+
+async def holds_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+    """``retention holds``: a line a hold in force."""
+    ended_too: bool = chosen.all
+    rows = await holds.page(service.db, _END, HOLDS_LISTED, None, ended_too=ended_too)
+    for row in rows:
+        say(
+            f"{row['hold_id']}  {row['data_class']:<20}{row['state']:<11}"
+            f"{_scope(row['articles'], row['dated_from'], row['dated_until']):<40}"
+            f"placed {row['placed_at']:%Y-%m-%d %H:%M} UTC by {row['placed_by']}"
+        )
+    if not rows:
+        say("there are no holds" if ended_too else "no holds are in force")
+    return ExitCode.DONE
+
+
+def _scope(articles: int, dated_from: datetime | None, dated_until: datetime | None) -> str:
+    if articles:
+        return f"{articles} articles"
+    if dated_from is None and dated_until is None:
+        return "everything"
+    start = f"{dated_from:%Y-%m-%d}" if dated_from else "the beginning"
+    end = f"{dated_until:%Y-%m-%d}" if dated_until else "for ever"
+    return f"from {start} until {end}"
+
+
+def _sweep_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--class", dest="data_class", choices=sorted(CLASSES), help="this one alone")
+    parser.add_argument("--dry-run", action="store_true", help="count what would go, touch nothing")
+    parser.add_argument(
+        "--wait", type=minutes, default=15.0, metavar="MIN", help="for the owners' answers (default 15)"
+    )
+
+
+def _holds_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also those that are over")
+
+
+COMMANDS = (
+    Command(
+        "sweep",
+        "the weekly sweep: ask the owners, wait, say what each did",
+        sweep_command,
+        _sweep_arguments,
+    ),
+    Command("holds", "list the legal holds in force", holds_command, _holds_arguments),
+)

@@ -1,0 +1,19 @@
+"""What retention listens to: what owners answer, and, for the runs of its own jobs, its own requests."""
+
+from clawback_common.bus.envelope import Batch
+from clawback_common.bus.subscription import Subscription
+from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
+from retention import use_cases
+from retention.use_cases import Service
+
+
+def subscriptions(service: Service) -> list[Subscription]:
+    """Both."""
+
+    async def answers_arrived(batch: Batch[SweepAnswer]) -> None:
+        await use_cases.on_answers(batch, service)
+
+    return [
+        Subscription(SweepAnswer.TOPIC, (SweepCompleted, SweepFailed), answers_arrived, lane="answers"),
+        service.sweeper.subscription(),
+    ]

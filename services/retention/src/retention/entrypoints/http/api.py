@@ -1,0 +1,32 @@
+"""What the API of retention answers."""
+
+from typing import Any
+
+from clawback_common.http.probes import Probes
+from clawback_common.service.definition import Api
+from clawback_common.watching import watches
+from retention.entrypoints.http.commands import acting
+from retention.entrypoints.http.queries import reading
+from retention.storage import holds, sweeps
+from retention.use_cases import Service
+
+HOLDS_BYTES_MAX = 4_000_000
+"""10,000 of the longest ids, as JSON; what is too much for a request is refused in words."""
+
+
+def api(service: Service, _: Probes) -> Api:
+    """Holds, sweeps, policies."""
+
+    async def details() -> dict[str, Any]:
+        return {
+            "worker_seen_at": await watches.seen(service.db, "worker"),
+            "last_swept_at": await sweeps.last_done(service.db, service.policies),
+            "open_sweeps": await sweeps.open_count(service.db),
+            "holds_in_force": await holds.counts(service.db),
+        }
+
+    return Api(
+        routers=[*reading(service), *acting(service)],
+        details=details,
+        body_bytes_max={"/api/v1/retention/holds": HOLDS_BYTES_MAX},
+    )

@@ -1,0 +1,185 @@
+"""What people do to retention by HTTP. Each act has a subject, and what concerns a hold has two."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import Query, Response, status
+
+from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.routing import Router
+from clawback_contracts.sweep.v1 import Action
+from retention import use_cases
+from retention.domain.classes import CLASSES
+from retention.domain.hold import State
+from retention.domain.policy import Policy
+from retention.domain.sweep import Sweep
+from retention.entrypoints.http.bodies import HoldBody, NoteBody, SweepBody, VacuumBody
+from retention.entrypoints.http.callers import Approver, Officer, Operator
+from retention.entrypoints.http.queries import hold_detail
+from retention.entrypoints.http.schemas import HoldDetail, HoldPlaced, SweepsAsked, SweepUnderWay
+from retention.gateways import ingester
+from retention.use_cases import Service
+
+INGESTER = "ingester"
+LATE = (
+    "Sweeps of this class are under way: what the hold names may be gone already where an owner has begun. Each owner "
+    "that has not answered is told of the hold now."
+)
+
+
+def acting(service: Service) -> list[Router]:
+    """All that is done."""
+    return [_sweeping(service), _holding(service), _ending(service), _keeping_in_shape(service)]
+
+
+def _sweeping(service: Service) -> Router:
+    router = Router(prefix="/retention/sweeps", tags=["sweeps"])
+
+    @router.post("", status_code=202, summary="Ask the owners of a class, or of all, to sweep")
+    async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
+        named = None if body.data_class is None else [body.data_class]
+        asked = await use_cases.sweeps_requested(
+            _chosen(service, named, "data_class"),
+            service,
+            by=caller.subject,
+            cause="request",
+            dry_run=body.dry_run,
+        )
+        return _answered(asked, response)
+
+    return router
+
+
+def _keeping_in_shape(service: Service) -> Router:
+    router = Router(prefix="/admin/database", tags=["database"])
+
+    @router.post(
+        "/vacuum",
+        status_code=202,
+        summary="Ask the owners to vacuum, analyze or reindex; the sweep's page has the bloat before and after",
+    )
+    async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
+        asked = await use_cases.sweeps_requested(
+            _chosen(service, body.classes, "classes"),
+            service,
+            by=caller.subject,
+            cause="request",
+            dry_run=body.dry_run,
+            action=Action(body.action),
+        )
+        return _answered(asked, response)
+
+    return router
+
+
+def _chosen(service: Service, names: Sequence[str] | None, path: str) -> list[Policy]:
+    """The policies of these classes, each once; with None all of them.
+
+    Raises:
+        Problem: 422, naming each that is unknown.
+    """
+    if names is None:
+        return list(service.policies.values())
+    several = path == "classes"
+    errors = [
+        field_error(
+            f"{path}[{index}]" if several else path,
+            "unknown_class",
+            f"There are {', '.join(service.policies)}",
+        )
+        for index, name in enumerate(names)
+        if name not in service.policies
+    ]
+    if errors:
+        raise Problem(422, "There is no such class of data.", errors=errors)
+    return [service.policies[name] for name in dict.fromkeys(names)]
+
+
+def _answered(asked: Sequence[Sweep], response: Response) -> SweepsAsked:
+    if len(asked) == 1:
+        response.headers["Location"] = f"/api/v1/retention/sweeps/{asked[0].sweep_id}"
+    return SweepsAsked.of(asked)
+
+
+def _holding(service: Service) -> Router:
+    router = Router(prefix="/retention/holds", tags=["holds"])
+
+    @router.post(
+        "", status_code=201, summary="Place a hold: it protects at once, and waits for a second person"
+    )
+    async def place(body: HoldBody, response: Response, caller: Officer) -> HoldPlaced:
+        _refuse_unfitting(body)
+        hold = body.hold(uuid4(), caller.subject)
+        placed = await use_cases.hold_placed(hold, body.reason, service)
+        response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
+        asks = body.article_ids and INGESTER in CLASSES[body.data_class].owners
+        not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
+        made = await hold_detail(service, hold.hold_id)
+        return HoldPlaced(
+            **dict(made),
+            confirm=f"/api/v1/retention/holds/{hold.hold_id}/confirm",
+            sweeps_under_way=[SweepUnderWay.of(sweep) for sweep in placed.under_way],
+            article_ids_not_held=not_held,
+            warning=_warning(late=bool(placed.under_way), not_held=not_held or []),
+        )
+
+    return router
+
+
+def _warning(*, late: bool, not_held: Sequence[str]) -> str | None:
+    """What whoever placed a hold must know of it; None when there is nothing."""
+    absent = f"{len(not_held)} of the ids are unknown, revoked or swept: nothing is held under them."
+    return " ".join([*([LATE] if late else []), *([absent] if not_held else [])]) or None
+
+
+def _refuse_unfitting(body: HoldBody) -> None:
+    known = CLASSES.get(body.data_class)
+    if known is None:
+        error = field_error("data_class", "unknown_class", f"There are {', '.join(CLASSES)}")
+        raise Problem(422, "There is no such class of data.", errors=[error])
+    if body.article_ids and not known.by_article:
+        words = "Its records speak of no articles: name a span of time, or everything"
+        raise Problem(
+            422,
+            "A hold on this class cannot name articles.",
+            errors=[field_error("article_ids", "not_by_article", words)],
+        )
+
+
+def _ending(service: Service) -> Router:
+    router = Router(prefix="/retention/holds/{hold_id}", tags=["holds"])
+
+    @router.post("/confirm", summary="A second person confirms a hold, or the end that was asked for")
+    async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> HoldDetail:
+        _known(await use_cases.hold_confirmed(hold_id, caller.subject, body.note if body else "", service))
+        return await hold_detail(service, hold_id)
+
+    @router.post("/keep", summary="The end that was asked for is refused: it holds on")
+    async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> HoldDetail:
+        _known(await use_cases.hold_kept(hold_id, caller.subject, body.note if body else "", service))
+        return await hold_detail(service, hold_id)
+
+    @router.delete(
+        "",
+        summary="Ask for its end: it holds until a second person has confirmed that",
+        responses={202: {"model": HoldDetail, "description": "It waits for a second person"}},
+    )
+    async def lift(
+        hold_id: UUID,
+        response: Response,
+        caller: Officer,
+        reason: Annotated[str, Query(min_length=3, max_length=500)],
+    ) -> HoldDetail:
+        state = _known(await use_cases.hold_lifted(hold_id, caller.subject, reason, service))
+        if state is State.LIFTING:
+            response.status_code = status.HTTP_202_ACCEPTED
+        return await hold_detail(service, hold_id)
+
+    return router
+
+
+def _known(state: State | None) -> State:
+    if state is None:
+        raise Problem(404, "There is no such hold.")
+    return state

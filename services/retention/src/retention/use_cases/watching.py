@@ -1,0 +1,55 @@
+"""What the live worker looks at again and again: time that has passed, owners that fail or are silent."""
+
+from datetime import datetime, timedelta
+
+from clawback_common.watching import watches
+from clawback_common.watching.condition import Condition
+from retention.domain import condition
+from retention.gateways import metrics
+from retention.storage import holds, sweeps
+from retention.use_cases import Service
+
+OVERDUE, FAILED, SILENT = "overdue", "failed", "silent"
+FAILURES_LOOKED_AT = timedelta(days=30)
+"""A request to vacuum that failed and was never repeated is no alert for ever; a class that is not swept is overdue."""
+
+
+async def watch_time(service: Service) -> list[Condition]:
+    """What is late, what failed last, who is silent. Gives all of it."""
+    now = service.clock.now()
+    late = await overdue_conditions(service, now)
+    failures = [
+        condition.failed(row["data_class"], row["owner"], row["action"])
+        for row in await sweeps.failing(service.db, now - FAILURES_LOOKED_AT)
+    ]
+    silent = [
+        condition.unanswered(row["owner"], row["sweeps"], row["since"])
+        for row in await sweeps.unanswered(service.db, now - condition.SILENT_MAX)
+    ]
+    for watcher, found in ((OVERDUE, late), (FAILED, failures), (SILENT, silent)):
+        await service.announcer.on_conditions(watcher, found)
+    await service.announcer.on_silence()
+    return [*late, *failures, *silent]
+
+
+async def overdue_conditions(service: Service, now: datetime) -> list[Condition]:
+    """Whether a class was not swept to the end for too long."""
+    last = await sweeps.last_done(service.db, service.policies)
+    for name in service.policies:
+        metrics.LAST_DONE.labels(name).set(last[name].timestamp() if name in last else 0)
+    since = await watches.begun(service.db) or now
+    return condition.overdue(service.policies, last, since, now)
+
+
+async def measure(service: Service) -> None:
+    """The metrics, in every worker; conditions are watched in one."""
+    await overdue_conditions(service, service.clock.now())
+    metrics.OPEN.set(await sweeps.open_count(service.db))
+    in_force = await holds.counts(service.db)
+    for name in service.policies:
+        metrics.HOLDS.labels(name).set(in_force.get(name, 0))
+
+
+async def beat(service: Service) -> None:
+    """The worker is at work; a sweep in another process looks whether it is."""
+    await watches.beat(service.db, "worker", service.clock.now())
