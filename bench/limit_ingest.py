@@ -20,8 +20,8 @@ from bench import by_hand
 from clawback_common.db import Database
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
+from ingester.gateways.providers.metabase.values import Page
 from ingester.gateways.providers.metabase.wire import parse_articles
-from ingester.gateways.providers.values import Page
 from ingester.storage import articles, contents
 from ingester.storage.contents import Months
 

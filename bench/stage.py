@@ -22,7 +22,7 @@ from clawback_contracts.topics import load_topics
 from clawback_local import Stack
 from clawback_local.places import Places
 from clawback_local.stack import delete
-from ingester.app import migrations
+from ingester.service import SERVICE as INGESTER
 from ingester.storage.contents import Months
 
 TEMPLATE = "bench_template"
@@ -71,7 +71,7 @@ async def make_template(stage: Stage, name: str, migrations: Sequence[Migration]
 
 async def prepare(stage: Stage) -> None:
     """Makes the ingester's template, with the months that the articles need."""
-    await make_template(stage, TEMPLATE, migrations())
+    await make_template(stage, TEMPLATE, INGESTER.all_migrations())
     now = datetime.now(UTC)
     async with Database.connect(stage.url(TEMPLATE)) as db:
         await Months(db).make([now - timedelta(days=days) for days in range(120)])

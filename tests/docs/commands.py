@@ -140,10 +140,10 @@ _OWN: Mapping[str, Where] = {
     "python -m compliance run": Here(codes=(0, 1, 3), service="compliance"),
     "python -m compliance health": Here(codes=(0, 3), service="compliance"),
     "python -m compliance archive verify PATH": Elsewhere(
-        "services/compliance/tests/unit/test_archives.py", 'main(["archive", "verify", '
+        "services/compliance/tests/unit/test_archives.py", 'main(SERVICE, ["archive", "verify", '
     ),
     "python -m compliance archive read PATH": Elsewhere(
-        "services/compliance/tests/unit/test_archives.py", 'main(["archive", "read", '
+        "services/compliance/tests/unit/test_archives.py", 'main(SERVICE, ["archive", "read", '
     ),
     "python -m ingester poll metabase-revoked": Here(service="ingester"),
     "python -m ingester cursor metabase-revoked": Here(service="ingester"),

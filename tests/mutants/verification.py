@@ -103,8 +103,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/looking.py",
-                "        self._woken.clear()\n        await self._begin()\n",
-                "        self._woken.clear()\n        await self.look()\n",
+                "        await self._sleeper.sleep(IDLE_S)\n        await self._begin()\n",
+                "        await self._sleeper.sleep(IDLE_S)\n        await self.look()\n",
             ),
         ),
         at(VERIFICATION, "test_a_holder_that_drips_delays_only_itself"),

@@ -11,10 +11,8 @@ import analytics.service
 import analytics.settings
 import compliance.service
 import compliance.settings
-import compliance.use_cases
-import ingester.entrypoints.http.api
+import ingester.service
 import ingester.settings
-import ingester.use_cases
 import retention.service
 import retention.settings
 from analytics.gateways.cache import Cache
@@ -39,19 +37,14 @@ OPEN = {
 JSON = "application/json"
 
 
-async def _obeyed() -> None:
-    """Every order is applied."""
-
-
 def _documents() -> dict[str, dict[str, Any]]:
     """What each service says of itself at ``/openapi.json``."""
     settings = retention.settings.Settings()
     apps = (
-        ingester.entrypoints.http.api.api(
-            ingester.use_cases.Service(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
-            {},
+        application(
+            ingester.service.SERVICE,
+            ingester.service.assemble(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, {}),
             Probes(),
-            _obeyed,
         ),
         application(
             compliance.service.SERVICE,

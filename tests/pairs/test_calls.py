@@ -38,11 +38,9 @@ from compliance import service as compliance
 from compliance import use_cases
 from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
-from ingester import app as ingester
-from ingester.entrypoints.http.api import api as ingester_api
+from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from ingester.storage import feeds
-from ingester.use_cases import Service as IngesterService
 from retention import service as retention
 from retention.settings import Settings as RetentionSettings
 from services.compliance.tests.integration.conftest import SEARCH, World, service_of
@@ -112,12 +110,13 @@ async def peers(
                 yield db
 
         enter = stack.enter_async_context
-        store = IngesterService(
+        store = ingester.assemble(
             IngesterSettings().model_copy(update=auth),
-            await enter(opened("ingester", ingester.migrations())),
+            await enter(opened("ingester", ingester.SERVICE.all_migrations())),
             clock,
             outbox,
             NewsOutbox(),
+            {FEED: feed},
         )
         await feeds.declare(store.db, [FEED], ["revoked"], clock.now())
         counts = analytics.assemble(
@@ -136,9 +135,10 @@ async def peers(
         orders = service_of(world.service.settings.model_copy(update=auth), world.service.db, clock)
         probes = Probes()
         counting = application(analytics.SERVICE, replace(counts, orders_applied=_always), probes)
+        storing = application(ingester.SERVICE, replace(store, orders_applied=_always), probes)
         await probes.check()
         apis: dict[str, Any] = {
-            "ingester": ingester_api(store, {FEED: feed}, Probes(), _always),
+            "ingester": storing,
             "analytics": counting,
             "compliance": application(compliance.SERVICE, orders, Probes()),
             "retention": application(retention.SERVICE, sweeps, Probes()),

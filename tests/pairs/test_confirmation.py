@@ -31,10 +31,9 @@ from clawback_common.testing.waiting import until
 from compliance import service as compliance
 from compliance import use_cases
 from compliance.settings import Settings as ComplianceSettings
-from ingester import app as ingester
+from ingester import service as ingester
 from ingester import use_cases as ingester_flow
 from ingester.settings import Settings as IngesterSettings
-from ingester.use_cases import Service as IngesterService
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import SEARCH, World, service_of
 from services.ingester.tests.integration.world import World as IngesterWorld
@@ -114,7 +113,7 @@ class Store:
             self.texts.service, "settings", self.texts.service.settings.model_copy(update=update)
         )
         if isinstance(self.texts, IngesterWorld):
-            plan = ingester.plan(self.texts.service, {})
+            plan = ingester.plan(self.texts.service, Stopping())
         else:
             plan = analytics.plan(self.texts.service, Stopping())
         (loop,) = (one for one in plan.loops if one.name == "confirm orders")
@@ -133,13 +132,15 @@ async def store(
 ) -> AsyncIterator[Store]:
     """Each of our stores, on a database of its own, with the article."""
     name: str = request.param
-    migrations = {"ingester": ingester.migrations, "analytics": analytics.SERVICE.all_migrations}[name]
+    migrations = {"ingester": ingester.SERVICE.all_migrations, "analytics": analytics.SERVICE.all_migrations}[
+        name
+    ]
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(databases.fresh(migrations()))
         db = await stack.enter_async_context(Database.connect(url, name=name))
         if name == "ingester":
             settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
-            service = IngesterService(settings, db, clock, OrdersOutbox(), NewsOutbox())
+            service = ingester.assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), {})
             found = Store(IngesterWorld(service, clock))
         else:
             cache = await stack.enter_async_context(Cache.connect(None, 60))

@@ -34,10 +34,8 @@ from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.looking import Looker
-from ingester import app as ingester
-from ingester.entrypoints.http.api import api as ingester_api
+from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
-from ingester.use_cases import Service as IngesterService
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import KINDS, World, service_of
 from services.compliance.tests.integration.neighbours import holdings_client
@@ -104,7 +102,9 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
     keys_file.write_text("[]")
     auth = {"enable_auth": True, "api_keys_file": keys_file}
     async with AsyncExitStack() as stack:
-        ingester_db = await stack.enter_async_context(_store(databases, ingester.migrations(), "ingester"))
+        ingester_db = await stack.enter_async_context(
+            _store(databases, ingester.SERVICE.all_migrations(), "ingester")
+        )
         analytics_db = await stack.enter_async_context(
             _store(databases, analytics.SERVICE.all_migrations(), "analytics")
         )
@@ -112,14 +112,17 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
         settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)}).model_copy(
             update=auth
         )
-        store = IngesterService(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox())
+        store = replace(
+            ingester.assemble(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox(), {}),
+            orders_applied=_always,
+        )
         texts = IngesterWorld(store, clock)
         await texts.submit(*(texts.article(one) for one in LIVE))
         counts = analytics.assemble(
             AnalyticsSettings().model_copy(update=auth), analytics_db, clock, OrdersOutbox(), cache
         )
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {
-            "http://ingester": httpx.ASGITransport(ingester_api(store, {}, Probes(), _always)),
+            "http://ingester": httpx.ASGITransport(application(ingester.SERVICE, store, Probes())),
             "http://analytics": httpx.ASGITransport(application(analytics.SERVICE, counts, Probes())),
             "http://search": httpx.ASGITransport(_consumer(shown)),
         }

@@ -21,10 +21,8 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
 from clawback_common.testing.databases import Databases
-from ingester import app as ingester
-from ingester.entrypoints.http.api import api as ingester_api
+from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
-from ingester.use_cases import Service as IngesterService
 from retention.service import SERVICE, assemble
 from retention.settings import Settings
 from retention.use_cases import Service
@@ -79,16 +77,23 @@ async def pair(
     key.write_text("reader\n")
     auth = {"enable_auth": True, "api_keys_file": keys}
     async with AsyncExitStack() as stack:
-        store_db = await stack.enter_async_context(_database(databases, ingester.migrations(), "ingester"))
+        store_db = await stack.enter_async_context(
+            _database(databases, ingester.SERVICE.all_migrations(), "ingester")
+        )
         own_db = await stack.enter_async_context(_database(databases, SERVICE.all_migrations(), "retention"))
         settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
-        store = IngesterService(
-            settings.model_copy(update=auth), store_db, clock, OrdersOutbox(), NewsOutbox()
+        store = replace(
+            ingester.assemble(
+                settings.model_copy(update=auth), store_db, clock, OrdersOutbox(), NewsOutbox(), {}
+            ),
+            orders_applied=_always,
         )
         world = World(store, clock)
         await world.submit(world.article(HELD), world.article(REVOKED))
         await world.order(world.revocation(REVOKED))
-        await stack.enter_async_context(served(ingester_api(store, {}, Probes(), _always), unused_tcp_port))
+        await stack.enter_async_context(
+            served(application(ingester.SERVICE, store, Probes()), unused_tcp_port)
+        )
         address = AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}")
         ours = Settings().model_copy(update=auth | {"ingester_url": address, "ingester_api_key_file": key})
         yield Pair(assemble(ours, own_db, clock, OrdersOutbox()), world)

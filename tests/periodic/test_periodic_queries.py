@@ -25,8 +25,8 @@ import analytics.service
 import analytics.settings
 import compliance.service
 import compliance.settings
-import ingester.app
 import ingester.entrypoints.http.api
+import ingester.service
 import ingester.settings
 import retention.service
 import retention.settings
@@ -145,11 +145,13 @@ def works(name: str, service: Any, plan: Plan, migrations: Any, clock: Any) -> d
 
 @asynccontextmanager
 async def _ingester() -> AsyncIterator[Parts]:
-    async with ingester.app.opened(ingester.settings.Settings()) as (service, feeds):
+    definition = ingester.service.SERVICE
+    async with definition.open(ingester.settings.Settings()) as opened:
+        service = replace(opened, orders_applied=_obeyed)
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
-        plan = ingester.app.plan(service, feeds)
-        app = ingester.entrypoints.http.api.api(service, feeds, Probes(), _obeyed)
-        found = works("ingester", service, plan, ingester.app.migrations(), service.clock)
+        plan = definition.plan(service, Stopping())
+        app = application(definition, service, Probes())
+        found = works("ingester", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
         found["another log"] = lambda: _look_at_another_log(service.db, found["lost log"])
         yield service.db, found
@@ -222,7 +224,7 @@ async def _retention() -> AsyncIterator[Parts]:
 
 
 SERVICES: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
-    "ingester": (ingester.app.migrations, _ingester, ("common", "ingester")),
+    "ingester": (ingester.service.SERVICE.all_migrations, _ingester, ("common", "ingester")),
     "compliance": (compliance.service.SERVICE.all_migrations, _compliance, ("common", "compliance")),
     "analytics": (analytics.service.SERVICE.all_migrations, _analytics, ("analytics",)),
     "alerting": (alerting.service.SERVICE.all_migrations, _alerting, ("alerting",)),
@@ -312,7 +314,7 @@ async def test_no_statement_of_a_loop_scans_a_large_table(
 
 async def test_counts_of_large_tables_are_estimated_well(databases: Databases) -> None:
     async with (
-        databases.fresh(ingester.app.migrations()) as url,
+        databases.fresh(ingester.service.SERVICE.all_migrations()) as url,
         Database.connect(url, name="test") as db,
     ):
         months = Months(db)

@@ -9,7 +9,7 @@ import pytest
 import alerting.service
 import analytics.service
 import compliance.service
-import ingester.app
+import ingester.service
 import retention.service
 from alerting.use_cases.sweeping import Alerts
 from analytics.storage.purges import PURGES as ANALYTICS
@@ -53,7 +53,7 @@ BOUNDED: dict[str, str] = {
 WATCHING: dict[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
 SERVICES = {
     "ingester": Service(
-        ingester.app.migrations,
+        ingester.service.SERVICE.all_migrations,
         INGESTER,
         {
             "article": "articles",

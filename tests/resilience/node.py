@@ -33,7 +33,8 @@ from clawback_contracts.sweep.v1 import SweepCompleted
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases import Service as Compliance
 from compliance.use_cases.daily_run import Check
-from ingester.gateways.providers.values import RevokedPage
+from ingester.gateways.providers.metabase.values import RevokedPage
+from ingester.service import assemble
 from ingester.settings import Settings as IngesterSettings
 from ingester.use_cases import Service as Ingester
 from ingester.use_cases import polling
@@ -179,7 +180,7 @@ async def opened(name: str, ingester_url: str, compliance_url: str, pause: Pause
         clock = SystemClock()
         yield Node(
             name,
-            Ingester(IngesterSettings(), ingester, clock, OrdersOutbox(), NewsOutbox()),
+            assemble(IngesterSettings(), ingester, clock, OrdersOutbox(), NewsOutbox(), {}),
             service_of(ComplianceSettings(), compliance, clock),
             pause,
         )

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 
 import compliance.service
-import ingester.app
+import ingester.service
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.listening import said
 from clawback_common.testing.waiting import until
@@ -82,7 +82,7 @@ async def _databases(admin: str) -> AsyncIterator[tuple[str, str]]:
     await until(answers, what="PostgreSQL")
     databases = Databases(admin)
     async with (
-        databases.fresh(ingester.app.migrations()) as one,
+        databases.fresh(ingester.service.SERVICE.all_migrations()) as one,
         databases.fresh(compliance.service.SERVICE.all_migrations()) as other,
     ):
         yield one, other

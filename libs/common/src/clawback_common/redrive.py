@@ -22,6 +22,8 @@ from clawback_common.telemetry import describe
 RETRY_MAX = 500
 Redrive = Callable[[Row], Awaitable[None]]
 """Handles one quarantined record again; raises what is still wrong with it."""
+SourceRedrive = Callable[[str], Redrive | None]
+"""The way back of what came from a source; None: there is none."""
 
 
 def redrive_by_subscription(

@@ -14,6 +14,7 @@ from clawback_common.service import cli
 from clawback_common.service.deadletters import desk
 from clawback_common.service.definition import Api, Command, ServiceDefinition
 from clawback_common.settings import ServiceSettings
+from clawback_common.testing.commands import command
 from clawback_common.worker import Plan
 
 
@@ -63,8 +64,8 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
 
 @pytest.mark.parametrize(("arguments", "code"), [(["count"], 0), (["count", "--to", "7"], 3)])
 async def test_a_command_gets_its_arguments_and_gives_the_exit_code(arguments: list[str], code: int) -> None:
-    chosen = cli._parser(definition()).parse_args(arguments)
-    assert await cli._run(definition(), chosen, Settings(), Stopping()) == code
+    async with opened(Settings()) as service:
+        assert await command(definition(), service, *arguments) == code
 
 
 def test_every_service_has_the_roles_that_all_have_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:

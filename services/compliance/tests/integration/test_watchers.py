@@ -1,18 +1,17 @@
 """What the live worker watches, and how often it says so."""
 
-from argparse import Namespace
 from collections.abc import Sequence
 
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.process import Stopping
 from clawback_common.quarantine import Bad
+from clawback_common.testing.commands import command
 from clawback_common.watching import watches
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.holder.v1 import Holding
 from compliance import use_cases
-from compliance.entrypoints.commands import health_command
+from compliance.service import SERVICE
 from compliance.storage import runs
 from compliance.use_cases.daily_run import Check
 from compliance.use_cases.watching import watch_time
@@ -127,7 +126,7 @@ async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: 
 async def test_health_says_unknown_when_no_run_ever_completed(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await health_command(world.service, Namespace(), Stopping()) == 3
+    assert await command(SERVICE, world.service, "health") == 3
     assert "never (unknown)" in capsys.readouterr().out
 
 
@@ -137,16 +136,16 @@ async def test_health_closes_by_time_and_is_content_after_a_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert await check.asked("schedule", "test") == 0
-    assert await health_command(world.service, Namespace(), Stopping()) == 0
+    assert await command(SERVICE, world.service, "health") == 0
     assert "nothing is overdue or at risk" in capsys.readouterr().out
     (order,) = await world.revoke(A)
     world.clock.advance(hours=24)
-    assert await health_command(world.service, Namespace(), Stopping()) == 3
+    assert await command(SERVICE, world.service, "health") == 3
     said = capsys.readouterr().out
     assert "search: 1 overdue" in said
     assert "obligations of time open: 1" in said
     await world.close(order)
     world.clock.advance(hours=8)
-    await health_command(world.service, Namespace(), Stopping())
+    await command(SERVICE, world.service, "health")
     assert "obligations of time verified: 1" in capsys.readouterr().out
     assert await runs.last_completed(world.db) is not None

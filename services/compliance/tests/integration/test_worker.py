@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from argparse import Namespace
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +17,8 @@ from pydantic import SecretStr
 
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
-from clawback_common.process import Stopping
-from clawback_common.service.cli import PHASES, bring_up_to_date
 from clawback_common.testing.broker import Broker, Raw
+from clawback_common.testing.commands import command
 from clawback_common.testing.databases import Databases
 from clawback_common.testing.waiting import until
 from clawback_contracts.alert.v1 import AlertRaised
@@ -33,7 +31,6 @@ from clawback_contracts.revocation.v1 import (
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_local.ports import claimed
 from compliance import use_cases
-from compliance.entrypoints.commands import health_command
 from compliance.service import SERVICE
 from compliance.settings import Settings
 from compliance.use_cases import GROUP
@@ -234,9 +231,7 @@ async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Arou
     assert code == 3, said
     assert "no worker seems to be at work (never seen)" in said
     service = service_of(Settings(), around.db, SystemClock())
-    assert await health_command(service, Namespace(), Stopping()) == 0, (
-        "a run completed, and nothing is late yet"
-    )
+    assert await command(SERVICE, service, "health") == 0, "a run completed, and nothing is late yet"
 
 
 async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> None:
@@ -255,7 +250,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "compliance/0001_spine.pre.sql" in said) == (0, True)
         async with SERVICE.open(Settings(database_url=SecretStr(empty))) as service:
-            await bring_up_to_date(SERVICE, service.db, PHASES["all"])
+            assert await command(SERVICE, service, "migrate") == 0
         assert "up to date" in capsys.readouterr().out
         connection = await asyncpg.connect(empty)
         assert await connection.fetchval("SELECT count(*) FROM revocation") == 0

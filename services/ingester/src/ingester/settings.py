@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -22,7 +22,7 @@ from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.production import needs_file, needs_https, needs_secret
-from clawback_common.settings import CommonSettings
+from clawback_common.settings import ServiceSettings
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
 
@@ -75,7 +75,7 @@ def _feed_of(file: Path, number: int, entry: object) -> "FeedSettings":
 class FeedSettings(BaseModel):
     """One feed, as the file at ``FEEDS`` lists it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     kind: FeedKind
@@ -91,6 +91,11 @@ class FeedSettings(BaseModel):
     a list is complete, so it is not believed unless this is set."""
 
     @property
+    def options(self) -> dict[str, Any]:
+        """What the entry has beside that, which its provider reads and checks."""
+        return dict(self.model_extra or {})
+
+    @property
     def interval_s(self) -> float:
         """Seconds between two polls."""
         if self.every is not None:
@@ -98,8 +103,8 @@ class FeedSettings(BaseModel):
         return EVERY_S.get((self.kind, self.tier), 3_600.0)
 
 
-class Settings(CommonSettings):
-    """Read from the environment; see ``CommonSettings``."""
+class Settings(ServiceSettings):
+    """Read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8001
     probe_port: int = 8101

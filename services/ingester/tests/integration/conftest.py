@@ -15,9 +15,9 @@ from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.service.api import application
 from clawback_common.testing.clock import FakeClock
-from ingester import app
-from ingester.entrypoints.http.api import api
+from ingester.service import SERVICE, assemble
 from ingester.settings import Settings
 from ingester.use_cases import Service
 from services.ingester.tests.integration.simulated import Simulated, simulated_provider
@@ -40,7 +40,7 @@ SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
     """What runs in an ingester's database."""
-    return app.migrations()
+    return SERVICE.all_migrations()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def settings() -> Settings:
 @pytest_asyncio.fixture
 async def service(database: Database, clock: FakeClock, settings: Settings) -> Service:
     """Without its processes."""
-    return Service(settings, database, clock, OrdersOutbox(), NewsOutbox())
+    return assemble(settings, database, clock, OrdersOutbox(), NewsOutbox(), {})
 
 
 @pytest.fixture
@@ -97,8 +97,10 @@ async def http(world: World, script: Script, tmp_path: Path) -> AsyncIterator[ht
     )
     secrets.write_text(yaml.safe_dump({"partner": [SECRET]}))
     settings = world.service.settings.model_copy(update={"api_keys_file": keys, "webhook_secrets": secrets})
-    world.service = replace(world.service, settings=settings)
-    feed = script.feed()
-    transport = httpx.ASGITransport(api(world.service, {feed.name: feed}, Probes(), _obeyed))
+    world.configure(script.feed())
+    world.service = replace(world.service, settings=settings, orders_applied=_obeyed)
+    probes = Probes()
+    transport = httpx.ASGITransport(application(SERVICE, world.service, probes))
+    await probes.check()
     async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
         yield client

@@ -19,10 +19,10 @@ from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.domain.feed import PollResult
+from ingester.gateways.providers.port import Feed
+from ingester.service import configured_feeds
 from ingester.storage import feeds
 from ingester.use_cases import Service, polling
-from ingester.use_cases.feeds import configured_feeds
-from ingester.use_cases.polling import Feed
 from services.ingester.tests.integration.world import World
 
 ARTICLES, REVOKED = "metabase-articles", "metabase-revoked"
@@ -106,5 +106,5 @@ async def simulated_provider(
         SimulatorClient("http://simulator", transport) as control,
     ):
         await control.script({"action": "set_clock", "at": clock.now().isoformat()})
-        by_name = configured_feeds(ours, http)
-        yield Simulated(World(ours, clock, feeds=tuple(by_name)), by_name, control)
+        feeds = configured_feeds(ours.settings, ours.db, clock, http)
+        yield Simulated(World(replace(ours, feeds=feeds), clock), feeds, control)

@@ -1,6 +1,5 @@
 """A cursor belongs to the provider's address and our key; a person can set it: on record, with the gap that results."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +7,20 @@ import pytest
 from pydantic import AnyHttpUrl, SecretStr
 
 from clawback_common.errors import Stop
+from clawback_common.testing.commands import command
 from clawback_contracts.alert.v1 import AlertRaised
-from ingester.__main__ import parser
-from ingester.entrypoints.commands import poll_recorded
+from ingester.service import SERVICE
 from ingester.storage import feeds
-from ingester.use_cases.cursor import cursor_command
+from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World, articles_page
 
 pytestmark = pytest.mark.integration
 
 
-def chosen(*words: str) -> argparse.Namespace:
-    """As the command line is read."""
-    return parser().parse_args(["cursor", *words])
-
-
 async def run(simulated: Simulated, *words: str) -> int:
     """The command on one of the feeds."""
-    arguments = chosen(*words)
-    return await cursor_command(simulated.feeds.get(arguments.feed), simulated.world.service, arguments)
+    return await command(SERVICE, simulated.world.service, "cursor", *words)
 
 
 async def changes(world: World) -> list[dict[str, Any]]:
@@ -130,9 +123,10 @@ async def test_a_pass_under_way_does_not_take_a_cursor_back_that_a_person_has_se
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles")
+    world.configure(feed)
 
     async def set_meanwhile() -> object:
-        assert await cursor_command(feed, world.service, chosen(feed.name, "--set", "77")) == 0
+        assert await command(SERVICE, world.service, "cursor", feed.name, "--set", "77") == 0
         return articles_page(world.article("metabase:1", source_order=1), cursor="1")
 
     script.answers = [set_meanwhile]

@@ -12,18 +12,20 @@ from pydantic import ValidationError
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
 from clawback_common.quarantine import Bad
+from clawback_common.service.api import application
+from clawback_common.testing.commands import command
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from ingester import use_cases
-from ingester.entrypoints import commands
 from ingester.entrypoints.consumers import subscriptions
 from ingester.entrypoints.http import deliveries
-from ingester.entrypoints.http.api import api
 from ingester.entrypoints.http.webhooks import sign
-from ingester.gateways.providers import values
+from ingester.gateways.providers import port
 from ingester.gateways.providers.metabase.codes import failure
-from ingester.settings import FeedSettings, Settings
+from ingester.service import SERVICE
+from ingester.settings import Settings
 from ingester.storage import sweeps
 from ingester.use_cases import polling
+from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.conftest import SECRET
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
 
@@ -477,13 +479,13 @@ async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
     await submit(http, {"items": [item("up:ok"), item(A, source=...)]})
     await world.order(world.revocation(A))
     world.clock.advance(minutes=1)
-    assert await commands.replay_command(world.service) == 0
+    assert await command(SERVICE, world.service, "replay-dlq") == 0
     assert "0 went in, 0 failed again" in capsys.readouterr().out
     assert await world.held(A) == set()
 
 
 async def test_a_dead_letter_of_a_feed_goes_back_through_its_reader(world: World, script: Script) -> None:
-    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="f", kind="articles"),)
+    world.configure(script.feed("articles", name="f"))
     sound = {
         "sequenceId": "7",
         "id": "77",
@@ -493,13 +495,13 @@ async def test_a_dead_letter_of_a_feed_goes_back_through_its_reader(world: World
         "source": {"name": "n", "feed": {"id": "7"}},
     }
     entries = [
-        values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
-        values.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
+        port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
+        port.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
     ]
     script.answers = [articles_page(bad=entries, cursor="8")]
     await polling.poll(script.feed("articles", name="f"), world.service, "test")
     world.clock.advance(minutes=1)
-    assert await commands.replay_command(world.service) == 3
+    assert await command(SERVICE, world.service, "replay-dlq") == 3
     assert await world.state("metabase:77") == "live"
 
 
@@ -526,7 +528,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
 
 
 async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, script: Script) -> None:
-    await commands.poll_recorded(script.feed(), world.service, "schedule")
+    await poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
 
@@ -535,7 +537,9 @@ async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> 
     async def behind() -> None:
         raise Transient("what was there at the start is not dealt with yet")
 
-    transport = httpx.ASGITransport(api(world.service, {}, Probes(), behind))
+    transport = httpx.ASGITransport(
+        application(SERVICE, replace(world.service, orders_applied=behind), Probes())
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://ingester/api/v1") as client:
         for path in ("/articles", f"/articles/{A}"):
             assert (await client.get(path)).status_code == 503

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from clawback_common.errors import Poison, Stop
+from clawback_common.service.cli import main
 from clawback_common.sweeping import Progress
-from ingester.__main__ import main
-from ingester.entrypoints.commands import floor_command
+from clawback_common.testing.commands import command
+from ingester.service import SERVICE
 from ingester.storage import sweeps
 from ingester.storage.sweeping import Articles
 from services.ingester.tests.integration.test_sweep import OLDER, aged, articles, before, ids, request
@@ -17,19 +18,8 @@ __all__ = ["articles"]
 pytestmark = pytest.mark.integration
 
 
-def chosen(*words: str) -> "object":
-    """As the command line is read."""
-    import argparse  # noqa: PLC0415 - of this helper alone
-
-    from clawback_common.arguments import floor_arguments  # noqa: PLC0415 - likewise
-
-    parser = argparse.ArgumentParser()
-    floor_arguments(parser.add_subparsers().add_parser("floor"))
-    return parser.parse_args(["floor", *words])
-
-
 async def run(world: World, *words: str) -> int:
-    return await floor_command(world.service, chosen(*words))  # type: ignore[arg-type]
+    return await command(SERVICE, world.service, "floor", *words)
 
 
 async def test_a_floor_is_never_in_the_future(world: World, articles: Articles) -> None:
@@ -67,7 +57,7 @@ async def test_another_process_that_knew_the_month_stores_into_it(world: World, 
     other = Articles(world.db, world.clock, type(months)(world.db))
     await other.remove(request(world), Progress())
     to = (world.clock.now() - timedelta(days=200)).isoformat()
-    await floor_command(world.service, chosen("--lower-to", to, "--by", "ann", "--reason", "x"))  # type: ignore[arg-type]
+    await run(world, "--lower-to", to, "--by", "ann", "--reason", "x")
     stale = type(months)(world.db)
     stale._there = {f"article_content_{year}_{month:02}" for year in (2025, 2026) for month in range(1, 13)}
     object.__setattr__(world.service, "months", stale)
@@ -111,6 +101,6 @@ async def test_who_lowers_it_says_so_and_why_and_never_to_a_time_to_come(world: 
 @pytest.mark.parametrize("words", [["2024-01-01"], ["soon"], ["2024-01-01T00:00:00Z", "--by", ""]])
 def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["floor", "--lower-to", *words])
+        main(SERVICE, ["floor", "--lower-to", *words])
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err

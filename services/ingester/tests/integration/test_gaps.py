@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 async def watch(simulated: Simulated) -> list[str]:
     """The alerts that were raised so far, after another look at the feeds."""
-    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    await watch_feeds(simulated.world.service)
     return [f"{one.name}: {one.summary}" for one in await simulated.world.said(AlertRaised)]
 
 

@@ -6,13 +6,13 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.quarantine import Bad, put
+from clawback_common.service.deadletters import desk
+from clawback_common.testing.commands import command
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester import use_cases
 from ingester.domain.article import Arrival, Delivery, deliveries
-from ingester.entrypoints import commands
-from ingester.entrypoints.deadletters import desk
-from ingester.gateways.providers import values
-from ingester.settings import FeedSettings
+from ingester.gateways.providers import port
+from ingester.service import SERVICE
 from ingester.use_cases import GROUP, polling
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
@@ -52,7 +52,7 @@ async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     world.clock.advance(minutes=1)
-    outcome = await desk(world.service).retry(DeadLetterFilter(older_than_s=0))
+    outcome = await desk(SERVICE, world.service).retry(DeadLetterFilter(older_than_s=0))
     assert (outcome.retried, await world.text(A)) == (1, "NEW")
 
 
@@ -74,7 +74,7 @@ async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_cam
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     world.clock.advance(minutes=1)
-    assert await commands.replay_command(world.service) == 0
+    assert await command(SERVICE, world.service, "replay-dlq") == 0
     assert await world.text("partner:1") == "NEW"
 
 
@@ -178,7 +178,7 @@ def replace_id(article: ArticleSubmitted, article_id: str) -> ArticleSubmitted:
 async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
     world: World, script: Script, name: str
 ) -> None:
-    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="f", kind="articles"),)
+    world.configure(script.feed("articles", name="f"))
     sound = {
         "sequenceId": "7",
         "id": "77",
@@ -187,11 +187,11 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
         "publishedDate": "2026-02-28T10:00:00Z",
         "source": {"name": "n", "feed": {"id": "7"}},
     }
-    bad = [values.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
+    bad = [port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
     script.answers = [articles_page(bad=bad, cursor="8")]
     await polling.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)
-    assert await commands.replay_command(world.service) == 0
+    assert await command(SERVICE, world.service, "replay-dlq") == 0
     assert await world.state("metabase:77") == "live"
 
 
@@ -199,13 +199,13 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
 async def test_a_revocation_that_could_not_be_read_is_tried_again_as_a_revocation(
     world: World, script: Script, entry: bytes
 ) -> None:
-    world.service.settings.__dict__["feed_list"] = (FeedSettings(name="r", kind="revoked"),)
+    world.configure(script.feed("revoked", name="r"))
     seen_at = world.clock.now()
-    bad = [values.Bad(0, None, "5", "odd", "x", entry)]
+    bad = [port.Bad(0, None, "5", "odd", "x", entry)]
     script.answers = [revoked_page(bad=bad, cursor="5")]
     await polling.poll(script.feed("revoked", name="r"), world.service, "test")
     world.clock.advance(hours=1)
-    assert await commands.replay_command(world.service) == 0
+    assert await command(SERVICE, world.service, "replay-dlq") == 0
     row = await world.db.fetchrow("SELECT article_id, earliest_at FROM notice")
     assert row is not None
     assert (row["article_id"], row["earliest_at"]) == ("metabase:77", seen_at)

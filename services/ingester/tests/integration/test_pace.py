@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.testing.clock import FakeClock
-from ingester.gateways.providers.metabase.codes import Resting
+from ingester.gateways.providers.port import Resting
 from ingester.settings import FeedKind, FeedSettings
 from ingester.storage import feeds
 from ingester.use_cases import Service
-from ingester.use_cases.feeds import KeyPace
+from ingester.use_cases.pacing import KeyPace
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import World
 
@@ -32,7 +32,7 @@ def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
         await passes(world, seconds)
 
-    monkeypatch.setattr("ingester.use_cases.feeds.asyncio.sleep", sleep)
+    monkeypatch.setattr("ingester.use_cases.pacing.asyncio.sleep", sleep)
     return found
 
 
@@ -44,10 +44,10 @@ async def test_a_thousand_calls_of_two_feeds_are_never_too_early_for_a_provider_
         service, clock, tmp_path, late_s_max=late_s, metabase_pause_s=PAUSE_S
     ) as simulated:
         await simulated.provider.set(pause_s=PAUSE_S)
-        articles, revoked = (simulated.feeds[name].connect(uuid4()) for name in (ARTICLES, REVOKED))
+        articles, revoked = (simulated.feeds[name].source.connect(uuid4()) for name in (ARTICLES, REVOKED))
         for _ in range(500):
-            await articles.articles("0", 1)
-            await revoked.revoked("0", 1)
+            await articles.page("0", 1)
+            await revoked.page("0", 1)
         calls = (await simulated.provider.truth()).calls
         assert {name: (one.total, one.ok, one.paused) for name, one in calls.items()} == {
             "articles": (500, 500, 0),
@@ -136,7 +136,7 @@ async def test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it(wo
 
 
 async def test_a_replica_whose_clock_is_ahead_calls_no_earlier(world: World, waits: list[float]) -> None:
-    pace = KeyPace(FeedSettings(name="f", kind="articles"), world.service)
+    pace = KeyPace(FeedSettings(name="f", kind="articles"), world.db, world.service.settings.pause)
     await pace.take()
     await pace.end(None)
     world.clock.advance(hours=1)
@@ -167,7 +167,9 @@ async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_
 
 
 async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(world: World, waits: list[float]) -> None:
-    articles, revoked = (KeyPace(FeedSettings(name=kind, kind=kind), world.service) for kind in KINDS)
+    articles, revoked = (
+        KeyPace(FeedSettings(name=kind, kind=kind), world.db, world.service.settings.pause) for kind in KINDS
+    )
     await articles.take()
     await articles.end(45)
     await revoked.take()
@@ -175,7 +177,7 @@ async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(world: World,
 
 
 async def test_no_answer_stops_a_key_for_longer_than_a_day(world: World) -> None:
-    pace = KeyPace(FeedSettings(name="f", kind="articles"), world.service)
+    pace = KeyPace(FeedSettings(name="f", kind="articles"), world.db, world.service.settings.pause)
     await pace.take()
     await pace.end(1e9)
     with pytest.raises(Resting):
@@ -185,7 +187,10 @@ async def test_no_answer_stops_a_key_for_longer_than_a_day(world: World) -> None
 
 
 async def test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_for(world: World) -> None:
-    pace, other = (KeyPace(FeedSettings(name=name, kind="articles"), world.service) for name in "ab")
+    pace, other = (
+        KeyPace(FeedSettings(name=name, kind="articles"), world.db, world.service.settings.pause)
+        for name in "ab"
+    )
     await pace.take()
     await passes(world, 42)
     await other.take()

@@ -12,16 +12,17 @@ from clawback_common import jobs as job_runs
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
 from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.commands import command
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.revocation.v1 import RevocationNoticed
-from ingester.app import _revocations_were_read
 from ingester.domain.feed import PollResult
-from ingester.entrypoints import commands
 from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
-from ingester.gateways.providers.values import Bad
+from ingester.gateways.providers.port import Bad, Feed
+from ingester.service import SERVICE
 from ingester.storage import feeds
 from ingester.use_cases import polling
-from ingester.use_cases.polling import Feed
+from ingester.use_cases.poll_runs import poll_on_schedule, poll_recorded
+from ingester.use_cases.publishing import _revocations_were_read
 from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
@@ -38,6 +39,7 @@ UNWELL: list[Exception] = [
 
 
 async def declared(world: World, *of: Feed) -> None:
+    world.configure(*of)
     await feeds.declare(
         world.db, [feed.name for feed in of], [feed.settings.kind for feed in of], world.clock.now()
     )
@@ -168,7 +170,7 @@ async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_f
         return revoked_page("1", cursor="c1")
 
     script.answers = [somebody_takes_over, revoked_page("1", cursor="c1")]
-    result = await commands.poll_recorded(feed, world.service, "test")
+    result = await poll_recorded(feed, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
     assert (await row_of(world, feed))["state"] == "ok"
 
@@ -219,7 +221,7 @@ async def test_of_two_processes_one_polls_once_per_interval(world: World, script
 
     async def both() -> None:
         await asyncio.gather(
-            *(commands.poll_on_schedule(feed, one.service) for one in (world, behind) for _ in range(3))
+            *(poll_on_schedule(feed, one.service) for one in (world, behind) for _ in range(3))
         )
 
     await both()
@@ -237,9 +239,9 @@ async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World
     await declared(world, feed)
     script.answers = [failure(9999)] * 10
     for calls, minutes in enumerate((1, 5, 15, 15), 1):
-        await commands.poll_on_schedule(feed, world.service)
+        await poll_on_schedule(feed, world.service)
         await passed(world, f"{minutes * 60 - 5} seconds")
-        await commands.poll_on_schedule(feed, world.service)
+        await poll_on_schedule(feed, world.service)
         assert len(script.cursors) == calls
         await passed(world, "5 seconds")
 
@@ -254,12 +256,12 @@ async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Sc
         await asyncio.Event().wait()
 
     script.answers = [slow]
-    first = asyncio.create_task(commands.poll_on_schedule(feed, world.service))
+    first = asyncio.create_task(poll_on_schedule(feed, world.service))
     await begun.wait()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await commands.poll_on_schedule(feed, world.service)
+    await poll_on_schedule(feed, world.service)
     assert len(script.cursors) == 2
 
 
@@ -309,19 +311,19 @@ async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
     await drained(world, feed)
     assert (await row_of(world, feed))["state"] == "stopped"
     for _ in range(2):
-        await watch_feeds(world.service, [feed.name])
+        await watch_feeds(world.service)
     assert await world.alerts() == ["FeedStopped"]
     for hours in range(1, 50):  # also at the hour of a day at which it was raised before
         world.clock.advance(hours=1)
-        await watch_feeds(world.service, [feed.name])
+        await watch_feeds(world.service)
         assert await world.alerts() == ["FeedStopped"] * (hours + 1)
     await drained(world, feed)
-    await commands.poll_on_schedule(feed, world.service)
+    await poll_on_schedule(feed, world.service)
     assert len(script.cursors) == 3
     assert await feeds.resume(world.db, feed.name, world.clock.now())
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
-    await commands.poll_on_schedule(feed, world.service)
+    await poll_on_schedule(feed, world.service)
     assert (await row_of(world, feed))["state"] == "ok"
 
 
@@ -332,13 +334,13 @@ async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
     script.answers = [failure(9999)]
     await drained(world, feed)
     world.clock.advance(minutes=4)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert await world.alerts() == []
     world.clock.advance(minutes=1)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert await world.alerts() == ["FeedFailing"]
     await drained(world, feed)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedFailing"}
 
 
@@ -348,8 +350,9 @@ async def test_what_was_raised_of_a_feed_that_is_no_longer_configured_is_resolve
     feed = script.feed("revoked")
     script.answers = [failure(1000)]
     await drained(world, feed)
-    await watch_feeds(world.service, [feed.name])
-    await watch_feeds(world.service, [])
+    await watch_feeds(world.service)
+    world.configure()
+    await watch_feeds(world.service)
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
 
 
@@ -365,7 +368,7 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
 
     script.answers = [*(page(n) for n in range(1, 11)), failure(9999)]
     await drained(world, feed)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
     assert "10 pages on without coming to its end" in alert.summary
@@ -380,11 +383,11 @@ async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_on
     for n in range(1, 11):
         script.answers = [page_of(world, n, 1), failure(9999)]
         await polling.poll(feed, world.service, "test")
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert "FeedFallingBehind" in await world.alerts()
     script.answers = []
     await drained(world, feed)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert "FeedFallingBehind" in {one.name for one in await world.said(AlertResolved)}
     assert (await row_of(world, feed))["full_pages"] == 0
 
@@ -417,7 +420,7 @@ async def test_an_unreadable_entry_among_revocations_is_an_incident_and_an_alert
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
-    bad = Bad(1, None, None, "id_missing", "id", b"<article/>")
+    bad = Bad(1, None, None, "id_missing", "id", b"<article/>", revocation=True)
     script.answers = [revoked_page("1", bad=[bad], cursor="c")]
     assert (await drained(world, feed)).noticed == 1
     assert await world.alerts() == ["UnreadableRevocation"]
@@ -458,14 +461,14 @@ async def test_nothing_is_published_before_every_feed_of_revocations_was_read_on
 ) -> None:
     articles, one, two = script.feed("articles"), script.feed(name="r1"), script.feed(name="r2")
     await declared(world, articles, one, two)
-    configured = (articles.name, one.name, two.name)
-    assert not await _revocations_were_read(world.service, configured)
+    world.configure(articles, one, two)
+    assert not await _revocations_were_read(world.service)
     await drained(world, one)
     script.answers = [failure(9999)]
     await drained(world, two)
-    assert not await _revocations_were_read(world.service, configured)
+    assert not await _revocations_were_read(world.service)
     await drained(world, two)
-    assert await _revocations_were_read(world.service, configured)
+    assert await _revocations_were_read(world.service)
 
 
 async def test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_publication(
@@ -474,8 +477,10 @@ async def test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_public
     misspelt, right = script.feed(name="revokd"), script.feed(name="revoked")
     await declared(world, misspelt, right)
     await drained(world, right)
-    assert not await _revocations_were_read(world.service, (misspelt.name, right.name))
-    assert await _revocations_were_read(world.service, (right.name,))
+    world.configure(misspelt, right)
+    assert not await _revocations_were_read(world.service)
+    world.configure(right)
+    assert await _revocations_were_read(world.service)
 
 
 async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
@@ -485,7 +490,7 @@ async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
     await declared(world, feed)
     script.answers = [revoked_page("1", cursor="c"), None, revoked_page(), failure(9999)]
     for _ in range(3):
-        await commands.poll_recorded(feed, world.service, "schedule")
+        await poll_recorded(feed, world.service, "schedule")
         world.clock.advance(seconds=1)
     runs = await job_runs.page(world.db)
     assert [(run.outcome, run.counts["noticed"]) for run in runs] == [
@@ -499,10 +504,11 @@ async def test_the_command_tells_what_a_pass_brought(
     world: World, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     feed = script.feed("revoked")
+    world.configure(feed)
     script.answers = [revoked_page("1", cursor="c"), None, failure(9999)]
-    assert await commands.poll_command(feed, world.service, feed.name) == 0
+    assert await command(SERVICE, world.service, "poll", feed.name) == 0
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
-    assert await commands.poll_command(feed, world.service, feed.name) == 1
+    assert await command(SERVICE, world.service, "poll", feed.name) == 1
     assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
 
 
@@ -511,13 +517,13 @@ async def test_with_compliance_required_nothing_is_published_while_revocations_a
 ) -> None:
     required = world.service.settings.model_copy(update={"compliance": "required"})
     feed = script.feed("revoked")
-    strict = World(replace(world.service, settings=required), world.clock, feeds=(feed.name,))
+    strict = World(replace(world.service, settings=required, feeds={feed.name: feed}), world.clock)
     await drained(strict, feed)
     await strict.submit(strict.article("up:1"))
     world.clock.advance(hours=26)
     with pytest.raises(Transient, match="revocations of test-revoked are unread for 26 h"):
         await strict.news()
-    removed = World(strict.service, world.clock, feeds=())
+    removed = World(replace(strict.service, feeds={}), world.clock)
     assert len(await removed.news()) == 1
     await strict.submit(strict.article("up:2"))
     await drained(strict, feed)

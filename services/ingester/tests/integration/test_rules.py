@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,8 @@ from clawback_common.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
-from ingester import app, use_cases
+from ingester.storage.contents import Months
+from ingester.use_cases.publishing import publish
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -361,17 +362,12 @@ async def test_an_article_of_any_date_has_its_place_and_can_be_taken_down(world:
 
 
 async def test_a_new_month_is_made_by_two_at_once_without_harm(world: World) -> None:
-    others = [World(use_cases.Service(*_parts(world)), world.clock) for _ in range(4)]
+    others = [World(replace(world.service, months=Months(world.db)), world.clock) for _ in range(4)]
     date = world.clock.now().replace(year=2011)
     await asyncio.gather(
         *(other.submit(world.article(f"up:{n}", published_at=date)) for n, other in enumerate(others))
     )
     assert len(await world.news()) == 4
-
-
-def _parts(world: World) -> Any:
-    service = world.service
-    return service.settings, service.db, service.clock, service.orders, service.news
 
 
 async def test_an_id_of_another_provider_is_refused_at_the_submission_door(world: World) -> None:
@@ -382,13 +378,13 @@ async def test_an_id_of_another_provider_is_refused_at_the_submission_door(world
 async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.app.BATCH_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.use_cases.publishing.BATCH_BYTES_MAX", 50_000)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(5)))
     await world.order(world.revocation("up:1"))
     rows = await world.db.fetch("SELECT * FROM outbox_news ORDER BY ref")
-    messages = await app._publish(world.service, world.feeds, world.db, rows)
+    messages = await publish(world.service, world.db, rows)
     assert [message is not None for message in messages] == [True, False, True, True]
-    rest = await app._publish(world.service, world.feeds, world.db, rows[len(messages) :])
+    rest = await publish(world.service, world.db, rows[len(messages) :])
     assert [message is not None for message in rest] == [True]
 
 

@@ -13,6 +13,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.errors import Poison
 from clawback_common.http.deadletters import DeadLetterFilter
 from clawback_common.quarantine import Bad, put
+from clawback_common.service.deadletters import desk
 from clawback_common.settings import CommonSettings
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.listening import listening
@@ -20,7 +21,7 @@ from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from ingester.entrypoints.consumers import subscriptions
-from ingester.entrypoints.deadletters import desk
+from ingester.service import SERVICE
 from ingester.use_cases import GROUP
 from services.ingester.tests.integration.world import World
 
@@ -124,6 +125,6 @@ async def test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic(w
         await put(tx, world.service.orders, [bad], world.clock.now())
         await offsets.move(tx, GROUP, {("revocations.v1", 1): 50})
     world.clock.advance(minutes=1)
-    outcome = await desk(world.service).retry(DeadLetterFilter())
+    outcome = await desk(SERVICE, world.service).retry(DeadLetterFilter())
     assert (outcome.retried, await world.state(A)) == (1, "revoked")
     assert await offsets.stored(world.db, GROUP) == {("revocations.v1", 1): 50}

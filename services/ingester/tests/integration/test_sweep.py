@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ import pytest
 
 from clawback_common.db import Transaction
 from clawback_common.http.probes import Probes
+from clawback_common.service.api import application
 from clawback_common.sweeping import Held, Progress, Tally
 from clawback_common.sweeping.maintenance import put_in_shape
 from clawback_common.testing.queries import prepare_all
@@ -19,10 +21,10 @@ from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepRequested
-from ingester.entrypoints.commands import poll_recorded
-from ingester.entrypoints.http.api import api
+from ingester.service import SERVICE
 from ingester.storage import sweeping, sweeps
 from ingester.storage.sweeping import Articles
+from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.world import Script, World, articles_page
 
 pytestmark = pytest.mark.integration
@@ -80,7 +82,7 @@ async def ids(world: World, table: str = "article") -> list[str]:
 
 async def read(world: World, path: str) -> httpx.Response:
     """As the API answers."""
-    app = api(world.service, {}, Probes(), _nothing)
+    app = application(SERVICE, replace(world.service, orders_applied=_nothing), Probes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         return await client.get(f"/api/v1{path}")
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing import Any
+
 import pytest
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from ingester.settings import FeedSettings
 from ingester.storage import feeds
 from ingester.use_cases import polling
-from ingester.use_cases.polling import Feed
 from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated
-from services.ingester.tests.integration.world import ORIGIN, Script, World, articles_page, revoked_page
+from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
 pytestmark = pytest.mark.integration
 
@@ -103,7 +104,7 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     (row,) = await feeds.all_feeds(world.db)
     assert (row["last_complete_at"], row["state"]) == (None, "failing")
     settings = FeedSettings(name="test-revoked", kind="revoked", limit=10, unpaged=True)
-    stated = Feed(settings, script.connect, ORIGIN)
+    stated = script.feed_of(settings)
     result = await polling.poll(stated, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
 
@@ -138,28 +139,30 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     await simulated.poll(REVOKED)
     row = await simulated.row(REVOKED)
     assert (row["page_asked"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
-    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    await watch_feeds(simulated.world.service)
     (alert,) = await simulated.world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})
     assert "10,000" in alert.summary
     assert "at most 10" in alert.summary
     asked = simulated.feeds[REVOKED]
-    lower = replace(asked, settings=asked.settings.model_copy(update={"limit": 10}))
+    source: Any = asked.source
+    lower = replace(asked, source=replace(source, feed=asked.settings.model_copy(update={"limit": 10})))
     await simulated.provider.publish(10)
     await simulated.provider.revoke(count=10)
     await polling.poll(lower, simulated.world.service, "test")
-    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    await watch_feeds(simulated.world.service)
     assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
 
 
 async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script: Script) -> None:
     feed = script.feed(limit=10)
+    world.configure(feed)
     for sizes in ((3, 1), (5, 1), (3, 2), (4, 3)):
         script.answers = revocations(sizes)
         await polling.poll(feed, world.service, "test")
     (row,) = await feeds.all_feeds(world.db)
     assert (row["page_max"], row["page_limit"]) == (5, None)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert await world.alerts() == []
 
 
@@ -178,6 +181,6 @@ async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages
         assert (await simulated.poll(ARTICLES)).caught_up
     assert (await simulated.provider.truth()).calls["rateLimits"].total == 1
     assert (await simulated.row(ARTICLES))["page_stated"] == (20 if stated else None)
-    await watch_feeds(simulated.world.service, list(simulated.feeds))
+    await watch_feeds(simulated.world.service)
     (alert,) = await simulated.world.said(AlertRaised)
     assert f"rate limits say {20 if stated else 'nothing'} of it" in alert.summary

@@ -7,7 +7,7 @@ import pytest
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from ingester.gateways import metrics
-from ingester.gateways.providers.values import Page
+from ingester.gateways.providers.metabase.values import Page
 from ingester.use_cases import polling
 from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.simulated import ARTICLES, Simulated
@@ -28,9 +28,10 @@ async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_f
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=100)
+    world.configure(feed)
     script.answers = [page_with(world, 1, 60, topics=4, tags=2), page_with(world, 61, 20)]
     await polling.poll(feed, world.service, "test")
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedNotUnderstood", {"feed": feed.name})
     assert "in 4 of 80 articles" in alert.summary
@@ -38,7 +39,7 @@ async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_f
     counter = metrics.NOT_UNDERSTOOD.labels(feed.name, "topics")
     assert counter._value.get() == 4
     world.clock.advance(hours=26)
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedNotUnderstood"}
 
 
@@ -47,9 +48,10 @@ async def test_odd_values_are_counted_and_reported_to_nobody(
     world: World, script: Script, received: int, odd: int
 ) -> None:
     feed = script.feed("articles", limit=100)
+    world.configure(feed)
     script.answers = [page_with(world, 1, received, publishedDate=odd)]
     await polling.poll(feed, world.service, "test")
-    await watch_feeds(world.service, [feed.name])
+    await watch_feeds(world.service)
     assert await world.alerts() == []
     assert await world.db.fetchval("SELECT articles FROM feed_not_understood WHERE field = '*'") == odd
 

@@ -25,25 +25,27 @@ from clawback_common.outbox import orders as orders_outbox
 from clawback_common.outbox.lost_log import Log
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.service.worker import plan_of, worker_of
 from clawback_common.settings import CommonSettings
 from clawback_common.telemetry import configure_logging
 from clawback_common.testing.broker import Broker, Raw
 from clawback_common.testing.clock import FakeClock
+from clawback_common.testing.commands import command
 from clawback_common.testing.compliance import Compliance
 from clawback_common.testing.queries import prepare_all
 from clawback_common.testing.waiting import until
 from clawback_common.testing.workers import at_work
-from clawback_common.worker import Worker
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
-from ingester import app
-from ingester.entrypoints import commands
 from ingester.gateways import events, metrics
+from ingester.service import SERVICE, assemble, configured_feeds
 from ingester.settings import Settings
 from ingester.use_cases import Service
-from ingester.use_cases.feeds import configured_feeds
+from ingester.use_cases.publishing import may_publish, publish_lost_again
+from ingester.use_cases.watching import measure
 from services.ingester.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration
@@ -59,12 +61,11 @@ def message(world: World, event: Event) -> Message:
 @asynccontextmanager
 async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIterator[Service]:
     """A worker with everything that a worker has; ended after the block."""
-    service = Service(settings, db, SystemClock(), OrdersOutbox(), NewsOutbox())
+    clock = SystemClock()
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        worker = Worker(
-            "ingester", settings, db, service.clock, app.migrations(), 0, service.orders, service.news
-        )
-        async with at_work(worker, app.plan(service, configured_feeds(service, http))):
+        feeds = configured_feeds(settings, db, clock, http)
+        service = assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
+        async with at_work(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, Stopping())):
             yield service
 
 
@@ -262,7 +263,7 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
 
 async def test_a_worker_measures_what_it_holds(world: World) -> None:
     await world.submit(world.article("up:1"))
-    await app._measure(world.service)
+    await measure(world.service)
     assert metrics.ARTICLES.labels("live")._value.get() == 1
 
 
@@ -288,12 +289,12 @@ async def test_the_commands_of_the_service_tell_what_they_did(
     settings: Settings, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert database is not None
-    await app.migrate(settings, "all")
-    assert "none, the database is up to date" in capsys.readouterr().out
-    async with app.opened(settings) as (service, feeds):
-        assert sorted(feeds) == ["metabase-articles", "metabase-revoked"]
-        assert await commands.accept_gap_command(service) == 0
-        assert await commands.replay_command(service) == 0
+    async with SERVICE.open(settings) as service:
+        assert await command(SERVICE, service, "migrate") == 0
+        assert "none, the database is up to date" in capsys.readouterr().out
+        assert sorted(service.feeds) == ["metabase-articles", "metabase-revoked"]
+        assert await command(SERVICE, service, "accept-gap") == 0
+        assert await command(SERVICE, service, "replay-dlq") == 0
     assert "there is no gap" in capsys.readouterr().out
 
 
@@ -316,9 +317,9 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
 
     await applied([first])  # as one of two replicas has
     with pytest.raises(Transient):
-        await app._may_publish(world.service, {}, gate)
+        await may_publish(replace(world.service, orders_applied=gate.check))
     await applied(others)
-    assert await app._may_publish(world.service, {}, gate)
+    assert await may_publish(replace(world.service, orders_applied=gate.check))
 
 
 @pytest.mark.parametrize("grown", [0, 9])
@@ -334,13 +335,13 @@ async def test_what_a_lost_log_held_is_published_again(
     await world.db.execute(
         "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
     )
-    await app._publish_lost_again(service, topic)
+    await publish_lost_again(service, topic)
     assert await world.news() == []
     await broker.make_again(topic)
     await broker.send(topic, [Raw(b"{}")] * grown)
-    await app._publish_lost_again(service, topic)
+    await publish_lost_again(service, topic)
     assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]
-    await app._publish_lost_again(service, topic)
+    await publish_lost_again(service, topic)
     assert await world.news() == []
 
 
@@ -353,7 +354,7 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
     await world.db.execute(
         "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
     )
-    await app._publish_lost_again(service, topic)
+    await publish_lost_again(service, topic)
     assert await world.news() == []
 
 

@@ -1,9 +1,9 @@
 """An ingester without its processes, and what stands around it: the provider, the orders, what it wants to say."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -12,12 +12,14 @@ from clawback_common.outbox.relay import Waiting
 from clawback_common.testing.world import ServiceWorld
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
 from clawback_contracts.revocation.folding import AnyOrder
-from ingester import app, use_cases
+from ingester import use_cases
 from ingester.domain.feed import Origin
-from ingester.gateways.providers.values import Bad, Page, RateLimit, RevokedId, RevokedPage
-from ingester.settings import FeedKind, FeedSettings
-from ingester.use_cases import Service
-from ingester.use_cases.polling import Feed
+from ingester.gateways.providers.metabase.source import ArticlesSource, RevokedSource
+from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage, Slice
+from ingester.gateways.providers.port import Bad, Feed, Revoked
+from ingester.settings import FeedKind, FeedSettings, Settings
+from ingester.use_cases import Service, polling
+from ingester.use_cases.publishing import publish
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
@@ -28,8 +30,9 @@ CANARY = "zq-canary-7719"
 class World(ServiceWorld[Service]):
     """With words of the ingester's own."""
 
-    feeds: Collection[str] = ()
-    """The names of the configured feeds."""
+    def configure(self, *feeds: Feed) -> None:
+        """These feeds are configured, and no others."""
+        self.service = replace(self.service, feeds={feed.name: feed for feed in feeds})
 
     def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
         """An article that its source published yesterday."""
@@ -55,7 +58,7 @@ class World(ServiceWorld[Service]):
         rows: list[Waiting] = await self.db.fetch(
             "SELECT * FROM outbox_news WHERE sent_at IS NULL ORDER BY id"
         )
-        messages = await app._publish(self.service, self.feeds, self.db, rows)
+        messages = await publish(self.service, self.db, rows)
         await self.db.execute("UPDATE outbox_news SET sent_at = $1", self.clock.now())
         return [ArticlePublished.model_validate_json(message.value) for message in messages if message]
 
@@ -92,9 +95,9 @@ class Script:
         self.polls.append(poll_id)
         return self
 
-    async def articles(self, cursor: str = "0", limit: int = 500) -> Page:
+    async def articles(self, cursor: str = "0", limit: int = 500, part: Slice | None = None) -> Page:
         """A page of articles."""
-        assert limit > 0
+        assert (limit > 0, part) == (True, None)
         answer = await self._next(cursor)
         return answer or Page((), (), None, 0)
 
@@ -104,9 +107,9 @@ class Script:
         answer = await self._next(cursor)
         return answer or RevokedPage((), (), None, 0)
 
-    async def newest(self) -> Page:
+    async def newest(self, part: Slice | None = None) -> Page:
         """A page with the newest article."""
-        return await self.articles("")
+        return await self.articles("", part=part)
 
     async def rate_limits(self) -> tuple[RateLimit, ...]:
         """None that say anything."""
@@ -123,14 +126,19 @@ class Script:
 
     def feed(self, kind: FeedKind = "revoked", *, name: str | None = None, limit: int = 3) -> Feed:
         """A feed that this provider answers for."""
-        return Feed(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit), self.connect, ORIGIN)
+        return self.feed_of(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit))
+
+    def feed_of(self, settings: FeedSettings, origin: Origin = ORIGIN) -> Feed:
+        """A feed with these settings that this provider, which plays Metabase's client, answers for."""
+        source = ArticlesSource if settings.kind == "articles" else RevokedSource
+        return Feed(settings, source(settings, Settings(), origin, cast("Any", self.connect)))
 
 
 def revoked_page(
     *ids: str, cursor: str | None = None, bad: Sequence[Bad] = (), **times: datetime
 ) -> RevokedPage:
     """Entries numbered by their id."""
-    entries = tuple(RevokedId(one, f"s{one}", times.get(f"at{one}")) for one in ids)
+    entries = tuple(Revoked(one, f"s{one}", times.get(f"at{one}")) for one in ids)
     return RevokedPage(entries, tuple(bad), cursor, len(entries) + len(bad))
 
 
@@ -139,4 +147,4 @@ def articles_page(*articles: ArticleSubmitted, cursor: str | None = None, bad: S
     return Page(tuple(articles), tuple(bad), cursor, len(articles) + len(bad))
 
 
-__all__ = ["CANARY", "Script", "World", "articles_page", "poll", "revoked_page"]
+__all__ = ["CANARY", "Script", "World", "articles_page", "polling", "revoked_page"]

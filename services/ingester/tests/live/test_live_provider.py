@@ -25,7 +25,7 @@ from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseC
 from ingester.gateways.providers.metabase.codes import LIVING, UnreadableAnswer
 from ingester.gateways.providers.metabase.scalars import instant
 from ingester.gateways.providers.metabase.tree import Answer, read
-from ingester.gateways.providers.ports import ApiCall
+from ingester.gateways.providers.port import ApiCall
 
 PAUSE_S = 20.0
 """Between two calls of one key, as the provider asks; one pause for all endpoints, the careful reading."""

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from clawback_common.process import in_words
+from clawback_common.service.cli import main
+from ingester.service import SERVICE
 from ingester.settings import FeedSettings, Settings
 
 
@@ -30,7 +32,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("feed: []", "is not {feeds: ["),
         ("feeds: secret", "is not {feeds: ["),
         ("feeds:\n  - {name: one, kind: secret}", "feed 0, kind: Input should be 'articles' or 'revoked'"),
-        ("feeds:\n  - {name: one, kind: revoked, secret: 1}", "feed 0, secret: Extra inputs"),
         ("feeds:\n  - {name: one, kind: revoked}\n  - {name: one, kind: articles}", "names a feed twice"),
     ],
 )
@@ -41,6 +42,22 @@ def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
     said = refused(capsys)
     assert f"FEEDS: {file}" in said
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{name: one, kind: revoked, secret: 1}", "feed one: metabase has no secret"),
+        ("{name: one, kind: articles, provider: nobody}", "feed one: no reader for the provider nobody"),
+        ("{name: one, kind: articles, provider: port}", "feed one: no reader for the provider port"),
+    ],
+)
+def test_an_entry_that_its_provider_cannot_use_ends_every_role_with_2(
+    file: Path, capsys: pytest.CaptureFixture[str], entry: str, words: str
+) -> None:
+    file.write_text(f"feeds:\n  - {entry}\n")
+    assert main(SERVICE, ["migrate"]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_file_of_feeds_that_is_not_there_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

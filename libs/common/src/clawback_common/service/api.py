@@ -40,6 +40,7 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
         ],
         lifespan=own.lifespan,
         body_bytes_max=own.body_bytes_max,
+        requests_max=own.requests_max,
         clock=service.clock,
     )
 

@@ -3,15 +3,16 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from clawback_common.db import Database
 from clawback_common.db.migrate import migrate
 from clawback_common.process import ExitCode, Stopping, in_words, run
 from clawback_common.service import deadletters
-from clawback_common.service.definition import Command, OfflineCommand, ServiceDefinition
+from clawback_common.service.definition import Command, OfflineCommand, Service, ServiceDefinition
 from clawback_common.service.worker import work
 
+T = TypeVar("T", bound=Service)
 Phase = Literal["pre", "post"]
 PHASES: dict[str, tuple[Phase, ...]] = {"pre": ("pre",), "post": ("post",), "all": ("pre", "post")}
 EXIT_CODES = (
@@ -29,19 +30,21 @@ def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | Non
     Returns:
         The exit code.
     """
-    chosen = _parser(definition).parse_args(arguments)
+    chosen = parser_of(definition).parse_args(arguments)
     for command in definition.offline_commands:
         if chosen.role == command.name:
             return command.run(chosen)
     settings = in_words(definition.settings)
 
     async def role(stopping: Stopping) -> int:
-        return await _run(definition, chosen, settings, stopping)
+        async with definition.open(settings) as service:
+            return await run_role(definition, service, chosen, stopping)
 
     return run(role, service=definition.name, settings=settings)
 
 
-def _parser(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
+def parser_of(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
+    """Reads a command line of the service."""
     parser = argparse.ArgumentParser(
         prog=definition.name, description=definition.description, epilog=f"Exit codes: {EXIT_CODES}"
     )
@@ -59,27 +62,27 @@ def _parser(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(
-    definition: ServiceDefinition[Any, Any], chosen: argparse.Namespace, settings: Any, stopping: Stopping
+async def run_role(
+    definition: ServiceDefinition[Any, T], service: T, chosen: argparse.Namespace, stopping: Stopping
 ) -> int:
-    async with definition.open(settings) as service:
-        match chosen.role:
-            case "worker":
-                await work(definition, service, stopping)
-            case "api":
-                # FastAPI is imported by this role alone: a worker is ready sooner.
-                from clawback_common.service.api import serve_api  # noqa: PLC0415
+    """Runs what the command line asks for. Gives the exit code."""
+    match chosen.role:
+        case "worker":
+            await work(definition, service, stopping)
+        case "api":
+            # FastAPI is imported by this role alone: a worker is ready sooner.
+            from clawback_common.service.api import serve_api  # noqa: PLC0415
 
-                await serve_api(definition, service, stopping)
-            case "migrate":
-                await bring_up_to_date(definition, service.db, PHASES[chosen.phase])
-            case "replay-dlq":
-                return await deadletters.replay(definition, service, _print)
-            case "accept-gap":
-                return await deadletters.accept_gap(definition, service, _print)
-            case name:
-                command = next(one for one in definition.commands if one.name == name)
-                return await command.run(service, chosen, stopping)
+            await serve_api(definition, service, stopping)
+        case "migrate":
+            await bring_up_to_date(definition, service.db, PHASES[chosen.phase])
+        case "replay-dlq":
+            return await deadletters.replay(definition, service, _print)
+        case "accept-gap":
+            return await deadletters.accept_gap(definition, service, _print)
+        case name:
+            command = next(one for one in definition.commands if one.name == name)
+            return await command.run(service, chosen, stopping)
     return ExitCode.DONE
 
 

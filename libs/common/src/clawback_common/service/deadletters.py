@@ -16,10 +16,15 @@ Print = Callable[[str], object]
 
 
 def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterDesk:
-    """A service's quarantine: a record is tried again by the handler of its topic."""
+    """A service's quarantine: a record is tried again by the handler of its topic, or as its source needs it."""
     subscriptions = (definition.redriven or definition.subscriptions)(service)
     by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
-    return DeadLetterDesk(service.db, service.clock, by_topic.get)
+    by_source = definition.other_sources(service) if definition.other_sources else _none
+    return DeadLetterDesk(service.db, service.clock, lambda source: by_source(source) or by_topic.get(source))
+
+
+def _none(_: str) -> None:
+    """Everything came by a topic."""
 
 
 async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:

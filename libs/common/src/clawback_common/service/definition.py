@@ -10,8 +10,10 @@ from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
+from clawback_common.redrive import SourceRedrive
 from clawback_common.settings import ServiceSettings
 from clawback_common.worker import Plan
 
@@ -84,6 +86,8 @@ class Api:
     """Of the service's health, for its page."""
     body_bytes_max: Mapping[str, int] = field(default_factory=dict)
     """By the path's beginning."""
+    requests_max: Mapping[str, int] = field(default_factory=dict)
+    """In work at once, by the path's beginning."""
     lifespan: "Lifespan | None" = None
     """What it starts and stops around serving."""
 
@@ -110,6 +114,10 @@ class ServiceDefinition(Generic[S, T]):
     offline_commands: Sequence[OfflineCommand] = ()
     redriven: "Callable[[T], Sequence[Subscription]] | None" = None
     """Its subscriptions as a second try of old records needs them; None: as they are."""
+    other_sources: Callable[[T], SourceRedrive] | None = None
+    """The ways back of what was set aside and came by no topic."""
+    news: Callable[[T], NewsOutbox] | None = None
+    """Its second outbox, whose rows are rendered when they are sent; None: it has none."""
 
     def all_migrations(self) -> list[Migration]:
         """Those of every service, and its own."""

@@ -27,6 +27,7 @@ def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> W
         definition.all_migrations(),
         port,
         service.orders,
+        definition.news(service) if definition.news else None,
     )
 
 

@@ -28,6 +28,8 @@ class FeedState(NamedTuple):
     kind: str
     gap_from: datetime | None
     gap_until: datetime | None
+    window_h: float | None
+    """How far back the feed reaches, where that is known."""
 
 
 def cursor_reset(feed: str, why: str, former: str | None) -> Condition:
@@ -53,12 +55,12 @@ def not_understood(feed: str, found: NotUnderstood) -> Condition:
     )
 
 
-def of_feeds(states: Iterable[FeedState], now: datetime, window_h: float) -> list[Condition]:
+def of_feeds(states: Iterable[FeedState], now: datetime) -> list[Condition]:
     """What holds of these feeds now."""
-    return [found for state in states for found in _of_feed(state, now, window_h)]
+    return [found for state in states for found in _of_feed(state, now)]
 
 
-def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condition]:
+def _of_feed(feed: FeedState, now: datetime) -> Iterator[Condition]:
     since = f"{feed.since:%Y-%m-%d %H:%M} UTC"
     labels = {"feed": feed.name}
     if feed.state == "stopped":
@@ -69,11 +71,15 @@ def _of_feed(feed: FeedState, now: datetime, window_h: float) -> Iterator[Condit
         yield Condition("FeedFailing", Severity.CRITICAL, summary, labels)
     if feed.full_pages >= FULL_PAGES_MAX:
         behind_h = (now - feed.reached_at).total_seconds() / 3600 if feed.reached_at else 0.0
+        leaves = (
+            f"; what is not read within {hours_left(feed.window_h, behind_h):.0f} h leaves the provider's window"
+            if feed.window_h
+            else ""
+        )
         yield Condition(
             "FeedFallingBehind",
             Severity.WARNING,
-            f"Feed {feed.name} was read {feed.full_pages} pages on without coming to its end; what is not read within "
-            f"{hours_left(window_h, behind_h):.0f} h leaves the provider's window. Poll more often.",
+            f"Feed {feed.name} was read {feed.full_pages} pages on without coming to its end{leaves}. Poll more often.",
             labels,
         )
     yield from _of_gap(feed, labels)

@@ -1,12 +1,14 @@
 """Feeds: what a provider lists as revoked, and how a feed is doing."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
 
+_SLICE: Final = re.compile(r"-[0-9]+of[0-9]+$")
 FULL_PAGES_MAX = 10
 """So many full pages in a row mean that polling is slower than the feed."""
 
@@ -62,3 +64,13 @@ class PollResult:
 def hours_left(window_h: float, behind_h: float) -> float:
     """How long until what we have not read yet leaves the provider's window."""
     return max(0.0, window_h - behind_h)
+
+
+def name_of_slice(feed: str, number: int, slices: int) -> str:
+    """The name of one slice of a feed that clients share."""
+    return f"{feed}-{number}of{slices}"
+
+
+def without_slice(name: str) -> str:
+    """The name of the feed that this one is a slice of, or was before there were more slices or fewer."""
+    return _SLICE.sub("", name)

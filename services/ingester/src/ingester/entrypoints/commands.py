@@ -1,94 +1,99 @@
-"""What is triggered by time or by a command: polls, and another try for dead letters."""
+"""What a scheduler or a person starts by a command, and what it prints."""
 
-import argparse
+import getpass
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from argparse import ArgumentParser, Namespace
 
-from clawback_common import jobs
-from clawback_common.bus.gaps import accept_gaps
-from clawback_common.bus.subscription import group_of
-from clawback_common.errors import Conflict, Stop
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.redrive import DeadLetterDesk
+from clawback_common.arguments import floor_arguments, words
+from clawback_common.errors import Stop
+from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.definition import Command
 from clawback_common.sweeping import floor
-from ingester.domain.feed import PollResult
-from ingester.entrypoints.consumers import subscriptions
-from ingester.entrypoints.deadletters import desk
+from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds, sweeps
 from ingester.storage.sweeping import Articles
-from ingester.use_cases import GROUP, Service
-from ingester.use_cases.polling import Feed, poll, poll_if_due
+from ingester.use_cases import Service
+from ingester.use_cases.cursor import Setting, newest, set_cursor
+from ingester.use_cases.poll_runs import poll_recorded
 
-Once = Callable[[Feed, Service], Awaitable[PollResult | None]]
-
-
-async def poll_on_schedule(feed: Feed, service: Service) -> None:
-    """One pass, if it is due and no other process makes it, unless a person has to mend the feed first."""
-    if await feeds.due(service.db, feed.name, timedelta(seconds=feed.settings.interval_s)):
-        await _recorded(feed, service, "schedule", poll_if_due)
+CHANGES_SHOWN = 10
 
 
-async def poll_recorded(feed: Feed, service: Service, cause: str) -> PollResult:
-    """One pass, recorded as a run of the job ``poll:<feed>``."""
-
-    async def once(feed: Feed, service: Service) -> PollResult:
-        return await poll(feed, service, cause)
-
-    result = await _recorded(feed, service, cause, once)
-    if result is None:
-        raise Conflict(f"feed {feed.name} is polled by another process")
-    return result
-
-
-async def _recorded(feed: Feed, service: Service, cause: str, once: Once) -> PollResult | None:
-    async with jobs.run(service.db, service.clock, f"poll:{feed.name}", cause=cause) as run:
-        try:
-            result = await once(feed, service)
-        except Conflict:
-            run.retried()
-            result = await once(feed, service)
-        if result is None:
-            run.skipped("another process polls it")
-            return None
-        run.count(
-            pages=result.pages, received=result.received, noticed=result.noticed, too_old=result.too_old
-        )
-        if result.error:
-            run.needs_attention(result.error)
-        return result
-
-
-async def poll_command(feed: Feed | None, service: Service, name: str) -> int:
+async def poll_command(service: Service, chosen: Namespace, _: Stopping) -> int:
     """``ingester poll FEED``: prints what the pass brought. 0 caught up, 1 the provider failed."""
-    if feed is None:
-        raise Stop(f"no feed {name} in FEEDS")
+    feed = _feed(service, chosen.feed)
     result = await poll_recorded(feed, service, "command")
     sys.stdout.write(
-        f"{name}: {result.pages} pages, {result.received} entries, {result.noticed} notices, "
+        f"{feed.name}: {result.pages} pages, {result.received} entries, {result.noticed} notices, "
         f"{'caught up' if result.caught_up else f'stopped: {result.error}'}\n"
     )
-    return 0 if result.caught_up else 1
+    return ExitCode.DONE if result.caught_up else ExitCode.FAILED
 
 
-async def replay_command(service: Service) -> int:
-    """``ingester replay-dlq``: tries every quarantined record again. 0 all went in, 3 some are still bad."""
-    letters: DeadLetterDesk = desk(service)
-    outcome = await letters.retry(DeadLetterFilter(older_than_s=0))
-    sys.stdout.write(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again\n")
-    return 3 if outcome.failed else 0
+async def cursor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+    """``ingester cursor FEED``: shows it, or sets it with ``--set``, ``--to-oldest`` or ``--to-newest``. 0 done."""
+    feed = _feed(service, chosen.feed)
+    if chosen.set is not None or chosen.to_oldest or chosen.to_newest:
+        cursor = await newest(feed) if chosen.to_newest else chosen.set
+        setting = Setting(chosen.by or getpass.getuser(), chosen.reason or "")
+        lost = await set_cursor(feed, service, cursor, setting)
+        sys.stdout.write(f"gap: {lost or 'none'}\n")
+    await _show(feed, service)
+    return ExitCode.DONE
 
 
-async def accept_gap_command(service: Service) -> int:
-    """``ingester accept-gap``: moves the group past records that are gone. Stop the workers first."""
-    topics = {one.topic: group_of(GROUP, one) for one in subscriptions(service)}
-    moved = await accept_gaps(service.settings, topics, service.db, GROUP)
-    sys.stdout.write(f"accepted: {', '.join(moved) or 'there is no gap'}\n")
-    return 0
+async def _show(feed: Feed, service: Service) -> None:
+    await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
+    row = await feeds.one(service.db, feed.name)
+    complete = row["last_complete_at"]
+    sys.stdout.write(
+        f"{feed.name}: cursor {row['cursor'] or 'the oldest'} at {row['endpoint'] or feed.source.origin.endpoint}, "
+        f"read to its end {f'{complete:%Y-%m-%d %H:%M} UTC' if complete else 'never'}, {row['state']}\n"
+    )
+    for one in await feeds.changes(service.db, feed.name, CHANGES_SHOWN):
+        sys.stdout.write(
+            f"  {one['changed_at']:%Y-%m-%d %H:%M} UTC {one['former'] or 'the oldest'} -> "
+            f"{one['cursor'] or 'the oldest'}, by {one['changed_by']}: {one['reason'] or 'no reason given'}; "
+            f"gap: {one['gap'] or 'none'}\n"
+        )
 
 
-async def floor_command(service: Service, chosen: argparse.Namespace) -> int:
+async def floor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
     """``ingester floor``: prints the retention floor, or lowers it and lets the provider deliver again."""
     articles = Articles(service.db, service.clock, service.months)
     ours = floor.Floor(sweeps.floor, sweeps.lower_floor, articles.reopen)
     return await floor.run_role(service.db, service.clock, ours, chosen)
+
+
+def _feed(service: Service, name: str) -> Feed:
+    feed = service.feeds.get(name)
+    if feed is None:
+        raise Stop(f"no feed {name} in FEEDS")
+    return feed
+
+
+def _poll_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("feed", metavar="FEED")
+
+
+def _cursor_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("feed", metavar="FEED")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--set", metavar="CURSOR", help="go on behind this entry")
+    where.add_argument(
+        "--to-oldest", action="store_true", help="read all that the provider still holds again"
+    )
+    where.add_argument("--to-newest", action="store_true", help="skip all articles up to now")
+    parser.add_argument(
+        "--by", type=words, metavar="NAME", help="who sets it; the user of the system by default"
+    )
+    parser.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
+
+
+COMMANDS = (
+    Command("poll", "one pass over a feed", poll_command, _poll_arguments),
+    Command("cursor", "print a feed's cursor, or set it", cursor_command, _cursor_arguments),
+    Command(
+        "floor", "print the retention floor, or lower it after a mistake", floor_command, floor_arguments
+    ),
+)

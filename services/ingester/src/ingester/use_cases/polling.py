@@ -2,11 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -17,62 +16,20 @@ from clawback_common.errors import ClawbackError, Conflict, Poison
 from clawback_common.quarantine import Bad
 from clawback_common.telemetry import span, traceparent
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
-from ingester import use_cases
 from ingester.domain import condition, gap
 from ingester.domain.article import Delivery, deliveries
 from ingester.domain.feed import Origin, PollResult, Sighting
-from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
+from ingester.domain.pages import End, PageSizes
 from ingester.gateways import metrics
-from ingester.gateways.providers import values
-from ingester.gateways.providers.metabase.codes import Refused
-from ingester.settings import FeedSettings
+from ingester.gateways.providers.port import Bad as Entry
+from ingester.gateways.providers.port import Feed, Page, Reader, Refused
 from ingester.storage import feeds
-from ingester.use_cases import Service
+from ingester.use_cases.notices import on_feed_gap, on_sightings, on_unreadable_sightings
+from ingester.use_cases.service import GROUP, Service
+from ingester.use_cases.storing import Step, store
 
 JOIN_LOOK_S = 0.2
 _log = structlog.stdlib.get_logger(__name__)
-
-
-class Provider(Protocol):
-    """The provider's two feeds, with pace, retries and breaker behind them."""
-
-    async def articles(self, cursor: str = ..., limit: int = ...) -> values.Page:
-        """Articles after the cursor."""
-        ...
-
-    async def revoked(self, cursor: str = ..., limit: int = ...) -> values.RevokedPage:
-        """Revocations after the cursor."""
-        ...
-
-    async def newest(self) -> values.Page:
-        """The newest article alone."""
-        ...
-
-    async def rate_limits(self) -> Sequence[values.RateLimit]:
-        """The key's quotas."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A configured feed and who answers for it."""
-
-    settings: FeedSettings
-    connect: Callable[[UUID], Provider]
-    """The provider, for one pass, whose id is recorded with each call."""
-    origin: Origin
-    """What the feed's cursor belongs to."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.settings.name
-
-    def limit(self, service: Service) -> int:
-        """Entries that a page is asked for."""
-        if self.settings.kind == "revoked":
-            return self.settings.limit or 10_000
-        return min(self.settings.limit or 500, service.settings.metabase_limit)
 
 
 async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
@@ -196,18 +153,15 @@ class _Turned:
 
 
 async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
-    provider = feed.connect(poll_id)
+    reader = feed.source.connect(poll_id)
     leased = await _of_origin(feed, service, leased, poll_id)
-    await _notice_gap(feed, service, provider, leased)
-    turn = _articles_page if feed.settings.kind == "articles" else _revoked_page
-    result, sizes = (
-        PollResult(poll_id, feed.name),
-        PageSizes(feed.limit(service), largest_ever=leased.page_max),
-    )
+    await _notice_gap(feed, service, reader, leased)
+    result = PollResult(poll_id, feed.name)
+    sizes = PageSizes(feed.source.limit, largest_ever=leased.page_max)
     ask = _Ask(poll_id, leased.cursor, sizes, leased.last_complete_at)
     while True:
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
-            page = await turn(feed, service, provider, ask)
+            page = await _turn_page(feed, service, reader, ask)
         result = replace(
             result,
             pages=result.pages + 1,
@@ -219,7 +173,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
         match page.end:
             case End.COMPLETE:
                 metrics.FEED_FAILING.labels(feed.name).set(0)
-                await _ask_for_page_limit(feed, service, provider)
+                await _ask_for_page_limit(feed, service, reader)
                 return replace(result, caught_up=True)
             case End.UNKNOWN:
                 raise Poison("cursor_stands_still", "the page does not lead on, and may not be the last one")
@@ -230,15 +184,15 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
 async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
     """The feed as this provider and key have it: after a change of either, its cursor is reset to the oldest entry."""
     former = Origin(leased.endpoint or "", leased.key_mark or "")
-    if former == feed.origin:
+    if former == feed.source.origin:
         return leased
     now = service.clock.now()
     if leased.endpoint is None:
-        await feeds.note_origin(service.db, feed.name, feed.origin)
+        await feeds.note_origin(service.db, feed.name, feed.source.origin)
         return leased
-    why = feed.origin.differs(former)
+    why = feed.source.origin.differs(former)
     async with service.db.transaction() as tx:
-        if not await feeds.reset_cursor(tx, feed.name, poll_id, feed.origin, now):
+        if not await feeds.reset_cursor(tx, feed.name, poll_id, feed.source.origin, now):
             raise Conflict(f"the lease of feed {feed.name} was lost to another process")
         await feeds.note_change(tx, feed.name, feeds.CursorChange(now, "ingester", why, leased.cursor, None))
         await service.announcer.say_once(tx, [condition.cursor_reset(feed.name, why, leased.cursor)], now)
@@ -246,91 +200,80 @@ async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id
     return replace(leased, cursor=None, last_complete_at=None, page_max=0)
 
 
-async def _notice_gap(feed: Feed, service: Service, provider: Provider, leased: feeds.Leased) -> None:
+async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feeds.Leased) -> None:
     """After an absence: asks whether the provider still holds what follows our cursor, and reports what it does not."""
-    now, complete_at = service.clock.now(), leased.last_complete_at
-    if feed.settings.kind != "articles" or leased.cursor is None or complete_at is None:
+    now, complete_at, window = service.clock.now(), leased.last_complete_at, feed.source.window
+    if window is None or leased.cursor is None or complete_at is None:
         return
     if now - complete_at <= timedelta(seconds=feed.settings.interval_s) + gap.ABSENT_MIN:
         return
-    oldest = await oldest_held(provider)
-    lost = gap.past_the_window(leased.cursor, complete_at, oldest, now, service.settings.window)
+    lost = gap.past_the_window(leased.cursor, complete_at, await reader.oldest(), now, window)
     if lost is not None:
         async with service.db.transaction() as tx:
-            await use_cases.on_feed_gap(tx, service, feed.name, lost)
+            await on_feed_gap(tx, service, feed.name, lost)
 
 
-async def oldest_held(provider: Provider) -> gap.Held | None:
-    """The oldest article that the provider still holds."""
-    page = await provider.articles("0", 1)
-    if not page.count:
-        return None
-    at = next((one.harvested_at for one in page.articles), None)
-    return gap.Held(int(page.last_sequence) if page.last_sequence else None, at)
-
-
-async def _ask_for_page_limit(feed: Feed, service: Service, provider: Provider) -> None:
+async def _ask_for_page_limit(feed: Feed, service: Service, reader: Reader) -> None:
     """Where pages show a limit of the provider's own: reads what the key's rate limits say of it, once a day."""
     if not await feeds.page_limit_unasked(service.db, feed.name, service.clock.now()):
         return
     try:
-        stated = values.page_limit(await provider.rate_limits())
+        stated = await reader.page_limit()
     except ClawbackError as error:  # a key without the right to ask has pages all the same
         _log.info("the rate limits of the key are not known", feed=feed.name, error=error)
         return
     await feeds.note_page_limit(service.db, feed.name, stated)
 
 
-async def _articles_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
+async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) -> _Turned:
+    """Asks for a page and stores it with its cursor: articles, notices and what cannot be used, all or nothing."""
     asked_at = service.clock.now()
-    page = await provider.articles(ask.cursor or "0", ask.sizes.asked)
-    now = service.clock.now()
-    trace = traceparent()
-    incoming = deliveries(((article, trace) for article in page.articles), now)
-    leads_on = page.last_sequence not in {None, ask.cursor}
+    page = await reader.page(ask.cursor, ask.sizes.asked)
     turned = _Turned(
-        end_of_articles(ask.sizes, page.count, leads_on=leads_on),
+        feed.source.end(page, ask.sizes, ask.cursor),
         page.count,
-        page.last_sequence,
+        page.cursor,
         reached_at=max((a.harvested_at for a in page.articles if a.harvested_at), default=None),
     )
+    noticed = 0
 
     async def turn(tx: Transaction) -> None:
-        await _turn(tx, feed, service, ask, turned, asked_at)
+        nonlocal noticed
+        noticed = await on_sightings(
+            tx, service, feed.name, sightings(feed, page), ask.poll_id, ask.complete_at
+        )
+        await _turn(tx, feed, service, ask, replace(turned, noticed=noticed), asked_at)
+
+    too_old = await _store(feed, service, page, turn)
+    return replace(turned, noticed=noticed, too_old=too_old)
+
+
+async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
+    """Gives how many articles were refused, for what is so old was swept."""
+    now, trace = service.clock.now(), traceparent()
+    incoming = deliveries(((article, trace) for article in page.articles), now)
+    bad = [_bad(feed, entry, trace) for entry in page.bad if not entry.revocation]
+    bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
+    unreadable = [_bad(feed, entry, trace) for entry in page.bad if entry.revocation]
+
+    async def beside(tx: Transaction) -> None:
+        await on_unreadable_sightings(tx, service, unreadable)
+        await turn(tx)
         await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
-    bad = [_bad(feed, entry, trace) for entry in page.bad]
-    bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
-    incoming = [one for one in incoming if not one.too_large]
-    became = await use_cases.store(service, incoming, door=feed.name, bad=bad, beside=[turn])
+    usable = [one for one in incoming if not one.too_large]
+    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])
     for field, count in page.not_understood.items():
         metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
-    return replace(turned, too_old=became.too_old)
+    return became.too_old
 
 
-async def _revoked_page(feed: Feed, service: Service, provider: Provider, ask: _Ask) -> _Turned:
-    asked_at = service.clock.now()
-    page = await provider.revoked(ask.cursor or "0", ask.sizes.asked)
-    trace = traceparent()
-    sightings = [
-        Sighting(f"{feed.settings.provider}:{entry.provider_article_id}", entry.sequence, entry.revoked_at)
-        for entry in page.ids
+def sightings(feed: Feed, page: Page) -> list[Sighting]:
+    """The revocations of a page, as its feed names them."""
+    return [
+        Sighting(f"{feed.settings.provider}:{one.provider_article_id}", one.sequence, one.revoked_at)
+        for one in page.revoked
     ]
-    end = end_of_revocations(
-        ask.sizes,
-        page.count,
-        cursor=ask.cursor,
-        next_cursor=page.next_cursor,
-        unpaged=feed.settings.unpaged,
-    )
-    async with service.db.transaction() as tx:
-        noticed = await use_cases.on_sightings(
-            tx, service, feed.name, sightings, ask.poll_id, ask.complete_at
-        )
-        await use_cases.on_unreadable_sightings(tx, service, [_bad(feed, entry, trace) for entry in page.bad])
-        turned = _Turned(end, page.count, page.next_cursor, noticed)
-        await _turn(tx, feed, service, ask, turned, asked_at)
-    return turned
 
 
 async def _turn(
@@ -351,10 +294,10 @@ async def _turn(
         )
 
 
-def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
+def _bad(feed: Feed, entry: Entry, trace: str | None) -> Bad:
     return Bad(
         Poison(entry.code, entry.detail),
-        source=use_cases.GROUP,
+        source=GROUP,
         topic=f"feed:{feed.name}",
         event_id=f"{feed.name}/{entry.sequence or hashlib.sha256(entry.raw).hexdigest()[:32]}",
         subjects=(f"{feed.settings.provider}:{entry.provider_id}",) if entry.provider_id else (),
@@ -365,7 +308,7 @@ def _bad(feed: Feed, entry: values.Bad, trace: str | None) -> Bad:
 
 
 def _too_large(feed: Feed, delivery: Delivery, trace: str | None) -> Bad:
-    entry = values.Bad(
+    entry = Entry(
         0,
         delivery.article_id.partition(":")[2],
         str(delivery.source_order),

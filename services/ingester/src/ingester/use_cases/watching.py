@@ -1,18 +1,18 @@
 """What one worker looks at again and again: feeds that fail, are stopped, or are read too slowly."""
 
-from collections.abc import Collection
+from datetime import timedelta
 
 from ingester.domain import condition
 from ingester.domain.condition import FeedState
 from ingester.domain.reading import COUNTED_FOR
 from ingester.gateways import metrics
-from ingester.storage import feeds
-from ingester.use_cases import Service
+from ingester.storage import articles, feeds, notices
+from ingester.use_cases.service import Service
 
 FEEDS = "feeds"
 
 
-async def watch_feeds(service: Service, configured: Collection[str]) -> None:
+async def watch_feeds(service: Service) -> None:
     """Raises what holds of the configured feeds, repeats it, and resolves what does not hold any more."""
     states = [
         FeedState(
@@ -28,19 +28,38 @@ async def watch_feeds(service: Service, configured: Collection[str]) -> None:
             row["kind"],
             row["gap_from"],
             row["gap_until"],
+            _hours(service.feeds[row["name"]].source.window),
         )
         for row in await feeds.all_feeds(service.db)
-        if row["name"] in configured
+        if row["name"] in service.feeds
     ]
     now = service.clock.now()
-    found = condition.of_feeds(states, now, service.settings.metabase_window_h)
+    found = condition.of_feeds(states, now)
     unread = await feeds.not_understood(service.db, now - COUNTED_FOR)
     found += [
         condition.not_understood(name, unread[name])
-        for name in configured
+        for name in service.feeds
         if name in unread and unread[name].reportable
     ]
     await service.announcer.on_conditions(FEEDS, found)
     behind = {one.labels["feed"] for one in found if one.name == "FeedFallingBehind"}
     for state in states:
         metrics.FEED_BEHIND.labels(state.name).set(state.name in behind)
+
+
+async def measure(service: Service) -> None:
+    """The metrics of articles, notices and feeds, in every worker."""
+    now = service.clock.now()
+    for state, count in (await articles.counts(service.db)).items():
+        metrics.ARTICLES.labels(state).set(count)
+    waiting = await notices.open_count(service.db)
+    metrics.NOTICES_OPEN.set(waiting["open"] if waiting else 0)
+    for row in await feeds.all_feeds(service.db):
+        metrics.FEED_FAILING.labels(row["name"]).set(row["state"] in {"failing", "stopped"})
+        if row["last_complete_at"] is not None:
+            age = now - row["last_complete_at"]
+            metrics.FEED_AGE.labels(row["name"]).set(age.total_seconds())
+
+
+def _hours(window: timedelta | None) -> float | None:
+    return window.total_seconds() / 3600 if window else None

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 import orjson
 import pytest
 
+from ingester.gateways.providers.metabase.values import Page
 from ingester.gateways.providers.metabase.wire import parse_articles
-from ingester.gateways.providers.values import Page
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GOLDENS = Path(__file__).parents[2] / "goldens"

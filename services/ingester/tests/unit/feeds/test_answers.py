@@ -13,8 +13,8 @@ from ingester.gateways.providers.metabase.codes import (
     UnreadableAnswer,
     failure,
 )
+from ingester.gateways.providers.metabase.values import RateLimit
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits
-from ingester.gateways.providers.values import RateLimit
 
 XML, JSON = "application/xml; charset=utf-8", "application/json"
 GOOD = b"<response><status>SUCCESS</status><articles/></response>"

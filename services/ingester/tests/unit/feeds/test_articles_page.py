@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from ingester.gateways.providers.metabase.values import Page
 from ingester.gateways.providers.metabase.wire import parse_articles
-from ingester.gateways.providers.values import Page
 
 Wire = Callable[..., dict[str, Any]]
 Read = Callable[..., Page]

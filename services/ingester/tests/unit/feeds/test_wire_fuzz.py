@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ingester.gateways.providers.metabase.codes import ProviderFailure, UnreadableAnswer
 from ingester.gateways.providers.metabase.http_body import Body
+from ingester.gateways.providers.metabase.values import Page, RevokedPage
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits, parse_revoked
-from ingester.gateways.providers.values import Page, RevokedPage
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CANARY = "cnryfuzz"

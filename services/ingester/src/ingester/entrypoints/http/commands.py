@@ -1,6 +1,5 @@
 """The ingester's paths."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -15,19 +14,18 @@ from clawback_common.http.paging import (
     decode_cursor,
     encode_cursor,
 )
-from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import Incident, IncidentNote
 from ingester import use_cases
-from ingester.entrypoints import commands
 from ingester.entrypoints.http.queries import Reader, reading
 from ingester.entrypoints.http.schemas import ApiCall, FeedListed, PollAnswer
 from ingester.entrypoints.http.submissions import submitting
 from ingester.entrypoints.http.webhooks import WebhookSecrets
+from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds
 from ingester.use_cases import Service
-from ingester.use_cases.polling import Feed
+from ingester.use_cases.poll_runs import poll_recorded
 
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
@@ -37,40 +35,40 @@ Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
 """Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
 
 
-def routers(
-    service: Service, by_name: Mapping[str, Feed], secrets: WebhookSecrets, orders_applied: Check
-) -> list[Router]:
+def routers(service: Service, secrets: WebhookSecrets) -> list[Router]:
     """All of them, to be mounted under ``/api/v1``."""
     return [
-        *reading(service, orders_applied),
+        *reading(service, service.orders_applied),
         submitting(service, secrets),
-        _feeding(service, by_name),
+        _feeding(service),
         _minding(service),
     ]
 
 
-def _feeding(service: Service, by_name: Mapping[str, Feed]) -> Router:
+def _feeding(service: Service) -> Router:
     router = Router(tags=["feeds"])
 
     @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
     async def list_feeds(_: Reader) -> Page[FeedListed]:
         rows = await feeds.all_feeds(service.db)
-        items = [FeedListed.model_validate({**row, "configured": row["name"] in by_name}) for row in rows]
+        items = [
+            FeedListed.model_validate({**row, "configured": row["name"] in service.feeds}) for row in rows
+        ]
         return Page(items=items)
 
     @router.post(
         "/feeds/{name}/poll", summary="Drain a feed now, or join the pass that does; answers when it is done"
     )
     async def poll(_: Poller, name: str) -> PollAnswer:
-        feed = _feed(by_name, name)
-        result = await commands.poll_recorded(feed, service, "request")
+        feed = _feed(service, name)
+        result = await poll_recorded(feed, service, "request")
         if result.error:
             raise Problem(502, f"The provider failed: {result.error}", extra={"poll_id": str(result.poll_id)})
         return PollAnswer(poll_id=result.poll_id, noticed=result.noticed, caught_up=result.caught_up)
 
     @router.post("/feeds/{name}/resume", status_code=204, summary="Poll a stopped feed again")
     async def resume(_: Operator, name: str) -> None:
-        _feed(by_name, name)
+        _feed(service, name)
         if not await feeds.resume(service.db, name, service.clock.now()):
             raise Problem(409, "This feed is not stopped.")
 
@@ -105,8 +103,8 @@ def _minding(service: Service) -> Router:
     return router
 
 
-def _feed(by_name: Mapping[str, Feed], name: str) -> Feed:
-    feed = by_name.get(name)
+def _feed(service: Service, name: str) -> Feed:
+    feed = service.feeds.get(name)
     if feed is None:
         raise Problem(404, "There is no such feed; GET /api/v1/feeds lists them.")
     return feed

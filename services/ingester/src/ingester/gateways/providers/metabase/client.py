@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar
 
@@ -33,9 +34,9 @@ from ingester.gateways.providers.metabase.codes import (
 from ingester.gateways.providers.metabase.http_body import read_body
 from ingester.gateways.providers.metabase.quiet_httpx import hide_queries
 from ingester.gateways.providers.metabase.scalars import int64
+from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage, Slice
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits, parse_revoked
-from ingester.gateways.providers.ports import ApiCall, CallOutcome, CircuitBreaker, Endpoint, Pace, RecordCall
-from ingester.gateways.providers.values import Page, RateLimit, RevokedPage, Slice
+from ingester.gateways.providers.port import ApiCall, CircuitBreaker, Pace, RecordCall
 
 T = TypeVar("T")
 Params = dict[str, str]
@@ -50,6 +51,15 @@ _WORTH_A_RETRY: Final = (MustWait, ProviderDown, UnreadableAnswer, Unreachable)
 """Not the breaker's refusal: while it is open the feed pauses instead of burning retries."""
 
 CursorName = Literal["sequence_id", "sequenceId"]
+
+
+class Endpoint(StrEnum):
+    """What is called."""
+
+    ARTICLES = "articles"
+    SEARCH = "searchArticles"
+    REVOKED = "revokedArticles"
+    RATE_LIMITS = "rateLimits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +337,6 @@ class MetabaseClient:
         return response, body
 
     async def _record(self, exchange: _Exchange, items: int | None, error: ClawbackError | None) -> None:
-        outcome, reason = _outcome(error)
         took = self._clock.now() - exchange.started_at
         await self._record_call(
             ApiCall(
@@ -339,8 +348,7 @@ class MetabaseClient:
                 body_bytes=exchange.body_bytes,
                 items=items,
                 cursor=exchange.cursor,
-                outcome=outcome,
-                reason=reason,
+                outcome=_outcome(error),
             )
         )
 
@@ -384,16 +392,16 @@ def _retry_after_s(response: httpx.Response, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _outcome(error: ClawbackError | None) -> tuple[CallOutcome, str | None]:
+def _outcome(error: ClawbackError | None) -> str:
     match error:
         case None:
-            return CallOutcome.OK, None
+            return "ok"
         case ProviderFailure():
-            return CallOutcome.FAILURE, error.action
+            return error.action
         case UnreadableAnswer():
-            return CallOutcome.UNREADABLE, error.reason
+            return error.reason
         case _:
-            return CallOutcome.UNREACHABLE, "unreachable"
+            return "unreachable"
 
 
 def _check_limit(limit: int, limit_max: int) -> None:

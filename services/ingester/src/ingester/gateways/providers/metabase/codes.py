@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from clawback_common.errors import ClawbackError, Transient
+from ingester.gateways.providers import port
 
 
 class Action(StrEnum):
@@ -80,7 +81,7 @@ class ProviderFailure(ClawbackError):
         self.retry_after_s = retry_after_s
 
 
-class Refused(ProviderFailure):
+class Refused(ProviderFailure, port.Refused):
     """The key or the call is refused (``stop_and_page``, ``our_bug``): the same call would be refused again."""
 
 
@@ -123,15 +124,6 @@ class UnreadableAnswer(Transient):
 
 class Unreachable(Transient):
     """The call did not come to an answer: no connection, a time-out, a connection that was cut."""
-
-
-class Resting(Transient):
-    """The provider has asked that the key is not called for so long: nobody called, and nobody waits here."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(
-            f"the provider asked for a rest, the key is not called for another {wait_s:.0f} s", wait_s
-        )
 
 
 LIVING: Final = (Refused, MustWait)

@@ -15,7 +15,8 @@ from ingester.gateways.providers.metabase.article import Understood, article_fro
 from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
 from ingester.gateways.providers.metabase.scalars import instant, int64, provider_id
 from ingester.gateways.providers.metabase.tree import BARE_IDS, Answer, Item, Tree, read
-from ingester.gateways.providers.values import Bad, Page, RateLimit, RevokedId, RevokedPage
+from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage
+from ingester.gateways.providers.port import Bad, Revoked
 
 _ENVELOPE: Final = frozenset(
     {"status", "messageCode", "userMessage", "developerMessage", "message", "totalResults"}
@@ -83,7 +84,7 @@ def parse_revoked(body: bytes, content_type: str | None) -> RevokedPage:
         isinstance(tree, str) and item.name in {None, *BARE_IDS}
         for tree, item in zip(trees, items, strict=True)
     )
-    ids: list[RevokedId] = []
+    ids: list[Revoked] = []
     bad: list[Bad] = []
     last_sequence: str | None = None
     for index, (tree, item) in enumerate(zip(trees, items, strict=True)):
@@ -169,21 +170,29 @@ def _fields(tree: Tree | None) -> dict[str, Tree]:
     return tree
 
 
-def _bare_id(index: int, tree: Tree | None, item: Item) -> RevokedId | Bad:
+def _bare_id(index: int, tree: Tree | None, item: Item) -> Revoked | Bad:
     """An entry that is an id alone. Nothing but its place says that it is one, so only a number is believed."""
     if isinstance(tree, str) and int64(tree) is not None:
-        return RevokedId(tree, None, None)
-    return Bad(index, None, None, "id_unreadable", "id", item.raw())
+        return Revoked(tree, None, None)
+    return Bad(index, None, None, "id_unreadable", "id", item.raw(), revocation=True)
 
 
-def _revoked(index: int, tree: Tree | None, item: Item) -> RevokedId | Bad:
+def _revoked(index: int, tree: Tree | None, item: Item) -> Revoked | Bad:
     if not isinstance(tree, dict):
-        return Bad(index, None, None, "not_an_object", "", item.raw())
+        return Bad(index, None, None, "not_an_object", "", item.raw(), revocation=True)
     sequence, found_id = _cursor(tree, _SEQUENCES), _id(tree)
     if found_id is None:
-        return Bad(index, None, sequence, "id_unreadable" if "id" in tree else "no_id", "id", item.raw())
+        return Bad(
+            index,
+            None,
+            sequence,
+            "id_unreadable" if "id" in tree else "no_id",
+            "id",
+            item.raw(),
+            revocation=True,
+        )
     times = (instant(value) for name in _REVOKED_TIMES if isinstance(value := tree.get(name), str))
-    return RevokedId(found_id, sequence, next((time for time in times if time is not None), None))
+    return Revoked(found_id, sequence, next((time for time in times if time is not None), None))
 
 
 def _tree(item: Item) -> Tree | None:

@@ -3,31 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from clawback_contracts.article.v1 import ArticleSubmitted
-
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """One entry of a page that cannot be used; its neighbours can.
-
-    Attributes:
-        index: its place on the page, from 0.
-        provider_id: its id, where it could be read and is one.
-        sequence: its place in the feed, where it could be read.
-        code: snake_case, from a small set; the reason in quarantine.
-        detail: which field and which rule; never a value.
-        raw: the entry as it came. Content.
-    """
-
-    index: int
-    provider_id: str | None
-    sequence: str | None
-    code: str
-    detail: str
-    raw: bytes
+from ingester.gateways.providers.port import Bad, Revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +32,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class RevokedId:
-    """The provider says that this id must be removed.
-
-    Attributes:
-        provider_article_id: the id within the provider.
-        sequence: the entry's place in the feed of revocations: opaque text.
-        revoked_at: the provider's time, where it gives one that can be read.
-    """
-
-    provider_article_id: str
-    sequence: str | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class RevokedPage:
     """One answer of the revocations feed.
 
@@ -78,7 +42,7 @@ class RevokedPage:
         count: entries on the page. Fewer than asked for does not mean that nothing follows.
     """
 
-    ids: tuple[RevokedId, ...]
+    ids: tuple[Revoked, ...]
     bad: tuple[Bad, ...]
     next_cursor: str | None
     count: int

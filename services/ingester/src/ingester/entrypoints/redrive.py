@@ -1,0 +1,63 @@
+"""The ways back in for what came by no topic: items of bodies, and entries of feeds."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from clawback_common.api_keys import ApiKeys
+from clawback_common.db.pool import Row
+from clawback_common.errors import Poison
+from clawback_common.redrive import Redrive, SourceRedrive
+from ingester import use_cases
+from ingester.domain.article import deliveries
+from ingester.domain.feed import without_slice
+from ingester.entrypoints.http.bodies import judge_one
+from ingester.gateways.providers.port import Feed
+from ingester.use_cases import Service
+from ingester.use_cases.polling import sightings
+
+
+def by_source(service: Service) -> SourceRedrive:
+    """The way back of each source, such as ``feed:metabase-articles`` or ``webhook:acme``."""
+    feeds = {without_slice(name): feed for name, feed in service.feeds.items()}
+    body = _from_body(service, ApiKeys(service.settings.api_keys_file))
+
+    def way_back(source: str) -> Redrive | None:
+        kind, _, name = source.partition(":")
+        if kind in {"webhook", "http"}:
+            return body
+        feed = feeds.get(without_slice(name)) if kind == "feed" else None
+        return _from_feed(service, feed, name) if feed is not None else None
+
+    return way_back
+
+
+def _from_feed(service: Service, feed: Feed, name: str) -> Redrive:
+    """An entry that could not be read; the clock of a revocation starts when it was first seen."""
+
+    async def again(row: Row) -> None:
+        arrived_at = row["arrived_at"]
+        page = feed.source.read_entry(row["value"], arrived_at)
+        if page.bad:
+            raise Poison(page.bad[0].code, page.bad[0].detail)
+        async with service.db.transaction() as tx:
+            await use_cases.on_sightings(tx, service, name, sightings(feed, page), uuid4(), arrived_at)
+        incoming = deliveries(((article, None) for article in page.articles), arrived_at)
+        await use_cases.store(service, incoming, door=name)
+
+    return again
+
+
+def _from_body(service: Service, keys: ApiKeys) -> Redrive:
+    async def again(row: Row) -> None:
+        errors, article = judge_one(row["value"], _who_may(keys, row["topic"]))
+        if article is None:
+            raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
+        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), door=row["topic"])
+
+    return again
+
+
+def _who_may(keys: ApiKeys, door: str) -> Sequence[str]:
+    """Whose ids come by this door, also the second time: the partner's own, or those of the subject's keys now."""
+    kind, _, name = door.partition(":")
+    return (name,) if kind == "webhook" else sorted(keys.providers_of(name))

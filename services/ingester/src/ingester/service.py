@@ -1,0 +1,124 @@
+"""The ingester as a service: its definition, and the one place where its objects are made."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from operator import attrgetter
+
+import httpx
+
+from clawback_common.bus.catchup import CatchUp
+from clawback_common.clock import Clock, SystemClock
+from clawback_common.db import Database
+from clawback_common.http.probes import Probes
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.process import Stopping
+from clawback_common.redrive import SourceRedrive
+from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.sweeping import Sweeper
+from clawback_common.watching.announcer import Announcer
+from clawback_common.worker import Plan
+from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
+from ingester.entrypoints.commands import COMMANDS
+from ingester.entrypoints.consumers import subscriptions
+from ingester.entrypoints.schedules import loops
+from ingester.gateways.providers import feeds_of
+from ingester.gateways.providers.port import Feed, Surroundings
+from ingester.settings import Settings
+from ingester.storage.contents import Months
+from ingester.storage.purges import PURGES
+from ingester.storage.sweeping import Articles, api_calls
+from ingester.use_cases import GROUP, Service, publishing
+from ingester.use_cases.beginning import begin
+from ingester.use_cases.pacing import KeyPace, recorder
+
+
+def assemble(
+    settings: Settings,
+    db: Database,
+    clock: Clock,
+    orders: OrdersOutbox,
+    news: NewsOutbox,
+    feeds: Mapping[str, Feed],
+) -> Service:
+    """The objects of the ingester."""
+    months = Months(db)
+    owned = (Articles(db, clock, months), api_calls(db))
+    return Service(
+        settings=settings,
+        db=db,
+        clock=clock,
+        orders=orders,
+        news=news,
+        months=months,
+        sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
+        announcer=Announcer(GROUP, db, clock, orders),
+        feeds=feeds,
+        orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
+    )
+
+
+def configured_feeds(
+    settings: Settings, db: Database, clock: Clock, http: httpx.AsyncClient
+) -> dict[str, Feed]:
+    """The feeds of the settings, by name, each with its provider behind pace and record.
+
+    Raises:
+        Stop: a feed names a provider that nobody here can read.
+    """
+    around = Surroundings(settings, clock, http, lambda feed: KeyPace(feed, db, settings.pause), recorder(db))
+    return feeds_of(settings.feed_list, around)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """The service with its database and its feeds; nothing is connected before it is used."""
+    url, clock = settings.database_url.get_secret_value(), SystemClock()
+    async with (
+        Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db,
+        httpx.AsyncClient(follow_redirects=False) as http,
+    ):
+        feeds = configured_feeds(settings, db, clock, http)
+        yield assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
+
+
+def plan(service: Service, _: Stopping) -> Plan:
+    """What its worker does beside consuming."""
+    return Plan(
+        loops=loops(service),
+        prepare=partial(begin, service),
+        publish=partial(publishing.publish, service),
+        may_publish=partial(publishing.may_publish, service),
+        on_set_aside=service.announcer.on_set_aside,
+        purges=PURGES,
+        resent=(RevocationNoticed.TOPIC, ArticleRemoved.TOPIC),
+    )
+
+
+def _api(service: Service, probes: Probes) -> Api:
+    from ingester.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
+
+    return api(service, probes)
+
+
+def _other_sources(service: Service) -> SourceRedrive:
+    from ingester.entrypoints.redrive import by_source  # noqa: PLC0415 - of the API and one command
+
+    return by_source(service)
+
+
+SERVICE = ServiceDefinition(
+    name=GROUP,
+    description="Brings licensed articles in and publishes them.",
+    settings=Settings,
+    migrations="ingester.storage.migrations",
+    open=opened,
+    subscriptions=subscriptions,
+    redriven=partial(subscriptions, positions=False),
+    other_sources=_other_sources,
+    news=attrgetter("news"),
+    plan=plan,
+    api=_api,
+    commands=COMMANDS,
+)

@@ -1,0 +1,24 @@
+"""What is done once when a worker starts."""
+
+from functools import partial
+
+from clawback_common.bus.refill import pages, refill
+from clawback_contracts.revocation.feed import order_listed
+from clawback_contracts.revocation.v1 import ArticleRevoked
+from ingester.storage import feeds
+from ingester.use_cases.orders import on_orders
+from ingester.use_cases.publishing import publish_lost_again
+from ingester.use_cases.service import GROUP, Service
+
+
+async def begin(service: Service) -> None:
+    """Declares the feeds, obeys the orders that their topic no longer has, publishes what a lost log held."""
+    kinds = [feed.settings.kind for feed in service.feeds.values()]
+    await feeds.declare(service.db, list(service.feeds), kinds, service.clock.now())
+    settings = service.settings
+    listed = pages(
+        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+    )
+    obey = partial(on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    await publish_lost_again(service)

@@ -1,0 +1,20 @@
+"""A person has looked."""
+
+from uuid import UUID
+
+from clawback_common import incidents
+from clawback_common.db.pool import Row
+from clawback_common.telemetry import traceparent
+from ingester.storage import articles
+from ingester.use_cases.service import Service
+
+
+async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+    """A person has looked: what was withheld for it is released and published. None: no such open incident."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        closed = await incidents.close(tx, incident_id, by, note, now)
+        row = await articles.release(tx, closed["subject"], now) if closed and closed["subject"] else None
+        if row is not None and row["version"] and row["state"] == "live":
+            await service.news.put(tx, [row["article_id"]], [row["version"]], [traceparent()], now)
+    return closed

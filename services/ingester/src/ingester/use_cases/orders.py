@@ -1,0 +1,186 @@
+"""Orders of compliance: what was revoked is removed, what is in doubt is withheld, and each order is answered."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from clawback_common import incidents, quarantine, unconfirmed
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch, Received
+from clawback_common.db import Transaction
+from clawback_common.db.pool import Row
+from clawback_common.quarantine import Bad
+from clawback_common.subjects import is_article_id
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
+from clawback_contracts.revocation.receipts import addressed, outcomes_of
+from ingester.gateways import events, metrics
+from ingester.storage import articles, contents, notices
+from ingester.use_cases.service import GROUP, Service
+
+
+async def on_orders(
+    batch: Batch[AnyOrder], service: Service, *, positions: bool = True, confirmed: bool = False
+) -> None:
+    """Remove what was revoked, hide what is withheld, and answer each order, however often it comes.
+
+    Args:
+        batch: the orders.
+        service: ours.
+        positions: note where we stand, which orders that did not come by the topic must not.
+        confirmed: compliance itself gave them. Otherwise one that does not follow the last one that we applied only
+            withholds its article, until compliance was asked.
+    """
+    now = service.clock.now()
+    traces = {one.value.article_id: one.traceparent for one in batch}
+    async with service.db.transaction() as tx:
+        await _fold(tx, service, batch, traces, now, confirmed=confirmed)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+    for kind, count in Counter(type(one.value).__name__ for one in batch).items():
+        metrics.ORDERED.labels(kind).inc(count)
+
+
+async def _fold(
+    tx: Transaction,
+    service: Service,
+    batch: Batch[AnyOrder],
+    traces: Mapping[str, str | None],
+    now: datetime,
+    *,
+    confirmed: bool,
+) -> None:
+    orders = by_article(one.value for one in batch)
+    heads = await articles.lock_or_create(tx, list(orders), now)
+    rows = {
+        article_id: fold(heads[article_id], given, confirmed=confirmed)
+        for article_id, given in orders.items()
+    }
+    removing = [article_id for article_id, row in rows.items() if row.removes]
+    removed = await contents.remove(tx, await articles.months(tx, removing))
+    purged = await quarantine.purge(tx, removing, now)
+    await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
+    doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
+    if doubtful:
+        await unconfirmed.put(tx, doubtful, traces, now)
+        await articles.doubt(tx, [order.article_id for order in doubtful], now)
+    applied = [one for one in batch if one.value.order <= rows[one.value.article_id].after.order_no]
+    await service.orders.put(
+        tx,
+        [
+            events.receipt(
+                one.value,
+                outcomes_of(one.value, rows[one.value.article_id], removed, purged),
+                now,
+                one.traceparent,
+            )
+            for one in applied
+            if addressed(one.value, events.HOLDER)
+        ],
+        again=True,
+    )
+    answered = await notices.answered(tx, (one.value for one in applied), now)
+    await _publish_readable(tx, service, sorted(answered), traces, now)
+
+
+async def _publish_readable(
+    tx: Transaction,
+    service: Service,
+    article_ids: Sequence[str],
+    traces: Mapping[str, str | None],
+    now: datetime,
+) -> None:
+    """An open notice stops publication. Where the order that answers it has ended before, nothing else resumes it."""
+    if article_ids:
+        live = await articles.readable(tx, article_ids)
+        ids, versions = [row["article_id"] for row in live], [row["version"] for row in live]
+        await service.news.put(tx, ids, versions, [traces.get(one) for one in ids], now)
+
+
+async def _apply(
+    tx: Transaction,
+    service: Service,
+    folded: Sequence[Folded],
+    traces: Mapping[str, str | None],
+    now: datetime,
+) -> None:
+    """Writes the rows; what is in use again is published again, as a new version."""
+    if not folded:
+        return
+    returned = await articles.apply_orders(tx, folded, now)
+    await contents.renumber(tx, returned)
+    live = [row for row in returned if row.state == "live"]
+    await service.news.put(
+        tx,
+        [row.article_id for row in live],
+        [row.version for row in live],
+        [traces.get(row.article_id) for row in live],
+        now,
+    )
+
+
+async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
+    """An order that cannot be read: withhold what it speaks of, and page a person. The lane goes on."""
+    now = service.clock.now()
+    subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
+    await articles.withhold(tx, subjects, now)
+    await incidents.open_for_unreadable(tx, bad, now)
+    await service.orders.put(
+        tx,
+        [
+            events.alert(
+                "UnreadableOrder",
+                f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
+                f"({one.error.reason}); the article that it names is withheld. Look, then close the incident.",
+                at=now,
+                cause=one.id,
+                topic=one.topic,
+                subject=one.subject if one.subject in subjects else "none",
+            )
+            for one in bad
+        ],
+    )
+
+
+async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
+    """Compliance has said which orders it issued on an article: these apply, another one is an incident."""
+    now = service.clock.now()
+    article_id, trace = doubtful["article_id"], doubtful["traceparent"]
+    batch = [Received(order, "", trace, order.TOPIC, -1, -1) for order in issued]
+    async with service.db.transaction() as tx:
+        await articles.lock_or_create(tx, [article_id], now)
+        if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
+            return
+        if batch:
+            await _fold(tx, service, batch, {article_id: trace}, now, confirmed=True)
+        row = await articles.believe(tx, article_id, now)
+        if row is not None and row["version"] and row["state"] == "live":
+            await service.news.put(tx, [article_id], [row["version"]], [trace], now)
+        if not was_issued(doubtful, issued):
+            await _report_forged(tx, service, doubtful, now)
+
+
+def was_issued(doubtful: Row, issued: Sequence[AnyOrder]) -> bool:
+    """Whether compliance issued the order that was asked for."""
+    wanted = (doubtful["order_no"], doubtful["revocation_id"])
+    return any((order.order, order.revocation_id) == wanted for order in issued)
+
+
+async def _report_forged(tx: Transaction, service: Service, doubtful: Row, now: datetime) -> None:
+    article_id, order_no = doubtful["article_id"], doubtful["order_no"]
+    incident_id = event_id("order_not_issued", article_id, order_no)
+    await incidents.open_all(
+        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
+    )
+    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
+    await service.orders.put(
+        tx, [events.alert("OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)]
+    )
+
+
+async def confirm(service: Service) -> None:
+    """Ask compliance for the orders on articles in doubt."""
+    settings = service.settings
+    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
+    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))

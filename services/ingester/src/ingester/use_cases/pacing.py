@@ -1,0 +1,84 @@
+"""The pace of a provider's key, and the record of each call to it; both in the database, for all processes."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from clawback_common.db import Database
+from ingester.gateways.providers.port import ApiCall, RecordCall, Resting
+from ingester.settings import FeedSettings
+from ingester.storage import feeds
+
+WAIT_S_MIN = 0.001
+LOOK_S_MAX = 1.0
+"""A turn that is waited for may come sooner: the call before it ends."""
+REST_S_MAX = 60.0
+"""A rest that the provider has asked for is waited for so long, else the pass fails and is made again later."""
+RETRY_AFTER_S_MAX = 86_400.0
+"""No answer stops a key for longer than a day."""
+
+
+class KeyPace:
+    """The pace of a feed's key: all processes share it, and revocations go first.
+
+    Args:
+        feed: whose key it is.
+        db: the ingester's.
+        pause: between the end of a call and the next one with the same key.
+    """
+
+    def __init__(self, feed: FeedSettings, db: Database, pause: timedelta) -> None:
+        self._db, self._key, self._urgent = db, feed.key, feed.kind == "revoked"
+        self._pause = pause
+        self._turn: datetime | None = None
+
+    async def take(self) -> None:
+        """Waits for a turn.
+
+        Raises:
+            Resting: the provider has asked for a longer rest than `REST_S_MAX`.
+        """
+        while True:
+            turn = await feeds.take_turn(self._db, self._key, self._pause, urgent=self._urgent)
+            if isinstance(turn, datetime):
+                self._turn = turn
+                return
+            wait_s = turn.total_seconds()
+            if wait_s > max(REST_S_MAX, 2 * self._pause.total_seconds()):
+                raise Resting(wait_s)
+            await asyncio.sleep(min(max(wait_s, WAIT_S_MIN), LOOK_S_MAX))
+
+    async def end(self, retry_after_s: float | None) -> None:
+        """Ends the turn; the key rests for the pause, and as long as the provider has asked for."""
+        turn, self._turn = self._turn, None
+        rest = timedelta(seconds=min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
+        await feeds.end_turn(self._db, self._key, self._pause, turn, rest)
+
+
+def recorder(db: Database) -> Callable[[FeedSettings, UUID], RecordCall]:
+    """Keeps each call of a pass."""
+
+    def of_pass(feed: FeedSettings, poll_id: UUID) -> RecordCall:
+        async def record(call: ApiCall) -> None:
+            await feeds.record_call(db, _row(feed.name, call, poll_id))
+
+        return record
+
+    return of_pass
+
+
+def _row(feed: str, call: ApiCall, poll_id: UUID) -> feeds.Call:
+    return feeds.Call(
+        feed,
+        call.endpoint,
+        call.started_at,
+        call.duration_ms,
+        call.http_status,
+        call.code,
+        call.body_bytes,
+        call.items,
+        call.cursor,
+        call.outcome,
+        poll_id,
+    )

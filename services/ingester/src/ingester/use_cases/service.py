@@ -1,0 +1,35 @@
+"""What every use case works with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.http.probes import Check
+from clawback_common.outbox.news import NewsOutbox
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.sweeping import Sweeper
+from clawback_common.watching.announcer import Announcer
+from ingester.gateways.providers.port import Feed
+from ingester.settings import Settings
+from ingester.storage.contents import Months
+
+GROUP = "ingester"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The objects of the ingester."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    orders: OrdersOutbox
+    news: NewsOutbox
+    months: Months
+    sweeper: Sweeper
+    announcer: Announcer
+    feeds: Mapping[str, Feed]
+    """Those that are configured, by name."""
+    orders_applied: Check
+    """Raises a `Transient` until the orders that were there at the start are applied, in all partitions."""

@@ -1,0 +1,146 @@
+"""Articles come in by many doors; all are stored here, and published in their turn."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from clawback_common import quarantine
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch
+from clawback_common.db import Transaction
+from clawback_common.errors import Poison
+from clawback_common.quarantine import Bad, ForbiddenIds
+from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
+from ingester.domain.article import Delivery, Origin, comes_by, newest, record_arrival
+from ingester.domain.submission import Outcome
+from ingester.gateways import metrics
+from ingester.storage import articles, contents, submitted
+from ingester.storage.articles import Taken
+from ingester.storage.submitted import Submitted
+from ingester.use_cases.service import GROUP, Service
+
+Step = Callable[[Transaction], Awaitable[None]]
+"""Something that must be true together with what is stored."""
+SUBMISSIONS = "submissions"
+
+
+class Stored(NamedTuple):
+    """What became of deliveries."""
+
+    stored: int = 0
+    too_old: int = 0
+    """Refused: older than what was swept."""
+
+
+async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, positions: bool = True) -> None:
+    """An upstream system published articles: store them, and publish them in our turn.
+
+    ``positions``: note where we are on the topic, which a retry of old records must not.
+    """
+    providers = service.settings.topics_of_submissions
+    for one in batch:
+        if not comes_by(one.value.article_id, providers.get(one.topic, ())):
+            raise Poison("provider_not_allowed", "article_id")
+    now = service.clock.now()
+    incoming = [
+        Delivery.of(
+            one.value,
+            record_arrival(one.timestamp_ms, one.offset, now),
+            one.traceparent,
+            Origin(one.topic, one.event_id),
+        )
+        for one in batch
+    ]
+    if any(one.too_large for one in incoming):
+        raise Poison(
+            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
+        )
+    keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
+    await store(service, incoming, door=SUBMISSIONS, beside=keep)
+
+
+async def store(
+    service: Service,
+    incoming: Sequence[Delivery],
+    *,
+    door: str,
+    bad: Sequence[Bad] = (),
+    providers: Sequence[str] | None = None,
+    beside: Sequence[Step] = (),
+) -> Stored:
+    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing.
+
+    ``providers``: whose ids the sender may use; None where its ids are its own.
+    """
+    now = service.clock.now()
+    chosen = newest(incoming)
+    await service.months.make(min(d.article.published_at, now) for d in chosen)
+    async with service.db.transaction() as tx:
+        became = await _store(tx, service, chosen, incoming, now)
+        if bad:
+            await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
+        for step in beside:
+            await step(tx)
+    if not incoming and not bad:
+        return became
+    metrics.DELIVERED.labels(door, "stored").inc(became.stored)
+    metrics.DELIVERED.labels(door, "too_old").inc(became.too_old)
+    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - became.stored - became.too_old)
+    metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
+    return became
+
+
+def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
+    """Ids about which nothing may be kept in quarantine: revoked ones, and those that the sender may not use."""
+
+    async def forbidden(tx: Transaction, article_ids: Sequence[str]) -> set[str]:
+        foreign = {one for one in article_ids if providers is not None and not comes_by(one, providers)}
+        return foreign | await articles.revoked(tx, article_ids)
+
+    return forbidden
+
+
+async def _store(
+    tx: Transaction,
+    service: Service,
+    chosen: Sequence[Delivery],
+    incoming: Sequence[Delivery],
+    now: datetime,
+) -> Stored:
+    if not chosen:
+        return Stored()
+    by_id = {delivery.article_id: delivery for delivery in chosen}
+    rows = await articles.take(tx, chosen, now)
+    await submitted.put(tx, _outcomes(incoming, by_id, rows), now)
+    taken = [row for row in rows if row.stored]
+    await contents.put(tx, taken, by_id)
+    live = [row for row in taken if row.state == "live"]
+    await service.news.put(
+        tx,
+        [row.article_id for row in live],
+        [row.version for row in live],
+        [by_id[row.article_id].traceparent for row in live],
+        now,
+    )
+    return Stored(len(taken), len(chosen) - len(rows))
+
+
+def _outcomes(
+    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Taken]
+) -> list[Submitted]:
+    """What became of each delivery whose sender may ask: of several on one article, the newest was stored."""
+    found = {row.article_id: row for row in rows}
+    outcomes = []
+    for one in incoming:
+        if one.origin is None:
+            continue
+        row = found.get(one.article_id)
+        if row is None:
+            outcome = Outcome.TOO_OLD
+        elif row.stored and one is by_id[one.article_id]:
+            outcome = Outcome.STORED
+        else:
+            outcome = Outcome.REVOKED if row.state == "revoked" else Outcome.NOT_NEWER
+        outcomes.append(Submitted(one.origin, one.article_id, outcome, row.version if row else None))
+    return outcomes
