@@ -95,7 +95,7 @@ MUTANTS = (
         "hold ignored by the ingester",
         (
             Change(
-                f"{INGESTER}/storage/sweeping.py",
+                f"{INGESTER}/storage/retention.py",
                 "        if not held.ids and not held.spans:\n",
                 "        if held:\n",
             ),

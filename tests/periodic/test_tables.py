@@ -11,15 +11,15 @@ import analytics.service
 import compliance.service
 import ingester.service
 import retention.service
-from alerting.use_cases.sweeping import Alerts
+from alerting.storage.retention import Alerts
 from analytics.storage.purges import PURGES as ANALYTICS
 from clawback_common.clock import SystemClock
 from clawback_common.db.migrate import Migration
 from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
 from clawback_common.testing.databases import Databases
-from compliance.use_cases.sweeping import Records
+from compliance.storage.retention import Records
 from ingester.storage.purges import PURGES as INGESTER
-from ingester.storage.sweeping import Articles
+from ingester.storage.retention import Articles
 
 pytestmark = pytest.mark.integration
 

@@ -7,16 +7,15 @@ from functools import partial
 from analytics import use_cases
 from analytics.entrypoints.commands import COMMANDS
 from analytics.entrypoints.consumers import subscriptions
-from analytics.gateways import metrics
+from analytics.entrypoints.schedules import loops
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings
-from analytics.storage import facets
 from analytics.storage.purges import PURGES
-from analytics.storage.sweeping import Articles, CachedAnswers
+from analytics.storage.retention import Articles, CachedAnswers
 from analytics.storage.values import Vocabulary
 from analytics.use_cases import GROUP, Service
+from analytics.use_cases.beginning import begin
 from clawback_common.bus.catchup import CatchUp
-from clawback_common.bus.refill import pages, refill
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.db import Database
 from clawback_common.http.probes import Probes
@@ -24,8 +23,7 @@ from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.sweeping import Sweeper
-from clawback_common.worker import Loop, Plan
-from clawback_contracts.revocation.feed import order_listed
+from clawback_common.worker import Plan
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
@@ -59,30 +57,11 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 def plan(service: Service, _: Stopping) -> Plan:
     """What its worker does beside consuming."""
     return Plan(
-        loops=[
-            service.sweeper.loop(),
-            Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
-            Loop("measure", 60.0, partial(_measure, service)),
-        ],
-        prepare=partial(_prepare, service),
+        loops=loops(service),
+        prepare=partial(begin, service),
         on_set_aside=partial(use_cases.on_set_aside, service),
         purges=PURGES,
     )
-
-
-async def _prepare(service: Service) -> None:
-    """Obeys the orders that their topic no longer has, before any article is counted."""
-    settings = service.settings
-    listed = pages(
-        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
-    )
-    obey = partial(use_cases.on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, use_cases.GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
-
-
-async def _measure(service: Service) -> None:
-    for state, count in (await facets.counts(service.db)).items():
-        metrics.HELD.labels(state).set(count)
 
 
 def _api(service: Service, probes: Probes) -> Api:

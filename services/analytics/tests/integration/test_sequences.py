@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from analytics import use_cases
 from analytics.domain.facets import SOURCE, TOPIC
 from analytics.storage import rollups, values
-from analytics.storage.sweeping import Articles
+from analytics.storage.retention import Articles
 from analytics.storage.values import Vocabulary
 from analytics.use_cases import Service
 from clawback_common.sweeping import Progress

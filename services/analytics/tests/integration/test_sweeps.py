@@ -11,8 +11,8 @@ from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
 from analytics.gateways import metrics
 from analytics.gateways.cache import Cache
-from analytics.storage import facets, rollups, sweeping
-from analytics.storage.sweeping import Articles, CachedAnswers
+from analytics.storage import facets, rollups
+from analytics.storage.retention import Articles, CachedAnswers
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient
 from clawback_common.sweeping import Progress, Tally
@@ -115,7 +115,7 @@ async def test_the_floor_only_rises(world: World) -> None:
 async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "SLICE", 2)
+    monkeypatch.setattr(retention, "SLICE", 2)
     old = [world.article(f"up:{n}", published_at=world.ago(days=500 + n)) for n in range(5)]
     await world.publish(*old)
     request, progress = world.sweep(), Progress()
@@ -137,7 +137,7 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
         looks.set()
         await writers_gone(db, table)
 
-    monkeypatch.setattr("analytics.storage.sweeping.writers_gone", looking)
+    monkeypatch.setattr("analytics.storage.retention.writers_gone", looking)
     described = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
         cells = await world.service.vocabulary.cells(described)
@@ -197,7 +197,7 @@ async def test_without_a_cache_nothing_is_found_in_it(world: World) -> None:
 async def test_a_takedown_that_empties_a_row_of_a_slice_does_not_end_the_sweep(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "SLICE", 2)
+    monkeypatch.setattr(retention, "SLICE", 2)
     names = [f"up:{n}" for n in range(5)]
     await world.publish(*(world.article(one, published_at=world.ago(days=730)) for one in names))
     empty_old = facets.empty_old

@@ -27,10 +27,10 @@ from compliance.entrypoints.schedules import loops
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 from compliance.settings import Settings
+from compliance.storage.retention import Records
 from compliance.use_cases import GROUP, Service
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.looking import Looker
-from compliance.use_cases.sweeping import Records
 
 
 def assemble(

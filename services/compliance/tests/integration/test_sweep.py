@@ -18,7 +18,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
 from compliance import use_cases
 from compliance.storage import sweeps
-from compliance.use_cases.sweeping import Records
+from compliance.storage.retention import Records
 from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration

@@ -28,7 +28,7 @@ from ingester.gateways.providers.port import Feed, Surroundings
 from ingester.settings import Settings
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
-from ingester.storage.sweeping import Articles, api_calls
+from ingester.storage.retention import Articles, api_calls
 from ingester.use_cases import GROUP, Service, publishing
 from ingester.use_cases.beginning import begin
 from ingester.use_cases.pacing import KeyPace, recorder

@@ -10,7 +10,7 @@ from clawback_common.sweeping import Progress
 from clawback_common.testing.commands import command
 from ingester.service import SERVICE
 from ingester.storage import sweeps
-from ingester.storage.sweeping import Articles
+from ingester.storage.retention import Articles
 from services.ingester.tests.integration.test_sweep import OLDER, aged, articles, before, ids, request
 from services.ingester.tests.integration.world import World
 

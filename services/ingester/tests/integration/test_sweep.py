@@ -22,8 +22,8 @@ from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepRequested
 from ingester.service import SERVICE
-from ingester.storage import sweeping, sweeps
-from ingester.storage.sweeping import Articles
+from ingester.storage import retention, sweeps
+from ingester.storage.retention import Articles
 from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.world import Script, World, articles_page
 
@@ -333,7 +333,7 @@ async def test_calls_to_providers_go_by_age(world: World) -> None:
             "INSERT INTO api_call (feed, endpoint, started_at, took_ms, outcome) VALUES ('f', 'e', $1, 1, 'ok')",
             world.clock.now() - timedelta(days=days),
         )
-    owned = sweeping.api_calls(world.db)
+    owned = retention.api_calls(world.db)
     assert await owned.remove(request(world, data_class="api_calls"), Progress()) == Tally(2, 2)
 
 

@@ -15,16 +15,15 @@ from clawback_common.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.sweeping import Sweeper
 from clawback_common.telemetry import describe
-from clawback_common.watching import watches
 from clawback_common.watching.announcer import Announcer
-from clawback_common.worker import Loop, Plan
-from retention import use_cases
+from clawback_common.worker import Plan
 from retention.domain.policy import Mistakes, Policy, read
 from retention.entrypoints.commands import COMMANDS
 from retention.entrypoints.consumers import subscriptions
+from retention.entrypoints.schedules import loops
 from retention.settings import Settings
-from retention.storage import policies
-from retention.use_cases import GROUP, Service, watching
+from retention.use_cases import GROUP, Service
+from retention.use_cases.beginning import begin
 
 PACKAGED = "policies.yaml"
 
@@ -73,25 +72,11 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 def plan(service: Service, _: Stopping) -> Plan:
     """What its worker does beside consuming."""
     return Plan(
-        loops=[
-            service.sweeper.loop(),
-            Loop("press", 1.0, partial(use_cases.press, service)),
-            Loop("beat", 5.0, partial(watching.beat, service)),
-            Loop("measure", 30.0, partial(watching.measure, service)),
-            Loop("time", 30.0, partial(watching.watch_time, service), alone=True),
-            service.announcer.loop(),
-        ],
-        prepare=partial(prepare, service),
+        loops=loops(service),
+        prepare=partial(begin, service),
         on_set_aside=service.announcer.on_set_aside,
         purges=(QUARANTINE, WATCHES),
     )
-
-
-async def prepare(service: Service) -> None:
-    """Notes since when we watch, and the policies in force."""
-    now = service.clock.now()
-    await watches.begin(service.db, now)
-    await policies.note(service.db, service.policies.values(), now)
 
 
 def _api(service: Service, probes: Probes) -> Api:

@@ -4,7 +4,9 @@ One function an event, one transaction each. Rows are taken in one order everywh
 messages by id; the sender's own transactions touch messages and channels alone.
 """
 
+from alerting.storage.retention import Alerts
 from alerting.use_cases.acting import acknowledge, end_silence, resolve_by_hand, silence, test_everybody
+from alerting.use_cases.beginning import begin
 from alerting.use_cases.runs import on_runs, watch_runs
 from alerting.use_cases.saying import (
     on_alerts,
@@ -14,9 +16,9 @@ from alerting.use_cases.saying import (
     on_unreadable_door,
     said_by_door,
 )
-from alerting.use_cases.sending import begin, measure, send_one, watch_channels
+from alerting.use_cases.sending import send_one, watch_channels
 from alerting.use_cases.service import GROUP, Service
-from alerting.use_cases.sweeping import Alerts
+from alerting.use_cases.watching import measure
 
 __all__ = [
     "GROUP",

@@ -15,7 +15,7 @@ from alerting.domain.telling import next_try
 from alerting.domain.wording import Line, compose
 from alerting.gateways import metrics
 from alerting.gateways.outgoing import Outgoing, Send
-from alerting.storage import alerts, channels, consents, messages, watches
+from alerting.storage import alerts, channels, messages
 from alerting.storage.messages import Claimed
 from alerting.use_cases.saying import say
 from alerting.use_cases.service import Service
@@ -25,18 +25,6 @@ MARKING = Retry(attempts=8, first_delay_ms=100, delay_ms_max=5_000)
 """About twenty seconds, within the lease: what was sent must not be sent again for a database that restarts."""
 SAID_AGAIN = timedelta(minutes=30)
 _log = structlog.stdlib.get_logger(__name__)
-
-
-async def begin(service: Service) -> None:
-    """Notes the first start, the consents of the routes file, and what has no channel any more."""
-    now = service.clock.now()
-    await watches.begin(service.db, now)
-    await consents.record(service.db, service.book.recipients.values(), now)
-    await messages.strand(service.db, service.book.channels, now)
-    async with service.db.transaction() as tx:
-        gone = await channels.forget(tx, service.book.channels)
-        ended: list[Said] = [Resolved(condition.channel_fingerprint(name), now) for name in gone]
-        await say(tx, ended, service, now)
 
 
 async def send_one(channel: str, send: Send, service: Service) -> bool:
@@ -128,16 +116,3 @@ async def watch_channels(service: Service) -> None:
             elif firing and not failures:
                 said.append(Resolved(condition.channel_fingerprint(name), now))
         await say(tx, said, service, now)
-
-
-async def measure(service: Service) -> None:
-    """How much waits, by channel, and how much holds, by severity."""
-    now = service.clock.now()
-    waiting = await messages.waiting(service.db)
-    for channel in service.book.channels:
-        count, oldest = waiting.get(channel, (0, now))
-        metrics.WAITING.labels(channel).set(count)
-        metrics.OLDEST.labels(channel).set(max(0.0, (now - oldest).total_seconds()))
-    firing = await alerts.firing_counts(service.db)
-    for severity in ("critical", "warning", "info"):
-        metrics.FIRING.labels(severity).set(firing.get(severity, 0))

@@ -5,9 +5,10 @@ each by id; so no two of these functions can wait for one another in a circle.
 """
 
 from compliance.use_cases.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
+from compliance.use_cases.beginning import begin
 from compliance.use_cases.checks import check_completed, check_failed, check_started
 from compliance.use_cases.heads import on_own_orders
-from compliance.use_cases.holding import begin, close_unverifiable, holder_left, holder_registered, resend
+from compliance.use_cases.holding import close_unverifiable, holder_left, holder_registered, resend
 from compliance.use_cases.incidents import incident_closed, on_unreadable
 from compliance.use_cases.orders import on_notices, press, reinstate
 from compliance.use_cases.requests import (

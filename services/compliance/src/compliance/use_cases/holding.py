@@ -1,30 +1,20 @@
-"""Holders come, change and go; our own are registered when a worker starts."""
+"""Holders come, change and go."""
 
 from datetime import timedelta
 
 from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
-from clawback_common.watching import watches
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance.domain import condition
-from compliance.domain.holder import own_holders
 from compliance.domain.request import Request
 from compliance.storage import holders, obligations, revocations
 from compliance.use_cases.orders import settle
-from compliance.use_cases.service import GROUP, Service
+from compliance.use_cases.service import Service
 
 RESENT_MAX = 5_000
 """Orders that one request sends again; their rows are locked in one transaction."""
 ON_BROKERS = timedelta(hours=8)
 """Content leaves the brokers within 7 hours, so a holder that joins may read what was published before that."""
-
-
-async def begin(service: Service) -> None:
-    """Notes since when we watch, and registers those that hold copies by our own doing."""
-    await watches.begin(service.db, service.clock.now())
-    settings = service.settings
-    for registration in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h):
-        await holder_registered(registration, GROUP, service)
 
 
 async def holder_registered(registration: HolderRegistration, by: str, service: Service) -> None:

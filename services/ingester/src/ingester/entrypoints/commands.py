@@ -11,7 +11,7 @@ from clawback_common.service.definition import Command
 from clawback_common.sweeping import floor
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds, sweeps
-from ingester.storage.sweeping import Articles
+from ingester.storage.retention import Articles
 from ingester.use_cases import Service
 from ingester.use_cases.cursor import Setting, newest, set_cursor
 from ingester.use_cases.poll_runs import poll_recorded

@@ -1,0 +1,18 @@
+"""What the live worker looks at again and again."""
+
+from alerting.gateways import metrics
+from alerting.storage import alerts, messages
+from alerting.use_cases.service import Service
+
+
+async def measure(service: Service) -> None:
+    """How much waits, by channel, and how much holds, by severity."""
+    now = service.clock.now()
+    waiting = await messages.waiting(service.db)
+    for channel in service.book.channels:
+        count, oldest = waiting.get(channel, (0, now))
+        metrics.WAITING.labels(channel).set(count)
+        metrics.OLDEST.labels(channel).set(max(0.0, (now - oldest).total_seconds()))
+    firing = await alerts.firing_counts(service.db)
+    for severity in ("critical", "warning", "info"):
+        metrics.FIRING.labels(severity).set(firing.get(severity, 0))

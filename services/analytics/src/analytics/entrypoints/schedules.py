@@ -1,0 +1,17 @@
+"""What the worker does again and again."""
+
+from functools import partial
+
+from analytics import use_cases
+from analytics.use_cases import Service
+from analytics.use_cases.watching import measure
+from clawback_common.worker import Loop
+
+
+def loops(service: Service) -> list[Loop]:
+    """All of them."""
+    return [
+        service.sweeper.loop(),
+        Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
+        Loop("measure", 60.0, partial(measure, service)),
+    ]

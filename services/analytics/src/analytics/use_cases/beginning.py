@@ -1,0 +1,19 @@
+"""What is done once when a worker starts."""
+
+from functools import partial
+
+from analytics.use_cases.orders import on_orders
+from analytics.use_cases.service import GROUP, Service
+from clawback_common.bus.refill import pages, refill
+from clawback_contracts.revocation.feed import order_listed
+from clawback_contracts.revocation.v1 import ArticleRevoked
+
+
+async def begin(service: Service) -> None:
+    """Obeys the orders that their topic no longer has, before any article is counted."""
+    settings = service.settings
+    listed = pages(
+        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+    )
+    obey = partial(on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)

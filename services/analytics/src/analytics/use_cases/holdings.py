@@ -1,0 +1,13 @@
+"""What is held, for whoever asks."""
+
+from collections.abc import Sequence
+
+from analytics.storage import facets
+from analytics.use_cases.service import Service
+from clawback_common import quarantine
+
+
+async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
+    """The ids that are held, as facets or in quarantine; and the last order applied to each that has one."""
+    held, applied = await facets.held(service.db, article_ids)
+    return held | await quarantine.held(service.db, article_ids), applied

@@ -1,0 +1,38 @@
+"""What a person must look at, and that one has."""
+
+from uuid import UUID
+
+from analytics.domain.counting import Delta
+from analytics.gateways import events
+from analytics.storage import facets, rollups
+from analytics.use_cases.service import GROUP, Service
+from clawback_common import incidents
+from clawback_common.db.pool import Row
+from clawback_contracts.envelope import event_id
+
+
+async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+    """A person has looked: what was withheld for it is counted again. None: no such open incident."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        closed = await incidents.close(tx, incident_id, by, note, now)
+        counted = await facets.release(tx, closed["subject"]) if closed and closed["subject"] else None
+        if counted is not None:
+            delta = Delta()
+            delta.take_away(counted._replace(withheld=True))
+            delta.add(counted)
+            await rollups.apply(tx, delta)
+    return closed
+
+
+async def on_set_aside(service: Service, lane: str, what: str) -> None:
+    """A row of the outbox cannot be sent: an incident and an alert, the rest goes on."""
+    now = service.clock.now()
+    async with service.db.transaction() as tx:
+        await incidents.open_all(
+            tx, "unsendable_row", [(event_id(GROUP, lane, what), None, f"{lane}: {what}")], now
+        )
+        summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and was set aside: {what}"
+        await service.orders.put(
+            tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
+        )

@@ -1,0 +1,137 @@
+"""Orders of compliance: what was revoked is counted no more, what is in doubt neither, and each order is answered."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from analytics.domain.counting import Delta
+from analytics.gateways import events, metrics
+from analytics.storage import facets, rollups
+from analytics.storage.facets import Changed
+from analytics.use_cases.counting import recount
+from analytics.use_cases.service import GROUP, Service
+from clawback_common import incidents, quarantine, unconfirmed
+from clawback_common.bus import offsets
+from clawback_common.bus.envelope import Batch, Received
+from clawback_common.db import Transaction
+from clawback_common.db.pool import Row
+from clawback_common.quarantine import Bad
+from clawback_common.subjects import is_article_id
+from clawback_contracts.envelope import event_id
+from clawback_contracts.revocation.folding import AnyOrder, by_article, fold
+from clawback_contracts.revocation.receipts import addressed, outcomes_of
+
+
+async def on_orders(
+    batch: Batch[AnyOrder], service: Service, *, positions: bool = True, confirmed: bool = False
+) -> None:
+    """Stop counting what was revoked or withheld, and answer each order, however often it comes.
+
+    Args:
+        batch: the orders.
+        service: ours.
+        positions: note where we stand on the topic, which a second try of an old record must not.
+        confirmed: compliance itself gave them. Otherwise one that does not follow the last one that we applied only
+            withholds its article, until compliance was asked.
+    """
+    async with service.db.transaction() as tx:
+        changed = await _fold(tx, service, batch, confirmed=confirmed)
+        if positions:
+            await offsets.keep(tx, GROUP, batch)
+        await recount(tx, changed)  # last: others wait for counts
+    for kind, count in Counter(type(one.value).__name__ for one in batch).items():
+        metrics.ORDERED.labels(kind).inc(count)
+
+
+async def _fold(
+    tx: Transaction, service: Service, batch: Batch[AnyOrder], *, confirmed: bool
+) -> list[Changed]:
+    now = service.clock.now()
+    orders = by_article(one.value for one in batch)
+    heads = await facets.lock_or_create(tx, list(orders))
+    rows = {
+        article_id: fold(heads[article_id], given, confirmed=confirmed)
+        for article_id, given in orders.items()
+    }
+    changed = await facets.apply_orders(tx, [row for row in rows.values() if row.changed])
+    emptied = {one.article_id for one in changed if one.after is None}
+    purged = await quarantine.purge(tx, [one for one, row in rows.items() if row.removes], now)
+    doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
+    if doubtful:
+        traces = {one.value.article_id: one.traceparent for one in batch}
+        await unconfirmed.put(tx, doubtful, traces, now)
+        changed += await facets.doubt(tx, [order.article_id for order in doubtful])
+    answered = [
+        events.receipt(
+            one.value,
+            outcomes_of(one.value, rows[one.value.article_id], emptied, purged),
+            now,
+            one.traceparent,
+        )
+        for one in batch
+        if addressed(one.value, GROUP) and one.value.order <= rows[one.value.article_id].after.order_no
+    ]
+    await service.orders.put(tx, answered, again=True)
+    return changed
+
+
+async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
+    """Compliance has said which orders it issued on an article: these apply, another one is an incident."""
+    article_id = doubtful["article_id"]
+    batch = [Received(order, "", doubtful["traceparent"], order.TOPIC, -1, -1) for order in issued]
+    async with service.db.transaction() as tx:
+        await facets.lock_or_create(tx, [article_id])
+        if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
+            return
+        changed = await _fold(tx, service, batch, confirmed=True) if batch else []
+        changed += await facets.believe(tx, article_id)
+        wanted = (doubtful["order_no"], doubtful["revocation_id"])
+        if all((order.order, order.revocation_id) != wanted for order in issued):
+            await _report_forged(tx, service, doubtful)
+        await recount(tx, changed)
+
+
+async def _report_forged(tx: Transaction, service: Service, doubtful: Row) -> None:
+    now, article_id, order_no = service.clock.now(), doubtful["article_id"], doubtful["order_no"]
+    incident_id = event_id("order_not_issued", article_id, order_no)
+    await incidents.open_all(
+        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
+    )
+    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
+    await service.orders.put(
+        tx, [events.alert("OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)]
+    )
+
+
+async def confirm(service: Service) -> None:
+    """Ask compliance for the orders on articles in doubt."""
+    settings = service.settings
+    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
+    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))
+
+
+async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
+    """An order that cannot be read: do not count what it speaks of, and page a person. The lane goes on."""
+    now = service.clock.now()
+    subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
+    delta = Delta()
+    for counted in await facets.withhold(tx, subjects):
+        delta.take_away(counted)
+        delta.add(counted._replace(withheld=True))
+    await incidents.open_for_unreadable(tx, bad, now)
+    await service.orders.put(
+        tx,
+        [
+            events.alert(
+                "UnreadableOrder",
+                f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
+                f"({one.error.reason}); the article that it names is not counted. Look, then close the incident.",
+                at=now,
+                cause=one.id,
+                topic=one.topic,
+                subject=one.subject if one.subject in subjects else "none",
+            )
+            for one in bad
+        ],
+    )
+    await rollups.apply(tx, delta)

@@ -1,0 +1,13 @@
+"""Runs of compliance, which the API shows beside the counts."""
+
+from analytics.storage import runs
+from analytics.use_cases.service import Service
+from clawback_common.bus.envelope import Batch
+from clawback_contracts.run.v1 import RunCompleted, RunFailed
+
+
+async def on_runs(batch: Batch[RunCompleted | RunFailed], service: Service) -> None:
+    """A compliance run ended: note how."""
+    ended = {one.value.run_id: one.value for one in batch}
+    async with service.db.transaction() as tx:
+        await runs.put(tx, list(ended.values()))

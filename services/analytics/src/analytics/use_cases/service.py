@@ -1,0 +1,29 @@
+"""What every use case of analytics works with."""
+
+from dataclasses import dataclass
+
+from analytics.gateways.cache import Cache
+from analytics.settings import Settings
+from analytics.storage.values import Vocabulary
+from clawback_common.clock import Clock
+from clawback_common.db import Database
+from clawback_common.http.probes import Check
+from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.sweeping import Sweeper
+
+GROUP = "analytics"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What every use case of analytics works with."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    orders: OrdersOutbox
+    cache: Cache
+    vocabulary: Vocabulary
+    sweeper: Sweeper
+    orders_applied: Check
+    """Whether the orders that were on their topic at the start are applied."""

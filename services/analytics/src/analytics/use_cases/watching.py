@@ -1,0 +1,11 @@
+"""What the live worker looks at again and again."""
+
+from analytics.gateways import metrics
+from analytics.storage import facets
+from analytics.use_cases.service import Service
+
+
+async def measure(service: Service) -> None:
+    """How many articles are held, by state."""
+    for state, count in (await facets.counts(service.db)).items():
+        metrics.HELD.labels(state).set(count)
