@@ -91,12 +91,12 @@ MUTANTS: tuple[Mutant, ...] = (
                 "ON CONFLICT (article_id) DO UPDATE SET updated_at = a.updated_at WHERE false",
             ),
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "        for article_id, given in orders.items()\n    }\n",
                 "        for article_id, given in orders.items()\n        if article_id in heads\n    }\n",
             ),
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "    applied = [one for one in batch if one.value.order",
                 "    applied = [one for one in batch if one.value.article_id in rows and one.value.order",
             ),
@@ -107,13 +107,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "content removed before its row is locked",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
                 "    early = await contents.remove(tx, await articles.months(tx, list(orders)))\n"
                 "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
             ),
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "removed = await contents.remove(tx, await articles.months(tx, removing))",
                 "removed = early",
             ),
@@ -135,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "repeated order not answered",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "            if addressed(one.value, events.HOLDER)\n",
                 "            if addressed(one.value, events.HOLDER)\n"
                 "            and one.value.order > rows[one.value.article_id].before.order_no\n",
@@ -184,9 +184,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",
-                "    became = await flow.store(service, incoming, door=feed.name, bad=bad, beside=[turn])",
-                "    async with service.db.transaction() as tx:\n        await turn(tx)\n"
-                "    became = await flow.store(service, incoming, door=feed.name, bad=bad)",
+                "    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])",
+                "    async with service.db.transaction() as tx:\n        await beside(tx)\n"
+                "    became = await store(service, usable, door=feed.name, bad=bad)",
             ),
         ),
         at(POLLS, "test_a_page_that_cannot_be_stored_does_not_move_the_cursor"),
@@ -217,7 +217,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "receipt without removal",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/orders.py",
                 "removed = await contents.remove(tx, await articles.months(tx, removing))",
                 "removed = set(await articles.months(tx, removing))",
             ),

@@ -51,7 +51,7 @@ MUTANTS = (
         "a newer version that counts beside the older",
         (
             Change(
-                f"{ANALYTICS}/use_cases/__init__.py",
+                f"{ANALYTICS}/use_cases/counting.py",
                 "            if row.before is not None:\n                delta.take_away(row.before)\n",
                 "",
             ),

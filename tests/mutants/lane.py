@@ -107,7 +107,7 @@ MUTANTS = (
         "bytes of a revoked article kept in quarantine",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/storing.py",
                 "return foreign | await articles.revoked(tx, article_ids)",
                 "return foreign",
             ),
@@ -118,7 +118,7 @@ MUTANTS = (
         "bytes of a foreign article kept in quarantine",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/storing.py",
                 "return foreign | await articles.revoked(tx, article_ids)",
                 "return await articles.revoked(tx, article_ids)",
             ),
@@ -163,9 +163,9 @@ MUTANTS = (
         (
             Change(f"{COMMON}/bus/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
             Change(
-                f"{INGESTER}/entrypoints/deadletters.py",
-                "subscriptions(service, positions=False)",
-                "subscriptions(service)",
+                f"{INGESTER}/service.py",
+                "partial(subscriptions, positions=False)",
+                "subscriptions",
             ),
         ),
         at(SUBMISSIONS, "test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic")

@@ -71,7 +71,7 @@ MUTANTS = (
         "a licence that ends again is no new notice",
         (
             Change(
-                f"{INGESTER}/use_cases/__init__.py",
+                f"{INGESTER}/use_cases/notices.py",
                 'event_id("licence", row["article_id"], row["licence_ends_at"], row["order_no"])',
                 'event_id("licence", row["article_id"], row["licence_ends_at"])',
             ),
@@ -85,8 +85,8 @@ MUTANTS = (
         "a feed that was removed stops publication",
         (
             Change(
-                f"{INGESTER}/app.py",
-                '        if row["kind"] == "revoked" and row["name"] in configured\n',
+                f"{INGESTER}/use_cases/publishing.py",
+                '        if row["kind"] == "revoked" and row["name"] in service.feeds\n',
                 '        if row["kind"] == "revoked"\n',
             ),
         ),

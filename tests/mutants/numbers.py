@@ -84,8 +84,8 @@ MUTANTS = (
         "published when this replica's own partitions are applied",
         (
             Change(
-                f"{INGESTER}/app.py",
-                "    await orders_applied.check()\n    return await",
+                f"{INGESTER}/use_cases/publishing.py",
+                "    await service.orders_applied()\n    return await",
                 "    return await",
             ),
         ),
@@ -154,7 +154,7 @@ MUTANTS = (
         "articles counted without where we are",
         (
             Change(
-                "services/analytics/src/analytics/use_cases/__init__.py",
+                "services/analytics/src/analytics/use_cases/counting.py",
                 "            await offsets.keep(tx, GROUP, positions)\n",
                 "            pass\n",
             ),

@@ -31,9 +31,9 @@ MUTANTS = (
         "a slice of a feed has the cursor of another one when the base changes",
         (
             Change(
-                f"{INGESTER}/use_cases/feeds.py",
-                'f"{listed.name}-{number}of{slices}"',
-                'f"{listed.name}-{number - first}of{slices}"',
+                f"{INGESTER}/gateways/providers/metabase/source.py",
+                "name_of_slice(listed.name, number, slices)",
+                "name_of_slice(listed.name, number - first, slices)",
             ),
         ),
         at(SLICES, "test_a_wrong_base_stops_one_slice_and_the_right_one_loses_nothing"),
@@ -192,8 +192,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/use_cases/cursor.py",
-                "        return None if back or cursor == former else Gap(what, complete_at, now, ends)\n",
-                "        return None if back or cursor != former else Gap(what, complete_at, now, ends)\n",
+                "    if cursor == former:\n        return True\n",
+                "    if cursor != former:\n        return True\n",
             ),
         ),
         at(

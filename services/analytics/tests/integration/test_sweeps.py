@@ -11,7 +11,7 @@ from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
 from analytics.gateways import metrics
 from analytics.gateways.cache import Cache
-from analytics.storage import facets, rollups
+from analytics.storage import facets, retention, rollups
 from analytics.storage.retention import Articles, CachedAnswers
 from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient

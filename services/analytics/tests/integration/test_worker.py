@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from analytics import service, use_cases
+from analytics import use_cases
 from analytics.gateways import metrics
 from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
 from analytics.use_cases import Service
+from analytics.use_cases.watching import measure
 from clawback_common.clock import SystemClock
 from clawback_common.db import Database
 from clawback_common.errors import Stop
@@ -196,7 +197,7 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
 
 async def test_a_worker_measures_what_it_holds(world: World) -> None:
     await world.publish(world.article("up:1"))
-    await service._measure(world.service)
+    await measure(world.service)
     assert metrics.HELD.labels("counted")._value.get() == 1
 
 

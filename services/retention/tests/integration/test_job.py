@@ -17,8 +17,8 @@ from retention import use_cases
 from retention.domain.age import Age
 from retention.domain.sweep import Sweep
 from retention.entrypoints.commands import holds_command
-from retention.service import prepare
 from retention.storage import answers, policies, sweeps
+from retention.use_cases.beginning import begin
 from retention.use_cases.sweep_job import SweepJob
 from retention.use_cases.watching import beat
 from services.retention.tests.integration.conftest import World
@@ -199,7 +199,7 @@ async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[
 
 
 async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, lines: list[str]) -> None:
-    await prepare(world.service)
+    await begin(world.service)
     shorter = {
         name: replace(policy, age=Age(1, "day")) if name == "articles" else policy
         for name, policy in world.service.policies.items()
@@ -221,7 +221,7 @@ async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, li
 
 
 async def test_a_worker_that_starts_puts_its_policies_in_force(world: World) -> None:
-    await prepare(world.service)
+    await begin(world.service)
     kept = {name: policy for name, policy in world.service.policies.items() if name != "articles"}
-    await prepare(replace(world.service, policies=kept))
+    await begin(replace(world.service, policies=kept))
     assert set(await policies.in_force(world.db)) == set(kept)
