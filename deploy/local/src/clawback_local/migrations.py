@@ -20,11 +20,9 @@ def of(service: str) -> Work:
 
     async def migrate(site: Site) -> None:
         from clawback_common.db import Database  # noqa: PLC0415 - most stacks of tests have no service
-        from clawback_common.db.migrate import COMMON_PACKAGE, load  # noqa: PLC0415
-        from clawback_common.db.migrate import migrate as run  # noqa: PLC0415
+        from clawback_common.db import migrate as migrations  # noqa: PLC0415
         from clawback_common.errors import ClawbackError  # noqa: PLC0415
 
-        migrations = [*load("common", COMMON_PACKAGE), *load(service, f"{service}.state.migrations")]
         url = site.facts[f"{service}_database"]
         if site.production:
             url += f"&sslrootcert={quote(site.facts['tls'] + '/ca.crt')}"
@@ -32,7 +30,7 @@ def of(service: str) -> Work:
             async with Database.connect(
                 url, connections_max=CONNECTIONS_MAX, name=f"{service}-migrate"
             ) as db:
-                await run(db, migrations, PHASES)
+                await migrations.migrate(db, migrations.of_service(service), PHASES)
         except ClawbackError as error:
             raise StackError(f"the migrations of {service}: {error}") from error
 

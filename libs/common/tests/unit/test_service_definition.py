@@ -52,7 +52,6 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
         "name": "nobody",
         "description": "Does nothing.",
         "settings": Settings,
-        "migrations": "nobody.migrations",
         "open": opened,
         "subscriptions": lambda _: [],
         "plan": lambda _: Plan(),

@@ -90,7 +90,6 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Tells people what they must know, once.",
     settings=Settings,
-    migrations="alerting.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

@@ -74,7 +74,6 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Counts what the licensed articles are about, and forgets what was revoked.",
     settings=Settings,
-    migrations="analytics.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

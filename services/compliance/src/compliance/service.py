@@ -101,7 +101,6 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Turns notices into orders and sees every copy removed.",
     settings=Settings,
-    migrations="compliance.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

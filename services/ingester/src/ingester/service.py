@@ -112,7 +112,6 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Brings licensed articles in and publishes them.",
     settings=Settings,
-    migrations="ingester.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),

@@ -89,7 +89,6 @@ SERVICE = ServiceDefinition(
     name=GROUP,
     description="Says how long data is kept, and sees its owners let go of it.",
     settings=Settings,
-    migrations="retention.storage.migrations",
     open=opened,
     subscriptions=subscriptions,
     plan=plan,

@@ -70,10 +70,17 @@ def load(component: str, package: str) -> list[Migration]:
         if match:
             phase: Phase = "pre" if match[3] == "pre" else "post"
             found.append(Migration(component, entry.name, phase, entry.read_text(encoding="utf-8")))
+    if not found:
+        raise ValueError(f"{package} has no migrations")
     return sorted(found, key=lambda migration: migration.file)
 
 
 COMMON_PACKAGE = "clawback_common.db.migrations"
+
+
+def of_service(name: str) -> list[Migration]:
+    """Those of every service, and its own, which lie in its package ``storage.migrations``."""
+    return [*load("common", COMMON_PACKAGE), *load(name, f"{name}.storage.migrations")]
 
 
 async def pending(db: Querier, migrations: Sequence[Migration]) -> list[Migration]:

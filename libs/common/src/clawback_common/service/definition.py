@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
-from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
+from clawback_common.db.migrate import Migration, of_service
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
@@ -100,8 +100,6 @@ class ServiceDefinition(Generic[S, T]):
     description: str
     """For its command line."""
     settings: type[S]
-    migrations: str
-    """The package that holds them."""
     open: Callable[[S], AbstractAsyncContextManager[T]]
     """Makes its objects; connects nothing before it is used."""
     subscriptions: Callable[[T], Sequence[Subscription]]
@@ -121,4 +119,4 @@ class ServiceDefinition(Generic[S, T]):
 
     def all_migrations(self) -> list[Migration]:
         """Those of every service, and its own."""
-        return [*load("common", COMMON_PACKAGE), *load(self.name, self.migrations)]
+        return of_service(self.name)
