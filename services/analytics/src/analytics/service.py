@@ -77,6 +77,8 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
+    held=use_cases.holdings,
+    close_incident=use_cases.close_incident,
     plan=plan,
     api=_api,
     commands=COMMANDS,

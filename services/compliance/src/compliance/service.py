@@ -104,6 +104,7 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
+    close_incident=use_cases.close_incident,
     plan=plan,
     api=_api,
     commands=COMMANDS,

@@ -85,11 +85,11 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
     world.clock.advance(hours=1)
     await watch_time(world.service)
     assert await world.alerts() == ["UnreadableRevocationRecord"] * 2
-    assert await use_cases.incident_closed(bad[0].id, "officer", "was a test", world.service) is not None
+    assert await use_cases.close_incident(world.service, bad[0].id, "officer", "was a test") is not None
     assert await _names(world, AlertResolved) == []
-    await use_cases.incident_closed(bad[1].id, "officer", "was a test", world.service)
+    await use_cases.close_incident(world.service, bad[1].id, "officer", "was a test")
     assert await _names(world, AlertResolved) == ["UnreadableRevocationRecord"]
-    assert await use_cases.incident_closed(bad[1].id, "officer", "again", world.service) is None
+    assert await use_cases.close_incident(world.service, bad[1].id, "officer", "again") is None
 
 
 async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:

@@ -29,7 +29,7 @@ from ingester.settings import Settings
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
 from ingester.storage.retention import Articles, api_calls
-from ingester.use_cases import GROUP, Service, publishing
+from ingester.use_cases import GROUP, Service, close_incident, holdings, publishing
 from ingester.use_cases.beginning import begin
 from ingester.use_cases.pacing import KeyPace, recorder
 
@@ -117,6 +117,8 @@ SERVICE = ServiceDefinition(
     redriven=partial(subscriptions, positions=False),
     other_sources=_other_sources,
     news=attrgetter("news"),
+    held=holdings,
+    close_incident=close_incident,
     plan=plan,
     api=_api,
     commands=COMMANDS,

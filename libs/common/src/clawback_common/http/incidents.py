@@ -1,18 +1,48 @@
-"""Lists of incidents, which every service that opens some answers alike."""
+"""Incidents over HTTP: what waits for a person, and that one has looked; alike for every service."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
 
 from clawback_common import incidents
 from clawback_common.db import Querier
-from clawback_common.http.paging import Page, decode_newest_first, next_by_time
-from clawback_common.http.schemas import Incident
+from clawback_common.db.pool import Row
+from clawback_common.http.auth import Caller, reader, require
+from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
+from clawback_common.http.problem import Problem
+from clawback_common.http.routing import Router
+from clawback_common.http.schemas import Incident, IncidentNote
+
+Close = Callable[[UUID, str, str], Awaitable[Row | None]]
+"""Closes an incident, given by whom and why; None: there is no such open incident."""
+_Reader = Annotated[Caller, Depends(reader())]
+_Officer = Annotated[Caller, Depends(require("officer"))]
 
 
-async def incidents_page(db: Querier, cursor: str | None, limit: int, *, closed: bool) -> Page[Incident]:
-    """One page, newest first; ``closed``: also those that a person has closed.
+def incidents_router(service: str, db: Querier, close: Close) -> Router:
+    """`incidents`, and their end."""
+    router = Router(prefix=f"/{service}", tags=["incidents"])
 
-    Raises:
-        Problem: 422 for a cursor that is none of this list.
-    """
-    before, before_id = decode_newest_first(cursor)
-    rows = await incidents.page(db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1)
-    items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
-    return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))
+    @router.get("/incidents", summary="What waits for a person, newest first")
+    async def list_incidents(
+        _: _Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
+    ) -> Page[Incident]:
+        before, before_id = decode_newest_first(cursor)
+        rows = await incidents.page(
+            db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
+        )
+        items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
+        return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))
+
+    @router.post(
+        "/incidents/{incident_id}/close", summary="A person has looked; what was withheld for it is released"
+    )
+    async def close_incident(caller: _Officer, incident_id: UUID, body: IncidentNote) -> Incident:
+        closed = await close(incident_id, caller.subject, body.note)
+        if closed is None:
+            raise Problem(404, "There is no such open incident.")
+        return Incident.model_validate(dict(closed))
+
+    return router

@@ -1,14 +1,22 @@
 """The API process of a service, from its definition."""
 
 import asyncio
+from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
+from uuid import UUID
 
 from fastapi import FastAPI
 
-from clawback_common.http.app import create_app
+from clawback_common import incidents
+from clawback_common.db.pool import Row
+from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
+from clawback_common.http.holdings import holdings_router
+from clawback_common.http.incidents import incidents_router
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
+from clawback_common.http.routing import Router
 from clawback_common.process import Stopping, serve
 from clawback_common.service.deadletters import desk
 from clawback_common.service.definition import Service, ServiceDefinition
@@ -18,7 +26,7 @@ T = TypeVar("T", bound=Service)
 
 
 def application(definition: ServiceDefinition[Any, T], service: T, probes: Probes) -> FastAPI:
-    """Its routes, and those of every service: runs of jobs, dead letters, health.
+    """Its routes, and those of every service: incidents, holdings, runs of jobs, dead letters, health.
 
     Args:
         definition: of the service.
@@ -34,15 +42,28 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
         probes=probes,
         routers=[
             *own.routers,
+            *_common(definition, service),
             jobs_router(definition.name, service.db),
             dlq_router(definition.name, desk(definition, service)),
             health_router(definition.name, release, probes, details=own.details, clock=service.clock),
         ],
         lifespan=own.lifespan,
-        body_bytes_max=own.body_bytes_max,
+        body_bytes_max={f"/api/v1/{definition.name}/holdings": HOLDINGS_BYTES_MAX, **own.body_bytes_max},
         requests_max=own.requests_max,
         clock=service.clock,
     )
+
+
+def _common(definition: ServiceDefinition[Any, T], service: T) -> Iterator[Router]:
+    close = definition.close_incident or _close
+    yield incidents_router(definition.name, service.db, partial(close, service))
+    if definition.held is not None:
+        yield holdings_router(definition.name, partial(definition.held, service))
+
+
+async def _close(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+    async with service.db.transaction() as tx:
+        return await incidents.close(tx, incident_id, by, note, service.clock.now())
 
 
 async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
 from clawback_common.db import Database
 from clawback_common.db.migrate import Migration, of_service
+from clawback_common.db.pool import Row
 from clawback_common.outbox.news import NewsOutbox
 from clawback_common.outbox.orders import OrdersOutbox
 from clawback_common.process import Stopping
@@ -108,6 +110,10 @@ class ServiceDefinition(Generic[S, T]):
     """What its worker does beside consuming."""
     api: "Callable[[T, Probes], Api]"
     """Imports what only the API needs by itself, so that a worker is ready sooner."""
+    held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
+    """Which of these articles it holds, and the last order applied to each; None: it stores no articles."""
+    close_incident: Callable[[T, UUID, str, str], Awaitable[Row | None]] | None = None
+    """Closes an incident, given by whom and why, and releases what was withheld for it; None: nothing was."""
     commands: Sequence[Command[T]] = ()
     offline_commands: Sequence[OfflineCommand] = ()
     redriven: "Callable[[T], Sequence[Subscription]] | None" = None

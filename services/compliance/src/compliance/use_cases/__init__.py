@@ -9,7 +9,7 @@ from compliance.use_cases.beginning import begin
 from compliance.use_cases.checks import check_completed, check_failed, check_started
 from compliance.use_cases.heads import on_own_orders
 from compliance.use_cases.holding import close_unverifiable, holder_left, holder_registered, resend
-from compliance.use_cases.incidents import incident_closed, on_unreadable
+from compliance.use_cases.incidents import close_incident, on_unreadable
 from compliance.use_cases.orders import on_notices, press, reinstate
 from compliance.use_cases.requests import (
     carry_out_all,
@@ -29,10 +29,10 @@ __all__ = [
     "check_completed",
     "check_failed",
     "check_started",
+    "close_incident",
     "close_unverifiable",
     "holder_left",
     "holder_registered",
-    "incident_closed",
     "notices_requested",
     "on_looked",
     "on_not_looked",

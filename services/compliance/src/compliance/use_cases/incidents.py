@@ -44,7 +44,7 @@ async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Servic
     await service.announcer.say_once(tx, [condition.notice_id_reused()], now)
 
 
-async def incident_closed(incident_id: UUID, by: str, note: str, service: Service) -> Row | None:
+async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
     """A person has found out. Gives the incident, None when there is none open; the last one ends the alert."""
     async with service.db.transaction() as tx:
         now = service.clock.now()

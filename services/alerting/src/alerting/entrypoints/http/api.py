@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 from redis.asyncio import Redis
 
-from alerting.entrypoints.http.commands import acting
+from alerting.entrypoints.http.commands import commands
 from alerting.entrypoints.http.health import health_of_all
-from alerting.entrypoints.http.queries import reading
+from alerting.entrypoints.http.queries import queries
 from alerting.gateways.neighbours import Neighbours
 from alerting.storage import alerts, messages, watches
 from alerting.use_cases import Service
@@ -47,7 +47,7 @@ def api(service: Service) -> Api:
         }
 
     return Api(
-        routers=[*acting(service), *reading(service), health_of_all(service, neighbours)],
+        routers=[*commands(service), *queries(service), health_of_all(service, neighbours)],
         details=details,
         body_bytes_max={"/api/v1/webhooks/alertmanager": PUSHED_BYTES_MAX},
         lifespan=lifespan,

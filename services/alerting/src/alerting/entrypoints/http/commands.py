@@ -23,7 +23,7 @@ from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 
 
-def acting(service: Service) -> list[Router]:
+def commands(service: Service) -> list[Router]:
     """All that is done."""
     return [_alerts(service), _silences(service), _testing(service), _pushed(service)]
 

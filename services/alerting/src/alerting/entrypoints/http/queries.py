@@ -51,7 +51,7 @@ def _position(cursor: str | None) -> tuple[datetime, str]:
     return decode_instant(at), str(key)
 
 
-def reading(service: Service) -> list[Router]:
+def queries(service: Service) -> list[Router]:
     """All that is read."""
     return [_alerts(service), _silences(service), _channels(service)]
 

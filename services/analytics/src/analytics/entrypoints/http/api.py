@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from analytics.entrypoints.http.commands import minding
-from analytics.entrypoints.http.queries import asking
+from analytics.entrypoints.http.commands import commands
+from analytics.entrypoints.http.queries import queries
 from analytics.storage import facets
 from analytics.use_cases import Service
-from clawback_common.http.app import HOLDINGS_BYTES_MAX
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 
@@ -23,7 +22,6 @@ def api(service: Service, probes: Probes) -> Api:
         }
 
     return Api(
-        routers=[asking(service, service.orders_applied), *minding(service)],
+        routers=[*queries(service), *commands(service)],
         details=details,
-        body_bytes_max={"/api/v1/analytics/holdings": HOLDINGS_BYTES_MAX},
     )

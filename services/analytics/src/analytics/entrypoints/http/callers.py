@@ -8,4 +8,3 @@ from clawback_common.http.auth import Caller, reader, require
 
 Reader = Annotated[Caller, Depends(reader())]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
-Officer = Annotated[Caller, Depends(require("officer"))]

@@ -5,15 +5,33 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
 
 from analytics.domain.facets import SOURCE, TOPIC
 from analytics.entrypoints.http.callers import Reader
-from analytics.storage import rollups, values
+from analytics.entrypoints.http.schemas import (
+    CacheStats,
+    DayCount,
+    RunEnded,
+    SourceCount,
+    Sources,
+    Timeline,
+    TopicCount,
+    Topics,
+)
+from analytics.storage import rollups, runs, values
 from analytics.storage.rollups import Counted, Narrowed
 from analytics.use_cases import Service
-from clawback_common.http.paging import Cursor, bad_cursor, decode_cursor, encode_cursor
-from clawback_common.http.probes import Check
+from clawback_common.errors import Transient
+from clawback_common.http.paging import (
+    Cursor,
+    Limit,
+    Page,
+    bad_cursor,
+    decode_cursor,
+    decode_newest_first,
+    encode_cursor,
+    next_by_time,
+)
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 
@@ -21,53 +39,6 @@ PRINTED = r"^[^\x00-\x1f\x7f]+$"
 BIGINT_END = 2**63
 FIRST_DAY, LAST_DAY = date.min, date.max
 Compute = Callable[[], Awaitable[list[Counted]]]
-
-
-class TopicCount(BaseModel):
-    """A topic, and how much there is under it."""
-
-    topic: str
-    group: str | None
-    articles: int
-    words: int
-
-
-class SourceCount(BaseModel):
-    """A source, by its key at its provider and by its name."""
-
-    source: str
-    name: str | None
-    articles: int
-    words: int
-
-
-class DayCount(BaseModel):
-    """A day, in UTC, by when the articles were published."""
-
-    day: date
-    articles: int
-    words: int
-
-
-class Topics(BaseModel):
-    """Topics with most articles first."""
-
-    items: list[TopicCount]
-    next_cursor: str | None = None
-
-
-class Sources(BaseModel):
-    """Sources with most articles first."""
-
-    items: list[SourceCount]
-    next_cursor: str | None = None
-
-
-class Timeline(BaseModel):
-    """The newest days that have articles, newest first."""
-
-    items: list[DayCount]
-    next_cursor: str | None = None
 
 
 async def narrowed(
@@ -98,11 +69,16 @@ async def narrowed(
 Asked = Annotated[Narrowed, Depends(narrowed)]
 
 
-def asking(service: Service, obeyed: Check) -> Router:
-    """The paths; nothing is answered before the orders that were there at the start are obeyed."""
+def queries(service: Service) -> list[Router]:
+    """All that is read."""
+    return [_counts(service), _runs(service), _cache(service)]
+
+
+def _counts(service: Service) -> Router:
+    """Nothing is answered before the orders that were there at the start are obeyed."""
 
     async def every_order_is_obeyed() -> None:
-        await obeyed()
+        await service.orders_applied()
 
     router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(every_order_is_obeyed)])
 
@@ -127,6 +103,41 @@ def asking(service: Service, obeyed: Check) -> Router:
         ]
         following = encode_cursor(items[-1].day.isoformat()) if len(rows) > asked.limit else None
         return Timeline(items=items, next_cursor=following)
+
+    return router
+
+
+def _runs(service: Service) -> Router:
+    router = Router(prefix="/analytics", tags=["runs"])
+
+    @router.get("/runs", summary="Compliance runs as they ended, newest first")
+    async def list_runs(_: Reader, limit: Limit = 20, cursor: Cursor = None) -> Page[RunEnded]:
+        rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
+        items = [RunEnded.model_validate(dict(row)) for row in rows[:limit]]
+        return Page(items=items, next_cursor=next_by_time(rows, limit, "ended_at", "run_id"))
+
+    return router
+
+
+def _cache(service: Service) -> Router:
+    router = Router(tags=["cache"])
+
+    @router.get("/cache/stats", summary="Hits and misses of this process, and how many answers are kept")
+    async def stats(_: Reader) -> CacheStats:
+        tried = service.cache.tried
+        try:
+            keys = await service.cache.keys() if service.cache.enabled else None
+        except Transient:
+            keys = None
+        return CacheStats(
+            enabled=service.cache.enabled,
+            available=keys is not None,
+            hits=tried.hits,
+            misses=tried.misses,
+            failures=tried.failures,
+            hit_rate=tried.hit_rate,
+            keys=keys,
+        )
 
     return router
 

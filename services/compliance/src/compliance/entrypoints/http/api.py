@@ -5,10 +5,10 @@ from typing import Any
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 from clawback_common.watching import watches
-from compliance.entrypoints.http.commands import acting
+from compliance.entrypoints.http.commands import commands
 from compliance.entrypoints.http.notice_status import notice_status
 from compliance.entrypoints.http.owing import owing
-from compliance.entrypoints.http.queries import history, reading
+from compliance.entrypoints.http.queries import history, queries
 from compliance.entrypoints.http.takedown_pages import takedown_pages
 from compliance.storage import runs
 from compliance.use_cases import Service
@@ -33,11 +33,11 @@ def api(service: Service, probes: Probes) -> Api:
 
     return Api(
         routers=[
-            *reading(service),
+            *queries(service),
             owing(service),
             takedown_pages(service),
             history(service),
-            *acting(service),
+            *commands(service),
             notice_status(service),
         ],
         details=details,

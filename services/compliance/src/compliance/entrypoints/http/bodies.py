@@ -170,14 +170,6 @@ class ReinstatementBody(BaseModel):
     note: str = Field(min_length=3, max_length=500)
 
 
-class ClosingBody(BaseModel):
-    """Why an incident may be closed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: str = Field(min_length=3, max_length=1_000)
-
-
 class FilterBody(HolderFilter):
     """Which articles the holder takes; empty means all."""
 

@@ -6,11 +6,10 @@ from fastapi import Request, Response
 
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
-from clawback_common.http.schemas import Incident
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance import use_cases
 from compliance.domain.obligation import Answer
-from compliance.entrypoints.http.bodies import ClosingBody, LiftBody, documented, receipts_body
+from compliance.entrypoints.http.bodies import LiftBody, documented, receipts_body
 from compliance.entrypoints.http.callers import Answering, Officer, Operator
 from compliance.entrypoints.http.holders import registering
 from compliance.entrypoints.http.order_schemas import ReceiptResult, ReceiptResults, Reinstated
@@ -20,7 +19,7 @@ from compliance.storage import runs
 from compliance.use_cases import Service
 
 
-def acting(service: Service) -> list[Router]:
+def commands(service: Service) -> list[Router]:
     """All that is done."""
     return [*requesting(service), _lifting(service), registering(service), _minding(service)]
 
@@ -75,12 +74,5 @@ def _minding(service: Service) -> Router:
         )
         response.headers["Location"] = f"/api/v1/compliance/runs/{run_id}"
         return RunRequested(run_id=run_id, mock=settings.mock)
-
-    @router.post("/incidents/{incident_id}/close", summary="An officer has found out what it was")
-    async def close(incident_id: UUID, body: ClosingBody, caller: Officer) -> Incident:
-        closed = await use_cases.incident_closed(incident_id, caller.subject, body.note, service)
-        if closed is None:
-            raise Problem(404, "There is no such open incident.")
-        return Incident.model_validate(dict(closed))
 
     return router

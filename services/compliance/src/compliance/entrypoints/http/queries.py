@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from clawback_common.db.pool import Row
-from clawback_common.http.incidents import incidents_page
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import (
     LIMIT_MAX,
@@ -23,7 +22,6 @@ from clawback_common.http.paging import (
 )
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
-from clawback_common.http.schemas import Incident
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.order import Kind
@@ -50,7 +48,7 @@ from compliance.use_cases import Service
 FOREVER = 2**63 - 1
 
 
-def reading(service: Service) -> list[Router]:
+def queries(service: Service) -> list[Router]:
     """All that is read."""
     return [_state(service), _orders(service), _records(service)]
 
@@ -220,12 +218,6 @@ def _records(service: Service) -> Router:
     @router.get("/holders/{name}", summary="One holder with what changed")
     async def one_holder(_: Reader, name: str) -> HolderDetail:
         return await holder_detail(service, name)
-
-    @router.get("/incidents", summary="What waits for a person, the newest first")
-    async def list_incidents(
-        _: Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
-    ) -> Page[Incident]:
-        return await incidents_page(service.db, cursor, limit, closed=closed)
 
     return router
 

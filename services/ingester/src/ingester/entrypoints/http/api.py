@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from clawback_common.http.app import HOLDINGS_BYTES_MAX
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
-from ingester.entrypoints.http.commands import routers
+from ingester.entrypoints.http.commands import commands
+from ingester.entrypoints.http.queries import queries
+from ingester.entrypoints.http.submissions import submitting
 from ingester.entrypoints.http.webhooks import WebhookSecrets
 from ingester.storage import deliveries
 from ingester.use_cases import Service
@@ -26,12 +27,11 @@ def api(service: Service, probes: Probes) -> Api:
         return {"webhooks": await deliveries.backlog(service.db, service.clock.now())}
 
     return Api(
-        routers=routers(service, secrets),
+        routers=[*queries(service), submitting(service, secrets), *commands(service)],
         details=details,
         body_bytes_max={
             "/api/v1/submissions": SUBMISSION_BYTES_MAX,
             "/api/v1/webhooks": WEBHOOK_BYTES_MAX,
-            "/api/v1/ingester/holdings": HOLDINGS_BYTES_MAX,
         },
         requests_max={"/api/v1/webhooks": WEBHOOKS_AT_ONCE_MAX},
     )

@@ -9,7 +9,6 @@ from fastapi import Depends, Path, Query
 from fastapi.responses import Response
 
 from clawback_common.db.pool import Row
-from clawback_common.http.auth import Caller, reader
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import (
     Cursor,
@@ -22,20 +21,22 @@ from clawback_common.http.paging import (
     page,
     project,
 )
-from clawback_common.http.probes import Check
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.purging import SENT_KEPT
 from clawback_contracts.envelope import ArticleId
-from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
-from ingester import use_cases
-from ingester.entrypoints.http.schemas import ArticleListed, ArticleRead, ArticleRevokedListed, Sample
-from ingester.storage import articles
+from ingester.entrypoints.http.callers import Counting, Inspecting, Reader
+from ingester.entrypoints.http.schemas import (
+    ApiCall,
+    ArticleListed,
+    ArticleRead,
+    ArticleRevokedListed,
+    FeedListed,
+    Sample,
+)
+from ingester.storage import articles, feeds
 from ingester.use_cases import Service
 
-Reader = Annotated[Caller, Depends(reader())]
-Counting = Annotated[Caller, Depends(reader("poller", "operator", "officer"))]
-"""Who may count all articles: compliance, whose proof of verification needs it, and people."""
 OneId = Annotated[ArticleId, Path()]
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 """A page of texts is over with the one that reaches this, however many were asked for; the cursor leads on."""
@@ -50,14 +51,14 @@ PublishedAfter = Annotated[
 ]
 
 
-def reading(service: Service, orders_applied: Check) -> list[Router]:
-    """All that is read of articles; texts only once the orders that were there at the start are applied."""
-    return [_texts(service, orders_applied), _ids(service)]
+def queries(service: Service) -> list[Router]:
+    """All that is read; texts only once the orders that were there at the start are applied."""
+    return [_texts(service), _ids(service), _feeds(service)]
 
 
-def _texts(service: Service, orders_applied: Check) -> Router:
+def _texts(service: Service) -> Router:
     async def require_orders_applied() -> None:
-        await orders_applied()
+        await service.orders_applied()
 
     router = Router(tags=["articles"], dependencies=[Depends(require_orders_applied)])
 
@@ -179,15 +180,29 @@ def _ids(service: Service) -> Router:
         following = encode_cursor(items[-1].article_id) if len(rows) > limit else None
         return Page(items=items, next_cursor=following)
 
-    @router.post("/ingester/holdings", summary="Are these ids held? Asked of the content itself")
-    async def holdings(_: Reader, question: HoldingsQuestion) -> HoldingsAnswer:
-        ids = question.article_ids
-        held, applied = await use_cases.holdings(service, ids)
-        items = {one: Holding.HELD if one in held else Holding.GONE for one in ids}
-        return HoldingsAnswer(items=items, orders=applied)
-
     @router.get("/admin/articles/stats", summary="Articles by state")
     async def stats(_: Counting) -> dict[str, int]:
         return await articles.counts(service.db)
+
+    return router
+
+
+def _feeds(service: Service) -> Router:
+    router = Router(tags=["feeds"])
+
+    @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
+    async def list_feeds(_: Reader) -> Page[FeedListed]:
+        rows = await feeds.all_feeds(service.db)
+        items = [
+            FeedListed.model_validate({**row, "configured": row["name"] in service.feeds}) for row in rows
+        ]
+        return Page(items=items)
+
+    @router.get("/admin/api-calls", summary="Calls to providers, newest first")
+    async def calls(_: Inspecting, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
+        before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
+        rows = await feeds.calls_page(service.db, before, limit + 1)
+        items = [ApiCall.model_validate(dict(row)) for row in rows[:limit]]
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
 
     return router

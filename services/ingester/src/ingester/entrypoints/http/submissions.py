@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Request, Response, Security
+from fastapi import Header, Path, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
 from clawback_common import quarantine
-from clawback_common.http.auth import Caller, require
+from clawback_common.http.auth import Caller
 from clawback_common.http.openapi import header, items_of, json_body, schema_of
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
@@ -21,6 +21,7 @@ from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
 from ingester.entrypoints.http import deliveries
 from ingester.entrypoints.http.bodies import ITEMS_MAX, REVOKED, TOO_OLD, Judged, StandardWebhook, judge
+from ingester.entrypoints.http.callers import Asking, Upstream
 from ingester.entrypoints.http.schemas import SubmissionAnswer, SubmissionStatus
 from ingester.entrypoints.http.webhooks import WebhookSecrets
 from ingester.storage import articles, submitted
@@ -28,9 +29,6 @@ from ingester.storage import deliveries as stored_answers
 from ingester.storage.submitted import Found
 from ingester.use_cases import SUBMISSIONS, Service
 
-Upstream = Annotated[Caller, Depends(require("upstream"))]
-Asking = Annotated[Caller, Depends(require("upstream", "operator", "officer"))]
-"""Who may ask what became of a record: whoever sent it, and whoever helps them."""
 Key = Annotated[str | None, Header(max_length=200)]
 EventId = Annotated[
     str,

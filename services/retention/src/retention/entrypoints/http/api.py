@@ -5,8 +5,8 @@ from typing import Any
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 from clawback_common.watching import watches
-from retention.entrypoints.http.commands import acting
-from retention.entrypoints.http.queries import reading
+from retention.entrypoints.http.commands import commands
+from retention.entrypoints.http.queries import queries
 from retention.storage import holds, sweeps
 from retention.use_cases import Service
 
@@ -26,7 +26,7 @@ def api(service: Service, _: Probes) -> Api:
         }
 
     return Api(
-        routers=[*reading(service), *acting(service)],
+        routers=[*queries(service), *commands(service)],
         details=details,
         body_bytes_max={"/api/v1/retention/holds": HOLDS_BYTES_MAX},
     )

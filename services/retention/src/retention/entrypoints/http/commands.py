@@ -28,7 +28,7 @@ LATE = (
 )
 
 
-def acting(service: Service) -> list[Router]:
+def commands(service: Service) -> list[Router]:
     """All that is done."""
     return [_sweeping(service), _holding(service), _ending(service), _keeping_in_shape(service)]
 

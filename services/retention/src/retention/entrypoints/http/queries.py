@@ -23,7 +23,7 @@ from retention.use_cases import Service
 ClassName = Annotated[str | None, Query(max_length=50)]
 
 
-def reading(service: Service) -> list[Router]:
+def queries(service: Service) -> list[Router]:
     """All that is read."""
     return [_policies(service), _sweeps(service), _holds(service)]
 

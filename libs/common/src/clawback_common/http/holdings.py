@@ -1,0 +1,27 @@
+"""Holdings over HTTP: whether a service that stores articles holds any of these; alike for every one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
+
+from fastapi import Depends
+
+from clawback_common.http.auth import Caller, reader
+from clawback_common.http.routing import Router
+from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+
+Held = Callable[[Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]]
+"""Those of the ids that are held, as content or in quarantine, and the last order applied to each that has one."""
+_Reader = Annotated[Caller, Depends(reader())]
+
+
+def holdings_router(service: str, held: Held) -> Router:
+    """`holdings`."""
+    router = Router(prefix=f"/{service}", tags=["holdings"])
+
+    @router.post("/holdings", summary="Are these ids held? Asked of what is stored, and of the quarantine")
+    async def holdings(_: _Reader, question: HoldingsQuestion) -> HoldingsAnswer:
+        there, applied = await held(question.article_ids)
+        items = {one: Holding.HELD if one in there else Holding.GONE for one in question.article_ids}
+        return HoldingsAnswer(items=items, orders=applied)
+
+    return router
