@@ -42,5 +42,9 @@ class Conflict(ClawbackError):
     """The state has changed under the decision: load again, decide anew."""
 
 
+class Forbidden(ClawbackError):
+    """Whoever asks may not do this; somebody else may."""
+
+
 class Stop(ClawbackError):
     """A person must look: the process ends with exit code 2 and this text, which says what to do."""

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clawback_common.clock import Clock
-from clawback_common.errors import ClawbackError, Conflict, Poison, Transient
+from clawback_common.errors import ClawbackError, Conflict, Forbidden, Poison, Transient
 from clawback_common.http.problem import Problem, field_error, invalid, phrase
 from clawback_common.telemetry.tracing import trace_id
 
@@ -66,6 +66,8 @@ def problem_of(error: Exception) -> Problem:
             problem = Problem(503, str(error), retry_after_s=wait_s)
         case Conflict():
             problem = Problem(409, str(error))
+        case Forbidden():
+            problem = Problem(403, str(error))
         case Poison():
             problem = Problem(422, str(error), errors=[field_error("", error.reason, error.detail)])
         case _:

@@ -67,6 +67,13 @@ async def _recorded(tx: Transaction, request: Request) -> Request | None:
     return before
 
 
+async def previewed(article_ids: Sequence[str], by: str, service: Service) -> tuple[int, bool]:
+    """How many of these are revoked already, and whether a second person must confirm a request for them."""
+    async with service.db.transaction() as tx:
+        revoked = await articles.revoked_among(tx, article_ids)
+        return len(revoked), await approval_needed(tx, article_ids, by, service)
+
+
 async def approval_needed(
     tx: Transaction, article_ids: Sequence[str], subject: str, service: Service
 ) -> bool:

@@ -1,7 +1,6 @@
 """The ways back in for what came by no topic: items of bodies, and entries of feeds."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from clawback_common.api_keys import ApiKeys
 from clawback_common.db.pool import Row
@@ -13,7 +12,7 @@ from ingester.domain.feed import without_slice
 from ingester.entrypoints.http.bodies import judge_one
 from ingester.gateways.providers.port import Feed
 from ingester.use_cases import Service
-from ingester.use_cases.polling import sightings
+from ingester.use_cases.polling import entry_again
 
 
 def by_source(service: Service) -> SourceRedrive:
@@ -35,14 +34,7 @@ def _from_feed(service: Service, feed: Feed, name: str) -> Redrive:
     """An entry that could not be read; the clock of a revocation starts when it was first seen."""
 
     async def again(row: Row) -> None:
-        arrived_at = row["arrived_at"]
-        page = feed.source.read_entry(row["value"], arrived_at)
-        if page.bad:
-            raise Poison(page.bad[0].code, page.bad[0].detail)
-        async with service.db.transaction() as tx:
-            await use_cases.on_sightings(tx, service, name, sightings(feed, page), uuid4(), arrived_at)
-        incoming = deliveries(((article, None) for article in page.articles), arrived_at)
-        await use_cases.store(service, incoming, door=name)
+        await entry_again(feed, name, row["value"], row["arrived_at"], service)
 
     return again
 

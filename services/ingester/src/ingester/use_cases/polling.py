@@ -240,7 +240,7 @@ async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) ->
     async def turn(tx: Transaction) -> None:
         nonlocal noticed
         noticed = await on_sightings(
-            tx, service, feed.name, sightings(feed, page), ask.poll_id, ask.complete_at
+            tx, service, feed.name, _sightings(feed, page), ask.poll_id, ask.complete_at
         )
         await _turn(tx, feed, service, ask, replace(turned, noticed=noticed), asked_at)
 
@@ -268,8 +268,24 @@ async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
     return became.too_old
 
 
-def sightings(feed: Feed, page: Page) -> list[Sighting]:
-    """The revocations of a page, as its feed names them."""
+async def entry_again(feed: Feed, name: str, entry: bytes, arrived_at: datetime, service: Service) -> None:
+    """An entry that was set aside under this name of the feed is read once more; it is as new as when it came.
+
+    Raises:
+        Poison: it still cannot be used.
+    """
+    page = feed.source.read_entry(entry, arrived_at)
+    if page.bad:
+        raise Poison(page.bad[0].code, page.bad[0].detail)
+
+    async def beside(tx: Transaction) -> None:
+        await on_sightings(tx, service, name, _sightings(feed, page), uuid4(), arrived_at)
+
+    incoming = deliveries(((article, None) for article in page.articles), arrived_at)
+    await store(service, incoming, door=name, beside=[beside])
+
+
+def _sightings(feed: Feed, page: Page) -> list[Sighting]:
     return [
         Sighting(f"{feed.settings.provider}:{one.provider_article_id}", one.sequence, one.revoked_at)
         for one in page.revoked

@@ -6,8 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clawback_common.db import Transaction
-from clawback_common.errors import Conflict
-from clawback_common.http.problem import Problem
+from clawback_common.errors import Conflict, Forbidden
 from clawback_contracts.sweep.v1 import SweepFailed
 from retention.domain import hold as holding
 from retention.domain.hold import LegalHold, Refused, State
@@ -50,7 +49,7 @@ async def hold_confirmed(hold_id: UUID, by: str, note: str, service: Service) ->
     """A second person confirms a hold, or its end. Gives the new state; None when there is no such hold.
 
     Raises:
-        Problem: 403, the same person cannot be the second.
+        Forbidden: the same person cannot be the second.
         Conflict: there is nothing to confirm.
     """
     async with service.db.transaction() as tx:
@@ -85,7 +84,7 @@ async def _move(
 ) -> State:
     match to:
         case Refused(words, same_person=True):
-            raise Problem(403, words)
+            raise Forbidden(words)
         case Refused(words):
             raise Conflict(words)
         case State():

@@ -34,9 +34,9 @@ from compliance.entrypoints.http.request_schemas import (
     RequestListed,
     answered,
 )
-from compliance.storage import articles, requests
+from compliance.storage import requests
 from compliance.use_cases import Service
-from compliance.use_cases.requests import approval_needed
+from compliance.use_cases.requests import previewed
 
 Key = Annotated[str | None, Header(max_length=200)]
 
@@ -109,13 +109,11 @@ def _request(
 
 
 async def _previewed(service: Service, ids: list[str], caller: Caller) -> PreviewAnswer:
-    async with service.db.transaction() as tx:
-        revoked = await articles.revoked_among(tx, ids)
-        needed = await approval_needed(tx, ids, caller.subject, service)
+    revoked, needed = await previewed(ids, caller.subject, service)
     return PreviewAnswer(
         articles=len(ids),
-        already_revoked=len(revoked),
-        new_orders=len(ids) - len(revoked),
+        already_revoked=revoked,
+        new_orders=len(ids) - revoked,
         needs_confirmation=needed,
     )
 

@@ -1,0 +1,1 @@
+"""The five services have the same rooms, and the same thing has one name."""
