@@ -228,7 +228,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a run record only when something was found",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/checks.py",
+                f"{COMPLIANCE}/use_cases/runs.py",
                 "        noticed = sum(poll.noticed for poll in polls)\n",
                 "        noticed = sum(poll.noticed for poll in polls)\n"
                 "        if not noticed:\n            return None\n",

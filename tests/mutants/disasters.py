@@ -42,7 +42,7 @@ MUTANTS = (
         "a reinstatement recovered without the revocation that it ends",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/heads.py",
+                f"{COMPLIANCE}/use_cases/own_orders.py",
                 "    there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}\n",
                 "    there = {one.revocation_id for one in found}\n",
             ),
@@ -56,7 +56,7 @@ MUTANTS = (
         "an order that only a store knows is forgotten",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "            await revoke_forgotten(tx, _removed(meant, contradicted), service)\n",
                 "",
             ),
@@ -81,7 +81,7 @@ MUTANTS = (
         "an alert that its service has forgotten never ends",
         (
             Change(
-                f"{ALERTING}/use_cases/saying.py",
+                f"{ALERTING}/use_cases/folding.py",
                 "                await say(tx, await _not_listed(tx, listing, now), service, now)\n",
                 "                pass\n",
             ),

@@ -136,7 +136,7 @@ MUTANTS = (
         "an event that is told again when it arrives again",
         (
             Change(
-                f"{ALERTING}/use_cases/saying.py",
+                f"{ALERTING}/use_cases/folding.py",
                 "        if one.identity in new:\n",
                 "        if one:\n",
             ),

@@ -32,7 +32,7 @@ MUTANTS = (
         "newcomer that is taken for a stranger",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)",
                 "if meaning",
             ),
@@ -43,7 +43,7 @@ MUTANTS = (
         "resending that waits for its time",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/holding.py",
+                f"{COMPLIANCE}/use_cases/holders.py",
                 "        await revocations.send_from(tx, dict.fromkeys(again, now))\n",
                 "",
             ),

@@ -56,7 +56,7 @@ MUTANTS = (
         "orders that a restored database has forgotten are not recovered",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/heads.py",
+                f"{COMPLIANCE}/use_cases/own_orders.py",
                 "            believed = [one for one in lost if _is_ours(one, service, now)]\n",
                 "            believed = [one for one in lost if not one]\n",
             ),
@@ -168,7 +168,7 @@ MUTANTS = (
         "a store that knows a later order is not believed",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER\n",
                 "            False\n",
             ),
@@ -182,7 +182,7 @@ MUTANTS = (
         "what is withheld and superseded in a store is not ordered again",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/heads.py",
+                f"{COMPLIANCE}/use_cases/own_orders.py",
                 "        if (one.revoked or one.withheld) and one.revocation_id is not None\n",
                 "        if one.revoked and one.revocation_id is not None\n",
             ),
@@ -196,7 +196,7 @@ MUTANTS = (
         "a receipt counts as handled before what it contradicts is ordered again",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "        if positions and not contradicted:\n",
                 "        if positions:\n",
             ),

@@ -11,7 +11,7 @@ MUTANTS = (
         "officers: a feed that revokes much raises no alert",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/mass.py",
+                f"{COMPLIANCE}/use_cases/mass_revocations.py",
                 "    await service.announcer.on_conditions(MASS, found)\n    return found\n",
                 "    await service.announcer.on_conditions(MASS, [])\n    return []\n",
             ),
@@ -89,7 +89,7 @@ MUTANTS = (
         "officers: still held until a day has passed",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "await service.announcer.begin(\n            tx, condition.STILL_HELD, ",
                 "await service.announcer.begin(\n            tx, 'events', ",
             ),
@@ -117,7 +117,7 @@ MUTANTS = (
         "officers: the note of an acknowledgement is dropped",
         (
             Change(
-                f"{ALERTING}/use_cases/acting.py",
+                f"{ALERTING}/use_cases/operators.py",
                 "acknowledged_note=note",
                 "acknowledged_note=None",
             ),

@@ -199,7 +199,7 @@ MUTANTS = (
         "holder removed by one person",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/holding.py",
+                f"{COMPLIANCE}/use_cases/holders.py",
                 "if await obligations.unclosed_of_holder(tx, name):",
                 "if False:",
             ),

@@ -29,7 +29,7 @@ MUTANTS = (
         "the key of our stores shown to a consumer",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/looking.py",
+                f"{COMPLIANCE}/use_cases/verification.py",
                 "self._client.ask_registered(address, list(dict.fromkeys(ids)))",
                 "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
             ),

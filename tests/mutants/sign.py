@@ -13,7 +13,7 @@ MUTANTS = (
         "receipt of anybody",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "        if not answer.authenticated:\n",
                 "        if not answer.holder:\n",
             ),

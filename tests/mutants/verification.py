@@ -90,7 +90,7 @@ MUTANTS = (
         "a question without an answer resolves the alert",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/answers.py",
+                f"{COMPLIANCE}/use_cases/receipts.py",
                 "    at = service.clock.now() + after\n",
                 '    await service.announcer.on_conditions(f"holdings:{holder}", [])\n'
                 "    at = service.clock.now() + after\n",
@@ -102,7 +102,7 @@ MUTANTS = (
         "a slow holder delays the others",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/looking.py",
+                f"{COMPLIANCE}/use_cases/verification.py",
                 "        await self._sleeper.sleep(IDLE_S)\n        await self._begin()\n",
                 "        await self._sleeper.sleep(IDLE_S)\n        await self.look()\n",
             ),

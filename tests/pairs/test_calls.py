@@ -16,7 +16,7 @@ from pydantic import AnyHttpUrl
 from redis.asyncio import Redis
 
 from alerting import service as alerting
-from alerting.gateways.neighbours import Neighbours
+from alerting.gateways.health_checks import Neighbours
 from alerting.settings import Settings as AlertingSettings
 from analytics import service as analytics
 from analytics.gateways.cache import Cache

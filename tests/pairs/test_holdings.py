@@ -33,7 +33,7 @@ from compliance import use_cases
 from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.looking import Looker
+from compliance.use_cases.verification import Looker
 from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld

@@ -12,7 +12,7 @@ from alerting.entrypoints.schedules import loops
 from alerting.gateways.routes_file import read_routes
 from alerting.settings import Settings, encrypts
 from alerting.use_cases import GROUP, Alerts, Service
-from alerting.use_cases.lanes import OwnLaneAlerts
+from alerting.use_cases.own_lane_alerts import OwnLaneAlerts
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.db import Database
 from clawback_common.http.probes import Probes

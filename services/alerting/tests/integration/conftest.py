@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from alerting import use_cases
 from alerting.domain.alert import Alert
 from alerting.gateways.channels import senders
-from alerting.gateways.outgoing import Send
+from alerting.gateways.notification import Send
 from alerting.gateways.routes_file import read_routes
 from alerting.service import SERVICE, assemble
 from alerting.settings import Settings

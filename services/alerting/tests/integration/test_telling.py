@@ -10,9 +10,9 @@ import pytest
 from alerting import use_cases
 from alerting.domain.alert import Raised
 from alerting.domain.routing import Book
-from alerting.gateways.outgoing import Outgoing
+from alerting.gateways.notification import Outgoing
 from alerting.storage import alerts, messages, silences
-from alerting.use_cases import Alerts, acting
+from alerting.use_cases import Alerts, operators
 from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
 from clawback_common.sweeping import Progress
@@ -268,7 +268,7 @@ async def test_a_silence_that_may_mute_critical_alerts_is_announced_past_itself(
 async def test_there_are_no_more_silences_than_can_be_compared(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting, "SILENCES_MAX", 2)
+    monkeypatch.setattr(operators, "SILENCES_MAX", 2)
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     for _ in range(2):

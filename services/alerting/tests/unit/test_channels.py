@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alerting.domain.wording import Words
+from alerting.domain.message_format import Words
 from alerting.gateways import channels
-from alerting.gateways.outgoing import Outgoing
+from alerting.gateways.notification import Outgoing
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 

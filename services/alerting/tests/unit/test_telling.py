@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.domain.alert import Alert
+from alerting.domain.notification_policy import Told, next_try, tellings
 from alerting.domain.routing import Target
-from alerting.domain.telling import Told, next_try, tellings
 from clawback_contracts.alert.v1 import Severity
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

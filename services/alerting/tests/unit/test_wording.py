@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from alerting.domain.wording import Line, compose
+from alerting.domain.message_format import Line, compose
 from clawback_contracts.alert.v1 import Severity
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

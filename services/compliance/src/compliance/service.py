@@ -30,7 +30,7 @@ from compliance.settings import Settings
 from compliance.storage.retention import Records
 from compliance.use_cases import GROUP, Service
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.looking import Looker
+from compliance.use_cases.verification import Looker
 
 
 def assemble(

@@ -14,7 +14,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, FAIR_TIME
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.looking import CLAIMS_MAX, Looker
+from compliance.use_cases.verification import CLAIMS_MAX, Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 

@@ -154,7 +154,7 @@ async def test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_aga
     superseded = world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED)
     before = await offsets.stored(world.db, "compliance")
     with monkeypatch.context() as killing:
-        killing.setattr("compliance.use_cases.answers.reissue", _killed)
+        killing.setattr("compliance.use_cases.receipts.reissue", _killed)
         with pytest.raises(asyncio.CancelledError):
             await world.receipts(superseded)
     assert await world.db.fetchval("SELECT count(*) FROM receipt") == 1

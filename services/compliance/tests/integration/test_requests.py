@@ -24,7 +24,7 @@ from compliance.domain.order import RECOVERED
 from compliance.domain.request import Request, RequestKind
 from compliance.use_cases import requests as request_flow
 from compliance.use_cases import watching
-from compliance.use_cases.mass import watch_mass_revocations
+from compliance.use_cases.mass_revocations import watch_mass_revocations
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,7 @@ from compliance.domain.obligation import CONTROLS, FAIR_TIME, Looked
 from compliance.gateways.stores import HoldingsClient, first_that_fit
 from compliance.storage.controls import MISSING_MAX
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.looking import Looker
+from compliance.use_cases.verification import Looker
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 

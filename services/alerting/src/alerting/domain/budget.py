@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alerting.domain.alert import Alert
 from alerting.domain.condition import BUDGET_SPENT
-from alerting.domain.telling import Telling
+from alerting.domain.notification_policy import Telling
 from alerting.settings import SERVICE_NAMES
 from clawback_contracts.alert.v1 import Severity
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from alerting import use_cases
-from alerting.gateways.outgoing import Send
+from alerting.gateways.notification import Send
 from alerting.use_cases import Service
 from clawback_common.process import Stopping
 from clawback_common.waking import Sleeper

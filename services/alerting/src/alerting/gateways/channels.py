@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from alerting.domain.routing import MAIL, SMS, Book
-from alerting.gateways.outgoing import Outgoing, Send
+from alerting.gateways.notification import Outgoing, Send
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 

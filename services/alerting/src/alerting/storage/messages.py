@@ -8,9 +8,9 @@ from uuid import UUID
 import orjson
 
 from alerting.domain.alert import Alert
+from alerting.domain.message_format import Line
+from alerting.domain.notification_policy import Telling, Told
 from alerting.domain.routing import Target
-from alerting.domain.telling import Telling, Told
-from alerting.domain.wording import Line
 from alerting.settings import SERVICE_NAMES
 from clawback_common.db import Querier, Queries, Transaction
 from clawback_common.db.pool import Row

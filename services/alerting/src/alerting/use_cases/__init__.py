@@ -5,10 +5,8 @@ messages by id; the sender's own transactions touch messages and channels alone.
 """
 
 from alerting.storage.retention import Alerts
-from alerting.use_cases.acting import acknowledge, end_silence, resolve_by_hand, silence, test_everybody
 from alerting.use_cases.beginning import begin
-from alerting.use_cases.runs import on_runs, watch_runs
-from alerting.use_cases.saying import (
+from alerting.use_cases.folding import (
     on_alerts,
     on_set_aside,
     on_time,
@@ -16,6 +14,8 @@ from alerting.use_cases.saying import (
     on_unreadable_door,
     said_by_door,
 )
+from alerting.use_cases.operators import acknowledge, end_silence, resolve_by_hand, silence, test_everybody
+from alerting.use_cases.runs import on_runs, watch_runs
 from alerting.use_cases.sending import send_one, watch_channels
 from alerting.use_cases.service import GROUP, Service
 from alerting.use_cases.watching import measure

@@ -3,7 +3,7 @@
 from alerting.domain import condition
 from alerting.domain.alert import Resolved, Said
 from alerting.storage import channels, consents, messages, watches
-from alerting.use_cases.saying import say
+from alerting.use_cases.folding import say
 from alerting.use_cases.service import Service
 
 

@@ -9,7 +9,7 @@ from alerting.domain import condition
 from alerting.domain.alert import Resolved, Said
 from alerting.gateways import metrics
 from alerting.storage import alerts, watches
-from alerting.use_cases.saying import not_ahead, only_new, say
+from alerting.use_cases.folding import not_ahead, only_new, say
 from alerting.use_cases.service import GROUP, Service
 from clawback_common.bus import offsets
 from clawback_common.bus.envelope import Batch

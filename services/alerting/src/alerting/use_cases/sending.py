@@ -11,13 +11,13 @@ import structlog
 
 from alerting.domain import condition
 from alerting.domain.alert import Resolved, Said
-from alerting.domain.telling import next_try
-from alerting.domain.wording import Line, compose
+from alerting.domain.message_format import Line, compose
+from alerting.domain.notification_policy import next_try
 from alerting.gateways import metrics
-from alerting.gateways.outgoing import Outgoing, Send
+from alerting.gateways.notification import Outgoing, Send
 from alerting.storage import alerts, channels, messages
 from alerting.storage.messages import Claimed
-from alerting.use_cases.saying import say
+from alerting.use_cases.folding import say
 from alerting.use_cases.service import Service
 from clawback_common.retry import Retry, retrying
 

@@ -12,8 +12,8 @@ from compliance.storage import obligations
 from compliance.use_cases import Service, watching
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.daily_run import Check
-from compliance.use_cases.looking import Looker
-from compliance.use_cases.mass import MassRevocations
+from compliance.use_cases.mass_revocations import MassRevocations
+from compliance.use_cases.verification import Looker
 
 RUN_WAIT = timedelta(minutes=15)
 """So long a run that was asked for over HTTP waits for obligations to close."""

@@ -4,13 +4,18 @@ One function an event, one transaction each. Rows are taken in one order everywh
 each by id; so no two of these functions can wait for one another in a circle.
 """
 
-from compliance.use_cases.answers import LOOK_AGAIN, on_looked, on_not_looked, on_receipts, receipts_submitted
 from compliance.use_cases.beginning import begin
-from compliance.use_cases.checks import check_completed, check_failed, check_started
-from compliance.use_cases.heads import on_own_orders
-from compliance.use_cases.holding import close_unverifiable, holder_left, holder_registered, resend
+from compliance.use_cases.holders import close_unverifiable, holder_left, holder_registered, resend
 from compliance.use_cases.incidents import close_incident, on_unreadable
 from compliance.use_cases.orders import on_notices, press, reinstate
+from compliance.use_cases.own_orders import on_own_orders
+from compliance.use_cases.receipts import (
+    LOOK_AGAIN,
+    on_looked,
+    on_not_looked,
+    on_receipts,
+    receipts_submitted,
+)
 from compliance.use_cases.requests import (
     carry_out_all,
     notices_requested,
@@ -18,6 +23,7 @@ from compliance.use_cases.requests import (
     request_refused,
     requested,
 )
+from compliance.use_cases.runs import check_completed, check_failed, check_started
 from compliance.use_cases.service import GROUP, Service
 
 __all__ = [

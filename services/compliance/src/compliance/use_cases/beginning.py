@@ -2,7 +2,7 @@
 
 from clawback_common.watching import watches
 from compliance.domain.holder import own_holders
-from compliance.use_cases.holding import holder_registered
+from compliance.use_cases.holders import holder_registered
 from compliance.use_cases.service import GROUP, Service
 
 

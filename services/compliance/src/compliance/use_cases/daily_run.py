@@ -13,7 +13,7 @@ from clawback_common.watching import watches
 from compliance.gateways.ingester import Ingester, Poll
 from compliance.storage import runs
 from compliance.storage.notices import Progress
-from compliance.use_cases.checks import check_completed, check_failed, check_started, progress_of
+from compliance.use_cases.runs import check_completed, check_failed, check_started, progress_of
 from compliance.use_cases.service import Service
 
 WORKER_SILENT = timedelta(seconds=20)

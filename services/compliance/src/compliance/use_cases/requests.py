@@ -17,7 +17,7 @@ from compliance.gateways import metrics
 from compliance.storage import articles, holders, notices, requests, revocations
 from compliance.use_cases import approval
 from compliance.use_cases.approval import Mode
-from compliance.use_cases.holding import removed_by_request
+from compliance.use_cases.holders import removed_by_request
 from compliance.use_cases.orders import carry_out, take_notices
 from compliance.use_cases.service import Service
 

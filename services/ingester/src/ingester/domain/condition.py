@@ -7,7 +7,7 @@ from typing import NamedTuple
 from clawback_common.watching.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 from ingester.domain.feed import FULL_PAGES_MAX, hours_left
-from ingester.domain.reading import NotUnderstood
+from ingester.domain.unparsed_fields import NotUnderstood
 
 FAILING_MAX = timedelta(minutes=5)
 """A feed may fail for so long before a person is paged; for a stopped one a person is paged at once."""

@@ -11,7 +11,7 @@ from clawback_common.errors import Conflict
 from ingester.domain.feed import Origin, PollResult
 from ingester.domain.gap import Gap
 from ingester.domain.pages import CUT_PAGES_MIN
-from ingester.domain.reading import NotUnderstood
+from ingester.domain.unparsed_fields import NotUnderstood
 
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from ingester.domain import condition
 from ingester.domain.condition import FeedState
-from ingester.domain.reading import COUNTED_FOR
+from ingester.domain.unparsed_fields import COUNTED_FOR
 from ingester.gateways import metrics
 from ingester.storage import articles, feeds, notices
 from ingester.use_cases.service import Service

@@ -5,7 +5,7 @@ sweeps by id, answers; so no two of these functions can wait for one another in 
 """
 
 from retention.use_cases.answers import on_answers
-from retention.use_cases.holding import HoldPlaced, hold_confirmed, hold_kept, hold_lifted, hold_placed
+from retention.use_cases.holds import HoldPlaced, hold_confirmed, hold_kept, hold_lifted, hold_placed
 from retention.use_cases.service import GROUP, Service
 from retention.use_cases.sweeps import press, sweeps_requested
 

@@ -8,7 +8,7 @@ from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 from retention.domain.sweep import Sweep, newest
 from retention.gateways import metrics
 from retention.storage import answers, holds, sweeps
-from retention.use_cases.holding import adopt
+from retention.use_cases.holds import adopt
 from retention.use_cases.service import Service
 
 

@@ -14,7 +14,7 @@ from retention import use_cases
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.storage import answers, holds
-from retention.use_cases import Service, report
+from retention.use_cases import Service, console
 
 WORKER_SILENT = timedelta(seconds=20)
 """A worker says every few seconds that it is at work."""
@@ -67,7 +67,7 @@ class SweepJob:
     async def _tell(self, asked: Sequence[Sweep]) -> None:
         held = await holds.counts(self.service.db)
         for sweep in asked:
-            self.say(report.asked(sweep, held.get(sweep.data_class, 0)))
+            self.say(console.asked(sweep, held.get(sweep.data_class, 0)))
 
     async def _until_answered(self, asked: Sequence[Sweep]) -> list[Row]:
         """Waits for every owner's answer, at most as long as it may. Gives the answers."""
@@ -98,7 +98,7 @@ class SweepJob:
         news = [row for row in found if said.get((row["sweep_id"], row["owner"])) != row["received_at"]]
         for row in news:
             said[row["sweep_id"], row["owner"]] = row["received_at"]
-            self.say(report.answered(by_id[row["sweep_id"]], row))
+            self.say(console.answered(by_id[row["sweep_id"]], row))
         return bool(news)
 
     async def _warn_without_worker(self) -> bool:
@@ -110,7 +110,7 @@ class SweepJob:
         return True
 
     async def _ended(self, asked: Sequence[Sweep], told: Sequence[Row], job: jobs.Run) -> int:
-        for line in report.table(asked, told):
+        for line in console.table(asked, told):
             self.say(line)
         failed = sum(row["outcome"] == "failed" for row in told)
         silent = sum(len(sweep.owners) for sweep in asked) - len(told)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from alerting.entrypoints.http.commands import commands
 from alerting.entrypoints.http.health import health_of_all
 from alerting.entrypoints.http.queries import queries
-from alerting.gateways.neighbours import Neighbours
+from alerting.gateways.health_checks import Neighbours
 from alerting.storage import alerts, messages, watches
 from alerting.use_cases import Service
 from clawback_common.service.definition import Api

@@ -10,7 +10,7 @@ from fastapi import Response
 from alerting.domain import health
 from alerting.entrypoints.http.callers import Inspecting, Reader
 from alerting.entrypoints.http.health_schemas import DetailedSystemHealth, SystemHealth
-from alerting.gateways.neighbours import Neighbours
+from alerting.gateways.health_checks import Neighbours
 from alerting.settings import SERVICE_NAMES
 from alerting.use_cases import Service
 from clawback_common.api_keys import ApiKeys

@@ -10,7 +10,7 @@ from typing import Final
 
 from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.domain.reading import ANY_FIELD
+from ingester.domain.unparsed_fields import ANY_FIELD
 from ingester.gateways.providers.metabase.article import Understood, article_from
 from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
 from ingester.gateways.providers.metabase.scalars import instant, int64, provider_id

@@ -11,7 +11,7 @@ from alerting.domain import condition
 from alerting.domain.alert import Alert, Resolved
 from alerting.domain.matcher import Matcher, may_match_critical
 from alerting.storage import alerts, silences
-from alerting.use_cases.saying import plan, say
+from alerting.use_cases.folding import plan, say
 from alerting.use_cases.service import Service
 from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict

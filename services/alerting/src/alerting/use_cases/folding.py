@@ -7,8 +7,8 @@ from typing import TypeVar
 from alerting.domain import budget, condition
 from alerting.domain.alert import Alert, Raised, Resolved, Said, one_line
 from alerting.domain.matcher import all_match
+from alerting.domain.notification_policy import NEWS_FOR, Telling, tellings
 from alerting.domain.routing import Target
-from alerting.domain.telling import NEWS_FOR, Telling, tellings
 from alerting.gateways import metrics
 from alerting.storage import alerts, budgets, messages, silences, watches
 from alerting.use_cases.service import GROUP, Service

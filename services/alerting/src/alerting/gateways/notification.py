@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from alerting.domain.wording import Words
+from alerting.domain.message_format import Words
 from clawback_contracts.alert.v1 import Severity
 
 

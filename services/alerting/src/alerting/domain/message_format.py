@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerting.domain.alert import one_line
-from alerting.domain.telling import What
+from alerting.domain.notification_policy import What
 from clawback_contracts.alert.v1 import Severity
 
 SMS_MAX = 320

@@ -13,8 +13,8 @@ from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_ti
 from compliance.domain.order import Order
 from compliance.gateways import metrics
 from compliance.storage import controls, holders, obligations, receipts, revocations
-from compliance.use_cases.heads import reissue, revoke_forgotten
 from compliance.use_cases.orders import settle
+from compliance.use_cases.own_orders import reissue, revoke_forgotten
 from compliance.use_cases.service import GROUP, Service
 
 LOOK_AGAIN = timedelta(seconds=5)

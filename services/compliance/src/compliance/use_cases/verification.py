@@ -17,8 +17,8 @@ from compliance.gateways.stores import HoldingsClient
 from compliance.storage import obligations
 from compliance.storage.controls import MISSING_MAX
 from compliance.storage.obligations import Claim
-from compliance.use_cases.answers import LOOK_AGAIN, on_looked, on_not_looked
 from compliance.use_cases.controls import Controls
+from compliance.use_cases.receipts import LOOK_AGAIN, on_looked, on_not_looked
 from compliance.use_cases.service import Service
 
 CLAIMS_MAX = stores.IDS_MAX - CONTROLS - MISSING_MAX
