@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
-PACKAGES := contracts libs/common services/ingester services/compliance services/analytics services/alerting services/retention \
+PACKAGES := contracts libs/common libs/testing services/ingester services/compliance services/analytics services/alerting services/retention \
 	tests/simulator tests/story deploy/local
 CODE = $(foreach d,contracts libs services tests deploy bench,$(if $(shell find $(d) -name "*.py" -print -quit 2>/dev/null),$(d)))
 PYTEST := $(PY) -m pytest -q

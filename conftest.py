@@ -1,3 +1,3 @@
 """Fixtures that every package's tests share."""
 
-pytest_plugins = ["clawback_common.testing.plugin"]
+pytest_plugins = ["clawback_testing.plugin"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import uvloop
 
-from clawback_common.outbox import news
-from clawback_common.process import keep_what_is_loaded
+from clawback_common.messaging.outbox import news
+from clawback_common.service.process import keep_what_is_loaded
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.storage import articles, contents, submitted
 

@@ -17,7 +17,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from bench import by_hand
-from clawback_common.db import Database
+from clawback_common.postgres import Database
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from ingester.gateways.providers.metabase.values import Page

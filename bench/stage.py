@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bench import sample
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration, migrate
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration, migrate
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import load_topics
 from clawback_local import Stack

@@ -15,7 +15,7 @@ from bench import results, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import contestant
-from clawback_common.db import Database
+from clawback_common.postgres import Database
 from clawback_contracts import cloudevents
 from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted, SweepRequested
 from clawback_contracts.topics import load_topics

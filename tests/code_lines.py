@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 AREAS = {
-    "product": ("contracts/src", "libs/common/src", "services/*/src"),
+    "product": ("contracts/src", "libs/common/src", "libs/testing/src", "services/*/src"),
     "tools": ("deploy/local/src", "tests/simulator/src", "tests/story/src", "bench"),
 }
 SHORT_LINES = 25

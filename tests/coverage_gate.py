@@ -17,11 +17,10 @@ GATES: dict[str, tuple[float, tuple[str, ...]]] = {
     "guard, flow, inbox, outbox": (
         90,
         (
-            "services/*/use_cases.py",
             "services/*/use_cases/*.py",
             "services/*/domain/*.py",
-            "libs/common/*/inbox.py",
-            "libs/common/*/outbox/*.py",
+            "libs/common/*/messaging/inbox.py",
+            "libs/common/*/messaging/outbox/*.py",
         ),
     ),
     "ingester": (85, ("services/ingester/*",)),

@@ -115,7 +115,7 @@ _OWN: Mapping[str, Where] = {
     "kubectl -n clawback create job --from=cronjob/compliance-run by-hand": Elsewhere(
         CLUSTER, '"create", "job", "--from=cronjob/compliance-health"'
     ),
-    "python -m clawback_common.bus provision --grant ingester=USER --grant upstream=USER --grant downstream=USER": (
+    "python -m clawback_common.kafka provision --grant ingester=USER --grant upstream=USER --grant downstream=USER": (
         Elsewhere(
             "deploy/local/tests/integration/test_rights.py",
             'Stack(parts=("topics",), production=True)',

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clawback_common import sweeping, watching
+from clawback_common import alerts, retention
 from clawback_contracts.topics import load_topics
 from clawback_local.services import SERVICES
 
@@ -26,9 +26,9 @@ ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 def _alerts(service: str = "*") -> set[str]:
     """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
     sources = [path.read_text() for path in ROOT.glob(f"services/{service}/src/**/*.py")]
-    sources += [path.read_text() for path in Path(watching.__path__[0]).glob("*.py")]
-    if any(f"from {sweeping.__name__}" in source for source in sources):
-        sources += [path.read_text() for path in Path(sweeping.__path__[0]).glob("*.py")]
+    sources += [path.read_text() for path in Path(alerts.__path__[0]).glob("*.py")]
+    if any(f"from {retention.__name__}" in source for source in sources):
+        sources += [path.read_text() for path in Path(retention.__path__[0]).glob("*.py")]
     return {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic_settings import BaseSettings
 
-from clawback_common.settings import CommonSettings
+from clawback_common.config.settings import CommonSettings
 from clawback_local.services import SERVICES
 
 ROOT = Path(__file__).parents[2]

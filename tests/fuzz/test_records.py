@@ -23,8 +23,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from clawback_common.bus.decode import EVENT_ID_CHARS_MAX, VALUE_BYTES_MAX
-from clawback_common.testing.broker import Broker, Raw
+from clawback_common.kafka.decode import EVENT_ID_CHARS_MAX, VALUE_BYTES_MAX
 from clawback_contracts import examples
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
@@ -35,6 +34,7 @@ from clawback_contracts.topics import Topic, load_topics, topic_named
 from clawback_local import Stack
 from clawback_local.keys import SIGNERS
 from clawback_local.services import SUBMISSIONS
+from clawback_testing.broker import Broker, Raw
 from tests.fuzz.conftest import SERVICES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3_600)]

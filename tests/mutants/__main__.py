@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # in place of our own folder, whose names would hide those of the standard library
 
-from clawback_common.testing.servers import kafka_server, postgres_server, valkey_server  # noqa: E402 - the path comes first
+from clawback_testing.servers import kafka_server, postgres_server, valkey_server  # noqa: E402 - the path comes first
 from tests.mutants.catalogue import MUTANTS  # noqa: E402 - likewise
 from tests.mutants.mutant import Mutant  # noqa: E402 - likewise
 

@@ -42,11 +42,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "commit before processing",
         (
             Change(
-                f"{COMMON}/bus/subscriber.py",
+                f"{COMMON}/kafka/subscriber.py",
                 "ack_policy=AckPolicy.NACK_ON_ERROR,",
                 "ack_policy=AckPolicy.ACK_FIRST,",
             ),
-            Change(f"{COMMON}/bus/bus.py", "        refuse_commit_first(self._broker)\n", ""),
+            Change(f"{COMMON}/kafka/bus.py", "        refuse_commit_first(self._broker)\n", ""),
         ),
         at(
             BUS,
@@ -58,7 +58,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "swallowed poison",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "            await self._quarantine(bad, progress)\n        if good:",
                 "            _log.warning('bad records', count=len(bad))\n        if good:",
             ),
@@ -158,12 +158,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "outbox read by id > alone",
         (
             Change(
-                f"{COMMON}/outbox/relay.py",
+                f"{COMMON}/messaging/outbox/relay.py",
                 'self._sent_up_to = 0 if again else batch.rows[-1]["id"]',
                 'self._sent_up_to = batch.rows[-1]["id"]',
             ),
             Change(
-                f"{COMMON}/outbox/relay.py", "            if self._sent_up_to:\n", "            if False:\n"
+                f"{COMMON}/messaging/outbox/relay.py",
+                "            if self._sent_up_to:\n",
+                "            if False:\n",
             ),
         ),
         at(OUTBOX, "test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others"),
@@ -206,7 +208,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "dead letter that carries content",
         (
             Change(
-                f"{COMMON}/quarantine.py",
+                f"{COMMON}/messaging/quarantine.py",
                 "        detail=bad.error.detail[:TEXT_CHARS_MAX],\n        quarantine_id",
                 '        detail=(bad.value or b"").decode(errors="replace")[:500],\n        quarantine_id',
             ),
@@ -240,7 +242,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "offsets of a log that was wiped believed",
         (
             Change(
-                f"{COMMON}/bus/subscriber.py",
+                f"{COMMON}/kafka/subscriber.py",
                 "known = stored is not None and committed is not None and stored <= end[place]",
                 "committed = stored if committed is None else committed\n"
                 "            known = stored is not None and committed is not None and stored <= end[place]",

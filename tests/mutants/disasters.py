@@ -14,7 +14,7 @@ MUTANTS = (
         "a lost log is not refilled",
         (
             Change(
-                f"{COMMON}/bus/refill.py",
+                f"{COMMON}/kafka/refill.py",
                 " if not first <= ours.get((topic, n), 0) <= end}\n",
                 " if not first <= ours.get((topic, n), 0)}\n",
             ),
@@ -28,7 +28,7 @@ MUTANTS = (
         "served before a lost log is refilled",
         (
             Change(
-                f"{COMMON}/bus/catchup.py",
+                f"{COMMON}/kafka/catchup.py",
                 "            await self._require_this_log(stored)\n",
                 "            pass\n",
             ),
@@ -70,7 +70,7 @@ MUTANTS = (
         "alerts that the broker has lost are not sent again",
         (
             Change(
-                f"{COMMON}/worker.py",
+                f"{COMMON}/service/worker.py",
                 "        for topic in (AlertRaised.TOPIC, *topics):\n",
                 "        for topic in topics:\n",
             ),

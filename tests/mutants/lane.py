@@ -14,12 +14,12 @@ MUTANTS = (
         "trace context passed on as it came",
         (
             Change(
-                f"{COMMON}/bus/decode.py",
+                f"{COMMON}/kafka/decode.py",
                 'valid_traceparent(headers.get("traceparent")),',
                 'headers.get("traceparent"),',
             ),
             Change(
-                f"{COMMON}/quarantine.py",
+                f"{COMMON}/messaging/quarantine.py",
                 'valid_traceparent(bad.headers.get("traceparent")),',
                 'bad.headers.get("traceparent"),',
             ),
@@ -29,9 +29,9 @@ MUTANTS = (
     Mutant(
         "names of headers stored as they came, and no last resort",
         (
-            Change(f"{COMMON}/quarantine.py", "kept = {_storable(name): ", "kept = {name: "),
+            Change(f"{COMMON}/messaging/quarantine.py", "kept = {_storable(name): ", "kept = {name: "),
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "                await self._quarantine_minimal(bads[0], progress, error)\n                return\n",
                 "                raise\n",
             ),
@@ -42,7 +42,7 @@ MUTANTS = (
         "no last resort for a record that cannot be quarantined whole",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "                await self._quarantine_minimal(bads[0], progress, error)\n                return\n",
                 "                raise\n",
             ),
@@ -53,7 +53,7 @@ MUTANTS = (
         "event id without a bound",
         (
             Change(
-                f"{COMMON}/bus/decode.py",
+                f"{COMMON}/kafka/decode.py",
                 'if len(ce_id) > EVENT_ID_CHARS_MAX or "\\0" in ce_id:',
                 "if False:",
             ),
@@ -64,7 +64,7 @@ MUTANTS = (
         "unexpected error repeats its batch for ever",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "        except Exception as error:  # noqa: BLE001 - whatever it is, the record that causes it is ",
                 "        except Poison as error:  # ",
             ),
@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "broken service quarantines everything",
-        (Change(f"{COMMON}/bus/handling.py", "return self._alike[kind] < limit", "return True"),),
+        (Change(f"{COMMON}/kafka/handling.py", "return self._alike[kind] < limit", "return True"),),
         at(
             LANES,
             "test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed",
@@ -86,7 +86,7 @@ MUTANTS = (
     ),
     Mutant(
         "full disk blamed on the record",
-        (Change(f"{COMMON}/db/pool.py", '"40", "53", "55"', '"40", "55"'),),
+        (Change(f"{COMMON}/postgres/pool.py", '"40", "53", "55"', '"40", "55"'),),
         at(
             f"{COMMON_TESTS}/test_database.py",
             "test_the_class_of_the_sqlstate_decides_what_an_error_asks_for",
@@ -129,7 +129,7 @@ MUTANTS = (
         "record quarantined beside the takedown of its article",
         (
             Change(
-                f"{COMMON}/quarantine.py",
+                f"{COMMON}/messaging/quarantine.py",
                 '    await tx.execute(SQL["lock_subjects"], subjects)\n    refused',
                 "    refused",
             ),
@@ -140,7 +140,7 @@ MUTANTS = (
         "own offsets not moved past what is quarantined",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "            if self.subscription.own_offsets:\n                await offsets.move",
                 "            if False:\n                await offsets.move",
             ),
@@ -151,7 +151,7 @@ MUTANTS = (
         "own offsets moved past what is not dealt with",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "progress.positioned(batch) if self.subscription.own_offsets else batch",
                 "batch",
             ),
@@ -161,7 +161,7 @@ MUTANTS = (
     Mutant(
         "own offsets go back on a retry",
         (
-            Change(f"{COMMON}/bus/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
+            Change(f"{COMMON}/kafka/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
             Change(
                 f"{INGESTER}/service.py",
                 "partial(subscriptions, positions=False)",
@@ -173,7 +173,13 @@ MUTANTS = (
     ),
     Mutant(
         "articles do not give way to orders",
-        (Change(f"{COMMON}/priority.py", "        if self.in_hand:\n", "        if not self.in_hand:\n"),),
+        (
+            Change(
+                f"{COMMON}/service/priority.py",
+                "        if self.in_hand:\n",
+                "        if not self.in_hand:\n",
+            ),
+        ),
         at(
             "libs/common/tests/unit/test_priority.py",
             "test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_after",
@@ -183,7 +189,7 @@ MUTANTS = (
         "an order in hand is nobody's hurry",
         (
             Change(
-                f"{COMMON}/bus/handling.py",
+                f"{COMMON}/kafka/handling.py",
                 "with nullcontext() if self.subscription.content else self._context.priority.urgent():",
                 "with nullcontext():",
             ),
@@ -192,7 +198,7 @@ MUTANTS = (
     ),
     Mutant(
         "what the priority lane sends is nobody's hurry",
-        (Change(f"{COMMON}/outbox/orders.py", "urgent=True", "urgent=False"),),
+        (Change(f"{COMMON}/messaging/outbox/orders.py", "urgent=True", "urgent=False"),),
         at(
             f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand_and_news_give_way"
         ),
@@ -201,7 +207,7 @@ MUTANTS = (
         "the relay of news gives way to nobody it knows",
         (
             Change(
-                f"{COMMON}/worker.py",
+                f"{COMMON}/service/worker.py",
                 "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)",
                 "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside)",
             ),

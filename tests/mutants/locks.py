@@ -15,14 +15,14 @@ FEEDS = "services/ingester/src/ingester/storage/feeds.sql"
 MUTANTS = (
     Mutant(
         "a lease that never expires",
-        (Change(f"{COMMON}/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
+        (Change(f"{COMMON}/service/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
         at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up"),
     ),
     Mutant(
         "a relay that marks without its lease",
         (
             Change(
-                f"{COMMON}/outbox/relay.py",
+                f"{COMMON}/messaging/outbox/relay.py",
                 "        async with lease.transaction() as tx:\n            await tx.execute(\n"
                 '                self._lane.sql["sent"],',
                 "        async with self._db.transaction() as tx:\n            await tx.execute(\n"
@@ -35,7 +35,7 @@ MUTANTS = (
         "a transaction that does not check its fence",
         (
             Change(
-                f"{COMMON}/db/pool.py",
+                f"{COMMON}/postgres/pool.py",
                 "                    if fence is not None:\n                        await fence(transaction)\n",
                 "",
             ),
@@ -44,14 +44,14 @@ MUTANTS = (
     ),
     Mutant(
         "a fencing token checked without a lock",
-        (Change(f"{COMMON}/leases.sql", " AND holder = $3 FOR KEY SHARE", " AND holder = $3"),),
+        (Change(f"{COMMON}/service/leases.sql", " AND holder = $3 FOR KEY SHARE", " AND holder = $3"),),
         at(LEASES, "test_nobody_acquires_it_while_a_transaction_of_its_holder_is_not_over"),
     ),
     Mutant(
         "a killed process whose lease must expire",
         (
             Change(
-                f"{COMMON}/leases.sql",
+                f"{COMMON}/service/leases.sql",
                 "           OR holder IS NOT NULL AND pg_try_advisory_xact_lock"
                 "(hashtext(name), (token % 2147483647)::int))",
                 "          )",
@@ -61,14 +61,14 @@ MUTANTS = (
     ),
     Mutant(
         "a lost peer that nobody notices",
-        (Change(f"{COMMON}/db/pool.py", ", **_SERVER_SETTINGS}", "}"),),
+        (Change(f"{COMMON}/postgres/pool.py", ", **_SERVER_SETTINGS}", "}"),),
         at(FROZEN, "test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds"),
     ),
     Mutant(
         "a leader whose work is not fenced",
         (
             Change(
-                f"{COMMON}/leases.py",
+                f"{COMMON}/service/leases.py",
                 "            with self.lease.fence():\n                try:",
                 "            with suppress(LeaseLost):\n                try:",
             ),

@@ -56,7 +56,7 @@ MUTANTS = (
         "a dead letter is as new as its second try",
         (
             Change(
-                "libs/common/src/clawback_common/quarantine.sql",
+                "libs/common/src/clawback_common/messaging/quarantine.sql",
                 "       coalesce(arrived_at, set_aside_at) AS arrived_at\n",
                 "       now() AS arrived_at\n",
             ),

@@ -42,7 +42,7 @@ MUTANTS = (
         "alert identified by a counter that a restore sets back",
         (
             Change(
-                f"{COMMON}/watching/alerts.py",
+                f"{COMMON}/alerts/messages.py",
                 'event_id("alert", identity, occurrence, at.isoformat())',
                 'event_id("alert", identity, occurrence)',
             ),
@@ -140,7 +140,7 @@ MUTANTS = (
         "a gap is no gap when the broker has forgotten the group",
         (
             Change(
-                f"{COMMON}/bus/gaps.py",
+                f"{COMMON}/kafka/gaps.py",
                 "            known = [offset for offset in both if offset is not None]\n",
                 "            known = [offset for offset in both[:1] if offset is not None]\n",
             ),
@@ -210,7 +210,7 @@ MUTANTS = (
         "what a lost log held is not published again",
         (
             Change(
-                f"{COMMON}/outbox/lost_log.py",
+                f"{COMMON}/messaging/outbox/lost_log.py",
                 "        if before in {None, log.topic_id} and whole:\n",
                 "        if whole:\n",
             ),

@@ -37,7 +37,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/status_schemas.py",
-                "alerts_truncated=len(raised) > watches.RAISED_MAX",
+                "alerts_truncated=len(raised) > alert_state.RAISED_MAX",
                 "alerts_truncated=False",
             ),
         ),

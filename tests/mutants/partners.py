@@ -14,7 +14,7 @@ MUTANTS = (
         "records compressed with what not every client reads",
         (
             Change(
-                f"{COMMON}/settings.py",
+                f"{COMMON}/config/settings.py",
                 '"lz4", "zstd"] = "none"\n',
                 '"lz4", "zstd"] = "zstd"\n',
             ),

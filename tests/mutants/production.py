@@ -38,24 +38,24 @@ MUTANTS = (
     ),
     Mutant(
         "production with the provider's default key",
-        (Change(f"{COMMON}/production.py", 'frozenset({"", "development"})', 'frozenset({""})'),),
+        (Change(f"{COMMON}/config/production.py", 'frozenset({"", "development"})', 'frozenset({""})'),),
         at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
     ),
     Mutant(
         "production with PostgreSQL that nobody verifies",
-        (Change(f"{COMMON}/production.py", '!= "verify-full"', 'in {"", "disable"}'),),
+        (Change(f"{COMMON}/config/production.py", '!= "verify-full"', 'in {"", "disable"}'),),
         at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
     ),
     Mutant(
         "production with the operator's key in the clear",
-        (Change(f"{COMMON}/production.py", '.scheme != "https"', '.scheme not in {"http", "https"}'),),
+        (Change(f"{COMMON}/config/production.py", '.scheme != "https"', '.scheme not in {"http", "https"}'),),
         at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
     ),
     Mutant(
         "a broker that asks nobody who they are",
         (
             Change(
-                f"{COMMON}/settings.py",
+                f"{COMMON}/config/settings.py",
                 'if protocol.startswith("SASL") and not (',
                 'if protocol == "SASL_PLAINTEXT" and not (',
             ),
@@ -64,14 +64,20 @@ MUTANTS = (
     ),
     Mutant(
         "only the first reason named",
-        (Change(f"{COMMON}/settings.py", "found = list(self.unsafe())", "found = list(self.unsafe())[:1]"),),
+        (
+            Change(
+                f"{COMMON}/config/settings.py",
+                "found = list(self.unsafe())",
+                "found = list(self.unsafe())[:1]",
+            ),
+        ),
         at(SETTINGS, "test_every_reason_is_named_at_once"),
     ),
     Mutant(
         "a certificate that is never shown",
         (
             Change(
-                f"{COMMON}/process.py",
+                f"{COMMON}/service/process.py",
                 "ssl_context_factory=(lambda *_: tls.context) if tls else None",
                 "ssl_context_factory=None",
             ),
@@ -80,7 +86,7 @@ MUTANTS = (
     ),
     Mutant(
         "a connection whose end is waited for half a minute",
-        (Change(f"{COMMON}/event_loop.py", "CLIENT_SHUTDOWN_S = 0.25", "CLIENT_SHUTDOWN_S = 30.0"),),
+        (Change(f"{COMMON}/service/event_loop.py", "CLIENT_SHUTDOWN_S = 0.25", "CLIENT_SHUTDOWN_S = 30.0"),),
         at(TLS, "test_a_peer_that_never_ends_tls_delays_nobody"),
     ),
 )

@@ -43,7 +43,7 @@ MUTANTS = (
         "record of any sender on our own topic",
         (
             Change(
-                f"{COMMON}/bus/authentication.py",
+                f"{COMMON}/kafka/authentication.py",
                 "        if sender is None or sender.subject not in known.signers:\n",
                 "        if sender is None:\n",
             ),
@@ -57,7 +57,7 @@ MUTANTS = (
         "event id of any sender",
         (
             Change(
-                f"{COMMON}/bus/envelope.py",
+                f"{COMMON}/kafka/envelope.py",
                 '        return self.sender.subject if self.sender else "", self.event_id\n',
                 '        return "", self.event_id\n',
             ),

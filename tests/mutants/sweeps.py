@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Change, Mutant, at
 
-SWEEPING = "libs/common/src/clawback_common/sweeping"
+SWEEPING = "libs/common/src/clawback_common/retention"
 BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
 PERIODIC = "tests/periodic/test_periodic_queries.py"
 FLOOR = "services/ingester/tests/integration/test_floor.py"
@@ -68,7 +68,7 @@ MUTANTS = (
         "purge by a column without an index",
         (
             Change(
-                "libs/common/src/clawback_common/purging.py",
+                "libs/common/src/clawback_common/retention/purging.py",
                 'Aged("outbox_orders", "sent_at", SENT_KEPT, "sent_at IS NOT NULL")',
                 'Aged("outbox_orders", "coalesce(sent_at, queued_at)", SENT_KEPT, "sent_at IS NOT NULL")',
             ),
@@ -77,14 +77,14 @@ MUTANTS = (
     ),
     Mutant(
         "articles are counted one by one",
-        (Change("libs/common/src/clawback_common/db/estimates.py", "<= EXACT_BYTES_MAX", "> 0"),),
+        (Change("libs/common/src/clawback_common/postgres/estimates.py", "<= EXACT_BYTES_MAX", "> 0"),),
         at(PERIODIC, "test_no_statement_of_a_loop_scans_a_large_table"),
     ),
     Mutant(
         "one table that fails ends all tidying",
         (
             Change(
-                "libs/common/src/clawback_common/purging.py",
+                "libs/common/src/clawback_common/retention/purging.py",
                 "        except ClawbackError as error:",
                 "        except KeyError as error:",
             ),

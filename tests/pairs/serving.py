@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from clawback_common.process import Stopping, serve
-from clawback_common.testing.waiting import until
+from clawback_common.service.process import Stopping, serve
+from clawback_testing.waiting import until
 
 
 @asynccontextmanager

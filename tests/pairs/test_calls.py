@@ -21,19 +21,19 @@ from alerting.settings import Settings as AlertingSettings
 from analytics import service as analytics
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
-from clawback_common.bus.refill import pages
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
 from clawback_common.errors import Stop, Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.kafka.refill import pages
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.databases import Databases
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import Outcome
+from clawback_testing.clock import FakeClock
+from clawback_testing.databases import Databases
 from compliance import service as compliance
 from compliance import use_cases
 from compliance.gateways.ingester import Ingester

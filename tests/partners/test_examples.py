@@ -8,8 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.waiting import until
 from clawback_contracts import examples
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import Event
@@ -18,6 +16,8 @@ from clawback_contracts.registry import QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from clawback_local import Stack
 from clawback_local.services import SUBMISSIONS
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 PARTS = ("ingester-worker", "ingester-api", "compliance-worker", "compliance-api")

@@ -19,8 +19,6 @@ import httpx
 import pytest
 import yaml
 
-from clawback_common.testing.keys import write_signing_key
-from clawback_common.testing.waiting import until
 from clawback_contracts.envelope import event_id
 from clawback_contracts.examples import FOLDER
 from clawback_contracts.revocation.receipts import receipt_id
@@ -28,6 +26,8 @@ from clawback_local import Stack
 from clawback_local.order import ANY_PART
 from clawback_local.places import ROOT
 from clawback_story.world import OWN_SERVERS
+from clawback_testing.keys import write_signing_key
+from clawback_testing.waiting import until
 from tests.clients.clients import NoSuchProgram, install_kafkajs
 from tests.docs.commands import Command, Here, commands
 

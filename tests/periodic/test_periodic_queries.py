@@ -30,20 +30,20 @@ import ingester.service
 import ingester.settings
 import retention.service
 import retention.settings
-from clawback_common import jobs, leases
-from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
 from clawback_common.errors import ClawbackError
 from clawback_common.http.probes import Probes
-from clawback_common.outbox import news, orders
-from clawback_common.outbox.relay import Relay
-from clawback_common.process import Stopping
+from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.outbox import news, orders
+from clawback_common.messaging.outbox.relay import Relay
+from clawback_common.postgres import Database
+from clawback_common.service import jobs, leases
 from clawback_common.service.api import application
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.databases import Databases
-from clawback_common.worker import Plan, Worker
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Plan, Worker
 from clawback_contracts.article.v1 import ArticlePublished
+from clawback_testing.broker import Broker
+from clawback_testing.databases import Databases
 from ingester.storage import articles
 from ingester.storage.contents import Months
 

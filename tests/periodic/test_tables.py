@@ -14,9 +14,9 @@ import retention.service
 from alerting.storage.retention import Alerts
 from analytics.storage.purges import PURGES as ANALYTICS
 from clawback_common.clock import SystemClock
-from clawback_common.db.migrate import Migration
-from clawback_common.purging import COMMON, QUARANTINE, WATCHES, Aged
-from clawback_common.testing.databases import Databases
+from clawback_common.postgres.migrate import Migration
+from clawback_common.retention.purging import COMMON, QUARANTINE, WATCHES, Aged
+from clawback_testing.databases import Databases
 from compliance.storage.retention import Records
 from ingester.storage.purges import PURGES as INGESTER
 from ingester.storage.retention import Articles

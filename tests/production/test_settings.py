@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from clawback_common.settings import BrokerSettings, CommonSettings
-from clawback_common.testing.production import production_env
+from clawback_common.config.settings import BrokerSettings, CommonSettings
+from clawback_testing.production import production_env
 
 ALL = ("ingester", "compliance", "analytics", "alerting", "retention")
 DATABASE = "postgresql://service:a-word-of-its-own@db.example/service"

@@ -16,19 +16,19 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from clawback_common.bus.envelope import Message
-from clawback_common.bus.producer import Outcome, Producer, Sent
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import ClawbackError
-from clawback_common.leases import Leadership, Lease
-from clawback_common.outbox import orders
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.outbox.relay import Relay, Waiting
-from clawback_common.process import Stopping
-from clawback_common.settings import CommonSettings
-from clawback_common.sweeping.sweeper import Sweeper, Task
+from clawback_common.kafka.envelope import Message
+from clawback_common.kafka.producer import Outcome, Producer, Sent
+from clawback_common.messaging.outbox import orders
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.relay import Relay, Waiting
+from clawback_common.postgres import Database
+from clawback_common.retention.sweeper import Sweeper, Task
+from clawback_common.service.leases import Leadership, Lease
+from clawback_common.service.process import Stopping
 from clawback_contracts.sweep.v1 import SweepCompleted
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases import Service as Compliance

@@ -19,11 +19,11 @@ import pytest
 
 import compliance.service
 import ingester.service
-from clawback_common.testing.databases import Databases
-from clawback_common.testing.listening import said
-from clawback_common.testing.waiting import until
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
+from clawback_testing.databases import Databases
+from clawback_testing.listening import said
+from clawback_testing.waiting import until
 from tests.resilience import namespaces
 from tests.resilience.namespaces import SERVER, Wire, wire
 from tests.resilience.node import IN_A_TRANSACTION, OWNER, TIDIED, Node, opened

@@ -1,6 +1,6 @@
 """What each party may do at the broker: the topic files' writers and readers, as Kafka's access control lists.
 
-Groups of a party begin with its name. ``python -m clawback_common.bus provision --grant`` gives a user these rights.
+Groups of a party begin with its name. ``python -m clawback_common.kafka provision --grant`` gives a user these rights.
 """
 
 from collections.abc import Iterator

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 import yaml
 
-from clawback_common.testing.images import build, container_engine
 from clawback_local import Stack, kafka
 from clawback_local.places import ROOT
 from clawback_local.ports import LOOPBACK, claimed
 from clawback_local.services import ROLES, SERVICES
+from clawback_testing.images import build, container_engine
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 

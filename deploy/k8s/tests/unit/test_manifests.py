@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from clawback_common.settings import BrokerSettings, CommonSettings
+from clawback_common.config.settings import BrokerSettings, CommonSettings
 from clawback_local.places import ROOT
 from clawback_local.services import SERVICES
 
@@ -190,7 +190,7 @@ def test_nothing_is_patched_twice_with_the_same_words(path: Path) -> None:
 def test_topics_are_made_by_a_job_of_the_installation(folder: str) -> None:
     (job,) = of_kind(folder, "Job").values()
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert container["command"] == ["python", "-m", "clawback_common.bus"]
+    assert container["command"] == ["python", "-m", "clawback_common.kafka"]
     assert container["args"] == ["provision"]
     optional = container["envFrom"][1]["secretRef"].get("optional", False)
     assert optional is (folder != "overlays/production")

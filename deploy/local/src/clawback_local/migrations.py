@@ -19,9 +19,9 @@ def of(service: str) -> Work:
     """The work that brings a service's database up to date."""
 
     async def migrate(site: Site) -> None:
-        from clawback_common.db import Database  # noqa: PLC0415 - most stacks of tests have no service
-        from clawback_common.db import migrate as migrations  # noqa: PLC0415
         from clawback_common.errors import ClawbackError  # noqa: PLC0415
+        from clawback_common.postgres import Database  # noqa: PLC0415 - most stacks of tests have no service
+        from clawback_common.postgres import migrate as migrations  # noqa: PLC0415
 
         url = site.facts[f"{service}_database"]
         if site.production:

@@ -58,7 +58,7 @@ SIMULATOR = Part(
 )
 TOPICS = Part(
     "topics",
-    argv=("{python}", "-m", "clawback_common.bus", "provision", SUBMISSIONS),
+    argv=("{python}", "-m", "clawback_common.kafka", "provision", SUBMISSIONS),
     env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
     needs=("kafka",),
 )

@@ -17,10 +17,10 @@ from typing import Any
 import docker
 import pytest
 
-from clawback_common.testing.images import build, container_engine
 from clawback_local import Stack, services
 from clawback_local.places import ROOT
 from clawback_local.ports import claimed
+from clawback_testing.images import build, container_engine
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 

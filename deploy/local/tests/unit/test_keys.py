@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clawback_common.api_keys import ApiKeys
+from clawback_common.http.api_keys import ApiKeys
 from clawback_local import StackError, keys
 from clawback_local.__main__ import main
 from clawback_local.places import Places

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.bus.stalls import OutboxAlerts
-from clawback_common.bus.subscription import BusContext
-from clawback_common.db import Database
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.settings import CommonSettings
-from clawback_common.testing.clock import FakeClock
+from clawback_common.config.settings import CommonSettings
+from clawback_common.kafka.stalls import OutboxAlerts
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_testing.clock import FakeClock
 
 
 @pytest.fixture

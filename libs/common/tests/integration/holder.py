@@ -13,16 +13,16 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from clawback_common import leases
-from clawback_common.bus.producer import Producer, Sent
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import ClawbackError
-from clawback_common.leases import Lease
-from clawback_common.outbox import orders
-from clawback_common.outbox.relay import Relay, Waiting
-from clawback_common.process import Stopping
-from clawback_common.settings import CommonSettings
+from clawback_common.kafka.producer import Producer, Sent
+from clawback_common.messaging.outbox import orders
+from clawback_common.messaging.outbox.relay import Relay, Waiting
+from clawback_common.postgres import Database
+from clawback_common.service import leases
+from clawback_common.service.leases import Lease
+from clawback_common.service.process import Stopping
 
 PAUSE_S = 1.0
 """Between what the lease allows and the transaction that notes it: here the test freezes the process."""

@@ -7,18 +7,18 @@ from uuid import UUID
 
 import pytest
 
-from clawback_common import quarantine
-from clawback_common.bus import handling, subscriber
-from clawback_common.bus.decode import VALUE_BYTES_MAX
-from clawback_common.bus.subscription import BusContext, Subscription
-from clawback_common.db import Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient
+from clawback_common.kafka import handling, subscriber
+from clawback_common.kafka.decode import VALUE_BYTES_MAX
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.messaging import quarantine
+from clawback_common.postgres import Transaction
+from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.listening import Heard, Said, fails_at, listening, said
-from clawback_common.testing.waiting import until
 from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.listening import Heard, Said, fails_at, listening, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from clawback_common.bus import handling, offsets, subscriber
-from clawback_common.bus.bus import Bus
-from clawback_common.bus.catchup import CatchUp
-from clawback_common.bus.envelope import Batch, Message
-from clawback_common.bus.subscription import BusContext, Subscription
-from clawback_common.db import Database, Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient
-from clawback_common.priority import SLICE
-from clawback_common.process import Stopping
-from clawback_common.quarantine import Bad
+from clawback_common.kafka import handling, offsets, subscriber
+from clawback_common.kafka.bus import Bus
+from clawback_common.kafka.catchup import CatchUp
+from clawback_common.kafka.envelope import Batch, Message
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Database, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.listening import AT, Heard, Said, fails_at, listening, said
-from clawback_common.testing.waiting import until
+from clawback_common.service.priority import SLICE
+from clawback_common.service.process import Stopping
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.listening import AT, Heard, Said, fails_at, listening, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

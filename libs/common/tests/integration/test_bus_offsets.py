@@ -9,15 +9,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from clawback_common.bus import offsets
-from clawback_common.bus.bus import refuse_commit_first
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.gaps import accept_gaps, require_no_gap
-from clawback_common.bus.subscription import BusContext, Subscription
 from clawback_common.errors import Stop, Transient
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.listening import Heard, Said, listening, said
-from clawback_common.testing.waiting import until
+from clawback_common.kafka import offsets
+from clawback_common.kafka.bus import refuse_commit_first
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.gaps import accept_gaps, require_no_gap
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_testing.broker import Broker
+from clawback_testing.listening import Heard, Said, listening, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

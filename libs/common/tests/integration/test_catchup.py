@@ -2,13 +2,13 @@
 
 import pytest
 
-from clawback_common.bus import offsets
-from clawback_common.bus.catchup import CatchUp
-from clawback_common.bus.envelope import Received
-from clawback_common.bus.subscription import BusContext
 from clawback_common.errors import Transient
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.listening import said
+from clawback_common.kafka import offsets
+from clawback_common.kafka.catchup import CatchUp
+from clawback_common.kafka.envelope import Received
+from clawback_common.kafka.subscription import BusContext
+from clawback_testing.broker import Broker
+from clawback_testing.listening import said
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from clawback_common.db import Database, Queries
-from clawback_common.db.migrate import (
+from clawback_common.errors import Defect, Poison, Stop, Transient
+from clawback_common.postgres import Database, Queries
+from clawback_common.postgres.migrate import (
     COMMON_PACKAGE,
     Migration,
     Phase,
@@ -17,9 +18,8 @@ from clawback_common.db.migrate import (
     pending,
     require_migrated,
 )
-from clawback_common.errors import Defect, Poison, Stop, Transient
 from clawback_common.retry import Retry
-from clawback_common.testing.queries import prepare_all
+from clawback_testing.queries import prepare_all
 
 pytestmark = pytest.mark.integration
 
@@ -33,8 +33,8 @@ ALL: list[Phase] = ["pre", "post"]
 
 
 async def test_every_named_query_fits_the_migrated_schema(database: Database) -> None:
-    for package in ("clawback_common", "clawback_common.bus", "clawback_common.outbox"):
-        assert await prepare_all(database, package) == []
+    for package in ("kafka", "messaging", "messaging.outbox", "service"):
+        assert await prepare_all(database, f"clawback_common.{package}") == []
 
 
 async def test_each_migration_runs_once_in_order_and_by_phase(database: Database) -> None:
@@ -85,7 +85,7 @@ async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = [replace(TWO[0], sql="SELECT pg_sleep(1.2)")]
-    monkeypatch.setattr("clawback_common.db.pool.COMMAND_S_MAX", 0.5)
+    monkeypatch.setattr("clawback_common.postgres.pool.COMMAND_S_MAX", 0.5)
     async with Database.connect(database_url) as impatient:
         with pytest.raises(Transient):
             await impatient.execute("SELECT pg_sleep(1.2)")
@@ -96,9 +96,9 @@ async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
 async def test_a_migration_gives_way_to_those_who_queue_behind_it_and_tries_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawback_common.db.migrate._LOCK_S_MAX", 0.2)
+    monkeypatch.setattr("clawback_common.postgres.migrate._LOCK_S_MAX", 0.2)
     monkeypatch.setattr(
-        "clawback_common.db.migrate._LOCKING", Retry(attempts=50, first_delay_ms=200, factor=1)
+        "clawback_common.postgres.migrate._LOCKING", Retry(attempts=50, first_delay_ms=200, factor=1)
     )
     await migrate(database, TWO[:1], ALL)
     async with database.transaction() as dump:
@@ -259,7 +259,7 @@ async def test_a_database_that_is_down_makes_a_process_unready_not_dead(unused_t
 async def test_who_waits_for_a_connection_too_long_is_told_to_try_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawback_common.db.pool.ACQUIRE_S_MAX", 0.2)
+    monkeypatch.setattr("clawback_common.postgres.pool.ACQUIRE_S_MAX", 0.2)
     async with Database.connect(database_url, connections_max=1) as small:
         async with small.session():
             for ask in (small.fetch, small.fetchrow, small.fetchval, small.execute):
@@ -278,7 +278,7 @@ async def test_rows_can_be_copied_in(database: Database) -> None:
 
 
 def test_an_unknown_query_says_where_it_was_looked_for() -> None:
-    queries = Queries.load("clawback_common", "inbox")
+    queries = Queries.load("clawback_common.messaging", "inbox")
     assert set(queries) == {"take"}
     assert len(queries) == 1
     with pytest.raises(KeyError, match=r"no query 'give' in clawback_common/inbox.sql"):

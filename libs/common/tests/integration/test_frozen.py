@@ -13,18 +13,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from clawback_common import leases
-from clawback_common.bus.producer import Producer
-from clawback_common.bus.subscription import BusContext
-from clawback_common.db import Database
-from clawback_common.outbox import orders
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.outbox.relay import Relay
-from clawback_common.process import Stopping
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.listening import said
-from clawback_common.testing.silence import Network, network
-from clawback_common.testing.waiting import until
+from clawback_common.kafka.producer import Producer
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.outbox import orders
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.relay import Relay
+from clawback_common.postgres import Database
+from clawback_common.service import leases
+from clawback_common.service.process import Stopping
+from clawback_testing.broker import Broker
+from clawback_testing.listening import said
+from clawback_testing.silence import Network, network
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 HOLDER = Path(__file__).with_name("holder.py")

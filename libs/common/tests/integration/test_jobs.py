@@ -7,13 +7,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from clawback_common import jobs
-from clawback_common.db import Database
 from clawback_common.errors import Poison
 from clawback_common.http.app import create_app
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import jobs_router
-from clawback_common.testing.clock import FakeClock
+from clawback_common.postgres import Database
+from clawback_common.service import jobs
+from clawback_testing.clock import FakeClock
 
 pytestmark = pytest.mark.integration
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from clawback_common import leases
-from clawback_common.db import Database, Transaction, pool
 from clawback_common.errors import Transient
-from clawback_common.leases import Leadership, Lease, LeaseLost, held
-from clawback_common.process import Stopping
-from clawback_common.testing.queries import prepare_all
-from clawback_common.testing.waiting import until
+from clawback_common.postgres import Database, Transaction, pool
+from clawback_common.service import leases
+from clawback_common.service.leases import Leadership, Lease, LeaseLost, held
+from clawback_common.service.process import Stopping
+from clawback_testing.queries import prepare_all
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +36,7 @@ async def a_table(database: Database) -> None:
 
 
 async def test_every_query_fits_the_schema(database: Database) -> None:
-    assert await prepare_all(database, "clawback_common") == []
+    assert await prepare_all(database, "clawback_common.service") == []
 
 
 async def test_one_process_holds_it_and_the_others_get_none(database: Database) -> None:

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from clawback_common import purging
-from clawback_common.bus import producer
-from clawback_common.bus.envelope import Message
-from clawback_common.bus.producer import Producer
-from clawback_common.bus.subscription import BusContext
-from clawback_common.db import Database, Querier
 from clawback_common.errors import Poison, Transient
-from clawback_common.leases import Lease, LeaseLost, held
-from clawback_common.outbox import news, orders, relay
-from clawback_common.outbox.delays import OutboxDelays
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.outbox.relay import Lane, Relay, Waiting
-from clawback_common.process import Stopping
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.listening import AT, said
-from clawback_common.testing.waiting import until
+from clawback_common.kafka import producer
+from clawback_common.kafka.envelope import Message
+from clawback_common.kafka.producer import Producer
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.outbox import news, orders, relay
+from clawback_common.messaging.outbox.delays import OutboxDelays
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.relay import Lane, Relay, Waiting
+from clawback_common.postgres import Database, Querier
+from clawback_common.retention import purging
+from clawback_common.service.leases import Lease, LeaseLost, held
+from clawback_common.service.process import Stopping
+from clawback_testing.broker import Broker
+from clawback_testing.clock import FakeClock
+from clawback_testing.listening import AT, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from clawback_common.db import Database, pool
 from clawback_common.errors import Transient
+from clawback_common.postgres import Database, pool
+from clawback_common.retention import maintenance, partitions
+from clawback_common.retention.partitions import MonthPartitions, empty, writers_gone
 from clawback_common.retry import Retry
-from clawback_common.sweeping import maintenance, partitions
-from clawback_common.sweeping.partitions import MonthPartitions, empty, writers_gone
-from clawback_common.testing.waiting import until
 from clawback_contracts.sweep.v1 import Action
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from clawback_common.db import Database
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Transient
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.purging import COMMON, QUARANTINE, Aged, purge
-from clawback_common.settings import CommonSettings
-from clawback_common.testing.clock import FakeClock
-from clawback_common.worker import Worker
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention.purging import COMMON, QUARANTINE, Aged, purge
+from clawback_common.service.worker import Worker
+from clawback_testing.clock import FakeClock
 
 pytestmark = pytest.mark.integration
 

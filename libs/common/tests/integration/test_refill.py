@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.refill import pages, refill
-from clawback_common.bus.subscription import BusContext
 from clawback_common.errors import Stop, Transient
-from clawback_common.process import Stopping, serve
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.listening import Said, said
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.refill import pages, refill
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.service.process import Stopping, serve
+from clawback_testing.broker import Broker
+from clawback_testing.listening import Said, said
 
 pytestmark = pytest.mark.integration
 

@@ -9,19 +9,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clawback_common import inbox, incidents, purging, quarantine
-from clawback_common.bus.authentication import Authentication
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscription import Subscription
-from clawback_common.db import Database, Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Poison, Transient
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.quarantine import Bad
-from clawback_common.redrive import DeadLetterDesk, Redrive, redrive_by_subscription
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.listening import AT, Heard, Said, fails_at, said
+from clawback_common.http.dead_letters import DeadLetterFilter
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.subscription import Subscription
+from clawback_common.messaging import inbox, incidents, quarantine
+from clawback_common.messaging.dead_letters import DeadLetterDesk, Redrive, redrive_by_subscription
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Database, Transaction
+from clawback_common.postgres.pool import Row
+from clawback_common.retention import purging
+from clawback_testing.clock import FakeClock
+from clawback_testing.listening import AT, Heard, Said, fails_at, said
 
 pytestmark = pytest.mark.integration
 

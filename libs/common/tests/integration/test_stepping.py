@@ -7,10 +7,10 @@ from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from typing_extensions import override
 
-from clawback_common.bus.subscription import BusContext, Subscription
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.listening import Heard, Said, listening, said
-from clawback_common.testing.waiting import until
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.listening import Heard, Said, listening, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 

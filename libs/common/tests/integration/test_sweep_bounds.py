@@ -7,18 +7,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clawback_common.bus.envelope import Message, Received
-from clawback_common.bus.subscription import BusContext
 from clawback_common.clock import SystemClock
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.settings import CommonSettings
-from clawback_common.sweeping import Sweeper
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.listening import listening
-from clawback_common.testing.waiting import until
+from clawback_common.config.settings import CommonSettings
+from clawback_common.kafka.envelope import Message, Received
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.retention import Sweeper
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.sweep.v1 import Action, EndedHold, Hold, HoldsChanged, SweepFailed, SweepRequested
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.clock import FakeClock
+from clawback_testing.listening import listening
+from clawback_testing.waiting import until
 
 from .test_sweeping import BEFORE, OWNER, Leaves, World, leaves, request, world
 

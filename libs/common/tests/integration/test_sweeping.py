@@ -10,19 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from clawback_common import jobs
-from clawback_common.bus.envelope import Message, Received
-from clawback_common.bus.subscription import BusContext
-from clawback_common.db import Database
 from clawback_common.errors import Poison, Stop, Transient
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.sweeping import AGE_MIN, AgedTable, Progress, Sweeper, Tally
-from clawback_common.sweeping import sweeper as module
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.listening import listening
-from clawback_common.testing.queries import prepare_all
-from clawback_common.testing.waiting import until
+from clawback_common.kafka.envelope import Message, Received
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import AGE_MIN, AgedTable, Progress, Sweeper, Tally
+from clawback_common.retention import sweeper as module
+from clawback_common.service import jobs
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import (
@@ -33,6 +28,11 @@ from clawback_contracts.sweep.v1 import (
     SweepFailed,
     SweepRequested,
 )
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.clock import FakeClock
+from clawback_testing.listening import listening
+from clawback_testing.queries import prepare_all
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -409,7 +409,7 @@ async def pages(database: Database) -> AsyncIterator[AgedTable]:
 async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
     pages: AgedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawback_common.sweeping.aged.SLICE", 2)
+    monkeypatch.setattr("clawback_common.retention.aged.SLICE", 2)
     holds = (
         Hold(hold_id=uuid4(), article_ids=("up:b",)),
         Hold(hold_id=uuid4(), dated_until=BEFORE - timedelta(days=5)),
@@ -427,4 +427,4 @@ async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTable)
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    assert await prepare_all(database, "clawback_common.sweeping") == []
+    assert await prepare_all(database, "clawback_common.retention") == []

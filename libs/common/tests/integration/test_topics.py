@@ -3,12 +3,12 @@
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from clawback_common.bus import __main__ as command
-from clawback_common.bus.topics import provision, require_topics
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Stop, Transient
-from clawback_common.settings import CommonSettings
-from clawback_common.testing.broker import Broker
+from clawback_common.kafka import __main__ as command
+from clawback_common.kafka.topics import provision, require_topics
 from clawback_contracts.topics import load_topics
+from clawback_testing.broker import Broker
 
 pytestmark = pytest.mark.integration
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from clawback_common import incidents
-from clawback_common.db import Database
-from clawback_common.db.migrate import COMMON_PACKAGE, Migration, load
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.queries import prepare_all
-from clawback_common.testing.waiting import until
-from clawback_common.watching import watches
-from clawback_common.watching.announcer import Announcer
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts import alert_state
+from clawback_common.alerts.condition import Condition
+from clawback_common.alerts.publisher import Announcer
+from clawback_common.messaging import incidents
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import COMMON_PACKAGE, Migration, load
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
+from clawback_testing.clock import FakeClock
+from clawback_testing.queries import prepare_all
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +71,7 @@ async def names(db: Database) -> list[str]:
 
 
 async def test_every_query_fits_the_tables_that_the_docstring_asks_for(database: Database) -> None:
-    assert await prepare_all(database, "clawback_common.watching") == []
+    assert await prepare_all(database, "clawback_common.alerts") == []
 
 
 async def test_what_holds_is_said_once_repeated_hourly_and_taken_back(
@@ -118,7 +118,7 @@ async def test_a_repeat_says_what_is_so_now(
         (Severity.WARNING, "It drips: see the pipe."),
         (Severity.CRITICAL, "It gushes."),
     ]
-    assert [(row["severity"], row["summary"]) for row in await watches.raised(database)] == [
+    assert [(row["severity"], row["summary"]) for row in await alert_state.raised(database)] == [
         ("critical", "It gushes.")
     ]
 
@@ -177,7 +177,7 @@ async def test_what_ended_does_not_end_again(
     await announcer.on_conditions("pipes", [LEAK])
     for ended in (["PipeLeaks"], []):
         async with database.transaction() as tx:
-            rows = await watches.resolve(tx, [LEAK.fingerprint("svc")], clock.now())
+            rows = await alert_state.resolve(tx, [LEAK.fingerprint("svc")], clock.now())
         assert [row["name"] for row in rows] == ended
 
 
@@ -233,10 +233,10 @@ async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
     clock.advance(hours=1)
     await announcer.on_conditions("cellars", [FLOOD])
     await announcer.on_conditions("pipes", [LEAK])
-    held = [(row["name"], row["raised_at"], row["said_at"]) for row in await watches.raised(database)]
+    held = [(row["name"], row["raised_at"], row["said_at"]) for row in await alert_state.raised(database)]
     assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
     await announcer.on_conditions("cellars", [])
-    assert [row["name"] for row in await watches.raised(database)] == ["PipeLeaks"]
+    assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
 
 
 async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_will_be(
@@ -256,16 +256,16 @@ async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_
 async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_beat(
     database: Database, clock: FakeClock
 ) -> None:
-    assert await watches.begun(database) is None
-    assert await watches.seen(database, "worker") is None
+    assert await alert_state.begun(database) is None
+    assert await alert_state.seen(database, "worker") is None
     begun = clock.now()
     for _ in range(2):
-        await watches.begin(database, clock.now())
-        await watches.beat(database, "worker", clock.now())
+        await alert_state.begin(database, clock.now())
+        await alert_state.beat(database, "worker", clock.now())
         clock.advance(hours=1)
-    assert await watches.begun(database) == begun
-    assert await watches.seen(database, "worker") == begun + timedelta(hours=1)
-    assert await watches.seen(database, "api") is None
+    assert await alert_state.begun(database) == begun
+    assert await alert_state.seen(database, "worker") == begun + timedelta(hours=1)
+    assert await alert_state.seen(database, "api") is None
 
 
 async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_other_has_raised(

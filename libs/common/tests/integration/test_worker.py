@@ -9,24 +9,24 @@ from typing import Any
 
 import pytest
 
-from clawback_common.bus import producer
-from clawback_common.bus.envelope import Batch, Message
-from clawback_common.bus.subscription import BusContext, Subscription
-from clawback_common.db import Database, Querier
-from clawback_common.db.migrate import Migration
+from clawback_common.alerts import messages
+from clawback_common.alerts.condition import Condition
 from clawback_common.errors import Stop, Transient
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.relay import Waiting
-from clawback_common.priority import Priority
-from clawback_common.process import Stopping
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.keys import write_api_keys, write_signing_key
-from clawback_common.testing.listening import AT, Heard, Said, listening, said
-from clawback_common.testing.waiting import until
-from clawback_common.watching import alerts
-from clawback_common.watching.condition import Condition
-from clawback_common.worker import Loop, Plan, Worker
+from clawback_common.kafka import producer
+from clawback_common.kafka.envelope import Batch, Message
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.relay import Waiting
+from clawback_common.postgres import Database, Querier
+from clawback_common.postgres.migrate import Migration
+from clawback_common.service.priority import Priority
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Loop, Plan, Worker
 from clawback_contracts.alert.v1 import AlertRaised, Severity
+from clawback_testing.broker import Broker
+from clawback_testing.keys import write_api_keys, write_signing_key
+from clawback_testing.listening import AT, Heard, Said, listening, said
+from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -163,20 +163,20 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
     assert f"{topic}-0 offsets 1 to 2" in rows[0]["detail"]
-    found = await topics.events("alerts.v1", AlertRaised)
+    found = await topics.events("messages.v1", AlertRaised)
     assert {(one.name, one.severity.value) for one in found} == {("ConsumerGap", "critical")}
     assert len({one.fingerprint for one in found}) == 1
 
 
 async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, context: BusContext) -> None:
     topic, lost = await topics.new_topic(), 1_000_000
-    alert = alerts.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
+    alert = messages.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
     async with context.db.transaction() as tx:
         await context.outbox.put(tx, [alert, said(1, topic=topic)])
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
     async with working(context, Plan([Subscription(topic, (Said,), Heard())])):
-        (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
+        (again,) = await until(lambda: topics.events("messages.v1", AlertRaised), what="the alert")
     assert again.name == "PipeBursts"
     assert await topics.read(topic) == []
 
@@ -304,7 +304,7 @@ async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(
 async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follows_it(
     context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clawback_common.leases.LOOK_S", 0.05)
+    monkeypatch.setattr("clawback_common.service.leases.LOOK_S", 0.05)
     turns: list[str] = []
 
     def plan(name: str) -> Plan:

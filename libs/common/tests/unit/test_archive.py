@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from clawback_common.errors import Poison, Stop, Transient
-from clawback_common.sweeping import archive
-from clawback_common.sweeping.archive import MANIFEST, ArchiveFolder, Record, read, verify
+from clawback_common.retention import archive
+from clawback_common.retention.archive import MANIFEST, ArchiveFolder, Record, read, verify
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 NAME = "records/one/00001"

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from clawback_common.api_keys import ApiKeys
-from clawback_common.bus.authentication import Authentication
-from clawback_common.bus.decode import Decoder
-from clawback_common.bus.envelope import Message
 from clawback_common.errors import Poison
+from clawback_common.http.api_keys import ApiKeys
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.decode import Decoder
+from clawback_common.kafka.envelope import Message
 from clawback_contracts.alert.v1 import AlertRaised, Severity, fingerprint
 from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import ArticleReinstated, Reason, RevocationNoticed

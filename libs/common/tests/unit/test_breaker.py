@@ -8,7 +8,7 @@ import pytest
 from clawback_common.breaker import CLOSED, HALF_OPEN, OPEN, Breaker, BreakerOpen
 from clawback_common.errors import Poison, Transient
 from clawback_common.telemetry.metrics import REGISTRY
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 
 _numbers = count()
 

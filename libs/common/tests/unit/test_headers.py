@@ -2,7 +2,7 @@
 
 import pytest
 
-from clawback_common.bus.envelope import read_headers
+from clawback_common.kafka.envelope import read_headers
 
 
 @pytest.mark.parametrize(

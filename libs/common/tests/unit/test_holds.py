@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.sweeping import Held
+from clawback_common.retention import Held
 from clawback_contracts.sweep.v1 import Hold
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -26,7 +26,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.http.problem import Problem, invalid
 from clawback_common.http.routing import Router
 from clawback_common.telemetry.metrics import REGISTRY
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 
 from .conftest import Logged, Spans
 

@@ -18,8 +18,8 @@ from clawback_common.http.middleware import BODY_BYTES_MAX, RequestLimit
 from clawback_common.http.probes import Probes
 from clawback_common.http.protocol import DeadlineProtocol
 from clawback_common.http.routing import Router
-from clawback_common.process import Stopping, serve
-from clawback_common.testing.clock import FakeClock
+from clawback_common.service.process import Stopping, serve
+from clawback_testing.clock import FakeClock
 
 
 @dataclass

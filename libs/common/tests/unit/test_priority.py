@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from clawback_common.priority import GIVE_WAY_S, LINGER_S, SLICE, Priority
+from clawback_common.service.priority import GIVE_WAY_S, LINGER_S, SLICE, Priority
 
 
 @pytest.fixture

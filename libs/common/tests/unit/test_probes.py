@@ -9,7 +9,7 @@ import pytest
 from clawback_common.errors import Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
-from clawback_common.process import Stopping
+from clawback_common.service.process import Stopping
 
 from .conftest import Logged
 

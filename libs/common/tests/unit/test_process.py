@@ -17,9 +17,9 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from clawback_common.errors import Stop, Transient
-from clawback_common.process import Stopping, loop_forever, serve
+from clawback_common.service.process import Stopping, loop_forever, serve
 from clawback_common.telemetry.metrics import REGISTRY
-from clawback_common.testing.waiting import until
+from clawback_testing.waiting import until
 
 from .conftest import Logged
 
@@ -29,8 +29,8 @@ HEAD = """
 import asyncio, sys
 from pydantic import Field
 from clawback_common.errors import *
-from clawback_common.process import *
-from clawback_common.settings import CommonSettings
+from clawback_common.service.process import *
+from clawback_common.config.settings import CommonSettings
 
 SECRET = "the text of somebody else"
 class Settings(CommonSettings):
@@ -277,7 +277,7 @@ async def main(stopping):
 
 def test_what_a_worker_imports_brings_no_web_framework() -> None:
     body = """
-import clawback_common.process, clawback_common.jobs, clawback_common.http.probe_app
+import clawback_common.service.process, clawback_common.service.jobs, clawback_common.http.probe_app
 assert not {"fastapi", "opentelemetry.exporter", "uvicorn", "yaml"} & set(sys.modules)
 async def main(stopping): ...
 """

@@ -1,7 +1,7 @@
 """Where a partition may be resumed: never behind a record that is not dealt with."""
 
-from clawback_common.bus.envelope import Received
-from clawback_common.bus.progress import Progress
+from clawback_common.kafka.envelope import Received
+from clawback_common.kafka.progress import Progress
 
 
 def record(offset: int, partition: int = 0) -> Received[None]:

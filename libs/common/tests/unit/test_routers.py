@@ -11,10 +11,10 @@ import pytest
 
 from clawback_common.errors import Transient
 from clawback_common.http.app import create_app
-from clawback_common.http.deadletters import DeadLetterFilter, DeadLetterPage, DeadLetters, Retried
+from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetterPage, DeadLetters, Retried
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 
 ONE = UUID(int=1)
 LETTER = {

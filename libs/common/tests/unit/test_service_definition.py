@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from clawback_common.bus.subscription import Subscription
-from clawback_common.process import ExitCode, Stopping
+from clawback_common.config.settings import ServiceSettings
+from clawback_common.kafka.subscription import Subscription
 from clawback_common.service import cli
-from clawback_common.service.deadletters import desk
+from clawback_common.service.dead_letters import desk
 from clawback_common.service.definition import Api, Command, ServiceDefinition
-from clawback_common.settings import ServiceSettings
-from clawback_common.testing.commands import command
-from clawback_common.worker import Plan
+from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.worker import Plan
+from clawback_testing.commands import command
 
 
 class Settings(ServiceSettings):

@@ -14,15 +14,15 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from clawback_common import tls
-from clawback_common.bus.connection import connection
+from clawback_common.config import tls
+from clawback_common.config.settings import BrokerSettings
+from clawback_common.config.tls import ServerCertificate
 from clawback_common.errors import Stop
-from clawback_common.event_loop import Loop
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
-from clawback_common.process import Stopping, serve
-from clawback_common.settings import BrokerSettings
-from clawback_common.tls import ServerCertificate
+from clawback_common.kafka.connection import connection
+from clawback_common.service.event_loop import Loop
+from clawback_common.service.process import Stopping, serve
 from clawback_local.certificates import Authority, Certificate
 
 

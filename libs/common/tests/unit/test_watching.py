@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from clawback_common.watching import alerts
-from clawback_common.watching.condition import Condition, unsendable
+from clawback_common.alerts import messages
+from clawback_common.alerts.condition import Condition, unsendable
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 
 from .conftest import Logged
@@ -25,13 +25,13 @@ def test_what_two_services_find_are_two_conditions() -> None:
 
 
 def test_a_summary_that_is_too_long_is_cut() -> None:
-    message = alerts.raised("svc", Condition("PipeLeaks", Severity.WARNING, "x" * 501), 1, NOW)
+    message = messages.raised("svc", Condition("PipeLeaks", Severity.WARNING, "x" * 501), 1, NOW)
     assert len(AlertRaised.model_validate_json(message.value).summary) == 500
 
 
 def test_what_is_said_and_taken_back_stands_in_the_log_too(logged: Logged) -> None:
-    said = alerts.raised("svc", LEAK, 1, NOW)
-    ended = alerts.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
+    said = messages.raised("svc", LEAK, 1, NOW)
+    ended = messages.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
     assert said.event_id != ended.event_id
     begun, over = logged()
     assert (begun["event"], begun["alert"], begun["said"]) == ("alert raised", "PipeLeaks", "It drips.")

@@ -14,16 +14,16 @@ from alerting.settings import Settings, encrypts
 from alerting.use_cases import GROUP, Alerts, Service
 from alerting.use_cases.own_lane_alerts import OwnLaneAlerts
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.db import Database
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
-from clawback_common.purging import QUARANTINE
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
+from clawback_common.retention.purging import QUARANTINE
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.worker import without_broker
-from clawback_common.sweeping import Sweeper
-from clawback_common.waking import Waker
-from clawback_common.worker import Plan
+from clawback_common.service.process import Stopping
+from clawback_common.service.waking import Waker
+from clawback_common.service.work import without_broker
+from clawback_common.service.worker import Plan
 
 
 def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, book: Book) -> Service:

@@ -12,8 +12,8 @@ from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_valida
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
-from clawback_common.production import needs_file, needs_https, needs_safe_redis
-from clawback_common.settings import ServiceSettings
+from clawback_common.config.production import needs_file, needs_https, needs_safe_redis
+from clawback_common.config.settings import ServiceSettings
 
 SERVICE_NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
 _SMTP = ("smtp", "smtps", "smtp+starttls")

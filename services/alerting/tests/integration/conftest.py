@@ -20,14 +20,14 @@ from alerting.service import SERVICE, assemble
 from alerting.settings import Settings
 from alerting.storage import alerts
 from alerting.use_cases import Service
-from clawback_common.bus.envelope import Received
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.testing.clock import FakeClock
+from clawback_common.kafka.envelope import Received
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 from clawback_contracts.envelope import Event
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_testing.clock import FakeClock
 from services.alerting.tests.integration.sinks import MailSink, SmsSink, sinks
 
 ROUTES = """\

@@ -8,11 +8,11 @@ from typing import Any
 
 from alerting.service import SERVICE
 from alerting.settings import Settings
-from clawback_common.db import Database
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.processes import Processes
-from clawback_common.testing.waiting import until
-from clawback_common.testing.workers import working
+from clawback_common.postgres import Database
+from clawback_testing.broker import Broker
+from clawback_testing.processes import Processes
+from clawback_testing.waiting import until
+from clawback_testing.workers import working
 from services.alerting.tests.integration.sinks import MailSink, SmsSink
 
 

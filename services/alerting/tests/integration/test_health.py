@@ -21,9 +21,9 @@ from alerting.gateways import health_checks as asking
 from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
 from clawback_common.service.api import application
 from clawback_local.ports import claimed
 from services.alerting.tests.integration.conftest import World

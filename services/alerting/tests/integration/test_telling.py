@@ -13,9 +13,9 @@ from alerting.domain.routing import Book
 from alerting.gateways.notification import Outgoing
 from alerting.storage import alerts, messages, silences
 from alerting.use_cases import Alerts, operators
-from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
-from clawback_common.sweeping import Progress
+from clawback_common.http.api_keys import Caller
+from clawback_common.retention import Progress
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.sweep.v1 import Action, Hold, SweepRequested
 from services.alerting.tests.integration.conftest import World

@@ -14,10 +14,8 @@ import pytest
 import pytest_asyncio
 
 from alerting.use_cases import GROUP
-from clawback_common.bus.envelope import Message
-from clawback_common.db import Database
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.waiting import until
+from clawback_common.kafka.envelope import Message
+from clawback_common.postgres import Database
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
@@ -25,6 +23,8 @@ from clawback_contracts.examples import load
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
 from clawback_local.ports import claimed
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.waiting import until
 from services.alerting.tests.integration.processes import Around
 from services.alerting.tests.integration.sinks import MailSink, SmsSink
 

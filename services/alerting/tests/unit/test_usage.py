@@ -7,7 +7,7 @@ import pytest
 from alerting.service import SERVICE, usable_address
 from alerting.settings import Settings
 from clawback_common.service.cli import main
-from clawback_common.testing.production import production_env
+from clawback_testing.production import production_env
 
 
 @pytest.mark.parametrize("arguments", [["test", "--wait", "soon"], ["test", "--wait", "-1"], ["dance"], []])

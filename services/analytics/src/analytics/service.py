@@ -15,15 +15,15 @@ from analytics.storage.retention import Articles, CachedAnswers
 from analytics.storage.values import Vocabulary
 from analytics.use_cases import GROUP, Service
 from analytics.use_cases.beginning import begin
-from clawback_common.bus.catchup import CatchUp
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.db import Database
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
+from clawback_common.kafka.catchup import CatchUp
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.sweeping import Sweeper
-from clawback_common.worker import Plan
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Plan
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import AnyHttpUrl, Field, SecretStr
 from typing_extensions import override
 
-from clawback_common.production import needs_file, needs_https, needs_safe_redis
-from clawback_common.settings import ServiceSettings
+from clawback_common.config.production import needs_file, needs_https, needs_safe_redis
+from clawback_common.config.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -14,12 +14,12 @@ from analytics.gateways.cache import Cache
 from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
 from analytics.use_cases import Service
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 from services.analytics.tests.integration.world import World
 
 SUBJECTS = {"officer": ["officer"], "operator": ["operator"], "search": ["holder"]}

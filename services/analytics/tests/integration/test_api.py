@@ -15,7 +15,7 @@ from analytics.settings import Settings
 from analytics.use_cases import Service
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
-from clawback_common.quarantine import Bad, put
+from clawback_common.messaging.quarantine import Bad, put
 from clawback_common.service.api import application
 from clawback_contracts.article.v1 import Licence, Source, Topic
 from clawback_contracts.run.v1 import RunCompleted, RunFailed

@@ -14,8 +14,8 @@ from analytics.gateways import cache as kept
 from analytics.gateways.cache import Cache
 from analytics.storage import rollups
 from clawback_common.http.probes import Probes
-from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticlePublished, Source, Topic
+from clawback_testing.waiting import until
 from services.analytics.tests.integration.world import World
 
 pytestmark = pytest.mark.integration

@@ -2,8 +2,8 @@
 
 import pytest
 
-from clawback_common.db import Database
-from clawback_common.testing.queries import prepare_all
+from clawback_common.postgres import Database
+from clawback_testing.queries import prepare_all
 
 pytestmark = pytest.mark.integration
 

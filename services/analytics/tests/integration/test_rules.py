@@ -13,12 +13,12 @@ from analytics.entrypoints.consumers import subscriptions
 from analytics.storage import facets, rollups
 from analytics.storage.values import Vocabulary
 from analytics.use_cases import Service
-from clawback_common.bus import offsets
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad, put
-from clawback_common.testing.waiting import until
+from clawback_common.kafka import offsets
+from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from clawback_testing.waiting import until
 from services.analytics.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration

@@ -21,7 +21,7 @@ from analytics.storage import rollups, values
 from analytics.storage.retention import Articles
 from analytics.storage.values import Vocabulary
 from analytics.use_cases import Service
-from clawback_common.sweeping import Progress
+from clawback_common.retention import Progress
 from clawback_contracts.sweep.v1 import Hold
 from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
 from services.analytics.tests.integration.world import World

@@ -13,12 +13,12 @@ from analytics.gateways import metrics
 from analytics.gateways.cache import Cache
 from analytics.storage import facets, retention, rollups
 from analytics.storage.retention import Articles, CachedAnswers
-from clawback_common.db import Database
 from clawback_common.errors import Poison, Transient
-from clawback_common.sweeping import Progress, Tally
-from clawback_common.sweeping.partitions import writers_gone
-from clawback_common.testing.waiting import until
+from clawback_common.postgres import Database
+from clawback_common.retention import Progress, Tally
+from clawback_common.retention.partitions import writers_gone
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted
+from clawback_testing.waiting import until
 from services.analytics.tests.integration.world import World
 
 pytestmark = pytest.mark.integration

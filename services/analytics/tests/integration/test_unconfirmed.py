@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from analytics import use_cases
-from clawback_common import unconfirmed
+from clawback_common.messaging import unconfirmed
 from clawback_contracts.revocation.folding import AnyOrder
 from services.analytics.tests.integration.world import World
 

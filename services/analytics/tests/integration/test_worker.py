@@ -14,24 +14,24 @@ from analytics.settings import Settings
 from analytics.use_cases import Service
 from analytics.use_cases.watching import measure
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
 from clawback_common.errors import Stop
-from clawback_common.process import Stopping
+from clawback_common.postgres import Database
 from clawback_common.service.api import serve_api
 from clawback_common.service.cli import PHASES, bring_up_to_date
-from clawback_common.service.deadletters import accept_gap, replay
-from clawback_common.service.worker import plan_of, work, worker_of
+from clawback_common.service.dead_letters import accept_gap, replay
+from clawback_common.service.process import Stopping
+from clawback_common.service.work import plan_of, work, worker_of
 from clawback_common.telemetry import configure_logging
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.compliance import Compliance
-from clawback_common.testing.waiting import until
-from clawback_common.testing.workers import at_work
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from clawback_contracts.run.v1 import RunFailed
 from clawback_contracts.sweep.v1 import SweepCompleted
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.compliance import Compliance
+from clawback_testing.waiting import until
+from clawback_testing.workers import at_work
 from services.analytics.tests.integration.world import CANARY, World, message
 
 pytestmark = pytest.mark.integration

@@ -6,15 +6,15 @@ from uuid import UUID, uuid4
 
 from analytics import use_cases
 from analytics.use_cases import Service
-from clawback_common.bus.envelope import Message
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad
-from clawback_common.testing.world import ServiceWorld
+from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from clawback_contracts.sweep.v1 import Action, SweepRequested
+from clawback_testing.world import ServiceWorld
 
 CANARY = "zq-canary-4471"
 """Stands in every text that is content; found anywhere, it is a leak: analytics keeps none of it."""

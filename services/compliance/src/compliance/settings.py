@@ -9,11 +9,11 @@ from pydantic import AnyHttpUrl, Field, IPvAnyNetwork, field_validator, model_va
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
+from clawback_common.config.production import needs_file, needs_https
+from clawback_common.config.settings import ServiceSettings
 from clawback_common.errors import Stop
 from clawback_common.http.guarded_client import AddressRules
-from clawback_common.production import needs_file, needs_https
-from clawback_common.settings import ServiceSettings
-from clawback_common.sweeping.archive import ArchiveFolder
+from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
 
 

@@ -13,16 +13,14 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from clawback_common.api_keys import Caller
 from clawback_common.clock import Clock
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
+from clawback_common.http.api_keys import Caller
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.world import ServiceWorld
+from clawback_common.service.process import Stopping
 from clawback_contracts.envelope import event_id
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
 from clawback_contracts.revocation.v1 import (
@@ -34,6 +32,8 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
+from clawback_testing.clock import FakeClock
+from clawback_testing.world import ServiceWorld
 from compliance import use_cases
 from compliance.domain.obligation import Looked
 from compliance.service import SERVICE, assemble

@@ -10,11 +10,8 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer
 
-from clawback_common.bus.envelope import Message
-from clawback_common.db import Database
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.processes import Processes
-from clawback_common.testing.workers import working
+from clawback_common.kafka.envelope import Message
+from clawback_common.postgres import Database
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
@@ -25,6 +22,9 @@ from clawback_contracts.revocation.v1 import (
     Reason,
     RevocationNoticed,
 )
+from clawback_testing.broker import Broker
+from clawback_testing.processes import Processes
+from clawback_testing.workers import working
 from compliance.service import SERVICE
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH

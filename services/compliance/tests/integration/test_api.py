@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.quarantine import Bad, put
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
 from compliance import use_cases

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from clawback_common.clock import SystemClock
-from clawback_common.process import ExitCode, Stopping
-from clawback_common.testing.waiting import until
+from clawback_common.service.process import ExitCode, Stopping
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
+from clawback_testing.waiting import until
 from compliance import use_cases
 from compliance.storage import runs
 from compliance.use_cases.daily_run import Check

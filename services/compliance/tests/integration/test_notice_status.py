@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from clawback_common.api_keys import Caller
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad, put
+from clawback_common.http.api_keys import Caller
+from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance import use_cases
 from services.compliance.tests.integration.conftest import World, bearer

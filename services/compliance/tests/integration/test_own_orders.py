@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from clawback_common.api_keys import Caller
-from clawback_common.bus import offsets
 from clawback_common.errors import Transient
+from clawback_common.http.api_keys import Caller
+from clawback_common.kafka import offsets
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import use_cases

@@ -2,12 +2,12 @@
 
 import pytest
 
-from clawback_common.db import Database
-from clawback_common.testing.queries import prepare_all
+from clawback_common.postgres import Database
+from clawback_testing.queries import prepare_all
 
 pytestmark = pytest.mark.integration
 
 
 async def test_every_query_can_be_prepared(database: Database) -> None:
-    for package in ("compliance.storage", "clawback_common.watching"):
+    for package in ("compliance.storage", "clawback_common.alerts"):
         assert await prepare_all(database, package) == []

@@ -7,11 +7,11 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from clawback_common.api_keys import Caller
-from clawback_common.bus.envelope import Signed
-from clawback_common.testing.keys import new_signer, public
+from clawback_common.http.api_keys import Caller
+from clawback_common.kafka.envelope import Signed
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.signatures import Signature, Signer, signed_bytes
+from clawback_testing.keys import new_signer, public
 from compliance import use_cases
 from compliance.storage import receipts
 from services.compliance.tests.integration.conftest import SEARCH, World

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clawback_common.api_keys import Caller
 from clawback_common.errors import Conflict
+from clawback_common.http.api_keys import Caller
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRevoked,

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.sweeping import Progress, Tally, archive
-from clawback_common.sweeping.archive import ArchiveFolder
-from clawback_common.testing.waiting import until
+from clawback_common.retention import Progress, Tally, archive
+from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
+from clawback_testing.waiting import until
 from compliance import use_cases
 from compliance.storage import sweeps
 from compliance.storage.retention import Records

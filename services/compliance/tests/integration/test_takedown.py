@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from clawback_common.errors import Conflict, Poison
-from clawback_common.waking import Waker
+from clawback_common.service.waking import Waker
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import use_cases

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from clawback_common.watching import watches
+from clawback_common.alerts import alert_state
 from compliance.storage import holders
 from services.compliance.tests.integration.conftest import World
 
@@ -22,13 +22,13 @@ CHANGED = """
 async def test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    held = len(await watches.raised(world.db))
-    await world.db.execute(RAISED, held + 1, watches.RAISED_MAX)
+    held = len(await alert_state.raised(world.db))
+    await world.db.execute(RAISED, held + 1, alert_state.RAISED_MAX)
     status = (await http.get("/compliance/status")).json()
-    assert (len(status["alerts"]), status["alerts_truncated"]) == (watches.RAISED_MAX, False)
-    await world.db.execute(RAISED, watches.RAISED_MAX + 1, watches.RAISED_MAX + 1)
+    assert (len(status["alerts"]), status["alerts_truncated"]) == (alert_state.RAISED_MAX, False)
+    await world.db.execute(RAISED, alert_state.RAISED_MAX + 1, alert_state.RAISED_MAX + 1)
     status = (await http.get("/compliance/status")).json()
-    assert (len(status["alerts"]), status["alerts_truncated"]) == (watches.RAISED_MAX, True)
+    assert (len(status["alerts"]), status["alerts_truncated"]) == (alert_state.RAISED_MAX, True)
 
 
 async def test_the_changes_of_a_holder_are_cut_at_their_maximum_and_the_last_ones_stay(

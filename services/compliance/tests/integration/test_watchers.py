@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from clawback_common.alerts import alert_state
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad
-from clawback_common.testing.commands import command
-from clawback_common.watching import watches
+from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.holder.v1 import Holding
+from clawback_testing.commands import command
 from compliance import use_cases
 from compliance.service import SERVICE
 from compliance.storage import runs
@@ -23,7 +23,7 @@ A = "metabase:1"
 
 @pytest.fixture(autouse=True)
 async def _begun(world: World) -> None:
-    await watches.begin(world.db, world.clock.now())
+    await alert_state.begin(world.db, world.clock.now())
 
 
 async def _names(world: World, *kinds: type) -> Sequence[str]:

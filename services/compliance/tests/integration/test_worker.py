@@ -16,11 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from pydantic import SecretStr
 
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.commands import command
-from clawback_common.testing.databases import Databases
-from clawback_common.testing.waiting import until
+from clawback_common.postgres import Database
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.revocation.v1 import (
@@ -30,6 +26,10 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_local.ports import claimed
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.commands import command
+from clawback_testing.databases import Databases
+from clawback_testing.waiting import until
 from compliance import use_cases
 from compliance.service import SERVICE
 from compliance.settings import Settings

@@ -6,8 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from clawback_common.retention.archive import ArchiveFolder, Record
 from clawback_common.service.cli import main
-from clawback_common.sweeping.archive import ArchiveFolder, Record
 from compliance.service import SERVICE
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,18 +7,18 @@ from operator import attrgetter
 
 import httpx
 
-from clawback_common.bus.catchup import CatchUp
+from clawback_common.alerts.publisher import Announcer
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.db import Database
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
-from clawback_common.redrive import SourceRedrive
+from clawback_common.kafka.catchup import CatchUp
+from clawback_common.messaging.dead_letters import SourceRedrive
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.sweeping import Sweeper
-from clawback_common.watching.announcer import Announcer
-from clawback_common.worker import Plan
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Plan
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from ingester.entrypoints.commands import COMMANDS
 from ingester.entrypoints.consumers import subscriptions

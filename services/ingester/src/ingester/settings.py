@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
-from clawback_common.production import needs_file, needs_https, needs_secret
-from clawback_common.settings import ServiceSettings
+from clawback_common.config.production import needs_file, needs_https, needs_secret
+from clawback_common.config.settings import ServiceSettings
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
 

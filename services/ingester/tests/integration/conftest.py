@@ -10,13 +10,13 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 from ingester.service import SERVICE, assemble
 from ingester.settings import Settings
 from ingester.use_cases import Service

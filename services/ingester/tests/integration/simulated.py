@@ -12,12 +12,12 @@ import httpx
 from pydantic import AnyHttpUrl, SecretStr
 from typing_extensions import override
 
-from clawback_common.db.pool import Row
-from clawback_common.testing.clock import FakeClock
+from clawback_common.postgres.pool import Row
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
+from clawback_testing.clock import FakeClock
 from ingester.domain.feed import PollResult
 from ingester.gateways.providers.port import Feed
 from ingester.service import configured_feeds

@@ -7,8 +7,8 @@ import pytest
 from pydantic import AnyHttpUrl, SecretStr
 
 from clawback_common.errors import Stop
-from clawback_common.testing.commands import command
 from clawback_contracts.alert.v1 import AlertRaised
+from clawback_testing.commands import command
 from ingester.service import SERVICE
 from ingester.storage import feeds
 from ingester.use_cases.poll_runs import poll_recorded

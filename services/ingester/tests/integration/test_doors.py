@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
-from clawback_common.quarantine import Bad
+from clawback_common.messaging.quarantine import Bad
 from clawback_common.service.api import application
-from clawback_common.testing.commands import command
 from clawback_contracts.revocation.v1 import RevocationNoticed
+from clawback_testing.commands import command
 from ingester import use_cases
 from ingester.entrypoints.consumers import subscriptions
 from ingester.entrypoints.http import deliveries

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from clawback_common.errors import Poison, Stop
+from clawback_common.retention import Progress
 from clawback_common.service.cli import main
-from clawback_common.sweeping import Progress
-from clawback_common.testing.commands import command
+from clawback_testing.commands import command
 from ingester.service import SERVICE
 from ingester.storage import sweeps
 from ingester.storage.retention import Articles

@@ -4,11 +4,11 @@ import orjson
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.quarantine import Bad, put
-from clawback_common.service.deadletters import desk
-from clawback_common.testing.commands import command
+from clawback_common.http.dead_letters import DeadLetterFilter
+from clawback_common.messaging.quarantine import Bad, put
+from clawback_common.service.dead_letters import desk
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
+from clawback_testing.commands import command
 from ingester import use_cases
 from ingester.domain.article import Arrival, Delivery, deliveries
 from ingester.gateways.providers import port

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 from ingester.gateways.providers.port import Resting
 from ingester.settings import FeedKind, FeedSettings
 from ingester.storage import feeds

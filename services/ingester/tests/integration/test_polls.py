@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common import jobs as job_runs
-from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict, Transient
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.commands import command
+from clawback_common.postgres.pool import Row
+from clawback_common.service import jobs as job_runs
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.revocation.v1 import RevocationNoticed
+from clawback_testing.clock import FakeClock
+from clawback_testing.commands import command
 from ingester.domain.feed import PollResult
 from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
 from ingester.gateways.providers.port import Bad, Feed

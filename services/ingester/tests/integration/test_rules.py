@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawback_common import quarantine
-from clawback_common.bus import offsets
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad
+from clawback_common.kafka import offsets
+from clawback_common.messaging import quarantine
+from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome

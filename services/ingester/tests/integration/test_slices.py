@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import World
 

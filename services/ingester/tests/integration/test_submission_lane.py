@@ -5,21 +5,21 @@ from collections.abc import Sequence
 import pytest
 import pytest_asyncio
 
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Message
-from clawback_common.bus.stalls import OutboxAlerts
-from clawback_common.bus.subscription import BusContext
 from clawback_common.clock import SystemClock
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Poison
-from clawback_common.http.deadletters import DeadLetterFilter
-from clawback_common.quarantine import Bad, put
-from clawback_common.service.deadletters import desk
-from clawback_common.settings import CommonSettings
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.listening import listening
-from clawback_common.testing.waiting import until
+from clawback_common.http.dead_letters import DeadLetterFilter
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Message
+from clawback_common.kafka.stalls import OutboxAlerts
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.quarantine import Bad, put
+from clawback_common.service.dead_letters import desk
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.listening import listening
+from clawback_testing.waiting import until
 from ingester.entrypoints.consumers import subscriptions
 from ingester.service import SERVICE
 from ingester.use_cases import GROUP

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad, put
+from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester import use_cases
 from ingester.entrypoints.http import deliveries

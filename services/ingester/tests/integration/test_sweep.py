@@ -10,17 +10,17 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from clawback_common.db import Transaction
 from clawback_common.http.probes import Probes
+from clawback_common.postgres import Transaction
+from clawback_common.retention import Held, Progress, Tally
+from clawback_common.retention.maintenance import put_in_shape
 from clawback_common.service.api import application
-from clawback_common.sweeping import Held, Progress, Tally
-from clawback_common.sweeping.maintenance import put_in_shape
-from clawback_common.testing.queries import prepare_all
-from clawback_common.testing.waiting import until
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepRequested
+from clawback_testing.queries import prepare_all
+from clawback_testing.waiting import until
 from ingester.service import SERVICE
 from ingester.storage import retention, sweeps
 from ingester.storage.retention import Articles

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from clawback_common import unconfirmed
 from clawback_common.errors import Transient
+from clawback_common.messaging import unconfirmed
 from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved

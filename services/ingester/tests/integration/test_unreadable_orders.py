@@ -7,20 +7,20 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from clawback_common.bus.envelope import Message
-from clawback_common.bus.stalls import OutboxAlerts
-from clawback_common.bus.subscription import BusContext
 from clawback_common.clock import SystemClock
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad
-from clawback_common.settings import CommonSettings
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.listening import listening
-from clawback_common.testing.waiting import until
+from clawback_common.kafka.envelope import Message
+from clawback_common.kafka.stalls import OutboxAlerts
+from clawback_common.kafka.subscription import BusContext
+from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.listening import listening
+from clawback_testing.waiting import until
 from ingester import use_cases
 from ingester.domain.feed import Sighting
 from ingester.entrypoints.consumers import subscriptions

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad
+from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from ingester import use_cases
 from services.ingester.tests.integration.world import World

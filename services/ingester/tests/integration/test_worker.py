@@ -15,31 +15,31 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from clawback_common.bus import offsets
-from clawback_common.bus.catchup import CatchUp
-from clawback_common.bus.envelope import Message
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Transient
-from clawback_common.outbox import orders as orders_outbox
-from clawback_common.outbox.lost_log import Log
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
-from clawback_common.service.worker import plan_of, worker_of
-from clawback_common.settings import CommonSettings
+from clawback_common.kafka import offsets
+from clawback_common.kafka.catchup import CatchUp
+from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.outbox import orders as orders_outbox
+from clawback_common.messaging.outbox.lost_log import Log
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.service.process import Stopping
+from clawback_common.service.work import plan_of, worker_of
 from clawback_common.telemetry import configure_logging
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.commands import command
-from clawback_common.testing.compliance import Compliance
-from clawback_common.testing.queries import prepare_all
-from clawback_common.testing.waiting import until
-from clawback_common.testing.workers import at_work
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.clock import FakeClock
+from clawback_testing.commands import command
+from clawback_testing.compliance import Compliance
+from clawback_testing.queries import prepare_all
+from clawback_testing.waiting import until
+from clawback_testing.workers import at_work
 from ingester.gateways import events, metrics
 from ingester.service import SERVICE, assemble, configured_feeds
 from ingester.settings import Settings

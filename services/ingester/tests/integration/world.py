@@ -8,10 +8,10 @@ from uuid import UUID
 
 import orjson
 
-from clawback_common.outbox.relay import Waiting
-from clawback_common.testing.world import ServiceWorld
+from clawback_common.messaging.outbox.relay import Waiting
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
 from clawback_contracts.revocation.folding import AnyOrder
+from clawback_testing.world import ServiceWorld
 from ingester import use_cases
 from ingester.domain.feed import Origin
 from ingester.gateways.providers.metabase.source import ArticlesSource, RevokedSource

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clawback_common.process import in_words
 from clawback_common.service.cli import main
+from clawback_common.service.process import in_words
 from ingester.service import SERVICE
 from ingester.settings import FeedSettings, Settings
 

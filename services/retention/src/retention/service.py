@@ -5,18 +5,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 
+from clawback_common.alerts.publisher import Announcer
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.db import Database
 from clawback_common.errors import Stop
 from clawback_common.http.probes import Probes
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
-from clawback_common.purging import QUARANTINE, WATCHES
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
+from clawback_common.retention.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.sweeping import Sweeper
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Plan
 from clawback_common.telemetry import describe
-from clawback_common.watching.announcer import Announcer
-from clawback_common.worker import Plan
 from retention.domain.policy import Mistakes, Policy, read
 from retention.entrypoints.commands import COMMANDS
 from retention.entrypoints.consumers import subscriptions

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import AnyHttpUrl
 
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.testing.clock import FakeClock
-from clawback_common.testing.world import ServiceWorld
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+from clawback_testing.clock import FakeClock
+from clawback_testing.world import ServiceWorld
 from retention import use_cases
 from retention.domain.hold import LegalHold, State
 from retention.domain.policy import by_class

@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer
 
-from clawback_common.bus.envelope import Message
-from clawback_common.db import Database
-from clawback_common.testing.broker import Broker, Raw
-from clawback_common.testing.processes import Processes
-from clawback_common.testing.workers import working
+from clawback_common.kafka.envelope import Message
+from clawback_common.postgres import Database
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import HoldsChanged, SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
+from clawback_testing.broker import Broker, Raw
+from clawback_testing.processes import Processes
+from clawback_testing.workers import working
 from retention.service import SERVICE
 from retention.settings import Settings
 

@@ -11,8 +11,8 @@ from typing import NoReturn
 import pytest
 
 from clawback_common.errors import Stop, Transient
-from clawback_common.process import Stopping
-from clawback_common.testing.waiting import until
+from clawback_common.service.process import Stopping
+from clawback_testing.waiting import until
 from retention import use_cases
 from retention.domain.age import Age
 from retention.domain.sweep import Sweep

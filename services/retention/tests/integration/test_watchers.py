@@ -2,7 +2,7 @@
 
 import pytest
 
-from clawback_common.watching import watches
+from clawback_common.alerts import alert_state
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.sweep.v1 import Action
 from retention.use_cases.watching import watch_time
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(autouse=True)
 async def _begun(world: World) -> None:
-    await watches.begin(world.db, world.clock.now())
+    await alert_state.begin(world.db, world.clock.now())
 
 
 async def _resolved(world: World) -> list[str]:

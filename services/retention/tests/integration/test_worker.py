@@ -12,13 +12,13 @@ import pytest
 import pytest_asyncio
 
 from clawback_common.clock import SystemClock
-from clawback_common.db import Database
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.testing.broker import Broker
-from clawback_common.testing.waiting import until
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
+from clawback_testing.broker import Broker
+from clawback_testing.waiting import until
 from retention import use_cases
 from retention.service import assemble
 from retention.settings import Settings

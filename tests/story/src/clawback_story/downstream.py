@@ -10,11 +10,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from clawback_common.testing.keys import public, write_signing_key
 from clawback_contracts.signatures import Signer
 from clawback_local import Stack
 from clawback_local.places import ROOT
 from clawback_local.production import consumer_env
+from clawback_testing.keys import public, write_signing_key
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
 LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"

@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
-from clawback_common.api_keys import ANYONE, ApiKeys, Caller
+from clawback_common.http.api_keys import ANYONE, ApiKeys, Caller
 from clawback_common.http.problem import Problem
 
 __all__ = ["ANYONE", "ApiKeys", "Caller", "Gate", "caller_of", "reader", "require"]

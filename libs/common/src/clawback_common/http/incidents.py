@@ -6,14 +6,14 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from clawback_common import incidents
-from clawback_common.db import Querier
-from clawback_common.db.pool import Row
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import Incident, IncidentNote
+from clawback_common.messaging import incidents
+from clawback_common.postgres import Querier
+from clawback_common.postgres.pool import Row
 
 Close = Callable[[UUID, str, str], Awaitable[Row | None]]
 """Closes an incident, given by whom and why; None: there is no such open incident."""

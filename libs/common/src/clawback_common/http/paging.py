@@ -11,8 +11,8 @@ import orjson
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from clawback_common.db.pool import Row
 from clawback_common.http.problem import Problem, field_error
+from clawback_common.postgres.pool import Row
 
 LIMIT_MAX = 500
 _NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))

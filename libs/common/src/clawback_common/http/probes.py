@@ -15,7 +15,7 @@ from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.metrics import gauge
 
 if TYPE_CHECKING:
-    from clawback_common.process import Stopping
+    from clawback_common.service.process import Stopping
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns when fine, with a word on it if there is one; raises when not."""

@@ -14,16 +14,16 @@ from uuid import UUID
 from fastapi import Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from clawback_common import jobs
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.db import Querier
 from clawback_common.errors import Transient
 from clawback_common.http.auth import Caller, reader, require
-from clawback_common.http.deadletters import DeadLetterFilter, DeadLetters
+from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetters
 from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
 from clawback_common.http.probes import Probes
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import DetailedHealth, HealthStatus, ServiceHealth
+from clawback_common.postgres import Querier
+from clawback_common.service import jobs
 from clawback_common.telemetry.describe import describe
 
 Details = Callable[[], Awaitable[Mapping[str, Any]]]

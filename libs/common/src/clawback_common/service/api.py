@@ -9,18 +9,18 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
-from clawback_common import incidents
-from clawback_common.db.pool import Row
+from clawback_common.config.tls import ServerCertificate
 from clawback_common.http.app import HOLDINGS_BYTES_MAX, create_app
 from clawback_common.http.holdings import holdings_router
 from clawback_common.http.incidents import incidents_router
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.http.routing import Router
-from clawback_common.process import Stopping, serve
-from clawback_common.service.deadletters import desk
+from clawback_common.messaging import incidents
+from clawback_common.postgres.pool import Row
+from clawback_common.service.dead_letters import desk
 from clawback_common.service.definition import Service, ServiceDefinition
-from clawback_common.tls import ServerCertificate
+from clawback_common.service.process import Stopping, serve
 
 T = TypeVar("T", bound=Service)
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
-from clawback_common.db import Database
-from clawback_common.db.migrate import migrate
-from clawback_common.process import ExitCode, Stopping, in_words, run
-from clawback_common.service import deadletters
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import migrate
+from clawback_common.service import dead_letters
 from clawback_common.service.definition import Command, OfflineCommand, Service, ServiceDefinition
-from clawback_common.service.worker import work
+from clawback_common.service.process import ExitCode, Stopping, in_words, run
+from clawback_common.service.work import work
 
 T = TypeVar("T", bound=Service)
 Phase = Literal["pre", "post"]
@@ -77,9 +77,9 @@ async def run_role(
         case "migrate":
             await bring_up_to_date(definition, service.db, PHASES[chosen.phase])
         case "replay-dlq":
-            return await deadletters.replay(definition, service, _print)
+            return await dead_letters.replay(definition, service, _print)
         case "accept-gap":
-            return await deadletters.accept_gap(definition, service, _print)
+            return await dead_letters.accept_gap(definition, service, _print)
         case name:
             command = next(one for one in definition.commands if one.name == name)
             return await command.run(service, chosen, stopping)

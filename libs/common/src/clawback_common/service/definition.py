@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from clawback_common.bus.subscription import Subscription
 from clawback_common.clock import Clock
-from clawback_common.db import Database
-from clawback_common.db.migrate import Migration, of_service
-from clawback_common.db.pool import Row
-from clawback_common.outbox.news import NewsOutbox
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.process import Stopping
-from clawback_common.redrive import SourceRedrive
-from clawback_common.settings import ServiceSettings
-from clawback_common.worker import Plan
+from clawback_common.config.settings import ServiceSettings
+from clawback_common.kafka.subscription import Subscription
+from clawback_common.messaging.dead_letters import SourceRedrive
+from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration, of_service
+from clawback_common.postgres.pool import Row
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Plan
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan

@@ -1,80 +1,331 @@
-"""The worker of a service, from its definition."""
+"""What every worker is: probes from the first moment, then checks that refuse, then relays, subscribers and loops.
+
+It waits for a database or broker that is away instead of dying, and on SIGTERM stops in the order in which
+nothing is lost: listen no more, finish what is in hand, send what was committed, leave.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 
-from clawback_common.db.migrate import require_migrated
-from clawback_common.errors import Transient
-from clawback_common.process import Stopping, loop_forever
-from clawback_common.service.definition import Service, ServiceDefinition
-from clawback_common.worker import Loop, Plan, Worker
+from clawback_common.alerts import messages
+from clawback_common.alerts.condition import consumer_gap
+from clawback_common.clock import Clock
+from clawback_common.config.settings import CommonSettings
+from clawback_common.config.tls import ServerCertificate
+from clawback_common.errors import ClawbackError, Stop, Transient
+from clawback_common.http.probe_app import probe_app
+from clawback_common.http.probes import Probes
+from clawback_common.kafka import offsets
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.bus import Bus
+from clawback_common.kafka.gaps import require_no_gap
+from clawback_common.kafka.producer import Producer
+from clawback_common.kafka.stalls import LaneAlerts, OutboxAlerts
+from clawback_common.kafka.subscription import BusContext, Subscription, group_of
+from clawback_common.kafka.topics import require_topics
+from clawback_common.messaging import incidents, quarantine
+from clawback_common.messaging.outbox import news, orders
+from clawback_common.messaging.outbox.delays import OutboxDelays
+from clawback_common.messaging.outbox.lost_log import log_of
+from clawback_common.messaging.outbox.relay import Relay, Render
+from clawback_common.postgres import Database
+from clawback_common.postgres.migrate import Migration, require_migrated
+from clawback_common.retention import purging
+from clawback_common.retention.purging import Aged
+from clawback_common.service.leases import Leadership
+from clawback_common.service.priority import Priority
+from clawback_common.service.process import Stopping, keep_what_is_loaded, loop_forever, serve
+from clawback_common.telemetry import describe
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.envelope import event_id
+from clawback_contracts.signatures import Signer
+from clawback_contracts.topics import load_topics
 
-T = TypeVar("T", bound=Service)
+TIDY_EVERY_S = 10.0
+DELAYS_EVERY_S = 30.0
+LOST_LOGS_EVERY_S = 30.0
+
 _log = structlog.stdlib.get_logger(__name__)
 
-
-def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> Worker:
-    """A worker process; its probes are served at this port."""
-    return Worker(
-        definition.name,
-        service.settings,
-        service.db,
-        service.clock,
-        definition.all_migrations(),
-        port,
-        service.orders,
-        definition.news(service) if definition.news else None,
-    )
+SetAside = Callable[[str, str], Awaitable[None]]
 
 
-def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> Plan:
-    """Everything that it does."""
-    return replace(definition.plan(service, stopping), subscriptions=definition.subscriptions(service))
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Something done again and again."""
+
+    name: str
+    every_s: float
+    work: Callable[[], Awaitable[object]]
+    interrupt: bool = False
+    """Ended in the middle when the process is asked to end: it may wait for long, and loses nothing."""
+    alone: bool = False
+    """Done in the one process that leads the service; whatever it changes is fenced by the leader's lease."""
 
 
-async def work(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:
-    """Consumes, and does what is due by time, until asked to end.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a service's worker does, beyond what every worker does."""
 
-    Raises:
-        Stop: it must not work as things are; says why.
-    """
-    settings = service.settings
-    process = worker_of(definition, service, settings.http_port or settings.probe_port)
-    await process.run(plan_of(definition, service, stopping), stopping)
+    subscriptions: Sequence[Subscription] = ()
+    loops: Sequence[Loop] = ()
+    prepare: Callable[[], Awaitable[None]] | None = None
+    """Done once, when all checks have passed."""
+    close: Callable[[], Awaitable[None]] | None = None
+    """Done once, when nothing is consumed any more."""
+    publish: Render | None = None
+    """What a reference in the outbox of news says; None: this service has no news."""
+    may_publish: Callable[[], Awaitable[bool]] | None = None
+    """Asked until it is so; news wait for it."""
+    on_set_aside: SetAside | None = None
+    """Told the lane and the row that cannot be sent."""
+    alerts: LaneAlerts | None = None
+    """How alerts on lanes are raised; None: through the outbox."""
+    purges: Sequence[Aged] = ()
+    """Rows of the service's own tables that end by age alone."""
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Runs from the first moment, whether the broker answers or not."""
+    resent: Sequence[str] = ()
+    """Topics, beside that of alerts, to which the priority lane sends again what the broker has lost."""
 
 
-async def without_broker(
-    definition: ServiceDefinition[Any, T],
-    service: T,
-    begin: Callable[[], Awaitable[None]],
-    loops: Sequence[Loop],
-    stopping: Stopping,
-) -> None:
-    """Does what is due by time whether the broker answers or not; it waits for the database alone.
+class Worker:
+    """One worker process of a service."""
 
-    Args:
-        definition: of the service.
-        service: its objects.
-        begin: done once, before the loops.
-        loops: what is due by time.
-        stopping: ends them.
+    def __init__(
+        self,
+        name: str,
+        settings: CommonSettings,
+        db: Database,
+        clock: Clock,
+        migrations: Sequence[Migration],
+        port: int,
+        outbox: orders.OrdersOutbox,
+        news_outbox: news.NewsOutbox | None = None,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._db = db
+        self._clock = clock
+        self._migrations = migrations
+        self._port = port
+        self.probes = Probes()
+        self._authentication = Authentication.of(settings)
+        self._priority = Priority()
+        self._signer = signer_of(settings)
+        self._orders = outbox
+        self._news = news_outbox
 
-    Raises:
-        Stop: the database is behind its migrations.
-    """
-    while not stopping.is_set():
+    async def run(self, plan: Plan, stopping: Stopping) -> None:
+        """Works until asked to end.
+
+        Raises:
+            Stop: it must not work as things are; says why.
+        """
+        self.probes.add("database", self._database_answers)
+        self.probes.add("subscriptions", _not_started)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                serve(
+                    probe_app(self.probes),
+                    self._settings.http_host,
+                    self._port,
+                    stopping,
+                    tls=ServerCertificate.of(self._settings),
+                    probes=self.probes,
+                )
+            )
+            tasks.create_task(self.probes.watch(stopping))
+            if plan.beside is not None:
+                tasks.create_task(plan.beside())
+            await self._until_allowed(plan, stopping)
+            if not stopping.is_set():
+                await self._work(plan, stopping, tasks)
+
+    async def _database_answers(self) -> None:
+        await self._db.fetchval("SELECT 1")
+
+    async def _until_allowed(self, plan: Plan, stopping: Stopping) -> None:
+        """Waits for what is away; refuses what is wrong."""
+        topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
+        while not stopping.is_set():
+            try:
+                await require_migrated(self._db, self._migrations)
+                if self._settings.check_topics:
+                    await require_topics(self._settings, topics)
+                if plan.prepare is not None:  # it also refills what may be refilled
+                    await plan.prepare()
+                await self._require_no_gap(plan, topics)
+            except Transient as error:
+                _log.warning("waiting to start", error=error)
+                await stopping.sleep(1.0)
+            else:
+                return
+
+    async def _require_no_gap(self, plan: Plan, topics: Mapping[str, str]) -> None:
+        own = {one.topic for one in plan.subscriptions if one.own_offsets}
+        stored = await offsets.stored(self._db, self.name)
         try:
-            await require_migrated(service.db, definition.all_migrations())
-            await begin()
+            await require_no_gap(
+                self._settings,
+                self.name,
+                topics,
+                {place: offset for place, offset in stored.items() if place[0] in own},
+            )
+        except Stop as gap:
+            await self._report_gap(plan, gap)
+            raise
+
+    async def _report_gap(self, plan: Plan, gap: Stop) -> None:
+        """An incident and an alert, which is sent before the process ends."""
+        now, condition = self._clock.now(), consumer_gap(self.name, str(gap))
+        number = int(now.timestamp() * 1000)
+        async with self._db.transaction() as tx:
+            incident = (event_id("gap", self.name, gap), None, str(gap)[:1000])
+            await incidents.open_all(tx, "consumer_gap", [incident], now)
+            await self._orders.put(tx, [messages.raised(self.name, condition, number, now)])
+        async with AsyncExitStack() as ending:
+            ended = Stopping()
+            ended.set()
+            await self._relay(plan, ending).run(ended)
+
+    async def _work(self, plan: Plan, stopping: Stopping, tasks: asyncio.TaskGroup) -> None:
+        async with AsyncExitStack() as ending:
+            draining = Stopping()
+            relays = [self._relay(plan, ending)]
+            if plan.publish is not None:
+                relays.append(self._news_relay(plan.publish, plan, ending))
+            alerts = plan.alerts or OutboxAlerts(self.name, self._orders, self._clock)
+            context = BusContext(
+                self.name,
+                self._settings,
+                self._db,
+                self._orders,
+                self._clock,
+                alerts,
+                self._authentication,
+                self._priority,
+            )
+            bus = Bus(context, plan.subscriptions)
+            sending = [tasks.create_task(relays[0].run(draining))]
+            if plan.publish is not None:
+                sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
+            self.probes.add("subscriptions", bus.ready)
+            leadership = Leadership(self._db)
+            leading = tasks.create_task(leadership.run(draining))
+            loops = [
+                *plan.loops,
+                Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
+                Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
+                Loop("lost logs", LOST_LOGS_EVERY_S, lambda: self._send_lost_again(plan.resent), alone=True),
+                Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
+            ]
+            looping = {
+                loop: tasks.create_task(
+                    loop_forever(loop.name, loop.every_s, _work_of(loop, leadership), stopping)
+                )
+                for loop in loops
+            }
+            keep_what_is_loaded()
+            try:
+                await bus.start(stopping)
+                await bus.listen(stopping)
+            finally:
+                for loop, task in looping.items():
+                    if loop.interrupt:
+                        task.cancel()
+                await bus.stop()
+                draining.set()
+                for relay in relays:
+                    relay.wake()
+                _, hanging = await asyncio.wait([*sending, leading], timeout=self._settings.drain_timeout_s)
+                for task in hanging:  # what they hold is committed, and the next process sends it
+                    task.cancel()
+                if plan.close is not None:
+                    await plan.close()
+
+    def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
+        producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
+        ending.push_async_callback(producer.close)
+        relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside, self._priority)
+        self._orders.wake = relay.wake
+        return relay
+
+    def _news_relay(self, publish: Render, plan: Plan, ending: AsyncExitStack) -> Relay:
+        producer = Producer(self._settings, self.name)
+        ending.push_async_callback(producer.close)
+        relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)
+        if self._news is not None:
+            self._news.wake = relay.wake
+        return relay
+
+    async def _publish(self, plan: Plan, bus: Bus, relay: Relay, draining: Stopping) -> None:
+        """Sends news once nothing that we were told before is left to be obeyed."""
+        while not await self._may_publish(plan, bus):
+            if await draining.sleep(0.1):
+                return
+        await relay.run(draining)
+
+    async def _may_publish(self, plan: Plan, bus: Bus) -> bool:
+        try:
+            return bus.caught_up and (plan.may_publish is None or await plan.may_publish())
         except Transient as error:
-            _log.warning("waiting for the database", error=error)
-            await stopping.sleep(1.0)
-        else:
-            break
-    async with asyncio.TaskGroup() as tasks:
-        for loop in loops:
-            tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
+            _log.warning("waiting to publish", error=error)
+            return False
+
+    async def _watch(self, relays: Sequence[Relay]) -> None:
+        delays = OutboxDelays(self.name, self._db, self._clock, self._orders)
+        for relay in relays:
+            await delays.watch(relay)
+
+    async def _send_lost_again(self, topics: Sequence[str]) -> None:
+        for topic in (AlertRaised.TOPIC, *topics):
+            profile = load_topics()[topic].profiles[self._settings.topic_profile]
+            log, kept = await log_of(self._settings, topic), timedelta(milliseconds=profile.retention)
+            if await orders.send_lost_again(self._db, log, self._clock.now(), kept):
+                self._orders.wake()
+
+    async def _tidy(self, purges: Sequence[Aged]) -> None:
+        """Quarantine first: its bytes are content. One step that fails stops no other."""
+        now = self._clock.now()
+        try:
+            await quarantine.tidy(self._db, now)
+        except ClawbackError as error:
+            _log.warning("bytes in quarantine are not deleted", error=error)
+        await purging.purge(self._db, [*purging.COMMON, *purges], now)
+
+
+def _work_of(loop: Loop, leadership: Leadership) -> Callable[[], Awaitable[object]]:
+    return partial(leadership.led, loop.work) if loop.alone else loop.work
+
+
+async def _measure(relays: Sequence[Relay]) -> None:
+    for relay in relays:
+        await relay.measure()
+
+
+async def _not_started() -> None:
+    raise Transient("not started yet")
+
+
+def signer_of(settings: CommonSettings) -> Signer | None:
+    """Who signs this worker's records.
+
+    Raises:
+        Stop: the key is missing where it is needed, or cannot be read.
+    """
+    if settings.signing_key_file is None:
+        if settings.environment != "development":
+            raise Stop(f"ENVIRONMENT={settings.environment} needs SIGNING_KEY_FILE")
+        return None
+    try:
+        return Signer.of(settings.signing_key_file)
+    except (OSError, ValueError) as error:
+        raise Stop(f"SIGNING_KEY_FILE cannot be used: {describe(error)}") from None

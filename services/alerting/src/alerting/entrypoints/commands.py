@@ -7,10 +7,10 @@ from argparse import ArgumentParser, Namespace
 from alerting import use_cases
 from alerting.storage import messages
 from alerting.use_cases import Service
-from clawback_common import jobs
-from clawback_common.arguments import seconds
-from clawback_common.process import ExitCode, Stopping
+from clawback_common.service import jobs
+from clawback_common.service.arguments import seconds
 from clawback_common.service.definition import Command
+from clawback_common.service.process import ExitCode, Stopping
 
 LOOK_S = 0.2
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from alerting import use_cases
 from alerting.use_cases import Service
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscription import Subscription
-from clawback_common.db import Transaction
-from clawback_common.quarantine import Bad
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.subscription import Subscription
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 

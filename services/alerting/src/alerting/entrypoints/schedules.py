@@ -6,9 +6,9 @@ from functools import partial
 from alerting import use_cases
 from alerting.gateways.notification import Send
 from alerting.use_cases import Service
-from clawback_common.process import Stopping
-from clawback_common.waking import Sleeper
-from clawback_common.worker import Loop
+from clawback_common.service.process import Stopping
+from clawback_common.service.waking import Sleeper
+from clawback_common.service.worker import Loop
 
 LOOK_S = 0.5
 """What another process queued is found so soon; what this one queued wakes the sender."""

@@ -8,9 +8,9 @@ from aiokafka.admin.client import AIOKafkaAdminClient
 from aiokafka.consumer import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from clawback_common.bus.connection import connection
+from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Transient
-from clawback_common.settings import CommonSettings
+from clawback_common.kafka.connection import connection
 
 DEAD_LETTERS = ".dlq.v1"
 

@@ -15,8 +15,8 @@ from alerting.domain.health import Answer, Asked
 from alerting.gateways import broker
 from alerting.settings import SERVICE_NAMES, Settings
 from clawback_common.clock import Clock
-from clawback_common.db import Database
 from clawback_common.errors import Transient
+from clawback_common.postgres import Database
 from clawback_common.telemetry import describe
 
 FRESH_S = 2.0

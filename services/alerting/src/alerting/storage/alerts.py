@@ -6,8 +6,8 @@ from datetime import datetime
 import orjson
 
 from alerting.domain.alert import Alert
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import Severity
 
 SQL = Queries.load(__package__, "alerts")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from clawback_common.db import Queries, Transaction
+from clawback_common.postgres import Queries, Transaction
 
 SQL = Queries.load(__package__, "budgets")
 KEPT = timedelta(days=2)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerting.domain.routing import Recipient
-from clawback_common.db import Querier, Queries
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries
+from clawback_common.postgres.pool import Row
 
 SQL = Queries.load(__package__, "consents")
 HISTORY_MAX = 500

@@ -12,8 +12,8 @@ from alerting.domain.message_format import Line
 from alerting.domain.notification_policy import Telling, Told
 from alerting.domain.routing import Target
 from alerting.settings import SERVICE_NAMES
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.envelope import event_id
 

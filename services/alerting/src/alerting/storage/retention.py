@@ -1,7 +1,7 @@
 """Retention asks that old alerts go: with what was told of them, and never what still holds or waits."""
 
-from clawback_common.db import Database
-from clawback_common.sweeping import AGE_MIN, AgedTable, Progress, Tally
+from clawback_common.postgres import Database
+from clawback_common.retention import AGE_MIN, AgedTable, Progress, Tally
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 _OVER = "status = 'resolved'"

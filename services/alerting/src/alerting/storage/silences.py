@@ -7,8 +7,8 @@ from uuid import UUID
 import structlog
 
 from alerting.domain.matcher import Matcher
-from clawback_common.db import Querier, Queries
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries
+from clawback_common.postgres.pool import Row
 
 SQL = Queries.load(__package__, "silences")
 _log = structlog.stdlib.get_logger(__name__)

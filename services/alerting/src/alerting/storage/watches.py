@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from clawback_common.db import Querier, Queries
+from clawback_common.postgres import Querier, Queries
 
 SQL = Queries.load(__package__, "watches")
 

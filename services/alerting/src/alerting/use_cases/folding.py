@@ -12,11 +12,11 @@ from alerting.domain.routing import Target
 from alerting.gateways import metrics
 from alerting.storage import alerts, budgets, messages, silences, watches
 from alerting.use_cases.service import GROUP, Service
-from clawback_common import inbox, incidents
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch, Received
-from clawback_common.db import Transaction
-from clawback_common.quarantine import Bad
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch, Received
+from clawback_common.messaging import inbox, incidents
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.envelope import event_id
 

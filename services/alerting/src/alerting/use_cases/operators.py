@@ -13,8 +13,8 @@ from alerting.domain.matcher import Matcher, may_match_critical
 from alerting.storage import alerts, silences
 from alerting.use_cases.folding import plan, say
 from alerting.use_cases.service import Service
-from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 
 SILENCES_MAX = 200

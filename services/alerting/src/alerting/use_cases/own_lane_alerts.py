@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from alerting.domain.alert import Raised, Resolved
 from alerting.use_cases.folding import say
 from alerting.use_cases.service import GROUP, Service
-from clawback_common.db import Transaction
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts.condition import Condition
+from clawback_common.postgres import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from alerting.gateways import metrics
 from alerting.storage import alerts, watches
 from alerting.use_cases.folding import not_ahead, only_new, say
 from alerting.use_cases.service import GROUP, Service
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
-from clawback_common.db import Transaction
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch
+from clawback_common.postgres import Transaction
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 SAID_AGAIN = timedelta(hours=1)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from alerting.domain.routing import Book
 from alerting.settings import Settings
 from clawback_common.clock import Clock
-from clawback_common.db import Database
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.sweeping import Sweeper
-from clawback_common.waking import Waker
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
+from clawback_common.service.waking import Waker
 
 GROUP = "alerting"
 

@@ -4,10 +4,10 @@ from argparse import Namespace
 
 from analytics.storage import facets
 from analytics.use_cases import Service
-from clawback_common.arguments import floor_arguments
-from clawback_common.process import Stopping
+from clawback_common.retention import floor
+from clawback_common.service.arguments import floor_arguments
 from clawback_common.service.definition import Command
-from clawback_common.sweeping import floor
+from clawback_common.service.process import Stopping
 
 
 async def floor_command(service: Service, chosen: Namespace, _: Stopping) -> int:

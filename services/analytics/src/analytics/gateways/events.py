@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from clawback_common.bus.envelope import Message
+from clawback_common.kafka.envelope import Message
 from clawback_contracts.alert.v1 import AlertRaised, Severity, fingerprint
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation import receipts

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from analytics.domain.facets import Described, Facets
-from clawback_common.db import Querier, Queries, Transaction, estimates
-from clawback_common.db.pool import Row
-from clawback_common.sweeping import Held
-from clawback_common.sweeping.floor import require_not_in_future
+from clawback_common.postgres import Querier, Queries, Transaction, estimates
+from clawback_common.postgres.pool import Row
+from clawback_common.retention import Held
+from clawback_common.retention.floor import require_not_in_future
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 
 SQL = Queries.load(__package__, "facets")

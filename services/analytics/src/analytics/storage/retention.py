@@ -7,9 +7,9 @@ from typing import Protocol
 from analytics.domain.counting import Delta
 from analytics.storage import facets, rollups
 from clawback_common.clock import Clock
-from clawback_common.db import Database
-from clawback_common.sweeping import AGE_MIN, Held, Progress, Tally, refuse_others
-from clawback_common.sweeping.partitions import writers_gone
+from clawback_common.postgres import Database
+from clawback_common.retention import AGE_MIN, Held, Progress, Tally, refuse_others
+from clawback_common.retention.partitions import writers_gone
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000

@@ -8,9 +8,9 @@ from uuid import UUID
 from analytics.domain.counting import Change, Delta
 from analytics.domain.facets import SOURCE
 from analytics.storage.values import SQL as VALUES
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 
 SQL = Queries.load(__package__, "rollups")
 

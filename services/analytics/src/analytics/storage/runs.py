@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 SQL = Queries.load(__package__, "runs")

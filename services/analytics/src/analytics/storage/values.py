@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 import orjson
 
 from analytics.domain.facets import Cell, Described, Facets, Term
-from clawback_common.db import Database, Querier, Queries, Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 
 K = TypeVar("K")
 SQL = Queries.load(__package__, "values")

@@ -4,7 +4,7 @@ from functools import partial
 
 from analytics.use_cases.orders import on_orders
 from analytics.use_cases.service import GROUP, Service
-from clawback_common.bus.refill import pages, refill
+from clawback_common.kafka.refill import pages, refill
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRevoked
 

@@ -8,10 +8,10 @@ from analytics.gateways import metrics
 from analytics.storage import facets, rollups
 from analytics.storage.facets import Changed
 from analytics.use_cases.service import GROUP, Service
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict, Transient
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch
+from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import ArticlePublished
 
 TRIES = 5

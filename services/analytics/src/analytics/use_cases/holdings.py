@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analytics.storage import facets
 from analytics.use_cases.service import Service
-from clawback_common import quarantine
+from clawback_common.messaging import quarantine
 
 
 async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:

@@ -6,8 +6,8 @@ from analytics.domain.counting import Delta
 from analytics.gateways import events
 from analytics.storage import facets, rollups
 from analytics.use_cases.service import GROUP, Service
-from clawback_common import incidents
-from clawback_common.db.pool import Row
+from clawback_common.messaging import incidents
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 
 

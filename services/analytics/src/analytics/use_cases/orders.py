@@ -10,12 +10,12 @@ from analytics.storage import facets, rollups
 from analytics.storage.facets import Changed
 from analytics.use_cases.counting import recount
 from analytics.use_cases.service import GROUP, Service
-from clawback_common import incidents, quarantine, unconfirmed
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch, Received
-from clawback_common.db import Transaction
-from clawback_common.db.pool import Row
-from clawback_common.quarantine import Bad
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch, Received
+from clawback_common.messaging import incidents, quarantine, unconfirmed
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
+from clawback_common.postgres.pool import Row
 from clawback_common.subjects import is_article_id
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, by_article, fold

@@ -2,7 +2,7 @@
 
 from analytics.storage import runs
 from analytics.use_cases.service import Service
-from clawback_common.bus.envelope import Batch
+from clawback_common.kafka.envelope import Batch
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 

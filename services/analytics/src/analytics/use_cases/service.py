@@ -6,10 +6,10 @@ from analytics.gateways.cache import Cache
 from analytics.settings import Settings
 from analytics.storage.values import Vocabulary
 from clawback_common.clock import Clock
-from clawback_common.db import Database
 from clawback_common.http.probes import Check
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.sweeping import Sweeper
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
 
 GROUP = "analytics"
 

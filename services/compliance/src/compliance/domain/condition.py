@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 
 RUN_AGE_MAX = timedelta(hours=25)

@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 
 from clawback_common.errors import Poison
-from clawback_common.process import ExitCode
-from clawback_common.sweeping.archive import MANIFEST, read, verify
+from clawback_common.retention.archive import MANIFEST, read, verify
+from clawback_common.service.process import ExitCode
 
 
 def archive_arguments(parser: ArgumentParser) -> None:

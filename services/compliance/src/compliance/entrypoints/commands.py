@@ -4,10 +4,10 @@ import sys
 from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
-from clawback_common import jobs
-from clawback_common.arguments import minutes
-from clawback_common.process import ExitCode, Stopping
+from clawback_common.service import jobs
+from clawback_common.service.arguments import minutes
 from clawback_common.service.definition import Command, OfflineCommand
+from clawback_common.service.process import ExitCode, Stopping
 from compliance.domain import condition
 from compliance.entrypoints.archives import archive_arguments, archive_command
 from compliance.storage import obligations, runs

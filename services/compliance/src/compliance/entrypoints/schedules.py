@@ -5,8 +5,8 @@ from functools import partial
 
 import structlog
 
-from clawback_common.process import Stopping
-from clawback_common.worker import Loop
+from clawback_common.service.process import Stopping
+from clawback_common.service.worker import Loop
 from compliance import use_cases
 from compliance.storage import obligations
 from compliance.use_cases import Service, watching

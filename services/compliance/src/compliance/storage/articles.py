@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from compliance.domain.order import Kind, Ordered, Standing
 
 SQL = Queries.load(__package__, "articles")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.postgres import Querier, Queries, Transaction
 
 SQL = Queries.load(__package__, "controls")
 MISSING_MAX = 20

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import orjson
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_contracts.holder.v1 import HolderRegistration
 from clawback_contracts.signatures import public_key
 

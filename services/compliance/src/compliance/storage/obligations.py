@@ -8,9 +8,9 @@ from uuid import UUID
 
 import orjson
 
-from clawback_common.db import Querier, Queries, Transaction, estimates
-from clawback_common.db.pool import Row
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts.condition import Condition
+from clawback_common.postgres import Querier, Queries, Transaction, estimates
+from clawback_common.postgres.pool import Row
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
 from compliance.domain.condition import still_held as still_held_of

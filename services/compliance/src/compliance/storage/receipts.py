@@ -6,8 +6,8 @@ from itertools import islice
 
 import orjson
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from compliance.domain.obligation import Answer, Meaning
 
 SQL = Queries.load(__package__, "receipts")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from compliance.domain.request import TOPIC_ARTICLES_MAX, Request, RequestKind
 
 SQL = Queries.load(__package__, "requests")

@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import partial
 
 from clawback_common.clock import Clock
-from clawback_common.db import Database, Transaction
 from clawback_common.errors import Poison
-from clawback_common.sweeping import Held, Progress, Tally, refuse_others
-from clawback_common.sweeping.archive import ArchiveFolder
+from clawback_common.postgres import Database, Transaction
+from clawback_common.retention import Held, Progress, Tally, refuse_others
+from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 from compliance.storage import sweeps
 from compliance.storage.sweeps import Limit, Slice

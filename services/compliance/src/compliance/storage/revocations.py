@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.db import Database, Querier, Queries, Transaction, estimates
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Database, Querier, Queries, Transaction, estimates
+from clawback_common.postgres.pool import Row
 from compliance.domain.order import Kind, Order, Ordered, next_send_at, sending_id
 from compliance.storage.holders import hold_alone
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import orjson
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.db.pool import Row
-from clawback_common.sweeping import Held
-from clawback_common.sweeping.archive import Record
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
+from clawback_common.retention import Held
+from clawback_common.retention.archive import Record
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000

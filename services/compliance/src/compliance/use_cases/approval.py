@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID, uuid4
 
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Transaction
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import Decision, Kind, Ordered, SaidAgain, Standing
 from compliance.domain.request import Request, RequestKind

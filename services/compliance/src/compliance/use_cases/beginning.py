@@ -1,6 +1,6 @@
 """What is done once when a worker starts."""
 
-from clawback_common.watching import watches
+from clawback_common.alerts import alert_state
 from compliance.domain.holder import own_holders
 from compliance.use_cases.holders import holder_registered
 from compliance.use_cases.service import GROUP, Service
@@ -8,7 +8,7 @@ from compliance.use_cases.service import GROUP, Service
 
 async def begin(service: Service) -> None:
     """Notes since when we watch, and registers those that hold copies by our own doing."""
-    await watches.begin(service.db, service.clock.now())
+    await alert_state.begin(service.db, service.clock.now())
     settings = service.settings
     for registration in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h):
         await holder_registered(registration, GROUP, service)

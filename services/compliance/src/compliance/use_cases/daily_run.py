@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from clawback_common import jobs, leases
+from clawback_common.alerts import alert_state
 from clawback_common.errors import ClawbackError
-from clawback_common.leases import LeaseLost
-from clawback_common.process import ExitCode, Stopping
-from clawback_common.watching import watches
+from clawback_common.service import jobs, leases
+from clawback_common.service.leases import LeaseLost
+from clawback_common.service.process import ExitCode, Stopping
 from compliance.gateways.ingester import Ingester, Poll
 from compliance.storage import runs
 from compliance.storage.notices import Progress
@@ -133,7 +133,7 @@ class Check:
             look_s = min(look_s * 1.5, LOOK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
-        seen = await watches.seen(self.service.db, "worker")
+        seen = await alert_state.seen(self.service.db, "worker")
         if seen is not None and self.service.clock.now() - seen <= WORKER_SILENT:
             return False
         when = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Transaction
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance.domain import condition
 from compliance.domain.request import Request

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common import incidents
-from clawback_common.db import Transaction
-from clawback_common.db.pool import Row
-from clawback_common.quarantine import Bad
+from clawback_common.messaging import incidents
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 from compliance.domain import condition
 from compliance.domain.notice import NoticeKey

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from clawback_common.alerts.condition import Condition
 from clawback_common.errors import Transient
-from clawback_common.watching.condition import Condition
 from compliance.domain import condition
 from compliance.gateways.ingester import Ingester
 from compliance.storage import notices

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.api_keys import BOUND_ROLES, UNBOUND_ROLE, Caller
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
+from clawback_common.http.api_keys import BOUND_ROLES, UNBOUND_ROLE, Caller
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch
+from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from compliance.domain import condition, order
 from compliance.domain.notice import (

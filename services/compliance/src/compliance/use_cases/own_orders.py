@@ -7,10 +7,10 @@ or compliance never issued it. Until everything that was there at the start was 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from clawback_common import incidents
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch, Received
-from clawback_common.db import Transaction
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch, Received
+from clawback_common.messaging import incidents
+from clawback_common.postgres import Transaction
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch, Received
-from clawback_common.db import Transaction
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch, Received
+from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
 from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time

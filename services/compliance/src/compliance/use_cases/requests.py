@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Transaction
 from compliance.domain import order
 from compliance.domain.order import Ordered, Standing
 from compliance.domain.request import SLICE, Request, RequestKind

@@ -6,12 +6,12 @@ from math import inf
 from aiokafka.errors import for_code
 from aiokafka.structs import TopicPartition
 
-from clawback_common import incidents
-from clawback_common.bus.topics import admin
-from clawback_common.db import Transaction
+from clawback_common.alerts import alert_state
+from clawback_common.alerts.condition import Condition
 from clawback_common.errors import Transient
-from clawback_common.watching import watches
-from clawback_common.watching.condition import Condition
+from clawback_common.kafka.topics import admin
+from clawback_common.messaging import incidents
+from clawback_common.postgres import Transaction
 from compliance.domain import condition
 from compliance.gateways import metrics
 from compliance.storage import holders, obligations, requests, runs
@@ -99,7 +99,7 @@ async def run_conditions(service: Service, now: datetime) -> list[Condition]:
     """Whether the last run that completed is too old."""
     last = await runs.last_completed(service.db)
     metrics.LAST_RUN.set(last.timestamp() if last else 0)
-    since = await watches.begun(service.db) or now
+    since = await alert_state.begun(service.db) or now
     found = condition.run_condition(last, since, now)
     return [found] if found else []
 
@@ -149,4 +149,4 @@ async def reading_groups(service: Service) -> set[str]:
 
 async def beat(service: Service) -> None:
     """The worker is at work; a run in another process looks whether it is."""
-    await watches.beat(service.db, "worker", service.clock.now())
+    await alert_state.beat(service.db, "worker", service.clock.now())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 from ingester.domain.feed import FULL_PAGES_MAX, hours_left
 from ingester.domain.unparsed_fields import NotUnderstood

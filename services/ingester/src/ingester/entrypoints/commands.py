@@ -4,11 +4,11 @@ import getpass
 import sys
 from argparse import ArgumentParser, Namespace
 
-from clawback_common.arguments import floor_arguments, words
 from clawback_common.errors import Stop
-from clawback_common.process import ExitCode, Stopping
+from clawback_common.retention import floor
+from clawback_common.service.arguments import floor_arguments, words
 from clawback_common.service.definition import Command
-from clawback_common.sweeping import floor
+from clawback_common.service.process import ExitCode, Stopping
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds, sweeps
 from ingester.storage.retention import Articles

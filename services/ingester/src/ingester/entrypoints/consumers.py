@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscription import Subscription
-from clawback_common.db import Transaction
-from clawback_common.quarantine import Bad
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.subscription import Subscription
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_contracts.revocation.folding import ORDERS, AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from clawback_common.api_keys import ApiKeys
-from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
-from clawback_common.redrive import Redrive, SourceRedrive
+from clawback_common.http.api_keys import ApiKeys
+from clawback_common.messaging.dead_letters import Redrive, SourceRedrive
+from clawback_common.postgres.pool import Row
 from ingester import use_cases
 from ingester.domain.article import deliveries
 from ingester.domain.feed import without_slice

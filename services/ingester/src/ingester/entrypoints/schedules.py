@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from clawback_common.worker import Loop
+from clawback_common.service.worker import Loop
 from ingester import use_cases
 from ingester.entrypoints.http import deliveries
 from ingester.use_cases import Service, publishing, watching

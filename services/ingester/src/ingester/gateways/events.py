@@ -5,8 +5,8 @@ from datetime import datetime
 
 import orjson
 
-from clawback_common.bus.envelope import Message
-from clawback_common.db.pool import Row
+from clawback_common.kafka.envelope import Message
+from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id

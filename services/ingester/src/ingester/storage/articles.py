@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from clawback_common.db import Querier, Queries, Transaction, estimates
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Querier, Queries, Transaction, estimates
+from clawback_common.postgres.pool import Row
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 from clawback_contracts.revocation.v1 import ArticleReinstated

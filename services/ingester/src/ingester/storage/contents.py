@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from clawback_common.db import Database, Querier, Queries, Transaction
-from clawback_common.sweeping.partitions import MonthPartitions
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.storage import sweeps
 from ingester.storage.articles import Returned, Taken

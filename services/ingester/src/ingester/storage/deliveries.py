@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from clawback_common.db import Database, Querier, Queries, Transaction
-from clawback_common.db.pool import Row
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 
 SQL = Queries.load(__package__, "deliveries")
 

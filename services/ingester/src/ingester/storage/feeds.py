@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.db import Database, Querier, Queries, Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from ingester.domain.feed import Origin, PollResult
 from ingester.domain.gap import Gap
 from ingester.domain.pages import CUT_PAGES_MIN

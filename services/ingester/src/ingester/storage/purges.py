@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from clawback_common.purging import WATCHES, YEAR, Aged
+from clawback_common.retention.purging import WATCHES, YEAR, Aged
 
 PURGES = (
     Aged("delivery", "received_at", timedelta(days=90), "processed_at IS NOT NULL"),

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from clawback_common.clock import Clock
-from clawback_common.db import Database, Transaction
 from clawback_common.errors import Poison
-from clawback_common.retry import retrying
-from clawback_common.sweeping import AGE_MIN, AgedTable, Held, Progress, Tally, refuse_others
-from clawback_common.sweeping.partitions import (
+from clawback_common.postgres import Database, Transaction
+from clawback_common.retention import AGE_MIN, AgedTable, Held, Progress, Tally, refuse_others
+from clawback_common.retention.partitions import (
     LOCKING,
     Month,
     MonthPartitions,
@@ -17,6 +16,7 @@ from clawback_common.sweeping.partitions import (
     month_after,
     writers_gone,
 )
+from clawback_common.retry import retrying
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from ingester.storage import sweeps
 from ingester.storage.sweeps import Limit

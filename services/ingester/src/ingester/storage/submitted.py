@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from clawback_common.db import Querier, Queries, Transaction
+from clawback_common.postgres import Querier, Queries, Transaction
 from ingester.domain.article import Origin
 from ingester.domain.submission import Outcome, Standing
 

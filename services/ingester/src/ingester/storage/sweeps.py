@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clawback_common.db import Querier, Queries, Transaction
-from clawback_common.sweeping.floor import require_not_in_future
-from clawback_common.sweeping.holds import Held
+from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.retention.floor import require_not_in_future
+from clawback_common.retention.holds import Held
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000

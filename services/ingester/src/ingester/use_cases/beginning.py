@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from clawback_common.bus.refill import pages, refill
+from clawback_common.kafka.refill import pages, refill
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.storage import feeds

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from clawback_common import jobs
 from clawback_common.errors import Stop
+from clawback_common.service import jobs
 from ingester.domain.gap import Gap, past_the_window
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds

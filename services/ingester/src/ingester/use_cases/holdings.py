@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clawback_common import quarantine
+from clawback_common.messaging import quarantine
 from ingester.storage import contents
 from ingester.use_cases.service import Service
 

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from clawback_common import incidents
-from clawback_common.db.pool import Row
+from clawback_common.messaging import incidents
+from clawback_common.postgres.pool import Row
 from clawback_common.telemetry import traceparent
 from ingester.storage import articles
 from ingester.use_cases.service import Service

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common import incidents, quarantine
-from clawback_common.db import Transaction
-from clawback_common.quarantine import Bad
+from clawback_common.messaging import incidents, quarantine
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed

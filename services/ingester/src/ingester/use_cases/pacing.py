@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common.db import Database
+from clawback_common.postgres import Database
 from ingester.gateways.providers.port import ApiCall, RecordCall, Resting
 from ingester.settings import FeedSettings
 from ingester.storage import feeds

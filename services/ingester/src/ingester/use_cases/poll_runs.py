@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from clawback_common import jobs
 from clawback_common.errors import Conflict
+from clawback_common.service import jobs
 from ingester.domain.feed import PollResult
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import structlog
 from opentelemetry.trace import SpanKind
 
-from clawback_common.db import Transaction
 from clawback_common.errors import ClawbackError, Conflict, Poison
-from clawback_common.quarantine import Bad
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
 from clawback_common.telemetry import span, traceparent
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester.domain import condition, gap

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from clawback_common.bus.envelope import Message
-from clawback_common.db import Querier
-from clawback_common.db.pool import Row
 from clawback_common.errors import Transient
-from clawback_common.outbox.lost_log import log_of
-from clawback_common.outbox.news import send_lost_again
-from clawback_common.outbox.relay import BATCH_BYTES_MAX, Waiting
+from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.outbox.lost_log import log_of
+from clawback_common.messaging.outbox.news import send_lost_again
+from clawback_common.messaging.outbox.relay import BATCH_BYTES_MAX, Waiting
+from clawback_common.postgres import Querier
+from clawback_common.postgres.pool import Row
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.topics import load_topics
 from ingester.gateways import events

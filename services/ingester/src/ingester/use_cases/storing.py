@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from clawback_common import quarantine
-from clawback_common.bus import offsets
-from clawback_common.bus.envelope import Batch
-from clawback_common.db import Transaction
 from clawback_common.errors import Poison
-from clawback_common.quarantine import Bad, ForbiddenIds
+from clawback_common.kafka import offsets
+from clawback_common.kafka.envelope import Batch
+from clawback_common.messaging import quarantine
+from clawback_common.messaging.quarantine import Bad, ForbiddenIds
+from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.domain.article import Delivery, Origin, comes_by, newest, record_arrival
 from ingester.domain.submission import Outcome

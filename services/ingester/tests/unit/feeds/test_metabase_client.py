@@ -13,7 +13,7 @@ import pytest
 
 from clawback_common.breaker import Breaker, BreakerOpen
 from clawback_common.errors import ClawbackError
-from clawback_common.testing.clock import FakeClock
+from clawback_testing.clock import FakeClock
 from ingester.gateways.providers.metabase.client import ClientOptions, Endpoint, MetabaseClient, RevokedCursor
 from ingester.gateways.providers.metabase.codes import (
     LIVING,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 
 SWEPT_AGE_MAX = timedelta(days=8)

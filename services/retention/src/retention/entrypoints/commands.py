@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from clawback_common.arguments import minutes
-from clawback_common.process import ExitCode, Stopping
+from clawback_common.service.arguments import minutes
 from clawback_common.service.definition import Command
+from clawback_common.service.process import ExitCode, Stopping
 from retention.domain.classes import CLASSES
 from retention.storage import holds
 from retention.use_cases import Service

@@ -1,7 +1,7 @@
 """What retention listens to: what owners answer, and, for the runs of its own jobs, its own requests."""
 
-from clawback_common.bus.envelope import Batch
-from clawback_common.bus.subscription import Subscription
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.subscription import Subscription
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 from retention import use_cases
 from retention.use_cases import Service

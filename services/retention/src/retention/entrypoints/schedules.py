@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from clawback_common.worker import Loop
+from clawback_common.service.worker import Loop
 from retention import use_cases
 from retention.use_cases import Service, watching
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from clawback_common.bus.envelope import Message
+from clawback_common.kafka.envelope import Message
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import EndedHold, HoldsChanged, SweepRequested

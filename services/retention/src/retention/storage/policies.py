@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from clawback_common.db import Querier, Queries
+from clawback_common.postgres import Querier, Queries
 from retention.domain.policy import Policy
 
 SQL = Queries.load(__package__, "policies")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from clawback_common.bus.envelope import Batch
+from clawback_common.kafka.envelope import Batch
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 from retention.domain.sweep import Sweep, newest
 from retention.gateways import metrics

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from clawback_common.db.pool import Row
+from clawback_common.postgres.pool import Row
 from retention.domain.sweep import Sweep
 
 COLUMNS = ("found", "removed", "archived", "held", "kept")

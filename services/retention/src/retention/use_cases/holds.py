@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict, Forbidden
+from clawback_common.postgres import Transaction
 from clawback_contracts.sweep.v1 import SweepFailed
 from retention.domain import hold as holding
 from retention.domain.hold import LegalHold, Refused, State

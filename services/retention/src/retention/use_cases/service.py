@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clawback_common.alerts.publisher import Announcer
 from clawback_common.clock import Clock
-from clawback_common.db import Database
-from clawback_common.outbox.orders import OrdersOutbox
-from clawback_common.sweeping import Sweeper
-from clawback_common.watching.announcer import Announcer
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
+from clawback_common.retention import Sweeper
 from retention.domain.policy import Policy
 from retention.settings import Settings
 

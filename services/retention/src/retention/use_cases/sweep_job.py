@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_common import jobs, leases
-from clawback_common.db.pool import Row
+from clawback_common.alerts import alert_state
 from clawback_common.errors import Conflict, Stop, Transient
-from clawback_common.process import ExitCode, Stopping
-from clawback_common.watching import watches
+from clawback_common.postgres.pool import Row
+from clawback_common.service import jobs, leases
+from clawback_common.service.process import ExitCode, Stopping
 from retention import use_cases
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
@@ -102,7 +102,7 @@ class SweepJob:
         return bool(news)
 
     async def _warn_without_worker(self) -> bool:
-        seen = await watches.seen(self.service.db, "worker")
+        seen = await alert_state.seen(self.service.db, "worker")
         if seen is not None and self.service.clock.now() - seen <= WORKER_SILENT:
             return False
         when = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from clawback_common.db import Transaction
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Transaction
 from clawback_common.telemetry import traceparent
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.policy import Policy, differing

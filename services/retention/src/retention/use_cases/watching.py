@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from clawback_common.watching import watches
-from clawback_common.watching.condition import Condition
+from clawback_common.alerts import alert_state
+from clawback_common.alerts.condition import Condition
 from retention.domain import condition
 from retention.gateways import metrics
 from retention.storage import holds, sweeps
@@ -37,7 +37,7 @@ async def overdue_conditions(service: Service, now: datetime) -> list[Condition]
     last = await sweeps.last_done(service.db, service.policies)
     for name in service.policies:
         metrics.LAST_DONE.labels(name).set(last[name].timestamp() if name in last else 0)
-    since = await watches.begun(service.db) or now
+    since = await alert_state.begun(service.db) or now
     return condition.overdue(service.policies, last, since, now)
 
 
@@ -52,4 +52,4 @@ async def measure(service: Service) -> None:
 
 async def beat(service: Service) -> None:
     """The worker is at work; a sweep in another process looks whether it is."""
-    await watches.beat(service.db, "worker", service.clock.now())
+    await alert_state.beat(service.db, "worker", service.clock.now())

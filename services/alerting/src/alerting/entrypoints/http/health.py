@@ -13,7 +13,7 @@ from alerting.entrypoints.http.health_schemas import DetailedSystemHealth, Syste
 from alerting.gateways.health_checks import Neighbours
 from alerting.settings import SERVICE_NAMES
 from alerting.use_cases import Service
-from clawback_common.api_keys import ApiKeys
+from clawback_common.http.api_keys import ApiKeys
 from clawback_common.http.routers import rss_bytes, status_code
 from clawback_common.http.routing import Router
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from clawback_common.alerts import alert_state
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
-from clawback_common.watching import watches
 from compliance.entrypoints.http.commands import commands
 from compliance.entrypoints.http.notice_status import notice_status
 from compliance.entrypoints.http.owing import owing
@@ -27,7 +27,7 @@ def api(service: Service, probes: Probes) -> Api:
     async def details() -> dict[str, Any]:
         return {
             "mock": service.settings.mock,
-            "worker_seen_at": await watches.seen(service.db, "worker"),
+            "worker_seen_at": await alert_state.seen(service.db, "worker"),
             "last_completed_run_at": await runs.last_completed(service.db),
         }
 

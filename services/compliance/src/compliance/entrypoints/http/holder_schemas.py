@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Json, with_config
 from typing_extensions import TypedDict
 
-from clawback_common.db.pool import Row
 from clawback_common.http.problem import Problem
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderFilter, HolderKind
 from compliance.domain.obligation import State

@@ -2,10 +2,10 @@
 
 from fastapi import Response
 
-from clawback_common.db.pool import Row
 from clawback_common.http.guarded_client import Addresses
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.postgres.pool import Row
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import use_cases
 from compliance.domain import holder

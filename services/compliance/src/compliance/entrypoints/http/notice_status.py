@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import Path
 
-from clawback_common import quarantine
 from clawback_common.http.auth import Caller
 from clawback_common.http.problem import field_error
 from clawback_common.http.routing import Router
+from clawback_common.messaging import quarantine
 from compliance.domain.notice import BY_TOPIC
 from compliance.domain.notice_state import NoticeState, RecordedNotice, state_of_all
 from compliance.entrypoints.http.callers import Asking

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Json, with_config
 from typing_extensions import TypedDict, override
 
-from clawback_common.db.pool import Row
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import Reason

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from clawback_common.db.pool import Row
 from clawback_common.http.paging import Cursor, Limit, Page, decode_oldest_first, next_by_time
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.postgres.pool import Row
 from compliance.domain.order import Kind
 from compliance.entrypoints.http.callers import Reader
 from compliance.entrypoints.http.holder_schemas import LastAnswer, Owed

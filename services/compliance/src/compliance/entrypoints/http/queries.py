@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import Path, Query
 
-from clawback_common.db.pool import Row
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import (
     LIMIT_MAX,
@@ -22,6 +21,7 @@ from clawback_common.http.paging import (
 )
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.order import Kind

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from clawback_common.db.pool import Row
 from clawback_common.http.problem import Problem
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from compliance.domain import request as rules
 from compliance.domain.request import RequestKind, RequestState

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Json
 
-from clawback_common.db.pool import Row
+from clawback_common.postgres.pool import Row
 
 BROUGHT = (
     "orders that answer notices which the polls of this run brought, also where an earlier poll brought them"

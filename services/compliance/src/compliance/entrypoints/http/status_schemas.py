@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Json
 
-from clawback_common import incidents
-from clawback_common.db.pool import Row
-from clawback_common.watching import watches
+from clawback_common.alerts import alert_state
+from clawback_common.messaging import incidents
+from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.envelope import ArticleId
 from compliance.domain import condition
@@ -156,7 +156,7 @@ async def status_now(service: Service) -> StatusAnswer:
     overdue = sum(one.overdue for one in late)
     standing = condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
     found = condition.reasons(standing, now)
-    raised = await watches.raised(service.db)
+    raised = await alert_state.raised(service.db)
     return StatusAnswer(
         status=condition.overall(found),
         reasons=[ReasonAnswer(**asdict(one)) for one in found],
@@ -170,8 +170,8 @@ async def status_now(service: Service) -> StatusAnswer:
         at_risk=sum(one.at_risk for one in late),
         late_holders=[_late(one) for one in late],
         open_incidents=waiting,
-        alerts=[AlertRaised.model_validate(dict(row)) for row in raised[: watches.RAISED_MAX]],
-        alerts_truncated=len(raised) > watches.RAISED_MAX,
+        alerts=[AlertRaised.model_validate(dict(row)) for row in raised[: alert_state.RAISED_MAX]],
+        alerts_truncated=len(raised) > alert_state.RAISED_MAX,
     )
 
 

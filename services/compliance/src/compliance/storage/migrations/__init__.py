@@ -1,1 +1,1 @@
-"""Numbered SQL files; see `clawback_common.db.migrate`."""
+"""Numbered SQL files; see `clawback_common.postgres.migrate`."""

@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from clawback_common.db import Transaction
-from clawback_common.db.pool import Row
 from clawback_common.errors import Poison
 from clawback_common.http.problem import Problem
-from clawback_common.quarantine import Bad
+from clawback_common.messaging.quarantine import Bad
+from clawback_common.postgres import Transaction
+from clawback_common.postgres.pool import Row
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
 from ingester import use_cases

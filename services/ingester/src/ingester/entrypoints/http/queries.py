@@ -8,7 +8,6 @@ import orjson
 from fastapi import Depends, Path, Query
 from fastapi.responses import Response
 
-from clawback_common.db.pool import Row
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import (
     Cursor,
@@ -23,7 +22,8 @@ from clawback_common.http.paging import (
 )
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
-from clawback_common.purging import SENT_KEPT
+from clawback_common.postgres.pool import Row
+from clawback_common.retention.purging import SENT_KEPT
 from clawback_contracts.envelope import ArticleId
 from ingester.entrypoints.http.callers import Counting, Inspecting, Reader
 from ingester.entrypoints.http.schemas import (

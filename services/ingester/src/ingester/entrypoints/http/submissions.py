@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from clawback_common import quarantine
 from clawback_common.http.auth import Caller
 from clawback_common.http.openapi import header, items_of, json_body, schema_of
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
+from clawback_common.messaging import quarantine
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from clawback_common.alerts import alert_state
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
-from clawback_common.watching import watches
 from retention.entrypoints.http.commands import commands
 from retention.entrypoints.http.queries import queries
 from retention.storage import holds, sweeps
@@ -19,7 +19,7 @@ def api(service: Service, _: Probes) -> Api:
 
     async def details() -> dict[str, Any]:
         return {
-            "worker_seen_at": await watches.seen(service.db, "worker"),
+            "worker_seen_at": await alert_state.seen(service.db, "worker"),
             "last_swept_at": await sweeps.last_done(service.db, service.policies),
             "open_sweeps": await sweeps.open_count(service.db),
             "holds_in_force": await holds.counts(service.db),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Json
 
-from clawback_common.db.pool import Row
+from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.sweep.v1 import Action, Archive, TableSize
 from retention.domain.hold import State

@@ -1,0 +1,61 @@
+"""Alerts: on their topic for whoever routes them, and as a line in the log for whoever reads only that."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from clawback_common.alerts.condition import Condition
+from clawback_common.kafka.envelope import Message
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, fingerprint
+from clawback_contracts.envelope import event_id
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def raised(
+    service: str, condition: Condition, occurrence: int, at: datetime, *, listed: bool = False
+) -> Message:
+    """Says that it holds. The message's identity is the condition, the number of this saying and its time.
+
+    A restored database counts again from where it stood; without the time, who has seen the number would pass over what
+    is said under it.
+    """
+    _log.warning(
+        "alert raised",
+        alert=condition.name,
+        severity=condition.severity,
+        said=condition.summary,
+        labels=dict(condition.labels),
+    )
+    event = AlertRaised(
+        fingerprint=condition.fingerprint(service),
+        name=condition.name,
+        service=service,
+        severity=condition.severity,
+        summary=condition.summary[:500],
+        labels=dict(condition.labels),
+        raised_at=at,
+        listed=listed,
+    )
+    return Message.of(event, _identity(event.fingerprint, occurrence, at), at=at, traceparent=None)
+
+
+def resolved(service: str, identity: str, name: str, occurrence: int, at: datetime) -> Message:
+    """Takes an alert back."""
+    _log.info("alert resolved", alert=name, fingerprint=identity)
+    event = AlertResolved(fingerprint=identity, name=name, service=service, resolved_at=at)
+    return Message.of(event, _identity(identity, occurrence, at), at=at, traceparent=None)
+
+
+def firing(service: str, fingerprints: Sequence[str], at: datetime) -> Message:
+    """Lists the alerts that are firing, of those that are listed."""
+    name = AlertsFiring.__name__
+    key = fingerprint(service, name, {})
+    event = AlertsFiring(fingerprint=key, service=service, firing=tuple(fingerprints), listed_at=at)
+    return Message.of(event, event_id(name, service, at.isoformat()), at=at, traceparent=None)
+
+
+def _identity(identity: str, occurrence: int, at: datetime) -> UUID:
+    return event_id("alert", identity, occurrence, at.isoformat())

@@ -1,0 +1,1 @@
+"""Settings, and what makes them safe beyond development."""

@@ -1,0 +1,101 @@
+"""TLS of a process: whom all of its clients trust, and the certificate with which it serves."""
+
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+import certifi
+import structlog
+
+from clawback_common.errors import Stop
+from clawback_common.telemetry.describe import describe
+
+if TYPE_CHECKING:
+    from clawback_common.service.process import Stopping
+
+RELOAD_S = 10.0
+"""A certificate that was replaced is served so soon."""
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PGSSLROOTCERT")
+"""Where OpenSSL, requests and the driver of PostgreSQL look for authorities: all clients, ours and of libraries."""
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class ServerTlsSettings(Protocol):
+    """The part of the settings that says how HTTP is served."""
+
+    @property
+    def http_tls_certfile(self) -> Path | None:
+        """The certificate chain."""
+
+    @property
+    def http_tls_keyfile(self) -> Path | None:
+        """Its key."""
+
+
+def trust(cafile: Path | None) -> None:
+    """Trusts these authorities besides the system's, in every client of this process, also inside libraries.
+
+    The bundle lies in memory, for a process may have no folder that it can write.
+
+    Raises:
+        Stop: the file cannot be read, or holds no certificate.
+    """
+    if cafile is None:
+        return
+    try:
+        ssl.create_default_context(cafile=cafile)
+        own = cafile.read_bytes()
+        others = Path(os.environ.get("SSL_CERT_FILE") or certifi.where()).read_bytes()
+    except (OSError, ssl.SSLError) as error:
+        raise Stop(f"TLS_CAFILE {cafile} cannot be used: {describe(error)}") from None
+    bundle = os.memfd_create("trusted-authorities")
+    with open(bundle, "wb", closefd=False) as file:
+        file.write(others + b"\n" + own)
+    for name in _TRUST_VARIABLES:
+        os.environ[name] = f"/proc/self/fd/{bundle}"
+
+
+class ServerCertificate:
+    """The certificate that a server shows; read again when its files are replaced.
+
+    Raises:
+        Stop: the files cannot be used when the process starts. Later the former certificate stays.
+    """
+
+    def __init__(self, certfile: Path, keyfile: Path) -> None:
+        self._files = certfile, keyfile
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            self._stamp = self._stamped()
+            self.context.load_cert_chain(*self._files)
+        except (OSError, ssl.SSLError) as error:
+            raise Stop(f"HTTP_TLS_CERTFILE {certfile} cannot be used: {describe(error)}") from None
+
+    @classmethod
+    def of(cls, settings: ServerTlsSettings) -> Self | None:
+        """As the settings say; None: plain HTTP."""
+        certfile, keyfile = settings.http_tls_certfile, settings.http_tls_keyfile
+        return None if certfile is None or keyfile is None else cls(certfile, keyfile)
+
+    async def renew(self, stopping: "Stopping") -> None:
+        """Looks at the files again and again until asked to end."""
+        while not await stopping.sleep(RELOAD_S):
+            self.reload()
+
+    def reload(self) -> None:
+        """Uses the files from now on, if they were replaced by a certificate and its key."""
+        try:
+            stamp = self._stamped()
+            if stamp == self._stamp:
+                return
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._files)
+            self.context.load_cert_chain(*self._files)
+            self._stamp = stamp
+            _log.info("certificate read again")
+        except (OSError, ssl.SSLError) as error:
+            _log.error("the certificate cannot be read; the former one stays", reason=describe(error))
+
+    def _stamped(self) -> tuple[tuple[int, int], ...]:
+        found = [path.stat() for path in self._files]
+        return tuple((one.st_mtime_ns, one.st_ino) for one in found)

@@ -1,0 +1,67 @@
+"""``python -m clawback_common.kafka provision``: makes the topics of the contract that are missing.
+
+Named are the topics of single writers, such as ``article-submissions.acme.v1``. ``--grant PARTY=USER`` gives a user of
+the broker the rights of a service, of an ``upstream`` or of a ``downstream`` system.
+"""
+
+import asyncio
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+
+from clawback_common.config.settings import BrokerSettings
+from clawback_common.config.tls import trust
+from clawback_common.errors import Stop, Transient
+from clawback_common.kafka.grants import grant
+from clawback_common.kafka.topics import provision
+from clawback_common.service.process import in_words
+from clawback_contracts.rights import Right, rights
+from clawback_contracts.topics import OUTSIDE
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 done, 1 the broker does not answer, 2 usage or a refusal."""
+    wanted = _parser().parse_args(arguments)
+    try:
+        settings = in_words(BrokerSettings)
+        trust(settings.tls_cafile)
+        made = asyncio.run(_provision(settings, wanted.topics, wanted.grant))
+    except Transient as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except Stop as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"topics made: {', '.join(made) or 'none, all are there'}\n")
+    for user, given in wanted.grant:
+        sys.stdout.write(f"{user} has {len(given)} rights\n")
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m clawback_common.kafka", description=__doc__)
+    command = parser.add_subparsers(required=True).add_parser("provision")
+    command.add_argument("topics", nargs="*", metavar="TOPIC")
+    command.add_argument("--grant", action="append", default=[], type=_granted, metavar="PARTY=USER")
+    return parser
+
+
+def _granted(word: str) -> tuple[str, list[Right]]:
+    party, _, user = word.partition("=")
+    try:
+        return user or party, rights(party, user or party if party in OUTSIDE else None)
+    except KeyError:
+        raise ArgumentTypeError(f"{party!r} is no service, and neither upstream nor downstream") from None
+
+
+async def _provision(
+    settings: BrokerSettings, topics: Sequence[str], grants: Sequence[tuple[str, list[Right]]]
+) -> list[str]:
+    made = await provision(settings, topics)
+    for user, given in grants:
+        await grant(settings, user, given)
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""From raw records to events, each for itself: a bad one never takes a neighbour with it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from pydantic import TypeAdapter, ValidationError
+
+from clawback_common.errors import Poison
+from clawback_common.kafka.authentication import Authentication, signed_part
+from clawback_common.kafka.envelope import Received, read_headers
+from clawback_common.messaging.quarantine import Bad, instant
+from clawback_common.subjects import subjects_of
+from clawback_common.telemetry import describe
+from clawback_common.telemetry.tracing import valid_traceparent
+from clawback_contracts.envelope import Event, major
+from clawback_contracts.signatures import HEADER
+
+NEEDED = frozenset(("ce_id", "ce_type", "traceparent", HEADER))
+"""Headers of a good record that are read at all; of a bad one, all are kept."""
+EVENT_ID_CHARS_MAX = 200
+"""By contract it is a uuid; it becomes part of an index."""
+VALUE_BYTES_MAX = 1_000_000
+"""Above what contracts allow; such a value is not even parsed."""
+
+
+class Decoder:
+    """Knows the events of one subscription by their type."""
+
+    def __init__(
+        self,
+        group: str,
+        events: Iterable[type[Event]],
+        value_bytes_max: int = VALUE_BYTES_MAX,
+        authentication: Authentication | None = None,
+        *,
+        content: bool = False,
+    ) -> None:
+        self._group = group
+        self._content = content
+        self._authentication = authentication or Authentication.none()
+        self._value_bytes_max = value_bytes_max
+        self._adapters: Mapping[str, TypeAdapter[Any]] = {event.TYPE: TypeAdapter(event) for event in events}
+        self._names = {name_version[0] for type_ in self._adapters if (name_version := major(type_))}
+
+    def decode(self, records: Iterable[ConsumerRecord[Any, Any]]) -> tuple[list[Received[Any]], list[Bad]]:
+        """The records that could be read, in order, and those that could not."""
+        good: list[Received[Any]] = []
+        bad: list[Bad] = []
+        for record in records:
+            headers = read_headers(record.headers, only=NEEDED)
+            try:
+                value = self._value(record, headers)
+                signed = signed_part(record, headers) if HEADER in headers else None
+                sender = self._authentication.sender(signed)
+                self._authentication.require(record.topic, value, sender)
+            except Poison as error:
+                bad.append(self.refused(record, error))
+            except Exception as error:  # noqa: BLE001 - whatever a record does to its reader, its neighbours are read
+                bad.append(self.refused(record, Poison("decode_failed", describe(error)[:500])))
+            else:
+                good.append(
+                    Received(
+                        value,
+                        headers["ce_id"],
+                        valid_traceparent(headers.get("traceparent")),
+                        record.topic,
+                        record.partition,
+                        record.offset,
+                        sender,
+                        signed,
+                        record.timestamp,
+                    )
+                )
+        return good, bad
+
+    def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
+        """The record as it came, for the quarantine."""
+        headers = read_headers(record.headers)
+        sender = self._authentication.sender(signed_part(record, headers))
+        subjects = subjects_of(record.key, record.value, content=self._content)
+        return Bad(
+            error,
+            source=self._group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            at=instant(record.timestamp),
+            event_id=headers.get("ce_id"),
+            subjects=subjects.ids,
+            identified=subjects.named_in_body or not self._content,
+            type=headers.get("ce_type"),
+            key=record.key,
+            value=record.value,
+            headers=headers,
+            sender=sender.subject if sender else None,
+        )
+
+    def _value(self, record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Event:
+        if record.value is None:
+            raise Poison("null_value")
+        ce_id = headers.get("ce_id")
+        if not ce_id:
+            raise Poison("header_missing", "ce_id is missing, null or not UTF-8")
+        if len(ce_id) > EVENT_ID_CHARS_MAX or "\0" in ce_id:
+            raise Poison("header_invalid", f"ce_id has more than {EVENT_ID_CHARS_MAX} characters, or NUL")
+        adapter = self._adapter(headers.get("ce_type"))
+        if len(record.value) > self._value_bytes_max:
+            raise Poison("value_too_large", f"{len(record.value)} bytes")
+        try:
+            value: Event = adapter.validate_json(record.value)
+        except ValidationError as error:
+            raise Poison("value_invalid", describe(error).partition(": ")[2][:500]) from None
+        if record.key is None or record.key != value.key.encode():
+            raise Poison("key_mismatch", f"the record's key is not the event's {value.KEY}")
+        if b"\\u0000" in record.value and _holds_nul(orjson.loads(record.value)):
+            raise Poison("nul_character", "a text holds the character NUL")
+        return value
+
+    def _adapter(self, ce_type: str | None) -> TypeAdapter[Any]:
+        if not ce_type:
+            raise Poison("header_missing", "ce_type is missing, null or not UTF-8")
+        adapter = self._adapters.get(ce_type)
+        if adapter is not None:
+            return adapter
+        name_version = major(ce_type)
+        if name_version and name_version[0] in self._names:
+            raise Poison("version_unknown", f"major version {name_version[1]} of a type known here")
+        raise Poison("type_unknown", "ce_type is none that this topic carries")
+
+
+def _holds_nul(parsed: object) -> bool:
+    """Whether any text in it has the character that PostgreSQL's text cannot hold."""
+    waiting = [parsed]
+    while waiting:
+        match waiting.pop():
+            case str(text) if "\0" in text:
+                return True
+            case list(items):
+                waiting += items
+            case dict(fields):
+                waiting += [*fields, *fields.values()]
+            case _:
+                pass
+    return False

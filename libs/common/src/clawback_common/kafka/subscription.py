@@ -1,0 +1,76 @@
+"""What a service listens to, and what all of its subscribers share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clawback_common.clock import Clock
+from clawback_common.config.settings import CommonSettings
+from clawback_common.errors import Stop
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.decode import VALUE_BYTES_MAX
+from clawback_common.kafka.envelope import Batch
+from clawback_common.kafka.stalls import LaneAlerts
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.quarantine import Bad, ForbiddenIds
+from clawback_common.postgres import Database, Transaction
+from clawback_common.service.priority import Priority
+from clawback_contracts.envelope import Event
+
+Handler = Callable[[Batch[Any]], Awaitable[None]]
+OnBad = Callable[[Transaction, Sequence[Bad]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a service listens to, and who deals with it."""
+
+    topic: str
+    events: tuple[type[Event], ...]
+    handler: Handler
+    lane: str | None = None
+    """A consumer group of its own, ``<group>.<lane>``: no rebalance of other topics disturbs it."""
+    parallel: int = 1
+    """Subscribers in this process: so many batches overlap."""
+    records_max: int = 200
+    fetch_bytes_max: int = 1_048_576
+    """Bytes of one partition that are fetched, and kept in memory, at once: enough for ``records_max`` records."""
+    value_bytes_max: int = VALUE_BYTES_MAX
+    own_offsets: bool = False
+    """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
+    must_catch_up: bool = True
+    """With own offsets: the process is not ready before what was there at its start is dealt with."""
+    on_bad: OnBad | None = None
+    """Told in the transaction that sets records aside."""
+    forbidden: ForbiddenIds | None = None
+    """For topics that carry content: about which ids no bytes may be kept in quarantine."""
+
+    @property
+    def content(self) -> bool:
+        """Whether its records carry content."""
+        return self.forbidden is not None
+
+
+def group_of(service: str, subscription: Subscription) -> str:
+    """The consumer group of a service's subscription."""
+    return f"{service}.{subscription.lane}" if subscription.lane else service
+
+
+@dataclass(frozen=True, slots=True)
+class BusContext:
+    """What every subscriber of a process shares."""
+
+    service: str
+    settings: CommonSettings
+    db: Database
+    outbox: OrdersOutbox
+    clock: Clock
+    alerts: LaneAlerts
+    authentication: Authentication = field(default_factory=Authentication.none)
+    priority: Priority = field(default_factory=Priority)
+    refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
+
+    def refuse(self, why: Stop) -> None:
+        """This process must not go on listening."""
+        self.refused.put_nowait(why)

@@ -1,0 +1,134 @@
+"""Dead letters tried again: the quarantined record goes through the same handler as any other."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from clawback_common.clock import Clock
+from clawback_common.errors import Poison
+from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetterPage, Retried
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.decode import Decoder
+from clawback_common.kafka.subscription import Subscription
+from clawback_common.messaging.quarantine import SQL
+from clawback_common.postgres import Database
+from clawback_common.postgres.pool import Row
+from clawback_common.telemetry import describe
+
+RETRY_MAX = 500
+Redrive = Callable[[Row], Awaitable[None]]
+"""Handles one quarantined record again; raises what is still wrong with it."""
+SourceRedrive = Callable[[str], Redrive | None]
+"""The way back of what came from a source; None: there is none."""
+
+
+def redrive_by_subscription(
+    group: str, subscriptions: Sequence[Subscription], authentication: Authentication
+) -> dict[str, Redrive]:
+    """For each topic of a group: decode the record anew and hand it to the handler."""
+    return {
+        subscription.topic: _through(group, subscription, authentication) for subscription in subscriptions
+    }
+
+
+def _through(group: str, subscription: Subscription, authentication: Authentication) -> Redrive:
+    decoder = Decoder(
+        group,
+        subscription.events,
+        subscription.value_bytes_max,
+        authentication,
+        content=subscription.content,
+    )
+
+    async def again(row: Row) -> None:
+        record = SimpleNamespace(
+            topic=row["topic"],
+            partition=row["partition"],
+            offset=row["kafka_offset"],
+            timestamp=int(row["arrived_at"].timestamp() * 1000),
+            key=row["record_key"],
+            value=row["value"],
+            headers=[(name, value.encode()) for name, value in orjson.loads(row["headers"]).items()],
+        )
+        good, bad = decoder.decode([record])
+        if bad:
+            raise bad[0].error
+        await subscription.handler(good)
+
+    return again
+
+
+class DeadLetterDesk:
+    """A service's quarantine, listed and tried again."""
+
+    def __init__(self, db: Database, clock: Clock, way_back: Callable[[str], Redrive | None]) -> None:
+        self._db = db
+        self._clock = clock
+        self._way_back = way_back
+
+    async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
+        """One page, newest first, without the bytes."""
+        before, before_id = _position(cursor)
+        rows = await self._page(which, before, before_id, limit + 1)
+        items = [dict(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return DeadLetterPage(
+            items, f"{items[-1]['set_aside_at'].isoformat()}/{items[-1]['id']}" if more else None
+        )
+
+    async def retry(self, which: DeadLetterFilter) -> Retried:
+        """Handles up to 500 records again, one by one: a bad one must not hold up the others."""
+        before, before_id = _position(None)
+        rows = await self._page(which, before, before_id, RETRY_MAX)
+        outcomes = [await self._again(row["id"]) for row in rows if row["kept"]]
+        return Retried(outcomes.count(True), outcomes.count(False))
+
+    async def _again(self, quarantine_id: UUID) -> bool | None:
+        taken = await self._db.fetch(SQL["take"], [quarantine_id])
+        if not taken:
+            return None
+        row = taken[0]
+        try:
+            await (self._way_back(row["topic"]) or _no_way_back)(row)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one record, the others have their turn
+            reason, detail = (
+                (error.reason, error.detail)
+                if isinstance(error, Poison)
+                else ("failed_again", describe(error))
+            )
+            await self._mark(row, None, reason, detail[:500])
+            return False
+        await self._mark(row, "retried", None, None)
+        return True
+
+    async def _mark(self, row: Row, resolution: str | None, reason: str | None, detail: str | None) -> None:
+        await self._db.execute(SQL["retried"], row["id"], self._clock.now(), resolution, reason, detail)
+
+    async def _page(
+        self, which: DeadLetterFilter, before: datetime, before_id: UUID, limit: int
+    ) -> "Sequence[Row]":
+        older = (
+            None if which.older_than_s is None else self._clock.now() - timedelta(seconds=which.older_than_s)
+        )
+        ids: Any = None if which.ids is None else [*which.ids]
+        return await self._db.fetch(
+            SQL["page"], before, before_id, which.type, which.reason, older, ids, which.resolved, limit
+        )
+
+
+async def _no_way_back(_: Row) -> None:
+    raise Poison("no_way_back", "nothing here handles what came by this door")
+
+
+def _position(cursor: str | None) -> tuple[datetime, UUID]:
+    if cursor is None:
+        return datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
+    at, _, found = cursor.partition("/")
+    try:
+        return datetime.fromisoformat(at), UUID(found)
+    except ValueError:
+        raise Poison("bad_cursor", "not a cursor of this list") from None

@@ -1,0 +1,234 @@
+"""Quarantine: records that could not be used, kept whole in our own database; the dead letter points here.
+
+The bytes are content. A takedown purges them by any id that they may be about; where their body names none, they go
+after hours. Of a record that may be about a revoked or foreign article no bytes are kept at all.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import orjson
+
+from clawback_common.errors import Poison
+from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.subjects import is_article_id
+from clawback_common.telemetry import counter
+from clawback_common.telemetry.tracing import valid_traceparent
+from clawback_contracts.deadletter.v1 import DeadLetter
+from clawback_contracts.envelope import event_id
+
+SQL = Queries.load(__package__, "quarantine")
+KEPT_WITHOUT_SUBJECT = timedelta(hours=12)
+KEPT = timedelta(days=30)
+SLICE = 1_000
+HEADERS_MAX = 100
+TEXT_CHARS_MAX = 500
+
+ForbiddenIds = Callable[[Transaction, Sequence[str]], Awaitable[set[str]]]
+"""Of these ids, those about which no bytes may be kept: they are revoked, or not allowed for their sender."""
+
+_REASON = re.compile(r"[a-z0-9_]{1,64}")
+
+_SET_ASIDE = counter("quarantine_set_aside_total", "Records that could not be used.", ("topic", "reason"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A record that could not be used, and why."""
+
+    error: Poison
+    source: str
+    """The consumer group, feed or door."""
+    topic: str
+    """The topic, or the door's name."""
+    partition: int = 0
+    offset: int = 0
+    at: datetime | None = None
+    event_id: str | None = None
+    subjects: tuple[str, ...] = ()
+    """Every id that it may be about, the key's first: by any of them a takedown finds it."""
+    identified: bool = True
+    """Whether its body names what it is about; of content that does not, a takedown may miss the bytes."""
+    type: str | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sender: str | None = None
+    """Who signed it, where a key that we know did."""
+
+    @property
+    def subject(self) -> str | None:
+        """What its key, else its body, says that it is about."""
+        return self.subjects[0] if self.subjects else None
+
+    def without_bytes(self) -> "Bad":
+        """The same, with nothing of what it says."""
+        return replace(self, key=None, value=None, headers={})
+
+    def minimal(self) -> "Bad":
+        """What can always be stored: the place and the reason, and ids of articles."""
+        reason = self.error.reason if _REASON.fullmatch(self.error.reason) else "refused"
+        return replace(
+            self.without_bytes(),
+            error=Poison(reason, "the record could not be quarantined whole"),
+            event_id=None,
+            type=None,
+            subjects=tuple(one for one in self.subjects if is_article_id(one)),
+        )
+
+    @property
+    def id(self) -> UUID:
+        """The same record of the same log is the same row; a log that was wiped begins anew."""
+        return event_id(
+            "quarantine", self.source, self.topic, self.partition, self.offset, self.at, self.event_id
+        )
+
+
+async def put(
+    tx: Transaction,
+    outbox: OrdersOutbox,
+    bads: Sequence[Bad],
+    now: datetime,
+    forbidden: ForbiddenIds | None = None,
+) -> list[UUID]:
+    """Sets records aside, each with one dead letter however often it comes. Gives the ids that are new."""
+    unique = {bad.id: bad for bad in bads}
+    dropped = await _forbidden(tx, list(unique.values()), forbidden)
+    rows = [bad.without_bytes() if key in dropped else bad for key, bad in unique.items()]
+    new = await tx.fetch(
+        SQL["put"],
+        list(unique),
+        [bad.source for bad in rows],
+        [bad.topic for bad in rows],
+        [bad.partition for bad in rows],
+        [bad.offset for bad in rows],
+        [_storable(bad.event_id) for bad in rows],
+        [orjson.dumps([_storable(one) for one in bad.subjects]).decode() for bad in rows],
+        [_storable(bad.type) for bad in rows],
+        [bad.error.reason for bad in rows],
+        [_storable(bad.error.detail) for bad in rows],
+        [bad.key for bad in rows],
+        [bad.value for bad in rows],
+        [_storable_headers(bad.headers) for bad in rows],
+        now,
+        [_purge_at(bad, now) for bad in rows],
+        ["not_kept" if key in dropped else None for key in unique],
+        [bad.at for bad in rows],
+        [bad.sender for bad in rows],
+    )
+    ids = {row["id"] for row in new}
+    fresh = [bad for key, bad in zip(unique, rows, strict=True) if key in ids]
+    for bad in fresh:
+        _SET_ASIDE.labels(bad.topic, bad.error.reason).inc()
+    await outbox.put(tx, [_dead_letter(bad, now) for bad in fresh])
+    return list(ids)
+
+
+async def _forbidden(tx: Transaction, bads: Sequence[Bad], forbidden: ForbiddenIds | None) -> set[UUID]:
+    """The records of which no bytes may be kept."""
+    subjects = sorted({one for bad in bads for one in bad.subjects}) if forbidden else []
+    if forbidden is None or not subjects:
+        return set()
+    await tx.execute(SQL["lock_subjects"], subjects)
+    refused = await forbidden(tx, subjects)
+    return {bad.id for bad in bads if refused.intersection(bad.subjects)}
+
+
+def _purge_at(bad: Bad, now: datetime) -> datetime | None:
+    if bad.value is None and bad.key is None and not bad.headers:
+        return None
+    return now + (KEPT if bad.subjects and bad.identified else KEPT_WITHOUT_SUBJECT)
+
+
+def _storable(text: str | None) -> str | None:
+    """PostgreSQL's text holds no NUL."""
+    return None if text is None else text.replace("\0", "\ufffd")[:TEXT_CHARS_MAX]
+
+
+def _storable_headers(headers: Mapping[str, str]) -> str:
+    kept = {_storable(name): _storable(value) for name, value in list(headers.items())[:HEADERS_MAX]}
+    return orjson.dumps(kept).decode()
+
+
+def _dead_letter(bad: Bad, now: datetime) -> Message:
+    letter = DeadLetter(
+        group=bad.source,
+        topic=bad.topic,
+        partition=bad.partition,
+        offset=bad.offset,
+        timestamp=bad.at,
+        event_id=bad.event_id[:200] if bad.event_id else None,
+        reason=bad.error.reason if _REASON.fullmatch(bad.error.reason) else "refused",
+        detail=bad.error.detail[:TEXT_CHARS_MAX],
+        quarantine_id=bad.id,
+        set_aside_at=now,
+    )
+    return Message.of(
+        letter,
+        event_id("dead-letter", bad.id),
+        at=now,
+        traceparent=valid_traceparent(bad.headers.get("traceparent")),
+        topic=DeadLetter.TOPIC.format(group=bad.source),
+    )
+
+
+async def purge(tx: Transaction, subjects: Sequence[str], now: datetime) -> set[str]:
+    """Removes the bytes of all records that may be about these ids. Gives the ids about which there were any."""
+    await tx.execute(SQL["lock_subjects"], subjects)
+    return {row["subject"] for row in await tx.fetch(SQL["purge_subjects"], subjects, now)}
+
+
+async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
+    """The ids about which bytes are still kept."""
+    return {row["subject"] for row in await db.fetch(SQL["held"], subjects)}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That a record could not be used, and why; nothing of what it says."""
+
+    topic: str
+    """Or the source of a body."""
+    sender: str | None
+    """Who signed it."""
+    subjects: tuple[str, ...]
+    reason: str
+    detail: str
+    arrived_at: datetime
+
+
+async def refusals(db: Querier, event_id: str) -> list[Refusal]:
+    """The records of this event id that could not be used, whoever sent them, the newest first."""
+    rows = await db.fetch(SQL["of_event"], _storable(event_id))
+    return [
+        Refusal(
+            row["topic"],
+            row["sender"],
+            tuple(row["subjects"]),
+            row["reason"],
+            row["detail"] or "",
+            row["arrived_at"],
+        )
+        for row in rows
+    ]
+
+
+async def tidy(db: Database, now: datetime) -> None:
+    """Purges bytes by age, slice after slice."""
+    while (await db.execute(SQL["purge_old"], now, SLICE)).endswith(f" {SLICE}"):
+        pass
+
+
+def instant(timestamp_ms: int | None) -> datetime | None:
+    """Kafka's timestamp as an instant; None for what is none."""
+    if timestamp_ms is None or timestamp_ms < 0:
+        return None
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

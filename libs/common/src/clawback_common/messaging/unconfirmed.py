@@ -1,0 +1,97 @@
+"""Orders that do not follow the last one that a store has applied: remembered until their issuer was asked.
+
+Something is missing between the two, or nobody issued the new one. The store withholds the article at once, and then
+applies what the issuer says.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from pydantic import AnyHttpUrl
+
+from clawback_common.errors import Transient
+from clawback_common.postgres import Database, Queries, Transaction
+from clawback_common.postgres.pool import Row
+from clawback_contracts.revocation.feed import order_listed
+from clawback_contracts.revocation.folding import AnyOrder
+
+SQL = Queries.load(__package__, "unconfirmed")
+TIMEOUT_S = 10.0
+FAILED_AGAIN = timedelta(seconds=30)
+"""So much later an article comes again whose answer has failed."""
+FAILURES_MAX = 3
+"""Ends a round; those that were not asked come again in ten seconds."""
+_NONE_KNOWN = 404
+
+
+async def put(
+    tx: Transaction, orders: Sequence[AnyOrder], traceparents: Mapping[str, str | None], now: datetime
+) -> None:
+    """Remembers these, one an article; of two on one article the greater."""
+    if orders:
+        await tx.execute(
+            SQL["put"],
+            [order.article_id for order in orders],
+            [order.order for order in orders],
+            [order.revocation_id for order in orders],
+            [traceparents.get(order.article_id) for order in orders],
+            now,
+        )
+
+
+async def due(db: Database, now: datetime) -> list[Row]:
+    """Up to 50 for which their issuer is to be asked now; each comes again in ten seconds if it is not answered."""
+    return await db.fetch(SQL["due"], now)
+
+
+async def ask(
+    db: Database,
+    now: datetime,
+    issuer: Callable[[str], Awaitable[list[AnyOrder]]],
+    confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
+) -> None:
+    """Asks for what is due. One article whose answer fails comes again later than the others, and stops none of them.
+
+    Raises:
+        Transient: some answers in one round have failed; so many that the issuer may be away end the round.
+    """
+    failures: list[Transient] = []
+    for doubtful in await due(db, now):
+        try:
+            await confirmed(doubtful, await issuer(doubtful["article_id"]))
+        except Transient as error:
+            failures.append(error)
+            await db.execute(SQL["ask_later"], doubtful["article_id"], now + FAILED_AGAIN)
+            if len(failures) >= FAILURES_MAX:
+                break
+    if failures:
+        raise failures[0]
+
+
+async def answered(tx: Transaction, article_id: str, order_no: int) -> bool:
+    """Forgets an order that was asked for; False: a greater one came meanwhile, or another process was quicker."""
+    return bool(await tx.fetch(SQL["answered"], article_id, order_no))
+
+
+async def issued(compliance: AnyHttpUrl, key_file: Path | None, article_id: str) -> list[AnyOrder]:
+    """Every order that compliance has issued on an article.
+
+    Raises:
+        Transient: no answer, or one that cannot be read.
+    """
+    address = f"{compliance}api/v1/compliance/takedowns/{article_id}"
+    try:
+        headers = _authorized(key_file)
+        async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S, follow_redirects=False) as http:
+            answer = await http.get(address)
+        if answer.status_code == _NONE_KNOWN:
+            return []
+        return [order_listed(item) for item in answer.raise_for_status().json()["orders"]]
+    except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        raise Transient(f"compliance does not say which orders it issued ({type(error).__name__})") from None
+
+
+def _authorized(key_file: Path | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key_file.read_text(encoding='utf-8').strip()}"} if key_file else {}

@@ -1,0 +1,6 @@
+"""PostgreSQL: one pool, transactions that know what to do after their commit, named queries, migrations."""
+
+from clawback_common.postgres.pool import Database, Querier, Transaction
+from clawback_common.postgres.queries import Queries
+
+__all__ = ["Database", "Querier", "Queries", "Transaction"]

@@ -1,0 +1,89 @@
+"""A simple table of which what is old goes, in slices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clawback_common.postgres import Database, Transaction
+from clawback_common.retention.classes import AGE_MIN, Progress, Tally, refuse_others
+from clawback_common.retention.holds import Held
+from clawback_contracts.sweep.v1 import Action, SweepRequested
+
+SLICE = 1_000
+"""Rows a transaction: a tenth of a second, so that nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgedTable:
+    """A class that is one table. Names are ours, constants of the code, and become SQL as they are."""
+
+    db: Database
+    name: str
+    table: str
+    key: str
+    """The column that is its primary key."""
+    dated_by: str
+    """The column that says how old a row is; a row without a date stays."""
+    only: str = "true"
+    """A condition in SQL, for rows that may go at all: ``resolved_at IS NOT NULL``."""
+    held_by: str | None = None
+    """The column with the id that a hold may name; None: holds speak of these rows by date alone."""
+    action: Action = Action.DELETE
+    age_min: timedelta = AGE_MIN
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one."""
+        return (self.table,)
+
+    async def count(self, request: SweepRequested) -> Tally:
+        """How many are old, and how many of these are held."""
+        row = await self.db.fetchrow(self._count_sql, request.before, *_arrays(request))
+        found, held = (row["found"], row["held"]) if row else (0, 0)
+        return Tally(found, found - held, held)
+
+    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+        """Removes slice after slice."""
+        refuse_others(request, self.action)
+        while await self._slice(request, progress):
+            pass
+        left = await self.count(request)
+        return Tally(progress.count("removed") + left.held, progress.count("removed"), left.held)
+
+    async def _slice(self, request: SweepRequested, progress: Progress) -> int:
+        async with self.db.transaction() as tx:
+            removed = await self._remove_some(tx, request)
+            await progress.note(tx, removed=removed)
+        return removed
+
+    async def _remove_some(self, tx: Transaction, request: SweepRequested) -> int:
+        return int((await tx.execute(self._remove_sql, request.before, *_arrays(request), SLICE)).split()[-1])
+
+    @property
+    def _held_sql(self) -> str:
+        by_id = f"coalesce({self.held_by or 'NULL::text'} = ANY ($2::text[]), false)"
+        return (
+            f"({by_id} OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[])"
+            f" AS h (dated_from, dated_until) WHERE coalesce({self.dated_by} >= h.dated_from, true)"
+            f" AND coalesce({self.dated_by} < h.dated_until, true)))"
+        )
+
+    @property
+    def _count_sql(self) -> str:
+        return (
+            f"SELECT count(*) AS found, count(*) FILTER (WHERE {self._held_sql}) AS held "  # noqa: S608 - our names
+            f"FROM {self.table} WHERE {self.dated_by} < $1 AND ({self.only})"
+        )
+
+    @property
+    def _remove_sql(self) -> str:
+        return (
+            f"DELETE FROM {self.table} WHERE {self.key} IN (SELECT {self.key} FROM {self.table} "  # noqa: S608
+            f"WHERE {self.dated_by} < $1 AND ({self.only}) AND NOT {self._held_sql} "
+            f"ORDER BY {self.key} LIMIT $5 FOR UPDATE)"
+        )
+
+
+def _arrays(request: SweepRequested) -> Sequence[object]:
+    held = Held.of(request.holds)
+    return held.ids, held.froms, held.untils

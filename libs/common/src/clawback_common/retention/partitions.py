@@ -1,0 +1,186 @@
+"""Tables partitioned by month: months are made when they are needed, and go as a whole when they are old.
+
+What is partitioned here is what is large; nothing that must outlive a month lies in it.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from clawback_common.errors import Transient
+from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.retry import Retry, retrying
+
+SQL = Queries.load(__package__, "partitions")
+LOCK_MS_MAX = 500
+"""Whoever comes meanwhile waits behind us for a lock that we wait for: so we let go soon, and try again."""
+LOCKING = Retry(attempts=20, first_delay_ms=200, factor=1.5, delay_ms_max=5_000)
+WRITERS_S_MAX = 60.0
+_STATEMENT_S_MAX = 600.0
+_MONTH = re.compile(r"_(\d{4})_(\d{2})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A partition, or a table that was one."""
+
+    name: str
+    start: datetime
+    attached: bool
+    pending: bool
+    """Its detaching was begun and not finished."""
+
+
+class MonthPartitions:
+    """The months of one table; knows those it has seen."""
+
+    def __init__(
+        self,
+        db: Database,
+        parent: str,
+        first: datetime,
+        oldest: Callable[[], Awaitable[datetime | None]] | None = None,
+    ) -> None:
+        """Names the table and its bounds.
+
+        Args:
+            db: the service's own.
+            parent: the partitioned table; its months are ``<parent>_2026_11``.
+            first: months before have no partition of their own; those rows lie in one that the service made.
+            oldest: what dates from before is refused anyway, so its month is not made again. None: no such limit.
+        """
+        self._db = db
+        self._parent = parent
+        self._first = first
+        self._oldest = oldest
+        self._there: set[str] = set()
+
+    async def make(self, dates: Iterable[datetime]) -> None:
+        """Makes the months of these dates, in UTC, where they are missing. Two makers at once are fine."""
+        one_a_month = {(date.year, date.month): date for date in dates}
+        wanted = {month_of(date) for date in one_a_month.values() if date >= self._first}
+        missing = [start for start in wanted if self.name_of(start) not in self._there]
+        if not missing:
+            return
+        oldest = await self._oldest() if self._oldest else None
+        self._there |= {month.name for month in await self.all() if month.attached}
+        for start in sorted(missing):
+            if self.name_of(start) not in self._there and (oldest is None or month_after(start) > oldest):
+                await self._make(start)
+                self._there.add(self.name_of(start))
+
+    async def make_all(self, since: datetime, until: datetime) -> None:
+        """Makes every month from one instant to another: other processes may remember some that are gone."""
+        self._there.clear()
+        month = month_of(max(since, self._first))
+        while month <= until:
+            await self.make([month])
+            month = month_after(month)
+
+    def name_of(self, start: datetime) -> str:
+        """``<parent>_2026_11``."""
+        return f"{self._parent}_{start:%Y_%m}"
+
+    async def all(self) -> list[Month]:
+        """Every month that has a table, the oldest first."""
+        return await self._months(self._db)
+
+    async def _months(self, db: Querier) -> list[Month]:
+        rows = await db.fetch(SQL["of_parent"], self._parent)
+        dated = ((row, _MONTH.search(row["name"])) for row in rows)
+        return [
+            Month(
+                row["name"], datetime(int(at[1]), int(at[2]), 1, tzinfo=UTC), row["attached"], row["pending"]
+            )
+            for row, at in dated
+            if at
+        ]
+
+    async def over(self, limit: datetime) -> list[Month]:
+        """The months that ended at or before the limit, those too that an interrupted sweep left detached."""
+        return [month for month in await self.all() if month_after(month.start) <= limit]
+
+    async def drop(self, month: Month) -> None:
+        """Detaches a month without locking out readers or writers, and drops it; goes on where another stopped.
+
+        Raises:
+            Transient: others held their locks for too long; what was done stays done.
+        """
+        await retrying(LOCKING, lambda: self._drop(month.name))
+        self._there.discard(month.name)
+
+    async def _drop(self, name: str) -> None:
+        async with self._db.session() as connection:
+            await connection.execute(f"SET lock_timeout = {LOCK_MS_MAX}")
+            try:
+                for pending in [
+                    one for one in await self._months(connection) if one.pending
+                ]:  # only one can be
+                    await self._alter(connection, pending.name, "FINALIZE")
+                if any(one.name == name and one.attached for one in await self._months(connection)):
+                    await self._alter(connection, name, "CONCURRENTLY")
+                await connection.execute(f"DROP TABLE IF EXISTS {name}", timeout=_STATEMENT_S_MAX)
+            finally:
+                with suppress(Exception):  # a lost connection has lost its settings too
+                    await connection.execute("RESET lock_timeout")
+
+    async def _alter(self, connection: Any, name: str, how: str) -> None:
+        command = f"ALTER TABLE {self._parent} DETACH PARTITION {name} {how}"
+        await connection.execute(command, timeout=_STATEMENT_S_MAX)
+
+    async def _make(self, start: datetime) -> None:
+        # Attached rather than created in place: that takes a lock which readers and writers do not wait for.
+        name = self.name_of(start)
+        async with self._db.transaction() as tx:
+            await tx.execute("SELECT pg_advisory_xact_lock(hashtext($1))", self._parent)
+            if await tx.fetchval("SELECT to_regclass($1) IS NULL", name):
+                await tx.execute(f"CREATE TABLE {name} (LIKE {self._parent} INCLUDING ALL)")
+                await tx.execute(
+                    f"ALTER TABLE {self._parent} ATTACH PARTITION {name} "
+                    f"FOR VALUES FROM ('{start.isoformat()}') TO ('{month_after(start).isoformat()}')"
+                )
+
+
+async def empty(tx: Transaction, name: str) -> None:
+    """Empties a partition at once, so that nothing lies in a detached table where nobody looks for it.
+
+    Raises:
+        Transient: somebody holds a lock on it; try again.
+    """
+    await tx.execute(f"SET LOCAL lock_timeout = {LOCK_MS_MAX}")
+    await tx.execute(f"TRUNCATE {name}")
+
+
+async def writers_gone(db: Database, table: str, pause_s: float = 0.02) -> None:
+    """Waits until every transaction is over that was writing to a table when this was called.
+
+    Who begins later sees what was committed before this was called.
+
+    Raises:
+        Transient: one of them takes longer than a minute.
+    """
+    waiting = await _writers(db, table)
+    for _ in range(int(WRITERS_S_MAX / pause_s)):
+        if not waiting:
+            return
+        await asyncio.sleep(pause_s)
+        waiting &= await _writers(db, table)
+    raise Transient(f"{len(waiting)} transactions have been writing to {table} for a minute")
+
+
+async def _writers(db: Database, table: str) -> set[str]:
+    return {row["writer"] for row in await db.fetch(SQL["writers"], table)}
+
+
+def month_of(date: datetime) -> datetime:
+    """The first instant of its month, in UTC."""
+    return date.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_after(start: datetime) -> datetime:
+    """The first instant of the next month."""
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)

@@ -1,0 +1,42 @@
+"""What every service does with records that it could not use, and with records that are gone."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from clawback_common.http.dead_letters import DeadLetterFilter
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.gaps import accept_gaps
+from clawback_common.kafka.subscription import group_of
+from clawback_common.messaging.dead_letters import DeadLetterDesk, redrive_by_subscription
+from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.process import ExitCode
+
+T = TypeVar("T", bound=Service)
+Print = Callable[[str], object]
+
+
+def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterDesk:
+    """A service's quarantine: a record is tried again by the handler of its topic, or as its source needs it."""
+    subscriptions = (definition.redriven or definition.subscriptions)(service)
+    by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
+    by_source = definition.other_sources(service) if definition.other_sources else _none
+    return DeadLetterDesk(service.db, service.clock, lambda source: by_source(source) or by_topic.get(source))
+
+
+def _none(_: str) -> None:
+    """Everything came by a topic."""
+
+
+async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
+    """Tries every quarantined record again. 0: all were handled; 3: some still cannot be."""
+    outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
+    report(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
+    return ExitCode.ATTENTION if outcome.failed else ExitCode.DONE
+
+
+async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
+    """Moves the consumer groups past records that are gone; its workers must be stopped."""
+    topics = {one.topic: group_of(definition.name, one) for one in definition.subscriptions(service)}
+    moved = await accept_gaps(service.settings, topics, service.db, definition.name)
+    report(f"accepted: {', '.join(moved) or 'there is no gap'}")
+    return ExitCode.DONE

@@ -1,0 +1,306 @@
+"""A process from start to exit: telemetry on, signals that drain, errors told in words, exit codes.
+
+0 done, 1 failed and worth another try, 2 wrong usage or configuration or a person must look, 3 done
+but people must look (returned by jobs).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from clawback_common.config.tls import trust
+from clawback_common.errors import ClawbackError, Stop
+from clawback_common.service.event_loop import Loop
+from clawback_common.telemetry.describe import describe
+from clawback_common.telemetry.logs import LogFormat, configure_logging
+from clawback_common.telemetry.metrics import counter, gauge
+from clawback_common.telemetry.tracing import configure_tracing, shutdown_tracing
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from clawback_common.config.tls import ServerCertificate
+    from clawback_common.http.probes import Probes
+
+T = TypeVar("T")
+
+IDLE_S = 75
+"""Connections are kept for longer than clients and balancers reuse them: who closes first closes under a request."""
+M_ARENA_MAX = -8
+"""glibc's number of this option of ``mallopt``."""
+CONNECTIONS_MAX = 1_000
+"""Of one process, idle ones included; a request on a further one is answered 503."""
+
+
+class ExitCode(IntEnum):
+    """How a process ends."""
+
+    DONE = 0
+    FAILED = 1
+    """Worth another try."""
+    REFUSED = 2
+    """Wrong usage or configuration, or a person must look first."""
+    ATTENTION = 3
+    """Done, but people must look: returned by jobs."""
+
+
+_LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
+_LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class TelemetrySettings(Protocol):
+    """The part of the settings that a process needs before it can say anything."""
+
+    @property
+    def log_level(self) -> str:
+        """From debug to error."""
+
+    @property
+    def log_format(self) -> LogFormat | None:
+        """As `configure_logging` takes it."""
+
+    @property
+    def tls_cafile(self) -> Path | None:
+        """Authorities that its clients trust besides the system's."""
+
+    @property
+    def otel_service_name(self) -> str | None:
+        """The name in traces, where it is not the service's."""
+
+    @property
+    def otel_exporter_otlp_endpoint(self) -> str | None:
+        """A collector's base address, or nothing."""
+
+
+class Stopping(asyncio.Event):
+    """Set once, when the process was asked to end: stop taking work, finish what was begun."""
+
+    async def sleep(self, seconds: float) -> bool:
+        """Wait so long, or until asked to end: True when asked."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wait(), seconds)
+        return self.is_set()
+
+
+Main = Callable[[Stopping], Awaitable[int | None]]
+
+
+def in_words(load: Callable[[], T]) -> T:
+    """What `load` returns (the settings, mostly); what is wrong with it goes to stderr in words.
+
+    Raises:
+        SystemExit: 2, on a `Stop` or settings that do not validate.
+    """
+    try:
+        return load()
+    except Stop as error:
+        _say(str(error))
+    except SettingsError as error:
+        _say(f'{error}: it takes JSON, such as ["one", "two"]')
+    except ValidationError as error:
+        for detail in error.errors(include_input=False, include_context=False, include_url=False):
+            name = "_".join(str(part) for part in detail["loc"]).upper()
+            words = detail["msg"].removeprefix("Value error, ")
+            _say(f"{name}: {words}" if name else words)
+    raise SystemExit(ExitCode.REFUSED)
+
+
+def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
+    """Run `main` on uvloop until it returns; its number, or 0, is the exit code to leave with.
+
+    The first SIGTERM or SIGINT sets the `Stopping` that `main` got, the second ends the process at
+    once. A `Stop` is told in words on stderr (2), any other error is logged (1).
+    """
+    _allocate_from_one_arena()
+    configure_logging(service, settings.log_level, settings.log_format)
+    configure_tracing(settings.otel_service_name or service, settings.otel_exporter_otlp_endpoint)
+    try:
+        trust(settings.tls_cafile)
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            return runner.run(_until_done(main)) or 0
+    except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
+        return _ended_by(error)
+    finally:
+        shutdown_tracing()
+
+
+def _allocate_from_one_arena() -> None:
+    """Python's threads take turns, so one arena serves them all; with one a thread, much memory stays half empty."""
+    with contextlib.suppress(AttributeError, OSError):  # another libc has no such option
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def keep_what_is_loaded() -> None:
+    """Tell the garbage collector that what a service has loaded stays, and that its batches are large.
+
+    Python looks at all of it again and again otherwise, each time a few hundred values of a batch were
+    made: a third of the time to read one.
+    """
+    gc.freeze()
+    gc.set_threshold(30_000, 10, 10)
+
+
+async def loop_forever(
+    name: str,
+    every_s: float,
+    work: Callable[[], Awaitable[object]],
+    stopping: Stopping,
+    *,
+    backoff_s_max: float = 60,
+) -> None:
+    """Do `work` every so many seconds until asked to end; a failed round is counted, and waits longer.
+
+    Raises:
+        Stop: going on would be wrong; everything else is logged and tried again.
+    """
+    failures = 0
+    while not stopping.is_set():
+        try:
+            await work()
+        except Stop:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a task, where it reports and goes on
+            failures += 1
+            _LOOP_FAILURES.labels(loop=name).inc()
+            _log.error("a round failed", loop=name, failures=failures, exc_info=error)
+        else:
+            failures = 0
+            _LOOP_SUCCESS.labels(loop=name).set_to_current_time()
+        backoff_s = min(every_s * 2 ** min(failures, 16), backoff_s_max)
+        await stopping.sleep(max(every_s, backoff_s) if failures else every_s)
+
+
+async def serve(
+    app: "Starlette",
+    host: str,
+    port: int,
+    stopping: Stopping,
+    *,
+    tls: "ServerCertificate | None" = None,
+    probes: "Probes | None" = None,
+    drain_s: float = 0.0,
+    grace_s: int = 10,
+) -> None:
+    """Serve HTTP until asked to end, then answer what was begun.
+
+    Args:
+        app: its lifespan is entered here, so that its `Stop` reaches `run`.
+        host: the interface to listen on.
+        port: 0 takes a free one.
+        stopping: ends it.
+        tls: serves https with this certificate.
+        probes: told that it drains, so that readiness turns first.
+        drain_s: seconds between not ready and closed, for balancers to notice.
+        grace_s: seconds that open requests may take.
+
+    Raises:
+        Stop: the port is taken.
+    """
+    from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
+
+    from clawback_common.http.protocol import DeadlineProtocol  # noqa: PLC0415 - likewise
+
+    listener = _listen(host, port)
+    config = Config(
+        app,
+        http=DeadlineProtocol,
+        limit_concurrency=CONNECTIONS_MAX,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=grace_s,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
+    )
+    server = Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
+    async with app.router.lifespan_context(app):
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
+        waiting = asyncio.create_task(stopping.wait(), name="http server's end")
+        renewing = asyncio.create_task(tls.renew(stopping), name="http server's certificate") if tls else None
+        try:
+            _log.info("listening", address=f"{host}:{listener.getsockname()[1]}")
+            await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if probes is not None:
+                probes.draining = True
+            if not serving.done():
+                await asyncio.sleep(drain_s)
+        finally:
+            waiting.cancel()
+            if renewing is not None:
+                renewing.cancel()
+            server.should_exit = True
+            await serving
+
+
+def _ended_by(error: Exception) -> int:
+    """Tell why, and the exit code; among errors of side-by-side tasks a `Stop` is what counts."""
+    stop = _stop_in(error)
+    if stop is not None:
+        _log.error("stopped: a person must look", reason=str(stop))
+        _say(str(stop))
+        return ExitCode.REFUSED
+    if isinstance(error, ClawbackError):
+        _log.error("failed", exc_info=error)
+    else:
+        _log.critical("failed unexpectedly", exc_info=error)
+    return ExitCode.FAILED
+
+
+def _stop_in(error: BaseException) -> Stop | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_stop_in, error.exceptions)), None)
+    return error if isinstance(error, Stop) else None
+
+
+async def _until_done(main: Main) -> int | None:
+    loop = asyncio.get_running_loop()
+    stopping = Stopping()
+    loop.set_exception_handler(_report)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _asked, number, stopping)
+    return await main(stopping)
+
+
+def _asked(number: signal.Signals, stopping: Stopping) -> None:
+    if stopping.is_set():
+        os._exit(128 + number)
+    _log.info("asked to end", signal=number.name)
+    stopping.set()
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaited: asyncio's own line holds the error's message, this one does not."""
+    _log.error("an error that nobody awaited", what=context.get("message"), exc_info=context.get("exception"))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Stop(f"cannot listen on {host}:{port}: {describe(error)}") from error
+    return listener
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")

@@ -1,0 +1,80 @@
+"""The worker of a service, from its definition."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+
+from clawback_common.errors import Transient
+from clawback_common.postgres.migrate import require_migrated
+from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.process import Stopping, loop_forever
+from clawback_common.service.worker import Loop, Plan, Worker
+
+T = TypeVar("T", bound=Service)
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> Worker:
+    """A worker process; its probes are served at this port."""
+    return Worker(
+        definition.name,
+        service.settings,
+        service.db,
+        service.clock,
+        definition.all_migrations(),
+        port,
+        service.orders,
+        definition.news(service) if definition.news else None,
+    )
+
+
+def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> Plan:
+    """Everything that it does."""
+    return replace(definition.plan(service, stopping), subscriptions=definition.subscriptions(service))
+
+
+async def work(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:
+    """Consumes, and does what is due by time, until asked to end.
+
+    Raises:
+        Stop: it must not work as things are; says why.
+    """
+    settings = service.settings
+    process = worker_of(definition, service, settings.http_port or settings.probe_port)
+    await process.run(plan_of(definition, service, stopping), stopping)
+
+
+async def without_broker(
+    definition: ServiceDefinition[Any, T],
+    service: T,
+    begin: Callable[[], Awaitable[None]],
+    loops: Sequence[Loop],
+    stopping: Stopping,
+) -> None:
+    """Does what is due by time whether the broker answers or not; it waits for the database alone.
+
+    Args:
+        definition: of the service.
+        service: its objects.
+        begin: done once, before the loops.
+        loops: what is due by time.
+        stopping: ends them.
+
+    Raises:
+        Stop: the database is behind its migrations.
+    """
+    while not stopping.is_set():
+        try:
+            await require_migrated(service.db, definition.all_migrations())
+            await begin()
+        except Transient as error:
+            _log.warning("waiting for the database", error=error)
+            await stopping.sleep(1.0)
+        else:
+            break
+    async with asyncio.TaskGroup() as tasks:
+        for loop in loops:
+            tasks.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))

@@ -1,0 +1,14 @@
+"""Commands of a service within the test's process, on its objects."""
+
+from typing import Any, TypeVar
+
+from clawback_common.service.cli import parser_of, run_role
+from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.process import Stopping
+
+T = TypeVar("T", bound=Service)
+
+
+async def command(definition: ServiceDefinition[Any, T], service: T, *arguments: str) -> int:
+    """As from the command line. Gives the exit code."""
+    return await run_role(definition, service, parser_of(definition).parse_args(arguments), Stopping())

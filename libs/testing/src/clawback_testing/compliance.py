@@ -1,0 +1,40 @@
+"""Compliance as a service sees it that asks for all orders: its list of them, over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from clawback_common.service.process import Stopping, serve
+from clawback_contracts.revocation.v1 import ArticleRevoked
+
+
+@dataclass(slots=True)
+class Compliance:
+    """Lists every order that it ever gave."""
+
+    url: AnyHttpUrl
+    orders: list[ArticleRevoked] = field(default_factory=list)
+
+    async def listed(self, _: Request) -> Response:
+        """One page of all."""
+        items = [order.model_dump(mode="json") for order in self.orders]
+        return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
+
+
+@asynccontextmanager
+async def answering(port: int) -> AsyncIterator[Compliance]:
+    """Its server, for the length of a block."""
+    compliance = Compliance(AnyHttpUrl(f"http://127.0.0.1:{port}"))
+    app = Starlette(routes=[Route("/api/v1/compliance/revocations", compliance.listed)])
+    stopping = Stopping()
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
+    yield compliance
+    stopping.set()
+    await serving

@@ -1,0 +1,87 @@
+"""Tools for tests of what listens: an event of no meaning, and subscribers for as long as a block."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from clawback_common.kafka.bus import Bus
+from clawback_common.kafka.envelope import Batch, Message
+from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.service.process import Stopping
+from clawback_contracts.envelope import Event, event_id
+from clawback_testing.waiting import until
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Said(Event):
+    """Somebody said something."""
+
+    TYPE: ClassVar[str] = "test.said.v1"
+    TOPIC: ClassVar[str] = "said"
+    KEY: ClassVar[str] = "who"
+
+    who: str = Field(min_length=1)
+    number: int
+    words: str = ""
+
+
+def said(number: int, who: str = "ann", words: str = "", *, topic: str = "said") -> Message:
+    """The message; its event id is made of the number."""
+    event = Said(who=who, number=number, words=words)
+    return Message.of(event, event_id("said", number), at=AT, traceparent=None, topic=topic)
+
+
+@dataclass(slots=True)
+class Heard:
+    """A handler that remembers; ``trouble`` is awaited before, and may raise."""
+
+    trouble: Callable[[list[int]], Awaitable[None]] | None = None
+    batches: list[list[int]] = field(default_factory=list)
+    tried: list[list[int]] = field(default_factory=list)
+
+    async def __call__(self, batch: Batch[Said]) -> None:
+        """Handles a batch."""
+        numbers = [one.value.number for one in batch]
+        self.tried.append(numbers)
+        if self.trouble is not None:
+            await self.trouble(numbers)
+        self.batches.append(numbers)
+
+    @property
+    def numbers(self) -> list[int]:
+        """What was handled, in the order in which it was."""
+        return [number for batch in self.batches for number in batch]
+
+
+@asynccontextmanager
+async def listening(context: BusContext, *subscriptions: Subscription) -> AsyncIterator[Bus]:
+    """Subscribers that are assigned before the block, and leave after it."""
+    bus = Bus(context, subscriptions)
+    try:
+        await bus.start(Stopping())
+        await until(lambda: _all_assigned(bus), what="assignment")
+        yield bus
+    finally:
+        await bus.stop()
+
+
+def _all_assigned(bus: Bus) -> bool:
+    return all(subscriber.assigned is not None for subscriber in bus.subscribers)
+
+
+def fails_at(number: int, error: Exception, times: int = 10**9) -> Callable[[list[int]], Awaitable[None]]:
+    """Trouble with every batch that has this number, so many times."""
+    left = times
+
+    async def trouble(numbers: list[int]) -> Any:
+        nonlocal left
+        if number in numbers and left > 0:
+            left -= 1
+            raise error
+
+    return trouble

@@ -1,0 +1,69 @@
+"""A worker within the test's own process, and how any process is seen to be ready."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+
+from clawback_common.config.settings import ServiceSettings
+from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.process import Stopping
+from clawback_common.service.work import work
+from clawback_common.service.worker import Plan, Worker
+from clawback_testing.waiting import until
+
+S = TypeVar("S", bound=ServiceSettings)
+READY_S_MAX = 60.0
+DRAINED_S_MAX = 20.0
+
+
+@asynccontextmanager
+async def at_work(worker: Worker, plan: Plan) -> AsyncIterator[None]:
+    """It is ready, or has ended by itself; asked to end after the block, and what it ended with is raised."""
+    stopping = Stopping()
+    task = asyncio.create_task(worker.run(plan, stopping))
+    try:
+        await until(lambda: ready(worker) or task.done(), what="ready")
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, DRAINED_S_MAX)
+
+
+@asynccontextmanager
+async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
+    """The same of a worker with its probes, as its service runs it."""
+    stopping = Stopping()
+    port = settings.http_port or settings.probe_port
+
+    async def worker() -> None:
+        async with definition.open(settings) as service:
+            await work(definition, service, stopping)
+
+    task = asyncio.create_task(worker())
+
+    async def ready_or_ended() -> bool:
+        return task.done() or await answers(port)
+
+    try:
+        await until(ready_or_ended, deadline_s=READY_S_MAX, what="the worker is ready")
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, DRAINED_S_MAX)
+
+
+async def answers(port: int) -> bool:
+    """Whether the readiness probe at this port succeeds."""
+    try:
+        async with httpx.AsyncClient() as http:
+            return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def ready(worker: Worker) -> bool:
+    """Whether it has looked at its subscriptions and found all well."""
+    return "subscriptions" in worker.probes.results and worker.probes.ready

@@ -1,0 +1,125 @@
+"""A service without its processes, in a test's words: what comes to it, and what it wants to say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID, uuid4
+
+from clawback_common.kafka.envelope import Received
+from clawback_common.postgres import Database
+from clawback_contracts.alert.v1 import AlertRaised
+from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.registry import EVENTS
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Reason
+from clawback_testing.clock import FakeClock
+
+
+class Keeping(Protocol):
+    """A service that keeps its state in a database."""
+
+    @property
+    def db(self) -> Database:
+        """Its own."""
+        ...
+
+
+S = TypeVar("S", bound=Keeping)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class ServiceWorld(Generic[S]):
+    """The service and the time; each service's tests add words of their own."""
+
+    service: S
+    clock: FakeClock
+    offset: int = 0
+
+    @property
+    def db(self) -> Database:
+        """The service's own."""
+        return self.service.db
+
+    def ago(self, **by: float) -> datetime:
+        """Before now."""
+        return self.clock.now() - timedelta(**by)
+
+    @property
+    def number(self) -> int:
+        """The first number of an order or version that is given now: milliseconds since the epoch."""
+        return (self.clock.now() - _EPOCH) // timedelta(milliseconds=1)
+
+    def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
+        """A batch from one partition."""
+        batch = []
+        for event in events:
+            arrived_ms = int(self.clock.now().timestamp() * 1000)
+            place = (topic or event.TOPIC, 0, self.offset)
+            batch.append(Received(event, str(uuid4()), None, *place, timestamp_ms=arrived_ms))
+            self.offset += 1
+        return batch
+
+    def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
+        """An order to remove. It follows the number before."""
+        now = self.clock.now()
+        given: dict[str, Any] = {
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number),
+            "reason": Reason.LICENSOR,
+            "clock_started_at": now,
+            "due_at": now + timedelta(hours=24),
+        }
+        return ArticleRevoked(**(given | more))
+
+    def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
+        """An order that ends the one before."""
+        given = {
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number - 1),
+        }
+        return ArticleReinstated(**(given | more))
+
+    def withholding(self, article_id: str, number: int = 1, **more: Any) -> ArticleWithheld:
+        """An order to keep and not to show."""
+        given = {
+            **self._order(article_id, number),
+            "revocation_id": _revocation_id(article_id, number),
+            "reason": Reason.MANUAL,
+        }
+        return ArticleWithheld(**(given | more))
+
+    def _order(self, article_id: str, number: int) -> dict[str, Any]:
+        return {
+            "article_id": article_id,
+            "order": number,
+            "previous_order": number - 1,
+            "ordered_at": self.clock.now(),
+        }
+
+    async def said(self, *kinds: type[Event]) -> list[Any]:
+        """What waits in the outbox of orders, in its order."""
+        return await self._outbox("WHERE sent_at IS NULL", kinds)
+
+    async def ever_said(self, *kinds: type[Event]) -> list[Any]:
+        """What was put into the outbox of orders, sent or not, in its order."""
+        return await self._outbox("", kinds)
+
+    async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
+        rows = await self.db.fetch(f"SELECT type, value FROM outbox_orders {which} ORDER BY id")  # noqa: S608 - our own words
+        wanted = {kind.TYPE for kind in kinds}
+        return [
+            EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
+        ]
+
+    async def sent(self) -> None:
+        """The relay has sent everything that waited."""
+        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+
+    async def alerts(self) -> list[str]:
+        """The names of the alerts that wait to be sent."""
+        return [alert.name for alert in await self.said(AlertRaised)]
+
+
+def _revocation_id(article_id: str, number: int) -> UUID:
+    return event_id("revocation", article_id, number)
