@@ -10,7 +10,7 @@ from typing import Any
 import uvloop
 
 from clawback_common.messaging.outbox import news
-from clawback_common.service.process import keep_what_is_loaded
+from clawback_common.service.process import tune_gc
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.storage import articles, contents, submitted
 
@@ -90,7 +90,7 @@ def run(work: Callable[[], Awaitable[None]], *, tuned: bool = False) -> None:
         tuned: the limits leave what is loaded to itself and collect garbage seldom, as our services do.
     """
     if tuned:
-        keep_what_is_loaded()
+        tune_gc()
 
     async def until_asked() -> None:
         task = asyncio.ensure_future(work())

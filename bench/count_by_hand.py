@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from analytics.domain.counting import Delta
-from analytics.domain.facets import Cell, Described, Facets, Term, newest
+from analytics.domain.facets import ArticleFacts, Cell, Facets, Term, newest
 from analytics.storage import facets, rollups, values
 from clawback_contracts.article.v1 import ArticlePublished
 
@@ -22,7 +22,7 @@ class Words:
         self.cells: dict[Cell, int] = {}
         self.values: dict[Term, int] = {}
 
-    async def learn(self, connection: Any, batch: Sequence[Described]) -> None:
+    async def learn(self, connection: Any, batch: Sequence[ArticleFacts]) -> None:
         """Makes what a batch needs known."""
         cells = {one.cell for one in batch if one.cell not in self.cells}
         if cells:
@@ -44,7 +44,7 @@ class Words:
             rows = await connection.fetch(values.SQL["known"], numbers, texts)
             self.values.update({(row["dimension"], row["text"]): row["id"] for row in rows})
 
-    def facets(self, one: Described) -> Facets:
+    def facets(self, one: ArticleFacts) -> Facets:
         """An article in numbers."""
         source_id, *topic_ids = [self.values[term] for term in one.terms]
         return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))

@@ -33,7 +33,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
-                "if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)",
+                "if not (meaning == ReceiptOutcome.NOT_OBLIGED.value and name in registered)",
                 "if meaning",
             ),
         ),

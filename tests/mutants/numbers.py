@@ -169,7 +169,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
-                "            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER\n",
+                "            (meaning is ReceiptOutcome.INCOMPLETE and superseded)"
+                " or meaning is ReceiptOutcome.UNKNOWN_ORDER\n",
                 "            False\n",
             ),
         ),

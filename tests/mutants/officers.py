@@ -12,8 +12,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/mass_revocations.py",
-                "    await service.announcer.on_conditions(MASS, found)\n    return found\n",
-                "    await service.announcer.on_conditions(MASS, [])\n    return []\n",
+                "    await service.alert_publisher.on_conditions(MASS, found)\n    return found\n",
+                "    await service.alert_publisher.on_conditions(MASS, [])\n    return []\n",
             ),
         ),
         at(f"{TESTS}/test_requests.py", "test_an_unusual_share_revoked_by_one_feed_is_alerted"),
@@ -90,8 +90,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
-                "await service.announcer.begin(\n            tx, condition.STILL_HELD, ",
-                "await service.announcer.begin(\n            tx, 'events', ",
+                "await service.alert_publisher.begin(\n            tx, condition.STILL_HELD, ",
+                "await service.alert_publisher.begin(\n            tx, 'events', ",
             ),
         ),
         at(

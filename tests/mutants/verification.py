@@ -92,7 +92,7 @@ MUTANTS = (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
                 "    at = service.clock.now() + after\n",
-                '    await service.announcer.on_conditions(f"holdings:{holder}", [])\n'
+                '    await service.alert_publisher.on_conditions(f"holdings:{holder}", [])\n'
                 "    at = service.clock.now() + after\n",
             ),
         ),

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.waiting import until
 
 
 @asynccontextmanager
 async def served(app: Any, port: int) -> AsyncIterator[None]:
     """Serves it on this port until the block ends."""
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
 
     async def listens() -> bool:

@@ -16,7 +16,7 @@ from pydantic import AnyHttpUrl
 from redis.asyncio import Redis
 
 from alerting import service as alerting
-from alerting.gateways.health_checks import Neighbours
+from alerting.gateways.health_checks import HealthChecks
 from alerting.settings import Settings as AlertingSettings
 from analytics import service as analytics
 from analytics.gateways.cache import Cache
@@ -220,7 +220,7 @@ async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: 
         Database.connect(url, name="alerting") as db,
         Redis.from_url("redis://127.0.0.1:1") as redis,
     ):
-        neighbours = Neighbours(settings, db, clock, peers.http, redis)
+        neighbours = HealthChecks(settings, db, clock, peers.http, redis)
         try:
             return await neighbours.ask()
         finally:

@@ -24,7 +24,7 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.service.process import Stopping, loop_forever
+from clawback_common.service.process import ShutdownEvent, loop_forever
 from clawback_testing.clock import FakeClock
 from clawback_testing.databases import Databases
 from clawback_testing.waiting import until
@@ -113,11 +113,11 @@ class Store:
             self.texts.service, "settings", self.texts.service.settings.model_copy(update=update)
         )
         if isinstance(self.texts, IngesterWorld):
-            plan = ingester.plan(self.texts.service, Stopping())
+            plan = ingester.plan(self.texts.service, ShutdownEvent())
         else:
-            plan = analytics.plan(self.texts.service, Stopping())
+            plan = analytics.plan(self.texts.service, ShutdownEvent())
         (loop,) = (one for one in plan.loops if one.name == "confirm orders")
-        stopping = Stopping()
+        stopping = ShutdownEvent()
         running = asyncio.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
         try:
             yield

@@ -33,7 +33,7 @@ from compliance import use_cases
 from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.verification import Looker
+from compliance.use_cases.verification import HoldingsVerifier
 from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld
@@ -150,9 +150,9 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
     return World(service, clock)
 
 
-def _looker(world: World, peers: Peers) -> Looker:
+def _looker(world: World, peers: Peers) -> HoldingsVerifier:
     controls = Controls(Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key_file, 30))
-    return Looker(world.service, holdings_client(peers.http), controls)
+    return HoldingsVerifier(world.service, holdings_client(peers.http), controls)
 
 
 async def _removed(world: World, peers: Peers) -> None:
@@ -181,13 +181,13 @@ async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, 
 
 async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
     await _removed(world, peers)
-    looker = _looker(world, peers)
+    verifier = _looker(world, peers)
     peers.accept("second")
-    await looker.look()
+    await verifier.look()
     assert (await world.states(REVOKED))[1, "ingester"] == "removed"
     peers.key_file.write_text("second")
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert (await world.states(REVOKED))[1, "ingester"] == "verified"
 
 
@@ -204,12 +204,12 @@ async def test_a_store_that_has_not_heard_of_the_order_verifies_nothing(world: W
     (order,) = await world.revoke(REVOKED)
     await peers.ingester.order(order)
     await world.receipts(*(world.receipt(order, name) for name in STORES))
-    looker = _looker(world, peers)
-    await looker.look()
+    verifier = _looker(world, peers)
+    await verifier.look()
     assert await _states(world) == {"ingester": "verified", "analytics": "removed", "search": "open"}
     await peers.analytics.order(order)
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert (await _states(world))["analytics"] == "verified"
 
 

@@ -39,8 +39,8 @@ from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database
 from clawback_common.service import jobs, leases
 from clawback_common.service.api import application
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Plan, Worker
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_testing.broker import Broker
 from clawback_testing.databases import Databases
@@ -118,7 +118,7 @@ async def _obeyed() -> None:
     """Every order is applied."""
 
 
-def works(name: str, service: Any, plan: Plan, migrations: Any, clock: Any) -> dict[str, Work]:
+def works(name: str, service: Any, plan: WorkerSpec, migrations: Any, clock: Any) -> dict[str, Work]:
     """What every worker does: the plan's loops, the relays, tidying, a job."""
     db: Database = service.db
     outbox = orders.OrdersOutbox()
@@ -149,7 +149,7 @@ async def _ingester() -> AsyncIterator[Parts]:
     async with definition.open(ingester.settings.Settings()) as opened:
         service = replace(opened, orders_applied=_obeyed)
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
-        plan = definition.plan(service, Stopping())
+        plan = definition.plan(service, ShutdownEvent())
         app = application(definition, service, Probes())
         found = works("ingester", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
@@ -168,7 +168,7 @@ async def _compliance() -> AsyncIterator[Parts]:
     definition = compliance.service.SERVICE
     async with definition.open(compliance.settings.Settings()) as service:
         await compliance.use_cases.begin(service)
-        plan = definition.plan(service, Stopping())
+        plan = definition.plan(service, ShutdownEvent())
         app = application(definition, service, Probes())
         found = works("compliance", service, plan, definition.all_migrations(), service.clock)
         paths = (
@@ -191,7 +191,7 @@ async def _analytics() -> AsyncIterator[Parts]:
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        plan = definition.plan(service, Stopping())
+        plan = definition.plan(service, ShutdownEvent())
         found = works("analytics", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/analytics/health/detailed")
         yield service.db, found
@@ -206,8 +206,8 @@ async def _alerting() -> AsyncIterator[Parts]:
             """It is sent."""
 
         sends: Any = {"sms": send, "email": send}
-        ours = alerting.entrypoints.schedules.loops(service, sends, Stopping())
-        plan = definition.plan(service, Stopping())
+        ours = alerting.entrypoints.schedules.loops(service, sends, ShutdownEvent())
+        plan = definition.plan(service, ShutdownEvent())
         found = works("alerting", service, plan, definition.all_migrations(), service.clock)
         yield service.db, found | {loop.name: loop.work for loop in ours}
 
@@ -217,7 +217,7 @@ async def _retention() -> AsyncIterator[Parts]:
     definition = retention.service.SERVICE
     async with definition.open(retention.settings.Settings()) as service:
         app = application(definition, service, Probes())
-        plan = definition.plan(service, Stopping())
+        plan = definition.plan(service, ShutdownEvent())
         found = works("retention", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
         yield service.db, found
@@ -272,7 +272,7 @@ def scans(node: Any) -> list[str]:
 async def large_scans(db: Database, statement: Statement, tables: set[str]) -> list[str]:
     """The large tables, or partitions of one, that a statement scans."""
     plan = await db.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args)
-    return [one for one in scans(orjson.loads(plan)[0]["Plan"]) if one in tables]
+    return [one for one in scans(orjson.loads(plan)[0]["WorkerSpec"]) if one in tables]
 
 
 @pytest.mark.parametrize("name", SERVICES)

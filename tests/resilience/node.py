@@ -28,7 +28,7 @@ from clawback_common.messaging.outbox.relay import Relay, Waiting
 from clawback_common.postgres import Database
 from clawback_common.retention.sweeper import Sweeper, Task
 from clawback_common.service.leases import Leadership, Lease
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.sweep.v1 import SweepCompleted
 from compliance.settings import Settings as ComplianceSettings
 from compliance.use_cases import Service as Compliance
@@ -74,7 +74,7 @@ class Node:
 
     async def relay(self) -> None:
         """Sends what the outbox of the ingester holds."""
-        stop = Stopping()
+        stop = ShutdownEvent()
         await _Relay(self, stop).run(stop)
 
     async def sweep(self) -> None:
@@ -96,7 +96,7 @@ class Node:
             return 0
 
         ingester = replace(Neighbour(brings=brings).ingester(), poll_timeout_s=POLL_S_MAX)
-        check = Check(self.compliance, ingester, Stopping(), str, timedelta(0))
+        check = Check(self.compliance, ingester, ShutdownEvent(), str, timedelta(0))
         await check.asked("schedule", self.name)
 
     async def poll(self) -> None:
@@ -112,7 +112,7 @@ class Node:
 
     async def lead(self) -> None:
         """Leads, and tidies twice at a time: between two transactions, and within one."""
-        leadership, stop = Leadership(self.ingester.db), Stopping()
+        leadership, stop = Leadership(self.ingester.db), ShutdownEvent()
         leading = asyncio.create_task(leadership.run(stop))
         await asyncio.gather(self._led(leadership, self._tidy), self._led(leadership, self._tidy_within))
         stop.set()
@@ -147,7 +147,7 @@ class _Confirming(Producer):
 class _Relay(Relay):
     """Pauses between what it sent and the transaction that marks it; ends with that."""
 
-    def __init__(self, node: Node, stop: Stopping) -> None:
+    def __init__(self, node: Node, stop: ShutdownEvent) -> None:
         producer = _Confirming(CommonSettings(), node.name)
         super().__init__(orders.LANE, node.ingester.db, producer, node.ingester.clock)
         self._node, self._stop = node, stop

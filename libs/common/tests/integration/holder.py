@@ -22,7 +22,7 @@ from clawback_common.messaging.outbox.relay import Relay, Waiting
 from clawback_common.postgres import Database
 from clawback_common.service import leases
 from clawback_common.service.leases import Lease
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 
 PAUSE_S = 1.0
 """Between what the lease allows and the transaction that notes it: here the test freezes the process."""
@@ -52,7 +52,7 @@ def say(word: str) -> None:
 async def relay(db: Database, broker: str) -> None:
     """Sends what the outbox holds."""
     producer = Producer(CommonSettings(kafka_bootstrap_servers=broker), "holder", linger_ms=0)
-    await SlowRelay(orders.LANE, db, producer, SystemClock()).run(Stopping())
+    await SlowRelay(orders.LANE, db, producer, SystemClock()).run(ShutdownEvent())
 
 
 async def job(db: Database, _: str) -> None:

@@ -20,7 +20,7 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
 from clawback_common.service.priority import SLICE
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.broker import Broker, Raw
@@ -415,7 +415,7 @@ async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to
 ) -> None:
     topic = await broker.new_topic()
     bus = Bus(context, [own(topic, Heard(), context)])
-    await bus.start(Stopping())
+    await bus.start(ShutdownEvent())
     await until(lambda: bus.subscribers[0].assigned is not None, what="assigned")
     await bus.stop()
     assert not bus.subscribers[0]._placed.is_set()
@@ -428,7 +428,7 @@ async def test_asked_to_end_while_the_database_is_away_it_ends(
     topic = await broker.new_topic()
     async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
         bus = Bus(replace(context, db=away), [own(topic, Heard(), context)])
-        stopping = Stopping()
+        stopping = ShutdownEvent()
         starting = asyncio.create_task(bus.start(stopping))
         await asyncio.sleep(2.0)
         assert bus.subscribers[0].assigned is None

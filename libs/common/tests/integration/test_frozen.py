@@ -20,7 +20,7 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database
 from clawback_common.service import leases
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
 from clawback_testing.listening import said
 from clawback_testing.silence import Network, network
@@ -114,7 +114,7 @@ async def all_sent(db: Database) -> bool:
 @asynccontextmanager
 async def relaying(context: BusContext) -> AsyncIterator[None]:
     """Another relay of the same lane, in this process."""
-    sender, stop = Producer(context.settings, context.service, linger_ms=0), Stopping()
+    sender, stop = Producer(context.settings, context.service, linger_ms=0), ShutdownEvent()
     one = Relay(orders.LANE, context.db, sender, context.clock)
     task = asyncio.create_task(one.run(stop))
     try:

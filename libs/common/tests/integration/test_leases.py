@@ -11,7 +11,7 @@ from clawback_common.errors import Transient
 from clawback_common.postgres import Database, Transaction, pool
 from clawback_common.service import leases
 from clawback_common.service.leases import Leadership, Lease, LeaseLost, held
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_testing.queries import prepare_all
 from clawback_testing.waiting import until
 
@@ -219,7 +219,7 @@ async def test_of_two_processes_one_leads_and_the_other_takes_over_when_it_stops
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "LOOK_S", 0.02)
-    both, stops = [Leadership(database) for _ in range(2)], [Stopping() for _ in range(2)]
+    both, stops = [Leadership(database) for _ in range(2)], [ShutdownEvent() for _ in range(2)]
     tasks = [asyncio.create_task(one.run(stop)) for one, stop in zip(both, stops, strict=True)]
 
     async def one_leads() -> bool:

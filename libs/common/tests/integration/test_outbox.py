@@ -23,7 +23,7 @@ from clawback_common.messaging.outbox.relay import Lane, Relay, Waiting
 from clawback_common.postgres import Database, Querier
 from clawback_common.retention import purging
 from clawback_common.service.leases import Lease, LeaseLost, held
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
 from clawback_testing.clock import FakeClock
 from clawback_testing.listening import AT, said
@@ -46,7 +46,7 @@ async def relaying(
 
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(lane, context.db, sender, context.clock, note, context.priority)
-    stop = Stopping()
+    stop = ShutdownEvent()
     task = asyncio.create_task(one.run(stop))
     try:
         yield one

@@ -16,7 +16,7 @@ from clawback_common.kafka import offsets
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.refill import pages, refill
 from clawback_common.kafka.subscription import BusContext
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.broker import Broker
 from clawback_testing.listening import Said, said
 
@@ -41,7 +41,7 @@ class Writer:
 
 @asynccontextmanager
 async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     app = Starlette(routes=[Route("/said", writer.answer)])
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
     try:

@@ -15,7 +15,7 @@ from clawback_common.kafka.authentication import Authentication
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging import inbox, incidents, quarantine
-from clawback_common.messaging.dead_letters import DeadLetterDesk, Redrive, redrive_by_subscription
+from clawback_common.messaging.dead_letters import DeadLetterService, Redrive, redrive_by_subscription
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Database, Transaction
@@ -220,14 +220,14 @@ async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
     assert (row["resolution"], row["resolved_at"]) == ("removed", clock.now())
 
 
-def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterDesk:
+def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterService:
     async def handle(batch: Batch[Said]) -> None:
         await heard(batch)
 
     ways: dict[str, Redrive] = redrive_by_subscription(
         GROUP, [Subscription(TOPIC, (Said,), handle)], Authentication.none()
     )
-    return DeadLetterDesk(database, clock, ways.get)
+    return DeadLetterService(database, clock, ways.get)
 
 
 async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(

@@ -15,7 +15,7 @@ from clawback_common.kafka.envelope import Message, Received
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
-from clawback_common.retention import AGE_MIN, AgedTable, Progress, Sweeper, Tally
+from clawback_common.retention import AGE_MIN, AgedTableClass, Progress, SweepCounts, Sweeper
 from clawback_common.retention import sweeper as module
 from clawback_common.service import jobs
 from clawback_contracts.alert.v1 import AlertRaised
@@ -55,13 +55,13 @@ class Leaves:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waits_after: int | None = None
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """All of them are old."""
         assert request.dry_run
         found = await self.db.fetchval("SELECT count(*) FROM leaf")
-        return Tally(found, found)
+        return SweepCounts(found, found)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Two a slice."""
         held = {one for hold in request.holds for one in hold.article_ids}
         while True:
@@ -76,7 +76,9 @@ class Leaves:
                 count = int(gone.split()[-1])
                 await progress.note(tx, {"last": self.slices}, removed=count)
             if not count:
-                return Tally(progress.count("removed") + len(held), progress.count("removed"), len(held))
+                return SweepCounts(
+                    progress.count("removed") + len(held), progress.count("removed"), len(held)
+                )
             self.slices += 1
             if self.waits_after == self.slices:
                 await self.gate.wait()
@@ -391,7 +393,7 @@ async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
 
 
 @pytest_asyncio.fixture
-async def pages(database: Database) -> AsyncIterator[AgedTable]:
+async def pages(database: Database) -> AsyncIterator[AgedTableClass]:
     """A table of rows that are a day apart, on articles a, b, c and so on."""
     await database.execute(
         "CREATE TABLE page (n int PRIMARY KEY, at timestamptz, subject text, done boolean)"
@@ -401,13 +403,13 @@ async def pages(database: Database) -> AsyncIterator[AgedTable]:
         " FROM generate_series(1, 6) AS n",
         BEFORE,
     )
-    yield AgedTable(
+    yield AgedTableClass(
         db=database, name="pages", table="page", key="n", dated_by="at", only="done", held_by="subject"
     )
 
 
 async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
-    pages: AgedTable, monkeypatch: pytest.MonkeyPatch
+    pages: AgedTableClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.retention.aged.SLICE", 2)
     holds = (
@@ -415,13 +417,13 @@ async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
         Hold(hold_id=uuid4(), dated_until=BEFORE - timedelta(days=5)),
     )
     asked = request(data_class="pages", holds=holds)
-    assert await pages.count(asked) == Tally(5, 3, 2)
-    assert await pages.remove(asked, Progress()) == Tally(5, 3, 2)
+    assert await pages.count(asked) == SweepCounts(5, 3, 2)
+    assert await pages.remove(asked, Progress()) == SweepCounts(5, 3, 2)
     left = await pages.db.fetch("SELECT n FROM page ORDER BY n")
     assert [row["n"] for row in left] == [2, 4, 6]
 
 
-async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTable) -> None:
+async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTableClass) -> None:
     with pytest.raises(Poison, match="action_refused"):
         await pages.remove(request(data_class="pages", action=Action.ARCHIVE), Progress())
 

@@ -8,7 +8,7 @@ import pytest
 
 from clawback_common.alerts import alert_state
 from clawback_common.alerts.condition import Condition
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
@@ -51,9 +51,9 @@ def migrations() -> Sequence[Migration]:
 
 
 @pytest.fixture
-def announcer(database: Database, clock: FakeClock) -> Announcer:
+def alert_publisher(database: Database, clock: FakeClock) -> AlertPublisher:
     """Of a service without a flow."""
-    return Announcer("svc", database, clock, OrdersOutbox())
+    return AlertPublisher("svc", database, clock, OrdersOutbox())
 
 
 async def raised(db: Database) -> list[AlertRaised]:
@@ -75,31 +75,31 @@ async def test_every_query_fits_the_tables_that_the_docstring_asks_for(database:
 
 
 async def test_what_holds_is_said_once_repeated_hourly_and_taken_back(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(13):
-        await announcer.on_conditions("pipes", [LEAK])
+        await alert_publisher.on_conditions("pipes", [LEAK])
         clock.advance(minutes=10)
     assert await names(database) == ["PipeLeaks"] * 3
     assert await resolved(database) == []
     for _ in range(2):
-        await announcer.on_conditions("pipes", [])
+        await alert_publisher.on_conditions("pipes", [])
     assert await resolved(database) == ["PipeLeaks"]
 
 
 async def test_what_comes_back_is_said_at_once_and_no_saying_has_the_identity_of_another(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for found in ([LEAK], [], [LEAK], []):
-        await announcer.on_conditions("pipes", found)
+        await alert_publisher.on_conditions("pipes", found)
         clock.advance(seconds=30)
     assert (len(await raised(database)), len(await resolved(database))) == (2, 2)
 
 
 async def test_what_is_said_names_the_service_and_carries_the_identity_of_the_condition(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    await announcer.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("pipes", [LEAK])
     (alert,) = await raised(database)
     assert (alert.service, alert.severity, alert.summary) == ("svc", Severity.WARNING, LEAK.summary)
     assert (alert.labels, alert.raised_at) == ({"pipe": "a"}, clock.now())
@@ -107,11 +107,11 @@ async def test_what_is_said_names_the_service_and_carries_the_identity_of_the_co
 
 
 async def test_a_repeat_says_what_is_so_now(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    await announcer.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("pipes", [LEAK])
     clock.advance(hours=1)
-    await announcer.on_conditions(
+    await alert_publisher.on_conditions(
         "pipes", [Condition("PipeLeaks", Severity.CRITICAL, "It gushes.", LEAK.labels)]
     )
     assert [(one.severity, one.summary) for one in await raised(database)] == [
@@ -124,26 +124,28 @@ async def test_a_repeat_says_what_is_so_now(
 
 
 async def test_a_watcher_takes_back_only_what_it_found_itself(
-    announcer: Announcer, database: Database
+    alert_publisher: AlertPublisher, database: Database
 ) -> None:
-    await announcer.on_conditions("pipes", [LEAK])
-    await announcer.on_conditions("cellars", [FLOOD])
-    await announcer.on_conditions("cellars", [])
+    await alert_publisher.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("cellars", [FLOOD])
+    await alert_publisher.on_conditions("cellars", [])
     assert await resolved(database) == ["CellarFloods"]
 
 
-async def test_the_same_condition_found_twice_is_one(announcer: Announcer, database: Database) -> None:
+async def test_the_same_condition_found_twice_is_one(
+    alert_publisher: AlertPublisher, database: Database
+) -> None:
     worse = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
-    await announcer.on_conditions("pipes", [LEAK, worse, FLOOD])
+    await alert_publisher.on_conditions("pipes", [LEAK, worse, FLOOD])
     assert sorted(one.summary for one in await raised(database)) == ["It gushes.", FLOOD.summary]
 
 
 async def test_two_who_find_the_same_at_the_same_time_say_it_once(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     async def many_at_once(*found: Condition) -> None:
         orders = (found, found[::-1]) * 3
-        await asyncio.gather(*(announcer.on_conditions("pipes", one) for one in orders))
+        await asyncio.gather(*(alert_publisher.on_conditions("pipes", one) for one in orders))
 
     await many_at_once(LEAK, FLOOD)
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
@@ -155,7 +157,7 @@ async def test_two_who_find_the_same_at_the_same_time_say_it_once(
 
 
 async def test_two_who_find_several_never_wait_for_one_another_in_a_circle(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     first, second = sorted([LEAK, FLOOD], key=lambda one: one.fingerprint("svc"))
 
@@ -163,18 +165,18 @@ async def test_two_who_find_several_never_wait_for_one_another_in_a_circle(
         return bool(await database.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
     async with database.transaction() as tx:
-        await announcer.say_once(tx, [first], clock.now())
-        other = asyncio.create_task(announcer.on_conditions("pipes", [second, first]))
+        await alert_publisher.raise_event(tx, [first], clock.now())
+        other = asyncio.create_task(alert_publisher.on_conditions("pipes", [second, first]))
         await until(waits, what="the other has come to what we hold")
-        await announcer.say_once(tx, [second], clock.now())
+        await alert_publisher.raise_event(tx, [second], clock.now())
     await other
     assert len(await raised(database)) == 2
 
 
 async def test_what_ended_does_not_end_again(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    await announcer.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("pipes", [LEAK])
     for ended in (["PipeLeaks"], []):
         async with database.transaction() as tx:
             rows = await alert_state.resolve(tx, [LEAK.fingerprint("svc")], clock.now())
@@ -182,70 +184,70 @@ async def test_what_ended_does_not_end_again(
 
 
 async def test_what_is_worth_it_is_said_anew_though_it_was_said_a_moment_ago(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for again in (False, False, True, True):
         async with database.transaction() as tx:
-            await announcer.say(tx, "pipes", [LEAK], clock.now(), again=again)
+            await alert_publisher.say(tx, "pipes", [LEAK], clock.now(), again=again)
     assert len(await raised(database)) == 3
 
 
 async def test_an_event_is_said_at_most_hourly_and_ends_when_it_has_not_come_again_for_a_day(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(3):
         async with database.transaction() as tx:
-            await announcer.say_once(tx, [FLOOD], clock.now())
+            await alert_publisher.raise_event(tx, [FLOOD], clock.now())
         clock.advance(minutes=30)
-    await announcer.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("pipes", [LEAK])
     assert await names(database) == ["CellarFloods", "CellarFloods", "PipeLeaks"]
     clock.advance(hours=23)
-    await announcer.on_silence()
+    await alert_publisher.resolve_stale()
     assert await resolved(database) == []
     clock.advance(hours=1)
     for _ in range(2):
-        await announcer.on_silence()
+        await alert_publisher.resolve_stale()
     assert await resolved(database) == ["CellarFloods"], "a state ends when its watcher says so"
 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(2):
-        await announcer.on_set_aside("orders", "row 7: too_large")
+        await alert_publisher.on_set_aside("orders", "row 7: too_large")
     assert [(one.name, one.labels) for one in await raised(database)] == [
         ("OutboxRowSetAside", {"lane": "orders"})
     ]
     assert await incidents.open_count(database) == 1
-    await announcer.on_set_aside("orders", "row 8: too_large")
+    await alert_publisher.on_set_aside("orders", "row 8: too_large")
     assert await incidents.open_count(database) == 2
     assert len(await raised(database)) == 1
     clock.advance(hours=25)
-    await announcer.on_silence()
+    await alert_publisher.resolve_stale()
     assert await resolved(database) == ["OutboxRowSetAside"]
 
 
 async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     since = clock.now()
-    await announcer.on_conditions("cellars", [FLOOD])
+    await alert_publisher.on_conditions("cellars", [FLOOD])
     clock.advance(hours=1)
-    await announcer.on_conditions("cellars", [FLOOD])
-    await announcer.on_conditions("pipes", [LEAK])
+    await alert_publisher.on_conditions("cellars", [FLOOD])
+    await alert_publisher.on_conditions("pipes", [LEAK])
     held = [(row["name"], row["raised_at"], row["said_at"]) for row in await alert_state.raised(database)]
     assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
-    await announcer.on_conditions("cellars", [])
+    await alert_publisher.on_conditions("cellars", [])
     assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
 
 
 async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_will_be(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    await announcer.on_conditions("pipes", [LEAK, FLOOD])
-    await announcer.on_conditions("pipes", [FLOOD])
+    await alert_publisher.on_conditions("pipes", [LEAK, FLOOD])
+    await alert_publisher.on_conditions("pipes", [FLOOD])
     clock.advance(hours=1)
-    await announcer.list_firing()
+    await alert_publisher.list_firing()
     rows = await database.fetch("SELECT value FROM outbox_orders WHERE type = $1", AlertsFiring.TYPE)
     (listed,) = [AlertsFiring.model_validate_json(row["value"]) for row in rows]
     assert listed.firing == (FLOOD.fingerprint("svc"),)
@@ -271,8 +273,8 @@ async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_b
 async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_other_has_raised(
     database: Database, clock: FakeClock
 ) -> None:
-    ahead = Announcer("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), OrdersOutbox())
-    behind = Announcer("svc", database, clock, OrdersOutbox())
+    ahead = AlertPublisher("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), OrdersOutbox())
+    behind = AlertPublisher("svc", database, clock, OrdersOutbox())
     for one, found in ((ahead, [LEAK]), (behind, []), (behind, [LEAK]), (ahead, []), (behind, [LEAK])):
         await one.on_conditions("pipes", found)
     rows = await database.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
@@ -287,7 +289,7 @@ async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_o
 
 
 async def test_processes_that_find_the_same_say_it_once(database: Database, clock: FakeClock) -> None:
-    three = [Announcer("svc", database, clock, OrdersOutbox()) for _ in range(3)]
+    three = [AlertPublisher("svc", database, clock, OrdersOutbox()) for _ in range(3)]
     for found in ([LEAK], [LEAK, FLOOD], [FLOOD], []):
         await asyncio.gather(*(one.on_conditions("pipes", found) for one in three for _ in range(3)))
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
@@ -295,13 +297,13 @@ async def test_processes_that_find_the_same_say_it_once(database: Database, cloc
 
 
 async def test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before(
-    announcer: Announcer, database: Database, clock: FakeClock
+    alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     async def say_for_hours() -> None:
         for _ in range(3):
-            await announcer.on_conditions("w", [FLOOD])
+            await alert_publisher.on_conditions("w", [FLOOD])
             clock.advance(hours=1, seconds=1)
-        await announcer.on_conditions("w", [])
+        await alert_publisher.on_conditions("w", [])
         clock.advance(hours=1)
 
     await say_for_hours()

@@ -19,9 +19,10 @@ from clawback_common.messaging.outbox.news import NewsOutbox
 from clawback_common.messaging.outbox.relay import Waiting
 from clawback_common.postgres import Database, Querier
 from clawback_common.postgres.migrate import Migration
+from clawback_common.service.loops import Loop
 from clawback_common.service.priority import Priority
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Loop, Plan, Worker
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
@@ -36,14 +37,14 @@ class Running:
     """A worker under way."""
 
     worker: Worker
-    stopping: Stopping = field(default_factory=Stopping)
+    stopping: ShutdownEvent = field(default_factory=ShutdownEvent)
     task: Any = None
 
 
 @asynccontextmanager
 async def working(
     context: BusContext,
-    plan: Plan,
+    plan: WorkerSpec,
     *,
     migrations: Sequence[Migration] = (),
     news: NewsOutbox | None = None,
@@ -79,7 +80,7 @@ async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_comm
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [said(one.value.number, topic=outlet) for one in batch])
 
-    async with working(context, Plan([Subscription(inlet, (Said,), handle, records_max=10)])):
+    async with working(context, WorkerSpec([Subscription(inlet, (Said,), handle, records_max=10)])):
         await broker.send(inlet, [said(n, topic=inlet) for n in range(10)])
         await begun.wait()
     sent = len(await broker.read(outlet))
@@ -101,7 +102,9 @@ async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
     async def handle(batch: Batch[Said]) -> None:
         senders.extend(one.sender.subject if one.sender else None for one in batch)
 
-    async with working(replace(context, settings=settings), Plan([Subscription(topic, (Said,), handle)])):
+    async with working(
+        replace(context, settings=settings), WorkerSpec([Subscription(topic, (Said,), handle)])
+    ):
         await broker.send(topic, [said(1, topic=topic)])
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [said(2, topic=topic)])
@@ -132,7 +135,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
     heard = Heard()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role 'migrate' first")):
-        async with working(context, Plan([Subscription(topic, (Said,), heard)]), migrations=[missing]):
+        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)]), migrations=[missing]):
             pass
     assert heard.tried == []
 
@@ -144,7 +147,7 @@ async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) ->
     await broker.cut(topic, up_to=3)
     heard = Heard()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
-        async with working(context, Plan([Subscription(topic, (Said,), heard)])):
+        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])):
             pass
     assert heard.tried == []
 
@@ -158,7 +161,7 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     await broker.cut(topic, up_to=3)
     for _ in range(2):  # a worker that is started again and again opens one incident
         with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
-            async with working(context, Plan([Subscription(topic, (Said,), Heard())])):
+            async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
                 pass
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
@@ -175,7 +178,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
         await context.outbox.put(tx, [alert, said(1, topic=topic)])
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
-    async with working(context, Plan([Subscription(topic, (Said,), Heard())])):
+    async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
         (again,) = await until(lambda: topics.events("messages.v1", AlertRaised), what="the alert")
     assert again.name == "PipeBursts"
     assert await topics.read(topic) == []
@@ -192,7 +195,7 @@ async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_ove
 
     heard = Heard(trouble=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never handled: {topic}-0 offsets 2 to 3$")):
-        async with working(context, Plan([Subscription(topic, (Said,), heard)])) as running:
+        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])) as running:
             await broker.send(topic, [said(0, topic=topic)])
             await until(lambda: heard.tried == [[0]], what="the first is in hand")
             await broker.send(topic, [said(1, topic=topic)])
@@ -209,7 +212,7 @@ async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    plan = Plan([Subscription(await broker.new_topic(), (Said,), Heard())])
+    plan = WorkerSpec([Subscription(await broker.new_topic(), (Said,), Heard())])
     async with working(replace(context, settings=away), plan, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
@@ -227,7 +230,7 @@ async def test_it_waits_for_a_database_that_is_away_and_then_begins(
             raise Transient("the database does not answer")
 
     heard = Heard()
-    plan = Plan([Subscription(topic, (Said,), heard)], prepare=prepare)
+    plan = WorkerSpec([Subscription(topic, (Said,), heard)], prepare=prepare)
     async with working(context, plan, ready=False) as running:
         await broker.send(topic, [said(1, topic=topic)])
         await asyncio.sleep(0.5)
@@ -250,7 +253,7 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         return [said(int(row["ref"]), topic=topic) for row in rows]
 
     news = NewsOutbox()
-    plan = Plan([], publish=render, may_publish=may_publish)
+    plan = WorkerSpec([], publish=render, may_publish=may_publish)
     async with working(context, plan, news=news, ready=False):
         async with context.db.transaction() as tx:
             await news.put(tx, ["1"], [1], [None], AT)
@@ -276,7 +279,7 @@ async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, 
     async def on_set_aside(lane: str, what: str) -> None:
         told.append((lane, what))
 
-    async with working(context, Plan([], on_set_aside=on_set_aside), ready=False):
+    async with working(context, WorkerSpec([], on_set_aside=on_set_aside), ready=False):
         huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [huge])
@@ -296,7 +299,7 @@ async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(
             raise Stop("a person must look")
 
     with pytest.RaisesGroup(pytest.RaisesExc(Stop)):
-        async with working(context, Plan([], [Loop("odd", 0.01, work)]), ready=False) as running:
+        async with working(context, WorkerSpec([], [Loop("odd", 0.01, work)]), ready=False) as running:
             await until(running.task.done, what="its end")
     assert rounds == 3
 
@@ -307,11 +310,11 @@ async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follo
     monkeypatch.setattr("clawback_common.service.leases.LOOK_S", 0.05)
     turns: list[str] = []
 
-    def plan(name: str) -> Plan:
+    def plan(name: str) -> WorkerSpec:
         async def work() -> None:
             turns.append(name)
 
-        return Plan([], [Loop("alone", 0.02, work, alone=True)])
+        return WorkerSpec([], [Loop("alone", 0.02, work, alone=True)])
 
     async with working(context, plan("second")):
         await until(lambda: len(turns) > 3, what="the first leader")
@@ -338,7 +341,7 @@ async def test_what_one_alone_may_do_is_not_done_by_who_was_taken_over(
         )
         await database.execute("INSERT INTO done VALUES (now())")
 
-    async with working(context, Plan([], [Loop("alone", 0.02, work, alone=True)])):
+    async with working(context, WorkerSpec([], [Loop("alone", 0.02, work, alone=True)])):
         await until(lambda: tries > 0, what="a try")
         await asyncio.sleep(0.2)
     assert tries == 1
@@ -356,7 +359,7 @@ async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
         await asyncio.sleep(3600)
 
     monkeypatch.setattr(producer.Producer, "send", never)
-    async with working(context, Plan([]), ready=False):
+    async with working(context, WorkerSpec([]), ready=False):
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [said(1, topic=topic)])
         await sending.wait()
@@ -419,7 +422,7 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     monkeypatch.setattr(Priority, "give_way", noted_way)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
     heard, content = Heard(), Heard()
-    plan = Plan(
+    plan = WorkerSpec(
         [
             Subscription(orders, (Said,), heard),
             Subscription(articles, (Said,), content, forbidden=nothing_forbidden),

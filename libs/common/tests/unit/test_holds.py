@@ -20,8 +20,8 @@ def _hold(**said: Any) -> Hold:
 def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
     held = Held.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
     assert held.ids == ("up:a", "up:b")
-    assert held.speaks_of("up:a", AT + DAY)
-    assert not held.speaks_of("up:c", AT - DAY)
+    assert held.covers("up:a", AT + DAY)
+    assert not held.covers("up:c", AT - DAY)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
 ) -> None:
     held = Held.of([_hold(dated_from=dated_from, dated_until=dated_until)])
     assert (held.froms, held.untils) == ([dated_from], [dated_until])
-    assert [day for day in (-1, 0, 1) if held.speaks_of(dated=AT + day * DAY)] == spared
+    assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == spared
 
 
 def test_without_holds_nothing_is_spared() -> None:
-    assert not Held.of([]).speaks_of("up:a", AT)
+    assert not Held.of([]).covers("up:a", AT)

@@ -18,7 +18,7 @@ from clawback_common.http.middleware import BODY_BYTES_MAX, RequestLimit
 from clawback_common.http.probes import Probes
 from clawback_common.http.protocol import DeadlineProtocol
 from clawback_common.http.routing import Router
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.clock import FakeClock
 
 
@@ -178,7 +178,7 @@ async def _drip(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def _served(port: int) -> AsyncIterator[None]:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     serving = asyncio.create_task(serve(_app(), "127.0.0.1", port, stopping))
     async with asyncio.timeout(3):
         while True:

@@ -9,7 +9,7 @@ import pytest
 from clawback_common.errors import Transient
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 
 from .conftest import Logged
 
@@ -98,7 +98,7 @@ async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logg
 
 
 async def test_checks_are_watched_until_the_process_ends(probes: Probes) -> None:
-    stopping, seen = Stopping(), asyncio.Event()
+    stopping, seen = ShutdownEvent(), asyncio.Event()
 
     async def check() -> str | None:
         seen.set()

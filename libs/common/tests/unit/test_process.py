@@ -17,7 +17,7 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from clawback_common.errors import Stop, Transient
-from clawback_common.service.process import Stopping, loop_forever, serve
+from clawback_common.service.process import ShutdownEvent, loop_forever, serve
 from clawback_common.telemetry.metrics import REGISTRY
 from clawback_testing.waiting import until
 
@@ -212,7 +212,7 @@ def _free():
 
 
 async def test_a_connection_outlives_the_patience_of_clients(unused_tcp_port: int) -> None:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     app = Starlette(routes=[Route("/", lambda _: Response(status_code=204))])
     serving = asyncio.create_task(serve(app, "127.0.0.1", unused_tcp_port, stopping))
     with closing(socket.socket()) as probe:
@@ -287,7 +287,7 @@ async def main(stopping): ...
 class Rounds:
     """Ends the loop after so many rounds, each of which does the next thing."""
 
-    def __init__(self, stopping: Stopping, *deeds: Callable[[], object]) -> None:
+    def __init__(self, stopping: ShutdownEvent, *deeds: Callable[[], object]) -> None:
         self._deeds = list(deeds)
         self._stopping = stopping
         self.done = 0
@@ -309,7 +309,7 @@ def _raise(error: Exception) -> Callable[[], object]:
 
 
 async def test_a_round_that_fails_is_counted_and_the_loop_goes_on(logged: Logged) -> None:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     rounds = Rounds(stopping, _raise(ValueError("x")), _raise(Transient("away")), lambda: None)
     await loop_forever("counted", 0.001, rounds, stopping)
     assert rounds.done == 3
@@ -319,13 +319,13 @@ async def test_a_round_that_fails_is_counted_and_the_loop_goes_on(logged: Logged
 
 
 async def test_a_round_that_must_not_go_on_ends_the_loop() -> None:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     with pytest.raises(Stop):
         await loop_forever("ended", 0.001, Rounds(stopping, _raise(Stop("look")), lambda: None), stopping)
 
 
 async def test_failures_wait_longer_each_time() -> None:
-    class Slept(Stopping):
+    class Slept(ShutdownEvent):
         waits: list[float]
 
         @override
@@ -341,7 +341,7 @@ async def test_failures_wait_longer_each_time() -> None:
 
 
 async def test_a_wait_ends_when_asked_to_end() -> None:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     assert not await stopping.sleep(0.001)
     asyncio.get_running_loop().call_later(0.01, stopping.set)
     async with asyncio.timeout(5):

@@ -13,8 +13,8 @@ from clawback_common.kafka.subscription import Subscription
 from clawback_common.service import cli
 from clawback_common.service.dead_letters import desk
 from clawback_common.service.definition import Api, Command, ServiceDefinition
-from clawback_common.service.process import ExitCode, Stopping
-from clawback_common.service.worker import Plan
+from clawback_common.service.process import ExitCode, ShutdownEvent
+from clawback_common.service.worker import WorkerSpec
 from clawback_testing.commands import command
 
 
@@ -31,7 +31,7 @@ async def opened(settings: Settings) -> AsyncIterator[Any]:
     yield SimpleNamespace(settings=settings, db=None, clock=None, orders=None)
 
 
-async def count(service: Any, chosen: Namespace, _: Stopping) -> int:
+async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
     """Done, but people must look."""
     assert service.settings.api_port == 1
     return ExitCode.ATTENTION if chosen.to else ExitCode.DONE
@@ -54,7 +54,7 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
         "settings": Settings,
         "open": opened,
         "subscriptions": lambda _: [],
-        "plan": lambda _: Plan(),
+        "plan": lambda _: WorkerSpec(),
         "api": lambda *_: Api([], count),  # type: ignore[arg-type]
         "commands": (Command("count", "count something", count, count_arguments),),
     }

@@ -22,7 +22,7 @@ from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.connection import connection
 from clawback_common.service.event_loop import Loop
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_local.certificates import Authority, Certificate
 
 
@@ -47,7 +47,7 @@ def _server(made: Certificate) -> ServerCertificate:
 async def _serving(
     port: int, certificate: ServerCertificate | None, app: Starlette | None = None
 ) -> AsyncIterator[None]:
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     task = asyncio.create_task(
         serve(app or probe_app(Probes()), "127.0.0.1", port, stopping, tls=certificate)
     )

@@ -4,11 +4,11 @@ from typing import Any, TypeVar
 
 from clawback_common.service.cli import parser_of, run_role
 from clawback_common.service.definition import Service, ServiceDefinition
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 
 T = TypeVar("T", bound=Service)
 
 
 async def command(definition: ServiceDefinition[Any, T], service: T, *arguments: str) -> int:
     """As from the command line. Gives the exit code."""
-    return await run_role(definition, service, parser_of(definition).parse_args(arguments), Stopping())
+    return await run_role(definition, service, parser_of(definition).parse_args(arguments), ShutdownEvent())

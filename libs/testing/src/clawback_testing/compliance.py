@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
@@ -33,7 +33,7 @@ async def answering(port: int) -> AsyncIterator[Compliance]:
     """Its server, for the length of a block."""
     compliance = Compliance(AnyHttpUrl(f"http://127.0.0.1:{port}"))
     app = Starlette(routes=[Route("/api/v1/compliance/revocations", compliance.listed)])
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
     yield compliance
     stopping.set()

@@ -11,7 +11,7 @@ from pydantic import Field
 from clawback_common.kafka.bus import Bus
 from clawback_common.kafka.envelope import Batch, Message
 from clawback_common.kafka.subscription import BusContext, Subscription
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.waiting import until
 
@@ -63,7 +63,7 @@ async def listening(context: BusContext, *subscriptions: Subscription) -> AsyncI
     """Subscribers that are assigned before the block, and leave after it."""
     bus = Bus(context, subscriptions)
     try:
-        await bus.start(Stopping())
+        await bus.start(ShutdownEvent())
         await until(lambda: _all_assigned(bus), what="assignment")
         yield bus
     finally:

@@ -16,7 +16,7 @@ import structlog
 from clawback_common.config.settings import CommonSettings
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import COMMON_PACKAGE, Migration, load
-from clawback_common.service.process import keep_what_is_loaded
+from clawback_common.service.process import tune_gc
 from clawback_common.telemetry.logs import QUIET
 from clawback_testing.broker import Broker
 from clawback_testing.clock import FakeClock
@@ -40,7 +40,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """All modules are loaded: the garbage collector need not look at them again and again."""
-    keep_what_is_loaded()
+    tune_gc()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

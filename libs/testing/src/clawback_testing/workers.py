@@ -9,9 +9,9 @@ import httpx
 
 from clawback_common.config.settings import ServiceSettings
 from clawback_common.service.definition import ServiceDefinition
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import work
-from clawback_common.service.worker import Plan, Worker
+from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_testing.waiting import until
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -20,9 +20,9 @@ DRAINED_S_MAX = 20.0
 
 
 @asynccontextmanager
-async def at_work(worker: Worker, plan: Plan) -> AsyncIterator[None]:
+async def at_work(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
     """It is ready, or has ended by itself; asked to end after the block, and what it ended with is raised."""
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     task = asyncio.create_task(worker.run(plan, stopping))
     try:
         await until(lambda: ready(worker) or task.done(), what="ready")
@@ -35,7 +35,7 @@ async def at_work(worker: Worker, plan: Plan) -> AsyncIterator[None]:
 @asynccontextmanager
 async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
     """The same of a worker with its probes, as its service runs it."""
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     port = settings.http_port or settings.probe_port
 
     async def worker() -> None:

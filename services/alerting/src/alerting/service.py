@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from alerting import use_cases
-from alerting.domain.routing import Book
+from alerting.domain.routing import RoutingConfig
 from alerting.entrypoints.commands import COMMANDS
 from alerting.entrypoints.consumers import subscriptions
 from alerting.entrypoints.schedules import loops
@@ -20,13 +20,15 @@ from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
 from clawback_common.service.work import without_broker
-from clawback_common.service.worker import Plan
+from clawback_common.service.worker import WorkerSpec
 
 
-def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, book: Book) -> Service:
+def assemble(
+    settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, book: RoutingConfig
+) -> Service:
     """The objects of alerting."""
     return Service(
         settings=settings,
@@ -59,9 +61,9 @@ def usable_address(settings: Settings, url: str) -> bool:
     return known_address(url) and (settings.environment == "development" or encrypts(url))
 
 
-def plan(service: Service, stopping: Stopping) -> Plan:
+def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
     """What its worker does beside consuming. Who tells that the broker is down does not wait for the broker."""
-    return Plan(
+    return WorkerSpec(
         loops=[service.sweeper.loop()],
         prepare=partial(use_cases.begin, service),
         on_set_aside=partial(use_cases.on_set_aside, service=service),
@@ -71,7 +73,7 @@ def plan(service: Service, stopping: Stopping) -> Plan:
     )
 
 
-async def _send_and_watch(service: Service, stopping: Stopping) -> None:
+async def _send_and_watch(service: Service, stopping: ShutdownEvent) -> None:
     from alerting.gateways.channels import senders  # noqa: PLC0415 - of the worker alone
 
     sends = senders(service.settings, service.book)

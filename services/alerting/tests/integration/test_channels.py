@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerting import use_cases
-from alerting.domain.routing import Book, Receiver
+from alerting.domain.routing import Receiver, RoutingConfig
 from alerting.gateways.channels import known_address, senders
 from alerting.storage import messages
 from clawback_contracts.alert.v1 import Severity
@@ -206,7 +206,7 @@ async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
         "as the routes file is checked; the first look loads all that apprise knows"
     )
     receivers = {**book.receivers, "both": Receiver("both", (), ["room"])}
-    service = replace(world.service, book=Book(book.root, receivers, book.recipients, rooms))
+    service = replace(world.service, book=RoutingConfig(book.root, receivers, book.recipients, rooms))
     world.service, world.sends = service, senders(service.settings, service.book)
     await world.say(world.raised("MildOne", Severity.WARNING))
     await world.pass_time(seconds=31)

@@ -9,7 +9,7 @@ import pytest
 
 from alerting import use_cases
 from alerting.domain.alert import Raised
-from alerting.domain.routing import Book
+from alerting.domain.routing import RoutingConfig
 from alerting.gateways.notification import Outgoing
 from alerting.storage import alerts, messages, silences
 from alerting.use_cases import Alerts, operators
@@ -404,7 +404,7 @@ async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World
     book = world.service.book
     ann = replace(book.recipients["ann"], withdrawn_at=world.clock.now().date())
     world.service = replace(
-        world.service, book=Book(book.root, book.receivers, {**book.recipients, "ann": ann}, {})
+        world.service, book=RoutingConfig(book.root, book.receivers, {**book.recipients, "ann": ann}, {})
     )
     await world.deliver()
     assert (world.mail.mails, world.sms.posts) == ([], [])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alerting.domain.health import Answer, Asked, last_done, metrics, overall, parts
+from alerting.domain.health import Answer, HealthSnapshot, last_done, metrics, overall, parts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
@@ -24,7 +24,7 @@ def webhooks(waiting: int, oldest_s: float) -> Answer:
     return Answer(ok=True, body={"webhooks": {"waiting": waiting, "oldest_seconds": oldest_s}})
 
 
-FINE = Asked(
+FINE = HealthSnapshot(
     NOW,
     database=Answer(ok=True, ms=1.23),
     broker=Answer(ok=True),
@@ -41,16 +41,16 @@ FINE = Asked(
 )
 
 
-def with_one(kind: str, name: str, answer: Answer) -> Asked:
+def with_one(kind: str, name: str, answer: Answer) -> HealthSnapshot:
     changed: Any = {kind: {**getattr(FINE, kind), name: answer}}
     return replace(FINE, **changed)
 
 
-def states(asked: Asked) -> dict[str, str]:
+def states(asked: HealthSnapshot) -> dict[str, str]:
     return {name: part.state for name, part in parts(asked).items() if part.state != "up"}
 
 
-def whole(asked: Asked) -> str:
+def whole(asked: HealthSnapshot) -> str:
     return overall(parts(asked), NAMES)
 
 
@@ -130,7 +130,9 @@ def test_all_that_answers_is_up() -> None:
         ),
     ],
 )
-def test_a_part_that_stops_changes_its_own_key(asked: Asked, changed: dict[str, str], status: str) -> None:
+def test_a_part_that_stops_changes_its_own_key(
+    asked: HealthSnapshot, changed: dict[str, str], status: str
+) -> None:
     assert states(asked) == changed
     assert whole(asked) == status
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerting.domain.alert import Alert
-from alerting.domain.routing import Book
+from alerting.domain.routing import RoutingConfig
 from alerting.gateways.routes_file import read_routes
 from clawback_common.errors import Stop
 from clawback_contracts.alert.v1 import Severity
@@ -49,7 +49,7 @@ route:
 """
 
 
-def read(tmp_path: Path, text: str, *, known: bool = True) -> Book:
+def read(tmp_path: Path, text: str, *, known: bool = True) -> RoutingConfig:
     path = tmp_path / "routes.yaml"
     path.write_text(text)
     return read_routes(path, lambda _: known)
@@ -72,7 +72,7 @@ def alert(name: str = "Some", severity: Severity = Severity.CRITICAL, service: s
     )
 
 
-def told(book: Book, one: Alert) -> set[tuple[str, str]]:
+def told(book: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
     return {(target.recipient, target.channel) for target in book.targets(one)}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.domain.alert import Alert
-from alerting.domain.notification_policy import Told, next_try, tellings
+from alerting.domain.notification_policy import Delivered, next_try, tellings
 from alerting.domain.routing import Target
 from clawback_contracts.alert.v1 import Severity
 
@@ -31,7 +31,7 @@ OVER = replace(FIRING, status="resolved", resolved_at=NOW)
 
 
 def found(
-    alert: Alert, told: Told | None = None, *, at: datetime = NOW, silenced: bool = False
+    alert: Alert, told: Delivered | None = None, *, at: datetime = NOW, silenced: bool = False
 ) -> list[tuple[str, int]]:
     known = {("ann", "mail"): told} if told else {}
     return [
@@ -42,27 +42,27 @@ def found(
 
 def test_what_holds_is_told_once() -> None:
     assert found(FIRING) == [("raised", 0)]
-    assert found(FIRING, Told(0, resolved=False, last_sent_at=NOW)) == []
+    assert found(FIRING, Delivered(0, resolved=False, last_sent_at=NOW)) == []
 
 
 def test_what_still_holds_is_repeated_after_the_interval_counted_from_the_sending() -> None:
-    told = Told(2, resolved=False, last_sent_at=NOW)
+    told = Delivered(2, resolved=False, last_sent_at=NOW)
     assert found(FIRING, told, at=NOW + HOUR - timedelta(seconds=1)) == []
     assert found(FIRING, told, at=NOW + HOUR) == [("repeat", 3)]
 
 
 def test_what_has_not_gone_out_is_not_repeated() -> None:
-    assert found(FIRING, Told(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
+    assert found(FIRING, Delivered(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
 
 
 def test_what_somebody_looks_at_is_not_repeated() -> None:
     seen = replace(FIRING, acknowledged_at=NOW)
-    assert found(seen, Told(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+    assert found(seen, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
 def test_an_end_is_told_once_to_those_who_were_told_the_beginning() -> None:
-    assert found(OVER, Told(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
-    assert found(OVER, Told(0, resolved=True, last_sent_at=NOW)) == []
+    assert found(OVER, Delivered(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
+    assert found(OVER, Delivered(0, resolved=True, last_sent_at=NOW)) == []
 
 
 def test_what_began_and_ended_before_anybody_was_told_is_told_all_the_same() -> None:
@@ -74,7 +74,7 @@ def test_what_a_person_ended_before_anybody_was_told_is_not_told() -> None:
 
 
 def test_a_silence_mutes_beginnings_and_reminders_but_no_end() -> None:
-    told = Told(0, resolved=False, last_sent_at=NOW)
+    told = Delivered(0, resolved=False, last_sent_at=NOW)
     assert found(FIRING, silenced=True) == []
     assert found(FIRING, told, at=NOW + HOUR, silenced=True) == []
     assert found(OVER, told, silenced=True) == [("resolved", 0)]
@@ -87,7 +87,7 @@ def test_history_from_before_the_first_start_is_no_news() -> None:
 def test_an_event_has_no_end_and_no_reminder() -> None:
     event = replace(OVER, is_event=True)
     assert found(event) == [("raised", 0)]
-    assert found(event, Told(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+    assert found(event, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
 def test_an_alert_of_which_only_an_end_was_heard_is_not_told() -> None:

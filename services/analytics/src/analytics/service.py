@@ -12,7 +12,7 @@ from analytics.gateways.cache import Cache
 from analytics.settings import Settings
 from analytics.storage.purges import PURGES
 from analytics.storage.retention import Articles, CachedAnswers
-from analytics.storage.values import Vocabulary
+from analytics.storage.values import ValueIds
 from analytics.use_cases import GROUP, Service
 from analytics.use_cases.beginning import begin
 from clawback_common.clock import Clock, SystemClock
@@ -22,8 +22,8 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Plan
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
@@ -36,7 +36,7 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
         clock=clock,
         orders=orders,
         cache=cache,
-        vocabulary=Vocabulary(db),
+        vocabulary=ValueIds(db),
         sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
         orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
     )
@@ -54,9 +54,9 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, SystemClock(), OrdersOutbox(), cache)
 
 
-def plan(service: Service, _: Stopping) -> Plan:
+def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
     """What its worker does beside consuming."""
-    return Plan(
+    return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
         on_set_aside=partial(use_cases.on_set_aside, service),

@@ -11,7 +11,7 @@ from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
 from analytics.entrypoints.consumers import subscriptions
 from analytics.storage import facets, rollups
-from analytics.storage.values import Vocabulary
+from analytics.storage.values import ValueIds
 from analytics.use_cases import Service
 from clawback_common.errors import Poison
 from clawback_common.kafka import offsets
@@ -212,7 +212,7 @@ async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: Wor
 
 
 async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
-    other = replace(world.service, vocabulary=Vocabulary(world.db))
+    other = replace(world.service, vocabulary=ValueIds(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
     await use_cases.on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
@@ -276,7 +276,7 @@ async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world
 async def test_two_workers_that_count_the_same_words_in_another_order_do_not_stand_in_each_others_way(
     world: World,
 ) -> None:
-    other = replace(world.service, vocabulary=Vocabulary(world.db))
+    other = replace(world.service, vocabulary=ValueIds(world.db))
     names = [f"t{number}" for number in range(30)]
     for turn in range(6):
         ours = [

@@ -19,7 +19,7 @@ from analytics import use_cases
 from analytics.domain.facets import SOURCE, TOPIC
 from analytics.storage import rollups, values
 from analytics.storage.retention import Articles
-from analytics.storage.values import Vocabulary
+from analytics.storage.values import ValueIds
 from analytics.use_cases import Service
 from clawback_common.retention import Progress
 from clawback_contracts.sweep.v1 import Hold
@@ -63,7 +63,7 @@ async def test_any_sequence_counts_what_the_rules_say(world: World, steps: list[
     await world.db.execute(EMPTY)
     await world.db.execute("UPDATE floor SET before = '-infinity'")
     model = Model(world)
-    workers = [replace(world.service, vocabulary=Vocabulary(world.db)) for _ in range(2)]
+    workers = [replace(world.service, vocabulary=ValueIds(world.db)) for _ in range(2)]
     for step in steps:
         await _take(step, world, model, workers)
         await _compare(world, model)

@@ -15,7 +15,7 @@ from analytics.storage import facets, retention, rollups
 from analytics.storage.retention import Articles, CachedAnswers
 from clawback_common.errors import Poison, Transient
 from clawback_common.postgres import Database
-from clawback_common.retention import Progress, Tally
+from clawback_common.retention import Progress, SweepCounts
 from clawback_common.retention.partitions import writers_gone
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted
 from clawback_testing.waiting import until
@@ -38,7 +38,7 @@ async def filled(world: World) -> None:
 async def test_a_dry_run_says_what_would_go_and_touches_nothing(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD, "up:unknown"))
-    assert await Articles(world.db, world.clock).count(world.sweep(holds=(hold,))) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db, world.clock).count(world.sweep(holds=(hold,))) == SweepCounts(2, 1, 1, 1)
     assert await world.total() == 3
     await world.publish(world.article("up:x", published_at=world.ago(days=730)))
     assert await world.total() == 4
@@ -48,10 +48,10 @@ async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
     request = world.sweep(holds=(hold,))
-    assert await Articles(world.db, world.clock).remove(request, Progress()) == Tally(2, 1, 1, 1)
+    assert await Articles(world.db, world.clock).remove(request, Progress()) == SweepCounts(2, 1, 1, 1)
     assert await world.held(OLD, NEW, HELD) == {NEW, HELD}
     await world.must_be_exact()
-    assert await Articles(world.db, world.clock).remove(world.sweep(), Progress()) == Tally(1, 1, 0, 1)
+    assert await Articles(world.db, world.clock).remove(world.sweep(), Progress()) == SweepCounts(1, 1, 0, 1)
     assert (await world.held(OLD, NEW, HELD), await world.total()) == ({NEW}, 1)
     await world.must_be_exact()
 
@@ -123,7 +123,7 @@ async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     await articles.raise_floor(request)
     assert await articles.slice(request, progress) == 2
     await world.must_be_exact()
-    assert await articles.remove(request, progress) == Tally(5, 5, 0, 5)
+    assert await articles.remove(request, progress) == SweepCounts(5, 5, 0, 5)
     assert await world.total() == 0
     await world.must_be_exact()
 
@@ -179,8 +179,8 @@ async def test_answers_without_an_end_go_from_the_cache(
     async with Cache.connect(valkey_url, 60) as cache:
         answers = CachedAnswers(world.db, cache)
         request = world.sweep("cache", before=world.ago(days=30))
-        assert await answers.count(request) == Tally(1, 1)
-        assert await answers.remove(request, Progress()) == Tally(1, 1)
+        assert await answers.count(request) == SweepCounts(1, 1)
+        assert await answers.remove(request, Progress()) == SweepCounts(1, 1)
         assert sorted(await valkey.keys()) == [b"analytics:ends", b"ingester:not-ours"]
 
 
@@ -191,7 +191,7 @@ async def test_a_cache_that_is_away_is_tried_again(world: World) -> None:
 
 
 async def test_without_a_cache_nothing_is_found_in_it(world: World) -> None:
-    assert await CachedAnswers(world.db, world.service.cache).count(world.sweep("cache")) == Tally(0, 0)
+    assert await CachedAnswers(world.db, world.service.cache).count(world.sweep("cache")) == SweepCounts(0, 0)
 
 
 async def test_a_takedown_that_empties_a_row_of_a_slice_does_not_end_the_sweep(

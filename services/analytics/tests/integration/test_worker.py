@@ -19,7 +19,7 @@ from clawback_common.postgres import Database
 from clawback_common.service.api import serve_api
 from clawback_common.service.cli import PHASES, bring_up_to_date
 from clawback_common.service.dead_letters import accept_gap, replay
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import plan_of, work, worker_of
 from clawback_common.telemetry import configure_logging
 from clawback_contracts.alert.v1 import AlertRaised
@@ -52,7 +52,7 @@ async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A worker with everything that a worker has; ended after the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
-        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, Stopping())):
+        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
             yield ours
 
 
@@ -236,7 +236,7 @@ async def test_worker_and_api_are_ready_when_they_may_be_asked_and_end_when_they
     settings: Settings, database: Database, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     assert database is not None
-    stopping, ports = Stopping(), (unused_tcp_port_factory(), unused_tcp_port_factory())
+    stopping, ports = ShutdownEvent(), (unused_tcp_port_factory(), unused_tcp_port_factory())
     ours, theirs = (settings.model_copy(update={"http_port": port}) for port in ports)
     async with SERVICE.open(ours) as one, SERVICE.open(theirs) as other, httpx.AsyncClient() as http:
         tasks = [
@@ -265,4 +265,4 @@ async def test_a_worker_refuses_a_database_that_is_not_migrated(
     await database.execute("DROP TABLE schema_migration")
     async with SERVICE.open(settings) as ours:
         with pytest.RaisesGroup(Stop, flatten_subgroups=True):
-            await work(SERVICE, ours, Stopping())
+            await work(SERVICE, ours, ShutdownEvent())

@@ -6,7 +6,7 @@ from functools import partial
 
 import httpx
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
 from clawback_common.http.probes import Probes
@@ -16,9 +16,9 @@ from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
-from clawback_common.service.worker import Plan
+from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from compliance import use_cases
 from compliance.entrypoints.commands import COMMANDS, OFFLINE_COMMANDS
@@ -30,7 +30,7 @@ from compliance.settings import Settings
 from compliance.storage.retention import Records
 from compliance.use_cases import GROUP, Service
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.verification import Looker
+from compliance.use_cases.verification import HoldingsVerifier
 
 
 def assemble(
@@ -52,9 +52,9 @@ def assemble(
         ingester=ingester,
         holdings=holdings,
         own_orders=own_orders,
-        lookers=Waker(),
+        verifiers=Waker(),
         sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
-        announcer=Announcer(GROUP, db, clock, orders),
+        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
     )
 
 
@@ -78,15 +78,15 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             addresses.close()
 
 
-def plan(service: Service, stopping: Stopping) -> Plan:
+def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
     """What its worker does beside consuming."""
     controls = Controls(service.ingester)
-    looker = Looker(service, service.holdings, controls)
-    return Plan(
-        loops=loops(service, looker, controls, stopping),
+    verifier = HoldingsVerifier(service, service.holdings, controls)
+    return WorkerSpec(
+        loops=loops(service, verifier, controls, stopping),
         prepare=partial(use_cases.begin, service),
-        close=looker.close,
-        on_set_aside=service.announcer.on_set_aside,
+        close=verifier.close,
+        on_set_aside=service.alert_publisher.on_set_aside,
         purges=(QUARANTINE, WATCHES),
     )
 

@@ -20,7 +20,7 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
 from clawback_contracts.revocation.v1 import (
@@ -35,7 +35,7 @@ from clawback_contracts.revocation.v1 import (
 from clawback_testing.clock import FakeClock
 from clawback_testing.world import ServiceWorld
 from compliance import use_cases
-from compliance.domain.obligation import Looked
+from compliance.domain.obligation import HoldingsCheck
 from compliance.service import SERVICE, assemble
 from compliance.settings import Settings
 from compliance.use_cases import Service
@@ -127,7 +127,9 @@ class World(ServiceWorld[Service]):
         asked = {row["revocation_id"]: row["article_id"] for row in rows}
         given: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
         held = dict.fromkeys(set(given["controls"]) - set(given.get("missed", ())), Holding.HELD)
-        await use_cases.on_looked(asked, Looked(store, {**held, **answers}, **given), self.service)
+        await use_cases.on_holdings_checked(
+            asked, HoldingsCheck(store, {**held, **answers}, **given), self.service
+        )
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Obligations of an article by order, the first is 1, and holder."""
@@ -195,7 +197,7 @@ def lines() -> list[str]:
 @pytest.fixture
 def check(world: World, neighbour: Neighbour, lines: list[str]) -> Check:
     """That may not wait."""
-    return Check(world.service, neighbour.ingester(), Stopping(), lines.append, timedelta(0))
+    return Check(world.service, neighbour.ingester(), ShutdownEvent(), lines.append, timedelta(0))
 
 
 @pytest.fixture

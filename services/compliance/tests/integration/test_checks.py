@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from clawback_common.clock import SystemClock
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
@@ -113,7 +113,7 @@ async def test_it_says_that_no_worker_is_at_work(
 
     neighbour.brings = lost
     service = replace(world.service, clock=SystemClock())
-    check = Check(service, neighbour.ingester(), Stopping(), lines.append, timedelta(seconds=0.5))
+    check = Check(service, neighbour.ingester(), ShutdownEvent(), lines.append, timedelta(seconds=0.5))
     await check.asked("schedule", "test")
     assert sum("no worker" in line for line in lines) == 1
     lines.clear()
@@ -193,7 +193,7 @@ async def test_a_run_that_is_asked_to_end_fails_and_says_so(
     world: World, neighbour: Neighbour, lines: list[str]
 ) -> None:
     neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     check = Check(world.service, neighbour.ingester(), stopping, lines.append, timedelta(minutes=15))
     running = asyncio.create_task(check.asked("schedule", "test"))
     await until(lambda: any("notices recorded" in line for line in lines))

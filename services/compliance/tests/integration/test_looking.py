@@ -14,7 +14,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, FAIR_TIME
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.verification import CLAIMS_MAX, Looker
+from compliance.use_cases.verification import CLAIMS_MAX, HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -29,8 +29,8 @@ def neighbour() -> Neighbour:
     return Neighbour(held=set(LIVE), listed=set(LIVE))
 
 
-def _looker(world: World, neighbour: Neighbour) -> Looker:
-    return Looker(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
+def _looker(world: World, neighbour: Neighbour) -> HoldingsVerifier:
+    return HoldingsVerifier(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
 
 
 async def _removed(world: World) -> ArticleRevoked:
@@ -69,15 +69,15 @@ async def test_a_store_that_still_holds_it_owes_it_again(world: World, neighbour
 async def test_a_store_that_calls_everything_gone_proves_nothing(world: World, neighbour: Neighbour) -> None:
     neighbour.held.clear()
     await _removed(world)
-    looker = _looker(world, neighbour)
-    await looker.look()
+    verifier = _looker(world, neighbour)
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
     neighbour.held |= LIVE
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "removed", "it is left alone for a moment"
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
@@ -85,15 +85,15 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
     world: World, neighbour: Neighbour
 ) -> None:
     await _removed(world)
-    looker = _looker(world, neighbour)
-    await looker._controls.refresh(world.service)
+    verifier = _looker(world, neighbour)
+    await verifier._controls.refresh(world.service)
     neighbour.held.clear()
     neighbour.listed.clear()
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == []
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "verified", (
         "nothing is left to be held; the row has the order"
     )
@@ -127,13 +127,13 @@ async def test_a_store_that_does_not_know_of_a_control_is_not_believed(
 @pytest.mark.parametrize("failing", [500, 404])
 async def test_no_answer_is_never_gone(world: World, neighbour: Neighbour, failing: int) -> None:
     await _removed(world)
-    looker = _looker(world, neighbour)
+    verifier = _looker(world, neighbour)
     neighbour.failing = failing
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "removed"
     neighbour.failing = None
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
@@ -147,7 +147,7 @@ async def test_an_unreadable_answer_is_never_gone(world: World, neighbour: Neigh
 async def test_a_store_without_an_address_is_not_believed(world: World, neighbour: Neighbour) -> None:
     await _removed(world)
     lost = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
-    await Looker(lost, neighbour.holdings(), Controls(neighbour.ingester())).look()
+    await HoldingsVerifier(lost, neighbour.holdings(), Controls(neighbour.ingester())).look()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
@@ -159,8 +159,8 @@ async def test_a_consumer_that_registered_an_address_is_looked_at_as_well(
     neighbour.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
-    looker = _looker(world, neighbour)
-    await looker.look()
+    verifier = _looker(world, neighbour)
+    await verifier.look()
     assert (await world.states(A))[1, "search"] == "open"
     assert neighbour.questions == [[A]]
 
@@ -169,9 +169,9 @@ async def test_more_than_a_question_holds_is_asked_in_turns(world: World, neighb
     ids = [f"metabase:{n}" for n in range(600)]
     orders = await world.revoke(*ids)
     await world.receipts(*(world.receipt(order, "ingester") for order in orders))
-    looker = _looker(world, neighbour)
-    assert await looker.look()
-    assert not await looker.look()
+    verifier = _looker(world, neighbour)
+    assert await verifier.look()
+    assert not await verifier.look()
     assert [len(question) for question in neighbour.questions] == [
         CLAIMS_MAX + CONTROLS,
         600 - CLAIMS_MAX + CONTROLS,
@@ -181,9 +181,9 @@ async def test_more_than_a_question_holds_is_asked_in_turns(world: World, neighb
 
 async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: Neighbour) -> None:
     service = replace(world.service, clock=SystemClock())
-    looker = Looker(service, neighbour.holdings(), Controls(neighbour.ingester()))
+    verifier = HoldingsVerifier(service, neighbour.holdings(), Controls(neighbour.ingester()))
     (order,) = await world.revoke(A)
-    round_ = asyncio.create_task(looker.wait_and_look())
+    round_ = asyncio.create_task(verifier.wait_and_verify())
     await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     async with asyncio.timeout(0.9):
         await round_
@@ -191,7 +191,7 @@ async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: 
             await asyncio.sleep(0.01)
 
 
-async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Looker:
+async def _removed_from_analytics(world: World, neighbour: Neighbour) -> HoldingsVerifier:
     """It says so; nobody has looked."""
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
@@ -203,12 +203,12 @@ async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Looker:
     address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
     settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
     service = replace(world.service, settings=settings)
-    return Looker(service, neighbour.holdings(), Controls(neighbour.ingester()))
+    return HoldingsVerifier(service, neighbour.holdings(), Controls(neighbour.ingester()))
 
 
-async def _looked(world: World, looker: Looker) -> str:
+async def _looked(world: World, verifier: HoldingsVerifier) -> str:
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     return (await world.states(A))[1, "analytics"]
 
 
@@ -216,19 +216,19 @@ async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
     world: World, neighbour: Neighbour
 ) -> None:
     neighbour.behind = set(LIVE)
-    looker = await _removed_from_analytics(world, neighbour)
-    assert await _looked(world, looker) == "removed"
+    verifier = await _removed_from_analytics(world, neighbour)
+    assert await _looked(world, verifier) == "removed"
     assert await world.alerts() == []
     neighbour.behind = set()
-    assert await _looked(world, looker) == "verified"
+    assert await _looked(world, verifier) == "verified"
 
 
 async def test_a_store_that_is_behind_with_some_is_believed_for_what_it_holds_of_the_others(
     world: World, neighbour: Neighbour
 ) -> None:
     neighbour.behind = LIVE - {max(LIVE)}
-    looker = await _removed_from_analytics(world, neighbour)
-    states = [await _looked(world, looker) for _ in range(len(LIVE) // CONTROLS)]
+    verifier = await _removed_from_analytics(world, neighbour)
+    states = [await _looked(world, verifier) for _ in range(len(LIVE) // CONTROLS)]
     assert states[-1] == "verified"
     assert await world.alerts() == []
 
@@ -237,11 +237,11 @@ async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
     world: World, neighbour: Neighbour
 ) -> None:
     neighbour.behind = set(LIVE)
-    looker = await _removed_from_analytics(world, neighbour)
+    verifier = await _removed_from_analytics(world, neighbour)
     for _ in range(len(LIVE) // CONTROLS):
-        assert await _looked(world, looker) == "removed"
+        assert await _looked(world, verifier) == "removed"
     world.clock.advance(seconds=FAIR_TIME.total_seconds())
-    assert await _looked(world, looker) == "removed"
+    assert await _looked(world, verifier) == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 

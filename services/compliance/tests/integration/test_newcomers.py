@@ -7,7 +7,7 @@ import pytest
 
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from compliance import use_cases
-from compliance.domain.obligation import Meaning
+from compliance.domain.obligation import ReceiptOutcome
 from services.compliance.tests.integration.conftest import SEARCH, World, bearer
 
 pytestmark = pytest.mark.integration
@@ -46,8 +46,8 @@ async def test_a_newcomer_that_answers_what_was_closed_before_it_came_is_no_stra
     await world.receipts(world.receipt(order, "archive"), world.receipt(order, "stranger"))
     rows = await world.db.fetch("SELECT holder, meaning FROM receipt WHERE holder IN ('archive', 'stranger')")
     assert {tuple(row) for row in rows} == {
-        ("archive", Meaning.NOT_OBLIGED),
-        ("stranger", Meaning.NOT_OBLIGED),
+        ("archive", ReceiptOutcome.NOT_OBLIGED),
+        ("stranger", ReceiptOutcome.NOT_OBLIGED),
     }
     assert await world.alerts() == ["StrayReceipt"]
 
@@ -59,12 +59,12 @@ async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_ask
     await world.close(answered)
     await world.sent()
     world.clock.advance(seconds=10)
-    assert await use_cases.press(world.service) == 0
+    assert await use_cases.resend_due(world.service) == 0
     path = "/compliance/holders/search/resend"
     assert (await http.post(path, headers=bearer("search"))).status_code == 403
     answer = await http.post(path, headers=bearer("operator"))
     assert (answer.status_code, answer.json()) == (202, {"orders": 1})
-    assert await use_cases.press(world.service) == 1
+    assert await use_cases.resend_due(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     assert (again.article_id, again.attempt) == (A, first.attempt + 1)
     changes = (await http.get("/compliance/holders/search")).json()["changes"]

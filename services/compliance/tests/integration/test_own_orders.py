@@ -61,7 +61,7 @@ async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) ->
     await world.db.execute(FORGOTTEN)
     await arrive(world, [order])
     assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
-    assert await use_cases.press(world.service) == 1
+    assert await use_cases.resend_due(world.service) == 1
     (again,) = await world.said(ArticleRevoked)
     assert (again.revocation_id, again.order) == (order.revocation_id, order.order)
     assert await world.alerts() == ["OrdersRecovered"]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.retention import Progress, Tally, archive
+from clawback_common.retention import Progress, SweepCounts, archive
 from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
@@ -102,7 +102,7 @@ async def test_old_records_are_archived_and_go_and_what_stands_or_is_open_stays(
     assert (found["revocation"], found["notice"], found["run"], found["holder_change"]) == (2, 1, 1, 1)
     assert {one.value["article_id"] for one in written if one.schema == "revocation"} == {LIFTED}
     assert found["receipt"] == 4, "of the one that stands, the receipts"
-    assert await records.remove(request(world), Progress()) == Tally(1, 0, 0, 1)
+    assert await records.remove(request(world), Progress()) == SweepCounts(1, 0, 0, 1)
 
 
 async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_that_stands(

@@ -13,7 +13,7 @@ from clawback_common.service.waking import Waker
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from compliance import use_cases
-from compliance.domain.obligation import Meaning
+from compliance.domain.obligation import ReceiptOutcome
 from compliance.domain.request import Request, RequestKind
 from compliance.storage import revocations
 from services.compliance.tests.integration.conftest import LIVE, SEARCH, World
@@ -106,7 +106,7 @@ async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -
         def wake(self) -> None:
             seen.append(1)
 
-    service = replace(world.service, lookers=Seen())
+    service = replace(world.service, verifiers=Seen())
     await use_cases.on_receipts(world.received([world.receipt(order, "search")]), service)
     assert seen == []
     impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
@@ -153,7 +153,7 @@ async def test_a_receipt_of_nobody_or_to_no_order_is_recorded_and_alerted(world:
     stray = order.model_copy(update={"order": 7})
     await world.receipts(world.receipt(order, "stranger"), world.receipt(stray, "search"))
     rows = await world.db.fetch("SELECT meaning FROM receipt ORDER BY meaning")
-    assert [row["meaning"] for row in rows] == [Meaning.NOT_OBLIGED, Meaning.UNKNOWN_ORDER]
+    assert [row["meaning"] for row in rows] == [ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNKNOWN_ORDER]
     assert await world.alerts() == ["StrayReceipt", "StrayReceipt"]
 
 
@@ -161,13 +161,13 @@ async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World)
     (order,) = await world.revoke(A)
     await world.sent()
     world.clock.advance(minutes=1)
-    assert await use_cases.press(world.service) == 1
+    assert await use_cases.resend_due(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
     await world.sent()
     world.clock.advance(hours=10)
-    assert await use_cases.press(world.service) == 0
+    assert await use_cases.resend_due(world.service) == 0
 
 
 async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
@@ -176,7 +176,7 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
     for _ in range(150):
         await world.sent()
         world.clock.advance(minutes=1)
-        if await use_cases.press(world.service):
+        if await use_cases.resend_due(world.service):
             moments.append((world.clock.now() - begun).total_seconds() / 60)
     assert moments == [1, 5, 15, 60, 120]
 
@@ -184,7 +184,7 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
 async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -> None:
     await world.revoke(A)
     world.clock.advance(hours=5)
-    assert await use_cases.press(world.service) == 0
+    assert await use_cases.resend_due(world.service) == 0
 
 
 async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
@@ -293,7 +293,7 @@ async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(wo
     await use_cases.holder_registered(rag, "operator", world.service)
     assert (1, "rag") not in await world.states(A)
     assert (await world.states(B))[1, "rag"] == "open"
-    assert await use_cases.press(world.service) == 1
+    assert await use_cases.resend_due(world.service) == 1
 
 
 async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it(
@@ -339,7 +339,7 @@ async def test_registering_the_same_again_changes_nothing(world: World) -> None:
 
 
 async def test_the_feed_of_orders_leaves_out_none_that_is_still_being_written(world: World) -> None:
-    settled = revocations.Settled(world.db)
+    settled = revocations.CommittedFeed(world.db)
     await world.revoke(A)
     async with world.db.transaction() as slow:
         await slow.execute("SELECT pg_advisory_xact_lock_shared($1)", 0x686F6C64)
@@ -359,7 +359,7 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
         world.notices(*again),
         world.receipts(*(world.receipt(order, "ingester") for order in orders)),
         world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
-        use_cases.press(world.service),
+        use_cases.resend_due(world.service),
     )
     await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0

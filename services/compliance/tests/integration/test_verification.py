@@ -12,11 +12,11 @@ from clawback_common.http.guarded_client import Addresses, AddressRules, Guarded
 from clawback_contracts.alert.v1 import AlertResolved
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import use_cases
-from compliance.domain.obligation import CONTROLS, FAIR_TIME, Looked
+from compliance.domain.obligation import CONTROLS, FAIR_TIME, HoldingsCheck
 from compliance.gateways.stores import HoldingsClient, first_that_fit
 from compliance.storage.controls import MISSING_MAX
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.verification import Looker
+from compliance.use_cases.verification import HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
 from services.compliance.tests.integration.neighbours import Neighbour
 
@@ -31,8 +31,8 @@ def neighbour() -> Neighbour:
     return Neighbour(held=set(LIVE), listed=set(LIVE))
 
 
-def _looker(world: World, neighbour: Neighbour) -> Looker:
-    return Looker(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
+def _looker(world: World, neighbour: Neighbour) -> HoldingsVerifier:
+    return HoldingsVerifier(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
 
 
 async def _removed(world: World, *article_ids: str, holder: str = "ingester") -> list[int]:
@@ -48,9 +48,9 @@ async def _state(world: World, article_id: str, holder: str) -> str:
     return state
 
 
-async def _look_again(world: World, looker: Looker, holder: str = "ingester") -> str:
+async def _look_again(world: World, verifier: HoldingsVerifier, holder: str = "ingester") -> str:
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     return await _state(world, A, holder)
 
 
@@ -61,13 +61,13 @@ async def _resolved(world: World) -> list[str]:
 async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once(
     world: World, neighbour: Neighbour
 ) -> None:
-    looker = _looker(world, neighbour)
-    await looker._controls.refresh(world.service)
+    verifier = _looker(world, neighbour)
+    await verifier._controls.refresh(world.service)
     await _removed(world, *LIVE)
     neighbour.held.clear()
     neighbour.listed = {f"metabase:other-{n}" for n in range(50)}
     world.clock.advance(seconds=6)
-    await looker.look()
+    await verifier.look()
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 0
     assert await world.alerts() == ["StoreAnswersWrongly"]
     assert set(neighbour.questions[0]) & neighbour.listed, "the controls were fetched again"
@@ -80,11 +80,11 @@ async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_
 ) -> None:
     neighbour.held = neighbour.listed = set(sorted(LIVE)[:live])
     neighbour.applied = applied
-    looker = _looker(world, neighbour)
+    verifier = _looker(world, neighbour)
     (number,) = await _removed(world, A)
-    assert await _look_again(world, looker) == "removed"
+    assert await _look_again(world, verifier) == "removed"
     neighbour.applied = number
-    assert await _look_again(world, looker) == "verified"
+    assert await _look_again(world, verifier) == "verified"
     evidence = orjson.loads(
         await world.db.fetchval("SELECT evidence FROM obligation WHERE holder = 'ingester'")
     )
@@ -95,11 +95,11 @@ async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it
     world: World, neighbour: Neighbour
 ) -> None:
     neighbour.applied = 0
-    looker = _looker(world, neighbour)
+    verifier = _looker(world, neighbour)
     (number,) = await _removed(world, A)
-    assert await _look_again(world, looker) == "removed"
+    assert await _look_again(world, verifier) == "removed"
     neighbour.applied = number
-    assert await _look_again(world, looker) == "verified"
+    assert await _look_again(world, verifier) == "verified"
     assert await world.alerts() == []
 
 
@@ -112,7 +112,7 @@ async def test_a_store_that_does_not_say_what_it_applied_is_believed_for_its_con
     assert await _state(world, A, "ingester") == "verified"
 
 
-def _with_analytics(world: World, neighbour: Neighbour) -> Looker:
+def _with_analytics(world: World, neighbour: Neighbour) -> HoldingsVerifier:
     address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
     settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
     object.__setattr__(world.service, "settings", settings)
@@ -154,22 +154,22 @@ async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
 ) -> None:
     neighbour.behind = {min(LIVE)}
     await _removed_from_analytics(world)
-    looker = _with_analytics(world, neighbour)
-    await use_cases.on_looked([], await _one_that_misses(looker), world.service)
+    verifier = _with_analytics(world, neighbour)
+    await use_cases.on_holdings_checked([], await _one_that_misses(verifier), world.service)
     for _ in range(3):
-        await _look_again(world, looker, "analytics")
+        await _look_again(world, verifier, "analytics")
         neighbour.questions.clear()
     world.clock.advance(seconds=FAIR_TIME.total_seconds())
     await _removed(world, B, holder="analytics")
-    await looker.look()
+    await verifier.look()
     assert min(LIVE) in neighbour.questions[0]
     assert await _state(world, B, "analytics") == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 
-async def _one_that_misses(looker: Looker) -> Looked:
+async def _one_that_misses(verifier: HoldingsVerifier) -> HoldingsCheck:
     while True:
-        looked = await looker._ask_own("analytics", [A])
+        looked = await verifier._ask_own("analytics", [A])
         if looked.missed:
             return looked
 
@@ -180,11 +180,11 @@ async def test_a_question_without_an_answer_neither_raises_nor_resolves(
 ) -> None:
     neighbour.held.clear()
     await _removed(world, A)
-    looker = _looker(world, neighbour)
-    await _look_again(world, looker)
+    verifier = _looker(world, neighbour)
+    await _look_again(world, verifier)
     assert await world.alerts() == ["StoreAnswersWrongly"]
     neighbour.failing = failing
-    assert await _look_again(world, looker) == "removed"
+    assert await _look_again(world, verifier) == "removed"
     assert (await world.alerts(), await _resolved(world)) == (["StoreAnswersWrongly"], [])
 
 
@@ -219,22 +219,22 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, neighbour: N
         await use_cases.holder_registered(there, "operator", world.service)
         own = neighbour.holdings().own
         client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
-        looker = Looker(world.service, client, Controls(neighbour.ingester()))
+        verifier = HoldingsVerifier(world.service, client, Controls(neighbour.ingester()))
         await _removed(world, A, holder="search")
         async with asyncio.timeout(2):
-            await looker.wait_and_look()
+            await verifier.wait_and_verify()
             while not asked:  # noqa: ASYNC110 - a list, not an event
                 await asyncio.sleep(0.01)
         for article_id in (A, B):
             await _removed(world, article_id)
-            world.service.lookers.wake()
+            world.service.verifiers.wake()
             async with asyncio.timeout(1):
                 while await _state(world, article_id, "ingester") != "verified":
-                    await looker.wait_and_look()
+                    await verifier.wait_and_verify()
                     await asyncio.sleep(0.02)
         assert await _state(world, A, "search") == "removed"
         assert len(asked) == 1
-        await looker.close()
+        await verifier.close()
         addresses.close()
 
 
@@ -244,9 +244,9 @@ async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
     await use_cases.holder_registered(there, "operator", world.service)
     await _removed(world, A, holder="search")
-    looker, pauses = _looker(world, neighbour), []
+    verifier, pauses = _looker(world, neighbour), []
     for _ in range(9):
-        await looker.look()
+        await verifier.look()
         at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
         pauses.append((at - world.clock.now()).total_seconds())
         world.clock.advance(seconds=pauses[-1])

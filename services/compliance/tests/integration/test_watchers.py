@@ -116,7 +116,7 @@ async def test_a_backlog_is_over_when_none_has_come_again_for_a_day(world: World
 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await world.service.announcer.on_set_aside("orders", "row 7: too_large")
+    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
     assert [(one.name, one.service) for one in await world.said(AlertRaised)] == [
         ("OutboxRowSetAside", "compliance")
     ]

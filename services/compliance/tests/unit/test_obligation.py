@@ -16,11 +16,11 @@ from compliance.domain.obligation import (
     CLOSED,
     CONTROLS,
     Answer,
-    Looked,
-    Meaning,
+    HoldingsCheck,
+    HoldingsVerdict,
     Obligation,
     Proof,
-    Sight,
+    ReceiptOutcome,
     State,
     fold,
     proof,
@@ -50,44 +50,44 @@ def _answer(removals: Mapping[str, Outcome], attempt: int = 1) -> Answer:
 
 def test_a_receipt_for_every_declared_kind_closes_what_a_consumer_owes() -> None:
     folded, meaning = fold(CONSUMER, _answer(ALL_REMOVED), NOW)
-    assert (folded.state, meaning) == (State.VERIFIED, Meaning.CLOSED)
+    assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
     assert folded.evidence is not None
     assert folded.evidence["how"] == "receipt"
 
 
 def test_a_receipt_that_misses_a_declared_kind_closes_nothing() -> None:
     folded, meaning = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
-    assert (folded.state, meaning) == (State.NOTIFIED, Meaning.INCOMPLETE)
+    assert (folded.state, meaning) == (State.NOTIFIED, ReceiptOutcome.INCOMPLETE)
 
 
 def test_answers_add_up_by_kind() -> None:
     half, _ = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
     folded, meaning = fold(half, _answer({"index": Outcome.ALREADY_REMOVED}), NOW)
-    assert (folded.state, meaning) == (State.VERIFIED, Meaning.CLOSED)
+    assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
 
 
 def test_the_word_of_a_holder_that_we_can_look_at_closes_nothing() -> None:
     folded, meaning = fold(STORE, _answer(ALL_REMOVED), NOW)
-    assert (folded.state, meaning, folded.verified_at) == (State.REMOVED, Meaning.REMOVED, None)
+    assert (folded.state, meaning, folded.verified_at) == (State.REMOVED, ReceiptOutcome.REMOVED, None)
 
 
 def test_a_repeated_receipt_of_a_store_changes_no_time() -> None:
     removed, _ = fold(STORE, _answer(ALL_REMOVED), NOW)
     later = NOW.replace(hour=15)
     folded, meaning = fold(removed, _answer(ALL_REMOVED, 2), later)
-    assert (folded.state, folded.removed_at, meaning) == (State.REMOVED, NOW, Meaning.REPEATED)
+    assert (folded.state, folded.removed_at, meaning) == (State.REMOVED, NOW, ReceiptOutcome.REPEATED)
 
 
 def test_superseded_by_an_order_that_we_never_gave_closes_nothing() -> None:
     said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.SUPERSEDED)
-    assert fold(CONSUMER, _answer(said), NOW)[1] is Meaning.INCOMPLETE
+    assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
     folded, meaning = fold(replace(CONSUMER, superseded=True), _answer(said), NOW)
-    assert (folded.state, meaning) == (State.SUPERSEDED, Meaning.CLOSED)
+    assert (folded.state, meaning) == (State.SUPERSEDED, ReceiptOutcome.CLOSED)
 
 
 def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
     said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.REINSTATED)
-    assert fold(CONSUMER, _answer(said), NOW)[1] is Meaning.INCOMPLETE
+    assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
     lifted = replace(STORE, order_kind=Kind.REINSTATED)
     assert fold(lifted, _answer(said), NOW)[0].state is State.VERIFIED
 
@@ -95,7 +95,7 @@ def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
 @pytest.mark.parametrize("state", sorted(CLOSED))
 def test_what_is_closed_stays_closed(state: State) -> None:
     closed = replace(CONSUMER, state=state)
-    assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, Meaning.REPEATED)
+    assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, ReceiptOutcome.REPEATED)
 
 
 def test_a_holder_that_forgets_by_age_is_closed_by_age_alone() -> None:
@@ -133,21 +133,28 @@ def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
 
 
 HELD = {f"c{n}": Holding.HELD for n in range(CONTROLS)}
-ANSWERED = Looked("ingester", {"a": Holding.GONE, **HELD}, ours=True, orders={"a": 3}, controls=tuple(HELD))
+ANSWERED = HoldingsCheck(
+    "ingester", {"a": Holding.GONE, **HELD}, ours=True, orders={"a": 3}, controls=tuple(HELD)
+)
 
 
 def test_only_gone_is_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
-    for looked in (Looked("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
+    for looked in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
         sights = [seen(looked, one, 3) for one in "abcd"]
-        assert sights == [Sight.GONE, Sight.HELD, Sight.UNKNOWN, Sight.UNKNOWN]
+        assert sights == [
+            HoldingsVerdict.GONE,
+            HoldingsVerdict.HELD,
+            HoldingsVerdict.UNKNOWN,
+            HoldingsVerdict.UNKNOWN,
+        ]
 
 
 def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
-    assert seen(ANSWERED, "a", 3, wrong=True) is Sight.UNKNOWN
+    assert seen(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
     for control in (Holding.UNKNOWN, None):
         answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
-        assert seen(replace(ANSWERED, answers=answers), "a", 3) is Sight.UNKNOWN
+        assert seen(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -172,7 +179,7 @@ def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
     answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
     looked = replace(ANSWERED, answers=answers, **more)
     assert proof(looked, "a", 3) is expected
-    assert seen(looked, "a", 3) is (Sight.GONE if expected else Sight.UNKNOWN)
+    assert seen(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
 
 
 def test_an_event_becomes_an_answer() -> None:

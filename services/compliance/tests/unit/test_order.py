@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import (
+    IssueOrder,
     Kind,
     Order,
-    Ordered,
-    SaidAgain,
+    ResendOrder,
     Standing,
     decide,
     lift,
@@ -42,7 +42,7 @@ def _decide(standing: Standing, *notices: Notice, known: dict[NoticeKey, UUID] |
 def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=2))
     (ordered,) = _decide(UNTOUCHED, notice)
-    assert isinstance(ordered, Ordered)
+    assert isinstance(ordered, IssueOrder)
     assert (ordered.order_no, ordered.previous_order) == (NUMBER, 0)
     assert (ordered.kind, ordered.notices) == (Kind.REVOKED, (notice,))
     assert ordered.due_at == NOW + timedelta(hours=22)
@@ -58,15 +58,15 @@ def test_a_number_is_greater_than_all_that_were_given_before_also_by_a_clock_tha
 def test_a_database_that_forgot_its_orders_never_gives_a_number_again() -> None:
     (first,) = _decide(UNTOUCHED, _notice())
     (again,) = decide(UNTOUCHED, [_notice()], {}, now=NOW + timedelta(milliseconds=1), deadline=DAY)
-    assert isinstance(first, Ordered)
-    assert isinstance(again, Ordered)
+    assert isinstance(first, IssueOrder)
+    assert isinstance(again, IssueOrder)
     assert again.order_no > first.order_no
 
 
 def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None:
     early, late = _notice(revoked_at=NOW - timedelta(hours=5)), _notice(revoked_at=NOW)
     (ordered,) = _decide(UNTOUCHED, late, early, late)
-    assert isinstance(ordered, Ordered)
+    assert isinstance(ordered, IssueOrder)
     assert ordered.notices == (late, early)
     assert ordered.clock_started_at == NOW - timedelta(hours=5)
 
@@ -74,44 +74,44 @@ def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None
 def test_a_new_notice_on_a_revoked_article_joins_the_order_that_stands() -> None:
     notice = _notice()
     (again,) = _decide(REVOKED, notice)
-    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW)
+    assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW)
 
 
 def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=9))
     known = {notice.key: revocation_id(ARTICLE, 1)}
     (again,) = _decide(REVOKED, notice, known=known)
-    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
+    assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,))
 
 
 def test_a_repeated_notice_never_revokes_again_after_a_reinstatement() -> None:
     notice = _notice()
     (again,) = _decide(REINSTATED, notice, known={notice.key: revocation_id(ARTICLE, 1)})
-    assert again == SaidAgain(revocation_id(ARTICLE, 1), (notice,))
+    assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,))
 
 
 def test_a_new_notice_after_a_reinstatement_is_a_new_order() -> None:
     (ordered,) = _decide(REINSTATED, _notice())
-    assert isinstance(ordered, Ordered)
+    assert isinstance(ordered, IssueOrder)
     assert (ordered.order_no, ordered.previous_order) == (NUMBER, 2)
 
 
 def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() -> None:
     old, new = _notice(), _notice()
     (again,) = _decide(REVOKED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
-    assert isinstance(again, SaidAgain)
+    assert isinstance(again, ResendOrder)
     assert (again.notices, again.new) == ((old, new), (new,))
 
 
 def test_a_repeated_notice_of_a_lifted_order_does_not_hide_a_new_one() -> None:
     old, new = _notice(), _notice()
     decisions = _decide(REINSTATED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
-    assert [type(decision) for decision in decisions] == [SaidAgain, Ordered]
+    assert [type(decision) for decision in decisions] == [ResendOrder, IssueOrder]
 
 
 def test_past_its_deadline_when_first_seen_is_backlog() -> None:
     (ordered,) = _decide(UNTOUCHED, _notice(revoked_at=NOW - timedelta(hours=24)))
-    assert isinstance(ordered, Ordered)
+    assert isinstance(ordered, IssueOrder)
     assert ordered.backlog
 
 
@@ -138,7 +138,7 @@ def test_only_the_revocation_that_stands_can_be_lifted() -> None:
 
 def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
     (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadline=DAY)
-    assert isinstance(ordered, Ordered)
+    assert isinstance(ordered, IssueOrder)
     order = Order.of(ordered)
     earlier = NOW - timedelta(hours=3)
     assert order.said_again(earlier, DAY).due_at == earlier + DAY
@@ -176,7 +176,7 @@ def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[i
             standing = Standing(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
         else:
             for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadline=DAY):
-                if isinstance(decision, Ordered):
+                if isinstance(decision, IssueOrder):
                     revoked_by.append(pool[which])
                     standing = Standing(
                         ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 import httpx
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
@@ -17,8 +17,8 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Plan
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from ingester.entrypoints.commands import COMMANDS
 from ingester.entrypoints.consumers import subscriptions
@@ -53,7 +53,7 @@ def assemble(
         news=news,
         months=months,
         sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
-        announcer=Announcer(GROUP, db, clock, orders),
+        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
         feeds=feeds,
         orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
     )
@@ -83,14 +83,14 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
 
 
-def plan(service: Service, _: Stopping) -> Plan:
+def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
     """What its worker does beside consuming."""
-    return Plan(
+    return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
         publish=partial(publishing.publish, service),
         may_publish=partial(publishing.may_publish, service),
-        on_set_aside=service.announcer.on_set_aside,
+        on_set_aside=service.alert_publisher.on_set_aside,
         purges=PURGES,
         resent=(RevocationNoticed.TOPIC, ArticleRemoved.TOPIC),
     )

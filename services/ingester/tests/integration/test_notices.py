@@ -7,7 +7,7 @@ import pytest
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason, RevocationNoticed
 from ingester import use_cases
 from ingester.domain.article import deliveries
-from ingester.domain.feed import Sighting
+from ingester.domain.feed import RevokedEntry
 from ingester.use_cases import polling
 from services.ingester.tests.integration.world import Script, World, revoked_page
 
@@ -92,11 +92,11 @@ async def test_the_same_entry_seen_again_is_the_same_notice(world: World, script
 
 async def test_an_entry_without_a_number_counts_as_new_after_a_reinstatement(world: World) -> None:
     poll_id = await world.db.fetchval("SELECT gen_random_uuid()")
-    entry = [Sighting(A, None, None)]
+    entry = [RevokedEntry(A, None, None)]
 
     async def seen() -> int:
         async with world.db.transaction() as tx:
-            return await use_cases.on_sightings(tx, world.service, "f", entry, poll_id, None)
+            return await use_cases.on_revoked_entries(tx, world.service, "f", entry, poll_id, None)
 
     assert [await seen(), await seen()] == [1, 0]
     await world.order(world.revocation(A))

@@ -12,7 +12,7 @@ import pytest
 
 from clawback_common.http.probes import Probes
 from clawback_common.postgres import Transaction
-from clawback_common.retention import Held, Progress, Tally
+from clawback_common.retention import Held, Progress, SweepCounts
 from clawback_common.retention.maintenance import put_in_shape
 from clawback_common.service.api import application
 from clawback_contracts.article.v1 import ArticleSubmitted
@@ -88,14 +88,14 @@ async def read(world: World, path: str) -> httpx.Response:
 
 
 async def test_old_text_goes_and_ids_that_were_given_stay(world: World, articles: Articles) -> None:
-    assert await articles.count(request(world)) == Tally(3, 3, 0, 3)
+    assert await articles.count(request(world)) == SweepCounts(3, 3, 0, 3)
     assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count touches nothing"
-    assert await articles.remove(request(world), Progress()) == Tally(3, 3, 0, 3)
+    assert await articles.remove(request(world), Progress()) == SweepCounts(3, 3, 0, 3)
     assert await ids(world, "article_content") == [YOUNG]
     assert await ids(world) == [ANCIENT, OLD, OLDER, YOUNG]
     months = [month.name for month in await world.service.months.all()]
     assert months == ["article_content_2025_11"], "October went as a whole"
-    assert await articles.remove(request(world), Progress()) == Tally(0, 0, 0, 3)
+    assert await articles.remove(request(world), Progress()) == SweepCounts(0, 0, 0, 3)
 
 
 async def test_an_id_that_was_given_to_nobody_goes_with_its_text(world: World) -> None:
@@ -113,7 +113,7 @@ async def test_an_id_that_was_given_to_nobody_goes_with_its_text(world: World) -
     owned = Articles(world.db, world.clock, world.service.months)
     asked = request(world)
     assert (await owned.count(asked)).kept == 2
-    assert await owned.remove(asked, Progress()) == Tally(2, 2, 0, 2)
+    assert await owned.remove(asked, Progress()) == SweepCounts(2, 2, 0, 2)
     assert await ids(world) == ["up:ended", "up:ordered"]
 
 
@@ -186,7 +186,7 @@ async def test_what_is_held_is_spared_readable_and_taken_down_like_any_other(
     world: World, articles: Articles
 ) -> None:
     asked = request(world, OLD, OLDER, ANCIENT)
-    assert await articles.remove(asked, Progress()) == Tally(3, 0, 3, 0)
+    assert await articles.remove(asked, Progress()) == SweepCounts(3, 0, 3, 0)
     assert await ids(world, "article_content") == [YOUNG]
     assert await world.held(OLD, OLDER, ANCIENT) == {OLD, OLDER, ANCIENT}
     for one in (OLD, OLDER, ANCIENT):
@@ -201,15 +201,15 @@ async def test_what_is_held_is_spared_readable_and_taken_down_like_any_other(
 
 async def test_a_hold_that_was_lifted_spares_nothing_any_more(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLD, OLDER), Progress())
-    assert await articles.count(request(world, OLD)) == Tally(2, 1, 1, 2)
-    assert await articles.remove(request(world, OLD), Progress()) == Tally(2, 1, 1, 2)
+    assert await articles.count(request(world, OLD)) == SweepCounts(2, 1, 1, 2)
+    assert await articles.remove(request(world, OLD), Progress()) == SweepCounts(2, 1, 1, 2)
     assert await ids(world, "article_held") == [OLD]
 
 
 async def test_a_hold_by_date_spares_what_dates_from_its_span(world: World, articles: Articles) -> None:
     old = world.clock.now() - timedelta(days=110)
     hold = Hold(hold_id=uuid4(), dated_from=old)
-    assert await articles.remove(request(world, holds=[hold]), Progress()) == Tally(3, 2, 1, 2)
+    assert await articles.remove(request(world, holds=[hold]), Progress()) == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLD]
 
 
@@ -290,7 +290,7 @@ async def test_a_sweep_that_dies_anywhere_is_finished_by_the_next(
         deaths += 1
     tally = await articles.remove(asked, Progress(kept, keep))
     assert deaths == 6
-    assert tally == Tally(3, 2, 1, 2)
+    assert tally == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLDER]
 
 
@@ -334,7 +334,7 @@ async def test_calls_to_providers_go_by_age(world: World) -> None:
             world.clock.now() - timedelta(days=days),
         )
     owned = retention.api_calls(world.db)
-    assert await owned.remove(request(world, data_class="api_calls"), Progress()) == Tally(2, 2)
+    assert await owned.remove(request(world, data_class="api_calls"), Progress()) == SweepCounts(2, 2)
 
 
 async def test_a_request_is_answered_by_the_service(world: World, articles: Articles) -> None:

@@ -22,7 +22,7 @@ from clawback_testing.broker import Broker, Raw
 from clawback_testing.listening import listening
 from clawback_testing.waiting import until
 from ingester import use_cases
-from ingester.domain.feed import Sighting
+from ingester.domain.feed import RevokedEntry
 from ingester.entrypoints.consumers import subscriptions
 from services.ingester.tests.integration.world import World
 
@@ -158,7 +158,9 @@ async def test_an_article_on_which_a_notice_waits_stays_withheld(world: World) -
     await world.submit(world.article(A))
     async with world.db.transaction() as tx:
         poll_id = await tx.fetchval("SELECT gen_random_uuid()")
-        await use_cases.on_sightings(tx, world.service, "f", [Sighting(A, "s1", None)], poll_id, None)
+        await use_cases.on_revoked_entries(
+            tx, world.service, "f", [RevokedEntry(A, "s1", None)], poll_id, None
+        )
     (incident,) = await withheld(world, A)
     await use_cases.close_incident(world.service, incident, "olga", "looked")
     assert await world.state(A) == "withheld"

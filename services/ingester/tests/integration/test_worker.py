@@ -26,7 +26,7 @@ from clawback_common.messaging.outbox.lost_log import Log
 from clawback_common.messaging.outbox.news import NewsOutbox
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import plan_of, worker_of
 from clawback_common.telemetry import configure_logging
 from clawback_contracts.article.v1 import ArticlePublished
@@ -65,7 +65,7 @@ async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIter
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         feeds = configured_feeds(settings, db, clock, http)
         service = assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
-        async with at_work(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, Stopping())):
+        async with at_work(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, ShutdownEvent())):
             yield service
 
 
@@ -255,8 +255,8 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
 
 
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await world.service.announcer.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
-    await world.service.announcer.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
+    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
+    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
     assert await world.alerts() == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from clawback_common.service.cli import main
-from clawback_common.service.process import in_words
+from clawback_common.service.process import load_or_exit
 from ingester.service import SERVICE
 from ingester.settings import FeedSettings, Settings
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
-        in_words(Settings)
+        load_or_exit(Settings)
     assert ended.value.code == 2
     return capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.errors import Stop
 from clawback_common.http.probes import Probes
@@ -14,8 +14,8 @@ from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Plan
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import WorkerSpec
 from clawback_common.telemetry import describe
 from retention.domain.policy import Mistakes, Policy, read
 from retention.entrypoints.commands import COMMANDS
@@ -40,7 +40,7 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
         clock=clock,
         orders=orders,
         policies=load_policies(settings),
-        announcer=Announcer(GROUP, db, clock, orders),
+        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
         sweeper=Sweeper(GROUP, db, clock, orders, ages_min_d=settings.sweep_age_min_d),
     )
 
@@ -69,12 +69,12 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, SystemClock(), OrdersOutbox())
 
 
-def plan(service: Service, _: Stopping) -> Plan:
+def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
     """What its worker does beside consuming."""
-    return Plan(
+    return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
-        on_set_aside=service.announcer.on_set_aside,
+        on_set_aside=service.alert_publisher.on_set_aside,
         purges=(QUARANTINE, WATCHES),
     )
 

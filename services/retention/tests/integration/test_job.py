@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from clawback_common.errors import Stop, Transient
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_testing.waiting import until
 from retention import use_cases
 from retention.domain.age import Age
@@ -33,7 +33,7 @@ def lines() -> list[str]:
 
 
 def _job(world: World, lines: list[str], wait_min: float = 15) -> SweepJob:
-    return SweepJob(world.service, Stopping(), lines.append, timedelta(minutes=wait_min))
+    return SweepJob(world.service, ShutdownEvent(), lines.append, timedelta(minutes=wait_min))
 
 
 @asynccontextmanager
@@ -187,12 +187,12 @@ async def test_a_dry_run_of_everything_says_what_would_go(world: World, lines: l
 
 async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     said: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731 - read twice
-    assert await holds_command(world.service, Namespace(all=False), Stopping()) == 0
+    assert await holds_command(world.service, Namespace(all=False), ShutdownEvent()) == 0
     assert said() == "no holds are in force\n"
     await world.hold("metabase:1", "metabase:2")
     await world.hold(data_class="alerts")
     await world.hold(dated_from=world.clock.now(), data_class="job_runs")
-    await holds_command(world.service, Namespace(all=True), Stopping())
+    await holds_command(world.service, Namespace(all=True), ShutdownEvent())
     listed = said()
     assert all(words in listed for words in ("2 articles", "everything", "from 2026-03-01 until for ever"))
     assert "metabase:1" not in listed
@@ -205,7 +205,7 @@ async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, li
         for name, policy in world.service.policies.items()
     }
     own = replace(world.service, policies=shorter)
-    job = SweepJob(own, Stopping(), lines.append, timedelta(minutes=15))
+    job = SweepJob(own, ShutdownEvent(), lines.append, timedelta(minutes=15))
     with pytest.raises(
         Stop, match=r"nothing is swept: .*articles: here \w+ after 1 day by .* in force \w+ after "
     ):

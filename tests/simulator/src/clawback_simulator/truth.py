@@ -9,7 +9,7 @@ from clawback_simulator.clock import iso
 from clawback_simulator.ledger import Calls, Consumer, ConsumerKey
 from clawback_simulator.simulator import Simulator
 
-Told = dict[str, Any]
+Delivered = dict[str, Any]
 EXTRAS = ("served", "canaries", "facets")
 """What is told only when it is asked for."""
 
@@ -163,10 +163,10 @@ HARMLESS = frozenset({None, "numbers", "unknown_elements", "bad_date"})
 """Corruptions that a tolerant reader takes the article with."""
 
 
-def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Told:
+def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Delivered:
     """The truth as plain values, ready for JSON; its shape is `Truth`."""
     world = simulator.world
-    told: Told = {
+    told: Delivered = {
         "seed": simulator.seed,
         "now": iso(simulator.clock.timestamp()),
         "settings": simulator.settings.model_dump(),
@@ -212,7 +212,7 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
     return told
 
 
-def _article(simulator: Simulator, article: Article) -> Told:
+def _article(simulator: Simulator, article: Article) -> Delivered:
     feed, recipe = simulator.world.feed, article.recipe
     return {
         "id": str(article.id),
@@ -229,12 +229,12 @@ def _article(simulator: Simulator, article: Article) -> Told:
     }
 
 
-def _delivery(simulator: Simulator, sequence_id: int) -> Told:
+def _delivery(simulator: Simulator, sequence_id: int) -> Delivered:
     delivery = simulator.world.feed[simulator.world.after(sequence_id) - 1]
     return {"id": str(delivery.article.id), "sequence_id": str(sequence_id), "version": delivery.version}
 
 
-def _consumer(who: ConsumerKey, consumer: Consumer) -> Told:
+def _consumer(who: ConsumerKey, consumer: Consumer) -> Delivered:
     key, endpoint, part = who
     return {
         "key": key,
@@ -248,7 +248,7 @@ def _consumer(who: ConsumerKey, consumer: Consumer) -> Told:
     }
 
 
-def _calls(calls: Calls) -> Told:
+def _calls(calls: Calls) -> Delivered:
     return {
         "total": calls.total,
         "ok": calls.ok,

@@ -311,7 +311,7 @@ async def a_quiet_day(world: World) -> None:
         tasks.create_task(health.a_part_is_stopped(world))
 
 
-async def settle(world: World) -> None:
+async def close_if_complete(world: World) -> None:
     """Wait until nothing is on its way, and note how long that took."""
     world.teller.chapter("Everything settles")
     seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
@@ -347,4 +347,4 @@ async def play(world: World) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.it_is_back(world))
         tasks.create_task(letting_go.old_articles_go(world))
-    await settle(world)
+    await close_if_complete(world)

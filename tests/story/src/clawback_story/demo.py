@@ -17,7 +17,7 @@ from clawback_local.stack import delete
 from clawback_story import chapters, ledger, told
 from clawback_story.looking import gather
 from clawback_story.plan import DEMO, SMALL, Sizes
-from clawback_story.promises import Promise, judge
+from clawback_story.promises import Promise, validate_items
 from clawback_story.telling import Teller
 from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
 
@@ -137,7 +137,7 @@ async def _look(world: World) -> list[Promise]:
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)
         teller.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")
-    return judge(evidence)
+    return validate_items(evidence)
 
 
 def _close(teller: Teller, stack: Stack, promises: Sequence[Promise], wrong: str) -> int:

@@ -10,7 +10,7 @@ from clawback_story.history import RunSeen
 from clawback_story.world import World
 
 END_S = 10.0
-Telling = Callable[[str], bool]
+Notification = Callable[[str], bool]
 """Whether a line of a job is worth telling."""
 
 
@@ -27,7 +27,7 @@ async def job(
     *arguments: str,
     why: str = "",
     expected: tuple[int, ...] = (0,),
-    telling: Telling = bool,
+    telling: Notification = bool,
 ) -> RunSeen:
     """A job of a service; gives its exit code and what it printed."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")

@@ -91,7 +91,7 @@ async def sweep(world: World, going: list[str]) -> None:
     )
 
 
-def _table() -> jobs.Telling:
+def _table() -> jobs.Notification:
     """Only the table at the end: what each owner of each class did."""
     begun = False
 

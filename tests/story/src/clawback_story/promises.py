@@ -23,7 +23,7 @@ class Promise:
     problems: tuple[str, ...]
 
 
-def judge(evidence: Evidence) -> list[Promise]:
+def validate_items(evidence: Evidence) -> list[Promise]:
     """Every promise, and whether it was kept."""
     return [
         Promise(text, shown, tuple(problems))

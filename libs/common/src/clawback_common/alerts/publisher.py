@@ -11,7 +11,7 @@ from clawback_common.kafka.envelope import Message
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Transaction
-from clawback_common.service.worker import Loop
+from clawback_common.service.loops import Loop
 from clawback_contracts.envelope import event_id
 
 SAID_AGAIN = timedelta(hours=1)
@@ -28,7 +28,7 @@ EVER = timedelta(days=3_650)
 
 
 @dataclass(frozen=True, slots=True)
-class Announcer:
+class AlertPublisher:
     """Speaks in the name of one service. A watcher's name stands for all the conditions that it looks for."""
 
     service: str
@@ -52,7 +52,7 @@ class Announcer:
             await self._conclude(tx, watcher, found, held, self.clock.now())
         return found
 
-    async def on_silence(self) -> None:
+    async def resolve_stale(self) -> None:
         """What was an event rather than a state ends when it has not come again for a day."""
         async with self.db.transaction() as tx:
             now = self.clock.now()
@@ -77,7 +77,7 @@ class Announcer:
             await incidents.open_all(
                 tx, "unsendable_row", [(event_id("unsendable", lane, what), None, what)], now
             )
-            await self.say_once(tx, [unsendable(lane)], now)
+            await self.raise_event(tx, [unsendable(lane)], now)
 
     async def say(
         self,
@@ -107,7 +107,7 @@ class Announcer:
         messages += await self._resolved(tx, [known for known in held if known not in holding], now)
         await self.outbox.put(tx, messages)
 
-    async def say_once(self, tx: Transaction, conditions: Sequence[Condition], now: datetime) -> None:
+    async def raise_event(self, tx: Transaction, conditions: Sequence[Condition], now: datetime) -> None:
         """Raise what is an event rather than a state, at most once in a while however often it comes."""
         await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - SAID_AGAIN))
 

@@ -12,7 +12,7 @@ from clawback_common.errors import Stop
 from clawback_common.telemetry.describe import describe
 
 if TYPE_CHECKING:
-    from clawback_common.service.process import Stopping
+    from clawback_common.service.process import ShutdownEvent
 
 RELOAD_S = 10.0
 """A certificate that was replaced is served so soon."""
@@ -78,7 +78,7 @@ class ServerCertificate:
         certfile, keyfile = settings.http_tls_certfile, settings.http_tls_keyfile
         return None if certfile is None or keyfile is None else cls(certfile, keyfile)
 
-    async def renew(self, stopping: "Stopping") -> None:
+    async def renew(self, stopping: "ShutdownEvent") -> None:
         """Looks at the files again and again until asked to end."""
         while not await stopping.sleep(RELOAD_S):
             self.reload()

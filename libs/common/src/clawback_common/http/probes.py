@@ -15,7 +15,7 @@ from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.metrics import gauge
 
 if TYPE_CHECKING:
-    from clawback_common.service.process import Stopping
+    from clawback_common.service.process import ShutdownEvent
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns when fine, with a word on it if there is one; raises when not."""
@@ -83,7 +83,7 @@ class Probes:
         await asyncio.gather(*(self._ask(name, check) for name, check in list(self._checks.items())))
         return self.ready
 
-    async def watch(self, stopping: "Stopping", *, every_s: float = 2.0) -> None:
+    async def watch(self, stopping: "ShutdownEvent", *, every_s: float = 2.0) -> None:
         """Keep the results fresh until asked to end."""
         while not stopping.is_set():
             await self.check()

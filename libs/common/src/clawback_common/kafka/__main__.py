@@ -14,7 +14,7 @@ from clawback_common.config.tls import trust
 from clawback_common.errors import Stop, Transient
 from clawback_common.kafka.grants import grant
 from clawback_common.kafka.topics import provision
-from clawback_common.service.process import in_words
+from clawback_common.service.process import load_or_exit
 from clawback_contracts.rights import Right, rights
 from clawback_contracts.topics import OUTSIDE
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 the broker does not answer, 2 usage or a refusal."""
     wanted = _parser().parse_args(arguments)
     try:
-        settings = in_words(BrokerSettings)
+        settings = load_or_exit(BrokerSettings)
         trust(settings.tls_cafile)
         made = asyncio.run(_provision(settings, wanted.topics, wanted.grant))
     except Transient as error:

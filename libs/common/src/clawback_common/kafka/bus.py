@@ -12,7 +12,7 @@ from clawback_common.errors import Stop, Transient
 from clawback_common.kafka.connection import framework_connection
 from clawback_common.kafka.subscriber import Subscriber
 from clawback_common.kafka.subscription import BusContext, Subscription
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Bus:
         ]
         refuse_commit_first(self._broker)
 
-    async def start(self, stop: Stopping) -> None:
+    async def start(self, stop: ShutdownEvent) -> None:
         """Starts consuming; waits for a broker that is away, until ``stop``."""
         for subscriber in self.subscribers:
             subscriber.stopping = stop
@@ -63,7 +63,7 @@ class Bus:
                 raise outcome
         self._broker.running = True
 
-    async def listen(self, stop: Stopping) -> None:
+    async def listen(self, stop: ShutdownEvent) -> None:
         """Until asked to end.
 
         Raises:

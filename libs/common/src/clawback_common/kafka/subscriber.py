@@ -24,7 +24,7 @@ from clawback_common.kafka.handling import Handling
 from clawback_common.kafka.stepping import step_over_unreadable
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_common.retry import Retry
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.telemetry import counter, histogram
 
 UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
@@ -50,7 +50,7 @@ class Subscriber:
         self._handling = Handling(subscription, context)
         self.group = self._handling.group
         self._failures = 0
-        self.stopping = Stopping()
+        self.stopping = ShutdownEvent()
         self._careful: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
         self._placed = asyncio.Event()

@@ -62,7 +62,7 @@ def _through(group: str, subscription: Subscription, authentication: Authenticat
     return again
 
 
-class DeadLetterDesk:
+class DeadLetterService:
     """A service's quarantine, listed and tried again."""
 
     def __init__(self, db: Database, clock: Clock, way_back: Callable[[str], Redrive | None]) -> None:

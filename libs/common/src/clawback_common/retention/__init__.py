@@ -4,9 +4,18 @@ A service says which classes of data it owns (`classes.DataClass`); the `sweeper
 them off one at a time, and answers each, however often it comes.
 """
 
-from clawback_common.retention.aged import AgedTable
-from clawback_common.retention.classes import AGE_MIN, DataClass, Progress, Tally, refuse_others
+from clawback_common.retention.aged import AgedTableClass
+from clawback_common.retention.classes import AGE_MIN, DataClass, Progress, SweepCounts, require_action
 from clawback_common.retention.holds import Held
 from clawback_common.retention.sweeper import Sweeper
 
-__all__ = ["AGE_MIN", "AgedTable", "DataClass", "Held", "Progress", "Sweeper", "Tally", "refuse_others"]
+__all__ = [
+    "AGE_MIN",
+    "AgedTableClass",
+    "DataClass",
+    "Held",
+    "Progress",
+    "SweepCounts",
+    "Sweeper",
+    "require_action",
+]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention.classes import AGE_MIN, Progress, Tally, refuse_others
+from clawback_common.retention.classes import AGE_MIN, Progress, SweepCounts, require_action
 from clawback_common.retention.holds import Held
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
@@ -14,7 +14,7 @@ SLICE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgedTable:
+class AgedTableClass:
     """A class that is one table. Names are ours, constants of the code, and become SQL as they are."""
 
     db: Database
@@ -36,19 +36,19 @@ class AgedTable:
         """The one."""
         return (self.table,)
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """How many are old, and how many of these are held."""
         row = await self.db.fetchrow(self._count_sql, request.before, *_arrays(request))
         found, held = (row["found"], row["held"]) if row else (0, 0)
-        return Tally(found, found - held, held)
+        return SweepCounts(found, found - held, held)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Removes slice after slice."""
-        refuse_others(request, self.action)
+        require_action(request, self.action)
         while await self._slice(request, progress):
             pass
         left = await self.count(request)
-        return Tally(progress.count("removed") + left.held, progress.count("removed"), left.held)
+        return SweepCounts(progress.count("removed") + left.held, progress.count("removed"), left.held)
 
     async def _slice(self, request: SweepRequested, progress: Progress) -> int:
         async with self.db.transaction() as tx:

@@ -16,7 +16,7 @@ COUNTS = ("found", "removed", "held", "kept")
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SweepCounts:
     """What a sweep found, or would find, in records."""
 
     found: int
@@ -73,10 +73,10 @@ class Progress:
         if self._open is not None:
             self._notes, self._open = self._open[1], None
 
-    def tally(self, archives: Sequence[Archive] = ()) -> Tally:
+    def tally(self, archives: Sequence[Archive] = ()) -> SweepCounts:
         """The counts so far."""
         found, removed, held, kept = (self.count(name) for name in COUNTS)
-        return Tally(found, removed, held, kept, tuple(archives))
+        return SweepCounts(found, removed, held, kept, tuple(archives))
 
 
 class DataClass(Protocol):
@@ -98,10 +98,10 @@ class DataClass(Protocol):
     def age_min(self) -> timedelta:
         """Younger records are never removed, whoever asks; ``SWEEP_AGE_MIN_D`` sets another."""
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """What `remove` would do. Touches nothing."""
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Removes what is older than ``request.before`` and not held, in slices; goes on from ``progress``.
 
         Safe to repeat, also from the beginning.
@@ -112,7 +112,7 @@ class DataClass(Protocol):
         """
 
 
-def refuse_others(request: SweepRequested, action: Action) -> None:
+def require_action(request: SweepRequested, action: Action) -> None:
     """Refuses a request to remove by another action than this one.
 
     Raises:

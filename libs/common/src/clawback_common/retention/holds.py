@@ -36,7 +36,7 @@ class Held:
         """Ends of the spans; NULL: without end."""
         return [span[1] for span in self.spans]
 
-    def speaks_of(self, record_id: str | None = None, dated: datetime | None = None) -> bool:
+    def covers(self, record_id: str | None = None, dated: datetime | None = None) -> bool:
         """Whether a record of this id, dating from then, is spared."""
         if record_id is not None and record_id in self.ids:
             return True

@@ -19,14 +19,14 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import bounds, known_holds, maintenance
-from clawback_common.retention.aged import AgedTable
+from clawback_common.retention.aged import AgedTableClass
 from clawback_common.retention.bounds import SweepRefused
-from clawback_common.retention.classes import DataClass, Progress, Tally
+from clawback_common.retention.classes import DataClass, Progress, SweepCounts
 from clawback_common.retry import Retry
 from clawback_common.service import leases
 from clawback_common.service.leases import LeaseLost
+from clawback_common.service.loops import Loop
 from clawback_common.service.waking import Sleeper
-from clawback_common.service.worker import Loop
 from clawback_common.telemetry import counter, describe, histogram, span, traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import (
@@ -91,7 +91,7 @@ class Sweeper:
         self._db = db
         self._clock = clock
         self._outbox = orders_outbox
-        runs = AgedTable(db=db, name="job_runs", table="job_run", key="id", dated_by="ended_at")
+        runs = AgedTableClass(db=db, name="job_runs", table="job_run", key="id", dated_by="ended_at")
         self._classes: dict[str, DataClass] = {one.name: one for one in (*classes, runs)}
         if len(self._classes) != len(classes) + 1:
             raise Stop(f"{service_name} names one class of data twice")
@@ -197,7 +197,7 @@ class Sweeper:
             sizes = await maintenance.put_in_shape(
                 self._db, owned.tables, request.action, dry_run=request.dry_run
             )
-            return self._completed(task, Tally(0, 0), sizes)
+            return self._completed(task, SweepCounts(0, 0), sizes)
         await bounds.require_allowed(self._db, owned, request, self._ages_min[owned.name], self._clock.now())
         if request.dry_run:
             return self._completed(task, await owned.count(request))
@@ -215,7 +215,7 @@ class Sweeper:
 
         return keep
 
-    def _completed(self, task: Task, tally: Tally, tables: Sequence[TableSize] = ()) -> SweepCompleted:
+    def _completed(self, task: Task, tally: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
         return SweepCompleted(
             **self._common(task),
             found=tally.found,

@@ -20,7 +20,7 @@ from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
 from clawback_common.service.dead_letters import desk
 from clawback_common.service.definition import Service, ServiceDefinition
-from clawback_common.service.process import Stopping, serve
+from clawback_common.service.process import ShutdownEvent, serve
 
 T = TypeVar("T", bound=Service)
 
@@ -66,7 +66,7 @@ async def _close(service: Service, incident_id: UUID, by: str, note: str) -> Row
         return await incidents.close(tx, incident_id, by, note, service.clock.now())
 
 
-async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:
+async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
     """Serves until asked to end."""
     probes = Probes()
 

@@ -9,7 +9,7 @@ from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import migrate
 from clawback_common.service import dead_letters
 from clawback_common.service.definition import Command, OfflineCommand, Service, ServiceDefinition
-from clawback_common.service.process import ExitCode, Stopping, in_words, run
+from clawback_common.service.process import ExitCode, ShutdownEvent, load_or_exit, run
 from clawback_common.service.work import work
 
 T = TypeVar("T", bound=Service)
@@ -34,9 +34,9 @@ def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | Non
     for command in definition.offline_commands:
         if chosen.role == command.name:
             return command.run(chosen)
-    settings = in_words(definition.settings)
+    settings = load_or_exit(definition.settings)
 
-    async def role(stopping: Stopping) -> int:
+    async def role(stopping: ShutdownEvent) -> int:
         async with definition.open(settings) as service:
             return await run_role(definition, service, chosen, stopping)
 
@@ -63,7 +63,7 @@ def parser_of(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParse
 
 
 async def run_role(
-    definition: ServiceDefinition[Any, T], service: T, chosen: argparse.Namespace, stopping: Stopping
+    definition: ServiceDefinition[Any, T], service: T, chosen: argparse.Namespace, stopping: ShutdownEvent
 ) -> int:
     """Runs what the command line asks for. Gives the exit code."""
     match chosen.role:

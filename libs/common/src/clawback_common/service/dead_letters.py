@@ -7,7 +7,7 @@ from clawback_common.http.dead_letters import DeadLetterFilter
 from clawback_common.kafka.authentication import Authentication
 from clawback_common.kafka.gaps import accept_gaps
 from clawback_common.kafka.subscription import group_of
-from clawback_common.messaging.dead_letters import DeadLetterDesk, redrive_by_subscription
+from clawback_common.messaging.dead_letters import DeadLetterService, redrive_by_subscription
 from clawback_common.service.definition import Service, ServiceDefinition
 from clawback_common.service.process import ExitCode
 
@@ -15,12 +15,14 @@ T = TypeVar("T", bound=Service)
 Print = Callable[[str], object]
 
 
-def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterDesk:
+def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService:
     """A service's quarantine: a record is tried again by the handler of its topic, or as its source needs it."""
     subscriptions = (definition.redriven or definition.subscriptions)(service)
     by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
     by_source = definition.other_sources(service) if definition.other_sources else _none
-    return DeadLetterDesk(service.db, service.clock, lambda source: by_source(source) or by_topic.get(source))
+    return DeadLetterService(
+        service.db, service.clock, lambda source: by_source(source) or by_topic.get(source)
+    )
 
 
 def _none(_: str) -> None:

@@ -16,8 +16,8 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration, of_service
 from clawback_common.postgres.pool import Row
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Plan
+from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import WorkerSpec
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
@@ -63,7 +63,7 @@ class Command(Generic[T]):
 
     name: str
     help: str
-    run: Callable[[T, Namespace, Stopping], Awaitable[int]]
+    run: Callable[[T, Namespace, ShutdownEvent], Awaitable[int]]
     """Gives the exit code."""
     arguments: Callable[[ArgumentParser], None] = _no_arguments
 
@@ -106,7 +106,7 @@ class ServiceDefinition(Generic[S, T]):
     """Makes its objects; connects nothing before it is used."""
     subscriptions: Callable[[T], Sequence[Subscription]]
     """What its worker consumes."""
-    plan: Callable[[T, Stopping], Plan]
+    plan: Callable[[T, ShutdownEvent], WorkerSpec]
     """What its worker does beside consuming."""
     api: "Callable[[T, Probes], Api]"
     """Imports what only the API needs by itself, so that a worker is ready sooner."""

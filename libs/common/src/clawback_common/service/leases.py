@@ -25,7 +25,7 @@ import structlog
 from clawback_common.errors import ClawbackError, Conflict
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import FENCE
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.telemetry import gauge
 
 SQL = Queries.load(__package__, "leases")
@@ -219,7 +219,7 @@ class Leadership:
                 except LeaseLost as error:
                     _log.warning("another process leads now", error=error)
 
-    async def run(self, stop: Stopping) -> None:
+    async def run(self, stop: ShutdownEvent) -> None:
         """Leads, or waits until it may."""
         while not stop.is_set():
             try:
@@ -236,7 +236,7 @@ class Leadership:
         self._tried.set()
 
 
-async def _either(stop: Stopping, lease: Lease) -> None:
+async def _either(stop: ShutdownEvent, lease: Lease) -> None:
     waiting = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(lease.lost.wait())]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -86,7 +86,7 @@ class TelemetrySettings(Protocol):
         """A collector's base address, or nothing."""
 
 
-class Stopping(asyncio.Event):
+class ShutdownEvent(asyncio.Event):
     """Set once, when the process was asked to end: stop taking work, finish what was begun."""
 
     async def sleep(self, seconds: float) -> bool:
@@ -96,10 +96,10 @@ class Stopping(asyncio.Event):
         return self.is_set()
 
 
-Main = Callable[[Stopping], Awaitable[int | None]]
+Main = Callable[[ShutdownEvent], Awaitable[int | None]]
 
 
-def in_words(load: Callable[[], T]) -> T:
+def load_or_exit(load: Callable[[], T]) -> T:
     """What `load` returns (the settings, mostly); what is wrong with it goes to stderr in words.
 
     Raises:
@@ -122,7 +122,7 @@ def in_words(load: Callable[[], T]) -> T:
 def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     """Run `main` on uvloop until it returns; its number, or 0, is the exit code to leave with.
 
-    The first SIGTERM or SIGINT sets the `Stopping` that `main` got, the second ends the process at
+    The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` got, the second ends the process at
     once. A `Stop` is told in words on stderr (2), any other error is logged (1).
     """
     _allocate_from_one_arena()
@@ -144,7 +144,7 @@ def _allocate_from_one_arena() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
-def keep_what_is_loaded() -> None:
+def tune_gc() -> None:
     """Tell the garbage collector that what a service has loaded stays, and that its batches are large.
 
     Python looks at all of it again and again otherwise, each time a few hundred values of a batch were
@@ -158,7 +158,7 @@ async def loop_forever(
     name: str,
     every_s: float,
     work: Callable[[], Awaitable[object]],
-    stopping: Stopping,
+    stopping: ShutdownEvent,
     *,
     backoff_s_max: float = 60,
 ) -> None:
@@ -188,7 +188,7 @@ async def serve(
     app: "Starlette",
     host: str,
     port: int,
-    stopping: Stopping,
+    stopping: ShutdownEvent,
     *,
     tls: "ServerCertificate | None" = None,
     probes: "Probes | None" = None,
@@ -271,14 +271,14 @@ def _stop_in(error: BaseException) -> Stop | None:
 
 async def _until_done(main: Main) -> int | None:
     loop = asyncio.get_running_loop()
-    stopping = Stopping()
+    stopping = ShutdownEvent()
     loop.set_exception_handler(_report)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _asked, number, stopping)
     return await main(stopping)
 
 
-def _asked(number: signal.Signals, stopping: Stopping) -> None:
+def _asked(number: signal.Signals, stopping: ShutdownEvent) -> None:
     if stopping.is_set():
         os._exit(128 + number)
     _log.info("asked to end", signal=number.name)

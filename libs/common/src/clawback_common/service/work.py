@@ -10,8 +10,9 @@ import structlog
 from clawback_common.errors import Transient
 from clawback_common.postgres.migrate import require_migrated
 from clawback_common.service.definition import Service, ServiceDefinition
-from clawback_common.service.process import Stopping, loop_forever
-from clawback_common.service.worker import Loop, Plan, Worker
+from clawback_common.service.loops import Loop
+from clawback_common.service.process import ShutdownEvent, loop_forever
+from clawback_common.service.worker import Worker, WorkerSpec
 
 T = TypeVar("T", bound=Service)
 _log = structlog.stdlib.get_logger(__name__)
@@ -31,12 +32,12 @@ def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> W
     )
 
 
-def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> Plan:
+def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> WorkerSpec:
     """Everything that it does."""
     return replace(definition.plan(service, stopping), subscriptions=definition.subscriptions(service))
 
 
-async def work(definition: ServiceDefinition[Any, T], service: T, stopping: Stopping) -> None:
+async def work(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
     """Consumes, and does what is due by time, until asked to end.
 
     Raises:
@@ -52,7 +53,7 @@ async def without_broker(
     service: T,
     begin: Callable[[], Awaitable[None]],
     loops: Sequence[Loop],
-    stopping: Stopping,
+    stopping: ShutdownEvent,
 ) -> None:
     """Does what is due by time whether the broker answers or not; it waits for the database alone.
 

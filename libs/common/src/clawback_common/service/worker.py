@@ -40,8 +40,9 @@ from clawback_common.postgres.migrate import Migration, require_migrated
 from clawback_common.retention import purging
 from clawback_common.retention.purging import Aged
 from clawback_common.service.leases import Leadership
+from clawback_common.service.loops import Loop
 from clawback_common.service.priority import Priority
-from clawback_common.service.process import Stopping, keep_what_is_loaded, loop_forever, serve
+from clawback_common.service.process import ShutdownEvent, loop_forever, serve, tune_gc
 from clawback_common.telemetry import describe
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.envelope import event_id
@@ -58,20 +59,7 @@ SetAside = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """Something done again and again."""
-
-    name: str
-    every_s: float
-    work: Callable[[], Awaitable[object]]
-    interrupt: bool = False
-    """Ended in the middle when the process is asked to end: it may wait for long, and loses nothing."""
-    alone: bool = False
-    """Done in the one process that leads the service; whatever it changes is fenced by the leader's lease."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
+class WorkerSpec:
     """What a service's worker does, beyond what every worker does."""
 
     subscriptions: Sequence[Subscription] = ()
@@ -123,7 +111,7 @@ class Worker:
         self._orders = outbox
         self._news = news_outbox
 
-    async def run(self, plan: Plan, stopping: Stopping) -> None:
+    async def run(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
         """Works until asked to end.
 
         Raises:
@@ -152,7 +140,7 @@ class Worker:
     async def _database_answers(self) -> None:
         await self._db.fetchval("SELECT 1")
 
-    async def _until_allowed(self, plan: Plan, stopping: Stopping) -> None:
+    async def _until_allowed(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
         """Waits for what is away; refuses what is wrong."""
         topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
         while not stopping.is_set():
@@ -169,7 +157,7 @@ class Worker:
             else:
                 return
 
-    async def _require_no_gap(self, plan: Plan, topics: Mapping[str, str]) -> None:
+    async def _require_no_gap(self, plan: WorkerSpec, topics: Mapping[str, str]) -> None:
         own = {one.topic for one in plan.subscriptions if one.own_offsets}
         stored = await offsets.stored(self._db, self.name)
         try:
@@ -183,7 +171,7 @@ class Worker:
             await self._report_gap(plan, gap)
             raise
 
-    async def _report_gap(self, plan: Plan, gap: Stop) -> None:
+    async def _report_gap(self, plan: WorkerSpec, gap: Stop) -> None:
         """An incident and an alert, which is sent before the process ends."""
         now, condition = self._clock.now(), consumer_gap(self.name, str(gap))
         number = int(now.timestamp() * 1000)
@@ -192,13 +180,13 @@ class Worker:
             await incidents.open_all(tx, "consumer_gap", [incident], now)
             await self._orders.put(tx, [messages.raised(self.name, condition, number, now)])
         async with AsyncExitStack() as ending:
-            ended = Stopping()
+            ended = ShutdownEvent()
             ended.set()
             await self._relay(plan, ending).run(ended)
 
-    async def _work(self, plan: Plan, stopping: Stopping, tasks: asyncio.TaskGroup) -> None:
+    async def _work(self, plan: WorkerSpec, stopping: ShutdownEvent, tasks: asyncio.TaskGroup) -> None:
         async with AsyncExitStack() as ending:
-            draining = Stopping()
+            draining = ShutdownEvent()
             relays = [self._relay(plan, ending)]
             if plan.publish is not None:
                 relays.append(self._news_relay(plan.publish, plan, ending))
@@ -233,7 +221,7 @@ class Worker:
                 )
                 for loop in loops
             }
-            keep_what_is_loaded()
+            tune_gc()
             try:
                 await bus.start(stopping)
                 await bus.listen(stopping)
@@ -251,14 +239,14 @@ class Worker:
                 if plan.close is not None:
                     await plan.close()
 
-    def _relay(self, plan: Plan, ending: AsyncExitStack) -> Relay:
+    def _relay(self, plan: WorkerSpec, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
         ending.push_async_callback(producer.close)
         relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside, self._priority)
         self._orders.wake = relay.wake
         return relay
 
-    def _news_relay(self, publish: Render, plan: Plan, ending: AsyncExitStack) -> Relay:
+    def _news_relay(self, publish: Render, plan: WorkerSpec, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name)
         ending.push_async_callback(producer.close)
         relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)
@@ -266,14 +254,14 @@ class Worker:
             self._news.wake = relay.wake
         return relay
 
-    async def _publish(self, plan: Plan, bus: Bus, relay: Relay, draining: Stopping) -> None:
+    async def _publish(self, plan: WorkerSpec, bus: Bus, relay: Relay, draining: ShutdownEvent) -> None:
         """Sends news once nothing that we were told before is left to be obeyed."""
         while not await self._may_publish(plan, bus):
             if await draining.sleep(0.1):
                 return
         await relay.run(draining)
 
-    async def _may_publish(self, plan: Plan, bus: Bus) -> bool:
+    async def _may_publish(self, plan: WorkerSpec, bus: Bus) -> bool:
         try:
             return bus.caught_up and (plan.may_publish is None or await plan.may_publish())
         except Transient as error:

@@ -58,7 +58,7 @@ class Resolved:
     """The service that says so; None: a person, or we ourselves."""
 
 
-Said = Raised | Resolved
+AlertEvent = Raised | Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ class Alert:
         own = {"name": self.name, "alertname": self.name, "service": self.service}
         return {**self.labels, **own, "severity": self.severity.value}
 
-    def told(self, said: Said) -> "Alert":
+    def told(self, said: AlertEvent) -> "Alert":
         """The alert after a saying. One that is older than the contrary that is known does not turn it back."""
         if self._of_another(said):
             return self
         return self._raised(said) if isinstance(said, Raised) else self._resolved(said)
 
-    def _of_another(self, said: Said) -> bool:
+    def _of_another(self, said: AlertEvent) -> bool:
         """Whether a service speaks of the alert of another: a fingerprint is chosen by whoever sends it."""
         chosen = isinstance(said, Resolved) or said.identity is not None
         return bool(self.occurrence and chosen and said.service not in {None, self.service})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alerting.domain.alert import Alert
 from alerting.domain.condition import BUDGET_SPENT
-from alerting.domain.notification_policy import Telling
+from alerting.domain.notification_policy import Notification
 from alerting.settings import SERVICE_NAMES
 from clawback_contracts.alert.v1 import Severity
 
@@ -20,22 +20,22 @@ def is_exempt(alert: Alert) -> bool:
 class Allowed:
     """What may be notified, and what the sources have used with it."""
 
-    tellings: Sequence[Telling]
+    tellings: Sequence[Notification]
     used: Mapping[str, int]
     refused: Collection[str]
     """Sources that asked for more than they have."""
 
 
-def limited(tellings: Sequence[Telling]) -> list[str]:
+def limited(tellings: Sequence[Notification]) -> list[str]:
     """The sources of those that cost something. An end is notified to whoever was notified of the beginning."""
     return sorted({one.alert.service for one in tellings if _costs(one)})
 
 
-def within(tellings: Sequence[Telling], used: Mapping[str, int], per_source_max: int) -> Allowed:
+def within(tellings: Sequence[Notification], used: Mapping[str, int], per_source_max: int) -> Allowed:
     """Those for which there is room, the gravest first; what goes into one message costs once."""
     room = dict(used)
     charged: set[tuple[str, str, str, str]] = set()
-    allowed: list[Telling] = []
+    allowed: list[Notification] = []
     refused: set[str] = set()
     ranks = list(Severity)
     for one in sorted(tellings, key=lambda one: ranks.index(one.alert.severity)):
@@ -51,5 +51,5 @@ def within(tellings: Sequence[Telling], used: Mapping[str, int], per_source_max:
     return Allowed(allowed, {source: room[source] for source in used}, refused)
 
 
-def _costs(one: Telling) -> bool:
+def _costs(one: Notification) -> bool:
     return one.what != "resolved" and not is_exempt(one.alert)

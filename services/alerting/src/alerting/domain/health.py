@@ -31,7 +31,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HealthSnapshot:
     """All answers of one round."""
 
     at: datetime
@@ -66,7 +66,7 @@ class Part:
         return told | ({"error": self.error} if self.error else {})
 
 
-def parts(asked: Asked) -> dict[str, Part]:
+def parts(asked: HealthSnapshot) -> dict[str, Part]:
     """Every part by its name."""
     return {
         "database": _database(asked),
@@ -88,7 +88,7 @@ def overall(found: Mapping[str, Part], services: Iterable[str]) -> Overall:
     return "healthy" if all(part.state == "up" for part in found.values()) else "degraded"
 
 
-def metrics(asked: Asked) -> dict[str, Any]:
+def metrics(asked: HealthSnapshot) -> dict[str, Any]:
     """The numbers of the page. ``avgConfidence`` and ``webhookSuccessRate`` are null: nobody measures them."""
     runs = [run for answer in asked.jobs.values() if answer.ok for run in answer.body]
     known_jobs = any(answer.ok for answer in asked.jobs.values())
@@ -105,7 +105,7 @@ def metrics(asked: Asked) -> dict[str, Any]:
     }
 
 
-def last_done(asked: Asked) -> dict[str, str]:
+def last_done(asked: HealthSnapshot) -> dict[str, str]:
     """When each job last ended well, as ``service/job``."""
     found: dict[str, str] = {}
     for name, answer in asked.jobs.items():
@@ -125,7 +125,7 @@ def _broker(answer: Answer) -> Part:
     return Part("degraded", answer.ms, answer.error) if answer.late else _plain(answer)
 
 
-def _database(asked: Asked) -> Part:
+def _database(asked: HealthSnapshot) -> Part:
     """Ours, and what the others say of theirs."""
     if not asked.database.ok:
         return _plain(asked.database)
@@ -152,7 +152,7 @@ def _service(api: Answer, worker: Answer) -> Part:
     return Part(state, max(api.ms, worker.ms), "; ".join(said) or None)
 
 
-def _pipeline(asked: Asked) -> Part:
+def _pipeline(asked: HealthSnapshot) -> Part:
     """From the provider's feeds to the counts: who carries articles, whether feeds are read, how far behind we are."""
     carriers = [name for name in DATA_FLOWS if name in asked.workers]
     silent = [name for name in carriers if not asked.workers[name].ok]
@@ -178,7 +178,7 @@ def _troubled(feed: Mapping[str, Any]) -> bool:
     return feed.get("state") in {"failing", "stopped"}
 
 
-def _queues(asked: Asked) -> Part:
+def _queues(asked: HealthSnapshot) -> Part:
     """What waits to be sent, as each worker says."""
     ms = max((answer.ms for answer in asked.outboxes.values()), default=0.0)
     silent = sorted(name for name, answer in asked.outboxes.items() if not answer.ok)
@@ -188,7 +188,7 @@ def _queues(asked: Asked) -> Part:
     return _of_many(asked.outboxes, ms, silent, [f"messages of {name} wait for long" for name in old])
 
 
-def _jobs(asked: Asked) -> Part:
+def _jobs(asked: HealthSnapshot) -> Part:
     """Whether each job's latest run ended well."""
     ms = max((answer.ms for answer in asked.jobs.values()), default=0.0)
     silent = sorted(name for name, answer in asked.jobs.items() if not answer.ok)
@@ -204,7 +204,7 @@ def _jobs(asked: Asked) -> Part:
     return _of_many(asked.jobs, ms, silent, bad)
 
 
-def _job_workers(asked: Asked) -> Part:
+def _job_workers(asked: HealthSnapshot) -> Part:
     """The processes that run jobs in the background: the workers."""
     ms = max((answer.ms for answer in asked.workers.values()), default=0.0)
     away = sorted(name for name, answer in asked.workers.items() if not answer.ok)
@@ -214,7 +214,7 @@ def _job_workers(asked: Asked) -> Part:
     return Part("down" if len(away) == len(asked.workers) else "degraded", ms, error)
 
 
-def _webhooks(asked: Asked) -> Part:
+def _webhooks(asked: HealthSnapshot) -> Part:
     """Whether what partners push is taken, and processed in time."""
     api, detail = asked.apis[WEBHOOKS], asked.details.get(WEBHOOKS)
     if not api.ok:

@@ -24,7 +24,7 @@ GIVEN_UP_AFTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivered:
     """What one recipient was told of one occurrence by one channel, or will be: it is queued."""
 
     repeats: int
@@ -34,7 +34,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Notification:
     """Something to be told."""
 
     alert: Alert
@@ -47,12 +47,12 @@ class Telling:
 def tellings(
     alert: Alert,
     targets: Sequence[Target],
-    told: Mapping[tuple[str, str], Told],
+    told: Mapping[tuple[str, str], Delivered],
     now: datetime,
     *,
     silenced: bool,
     news_from: datetime,
-) -> list[Telling]:
+) -> list[Notification]:
     """What is to be told now.
 
     An end is told to those who were told the beginning, also through a silence; one that came before anybody was
@@ -60,21 +60,21 @@ def tellings(
     """
     if not alert.occurrence:
         return []
-    found: list[Telling] = []
+    found: list[Notification] = []
     for target in targets:
         known = told.get((target.recipient, target.channel))
         if known is None:
             if not silenced and alert.last_at >= news_from and alert.resolved_by is None:
-                found.append(Telling(alert, target, "raised"))
+                found.append(Notification(alert, target, "raised"))
         elif alert.firing:
             if not silenced and _reminder_due(alert, target, known, now):
-                found.append(Telling(alert, target, "repeat", known.repeats + 1))
+                found.append(Notification(alert, target, "repeat", known.repeats + 1))
         elif not alert.is_event and target.send_resolved and not known.resolved:
-            found.append(Telling(alert, target, "resolved"))
+            found.append(Notification(alert, target, "resolved"))
     return found
 
 
-def _reminder_due(alert: Alert, target: Target, told: Told, now: datetime) -> bool:
+def _reminder_due(alert: Alert, target: Target, told: Delivered, now: datetime) -> bool:
     return (
         target.repeat is not None
         and alert.acknowledged_at is None

@@ -95,7 +95,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class RoutingConfig:
     """The routes file, read and checked."""
 
     root: Route

@@ -10,7 +10,7 @@ from alerting.use_cases import Service
 from clawback_common.service import jobs
 from clawback_common.service.arguments import seconds
 from clawback_common.service.definition import Command
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 
 LOOK_S = 0.2
 
@@ -21,7 +21,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def test_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
+async def test_command(service: Service, chosen: Namespace, stopping: ShutdownEvent) -> int:
     """``alerting test``: a test alert to everyone by every channel, sent by the worker. 0 all went, 3 some did not."""
     async with jobs.run(service.db, service.clock, "test", cause="command") as run:
         alert = await use_cases.test_everybody("command", service)

@@ -6,9 +6,9 @@ from functools import partial
 from alerting import use_cases
 from alerting.gateways.notification import Send
 from alerting.use_cases import Service
-from clawback_common.service.process import Stopping
+from clawback_common.service.loops import Loop
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Sleeper
-from clawback_common.service.worker import Loop
 
 LOOK_S = 0.5
 """What another process queued is found so soon; what this one queued wakes the sender."""
@@ -17,7 +17,7 @@ WATCH_EVERY_S = 30.0
 """Well within the five minutes after hour 25 in which an overdue run must be told."""
 
 
-def loops(service: Service, sends: Mapping[str, Send], stopping: Stopping) -> list[Loop]:
+def loops(service: Service, sends: Mapping[str, Send], stopping: ShutdownEvent) -> list[Loop]:
     """All of them; a channel that is slow delays no other."""
     return [
         *(
@@ -35,7 +35,9 @@ def loops(service: Service, sends: Mapping[str, Send], stopping: Stopping) -> li
     ]
 
 
-async def _send_due(channel: str, send: Send, service: Service, sleeper: Sleeper, stopping: Stopping) -> None:
+async def _send_due(
+    channel: str, send: Send, service: Service, sleeper: Sleeper, stopping: ShutdownEvent
+) -> None:
     await sleeper.sleep(LOOK_S)
     while not stopping.is_set() and await use_cases.send_one(channel, send, service):
         pass

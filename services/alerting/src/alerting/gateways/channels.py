@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from alerting.domain.routing import MAIL, SMS, Book
+from alerting.domain.routing import MAIL, SMS, RoutingConfig
 from alerting.gateways.notification import Outgoing, Send
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
@@ -44,7 +44,7 @@ _Mail: Any = NotifyEmail
 _Json: Any = NotifyJSON
 
 
-def senders(settings: Settings, book: Book) -> dict[str, Send]:
+def senders(settings: Settings, book: RoutingConfig) -> dict[str, Send]:
     """How to send by each channel of the routes file."""
     plugins: Mapping[str, tuple[Plugin, bool]] = {
         MAIL: (_mail(settings), False),

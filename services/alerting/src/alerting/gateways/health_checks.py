@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from alerting.domain.health import Answer, Asked
+from alerting.domain.health import Answer, HealthSnapshot
 from alerting.gateways import broker
 from alerting.settings import SERVICE_NAMES, Settings
 from clawback_common.clock import Clock
@@ -27,7 +27,7 @@ CLOSE_S_MAX = 5.0
 _SILENT = "no answer"
 
 
-class Neighbours:
+class HealthChecks:
     """Knows whom to ask."""
 
     def __init__(
@@ -38,12 +38,12 @@ class Neighbours:
         self._clock = clock
         self._http = http
         self._redis = redis
-        self._reach = _Unhurried(lambda: broker.reach(settings))
-        self._look = _Unhurried(lambda: broker.look(settings, SERVICE_NAMES))
+        self._reach = SharedProbe(lambda: broker.reach(settings))
+        self._look = SharedProbe(lambda: broker.look(settings, SERVICE_NAMES))
         self._asking = asyncio.Lock()
-        self._last: tuple[float, Asked] | None = None
+        self._last: tuple[float, HealthSnapshot] | None = None
 
-    async def ask(self) -> Asked:
+    async def ask(self) -> HealthSnapshot:
         """All answers, at most two seconds old."""
         async with self._asking:
             if self._last is None or time.monotonic() - self._last[0] > FRESH_S:
@@ -56,7 +56,7 @@ class Neighbours:
         await self._reach.close()
         await self._look.close()
 
-    async def _round(self) -> Asked:
+    async def _round(self) -> HealthSnapshot:
         questions: dict[str, Awaitable[Answer]] = {
             "database": self._timed(self._database),
             "broker": self._timed(self._reach.ask),
@@ -80,7 +80,7 @@ class Neighbours:
         def of(kind: str) -> Mapping[str, Answer]:
             return {name: answers[f"{kind} {name}"] for name in SERVICE_NAMES}
 
-        return Asked(
+        return HealthSnapshot(
             self._clock.now(),
             answers["database"],
             answers["broker"],
@@ -147,7 +147,7 @@ class Neighbours:
             return {}
 
 
-class _Unhurried:
+class SharedProbe:
     """A question that is not broken off when its time is over: the client would leave connections behind.
 
     Whoever asks meanwhile waits for the same answer.

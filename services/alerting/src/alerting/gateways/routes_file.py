@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from alerting.domain.matcher import Matcher
-from alerting.domain.routing import BY_ALERT, MAIL, SMS, Book, Receiver, Recipient, Route
+from alerting.domain.routing import BY_ALERT, MAIL, SMS, Receiver, Recipient, Route, RoutingConfig
 from alerting.gateways.yaml_lines import Lines, Node
 from clawback_common.errors import Stop
 
@@ -36,7 +36,7 @@ _ROUTE_KEYS = (
 )
 
 
-def read_routes(path: Path, known_address: Callable[[str], bool]) -> Book:
+def read_routes(path: Path, known_address: Callable[[str], bool]) -> RoutingConfig:
     """The file, checked.
 
     Args:
@@ -84,7 +84,7 @@ class _Reading:
     rooms: dict[str, str] = field(default_factory=dict)
     receivers: dict[str, Receiver] = field(default_factory=dict)
 
-    def book(self, root: Node | None) -> Book | None:
+    def book(self, root: Node | None) -> RoutingConfig | None:
         """All of it; None when there is nothing to begin with."""
         if root is None:
             return None
@@ -99,7 +99,7 @@ class _Reading:
         top = given.get("route")
         if top is None:
             return None
-        return Book(self._route(top, _Parent(), "0"), self.receivers, self.recipients, self.rooms)
+        return RoutingConfig(self._route(top, _Parent(), "0"), self.receivers, self.recipients, self.rooms)
 
     def _name(self, node: Node | None, what: str, known: Mapping[str, object]) -> str:
         name = self.lines.text(node, f"a {what}'s name")

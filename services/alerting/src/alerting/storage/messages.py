@@ -9,7 +9,7 @@ import orjson
 
 from alerting.domain.alert import Alert
 from alerting.domain.message_format import Line
-from alerting.domain.notification_policy import Telling, Told
+from alerting.domain.notification_policy import Delivered, Notification
 from alerting.domain.routing import Target
 from alerting.settings import SERVICE_NAMES
 from clawback_common.postgres import Querier, Queries, Transaction
@@ -37,19 +37,19 @@ class Claimed:
     attempts: int
 
 
-async def told(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple[str, str], Told]]:
+async def told(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple[str, str], Delivered]]:
     """What is known to be told of the present occurrences of alerts that are taken, by fingerprint."""
     rows = await tx.fetch(
         SQL["told"], [alert.fingerprint for alert in alerts], [alert.occurrence for alert in alerts]
     )
-    found: dict[str, dict[tuple[str, str], Told]] = {}
+    found: dict[str, dict[tuple[str, str], Delivered]] = {}
     for row in rows:
-        one = Told(row["repeats"], row["resolved"], row["last_sent_at"])
+        one = Delivered(row["repeats"], row["resolved"], row["last_sent_at"])
         found.setdefault(row["fingerprint"], {})[row["recipient"], row["channel"]] = one
     return found
 
 
-async def queue(tx: Transaction, tellings: Sequence[Telling], now: datetime) -> None:
+async def queue(tx: Transaction, tellings: Sequence[Notification], now: datetime) -> None:
     """Queues what is to be told of alerts that are taken, in the message of its group where that still collects."""
     if not tellings:
         return
@@ -87,8 +87,8 @@ async def _flush(tx: Transaction, groups: Mapping[str, Target], now: datetime) -
     return {row["group_key"]: row["flush_at"] for row in rows}
 
 
-async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Telling]]) -> set[UUID]:
-    gravest: dict[UUID, tuple[int, datetime, Telling]] = {}
+async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Notification]]) -> set[UUID]:
+    gravest: dict[UUID, tuple[int, datetime, Notification]] = {}
     for key, due_at, one in rows:
         rank = _rank(one.alert)
         if key not in gravest or rank < gravest[key][0]:
@@ -112,12 +112,12 @@ def _rank(alert: Alert) -> int:
     return 2 * _RANKS[alert.severity.value] + (alert.service not in SERVICE_NAMES)
 
 
-def _message_id(telling: Telling, flush_at: datetime) -> UUID:
+def _message_id(telling: Notification, flush_at: datetime) -> UUID:
     target = telling.target
     return event_id("message", target.group_key, flush_at, target.recipient, target.channel)
 
 
-def _identity(telling: Telling) -> tuple[object, ...]:
+def _identity(telling: Notification) -> tuple[object, ...]:
     return telling.alert.fingerprint, telling.alert.occurrence, telling.what, telling.number
 
 

@@ -1,7 +1,7 @@
 """Retention asks that old alerts go: with what was told of them, and never what still holds or waits."""
 
 from clawback_common.postgres import Database
-from clawback_common.retention import AGE_MIN, AgedTable, Progress, Tally
+from clawback_common.retention import AGE_MIN, AgedTableClass, Progress, SweepCounts
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 _OVER = "status = 'resolved'"
@@ -24,29 +24,29 @@ class Alerts:
     def __init__(self, db: Database) -> None:
         """Over the service's own database."""
         common = [
-            AgedTable(db=db, name=self.name, table="silence", key="silence_id", dated_by="ends_at"),
-            AgedTable(db=db, name=self.name, table="alert_group", key="group_key", dated_by="flush_at"),
+            AgedTableClass(db=db, name=self.name, table="silence", key="silence_id", dated_by="ends_at"),
+            AgedTableClass(db=db, name=self.name, table="alert_group", key="group_key", dated_by="flush_at"),
         ]
-        messages = AgedTable(
+        messages = AgedTableClass(
             db=db, name=self.name, table="message", key="message_id", dated_by="due_at", only=_DONE_WITH
         )
         self._counted = [messages, self._alerts(db, _OVER), *common]
         self._removed = [messages, self._alerts(db, f"{_OVER} AND {_UNTOLD}"), *common]
 
-    def _alerts(self, db: Database, only: str) -> AgedTable:
-        return AgedTable(
+    def _alerts(self, db: Database, only: str) -> AgedTableClass:
+        return AgedTableClass(
             db=db, name=self.name, table="alert", key="fingerprint", dated_by="last_at", only=only
         )
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """What would go."""
         counted = [await table.count(request) for table in self._counted]
         found, held = sum(one.found for one in counted), sum(one.held for one in counted)
-        return Tally(found, found - held, held)
+        return SweepCounts(found, found - held, held)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Removes slice after slice: first what was told, then what it was told of."""
         for table in self._removed:
             await table.remove(request, progress)
         left = await self.count(request)
-        return Tally(progress.count("removed") + left.found, progress.count("removed"), left.found)
+        return SweepCounts(progress.count("removed") + left.found, progress.count("removed"), left.found)

@@ -1,7 +1,7 @@
 """What is done once when a worker starts."""
 
 from alerting.domain import condition
-from alerting.domain.alert import Resolved, Said
+from alerting.domain.alert import AlertEvent, Resolved
 from alerting.storage import channels, consents, messages, watches
 from alerting.use_cases.folding import say
 from alerting.use_cases.service import Service
@@ -15,5 +15,5 @@ async def begin(service: Service) -> None:
     await messages.strand(service.db, service.book.channels, now)
     async with service.db.transaction() as tx:
         gone = await channels.forget(tx, service.book.channels)
-        ended: list[Said] = [Resolved(condition.channel_fingerprint(name), now) for name in gone]
+        ended: list[AlertEvent] = [Resolved(condition.channel_fingerprint(name), now) for name in gone]
         await say(tx, ended, service, now)

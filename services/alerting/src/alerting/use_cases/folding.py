@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alerting.domain import budget, condition
-from alerting.domain.alert import Alert, Raised, Resolved, Said, one_line
+from alerting.domain.alert import Alert, AlertEvent, Raised, Resolved, one_line
 from alerting.domain.matcher import all_match
-from alerting.domain.notification_policy import NEWS_FOR, Telling, tellings
+from alerting.domain.notification_policy import NEWS_FOR, Notification, tellings
 from alerting.domain.routing import Target
 from alerting.gateways import metrics
 from alerting.storage import alerts, budgets, messages, silences, watches
@@ -56,13 +56,13 @@ async def only_new(tx: Transaction, batch: Batch[E], now: datetime) -> list[Rece
     return found
 
 
-async def said_by_door(said: Sequence[Said], service: Service) -> None:
+async def said_by_door(said: Sequence[AlertEvent], service: Service) -> None:
     """The same for what came by HTTP, where the sender repeats what holds rather than what it said."""
     async with service.db.transaction() as tx:
         await say(tx, said, service, service.clock.now())
 
 
-async def say(tx: Transaction, said: Sequence[Said], service: Service, now: datetime) -> None:
+async def say(tx: Transaction, said: Sequence[AlertEvent], service: Service, now: datetime) -> None:
     """Fold and queue."""
     for part in _each_event_apart(said):
         taken = await alerts.take(tx, (one.fingerprint for one in part), now)
@@ -74,9 +74,9 @@ async def say(tx: Transaction, said: Sequence[Said], service: Service, now: date
         await plan(tx, folded, service, now)
 
 
-def _each_event_apart(said: Sequence[Said]) -> Iterable[list[Said]]:
+def _each_event_apart(said: Sequence[AlertEvent]) -> Iterable[list[AlertEvent]]:
     """Parts in which no event is followed by another of the same alert: each is news of its own."""
-    part: list[Said] = []
+    part: list[AlertEvent] = []
     events: set[str] = set()
     for one in said:
         if isinstance(one, Raised) and one.is_event:
@@ -119,8 +119,8 @@ async def plan(
 
 
 async def _within_budget(
-    tx: Transaction, found: list[Telling], service: Service, now: datetime
-) -> list[Telling]:
+    tx: Transaction, found: list[Notification], service: Service, now: datetime
+) -> list[Notification]:
     """Leaves out what its source may not cause in this hour; it is due again in the next, while it holds."""
     sources = budget.limited(found)
     if not sources:
@@ -202,7 +202,7 @@ async def _not_listed(tx: Transaction, listing: AlertsFiring, now: datetime) -> 
     return [Resolved(fingerprint, at, service=listing.service) for fingerprint in over]
 
 
-def _said(event: AlertRaised | AlertResolved, now: datetime) -> Said:
+def _said(event: AlertRaised | AlertResolved, now: datetime) -> AlertEvent:
     match event:
         case AlertRaised():
             return Raised(

@@ -6,7 +6,7 @@ Neither the scheduler nor compliance's own watcher has to be alive for that.
 from datetime import datetime, timedelta
 
 from alerting.domain import condition
-from alerting.domain.alert import Resolved, Said
+from alerting.domain.alert import AlertEvent, Resolved
 from alerting.gateways import metrics
 from alerting.storage import alerts, watches
 from alerting.use_cases.folding import not_ahead, only_new, say
@@ -25,7 +25,7 @@ async def on_runs(
     """Tell what each run found, once; a completed one ends the alert of a failed or an overdue one."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        said: list[Said] = []
+        said: list[AlertEvent] = []
         for one in await only_new(tx, batch, now):
             run = one.value.model_copy(update={"ended_at": not_ahead(one.value.ended_at, now)})
             match run:
@@ -40,7 +40,7 @@ async def on_runs(
             await offsets.keep(tx, GROUP, batch)
 
 
-def _completed(run: RunCompleted) -> list[Said]:
+def _completed(run: RunCompleted) -> list[AlertEvent]:
     found = condition.revoked_found(run)
     return [
         Resolved(condition.RUN_FAILED, run.ended_at),

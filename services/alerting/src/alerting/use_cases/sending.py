@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from alerting.domain import condition
-from alerting.domain.alert import Resolved, Said
+from alerting.domain.alert import AlertEvent, Resolved
 from alerting.domain.message_format import Line, compose
 from alerting.domain.notification_policy import next_try
 from alerting.gateways import metrics
@@ -104,7 +104,7 @@ async def watch_channels(service: Service) -> None:
     """A channel that takes nothing is itself an alert, told by the others; it ends when the channel takes something."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        said: list[Said] = []
+        said: list[AlertEvent] = []
         for row in await channels.every(tx):
             name, failures = row["name"], row["failures"]
             known = await alerts.one(tx, condition.channel_fingerprint(name))

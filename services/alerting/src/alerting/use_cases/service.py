@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerting.domain.routing import Book
+from alerting.domain.routing import RoutingConfig
 from alerting.settings import Settings
 from clawback_common.clock import Clock
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -21,7 +21,7 @@ class Service:
     db: Database
     clock: Clock
     orders: OrdersOutbox
-    book: Book
+    book: RoutingConfig
     """Who is told what, as the routes file says."""
     senders: Waker
     """Woken after a commit that leaves something to send."""

@@ -22,7 +22,7 @@ Term = tuple[int, str]
 """A dimension, and a value of it in words."""
 
 
-class Described(NamedTuple):
+class ArticleFacts(NamedTuple):
     """An article by what it is counted by, in words. Of its text, this holds what its provider made of it."""
 
     article_id: str
@@ -59,10 +59,10 @@ class Facets(NamedTuple):
     """Not counted for now, but may be counted again."""
 
 
-def described(article: ArticlePublished) -> Described:
+def described(article: ArticlePublished) -> ArticleFacts:
     """Reads off what the article is counted by. A topic that it has twice counts once."""
     key, licences = article.source.key, article.licences
-    return Described(
+    return ArticleFacts(
         article.article_id,
         article.version,
         article.after_order,
@@ -84,7 +84,7 @@ def described(article: ArticlePublished) -> Described:
     )
 
 
-def newest(batch: Iterable[ArticlePublished]) -> list[Described]:
+def newest(batch: Iterable[ArticlePublished]) -> list[ArticleFacts]:
     """One an id, the one with the latest order and version, sorted by id: the order in which rows are taken."""
     best: dict[str, ArticlePublished] = {}
     for article in batch:

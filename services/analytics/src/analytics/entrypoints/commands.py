@@ -7,10 +7,10 @@ from analytics.use_cases import Service
 from clawback_common.retention import floor
 from clawback_common.service.arguments import floor_arguments
 from clawback_common.service.definition import Command
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 
 
-async def floor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+async def floor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``analytics floor``: prints the retention floor, or lowers it; the ingester's must be lowered as well."""
     ours = floor.Floor(facets.floor, facets.lower_floor)
     return await floor.run_role(service.db, service.clock, ours, chosen)

@@ -5,7 +5,7 @@ from functools import partial
 from analytics import use_cases
 from analytics.use_cases import Service
 from analytics.use_cases.watching import measure
-from clawback_common.service.worker import Loop
+from clawback_common.service.loops import Loop
 
 
 def loops(service: Service) -> list[Loop]:

@@ -134,7 +134,7 @@ class Cache:
         """
         return await self._unlink(only_undying=False)
 
-    async def undying(self) -> int:
+    async def without_ttl(self) -> int:
         """How many of our keys have no time to live: not one that we have written.
 
         Raises:

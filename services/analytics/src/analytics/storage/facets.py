@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from analytics.domain.facets import Described, Facets
+from analytics.domain.facets import ArticleFacts, Facets
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import Held
@@ -32,7 +32,7 @@ class Changed(NamedTuple):
     """None: nothing is left of it."""
 
 
-async def take(tx: Transaction, batch: Sequence[Described], numbered: Sequence[Facets]) -> list[Taken]:
+async def take(tx: Transaction, batch: Sequence[ArticleFacts], numbered: Sequence[Facets]) -> list[Taken]:
     """Lets in what may be let in, under the rows' locks. The batch has each id once, sorted.
 
     Args:

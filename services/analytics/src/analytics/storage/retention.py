@@ -8,7 +8,7 @@ from analytics.domain.counting import Delta
 from analytics.storage import facets, rollups
 from clawback_common.clock import Clock
 from clawback_common.postgres import Database
-from clawback_common.retention import AGE_MIN, Held, Progress, Tally, refuse_others
+from clawback_common.retention import AGE_MIN, Held, Progress, SweepCounts, require_action
 from clawback_common.retention.partitions import writers_gone
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
@@ -27,22 +27,22 @@ class Articles:
     action: Action = Action.DELETE
     age_min: timedelta = AGE_MIN
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """How many are old, and how many of these are held."""
         if request.before is None:
-            return Tally(0, 0)
+            return SweepCounts(0, 0)
         found, held = await facets.old(self.db, request.before, Held.of(request.holds))
-        return Tally(found, found - held, held, found - held)
+        return SweepCounts(found, found - held, held, found - held)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Raises the floor, then takes away slice after slice, each with its counts."""
-        refuse_others(request, self.action)
+        require_action(request, self.action)
         await self.raise_floor(request)
         while await self.slice(request, progress):
             pass  # not until a short one: a takedown may have emptied some of it
         left = await self.count(request)
         removed = progress.count("removed")
-        return Tally(removed + left.held, removed, left.held, progress.count("kept"))
+        return SweepCounts(removed + left.held, removed, left.held, progress.count("kept"))
 
     async def raise_floor(self, request: SweepRequested) -> None:
         """Nothing that goes now is let in from now on."""
@@ -67,7 +67,7 @@ class Articles:
 class KeepsAnswers(Protocol):
     """The cache, as far as a sweep needs it."""
 
-    async def undying(self) -> int:
+    async def without_ttl(self) -> int:
         """How many of our keys have no time to live."""
 
     async def remove_undying(self) -> int:
@@ -86,15 +86,15 @@ class CachedAnswers:
     age_min: timedelta = timedelta(0)
     """An answer can be computed again at any time."""
 
-    async def count(self, _: SweepRequested) -> Tally:
+    async def count(self, _: SweepRequested) -> SweepCounts:
         """How many have no time to live."""
-        found = await self.cache.undying()
-        return Tally(found, found)
+        found = await self.cache.without_ttl()
+        return SweepCounts(found, found)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Removes them."""
-        refuse_others(request, self.action)
+        require_action(request, self.action)
         removed = await self.cache.remove_undying()
         async with self.db.transaction() as tx:
             await progress.note(tx, removed=removed)
-        return Tally(progress.count("removed"), progress.count("removed"))
+        return SweepCounts(progress.count("removed"), progress.count("removed"))

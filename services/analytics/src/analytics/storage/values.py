@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
-from analytics.domain.facets import Cell, Described, Facets, Term
+from analytics.domain.facets import ArticleFacts, Cell, Facets, Term
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
@@ -25,14 +25,14 @@ class Numbers(NamedTuple):
     made: Sequence[int]
     """Values that this transaction has made: what is not counted under must go again."""
 
-    def of(self, one: Described) -> Facets:
+    def of(self, one: ArticleFacts) -> Facets:
         """The facets of an article of the batch."""
         values = self.values
         source_id, *topic_ids = [values[term] for term in one.terms]
         return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
 
 
-class Vocabulary:
+class ValueIds:
     """Gives the numbers of words; remembers those that it has seen.
 
     A number that it remembers may be gone, with its last count. Who counts under it then is told so by a
@@ -48,7 +48,7 @@ class Vocabulary:
         """Looks everything up again."""
         self._values.clear()
 
-    async def cells(self, batch: Sequence[Described]) -> Mapping[Cell, int]:
+    async def cells(self, batch: Sequence[ArticleFacts]) -> Mapping[Cell, int]:
         """The cells of a batch; new ones are made in a transaction of their own, for they stay."""
         found, missing = _split(self._cells, (one.cell for one in batch))
         if missing:
@@ -76,7 +76,7 @@ class Vocabulary:
         )
 
     async def numbers(
-        self, tx: Transaction, batch: Sequence[Described], cells: Mapping[Cell, int]
+        self, tx: Transaction, batch: Sequence[ArticleFacts], cells: Mapping[Cell, int]
     ) -> Numbers:
         """The numbers of a batch; new values are made in its transaction, and remembered when it commits.
 
@@ -108,7 +108,7 @@ class Vocabulary:
         return Numbers(cells, found, [row["id"] for row in made])
 
 
-def _labels(batch: Iterable[Described]) -> dict[Term, str | None]:
+def _labels(batch: Iterable[ArticleFacts]) -> dict[Term, str | None]:
     """Of each term the first that any article gives."""
     labels: dict[Term, str | None] = {}
     for one in batch:

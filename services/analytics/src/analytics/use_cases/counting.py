@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analytics.domain.counting import Delta
-from analytics.domain.facets import Described, newest
+from analytics.domain.facets import ArticleFacts, newest
 from analytics.gateways import metrics
 from analytics.storage import facets, rollups
 from analytics.storage.facets import Changed
@@ -39,7 +39,7 @@ async def on_articles(batch: Batch[ArticlePublished], service: Service, *, posit
 
 
 async def _count(
-    described: Sequence[Described], service: Service, positions: Batch[ArticlePublished]
+    described: Sequence[ArticleFacts], service: Service, positions: Batch[ArticlePublished]
 ) -> tuple[int, int]:
     """Gives how many were let in, and how many are too old for that."""
     cells = await service.vocabulary.cells(described)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings
-from analytics.storage.values import Vocabulary
+from analytics.storage.values import ValueIds
 from clawback_common.clock import Clock
 from clawback_common.http.probes import Check
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -23,7 +23,7 @@ class Service:
     clock: Clock
     orders: OrdersOutbox
     cache: Cache
-    vocabulary: Vocabulary
+    vocabulary: ValueIds
     sweeper: Sweeper
     orders_applied: Check
     """Whether the orders that were on their topic at the start are applied."""

@@ -55,7 +55,7 @@ class Obligation:
     evidence: Mapping[str, object] | None = None
 
 
-class Meaning(StrEnum):
+class ReceiptOutcome(StrEnum):
     """What a receipt was worth; recorded beside it."""
 
     CLOSED = "closed"
@@ -116,13 +116,13 @@ class Answer:
         )
 
 
-def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligation, Meaning]:
+def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligation, ReceiptOutcome]:
     """What an answer makes of an obligation; the same one again changes nothing.
 
     Answers add up by kind of copy. What is closed stays closed, for a late answer takes nothing back.
     """
     if obligation.state in CLOSED or obligation.kind is HolderKind.EXPIRY:
-        return obligation, Meaning.REPEATED
+        return obligation, ReceiptOutcome.REPEATED
     declared = {
         kind: answer.removals[kind].value for kind in obligation.copy_kinds if kind in answer.removals
     }
@@ -143,15 +143,15 @@ def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligat
     }
     if obligation.superseded and outcomes and all(o is Outcome.SUPERSEDED for o in outcomes):
         closed = replace(heard, state=State.SUPERSEDED, superseded_at=now, evidence=evidence)
-        return closed, Meaning.CLOSED
+        return closed, ReceiptOutcome.CLOSED
     if not all(_settles(obligation, outcome) for outcome in outcomes):
-        return heard, Meaning.INCOMPLETE
+        return heard, ReceiptOutcome.INCOMPLETE
     if obligation.state is State.REMOVED:
-        return heard, Meaning.REPEATED
+        return heard, ReceiptOutcome.REPEATED
     removed = replace(heard, state=State.REMOVED, removed_at=now)
     if obligation.order_kind is Kind.REVOKED and obligation.looked_at:
-        return removed, Meaning.REMOVED
-    return replace(removed, state=State.VERIFIED, verified_at=now, evidence=evidence), Meaning.CLOSED
+        return removed, ReceiptOutcome.REMOVED
+    return replace(removed, state=State.VERIFIED, verified_at=now, evidence=evidence), ReceiptOutcome.CLOSED
 
 
 def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
@@ -176,7 +176,7 @@ CONTROLS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class HoldingsCheck:
     """A holder's answers on ids that must be gone, and a store's on ids that must be held."""
 
     store: str
@@ -210,7 +210,7 @@ def fair_time(store: str) -> timedelta:
     return timedelta(0) if store == LISTS else FAIR_TIME
 
 
-class Sight(StrEnum):
+class HoldingsVerdict(StrEnum):
     """What looking found."""
 
     GONE = "gone"
@@ -229,20 +229,20 @@ class Proof(StrEnum):
     """The row that guards the article has applied the order."""
 
 
-def seen(looked: Looked, article_id: str, order_no: int, *, wrong: bool = False) -> Sight:
+def seen(looked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool = False) -> HoldingsVerdict:
     """What one answer is worth: unknown, left out, not proven, or from a store that answers wrongly is not gone."""
     if wrong or looked.unsure:
-        return Sight.UNKNOWN
+        return HoldingsVerdict.UNKNOWN
     match looked.answers.get(article_id):
         case Holding.GONE if proof(looked, article_id, order_no) is not None:
-            return Sight.GONE
+            return HoldingsVerdict.GONE
         case Holding.HELD:
-            return Sight.HELD
+            return HoldingsVerdict.HELD
         case _:
-            return Sight.UNKNOWN
+            return HoldingsVerdict.UNKNOWN
 
 
-def proof(looked: Looked, article_id: str, order_no: int) -> Proof | None:
+def proof(looked: HoldingsCheck, article_id: str, order_no: int) -> Proof | None:
     """Why a store's "gone" is believed, if it is.
 
     A store that says which orders it has applied must have applied this one: what it has not heard of may still be

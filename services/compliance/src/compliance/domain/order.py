@@ -43,7 +43,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class IssueOrder:
     """A new order."""
 
     revocation_id: UUID
@@ -69,7 +69,7 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidAgain:
+class ResendOrder:
     """An order that stands is sent once more, in answer to these notices."""
 
     revocation_id: UUID
@@ -80,7 +80,7 @@ class SaidAgain:
     """The earliest that a new one gives: a clock may be set back, never forward."""
 
 
-Decision: TypeAlias = Ordered | SaidAgain
+Decision: TypeAlias = IssueOrder | ResendOrder
 
 
 def next_number(last: int, now: datetime) -> int:
@@ -91,9 +91,9 @@ def next_number(last: int, now: datetime) -> int:
     return max(last + 1, (now - _EPOCH) // _MILLISECOND)
 
 
-def recovered(order: AnyOrder, deadline: timedelta) -> Ordered:
+def recovered(order: AnyOrder, deadline: timedelta) -> IssueOrder:
     """An order of ours that we have forgotten, as it was on the topic."""
-    ordered = Ordered(
+    ordered = IssueOrder(
         revocation_id=revocation_id(order.article_id, order.order),
         article_id=order.article_id,
         order_no=order.order,
@@ -173,7 +173,7 @@ def decide(
     first = deciding[0]
     said = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
     decisions.append(
-        Ordered(
+        IssueOrder(
             revocation_id=revocation_id(standing.article_id, order_no),
             article_id=standing.article_id,
             order_no=order_no,
@@ -192,13 +192,13 @@ def decide(
     return decisions
 
 
-def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[SaidAgain]:
+def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[ResendOrder]:
     repeats: dict[UUID, list[Notice]] = {}
     for notice in notices:
         if notice.key in known:
             repeats.setdefault(known[notice.key], []).append(notice)
     for order, cited in repeats.items():
-        yield SaidAgain(order, tuple(cited))
+        yield ResendOrder(order, tuple(cited))
 
 
 def _joined(
@@ -208,21 +208,21 @@ def _joined(
     rest: list[Decision] = []
     cited: tuple[Notice, ...] = ()
     for decision in decisions:
-        if isinstance(decision, SaidAgain) and decision.revocation_id == standing:
+        if isinstance(decision, ResendOrder) and decision.revocation_id == standing:
             cited = decision.notices
         else:
             rest.append(decision)
-    return [*rest, SaidAgain(standing, cited + new, new, started_at)]
+    return [*rest, ResendOrder(standing, cited + new, new, started_at)]
 
 
 def lift(
     standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadline: timedelta, reason: str
-) -> Ordered | None:
+) -> IssueOrder | None:
     """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
     if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
         return None
     order_no = next_number(standing.order_no, now)
-    return Ordered(
+    return IssueOrder(
         revocation_id=revocation_id(standing.article_id, order_no),
         article_id=standing.article_id,
         order_no=order_no,
@@ -266,7 +266,7 @@ class Order:
         return replace(again, clock_started_at=clock_started_at, due_at=clock_started_at + deadline)
 
     @classmethod
-    def of(cls, new: Ordered) -> "Order":
+    def of(cls, new: IssueOrder) -> "Order":
         """The first sending of a new order."""
         return cls(
             revocation_id=new.revocation_id,
@@ -287,10 +287,10 @@ class Order:
         )
 
 
-def reissued(standing: Order, last: int, now: datetime) -> Ordered:
+def reissued(standing: Order, last: int, now: datetime) -> IssueOrder:
     """The last order, issued again above a number that a store knows and we have forgotten."""
     number = next_number(last, now)
-    return Ordered(
+    return IssueOrder(
         revocation_id=revocation_id(standing.article_id, number),
         article_id=standing.article_id,
         order_no=number,

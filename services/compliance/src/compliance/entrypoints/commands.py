@@ -7,7 +7,7 @@ from datetime import timedelta
 from clawback_common.service import jobs
 from clawback_common.service.arguments import minutes
 from clawback_common.service.definition import Command, OfflineCommand
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from compliance.domain import condition
 from compliance.entrypoints.archives import archive_arguments, archive_command
 from compliance.storage import obligations, runs
@@ -22,13 +22,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def run_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
+async def run_command(service: Service, chosen: Namespace, stopping: ShutdownEvent) -> int:
     """``compliance run``: 0 all closed, 1 the provider failed, 3 something is open or overdue."""
     check = Check(service, service.ingester, stopping, say, timedelta(minutes=chosen.wait))
     return await check.asked("schedule", "command")
 
 
-async def health_command(service: Service, _: Namespace, __: Stopping) -> int:
+async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> int:
     """``compliance health``: closes what time has closed, says what is late. 0 nothing, 3 people must look."""
     async with jobs.run(service.db, service.clock, "health", cause="schedule") as job:
         now = service.clock.now()

@@ -5,28 +5,30 @@ from functools import partial
 
 import structlog
 
-from clawback_common.service.process import Stopping
-from clawback_common.service.worker import Loop
+from clawback_common.service.loops import Loop
+from clawback_common.service.process import ShutdownEvent
 from compliance import use_cases
 from compliance.storage import obligations
 from compliance.use_cases import Service, watching
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.daily_run import Check
 from compliance.use_cases.mass_revocations import MassRevocations
-from compliance.use_cases.verification import Looker
+from compliance.use_cases.verification import HoldingsVerifier
 
 RUN_WAIT = timedelta(minutes=15)
 """So long a run that was asked for over HTTP waits for obligations to close."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def loops(service: Service, looker: Looker, controls: Controls, stopping: Stopping) -> list[Loop]:
+def loops(
+    service: Service, verifier: HoldingsVerifier, controls: Controls, stopping: ShutdownEvent
+) -> list[Loop]:
     """All of them; what watches is done by one worker alone."""
     run = Check(service, service.ingester, stopping, _log_run, RUN_WAIT)
     return [
-        Loop("look", 0.002, looker.wait_and_look),
+        Loop("look", 0.002, verifier.wait_and_verify),
         Loop("controls", 60.0, partial(controls.refresh, service)),
-        Loop("press", 1.0, partial(use_cases.press, service)),
+        Loop("press", 1.0, partial(use_cases.resend_due, service)),
         Loop("notified", 1.0, partial(_note_notified, service)),
         Loop("requested runs", 1.0, run.requested),
         Loop("mass revocations", 10.0, MassRevocations(service, service.ingester).watch, alone=True),
@@ -35,7 +37,7 @@ def loops(service: Service, looker: Looker, controls: Controls, stopping: Stoppi
         Loop("beat", 5.0, partial(watching.beat, service)),
         Loop("measure", 30.0, partial(watching.measure, service)),
         Loop("time", 30.0, partial(watching.watch_time, service), alone=True),
-        service.announcer.loop(),
+        service.alert_publisher.loop(),
         Loop("readers", 60.0, partial(watching.watch_readers, service), alone=True),
         service.sweeper.loop(),
     ]

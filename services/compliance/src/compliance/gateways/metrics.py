@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clawback_common.telemetry import counter, gauge, histogram
-from compliance.domain.order import Decision, Ordered, SaidAgain
+from compliance.domain.order import Decision, IssueOrder, ResendOrder
 
 CLOSED_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 """Seconds, from a store beside us to the deadline."""
@@ -73,11 +73,11 @@ def count(decisions: Iterable[Decision]) -> None:
     """Counts what was decided on notices."""
     for decision in decisions:
         match decision:
-            case Ordered():
+            case IssueOrder():
                 ORDERS.labels(decision.kind.value).inc()
                 for notice in decision.notices:
                     NOTICES.labels(notice.reason.value).inc()
-            case SaidAgain():
+            case ResendOrder():
                 REPEATS.inc(len(decision.notices) - len(decision.new))
                 for notice in decision.new:
                     NOTICES.labels(notice.reason.value).inc()

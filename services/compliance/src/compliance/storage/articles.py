@@ -5,7 +5,7 @@ from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from compliance.domain.order import Kind, Ordered, Standing
+from compliance.domain.order import IssueOrder, Kind, Standing
 
 SQL = Queries.load(__package__, "articles")
 _STATES = {Kind.REVOKED: "revoked", Kind.WITHHELD: "withheld", Kind.REINSTATED: "live"}
@@ -23,7 +23,7 @@ async def take_by_revocation(tx: Transaction, revocation_id: object) -> Standing
     return _standing(row) if row else None
 
 
-async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     """Makes these orders the last ones of their articles, whose rows are taken."""
     await tx.execute(
         SQL["put"],

@@ -16,12 +16,12 @@ CHANGES_MAX = 500
 _LOCK = 0x686F6C64
 
 
-async def hold_still(tx: Transaction) -> None:
+async def lock_shared(tx: Transaction) -> None:
     """No holder joins or leaves until this transaction ends."""
     await tx.execute(SQL["hold_still"], _LOCK)
 
 
-async def hold_alone(tx: Transaction) -> None:
+async def lock_exclusive(tx: Transaction) -> None:
     """Nobody gives an order until this transaction ends; waits for those who are about it."""
     await tx.execute(SQL["hold_alone"], _LOCK)
 

@@ -11,7 +11,7 @@ from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, Reason
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.notice_state import RecordedNotice
-from compliance.domain.order import Decision, Kind, Ordered
+from compliance.domain.order import Decision, IssueOrder, Kind
 
 SQL = Queries.load(__package__, "notices")
 
@@ -153,9 +153,9 @@ async def put(
         counted: whose approval limit each of them used.
     """
     rows = [
-        (notice, decision.revocation_id, isinstance(decision, Ordered) and decision.backlog)
+        (notice, decision.revocation_id, isinstance(decision, IssueOrder) and decision.backlog)
         for decision in decisions
-        for notice in (decision.notices if isinstance(decision, Ordered) else decision.new)
+        for notice in (decision.notices if isinstance(decision, IssueOrder) else decision.new)
     ]
     if rows:
         await tx.execute(

@@ -8,7 +8,7 @@ import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from compliance.domain.obligation import Answer, Meaning
+from compliance.domain.obligation import Answer, ReceiptOutcome
 
 SQL = Queries.load(__package__, "receipts")
 
@@ -16,11 +16,11 @@ SQL = Queries.load(__package__, "receipts")
 STRAYS_MAX = 1_000
 """Receipts that answer nothing are recorded so many a day: whoever invents orders fills no disk."""
 KINDS_MAX = 100
-_STRAY = frozenset({Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED})
+_STRAY = frozenset({ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED})
 _DAY = timedelta(days=1)
 
 
-async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: datetime) -> None:
+async def put(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime) -> None:
     """Records each answer once, and of those that answer nothing a bounded number."""
     rows = await _bounded(tx, answers, now)
     await tx.execute(
@@ -41,8 +41,8 @@ async def put(tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: d
 
 
 async def _bounded(
-    tx: Transaction, answers: Sequence[tuple[Answer, Meaning]], now: datetime
-) -> list[tuple[Answer, Meaning]]:
+    tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime
+) -> list[tuple[Answer, ReceiptOutcome]]:
     distinct = list({answer.key: (answer, meaning) for answer, meaning in reversed(answers)}.values())
     strays = [one for one in distinct if one[1] in _STRAY]
     if not strays:

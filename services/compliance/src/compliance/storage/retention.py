@@ -9,7 +9,7 @@ from functools import partial
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention import Held, Progress, Tally, refuse_others
+from clawback_common.retention import Held, Progress, SweepCounts, require_action
 from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 from compliance.storage import sweeps
@@ -44,18 +44,18 @@ class Records:
     age_min: timedelta = timedelta(days=7 * 365)
     """The proof that revoked articles were removed is kept for seven years."""
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """What would be archived and go."""
         going, held, kept = await sweeps.tally(self.db, _limit(request))
-        return Tally(going + held + kept, going, held, kept)
+        return SweepCounts(going + held + kept, going, held, kept)
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """Archives and removes, slice by slice.
 
         An article's row, and the order that stands on it, outlive everything: a notice that is repeated after years
         is answered with the same order. What is open never goes.
         """
-        refuse_others(request, self.action)
+        require_action(request, self.action)
         if self.folder is None:
             raise Poison("archive_missing", "ARCHIVE_URL is not set, and nothing goes that was not archived")
         limit = _limit(request)
@@ -66,7 +66,7 @@ class Records:
         left, held, kept = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
         archives = tuple(Archive.model_validate(one) for one in progress.get("archives", []))
-        return Tally(removed + left + held + kept, removed, held, kept, archives[:ARCHIVES_MAX])
+        return SweepCounts(removed + left + held + kept, removed, held, kept, archives[:ARCHIVES_MAX])
 
     async def _all_of(
         self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress

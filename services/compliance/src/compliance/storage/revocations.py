@@ -7,8 +7,8 @@ from uuid import UUID
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
-from compliance.domain.order import Kind, Order, Ordered, next_send_at, sending_id
-from compliance.storage.holders import hold_alone
+from compliance.domain.order import IssueOrder, Kind, Order, next_send_at, sending_id
+from compliance.storage.holders import lock_exclusive
 
 SQL = Queries.load(__package__, "revocations")
 _ASKED_AGAIN = timedelta(seconds=1)
@@ -25,7 +25,7 @@ class Place:
     superseded: bool
 
 
-class Settled:
+class CommittedFeed:
     """Reads orders by position without ever passing one over that is still being written.
 
     Positions are given out before the commit, so a later one can be seen first. Whoever gives orders shares a lock
@@ -44,13 +44,13 @@ class Settled:
         if len(rows) == limit or (self._asked_at is not None and now - self._asked_at < _ASKED_AGAIN):
             return rows
         async with self._db.transaction() as tx:
-            await hold_alone(tx)
+            await lock_exclusive(tx)
             self._up_to = int(await tx.fetchval(SQL["last_seq"]))
         self._asked_at = now
         return await self._db.fetch(SQL["feed"], after, self._up_to, limit)
 
 
-async def put(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     """Records new orders, with their first sending."""
     rows = [Order.of(order) for order in ordered]
     await tx.execute(
@@ -91,7 +91,7 @@ async def lift(tx: Transaction, revocation_id: UUID, lifted_by: str, now: dateti
     await tx.execute(SQL["lift"], revocation_id, now, lifted_by)
 
 
-async def close_earlier(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> list[UUID]:
+async def close_earlier(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> list[UUID]:
     """Closes the orders whose place these take. Gives their ids."""
     rows = await tx.fetch(
         SQL["close_earlier"],
@@ -169,7 +169,9 @@ def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
     return regular if no_later is None else min(regular, no_later)
 
 
-async def settle(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> dict[UUID, datetime]:
+async def close_if_complete(
+    tx: Transaction, revocation_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, datetime]:
     """Closes those of the taken orders that nobody has to answer any more. Gives when each was ordered."""
     rows = await tx.fetch(SQL["settle"], sorted(set(revocation_ids)), now)
     return {row["revocation_id"]: row["ordered_at"] for row in rows}

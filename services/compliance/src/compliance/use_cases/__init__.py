@@ -7,12 +7,12 @@ each by id; so no two of these functions can wait for one another in a circle.
 from compliance.use_cases.beginning import begin
 from compliance.use_cases.holders import close_unverifiable, holder_left, holder_registered, resend
 from compliance.use_cases.incidents import close_incident, on_unreadable
-from compliance.use_cases.orders import on_notices, press, reinstate
+from compliance.use_cases.orders import on_notices, reinstate, resend_due
 from compliance.use_cases.own_orders import on_own_orders
 from compliance.use_cases.receipts import (
-    LOOK_AGAIN,
-    on_looked,
-    on_not_looked,
+    CHECK_AGAIN,
+    on_holdings_checked,
+    on_holdings_unavailable,
     on_receipts,
     receipts_submitted,
 )
@@ -27,8 +27,8 @@ from compliance.use_cases.runs import check_completed, check_failed, check_start
 from compliance.use_cases.service import GROUP, Service
 
 __all__ = [
+    "CHECK_AGAIN",
     "GROUP",
-    "LOOK_AGAIN",
     "Service",
     "begin",
     "carry_out_all",
@@ -40,17 +40,17 @@ __all__ = [
     "holder_left",
     "holder_registered",
     "notices_requested",
-    "on_looked",
-    "on_not_looked",
+    "on_holdings_checked",
+    "on_holdings_unavailable",
     "on_notices",
     "on_own_orders",
     "on_receipts",
     "on_unreadable",
-    "press",
     "receipts_submitted",
     "reinstate",
     "request_confirmed",
     "request_refused",
     "requested",
     "resend",
+    "resend_due",
 ]

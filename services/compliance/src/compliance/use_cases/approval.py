@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, Kind, Ordered, SaidAgain, Standing
+from compliance.domain.order import Decision, IssueOrder, Kind, ResendOrder, Standing
 from compliance.domain.request import Request, RequestKind
 from compliance.storage import notices, requests, revocations
 from compliance.use_cases.service import Service
@@ -118,7 +118,7 @@ async def gather(
 
     return [
         replace(one, notices=tuple(map(named, one.notices)))
-        if isinstance(one, Ordered)
+        if isinstance(one, IssueOrder)
         else replace(one, notices=tuple(map(named, one.notices)), new=tuple(map(named, one.new)))
         for one in decisions
     ]
@@ -131,9 +131,9 @@ def _withheld(
     found: list[Notice] = []
     for one in decisions:
         match one:
-            case Ordered(kind=Kind.WITHHELD):
+            case IssueOrder(kind=Kind.WITHHELD):
                 found += one.notices
-            case SaidAgain() if one.new and standing[one.new[0].article_id].withheld:
+            case ResendOrder() if one.new and standing[one.new[0].article_id].withheld:
                 found += one.new
             case _:
                 pass

@@ -9,7 +9,7 @@ from clawback_common.alerts import alert_state
 from clawback_common.errors import ClawbackError
 from clawback_common.service import jobs, leases
 from clawback_common.service.leases import LeaseLost
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from compliance.gateways.ingester import Ingester, Poll
 from compliance.storage import runs
 from compliance.storage.notices import Progress
@@ -31,7 +31,7 @@ class Check:
 
     service: Service
     ingester: Ingester
-    stopping: Stopping
+    stopping: ShutdownEvent
     say: Say
     wait: timedelta
 

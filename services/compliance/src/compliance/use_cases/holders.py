@@ -8,7 +8,7 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance.domain import condition
 from compliance.domain.request import Request
 from compliance.storage import holders, obligations, revocations
-from compliance.use_cases.orders import settle
+from compliance.use_cases.orders import close_if_complete
 from compliance.use_cases.service import Service
 
 RESENT_MAX = 5_000
@@ -25,7 +25,7 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
     """
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        await holders.hold_alone(tx)
+        await holders.lock_exclusive(tx)
         other = await holders.of_group(tx, registration.group) if registration.group else None
         if other not in {None, registration.name}:
             raise Conflict("another active holder consumes with this group")
@@ -34,7 +34,7 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
             if holders.registration(there) != registration:
                 revision = await holders.put(tx, registration, by, "changed", now)
                 changed = condition.holder_changed(registration.name, "changed", by, revision)
-                await service.announcer.say_once(tx, [changed], now)
+                await service.alert_publisher.raise_event(tx, [changed], now)
             return
         standing = await revocations.take_standing_since(tx, now - ON_BROKERS)
         await holders.put(tx, registration, by, "registered", now)
@@ -61,7 +61,7 @@ async def resend(name: str, by: str, service: Service) -> int:
 async def holder_left(name: str, by: str, service: Service) -> bool:
     """A holder takes no more articles. False: it owes something, so that a second person must confirm."""
     async with service.db.transaction() as tx:
-        await holders.hold_alone(tx)
+        await holders.lock_exclusive(tx)
         if await obligations.unclosed_of_holder(tx, name):
             return False
         await _leaves(tx, name, by, service)
@@ -70,7 +70,7 @@ async def holder_left(name: str, by: str, service: Service) -> bool:
 
 async def removed_by_request(tx: Transaction, request: Request, by: str, service: Service) -> None:
     """A second person has confirmed that a holder leaves although it owes something. It still owes it."""
-    await holders.hold_alone(tx)
+    await holders.lock_exclusive(tx)
     there = await holders.one(tx, request.holder or "")
     if there is not None and there["status"] == "active":
         await _leaves(tx, there["name"], f"{request.made_by}, confirmed by {by}", service)
@@ -79,7 +79,9 @@ async def removed_by_request(tx: Transaction, request: Request, by: str, service
 async def _leaves(tx: Transaction, name: str, by: str, service: Service) -> None:
     now = service.clock.now()
     revision = await holders.leave(tx, name, by, now)
-    await service.announcer.say_once(tx, [condition.holder_changed(name, "removed", by, revision)], now)
+    await service.alert_publisher.raise_event(
+        tx, [condition.holder_changed(name, "removed", by, revision)], now
+    )
 
 
 async def close_unverifiable(service: Service, limit: int = 500) -> int:
@@ -93,5 +95,5 @@ async def close_unverifiable(service: Service, limit: int = 500) -> int:
         found = await obligations.unverifiable(tx, limit)
         await revocations.take(tx, (order for order, _ in found))
         closed = await obligations.close_unverifiable(tx, found, now)
-        await settle(tx, closed, now)
+        await close_if_complete(tx, closed, now)
     return len(found)

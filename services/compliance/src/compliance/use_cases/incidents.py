@@ -22,7 +22,7 @@ async def on_unreadable(tx: Transaction, bad: Sequence[Bad], service: Service) -
         now = service.clock.now()
         await incidents.open_for_unreadable(tx, bad, now)
         waiting = [condition.unreadable(await incidents.open_count(tx))]
-        await service.announcer.say(tx, INCIDENTS, waiting, now, again=True)
+        await service.alert_publisher.say(tx, INCIDENTS, waiting, now, again=True)
 
 
 async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Service, now: datetime) -> None:
@@ -41,7 +41,7 @@ async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Servic
         ],
         now,
     )
-    await service.announcer.say_once(tx, [condition.notice_id_reused()], now)
+    await service.alert_publisher.raise_event(tx, [condition.notice_id_reused()], now)
 
 
 async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
@@ -50,5 +50,5 @@ async def close_incident(service: Service, incident_id: UUID, by: str, note: str
         now = service.clock.now()
         closed = await incidents.close(tx, incident_id, by, note, now)
         if closed is not None and not await incidents.open_count(tx):
-            await service.announcer.say(tx, INCIDENTS, [], now)
+            await service.alert_publisher.say(tx, INCIDENTS, [], now)
     return closed

@@ -52,5 +52,5 @@ async def watch_mass_revocations(service: Service, held: int | None) -> list[Con
         for feed, count in sorted(counted.items())
         if count > usual
     ]
-    await service.announcer.on_conditions(MASS, found)
+    await service.alert_publisher.on_conditions(MASS, found)
     return found

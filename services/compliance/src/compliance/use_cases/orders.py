@@ -20,7 +20,7 @@ from compliance.domain.notice import (
     authoritative,
     repeated_ids,
 )
-from compliance.domain.order import Decision, Order, Ordered, SaidAgain
+from compliance.domain.order import Decision, IssueOrder, Order, ResendOrder
 from compliance.gateways import events, metrics
 from compliance.storage import articles, holders, notices, obligations, requests, revocations
 from compliance.storage.obligations import Owing
@@ -72,7 +72,7 @@ async def take_notices(
     """
     await service.require_own_orders()
     now = service.clock.now()
-    await holders.hold_still(tx)
+    await holders.lock_shared(tx)
     await approval.lock_subjects(tx, noticed)
     standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
     known, reused = await notices.known(tx, noticed, revoking_only=mode is Mode.APPROVED)
@@ -105,8 +105,8 @@ async def take_notices(
 
 async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
     """Gives the new orders, and sends the others once more."""
-    new = [decision for decision in decisions if isinstance(decision, Ordered)]
-    again = [decision for decision in decisions if isinstance(decision, SaidAgain)]
+    new = [decision for decision in decisions if isinstance(decision, IssueOrder)]
+    again = [decision for decision in decisions if isinstance(decision, ResendOrder)]
     later = [decision for decision in new if decision.previous_order > 0]
     await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
@@ -149,12 +149,12 @@ async def send_again(
     metrics.SENT_AGAIN.inc(len(again))
 
 
-async def press(service: Service, limit: int = 500) -> int:
+async def resend_due(service: Service, limit: int = 500) -> int:
     """Send open orders again whose time has come. Gives how many."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
         due = await revocations.take_due(tx, now, limit)
-        settled = await settle(tx, [one.revocation_id for one in due], now)
+        settled = await close_if_complete(tx, [one.revocation_id for one in due], now)
         pressing = [one for one in due if one.revocation_id not in settled]
         owing = await obligations.owing(tx, [one.revocation_id for one in pressing], now)
         to_send = [one for one in pressing if owing.get(one.revocation_id, Owing()).due]
@@ -166,7 +166,7 @@ async def press(service: Service, limit: int = 500) -> int:
     return len(due)
 
 
-async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> Ordered:
+async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> IssueOrder:
     """Lift the revocation that stands on an article, or the withholding for which there is no request any more.
 
     Raises:
@@ -176,7 +176,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
     await service.require_own_orders()
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        await holders.hold_still(tx)
+        await holders.lock_shared(tx)
         await approval.may_reinstate(tx, lifted_by, service)
         standing = await articles.take_by_revocation(tx, revocation_id)
         if standing is None:
@@ -195,11 +195,11 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
     return lifting
 
 
-async def settle(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
+async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
     """Closes orders that nobody has to answer any more."""
     if not revocation_ids:
         return set()
-    closed = await revocations.settle(tx, revocation_ids, now)
+    closed = await revocations.close_if_complete(tx, revocation_ids, now)
     for ordered_at in closed.values():
         metrics.CLOSED_AFTER.observe((now - ordered_at).total_seconds())
     return set(closed)
@@ -210,8 +210,8 @@ async def _say_backlog(
 ) -> None:
     late: dict[str, int] = {}
     for decision in decisions:
-        if isinstance(decision, Ordered) and decision.backlog:
+        if isinstance(decision, IssueOrder) and decision.backlog:
             late[decision.ordered_by] = late.get(decision.ordered_by, 0) + 1
-    await service.announcer.say_once(
+    await service.alert_publisher.raise_event(
         tx, [condition.backlog(feed, count) for feed, count in late.items()], now
     )

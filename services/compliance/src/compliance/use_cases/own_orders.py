@@ -17,7 +17,7 @@ from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
 from compliance.domain.notice import forgotten
 from compliance.domain.obligation import Answer
-from compliance.domain.order import CLOCK_AHEAD_MAX, Ordered, next_number, recovered, reissued
+from compliance.domain.order import CLOCK_AHEAD_MAX, IssueOrder, next_number, recovered, reissued
 from compliance.gateways import metrics
 from compliance.storage import articles, holders, notices, obligations, revocations
 from compliance.use_cases.incidents import INCIDENTS
@@ -63,7 +63,7 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     found = [latest[key] for key in sorted(latest)]
     if not found:
         return
-    await holders.hold_still(tx)
+    await holders.lock_shared(tx)
     await articles.take(tx, (one.article_id for one in found), now)
     await revocations.lock(tx, (one.article_id for one in found), [])
     there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
@@ -81,10 +81,10 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     await obligations.open_all(tx, (one.revocation_id for one in heads.values()), now)
     await revocations.reopen(tx, (one.revocation_id for one in heads.values()), now)
     metrics.RECOVERED.inc(len(ordered))
-    await service.announcer.say_once(tx, [condition.orders_recovered()], now)
+    await service.alert_publisher.raise_event(tx, [condition.orders_recovered()], now)
 
 
-async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[Ordered]:
+async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[IssueOrder]:
     """Order again, above what our stores know, what is revoked or withheld here and was superseded there.
 
     A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
@@ -101,7 +101,7 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     """
     await service.require_own_orders()
     now = service.clock.now()
-    await holders.hold_still(tx)
+    await holders.lock_shared(tx)
     known = await articles.take(tx, contradicted, now)
     highest = next_number(0, now + CLOCK_AHEAD_MAX)
     believed = {
@@ -144,10 +144,10 @@ async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: 
     }
     if noticed:
         await take_notices(tx, list(noticed.values()), service)
-        await service.announcer.say_once(tx, [condition.orders_recovered()], now)
+        await service.alert_publisher.raise_event(tx, [condition.orders_recovered()], now)
 
 
-async def _supersede(tx: Transaction, ordered: Sequence[Ordered], now: datetime) -> None:
+async def _supersede(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     later = [one for one in ordered if one.previous_order > 0]
     if later:
         await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
@@ -177,4 +177,4 @@ async def _report_forged(
         now,
     )
     waiting = [condition.unreadable(await incidents.open_count(tx))]
-    await service.announcer.say(tx, INCIDENTS, waiting, now, again=True)
+    await service.alert_publisher.say(tx, INCIDENTS, waiting, now, again=True)

@@ -9,15 +9,15 @@ from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
-from compliance.domain.obligation import Answer, Looked, Meaning, Sight, fair_time
+from compliance.domain.obligation import Answer, HoldingsCheck, HoldingsVerdict, ReceiptOutcome, fair_time
 from compliance.domain.order import Order
 from compliance.gateways import metrics
 from compliance.storage import controls, holders, obligations, receipts, revocations
-from compliance.use_cases.orders import settle
+from compliance.use_cases.orders import close_if_complete
 from compliance.use_cases.own_orders import reissue, revoke_forgotten
 from compliance.use_cases.service import GROUP, Service
 
-LOOK_AGAIN = timedelta(seconds=5)
+CHECK_AGAIN = timedelta(seconds=5)
 """After an answer that was worth nothing."""
 
 
@@ -46,7 +46,7 @@ async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positio
         metrics.count(again)
 
 
-def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> dict[str, int]:
+def _contradicted(meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service) -> dict[str, int]:
     """Articles on which a store of ours knows a later order than we do, and its number where the store names it.
 
     An order that we superseded ourselves is answered so too, but then the answer closes its obligation.
@@ -55,25 +55,25 @@ def _contradicted(meant: Iterable[tuple[Answer, Meaning]], service: Service) -> 
     for answer, meaning in meant:
         superseded = Outcome.SUPERSEDED in answer.removals.values()
         if answer.holder in service.settings.stores and (
-            (meaning is Meaning.INCOMPLETE and superseded) or meaning is Meaning.UNKNOWN_ORDER
+            (meaning is ReceiptOutcome.INCOMPLETE and superseded) or meaning is ReceiptOutcome.UNKNOWN_ORDER
         ):
-            number = answer.order_no if meaning is Meaning.UNKNOWN_ORDER else 0
+            number = answer.order_no if meaning is ReceiptOutcome.UNKNOWN_ORDER else 0
             found[answer.article_id] = max(number, found.get(answer.article_id, 0))
     return found
 
 
-def _removed(meant: Iterable[tuple[Answer, Meaning]], last: Mapping[str, int]) -> list[Answer]:
+def _removed(meant: Iterable[tuple[Answer, ReceiptOutcome]], last: Mapping[str, int]) -> list[Answer]:
     """Answers that say of the last number that their holder knows: it was ordered to remove the article."""
     return [
         answer
         for answer, meaning in meant
-        if meaning is Meaning.UNKNOWN_ORDER
+        if meaning is ReceiptOutcome.UNKNOWN_ORDER
         and answer.order_no == last.get(answer.article_id)
         and REMOVALS.issuperset(answer.removals.values())
     ]
 
 
-async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[Meaning]:
+async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[ReceiptOutcome]:
     """The same for answers that came by HTTP. Gives what each meant."""
     async with service.db.transaction() as tx:
         return [meaning for _, meaning in await _take_answers(tx, answers, service)]
@@ -107,7 +107,7 @@ def _is_theirs(one: Received[ArticleRemoved], keys: Mapping[str, bytes], *, requ
 
 async def _take_answers(
     tx: Transaction, answers: Sequence[Answer], service: Service
-) -> list[tuple[Answer, Meaning]]:
+) -> list[tuple[Answer, ReceiptOutcome]]:
     now = service.clock.now()
     places = await revocations.take_by_order(tx, ((a.article_id, a.order_no) for a in answers))
     wanted = [
@@ -122,11 +122,11 @@ async def _take_answers(
         place = places.get((answer.article_id, answer.order_no))
         key = (place.revocation_id, answer.holder) if place else None
         if not answer.authenticated:
-            meant.append((answer, Meaning.UNAUTHENTICATED))
+            meant.append((answer, ReceiptOutcome.UNAUTHENTICATED))
         elif key is None:
-            meant.append((answer, Meaning.UNKNOWN_ORDER))
+            meant.append((answer, ReceiptOutcome.UNKNOWN_ORDER))
         elif key not in owed:
-            meant.append((answer, Meaning.NOT_OBLIGED))
+            meant.append((answer, ReceiptOutcome.NOT_OBLIGED))
         else:
             owed[key], meaning = obligation.fold(owed[key], answer, now)
             meant.append((answer, meaning))
@@ -136,17 +136,17 @@ async def _take_answers(
         for one in changed:
             if one.verified_at == now and one.opened_at is not None:
                 metrics.closed(one.holder, [one.opened_at], now)
-        await settle(tx, [folded.revocation_id for folded in changed], now)
+        await close_if_complete(tx, [folded.revocation_id for folded in changed], now)
     await receipts.put(tx, meant, now)
     await _say_strays(tx, meant, service, now)
-    if any(meaning is Meaning.REMOVED for _, meaning in meant):
-        tx.on_commit(service.lookers.wake)
+    if any(meaning is ReceiptOutcome.REMOVED for _, meaning in meant):
+        tx.on_commit(service.verifiers.wake)
     for _, meaning in meant:
         metrics.RECEIPTS.labels(meaning.value).inc()
     return meant
 
 
-async def on_looked(asked: Iterable[UUID], looked: Looked, service: Service) -> None:
+async def on_holdings_checked(asked: Iterable[UUID], looked: HoldingsCheck, service: Service) -> None:
     """Close what is gone, open again what is still held, look later for what is unknown.
 
     Args:
@@ -154,30 +154,30 @@ async def on_looked(asked: Iterable[UUID], looked: Looked, service: Service) -> 
         looked: what the holder answered.
         service: where it is written down.
     """
-    found: dict[Sight, list[Order]] = {sight: [] for sight in Sight}
+    found: dict[HoldingsVerdict, list[Order]] = {sight: [] for sight in HoldingsVerdict}
     async with service.db.transaction() as tx:
         now = service.clock.now()
         taken = await revocations.take(tx, asked)
         wrong = looked.ours and await _wrong(tx, looked, service, now)
         for one in taken:
             found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
-        if gone := found[Sight.GONE]:
+        if gone := found[HoldingsVerdict.GONE]:
             proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
             opened = await obligations.verify(tx, looked.store, proven, now)
             metrics.closed(looked.store, opened, now)
-            await settle(tx, list(proven), now)
-        if held := found[Sight.HELD]:
+            await close_if_complete(tx, list(proven), now)
+        if held := found[HoldingsVerdict.HELD]:
             await _reopen_contradicted(tx, looked.store, held, service, now)
-        if unknown := found[Sight.UNKNOWN]:
+        if unknown := found[HoldingsVerdict.UNKNOWN]:
             ids = [one.revocation_id for one in unknown]
-            await obligations.look_later(tx, looked.store, ids, now + LOOK_AGAIN)
-    metrics.VERIFIED.labels(looked.store).inc(len(found[Sight.GONE]))
-    if wrong or found[Sight.UNKNOWN]:
+            await obligations.look_later(tx, looked.store, ids, now + CHECK_AGAIN)
+    metrics.VERIFIED.labels(looked.store).inc(len(found[HoldingsVerdict.GONE]))
+    if wrong or found[HoldingsVerdict.UNKNOWN]:
         metrics.LOOKS_FAILED.labels(looked.store).inc()
 
 
-async def on_not_looked(
-    asked: Iterable[UUID], holder: str, service: Service, after: timedelta = LOOK_AGAIN
+async def on_holdings_unavailable(
+    asked: Iterable[UUID], holder: str, service: Service, after: timedelta = CHECK_AGAIN
 ) -> None:
     """The holder did not answer: nothing is known of it, so nothing is said of it. Look later."""
     at = service.clock.now() + after
@@ -185,17 +185,17 @@ async def on_not_looked(
     metrics.LOOKS_FAILED.labels(holder).inc()
 
 
-async def _wrong(tx: Transaction, looked: Looked, service: Service, now: datetime) -> bool:
+async def _wrong(tx: Transaction, looked: HoldingsCheck, service: Service, now: datetime) -> bool:
     """Whether a store misses what it must hold for longer than it may be behind. Raised and resolved here alone."""
     asked = [*looked.controls, *looked.not_needed]
     since = await controls.record(tx, looked.store, asked, looked.missed, now)
     wrong = since is not None and now - since >= fair_time(looked.store)
     conditions = [condition.store_wrong(looked.store)] if wrong else []
-    await service.announcer.say(tx, f"holdings:{looked.store}", conditions, now)
+    await service.alert_publisher.say(tx, f"holdings:{looked.store}", conditions, now)
     return wrong
 
 
-def _evidence(looked: Looked, order: Order, now: datetime) -> dict[str, object]:
+def _evidence(looked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
     """What the verification rests on, for whoever asks later."""
     evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
     proof = obligation.proof(looked, order.article_id, order.order_no)
@@ -212,26 +212,27 @@ async def _reopen_contradicted(
     again = await obligations.reopen(tx, holder, [one.revocation_id for one in held], now)
     if again:
         await revocations.send_from(tx, again)
-        await service.announcer.begin(
+        await service.alert_publisher.begin(
             tx, condition.STILL_HELD, [condition.still_held(holder, len(again))], now
         )
         metrics.STILL_HELD.labels(holder).inc(len(again))
 
 
 async def _say_strays(
-    tx: Transaction, meant: Iterable[tuple[Answer, Meaning]], service: Service, now: datetime
+    tx: Transaction, meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service, now: datetime
 ) -> None:
     found = {
         (meaning.value, answer.holder)
         for answer, meaning in meant
-        if meaning in {Meaning.UNKNOWN_ORDER, Meaning.NOT_OBLIGED, Meaning.UNAUTHENTICATED}
+        if meaning
+        in {ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED}
     }
     registered = await holders.registered(tx, {name for _, name in found}) if found else set()
     strays = {
         (meaning, name if name in registered else UNREGISTERED)
         for meaning, name in found
         # a holder that reads from the beginning answers what was closed before it came
-        if not (meaning == Meaning.NOT_OBLIGED.value and name in registered)
+        if not (meaning == ReceiptOutcome.NOT_OBLIGED.value and name in registered)
     }
     said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
-    await service.announcer.say_once(tx, said, now)
+    await service.alert_publisher.raise_event(tx, said, now)

@@ -11,7 +11,7 @@ from uuid import UUID
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain import order
-from compliance.domain.order import Ordered, Standing
+from compliance.domain.order import IssueOrder, Standing
 from compliance.domain.request import SLICE, Request, RequestKind
 from compliance.gateways import metrics
 from compliance.storage import articles, holders, notices, requests, revocations
@@ -181,7 +181,7 @@ async def _carry_out(tx: Transaction, request: Request, ids: Sequence[str], serv
 async def _release(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
     """What is withheld and no other request wants revoked is in use again."""
     now = service.clock.now()
-    await holders.hold_still(tx)
+    await holders.lock_shared(tx)
     standing = await articles.take(tx, ids, now)
     wanted = await requests.wanted(tx, ids, other_than=request.request_id)
     held = [one for one in standing.values() if one.withheld and one.article_id not in wanted]
@@ -191,7 +191,7 @@ async def _release(tx: Transaction, request: Request, ids: Sequence[str], servic
 async def _reinstate(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
     """Revocations that stood when the request was made; what was revoked since then stays revoked."""
     now = service.clock.now()
-    await holders.hold_still(tx)
+    await holders.lock_shared(tx)
     standing = await articles.take(tx, ids, now)
     older = await revocations.ordered_before(
         tx, [one.revocation_id for one in standing.values() if one.revoked], request.made_at
@@ -209,7 +209,7 @@ async def _end(
     now: datetime,
 ) -> None:
     by = f"request:{request.request_id}"
-    ended: list[Ordered] = []
+    ended: list[IssueOrder] = []
     for one in standing:
         lifting = one.revocation_id and order.lift(
             one, one.revocation_id, now=now, lifted_by=by, deadline=service.deadline, reason=reason

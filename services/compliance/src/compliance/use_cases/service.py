@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -28,10 +28,10 @@ class Service:
     ingester: Ingester
     holdings: HoldingsClient
     """Asks holders what they hold."""
-    lookers: Waker
+    verifiers: Waker
     """Woken after a commit that leaves something to look at."""
     sweeper: Sweeper
-    announcer: Announcer
+    alert_publisher: AlertPublisher
     own_orders: CatchUp | None = None
     """How far our own topic of orders was read; None: there is no broker, as in a test of the flow alone."""
 

@@ -11,26 +11,26 @@ import structlog
 from clawback_common.errors import Transient
 from clawback_common.telemetry import span
 from clawback_contracts.holder.v1 import HolderKind, Holding
-from compliance.domain.obligation import CONTROLS, Looked
+from compliance.domain.obligation import CONTROLS, HoldingsCheck
 from compliance.gateways import stores
 from compliance.gateways.stores import HoldingsClient
 from compliance.storage import obligations
 from compliance.storage.controls import MISSING_MAX
 from compliance.storage.obligations import Claim
 from compliance.use_cases.controls import Controls
-from compliance.use_cases.receipts import LOOK_AGAIN, on_looked, on_not_looked
+from compliance.use_cases.receipts import CHECK_AGAIN, on_holdings_checked, on_holdings_unavailable
 from compliance.use_cases.service import Service
 
 CLAIMS_MAX = stores.IDS_MAX - CONTROLS - MISSING_MAX
 """In one question, beside the controls."""
-LOOK_AGAIN_MAX = timedelta(minutes=5)
+CHECK_AGAIN_MAX = timedelta(minutes=5)
 """A consumer that does not answer is asked later each time, at last so seldom; a store of ours is not waited for."""
 IDLE_S = 1.0
 """What another process left to look at is found so late."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Looker:
+class HoldingsVerifier:
     """Asks holders; woken by receipts, so that what is removed is verified within milliseconds.
 
     Each holder has a task of its own while it is asked: one that is slow delays nobody else.
@@ -40,12 +40,12 @@ class Looker:
         self._service = service
         self._client = client
         self._controls = controls
-        self._sleeper = service.lookers.sleeper()
+        self._sleeper = service.verifiers.sleeper()
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._failures: Counter[str] = Counter()
         """In a row, of each holder."""
 
-    async def wait_and_look(self) -> None:
+    async def wait_and_verify(self) -> None:
         """Begins a round when woken, or after a while; does not wait for its end."""
         await self._sleeper.sleep(IDLE_S)
         await self._begin()
@@ -89,19 +89,19 @@ class Looker:
                 looked = await self._ask(holder, claims[:fitting])
         except Transient as error:
             _log.warning("a holder cannot be looked at", holder=holder, articles=len(asked), error=error)
-            await on_not_looked(asked, holder, self._service, self._pause(holder, claims[0]))
+            await on_holdings_unavailable(asked, holder, self._service, self._pause(holder, claims[0]))
             return False
         del self._failures[holder]
-        await on_looked(asked, looked, self._service)
+        await on_holdings_checked(asked, looked, self._service)
         return len(claims) >= CLAIMS_MAX or fitting < len(claims)
 
     def _pause(self, holder: str, claim: Claim) -> timedelta:
         if claim.kind is HolderKind.STORE:
-            return LOOK_AGAIN
+            return CHECK_AGAIN
         self._failures[holder] = min(self._failures[holder] + 1, 10)
-        return min(LOOK_AGAIN * (1 << self._failures[holder] >> 1), LOOK_AGAIN_MAX)
+        return min(CHECK_AGAIN * (1 << self._failures[holder] >> 1), CHECK_AGAIN_MAX)
 
-    async def _ask(self, holder: str, claims: Sequence[Claim]) -> Looked:
+    async def _ask(self, holder: str, claims: Sequence[Claim]) -> HoldingsCheck:
         ids = [claim.article_id for claim in claims]
         if claims[0].kind is HolderKind.STORE or holder in self._service.settings.stores:
             return await self._ask_own(holder, ids)
@@ -109,9 +109,9 @@ class Looker:
         if address is None:
             raise Transient(f"{holder} has registered no address")
         answer = await self._client.ask_registered(address, list(dict.fromkeys(ids)))
-        return Looked(holder, answer.items)
+        return HoldingsCheck(holder, answer.items)
 
-    async def _ask_own(self, store: str, ids: Sequence[str]) -> Looked:
+    async def _ask_own(self, store: str, ids: Sequence[str]) -> HoldingsCheck:
         settings = self._service.settings
         address = settings.stores.get(store)
         if address is None:
@@ -122,7 +122,7 @@ class Looker:
         gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
         missed = await self._controls.still_listed(gone) if gone else set()
         not_needed = [one for one in gone if one not in missed]
-        return Looked(
+        return HoldingsCheck(
             store,
             answer.items,
             ours=True,

@@ -27,13 +27,13 @@ async def watch_time(service: Service) -> list[Condition]:
     now = service.clock.now()
     await obligations.expire(service.db, now)
     late = await run_conditions(service, now)
-    await service.announcer.on_conditions(RUN, late)
+    await service.alert_publisher.on_conditions(RUN, late)
     owing = await lateness_conditions(service, now)
-    await service.announcer.on_conditions(LATENESS, owing)
-    waiting = await service.announcer.on_found(INCIDENTS, _unread_records)
-    held = await service.announcer.on_found(condition.STILL_HELD, obligations.still_held)
+    await service.alert_publisher.on_conditions(LATENESS, owing)
+    waiting = await service.alert_publisher.on_found(INCIDENTS, _unread_records)
+    held = await service.alert_publisher.on_found(condition.STILL_HELD, obligations.still_held)
     undecided = await watch_requests(service)
-    await service.announcer.on_silence()
+    await service.alert_publisher.resolve_stale()
     return [*late, *owing, *waiting, *held, *undecided]
 
 
@@ -48,7 +48,7 @@ async def watch_requests(service: Service) -> list[Condition]:
         if row
         else []
     )
-    await service.announcer.on_conditions(REQUESTS, found)
+    await service.alert_publisher.on_conditions(REQUESTS, found)
     return found
 
 
@@ -125,7 +125,7 @@ async def watch_readers(service: Service) -> None:
     known = await holders.groups(service.db)
     strangers = [group for group in sorted(await reading_groups(service)) if group not in known]
     found = [condition.unregistered_consumer(group) for group in strangers]
-    await service.announcer.on_conditions(READERS, found)
+    await service.alert_publisher.on_conditions(READERS, found)
 
 
 async def reading_groups(service: Service) -> set[str]:

@@ -113,6 +113,6 @@ def _order(delivery: Delivery) -> tuple[int, int]:
     return delivery.source_order, delivery.source_position
 
 
-def comes_by(article_id: str, providers: Sequence[str]) -> bool:
+def is_allowed(article_id: str, providers: Sequence[str]) -> bool:
     """Whether the id's provider is one of those that may use this door."""
     return article_id.partition(":")[0] in providers

@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class RevokedEntry:
     """An id on a provider's list of revocations."""
 
     article_id: str

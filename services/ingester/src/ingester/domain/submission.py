@@ -35,7 +35,7 @@ class SubmissionState(StrEnum):
     REFUSED = "refused"
 
 
-class Standing(NamedTuple):
+class SubmissionStanding(NamedTuple):
     """Where the article of a stored record is now."""
 
     state: str
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
     """The broker refuses its size."""
 
 
-def state_of(outcome: Outcome, standing: Standing | None) -> SubmissionState:
+def state_of(outcome: Outcome, standing: SubmissionStanding | None) -> SubmissionState:
     """How far a record is that was dealt with."""
     if outcome is not Outcome.STORED or standing is None:
         return SubmissionState.REFUSED

@@ -8,7 +8,7 @@ from clawback_common.errors import Stop
 from clawback_common.retention import floor
 from clawback_common.service.arguments import floor_arguments, words
 from clawback_common.service.definition import Command
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds, sweeps
 from ingester.storage.retention import Articles
@@ -19,7 +19,7 @@ from ingester.use_cases.poll_runs import poll_recorded
 CHANGES_SHOWN = 10
 
 
-async def poll_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+async def poll_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``ingester poll FEED``: prints what the pass brought. 0 caught up, 1 the provider failed."""
     feed = _feed(service, chosen.feed)
     result = await poll_recorded(feed, service, "command")
@@ -30,7 +30,7 @@ async def poll_command(service: Service, chosen: Namespace, _: Stopping) -> int:
     return ExitCode.DONE if result.caught_up else ExitCode.FAILED
 
 
-async def cursor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+async def cursor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``ingester cursor FEED``: shows it, or sets it with ``--set``, ``--to-oldest`` or ``--to-newest``. 0 done."""
     feed = _feed(service, chosen.feed)
     if chosen.set is not None or chosen.to_oldest or chosen.to_newest:
@@ -58,7 +58,7 @@ async def _show(feed: Feed, service: Service) -> None:
         )
 
 
-async def floor_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+async def floor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``ingester floor``: prints the retention floor, or lowers it and lets the provider deliver again."""
     articles = Articles(service.db, service.clock, service.months)
     ours = floor.Floor(sweeps.floor, sweeps.lower_floor, articles.reopen)

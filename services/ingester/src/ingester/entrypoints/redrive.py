@@ -9,7 +9,7 @@ from clawback_common.postgres.pool import Row
 from ingester import use_cases
 from ingester.domain.article import deliveries
 from ingester.domain.feed import without_slice
-from ingester.entrypoints.http.bodies import judge_one
+from ingester.entrypoints.http.bodies import validate_item
 from ingester.gateways.providers.port import Feed
 from ingester.use_cases import Service
 from ingester.use_cases.polling import entry_again
@@ -41,7 +41,7 @@ def _from_feed(service: Service, feed: Feed, name: str) -> Redrive:
 
 def _from_body(service: Service, keys: ApiKeys) -> Redrive:
     async def again(row: Row) -> None:
-        errors, article = judge_one(row["value"], _who_may(keys, row["topic"]))
+        errors, article = validate_item(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
         await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), door=row["topic"])

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from clawback_common.service.worker import Loop
+from clawback_common.service.loops import Loop
 from ingester import use_cases
 from ingester.entrypoints.http import deliveries
 from ingester.use_cases import Service, publishing, watching
@@ -33,6 +33,6 @@ def loops(service: Service) -> list[Loop]:
         Loop("lost log", LOG_LOOK_S, partial(publishing.publish_lost_again, service), alone=True),
         Loop("measure", 15.0, partial(watching.measure, service)),
         Loop("feeds", 10.0, partial(watching.watch_feeds, service), alone=True),
-        service.announcer.loop(),
+        service.alert_publisher.loop(),
         service.sweeper.loop(),
     ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention import AGE_MIN, AgedTable, Held, Progress, Tally, refuse_others
+from clawback_common.retention import AGE_MIN, AgedTableClass, Held, Progress, SweepCounts, require_action
 from clawback_common.retention.partitions import (
     LOCKING,
     Month,
@@ -47,18 +47,18 @@ class Articles:
     action: Action = Action.DELETE
     age_min: timedelta = AGE_MIN
 
-    async def count(self, request: SweepRequested) -> Tally:
+    async def count(self, request: SweepRequested) -> SweepCounts:
         """What is old, and of this what is held, or would outlive."""
         limit = _limit(request)
         found, held = await sweeps.tally(self.db, limit)
-        return Tally(found, found - held, held, await self._kept(limit, held))
+        return SweepCounts(found, found - held, held, await self._kept(limit, held))
 
-    async def remove(self, request: SweepRequested, progress: Progress) -> Tally:
+    async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
         """First the floor, then whole months, then what is left, then the ids that nobody needs.
 
         Each step can be repeated: what is gone is not there to be found.
         """
-        refuse_others(request, self.action)
+        require_action(request, self.action)
         limit = _limit(request)
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
         await writers_gone(self.db, "article")
@@ -70,7 +70,7 @@ class Articles:
         await self._all_of(sweeps.forget_set_aside, limit, progress, "set_aside")
         found, held = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
-        return Tally(removed + found, removed, held, await self._kept(limit, held))
+        return SweepCounts(removed + found, removed, held, await self._kept(limit, held))
 
     async def reopen(self, since: datetime) -> int:
         """What dates from since then may come back: its months exist, and its ids take the next delivery."""
@@ -125,9 +125,9 @@ class Articles:
         return max(0, await sweeps.outliving(self.db, limit.before) - held)
 
 
-def api_calls(db: Database) -> AgedTable:
+def api_calls(db: Database) -> AgedTableClass:
     """The class ``api_calls``."""
-    return AgedTable(db=db, name="api_calls", table="api_call", key="id", dated_by="started_at")
+    return AgedTableClass(db=db, name="api_calls", table="api_call", key="id", dated_by="started_at")
 
 
 def _limit(request: SweepRequested) -> Limit:

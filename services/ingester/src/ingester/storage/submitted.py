@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from ingester.domain.article import Origin
-from ingester.domain.submission import Outcome, Standing
+from ingester.domain.submission import Outcome, SubmissionStanding
 
 SQL = Queries.load(__package__, "submitted")
 
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     outcome: Outcome
     version: int | None
     received_at: datetime
-    standing: Standing | None
+    standing: SubmissionStanding | None
     """None: the article has no row, for it was too old."""
 
 
@@ -62,7 +62,9 @@ async def find(db: Querier, event_id: str) -> list[Found]:
             Outcome(row["outcome"]),
             row["version"],
             row["received_at"],
-            Standing(row["state"], row["waiting"], row["noticed"], row["failed"]) if row["state"] else None,
+            SubmissionStanding(row["state"], row["waiting"], row["noticed"], row["failed"])
+            if row["state"]
+            else None,
         )
         for row in await db.fetch(SQL["find"], event_id)
     ]

@@ -6,7 +6,7 @@ articles or notices to one of these.
 
 from ingester.use_cases.holdings import holdings
 from ingester.use_cases.incidents import close_incident
-from ingester.use_cases.notices import on_feed_gap, on_sightings, on_time, on_unreadable_sightings
+from ingester.use_cases.notices import on_feed_gap, on_revoked_entries, on_time, on_unreadable_entries
 from ingester.use_cases.orders import confirm, on_confirmed, on_orders, on_unreadable_orders, was_issued
 from ingester.use_cases.service import GROUP, Service
 from ingester.use_cases.storing import SUBMISSIONS, Step, Stored, forbidden_ids, on_submissions, store
@@ -24,11 +24,11 @@ __all__ = [
     "on_confirmed",
     "on_feed_gap",
     "on_orders",
-    "on_sightings",
+    "on_revoked_entries",
     "on_submissions",
     "on_time",
+    "on_unreadable_entries",
     "on_unreadable_orders",
-    "on_unreadable_sightings",
     "store",
     "was_issued",
 ]

@@ -10,26 +10,26 @@ from clawback_common.postgres import Transaction
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
-from ingester.domain.feed import Sighting
+from ingester.domain.feed import RevokedEntry
 from ingester.domain.gap import Gap
 from ingester.gateways import events, metrics
 from ingester.storage import articles, feeds, notices
 from ingester.use_cases.service import Service
 
 
-async def on_sightings(
+async def on_revoked_entries(
     tx: Transaction,
     service: Service,
     feed: str,
-    sightings: Sequence[Sighting],
+    revoked_entries: Sequence[RevokedEntry],
     poll_id: UUID,
     earliest: datetime | None,
 ) -> int:
     """A provider's list of revoked ids: note each new one, and send its notice. Gives how many are new."""
-    if not sightings:
+    if not revoked_entries:
         return 0
     now = service.clock.now()
-    standing = await notices.standing(tx, [s.article_id for s in sightings])
+    standing = await notices.standing(tx, [s.article_id for s in revoked_entries])
     noticed = {
         (notice_id := s.notice_id(feed, standing.get(s.article_id))): RevocationNoticed(
             notice_id=notice_id,
@@ -41,7 +41,7 @@ async def on_sightings(
             earliest_at=earliest,
             poll_id=poll_id,
         )
-        for s in sightings
+        for s in revoked_entries
     }
     return await _notice(tx, service, list(noticed.values()), now)
 
@@ -54,7 +54,7 @@ async def on_feed_gap(tx: Transaction, service: Service, feed: str, lost: Gap) -
     await feeds.note_gap(tx, incident_id, feed, lost)
 
 
-async def on_unreadable_sightings(tx: Transaction, service: Service, bad: Sequence[Bad]) -> None:
+async def on_unreadable_entries(tx: Transaction, service: Service, bad: Sequence[Bad]) -> None:
     """Entries of a revocation feed without a usable id: each may be a revocation, so a person must look."""
     if not bad:
         return

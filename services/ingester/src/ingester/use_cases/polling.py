@@ -18,13 +18,13 @@ from clawback_common.telemetry import span, traceparent
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester.domain import condition, gap
 from ingester.domain.article import Delivery, deliveries
-from ingester.domain.feed import Origin, PollResult, Sighting
+from ingester.domain.feed import Origin, PollResult, RevokedEntry
 from ingester.domain.pages import End, PageSizes
 from ingester.gateways import metrics
 from ingester.gateways.providers.port import Bad as Entry
 from ingester.gateways.providers.port import Feed, Page, Reader, Refused
 from ingester.storage import feeds
-from ingester.use_cases.notices import on_feed_gap, on_sightings, on_unreadable_sightings
+from ingester.use_cases.notices import on_feed_gap, on_revoked_entries, on_unreadable_entries
 from ingester.use_cases.service import GROUP, Service
 from ingester.use_cases.storing import Step, store
 
@@ -195,7 +195,9 @@ async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id
         if not await feeds.reset_cursor(tx, feed.name, poll_id, feed.source.origin, now):
             raise Conflict(f"the lease of feed {feed.name} was lost to another process")
         await feeds.note_change(tx, feed.name, feeds.CursorChange(now, "ingester", why, leased.cursor, None))
-        await service.announcer.say_once(tx, [condition.cursor_reset(feed.name, why, leased.cursor)], now)
+        await service.alert_publisher.raise_event(
+            tx, [condition.cursor_reset(feed.name, why, leased.cursor)], now
+        )
     _log.warning("feed cursor reset", feed=feed.name, why=why, former=leased.cursor)
     return replace(leased, cursor=None, last_complete_at=None, page_max=0)
 
@@ -239,8 +241,8 @@ async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) ->
 
     async def turn(tx: Transaction) -> None:
         nonlocal noticed
-        noticed = await on_sightings(
-            tx, service, feed.name, _sightings(feed, page), ask.poll_id, ask.complete_at
+        noticed = await on_revoked_entries(
+            tx, service, feed.name, _revoked_entries(feed, page), ask.poll_id, ask.complete_at
         )
         await _turn(tx, feed, service, ask, replace(turned, noticed=noticed), asked_at)
 
@@ -257,7 +259,7 @@ async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
     unreadable = [_bad(feed, entry, trace) for entry in page.bad if entry.revocation]
 
     async def beside(tx: Transaction) -> None:
-        await on_unreadable_sightings(tx, service, unreadable)
+        await on_unreadable_entries(tx, service, unreadable)
         await turn(tx)
         await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
@@ -279,15 +281,15 @@ async def entry_again(feed: Feed, name: str, entry: bytes, arrived_at: datetime,
         raise Poison(page.bad[0].code, page.bad[0].detail)
 
     async def beside(tx: Transaction) -> None:
-        await on_sightings(tx, service, name, _sightings(feed, page), uuid4(), arrived_at)
+        await on_revoked_entries(tx, service, name, _revoked_entries(feed, page), uuid4(), arrived_at)
 
     incoming = deliveries(((article, None) for article in page.articles), arrived_at)
     await store(service, incoming, door=name, beside=[beside])
 
 
-def _sightings(feed: Feed, page: Page) -> list[Sighting]:
+def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:
     return [
-        Sighting(f"{feed.settings.provider}:{one.provider_article_id}", one.sequence, one.revoked_at)
+        RevokedEntry(f"{feed.settings.provider}:{one.provider_article_id}", one.sequence, one.revoked_at)
         for one in page.revoked
     ]
 

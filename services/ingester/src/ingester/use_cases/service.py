@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock
 from clawback_common.http.probes import Check
 from clawback_common.messaging.outbox.news import NewsOutbox
@@ -28,7 +28,7 @@ class Service:
     news: NewsOutbox
     months: Months
     sweeper: Sweeper
-    announcer: Announcer
+    alert_publisher: AlertPublisher
     feeds: Mapping[str, Feed]
     """Those that are configured, by name."""
     orders_applied: Check

@@ -12,7 +12,7 @@ from clawback_common.messaging import quarantine
 from clawback_common.messaging.quarantine import Bad, ForbiddenIds
 from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from ingester.domain.article import Delivery, Origin, comes_by, newest, record_arrival
+from ingester.domain.article import Delivery, Origin, is_allowed, newest, record_arrival
 from ingester.domain.submission import Outcome
 from ingester.gateways import metrics
 from ingester.storage import articles, contents, submitted
@@ -40,7 +40,7 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
     """
     providers = service.settings.topics_of_submissions
     for one in batch:
-        if not comes_by(one.value.article_id, providers.get(one.topic, ())):
+        if not is_allowed(one.value.article_id, providers.get(one.topic, ())):
             raise Poison("provider_not_allowed", "article_id")
     now = service.clock.now()
     incoming = [
@@ -95,7 +95,7 @@ def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
     """Ids about which nothing may be kept in quarantine: revoked ones, and those that the sender may not use."""
 
     async def forbidden(tx: Transaction, article_ids: Sequence[str]) -> set[str]:
-        foreign = {one for one in article_ids if providers is not None and not comes_by(one, providers)}
+        foreign = {one for one in article_ids if providers is not None and not is_allowed(one, providers)}
         return foreign | await articles.revoked(tx, article_ids)
 
     return forbidden

@@ -41,7 +41,7 @@ async def watch_feeds(service: Service) -> None:
         for name in service.feeds
         if name in unread and unread[name].reportable
     ]
-    await service.announcer.on_conditions(FEEDS, found)
+    await service.alert_publisher.on_conditions(FEEDS, found)
     behind = {one.labels["feed"] for one in found if one.name == "FeedFallingBehind"}
     for state in states:
         metrics.FEED_BEHIND.labels(state.name).set(state.name in behind)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.entrypoints.http.bodies import judge_one
+from ingester.entrypoints.http.bodies import validate_item
 from ingester.gateways.providers.metabase.wire import parse_articles
 
 DOCUMENT = Path(__file__).parents[5] / "docs" / "partners.md"
@@ -92,5 +92,5 @@ def test_what_is_submitted_is_taken_as_it_was_sent() -> None:
         "title": sent,
         "source": {"key": "s"},
     }
-    errors, found = judge_one(orjson.dumps(article | {"body": sent}), ["up"])
+    errors, found = validate_item(orjson.dumps(article | {"body": sent}), ["up"])
     assert (errors, found and (found.title, found.body)) == ([], (sent, sent))

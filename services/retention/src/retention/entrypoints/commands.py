@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clawback_common.service.arguments import minutes
 from clawback_common.service.definition import Command
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from retention.domain.classes import CLASSES
 from retention.storage import holds
 from retention.use_cases import Service
@@ -23,13 +23,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def sweep_command(service: Service, chosen: Namespace, stopping: Stopping) -> int:
+async def sweep_command(service: Service, chosen: Namespace, stopping: ShutdownEvent) -> int:
     """``retention sweep``: 0 all owners have done it, 3 one failed or has not answered."""
     job = SweepJob(service, stopping, say, timedelta(minutes=chosen.wait))
     return await job.asked(chosen.data_class, dry_run=chosen.dry_run, cause="schedule", by="command")
 
 
-async def holds_command(service: Service, chosen: Namespace, _: Stopping) -> int:
+async def holds_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``retention holds``: a line a hold in force."""
     ended_too: bool = chosen.all
     rows = await holds.page(service.db, _END, HOLDS_LISTED, None, ended_too=ended_too)

@@ -71,7 +71,7 @@ async def sent(
     await tx.execute(SQL["sent"], sweep.sweep_id, sweep.attempt, list(hold_ids), now, next_send_at)
 
 
-async def settle(tx: Transaction, sweep_ids: Collection[UUID], now: datetime) -> list[Row]:
+async def close_if_complete(tx: Transaction, sweep_ids: Collection[UUID], now: datetime) -> list[Row]:
     """Closes those that every owner has answered. Gives the ones that changed."""
     return await tx.fetch(SQL["settle"], sorted(set(sweep_ids)), now)
 

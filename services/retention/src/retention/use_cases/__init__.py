@@ -7,7 +7,7 @@ sweeps by id, answers; so no two of these functions can wait for one another in 
 from retention.use_cases.answers import on_answers
 from retention.use_cases.holds import HoldPlaced, hold_confirmed, hold_kept, hold_lifted, hold_placed
 from retention.use_cases.service import GROUP, Service
-from retention.use_cases.sweeps import press, sweeps_requested
+from retention.use_cases.sweeps import resend_due, sweeps_requested
 
 __all__ = [
     "GROUP",
@@ -18,6 +18,6 @@ __all__ = [
     "hold_lifted",
     "hold_placed",
     "on_answers",
-    "press",
+    "resend_due",
     "sweeps_requested",
 ]

@@ -27,7 +27,7 @@ async def on_answers(batch: Batch[SweepAnswer], service: Service) -> None:
         news = await answers.put(tx, newest(fitting), now) if fitting else set[tuple[UUID, str]]()
         for failed in (one for one in fitting if isinstance(one, SweepFailed) and one.omitted_holds):
             await adopt(tx, failed, now)
-        closed = await sweeps.settle(tx, {sweep_id for sweep_id, _ in news}, now) if news else []
+        closed = await sweeps.close_if_complete(tx, {sweep_id for sweep_id, _ in news}, now) if news else []
     metrics.STRAY.inc(len(batch) - len(fitting))
     for answer in newest(fitting):
         if (answer.sweep_id, answer.owner) in news:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clawback_common.alerts.publisher import Announcer
+from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
@@ -24,6 +24,6 @@ class Service:
     orders: OrdersOutbox
     policies: Mapping[str, Policy]
     """By class."""
-    announcer: Announcer
+    alert_publisher: AlertPublisher
     sweeper: Sweeper
     """Retention as an owner: of the runs of its jobs, like every service."""

@@ -9,7 +9,7 @@ from clawback_common.alerts import alert_state
 from clawback_common.errors import Conflict, Stop, Transient
 from clawback_common.postgres.pool import Row
 from clawback_common.service import jobs, leases
-from clawback_common.service.process import ExitCode, Stopping
+from clawback_common.service.process import ExitCode, ShutdownEvent
 from retention import use_cases
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
@@ -32,7 +32,7 @@ class SweepJob:
     """One sweep over one class or all: how long it may wait, and whom it tells how it goes."""
 
     service: Service
-    stopping: Stopping
+    stopping: ShutdownEvent
     say: Say
     wait: timedelta
 

@@ -70,7 +70,7 @@ def _sweep(policy: Policy, action: Action | None, now: datetime, by: str, *, dry
     )
 
 
-async def press(service: Service, limit: int = 20) -> int:
+async def resend_due(service: Service, limit: int = 20) -> int:
     """Send open requests again whose time has come. Gives how many."""
     async with service.db.transaction() as tx:
         await holds.alone(tx)

@@ -27,8 +27,8 @@ async def watch_time(service: Service) -> list[Condition]:
         for row in await sweeps.unanswered(service.db, now - condition.SILENT_MAX)
     ]
     for watcher, found in ((OVERDUE, late), (FAILED, failures), (SILENT, silent)):
-        await service.announcer.on_conditions(watcher, found)
-    await service.announcer.on_silence()
+        await service.alert_publisher.on_conditions(watcher, found)
+    await service.alert_publisher.resolve_stale()
     return [*late, *failures, *silent]
 
 

@@ -22,7 +22,7 @@ from clawback_common.postgres import Database, Querier
 from clawback_common.service import leases
 from clawback_common.service.leases import Lease, LeaseLost
 from clawback_common.service.priority import Priority
-from clawback_common.service.process import Stopping
+from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Sleeper
 from clawback_common.telemetry import counter, gauge
 from clawback_common.telemetry.tracing import send_span
@@ -104,7 +104,7 @@ class Relay:
         """Something was committed."""
         self._sleeper.wake()
 
-    async def run(self, stop: Stopping) -> None:
+    async def run(self, stop: ShutdownEvent) -> None:
         """Sends until ``stop`` is set and what was committed before has gone out."""
         while True:
             try:
@@ -117,7 +117,7 @@ class Relay:
                 return
             await stop.sleep(leases.LOOK_S)
 
-    async def _lead(self, stop: Stopping, lease: Lease) -> None:
+    async def _lead(self, stop: ShutdownEvent, lease: Lease) -> None:
         idle_s = LOOK_S
         while True:
             lease.require()

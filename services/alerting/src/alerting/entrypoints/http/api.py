@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from alerting.entrypoints.http.commands import commands
 from alerting.entrypoints.http.health import health_of_all
 from alerting.entrypoints.http.queries import queries
-from alerting.gateways.health_checks import Neighbours
+from alerting.gateways.health_checks import HealthChecks
 from alerting.storage import alerts, messages, watches
 from alerting.use_cases import Service
 from clawback_common.service.definition import Api
@@ -27,7 +27,7 @@ def api(service: Service) -> Api:
     redis = Redis.from_url(
         settings.redis_url.get_secret_value(), socket_timeout=limit_s, socket_connect_timeout=limit_s
     )
-    neighbours = Neighbours(settings, service.db, service.clock, http, redis)
+    neighbours = HealthChecks(settings, service.db, service.clock, http, redis)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from alerting.domain.alert import Raised, Resolved, Said, one_line
+from alerting.domain.alert import AlertEvent, Raised, Resolved, one_line
 from alerting.domain.matcher import LENGTH_MAX, Matcher, may_match_critical, names_an_alert
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.alert.v1 import Severity, fingerprint
@@ -82,7 +82,7 @@ class AmAlert(BaseModel):
             raise ValueError("alertname is missing or no CamelCase name")
         return labels
 
-    def said(self, now: datetime) -> Said:
+    def said(self, now: datetime) -> AlertEvent:
         """As a saying: Alertmanager repeats what holds, so it is said now and began then."""
         name, level = self.labels["alertname"], self.labels.get("severity", "")
         own = {
@@ -125,9 +125,9 @@ class AmBody(BaseModel):
         except ValidationError as error:
             raise invalid(error.errors(), skip=0) from None
 
-    def read_alerts(self, now: datetime) -> tuple[list[Said], list[dict[str, Any]]]:
+    def read_alerts(self, now: datetime) -> tuple[list[AlertEvent], list[dict[str, Any]]]:
         """Those that can be read, and where and why the others cannot."""
-        said: list[Said] = []
+        said: list[AlertEvent] = []
         refused: list[dict[str, Any]] = []
         for index, one in enumerate(self.alerts):
             try:

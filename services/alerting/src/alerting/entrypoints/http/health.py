@@ -10,7 +10,7 @@ from fastapi import Response
 from alerting.domain import health
 from alerting.entrypoints.http.callers import Inspecting, Reader
 from alerting.entrypoints.http.health_schemas import DetailedSystemHealth, SystemHealth
-from alerting.gateways.health_checks import Neighbours
+from alerting.gateways.health_checks import HealthChecks
 from alerting.settings import SERVICE_NAMES
 from alerting.use_cases import Service
 from clawback_common.http.api_keys import ApiKeys
@@ -20,12 +20,12 @@ from clawback_common.http.routing import Router
 _STARTED_S = time.monotonic()
 
 
-def health_of_all(service: Service, neighbours: Neighbours) -> Router:
+def health_of_all(service: Service, neighbours: HealthChecks) -> Router:
     """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
     router = Router(tags=["health"])
     release, keys = version_of("clawback-alerting"), ApiKeys(service.settings.api_keys_file)
 
-    def page(asked: health.Asked) -> dict[str, Any]:
+    def page(asked: health.HealthSnapshot) -> dict[str, Any]:
         return _page(asked, release, service, keys)
 
     @router.get("/health", summary="Whether the whole system works", responses={503: {"model": SystemHealth}})
@@ -56,7 +56,7 @@ def health_of_all(service: Service, neighbours: Neighbours) -> Router:
     return router
 
 
-def _page(asked: health.Asked, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
+def _page(asked: health.HealthSnapshot, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
     found, subjects = health.parts(asked), keys.subjects()
     return {
         "status": health.overall(found, SERVICE_NAMES),
@@ -68,7 +68,7 @@ def _page(asked: health.Asked, release: str, service: Service, keys: ApiKeys) ->
     }
 
 
-def _details(asked: health.Asked, service: Service) -> dict[str, Any]:
+def _details(asked: health.HealthSnapshot, service: Service) -> dict[str, Any]:
     told = asked.lags.body if asked.lags.ok else None
     pool = service.db.pool
     return {

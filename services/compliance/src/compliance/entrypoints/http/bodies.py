@@ -137,7 +137,7 @@ def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
     return json_body([schema, items_of(schema, RECEIPTS_MAX)] if many else [schema])
 
 
-class LiftBody(BaseModel):
+class ReinstateBody(BaseModel):
     """Why a revocation is lifted."""
 
     model_config = ConfigDict(extra="forbid")

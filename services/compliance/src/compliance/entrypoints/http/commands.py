@@ -9,7 +9,7 @@ from clawback_common.http.routing import Router
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from compliance import use_cases
 from compliance.domain.obligation import Answer
-from compliance.entrypoints.http.bodies import LiftBody, documented, receipts_body
+from compliance.entrypoints.http.bodies import ReinstateBody, documented, receipts_body
 from compliance.entrypoints.http.callers import Answering, Officer, Operator
 from compliance.entrypoints.http.holders import registering
 from compliance.entrypoints.http.order_schemas import ReceiptResult, ReceiptResults, Reinstated
@@ -30,7 +30,7 @@ def _lifting(service: Service) -> Router:
     @router.post(
         "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
     )
-    async def reinstate(revocation_id: UUID, body: LiftBody, caller: Officer) -> Reinstated:
+    async def reinstate(revocation_id: UUID, body: ReinstateBody, caller: Officer) -> Reinstated:
         lifting = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
         return Reinstated(
             revocation_id=lifting.revocation_id,

@@ -11,7 +11,7 @@ from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import Reason
-from compliance.domain.obligation import Meaning, State
+from compliance.domain.obligation import ReceiptOutcome, State
 from compliance.domain.order import Kind
 
 
@@ -208,7 +208,7 @@ class ReceiptResult(BaseModel):
     """A receipt that was sent, and what it means."""
 
     receipt_id: UUID
-    meaning: Meaning
+    meaning: ReceiptOutcome
 
 
 class ReceiptResults(BaseModel):

@@ -42,7 +42,7 @@ from compliance.entrypoints.http.run_schemas import RunAnswer, RunExplained, run
 from compliance.entrypoints.http.status_schemas import HistoryDay, OverdueListed, StatusAnswer, status_now
 from compliance.entrypoints.http.takedown_pages import notices_page, receipts_page
 from compliance.storage import articles, holders, notices, obligations, receipts, revocations, runs
-from compliance.storage.revocations import Settled
+from compliance.storage.revocations import CommittedFeed
 from compliance.use_cases import Service
 
 FOREVER = 2**63 - 1
@@ -91,7 +91,7 @@ def _overdue_after(cursor: str | None) -> tuple[datetime, UUID, str]:
 
 def _orders(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["orders"])
-    settled = Settled(service.db)
+    settled = CommittedFeed(service.db)
 
     @router.get(
         "/revocations", summary="Orders: the newest first, or with `after` as a feed, the oldest first"
@@ -138,7 +138,7 @@ def _orders(service: Service) -> Router:
     return router
 
 
-async def _feed(service: Service, settled: Settled, after: int, limit: int) -> OrderFeed:
+async def _feed(service: Service, settled: CommittedFeed, after: int, limit: int) -> OrderFeed:
     """Orders from a position on, none left out; the cursor is never null, so that a reader can come again."""
     await service.require_own_orders()
     rows = await settled.feed(after, limit, service.clock.now())

@@ -18,7 +18,7 @@ from pydantic import (
 from clawback_common.http.bodies import parse_json
 from clawback_common.http.problem import Problem, field_error, invalid
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from ingester.domain.article import Arrival, Delivery, comes_by
+from ingester.domain.article import Arrival, Delivery, is_allowed
 from ingester.domain.submission import REFUSALS, Outcome
 
 ITEMS_MAX = 500
@@ -67,7 +67,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ValidationResult:
     """What a body holds."""
 
     accepted: Sequence[ArticleSubmitted]
@@ -76,7 +76,7 @@ class Judged:
     """Of the accepted items, in the body."""
     body: Body = Body(())
 
-    def without(self, article_ids: Collection[str], error: Mapping[str, str]) -> "Judged":
+    def without(self, article_ids: Collection[str], error: Mapping[str, str]) -> "ValidationResult":
         """These ids are refused, for this reason."""
         if not article_ids:
             return self
@@ -95,7 +95,7 @@ class Judged:
             indexes=[index for index, _ in kept],
         )
 
-    def require_some(self) -> "Judged":
+    def require_some(self) -> "ValidationResult":
         """The same.
 
         Raises:
@@ -128,7 +128,7 @@ def item_id(body_id: str, index: int) -> str:
     return f"{body_id}/{index}"
 
 
-def judge(raw: bytes, providers: Sequence[str], *, standard: bool = False) -> Judged:
+def validate_items(raw: bytes, providers: Sequence[str], *, standard: bool = False) -> ValidationResult:
     """Reads a body of one article object or ``{"items": […]}``. Unknown fields are refused: they would be lost.
 
     ``standard``: it may also have the form of Standard Webhooks, ``{"type", "timestamp", "data"}``.
@@ -142,13 +142,13 @@ def judge(raw: bytes, providers: Sequence[str], *, standard: bool = False) -> Ju
     refused: list[Refused] = []
     for index, item in enumerate(body.items):
         encoded = orjson.dumps(item)
-        errors, article = judge_one(encoded, providers)
+        errors, article = validate_item(encoded, providers)
         if article is None:
             refused.append(Refused(index, errors, encoded))
         else:
             accepted.append(article)
             indexes.append(index)
-    return Judged(accepted, refused, indexes, body).require_some()
+    return ValidationResult(accepted, refused, indexes, body).require_some()
 
 
 def _body(found: object, *, standard: bool, within: str = "") -> Body:
@@ -187,7 +187,7 @@ def _not_items(body: Body, others: Sequence[str]) -> Problem:
     )
 
 
-def judge_one(
+def validate_item(
     encoded: bytes, providers: Sequence[str]
 ) -> tuple[list[dict[str, str]], ArticleSubmitted | None]:
     """What is wrong with an item, by field; or the article that it is."""
@@ -198,7 +198,7 @@ def judge_one(
     except ValidationError as error:
         problem = invalid(error.errors(include_url=False, include_context=False), skip=0)
         return [dict(one) for one in problem.errors], None
-    if not comes_by(article.article_id, providers):
+    if not is_allowed(article.article_id, providers):
         words = f"Only ids of these providers are accepted here: {', '.join(providers)}"
         return [field_error("article_id", "provider_not_allowed", words)], None
     if len(encoded) * GROWTH_MAX > CONTENT_BYTES_MAX and Delivery.of(article, Arrival(0), None).too_large:

@@ -14,7 +14,14 @@ from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
 from ingester import use_cases
 from ingester.domain.article import Origin, deliveries
-from ingester.entrypoints.http.bodies import REVOKED, TOO_OLD, Judged, Refused, item_id, judge
+from ingester.entrypoints.http.bodies import (
+    REVOKED,
+    TOO_OLD,
+    Refused,
+    ValidationResult,
+    item_id,
+    validate_items,
+)
 from ingester.entrypoints.http.webhooks import Unverified
 from ingester.storage import articles
 from ingester.storage import deliveries as state
@@ -29,14 +36,14 @@ async def take(
     """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
 
     Raises:
-        Problem: 401, 422 as ``Unverified`` and ``judge`` say; 409 the id is known with another body.
+        Problem: 401, 422 as ``Unverified`` and ``validate_items`` say; 409 the id is known with another body.
     """
     now = service.clock.now()
     webhook_id = unverified.verify(body)
     sha256 = hashlib.sha256(body).digest()
     known = await state.known(service.db, provider, webhook_id)
     if known is None:
-        judged = judge(body, (provider,), standard=True)
+        judged = validate_items(body, (provider,), standard=True)
         judged = judged.without(
             await articles.too_old(service.db, judged.accepted, now), TOO_OLD
         ).require_some()
@@ -78,12 +85,12 @@ async def _process(service: Service, row: Row) -> None:
     )
 
 
-def _judged_again(row: Row) -> Judged:
+def _judged_again(row: Row) -> ValidationResult:
     """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
     try:
-        return judge(row["body"], (row["provider"],), standard=True)
+        return validate_items(row["body"], (row["provider"],), standard=True)
     except Problem as problem:
-        return Judged([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
+        return ValidationResult([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
 
 
 async def _done(service: Service, row: Row, tx: Transaction) -> None:

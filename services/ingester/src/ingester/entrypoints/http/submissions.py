@@ -20,7 +20,14 @@ from ingester.domain.article import Origin
 from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
 from ingester.entrypoints.http import deliveries
-from ingester.entrypoints.http.bodies import ITEMS_MAX, REVOKED, TOO_OLD, Judged, StandardWebhook, judge
+from ingester.entrypoints.http.bodies import (
+    ITEMS_MAX,
+    REVOKED,
+    TOO_OLD,
+    StandardWebhook,
+    ValidationResult,
+    validate_items,
+)
 from ingester.entrypoints.http.callers import Asking, Upstream
 from ingester.entrypoints.http.schemas import SubmissionAnswer, SubmissionStatus
 from ingester.entrypoints.http.webhooks import WebhookSecrets
@@ -124,7 +131,7 @@ async def _take(
     """
     now, providers = service.clock.now(), sorted(caller.providers)
     source, body_id = f"http:{caller.subject}", sha256.hex()[:BODY_ID_CHARS]
-    judged = judge(body, providers)
+    judged = validate_items(body, providers)
     judged = judged.without(await articles.too_old(service.db, judged.accepted, now), TOO_OLD).require_some()
     ids = [article.article_id for article in judged.accepted]
     taken = judged.without(await articles.revoked(service.db, ids), REVOKED)
@@ -150,7 +157,7 @@ async def _take(
     return answer
 
 
-def _refused(judged: Judged, source: str, body_id: str) -> list[quarantine.Bad]:
+def _refused(judged: ValidationResult, source: str, body_id: str) -> list[quarantine.Bad]:
     return [deliveries.refused_as_bad(source, body_id, one) for one in judged.refused if one.raw is not None]
 
 
