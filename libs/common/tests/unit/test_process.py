@@ -39,7 +39,7 @@ class Settings(CommonSettings):
 def ready(): print("ready", flush=True)
 """
 TAIL = """
-settings = in_words(Settings)
+settings = load_or_exit(Settings)
 sys.exit(run(main, service="test", settings=settings))
 """
 
