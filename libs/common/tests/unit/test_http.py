@@ -448,16 +448,16 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"roles": ["licensor"]}, "entry 0: the role licensor needs providers"),
-        ({"roles": ["officer", "upstream"], "providers": []}, "entry 0: the role upstream needs providers"),
-        ({"providers": ["Not/One"]}, "entry 0: providers is not a list of names"),
-        ({"providers": "metabase"}, "entry 0: providers is not a list of names"),
-        ({"signing_keys": ["k"]}, "entry 0: signing_keys is not"),
-        ({"signing_keys": {"a:b": PUBLIC_KEY}}, "entry 0: a key id has"),
-        ({"signing_keys": {"k": "c2hvcnQ="}}, "entry 0: signing key k is not 32 bytes in base64"),
-        ({"signing_keys": {"k": 7}}, "entry 0: signing key k is not 32 bytes in base64"),
-        ({"sha256": None}, "entry 0 is not"),
-        ({"provider": ["metabase"]}, "entry 0 is not"),
+        ({"roles": ["licensor"]}, "keys.yaml:1: .0.: the role licensor needs providers"),
+        ({"roles": ["officer", "upstream"], "providers": []}, "the role upstream needs providers"),
+        ({"providers": ["Not/One"]}, "keys.yaml:2: .*providers.*pattern"),
+        ({"providers": "metabase"}, "providers: a list belongs here"),
+        ({"signing_keys": ["k"]}, "signing_keys: a mapping belongs here"),
+        ({"signing_keys": {"a:b": PUBLIC_KEY}}, "signing_keys.a:b.*pattern"),
+        ({"signing_keys": {"k": "c2hvcnQ="}}, "a signing key is not 32 bytes in base64"),
+        ({"signing_keys": {"k": 7}}, "a signing key is not 32 bytes in base64"),
+        ({"sha256": None}, "an entry has sha256 in lower-case hex, or signing_keys"),
+        ({"provider": ["metabase"]}, "unknown key 'provider'"),
     ],
 )
 def test_what_is_wrong_with_an_entry_of_the_file_of_keys_is_said(
@@ -507,7 +507,7 @@ def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> N
     assert keys.signer("ingester-2") is None
     assert keys.caller("") is None
     path.write_text(yaml.safe_dump([entry, {**entry, "subject": "other"}]))
-    with pytest.raises(Stop, match="signing_keys has ingester-1 more than once"):
+    with pytest.raises(Stop, match="a second signing key is named ingester-1"):
         ApiKeys(path)
 
 

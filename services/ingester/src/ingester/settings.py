@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-import yaml
 from pydantic import (
     AnyHttpUrl,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -23,6 +21,7 @@ from typing_extensions import override
 
 from clawback_common.config.production import needs_file, needs_https, needs_secret
 from clawback_common.config.settings import ServiceSettings
+from clawback_common.config.yaml_file import Loc, one_each, read_file, read_text
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
 
@@ -36,40 +35,6 @@ EVERY_S = {("articles", "premium"): 900.0, ("articles", "free"): 86_400.0}
 
 def _shared_topic() -> dict[str, tuple[str, ...]]:
     return {SHARED_SUBMISSIONS: ("upstream",)}
-
-
-def _feeds_of(file: Path) -> tuple["FeedSettings", ...]:
-    """The feeds of a file.
-
-    Raises:
-        ValueError: it cannot be read, is no such file, or names a feed twice; in our words, without its content.
-    """
-    try:
-        listed = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ValueError(f"{file} is no YAML") from None
-    match listed:
-        case {"feeds": list(entries), **others} if not others:
-            feeds = tuple(_feed_of(file, number, entry) for number, entry in enumerate(entries))
-        case {**others} if not others:
-            return ()
-        case _:
-            raise ValueError(f"{file} is not {{feeds: [{{name, kind, …}}]}}")
-    names = [feed.name for feed in feeds]
-    if len(set(names)) < len(names):
-        raise ValueError(f"{file} names a feed twice")
-    return feeds
-
-
-def _feed_of(file: Path, number: int, entry: object) -> "FeedSettings":
-    try:
-        return FeedSettings.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "entry"
-        raise ValueError(f"{file}, feed {number}, {field}: {first['msg']}") from None
 
 
 class FeedSettings(BaseModel):
@@ -101,6 +66,27 @@ class FeedSettings(BaseModel):
         if self.every is not None:
             return float(self.every[:-1]) * UNIT_S[self.every[-1]]
         return EVERY_S.get((self.kind, self.tier), 3_600.0)
+
+
+class _Feeds(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    feeds: tuple[FeedSettings, ...]
+
+
+def _feeds_of(file: Path) -> tuple[FeedSettings, ...]:
+    """The feeds of a file; an empty one has none.
+
+    Raises:
+        FileError: names every mistake with its line.
+    """
+    read: _Feeds | None = read_file(file, cast("type[_Feeds]", _Feeds | None), _check_feeds)
+    return read.feeds if read is not None else ()
+
+
+def _check_feeds(read: _Feeds | None) -> Iterator[tuple[Loc, str]]:
+    feeds = read.feeds if read is not None else ()
+    return one_each(((("feeds", n, "name"), feed.name) for n, feed in enumerate(feeds)), "feed")
 
 
 class Settings(ServiceSettings):
@@ -182,11 +168,9 @@ class Settings(ServiceSettings):
     def _read_topics(cls, written: object) -> object:
         if not isinstance(written, str):
             return written
-        text = written if written.lstrip().startswith("{") else Path(written).read_text(encoding="utf-8")
-        try:
-            return yaml.safe_load(text)  # which reads JSON as well
-        except yaml.YAMLError:
-            raise ValueError("neither a JSON object nor a YAML file of topics with their providers") from None
+        if written.lstrip().startswith("{"):
+            return read_text(written, "the JSON object", dict[str, tuple[str, ...]])  # JSON is YAML, too
+        return read_file(Path(written), dict[str, tuple[str, ...]])
 
     @field_validator("submission_topics", mode="after")
     @classmethod

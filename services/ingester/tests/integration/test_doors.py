@@ -247,7 +247,7 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
     [
         ('{"articles.v1": ["up"]}', "articles.v1 is no topic of submissions"),
         ('{"article-submissions.up.v1": []}', "needs providers"),
-        ("{", "neither a JSON object nor a YAML file"),
+        ("{", "no YAML"),
     ],
 )
 def test_topics_that_cannot_be_right_are_refused(topics: str, said: str) -> None:

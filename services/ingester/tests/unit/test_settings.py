@@ -27,12 +27,18 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("feeds: [", "is no YAML"),
-        ("[secret]", "is not {feeds: ["),
-        ("feed: []", "is not {feeds: ["),
-        ("feeds: secret", "is not {feeds: ["),
-        ("feeds:\n  - {name: one, kind: secret}", "feed 0, kind: Input should be 'articles' or 'revoked'"),
-        ("feeds:\n  - {name: one, kind: revoked}\n  - {name: one, kind: articles}", "names a feed twice"),
+        ("feeds: [", "no YAML"),
+        ("[secret]", "a mapping belongs here"),
+        ("feed: []", "unknown key 'feed'"),
+        ("feeds: secret", "feeds: a list belongs here"),
+        (
+            "feeds:\n  - {name: one, kind: secret}",
+            ":2: feeds[0].kind: Input should be 'articles' or 'revoked'",
+        ),
+        (
+            "feeds:\n  - {name: one, kind: revoked}\n  - {name: one, kind: articles}",
+            ":3: a second feed is named one",
+        ),
     ],
 )
 def test_a_bad_file_of_feeds_is_named_when_a_process_starts(

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.resources import files
 
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
+from clawback_common.config.yaml_file import FileError
 from clawback_common.errors import Stop
 from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -16,16 +16,14 @@ from clawback_common.retention.purging import QUARANTINE, WATCHES
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
-from clawback_common.telemetry import describe
-from retention.domain.policy import Mistakes, Policy, read
+from retention.domain.policy import Policy
 from retention.entrypoints.commands import COMMANDS
 from retention.entrypoints.consumers import subscriptions
 from retention.entrypoints.schedules import loops
+from retention.gateways.policies_file import read_policies
 from retention.settings import Settings
 from retention.use_cases import GROUP, Service
 from retention.use_cases.beginning import begin
-
-PACKAGED = "policies.yaml"
 
 
 def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox) -> Service:
@@ -39,25 +37,16 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
         db=db,
         clock=clock,
         orders=orders,
-        policies=load_policies(settings),
+        policies=_policies(settings),
         alert_publisher=AlertPublisher(GROUP, db, clock, orders),
         sweeper=Sweeper(GROUP, db, clock, orders, ages_min_d=settings.sweep_age_min_d),
     )
 
 
-def load_policies(settings: Settings) -> dict[str, Policy]:
-    """The policies, by class.
-
-    Raises:
-        Stop: the file cannot be used; names every mistake with its line.
-    """
-    path = settings.policies
+def _policies(settings: Settings) -> dict[str, Policy]:
     try:
-        text = (path or files(GROUP).joinpath(PACKAGED)).read_text(encoding="utf-8")
-        return read(text, str(path or PACKAGED), short_ages=settings.environment == "development")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(f"POLICIES {path} cannot be read: {describe(error)}") from None
-    except Mistakes as error:
+        return read_policies(settings.policies, short_ages=settings.environment == "development")
+    except FileError as error:
         raise Stop(f"POLICIES cannot be used:\n{error}") from None
 
 

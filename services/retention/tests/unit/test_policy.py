@@ -6,24 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from clawback_common.errors import Stop
+from clawback_common.config.yaml_file import FileError
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.classes import CLASSES
-from retention.domain.policy import Mistakes, read
-from retention.service import load_policies
-from retention.settings import Settings
+from retention.gateways.policies_file import read_policies
 
 PACKAGED = files("retention").joinpath("policies.yaml").read_text(encoding="utf-8")
 
 
-def _mistakes(text: str) -> list[str]:
-    with pytest.raises(Mistakes) as found:
-        read(text, "p.yaml")
-    return found.value.found
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of policies."""
+    return tmp_path / "p.yaml"
+
+
+def _mistakes(file: Path, text: str) -> list[str]:
+    file.write_text(text)
+    with pytest.raises(FileError) as found:
+        read_policies(file)
+    return [line.removeprefix(f"{file.parent}/") for line in str(found.value).splitlines()]
 
 
 def test_the_packaged_policies_are_those_that_were_promised() -> None:
-    policies = read(PACKAGED, "policies.yaml")
+    policies = read_policies(None)
     assert {name: (str(one.age), one.action.value, one.owners) for name, one in policies.items()} == {
         "articles": ("2 years", "delete", ("ingester", "analytics")),
         "api_calls": ("1 year", "delete", ("ingester",)),
@@ -41,89 +46,87 @@ def test_the_packaged_policies_are_those_that_were_promised() -> None:
 @pytest.mark.parametrize(
     ("there", "instead", "line", "words"),
     [
-        ("age: 30 days", "age: 0 d", 37, "'0 d' is no age"),
-        ("age: 2 years", "age: 2 yeers", 7, "'2 yeers' is no age"),
+        ("age: 30 days", "age: 0 d", 37, "cache: this is no age"),
+        ("age: 2 years", "age: 2 yeers", 7, "articles: this is no age"),
         ("age: 2 years", "age: 101 years", 7, "up to 100 years"),
-        ("age: 2 years", "age: [2, years]", 7, "is no age"),
+        ("age: 2 years", "age: [2, years]", 7, "policies.articles.age: a text belongs here"),
         ("age: 7 years", "age: 6 years", 19, "6 years is too short, it must be kept for 7 years"),
         ("age: 30 days", "age: 5 minutes", 37, "minutes and hours are for ENVIRONMENT=development"),
-        ("action: archive", "action: burn", 20, "unknown action 'burn'; there are delete and archive"),
-        ("action: archive", "action: vacuum", 20, "unknown action 'vacuum'"),
+        ("action: archive", "action: burn", 20, "compliance_records: the action must be archive"),
+        ("action: archive", "action: vacuum", 20, "the action must be archive"),
         ("action: archive", "action: delete", 20, "compliance_records: the action must be archive"),
-        ("owners: [alerting]", "owners: [alertings]", 27, "unknown owner 'alertings'"),
+        ("owners: [alerting]", "owners: [alertings]", 27, "alerts: alertings owns none of it"),
         ("owners: [alerting]", "owners: [ingester]", 27, "alerts: ingester owns none of it"),
-        ("owners: [alerting]", "owners: []", 27, "alerts: a list of at least one owner"),
-        ("owners: [alerting]", "owners: alerting", 27, "alerts: a list of at least one owner"),
-        ("owners: [alerting]", "owners: [alerting, alerting]", 27, "the owner alerting stands there twice"),
-        ("owners: [alerting]", "", 22, "alerts: the key owners is missing"),
+        ("owners: [alerting]", "owners: []", 27, "alerts: the owner alerting is missing"),
+        ("owners: [alerting]", "owners: alerting", 27, "policies.alerts.owners: a list belongs here"),
+        ("owners: [alerting]", "owners: [alerting, alerting]", 27, "alerts: an owner is there twice"),
+        ("owners: [alerting]", "", 22, "policies.alerts: the key owners is missing"),
         ("[ingester, analytics]", "[ingester]", 9, "articles: the owner analytics is missing"),
         ("  cache:", "  caches:", 34, "unknown class 'caches'"),
-        ("  cache:", "  alerts:", 34, "policies: 'alerts' stands there twice"),
-        ("  cache:\n", "  cache:\n    until: never\n", 35, "cache: unknown key 'until'"),
-        ("  cache:\n", "  cache:\n    age: 1 day\n", 38, "cache: 'age' stands there twice"),
+        ("  cache:", "  alerts:", 34, "policies: the key 'alerts' is there twice"),
+        ("  cache:\n", "  cache:\n    until: never\n", 35, "policies.cache: unknown key 'until'"),
+        ("  cache:\n", "  cache:\n    age: 1 day\n", 38, "policies.cache: the key 'age' is there twice"),
         ("policies:", "polices:", 3, "unknown key 'polices'"),
         ("policies:\n", "more: 1\npolicies:\n", 3, "unknown key 'more'"),
-        ("basis: The licence", "basis: ''\n    #", 6, "articles: a text of 1 to 500 characters"),
-        ("basis: The licence", "basis: [a]\n    #", 6, "articles: a text of 1 to 500 characters"),
-        ("basis: The licence", "reason: The licence", 4, "articles: the key basis is missing"),
-        ("age: 30 days", "? [a, b]\n    : 1", 37, "cache: a key is a word"),
-        ("age: 30 days", "<<: {age: 1 day}", 37, "cache: unknown key '<<'"),
+        ("basis: The licence", "basis: ''\n    #", 6, "policies.articles.basis: "),
+        ("basis: The licence", "basis: [a]\n    #", 6, "policies.articles.basis: "),
+        ("basis: The licence", "reason: The licence", 4, "policies.articles: the key basis is missing"),
+        ("age: 30 days", "? [a, b]\n    : 1", 37, "policies.cache: a key is a word"),
+        ("age: 30 days", "<<: {age: 1 day}", 37, "policies.cache: unknown key '<<'"),
     ],
 )
-def test_a_mistake_is_told_with_its_line(there: str, instead: str, line: int, words: str) -> None:
+def test_a_mistake_is_reported_with_its_line(
+    file: Path, there: str, instead: str, line: int, words: str
+) -> None:
     assert PACKAGED.count(there) >= 1
-    mistakes = _mistakes(PACKAGED.replace(there, instead, 1))
+    mistakes = _mistakes(file, PACKAGED.replace(there, instead, 1))
     matching = [mistake for mistake in mistakes if words in mistake]
     assert matching, mistakes
     assert matching[0].startswith(f"p.yaml:{line}: ")
 
 
-def test_a_class_without_a_policy_is_a_mistake() -> None:
+def test_a_class_without_a_policy_is_a_mistake(file: Path) -> None:
     text = PACKAGED[: PACKAGED.index("  cache:")]
-    assert _mistakes(text) == ["p.yaml:3: cache has no policy, so it would be kept for ever"]
+    assert _mistakes(file, text) == ["p.yaml:3: cache has no policy, so it would be kept for ever"]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "p.yaml:1: there is nothing in the file"),
+        ("", "p.yaml:1: a mapping belongs here"),
         ("policies: [1]", "p.yaml:1: policies: a mapping belongs here"),
-        ("- a", "p.yaml:1: the file: a mapping belongs here"),
+        ("- a", "p.yaml:1: a mapping belongs here"),
         ("policies:\n  articles: {age\n", "p.yaml:3: no YAML: "),
         ("a: 1\n---\nb: 2", "p.yaml:2: no YAML: "),
         ("a: \x00", "no YAML"),
-        ("policies:\n  articles: 2 years\n", "p.yaml:2: articles: a mapping belongs here"),
+        ("policies:\n  articles: 2 years\n", "p.yaml:2: policies.articles: a mapping belongs here"),
     ],
 )
-def test_what_is_no_file_of_policies_is_told_as_well(text: str, words: str) -> None:
-    assert any(words in line for line in _mistakes(text)), _mistakes(text)
+def test_what_is_no_file_of_policies_is_reported_as_well(file: Path, text: str, words: str) -> None:
+    assert any(words in line for line in _mistakes(file, text)), _mistakes(file, text)
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines(file: Path) -> None:
     text = PACKAGED.replace("age: 2 years", "age: 2 yeers").replace("action: archive", "action: burn")
-    lines = [int(line.split(":")[1]) for line in _mistakes(text)]
+    lines = [int(line.split(":")[1]) for line in _mistakes(file, text)]
     assert len(lines) == 2
     assert lines == sorted(lines)
 
 
-def test_short_ages_are_for_development() -> None:
-    text = PACKAGED.replace("age: 2 years", "age: 5 minutes")
-    assert str(read(text, "p.yaml", short_ages=True)["articles"].age) == "5 minutes"
+def test_short_ages_are_for_development(file: Path) -> None:
+    file.write_text(PACKAGED.replace("age: 2 years", "age: 5 minutes"))
+    assert str(read_policies(file, short_ages=True)["articles"].age) == "5 minutes"
 
 
-def test_a_file_that_cannot_be_used_stops_the_process(tmp_path: Path) -> None:
-    wrong = tmp_path / "mine.yaml"
-    wrong.write_text(PACKAGED.replace("age: 1 year", "age: 0 d", 1))
-    with pytest.raises(Stop, match=r"mine.yaml:13: api_calls: '0 d' is no age"):
-        load_policies(Settings(policies=wrong))
-    with pytest.raises(Stop, match="cannot be read"):
-        load_policies(Settings(policies=tmp_path / "none.yaml"))
-    wrong.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(Stop, match="cannot be read"):
-        load_policies(Settings(policies=wrong))
+def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
+    with pytest.raises(FileError, match=r"p.yaml cannot be read: No such file"):
+        read_policies(file)
+    file.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(FileError, match=r"p.yaml cannot be read: it is not UTF-8"):
+        read_policies(file)
 
 
 def test_without_a_file_the_packaged_one_is_read() -> None:
-    policies = load_policies(Settings())
+    policies = read_policies(None)
     assert set(policies) == set(CLASSES)
     assert policies["compliance_records"].action is Action.ARCHIVE

@@ -1,6 +1,6 @@
 """Conditions that are watched: said once, repeated while they last, taken back when they end.
 
-Watchers find what holds now, and make a `condition.Condition` of it; the `publisher.AlertPublisher` says it in the name of
+Watchers find what holds now, and make a `condition.Condition` of it; `publisher.AlertPublisher` says it in the name of
 its service. `watches` also notes since when a service watches, and when a process of it was last at work.
 
 A service that uses it has the tables ``watch``, ``beginning`` and ``heartbeat`` among its own migrations; ``incident``

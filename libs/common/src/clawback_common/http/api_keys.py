@@ -5,15 +5,15 @@ Nothing of a web framework is needed here: a worker authenticates records with t
 
 import hashlib
 import hmac
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Self
 
 import structlog
-import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from clawback_common.config.yaml_file import FileError, Loc, one_each, read_file
 from clawback_common.errors import Stop
 from clawback_common.telemetry.describe import describe
 from clawback_contracts.signatures import KEY_ID_PATTERN, public_key
@@ -23,10 +23,6 @@ BOUND_ROLES = ("licensor", "upstream")
 UNBOUND_ROLE = "officer"
 """Acts for every provider."""
 
-_FIELDS = frozenset({"subject", "roles", "sha256", "providers", "signing_keys"})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
-_KEY_ID = re.compile(KEY_ID_PATTERN)
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -78,7 +74,7 @@ class ApiKeys:
             try:
                 self._stamp = _stamp(path)
                 self._keys = _read(path)
-            except (OSError, ValueError, yaml.YAMLError) as error:
+            except (OSError, ValueError) as error:
                 raise Stop(f"API_KEYS_FILE {path} cannot be used: {_reason(error)}") from None
 
     @classmethod
@@ -127,7 +123,7 @@ class ApiKeys:
                 self._stamp = stamp
                 self._keys = _read(self._path)
                 _log.info("API keys read again", keys_count=len(self._keys))
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             _log.error("API keys cannot be read; the former ones stay", reason=_reason(error))
 
 
@@ -136,63 +132,54 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_ino
 
 
-def _read(path: Path) -> tuple[_Key, ...]:
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(entries, list):
-        raise ValueError("not a list of keys")  # noqa: TRY004 - one kind of error for all that a file can have wrong
-    keys = tuple(_key(index, entry) for index, entry in enumerate(entries))
-    ids = [key_id for key in keys for key_id in key.signing_keys]
-    twice = sorted({key_id for key_id in ids if ids.count(key_id) > 1})
-    if twice:
-        raise ValueError(f"signing_keys has {', '.join(twice)} more than once")
-    return keys
+class _Entry(BaseModel):
+    """One entry of the file."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-def _key(index: int, entry: Any) -> _Key:
-    match entry:
-        case {"subject": str(subject), "roles": list(roles), **more} if (
-            subject and all(isinstance(role, str) for role in roles) and entry.keys() <= _FIELDS
-        ):
-            sha256, signing_keys = more.get("sha256"), _signing_keys(index, more.get("signing_keys", {}))
-            if (sha256 is None and signing_keys) or (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
-                caller = Caller(
-                    subject, frozenset(roles), _providers(index, roles, more.get("providers", []))
-                )
-                return _Key(caller, sha256, signing_keys)
-    raise ValueError(
-        f"entry {index} is not {{subject, roles, sha256 in lower-case hex}} with providers and signing_keys where"
-        " needed"
-    )
+    subject: str = Field(min_length=1)
+    roles: frozenset[str]
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    providers: frozenset[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]] = frozenset()
+    signing_keys: dict[Annotated[str, Field(pattern=KEY_ID_PATTERN)], bytes] = Field(default_factory=dict)
 
-
-def _providers(index: int, roles: list[str], written: Any) -> frozenset[str]:
-    good = isinstance(written, list) and all(
-        isinstance(one, str) and _PROVIDER.fullmatch(one) for one in written
-    )
-    if not good:
-        raise ValueError(f"entry {index}: providers is not a list of names in a-z, 0-9 and -")
-    bound = [role for role in BOUND_ROLES if role in roles]
-    if bound and not written:
-        raise ValueError(f"entry {index}: the role {bound[0]} needs providers: whose articles it may act on")
-    return frozenset(written)
-
-
-def _signing_keys(index: int, written: Any) -> Mapping[str, bytes]:
-    if not isinstance(written, dict):
-        raise ValueError(f"entry {index}: signing_keys is not {{key_id: public key}}")  # noqa: TRY004 - as above
-    found = {}
-    for key_id, text in written.items():
-        if not (isinstance(key_id, str) and _KEY_ID.fullmatch(key_id)):
-            raise ValueError(
-                f"entry {index}: a key id has up to 64 letters, digits, dots, dashes, underscores"
-            )
+    @field_validator("signing_keys", mode="before")
+    @classmethod
+    def _decoded(cls, written: object) -> object:
+        if not isinstance(written, dict):
+            return written
         try:
-            found[key_id] = public_key(text)
+            return {key_id: public_key(text) for key_id, text in written.items()}
         except (TypeError, ValueError):
-            raise ValueError(f"entry {index}: signing key {key_id} is not 32 bytes in base64") from None
-    return found
+            raise ValueError("a signing key is not 32 bytes in base64") from None
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> Self:
+        if self.sha256 is None and not self.signing_keys:
+            raise ValueError("an entry has sha256 in lower-case hex, or signing_keys, or both")
+        bound = [role for role in BOUND_ROLES if role in self.roles]
+        if bound and not self.providers:
+            raise ValueError(f"the role {bound[0]} needs providers: whose articles it may act on")
+        return self
+
+    @property
+    def key(self) -> _Key:
+        """As it is looked up."""
+        return _Key(Caller(self.subject, self.roles, self.providers), self.sha256, self.signing_keys)
+
+
+def _read(path: Path) -> tuple[_Key, ...]:
+    return tuple(entry.key for entry in read_file(path, tuple[_Entry, ...], _check))
+
+
+def _check(entries: Sequence[_Entry]) -> Iterator[tuple[Loc, str]]:
+    ids = [
+        ((n, "signing_keys", key_id), key_id)
+        for n, entry in enumerate(entries)
+        for key_id in entry.signing_keys
+    ]
+    return one_each(ids, "signing key")
 
 
 def _reason(error: Exception) -> str:
-    """Our own words for what the file lacks; YAML's would quote the line."""
-    return str(error) if type(error) is ValueError else describe(error)
+    return str(error) if isinstance(error, FileError) else describe(error)

@@ -1,7 +1,6 @@
 """Standard Webhooks: who may push, and is it really them."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -9,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-import yaml
+from pydantic import BeforeValidator
 
+from clawback_common.config.yaml_file import FileError, read_file
 from clawback_common.errors import Stop
 from clawback_common.http.problem import Problem
 
@@ -54,14 +55,12 @@ class WebhookSecrets:
     def __init__(self, path: Path | None) -> None:
         self._nobody = (secrets.token_bytes(32),)
         try:
-            listed = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-            self._by_provider: Mapping[str, Sequence[bytes]] = {
-                provider: [_secret(one) for one in given] for provider, given in (listed or {}).items()
-            }
-        except (OSError, AttributeError, TypeError, ValueError, yaml.YAMLError):
+            listed = read_file(path, dict[str, list[Secret]]) if path else {}
+        except FileError as error:
             raise Stop(
-                f"WEBHOOK_SECRETS {path} cannot be used: it maps a provider to a list of whsec_… secrets"
+                f"WEBHOOK_SECRETS cannot be used, it maps a provider to a list of whsec_… secrets:\n{error}"
             ) from None
+        self._by_provider: Mapping[str, Sequence[bytes]] = listed
 
     def claimed(self, provider: str, headers: Mapping[str, str], now: datetime) -> Unverified:
         """What the headers claim, before any of the body is read.
@@ -100,5 +99,8 @@ def _digest(secret: bytes, signed: bytes) -> bytes:
 def _secret(text: str) -> bytes:
     try:
         return base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
+    except (AttributeError, ValueError):
+        raise ValueError("a secret is base64 after whsec_") from None
+
+
+Secret = Annotated[bytes, BeforeValidator(_secret)]
