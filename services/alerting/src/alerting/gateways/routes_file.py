@@ -1,39 +1,141 @@
-"""The routes file: read with its lines, and checked as a whole, so that one start tells every mistake in it."""
+"""The routes file: who is notified of what, how soon, and who has consented; checked as a whole at start-up."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Annotated, Self
 
-import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from alerting.domain.matcher import Matcher
 from alerting.domain.routing import BY_ALERT, MAIL, SMS, Receiver, Recipient, Route, RoutingConfig
-from alerting.gateways.yaml_lines import Lines, Node
+from clawback_common.config.yaml_file import FileError, Loc, one_each, read_file
 from clawback_common.errors import Stop
 
 DEPTH_MAX = 20
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ADDRESS = {
-    MAIL: re.compile(
-        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
-    ),
-    SMS: re.compile(r"\+[1-9][0-9]{4,14}"),
+REPEAT_MIN = timedelta(minutes=1)
+DURATION_MAX = timedelta(days=366)
+_DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h|d|w)")
+_UNIT = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
 }
-_LOOKS = {MAIL: "no address such as officer@example.org", SMS: "no number such as +15550100"}
-_REPEAT_MIN = timedelta(minutes=1)
-_ROUTE_KEYS = (
-    "receiver",
-    "matchers",
-    "group_by",
-    "group_wait",
-    "group_interval",
-    "repeat_interval",
-    "continue",
-    "routes",
-)
+
+
+def _duration(written: object) -> timedelta:
+    parts = _DURATION.findall(str(written))
+    if not parts or "".join(number + unit for number, unit in parts) != written:
+        raise ValueError("this is no duration such as 30s, 5m, 4h")
+    total = sum((int(number) * _UNIT[unit] for number, unit in parts), timedelta(0))
+    if total > DURATION_MAX:
+        raise ValueError("this is longer than a year")
+    return total
+
+
+def _matcher(written: object) -> Matcher:
+    return Matcher.parse(str(written))
+
+
+def _looks(pattern: str, words: str) -> BeforeValidator:
+    def look(written: object) -> object:
+        if not re.fullmatch(pattern, str(written)):
+            raise ValueError(words)
+        return written
+
+    return BeforeValidator(look)
+
+
+Name = Annotated[
+    str, _looks(r"[a-z0-9][a-z0-9-]{0,62}", "a name has lower-case letters, digits and hyphens only")
+]
+Mail = Annotated[
+    str,
+    _looks(
+        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?",
+        "this is no address such as officer@example.org",
+    ),
+]
+Sms = Annotated[str, _looks(r"\+[1-9][0-9]{4,14}", "this is no number such as +15550100")]
+Label = Annotated[
+    str,
+    _looks(
+        rf"[A-Za-z_][A-Za-z0-9_]*|{re.escape(BY_ALERT)}",
+        f"group_by takes names of labels, or {BY_ALERT!r} for every alert alone",
+    ),
+]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class _Consent(_Strict):
+    at: date
+    by: Text
+
+
+class _Recipient(_Strict):
+    name: Name
+    mail: Mail | None = None
+    sms: Sms | None = None
+    consent: _Consent
+    withdrawn_at: date | None = None
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if not self.addresses:
+            raise ValueError(f"the recipient {self.name} has neither mail nor sms")
+        return self
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """By channel."""
+        return {channel: one for channel, one in ((MAIL, self.mail), (SMS, self.sms)) if one}
+
+
+class _Channel(_Strict):
+    name: Name
+    url: Text
+
+
+class _Receiver(_Strict):
+    name: Name
+    mail: list[str] = Field(default_factory=list)
+    sms: list[str] = Field(default_factory=list)
+    channels: list[str] = Field(default_factory=list)
+    send_resolved: bool = True
+    discard: bool = False
+
+    @property
+    def people(self) -> list[tuple[str, str]]:
+        """Recipient and channel."""
+        return [*((one, MAIL) for one in self.mail), *((one, SMS) for one in self.sms)]
+
+
+class _Route(_Strict):
+    receiver: str | None = None
+    matchers: list[Annotated[Matcher, BeforeValidator(_matcher)]] = Field(default_factory=list)
+    group_by: list[Label] | None = None
+    group_wait: Duration | None = None
+    group_interval: Duration | None = None
+    repeat_interval: Duration | None = None
+    goes_on: bool = Field(default=False, alias="continue")
+    routes: "list[_Route]" = Field(default_factory=list)
+
+
+class _File(_Strict):
+    recipients: list[_Recipient]
+    channels: list[_Channel] = Field(default_factory=list)
+    receivers: list[_Receiver]
+    route: _Route
 
 
 def read_routes(path: Path, known_address: Callable[[str], bool]) -> RoutingConfig:
@@ -47,23 +149,25 @@ def read_routes(path: Path, known_address: Callable[[str], bool]) -> RoutingConf
         Stop: it cannot be read; or it names each mistake with file and line.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(f"ALERT_ROUTES {path} cannot be read ({type(error).__name__})") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Stop(f"{path}:{mark.line + 1 if mark else 1}: this is no YAML") from None
-    reading = _Reading(Lines(), known_address)
-    book = reading.book(root)
-    mistakes = reading.lines.mistakes
-    if mistakes or book is None:
-        told = sorted(set(mistakes)) or [(1, "the file is empty")]
-        raise Stop("\n".join(f"{path}:{line}: {words}" for line, words in told))
-    return book
+        found = read_file(path, _File, _Check(known_address).mistakes)
+    except FileError as error:
+        raise Stop(f"ALERT_ROUTES cannot be used:\n{error}") from None
+    return RoutingConfig(
+        _route(found.route, _Inherited(), "0"),
+        {
+            one.name: Receiver(one.name, one.people, one.channels, one.send_resolved)
+            for one in found.receivers
+        },
+        {
+            one.name: Recipient(one.name, one.addresses, one.consent.at, one.consent.by, one.withdrawn_at)
+            for one in found.recipients
+        },
+        {one.name: one.url for one in found.channels},
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Parent:
+class _Inherited:
     """What a route has from the one above it."""
 
     receiver: str = ""
@@ -74,186 +178,97 @@ class _Parent:
     """Alertmanager's own."""
 
 
-@dataclass
-class _Reading:
-    """One pass over the file."""
+def _route(given: _Route, above: _Inherited, path: str) -> Route:
+    own = _Inherited(
+        given.receiver or above.receiver,
+        above.group_by if given.group_by is None else given.group_by,
+        above.wait if given.group_wait is None else given.group_wait,
+        above.interval if given.group_interval is None else given.group_interval,
+        above.repeat if given.repeat_interval is None else given.repeat_interval,
+    )
+    routes = [_route(child, own, f"{path}.{number}") for number, child in enumerate(given.routes)]
+    return Route(
+        path,
+        own.receiver,
+        given.matchers,
+        own.group_by,
+        own.wait,
+        own.interval,
+        own.repeat,
+        given.goes_on,
+        routes,
+    )
 
-    lines: Lines
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What no part of the file can see alone."""
+
     known_address: Callable[[str], bool]
-    recipients: dict[str, Recipient] = field(default_factory=dict)
-    rooms: dict[str, str] = field(default_factory=dict)
-    receivers: dict[str, Receiver] = field(default_factory=dict)
 
-    def book(self, root: Node | None) -> RoutingConfig | None:
-        """All of it; None when there is nothing to begin with."""
-        if root is None:
-            return None
-        wanted = ("recipients", "receivers", "route")
-        given = self.lines.fields(root, "the file", required=wanted, optional=("channels",))
-        for item in self.lines.items(given.get("recipients"), "recipients"):
-            self._recipient(item)
-        for item in self.lines.items(given.get("channels"), "channels"):
-            self._room(item)
-        for item in self.lines.items(given.get("receivers"), "receivers"):
-            self._receiver(item)
-        top = given.get("route")
-        if top is None:
-            return None
-        return RoutingConfig(self._route(top, _Parent(), "0"), self.receivers, self.recipients, self.rooms)
+    def mistakes(self, found: _File) -> Iterator[tuple[Loc, str]]:
+        """All of them."""
+        yield from _names("recipients", found.recipients, "recipient")
+        yield from _names("channels", found.channels, "channel", (MAIL, SMS))
+        yield from _names("receivers", found.receivers, "receiver")
+        for n, channel in enumerate(found.channels):
+            if not self.known_address(channel.url):
+                yield (
+                    ("channels", n, "url"),
+                    f"the url of {channel.name} is none that apprise can send to, or has no TLS outside development",
+                )
+        for n, receiver in enumerate(found.receivers):
+            yield from _of_receiver(("receivers", n), receiver, found)
+        yield from _of_first(found.route)
+        receivers = {one.name for one in found.receivers}
+        yield from _of_route(("route",), found.route, receivers, 0)
 
-    def _name(self, node: Node | None, what: str, known: Mapping[str, object]) -> str:
-        name = self.lines.text(node, f"a {what}'s name")
-        if node is not None and name and not _NAME.fullmatch(name):
-            self.lines.wrong(node, f"a {what}'s name has lower-case letters, digits and hyphens only")
-        if node is not None and name in known:
-            self.lines.wrong(node, f"a second {what} is named {name}")
-        return name
 
-    def _recipient(self, node: Node) -> None:
-        given = self.lines.fields(
-            node, "a recipient", required=("name", "consent"), optional=(MAIL, SMS, "withdrawn_at")
+def _names(
+    part: str, listed: Sequence[_Recipient | _Channel | _Receiver], what: str, taken: Sequence[str] = ()
+) -> Iterator[tuple[Loc, str]]:
+    reserved = [((), name) for name in taken]
+    return one_each([*reserved, *(((part, n, "name"), one.name) for n, one in enumerate(listed))], what)
+
+
+def _of_receiver(loc: Loc, receiver: _Receiver, found: _File) -> Iterator[tuple[Loc, str]]:
+    known = {one.name: one for one in found.recipients}
+    for person, channel in receiver.people:
+        if person not in known:
+            yield (*loc, channel), f"the receiver {receiver.name} names an unknown recipient {person[:63]!r}"
+        elif channel not in known[person].addresses:
+            yield (*loc, channel), f"the recipient {person} has no {channel}"
+    for room in receiver.channels:
+        if room not in {one.name for one in found.channels}:
+            yield (*loc, "channels"), f"the receiver {receiver.name} names an unknown channel {room[:63]!r}"
+    people = [one for one, _ in receiver.people if one in known and known[one].withdrawn_at is None]
+    if not receiver.discard and not people and not receiver.channels:
+        yield (
+            loc,
+            f"the receiver {receiver.name} reaches nobody by any channel; discard: true says that it is meant so",
         )
-        name = self._name(given.get("name"), "recipient", self.recipients)
-        addresses = {}
-        for channel in (MAIL, SMS):
-            if channel in given:
-                address = self.lines.text(given[channel], f"{channel} of {name}")
-                if address and not _ADDRESS[channel].fullmatch(address):
-                    self.lines.wrong(given[channel], f"{channel} of {name} is {_LOOKS[channel]}")
-                addresses[channel] = address
-        if not addresses:
-            self.lines.wrong(node, f"the recipient {name} has neither mail nor sms")
-        consent = (
-            self.lines.fields(given["consent"], f"the consent of {name}", required=("at", "by"))
-            if "consent" in given
-            else {}
-        )
-        withdrawn = given.get("withdrawn_at")
-        self.recipients[name] = Recipient(
-            name,
-            addresses,
-            self.lines.day(consent.get("at"), f"the consent of {name}"),
-            self.lines.text(consent.get("by"), f"who recorded the consent of {name}"),
-            self.lines.day(withdrawn, f"withdrawn_at of {name}") if withdrawn is not None else None,
-        )
+    if receiver.discard and (receiver.people or receiver.channels):
+        yield loc, f"the receiver {receiver.name} discards and reaches somebody"
 
-    def _room(self, node: Node) -> None:
-        given = self.lines.fields(node, "a channel", required=("name", "url"))
-        name = self._name(given.get("name"), "channel", {**self.rooms, MAIL: "", SMS: ""})
-        url = self.lines.text(given.get("url"), f"the url of {name}")
-        if url and not self.known_address(url):
-            self.lines.wrong(
-                given["url"],
-                f"the url of {name} is none that apprise can send to, or has no TLS outside development",
-            )
-        self.rooms[name] = url
 
-    def _receiver(self, node: Node) -> None:
-        given = self.lines.fields(
-            node,
-            "a receiver",
-            required=("name",),
-            optional=(MAIL, SMS, "channels", "send_resolved", "discard"),
-        )
-        name = self._name(given.get("name"), "receiver", self.receivers)
-        people = [
-            (person, channel)
-            for channel in (MAIL, SMS)
-            for place, person in self.lines.texts(given.get(channel), f"{channel} of {name}")
-            if self._reachable(place, person, channel, name)
-        ]
-        rooms = []
-        for place, room in self.lines.texts(given.get("channels"), f"channels of {name}"):
-            if room not in self.rooms:
-                self.lines.wrong(place, f"the receiver {name} names an unknown channel {room[:63]!r}")
-            rooms.append(room)
-        discards = self.lines.flag(given.get("discard"), f"discard of {name}", otherwise=False)
-        consenting = [one for one, _ in people if self.recipients[one].consents]
-        if not discards and not consenting and not rooms:
-            self.lines.wrong(
-                node,
-                f"the receiver {name} reaches nobody by any channel; discard: true says that it is meant so",
-            )
-        if discards and (people or rooms):
-            self.lines.wrong(node, f"the receiver {name} discards and reaches somebody")
-        resolved = self.lines.flag(given.get("send_resolved"), f"send_resolved of {name}", otherwise=True)
-        self.receivers[name] = Receiver(name, people, rooms, resolved)
+def _of_first(route: _Route) -> Iterator[tuple[Loc, str]]:
+    if route.receiver is None:
+        yield ("route",), "the first route lacks receiver"
+    if route.matchers or route.goes_on:
+        yield ("route",), "the first route takes everything: it has neither matchers nor continue"
 
-    def _reachable(self, place: Node, person: str, channel: str, receiver: str) -> bool:
-        known = self.recipients.get(person)
-        if known is None:
-            self.lines.wrong(place, f"the receiver {receiver} names an unknown recipient {person[:63]!r}")
-        elif channel not in known.addresses:
-            self.lines.wrong(place, f"the recipient {person} has no {channel}")
-        return known is not None and channel in known.addresses
 
-    def _route(self, node: Node, above: _Parent, path: str) -> Route:
-        given = self.lines.fields(
-            node,
-            "a route",
-            required=("receiver",) if path == "0" else (),
-            optional=_ROUTE_KEYS[path == "0" :],
-        )
-        if path == "0" and {"matchers", "continue"} & given.keys():
-            self.lines.wrong(node, "the first route takes everything: it has neither matchers nor continue")
-        own = self._settings(given, above)
-        depth = path.count(".")
-        if depth > DEPTH_MAX:
-            self.lines.wrong(node, f"routes nest deeper than {DEPTH_MAX}")
-        nested = self.lines.items(given.get("routes"), "routes") if depth <= DEPTH_MAX else []
-        routes = [self._route(child, own, f"{path}.{number}") for number, child in enumerate(nested)]
-        self._unreachable(nested, routes)
-        return Route(
-            path,
-            own.receiver,
-            self._matchers(given.get("matchers")),
-            own.group_by,
-            own.wait,
-            own.interval,
-            own.repeat,
-            self.lines.flag(given.get("continue"), "continue", otherwise=False),
-            routes,
-        )
-
-    def _settings(self, given: Mapping[str, Node], above: _Parent) -> _Parent:
-        receiver = self.lines.text(given.get("receiver"), "receiver") or above.receiver
-        if receiver and receiver not in self.receivers and "receiver" in given:
-            self.lines.wrong(given["receiver"], f"there is no receiver {receiver[:63]!r}")
-        labels = above.group_by
-        if "group_by" in given:
-            labels = [text for _, text in self.lines.texts(given["group_by"], "group_by")]
-            for place, text in self.lines.texts(given["group_by"], "group_by"):
-                if text != BY_ALERT and not _LABEL.fullmatch(text):
-                    self.lines.wrong(
-                        place, f"group_by takes names of labels, or {BY_ALERT!r} for every alert alone"
-                    )
-        repeat = self.lines.duration(given.get("repeat_interval"), "repeat_interval", above.repeat)
-        if "repeat_interval" in given and repeat < _REPEAT_MIN:
-            self.lines.wrong(given["repeat_interval"], "repeat_interval is shorter than a minute")
-        return _Parent(
-            receiver,
-            labels,
-            self.lines.duration(given.get("group_wait"), "group_wait", above.wait),
-            self.lines.duration(given.get("group_interval"), "group_interval", above.interval),
-            repeat,
-        )
-
-    def _matchers(self, node: Node | None) -> list[Matcher]:
-        found = []
-        for place, written in self.lines.texts(node, "matchers"):
-            try:
-                found.append(Matcher.parse(written))
-            except ValueError as error:
-                self.lines.wrong(place, f"a bad matcher: {error}")
-        return found
-
-    def _unreachable(self, nodes: Sequence[Node], routes: Sequence[Route]) -> None:
-        """What stands behind a route that takes at least as much, and does not go on."""
-        for later, route in enumerate(routes):
-            for earlier in routes[:later]:
-                if not earlier.goes_on and set(earlier.matchers) <= set(route.matchers):
-                    self.lines.wrong(
-                        nodes[later],
-                        f"this route is unreachable: route {earlier.path} before it takes all of it",
-                    )
-                    break
+def _of_route(loc: Loc, route: _Route, receivers: set[str], depth: int) -> Iterator[tuple[Loc, str]]:
+    if route.receiver is not None and route.receiver not in receivers:
+        yield (*loc, "receiver"), f"there is no receiver {route.receiver[:63]!r}"
+    if route.repeat_interval is not None and route.repeat_interval < REPEAT_MIN:
+        yield (*loc, "repeat_interval"), "repeat_interval is shorter than a minute"
+    if depth > DEPTH_MAX:
+        yield loc, f"routes nest deeper than {DEPTH_MAX}"
+        return
+    for n, child in enumerate(route.routes):
+        for earlier in route.routes[:n]:
+            if not earlier.goes_on and set(earlier.matchers) <= set(child.matchers):
+                yield (*loc, "routes", n), "this route is unreachable: one before it takes all of it"
+                break
+        yield from _of_route((*loc, "routes", n), child, receivers, depth + 1)
