@@ -22,6 +22,7 @@ from analytics import service as analytics
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.errors import Stop, Transient
+from clawback_common.http.client import Sibling
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.refill import pages
@@ -159,7 +160,9 @@ async def world(database: Database, clock: FakeClock) -> World:
 
 
 def _as_compliance(peers: Peers, subject: str) -> Ingester:
-    return Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key(subject), 30)
+    return Ingester(
+        Sibling("the ingester", AnyHttpUrl("http://ingester"), peers.key(subject), peers.http), 30
+    )
 
 
 async def test_compliance_polls_a_feed_of_the_ingester(peers: Peers) -> None:
@@ -194,7 +197,9 @@ async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
     settings = world.service.settings.model_copy(update={"enable_auth": True, "api_keys_file": keys})
     strict = service_of(settings, world.service.db, world.clock)
     address = f"http://127.0.0.1:{unused_tcp_port}"
-    listed = pages(f"{address}/api/v1/compliance/revocations", peers.key(subject) if subject else None)
+    listed = pages(
+        "compliance", AnyHttpUrl(address), peers.key(subject) if subject else None, "/compliance/revocations"
+    )
     async with served(application(compliance.SERVICE, strict, Probes()), unused_tcp_port):
         if subject is None:
             with pytest.raises(Stop, match="check the address and the key"):

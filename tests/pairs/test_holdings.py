@@ -19,6 +19,7 @@ from starlette.routing import Route
 from analytics import service as analytics
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
+from clawback_common.http.client import Sibling
 from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.news import NewsOutbox
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -151,7 +152,8 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
 
 
 def _looker(world: World, peers: Peers) -> HoldingsVerifier:
-    controls = Controls(Ingester(peers.http, AnyHttpUrl("http://ingester"), peers.key_file, 30))
+    api = Sibling("the ingester", AnyHttpUrl("http://ingester"), peers.key_file, peers.http)
+    controls = Controls(Ingester(api, 30))
     return HoldingsVerifier(world.service, holdings_client(peers.http), controls)
 
 

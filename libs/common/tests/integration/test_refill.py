@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -42,7 +43,7 @@ class Writer:
 @asynccontextmanager
 async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
     stopping = ShutdownEvent()
-    app = Starlette(routes=[Route("/said", writer.answer)])
+    app = Starlette(routes=[Route("/api/v1/said", writer.answer)])
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
     try:
         while True:
@@ -51,7 +52,7 @@ async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
                 line.close()
                 break
             await asyncio.sleep(0.02)
-        yield f"http://127.0.0.1:{port}/said"
+        yield f"http://127.0.0.1:{port}"
     finally:
         stopping.set()
         await serving
@@ -69,7 +70,15 @@ async def fill(context: BusContext, topic: str, address: str) -> list[int]:
         numbers.extend(one.value.number for one in batch)
 
     settings, db = context.settings, context.db
-    count = await refill(settings, db, context.service, topic, pages(address, None), read, handle)
+    count = await refill(
+        settings,
+        db,
+        context.service,
+        topic,
+        pages("writer", AnyHttpUrl(address), None, "/said"),
+        read,
+        handle,
+    )
     assert count == len(numbers)
     return numbers
 

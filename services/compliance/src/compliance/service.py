@@ -8,6 +8,7 @@ import httpx
 
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
+from clawback_common.http.client import Sibling
 from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
@@ -67,8 +68,8 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         httpx.AsyncClient(follow_redirects=False) as http,
         guarded_http() as outside,
     ):
-        key_file, timeout_s = settings.ingester_api_key_file, settings.poll_timeout_s
-        ingester = Ingester(http, settings.ingester_url, key_file, timeout_s)
+        api = Sibling("the ingester", settings.ingester_url, settings.ingester_api_key_file, http)
+        ingester = Ingester(api, settings.poll_timeout_s)
         addresses = Addresses(settings.address_rules)
         holdings = HoldingsClient(GuardedClient(http), GuardedClient(outside, addresses))
         own_orders = CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC)

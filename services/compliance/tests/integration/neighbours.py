@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clawback_common.http.client import Sibling
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
@@ -80,7 +81,7 @@ class Neighbour:
 
     def ingester(self) -> Ingester:
         """As compliance asks it."""
-        return Ingester(self.http(), AnyHttpUrl("http://ingester"), None, 30)
+        return Ingester(Sibling("the ingester", AnyHttpUrl("http://ingester"), None, self.http()), 30)
 
     async def _feeds(self, _: Request) -> Response:
         items = [{"name": name, "kind": "revoked"} for name in self.feeds]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AnyHttpUrl
 
-from clawback_common.errors import Stop, Transient
+from clawback_common.errors import Transient
+from clawback_common.http.client import Sibling
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
@@ -20,7 +21,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 def _ingester(answer: Answer, key_file: Path | None = None) -> Ingester:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return Ingester(http, AnyHttpUrl("http://ingester/"), key_file, 5)
+    return Ingester(Sibling("the ingester", AnyHttpUrl("http://ingester/"), key_file, http), 5)
 
 
 def _holdings(http: httpx.AsyncClient) -> HoldingsClient:
@@ -66,8 +67,8 @@ async def test_the_key_is_read_anew_for_every_call(tmp_path: Path) -> None:
     assert seen == ["Bearer one", "Bearer two"]
 
 
-async def test_a_key_that_cannot_be_read_needs_a_person(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="INGESTER_API_KEY_FILE"):
+async def test_a_key_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(Transient, match=r"the key file .*none cannot be read"):
         await _ingester(_unreachable, tmp_path / "none").live(5)
 
 

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any
 
-import httpx
 import structlog
+from pydantic import AnyHttpUrl
 
 from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Stop, Transient
+from clawback_common.http.client import Sibling, sibling
 from clawback_common.kafka import offsets
 from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.kafka.gaps import log_ends
@@ -29,34 +30,37 @@ Items = Sequence[Mapping[str, Any]]
 Pages = AsyncIterator[Items]
 
 
-async def pages(address: str, key_file: Path | None) -> Pages:
+async def pages(writer: str, url: AnyHttpUrl, key_file: Path | None, path: str) -> Pages:
     """Every page of a list with ``after``, from its beginning to its end. Connects when the first is asked for.
+
+    Args:
+        writer: the service that wrote the topic.
+        url: its address.
+        key_file: of our key there.
+        path: of the list, below ``/api/v1``.
 
     Raises:
         Transient: no answer, or one that cannot be read.
         Stop: the key or the address is wrong.
     """
-    headers = {"Authorization": f"Bearer {_key(key_file)}"} if key_file else {}
     after, caught_up = "", False
-    async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S, follow_redirects=False) as http:
+    async with sibling(writer, url, key_file, TIMEOUT_S) as client:
         while not caught_up:
-            items, after, caught_up = await _page(http, address, after)
+            items, after, caught_up = await _page(client, path, after)
             yield items
 
 
-async def _page(http: httpx.AsyncClient, address: str, after: str) -> tuple[Items, str, bool]:
+async def _page(client: Sibling, path: str, after: str) -> tuple[Items, str, bool]:
+    answer = await client.send("GET", path, params={"after": after, "limit": PAGE})
+    if answer.status_code in _REFUSED:
+        raise Stop(f"{client.name} answers {path} with {answer.status_code}: check the address and the key")
+    if not answer.is_success:
+        raise client.refused(path, answer)
     try:
-        answer = await http.get(address, params={"after": after, "limit": PAGE})
-        if answer.status_code in _REFUSED:
-            raise Stop(f"{address} answers {answer.status_code}: check the address and the key")
-        page = answer.raise_for_status().json()
+        page = answer.json()
         return page["items"], page["next_cursor"], page["caught_up"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise Transient(f"{address} gives no page that can be read ({type(error).__name__})") from None
-
-
-def _key(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip()
+    except (ValueError, KeyError, TypeError) as error:
+        raise Transient(f"{client.name} gives no page that can be read ({type(error).__name__})") from None
 
 
 async def refill(

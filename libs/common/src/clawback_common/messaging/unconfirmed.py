@@ -8,17 +8,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 from pydantic import AnyHttpUrl
 
 from clawback_common.errors import Transient
+from clawback_common.http.client import sibling
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.folding import AnyOrder
 
 SQL = Queries.load(__package__, "unconfirmed")
-TIMEOUT_S = 10.0
 FAILED_AGAIN = timedelta(seconds=30)
 """So much later an article comes again whose answer has failed."""
 FAILURES_MAX = 3
@@ -81,17 +80,14 @@ async def issued(compliance: AnyHttpUrl, key_file: Path | None, article_id: str)
     Raises:
         Transient: no answer, or one that cannot be read.
     """
-    address = f"{compliance}api/v1/compliance/takedowns/{article_id}"
-    try:
-        headers = _authorized(key_file)
-        async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S, follow_redirects=False) as http:
-            answer = await http.get(address)
+    path = f"/compliance/takedowns/{article_id}"
+    async with sibling("compliance", compliance, key_file) as issuer:
+        answer = await issuer.send("GET", path)
         if answer.status_code == _NONE_KNOWN:
             return []
-        return [order_listed(item) for item in answer.raise_for_status().json()["orders"]]
-    except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        if not answer.is_success:
+            raise issuer.refused(path, answer)
+    try:
+        return [order_listed(item) for item in answer.json()["orders"]]
+    except (ValueError, KeyError, TypeError) as error:
         raise Transient(f"compliance does not say which orders it issued ({type(error).__name__})") from None
-
-
-def _authorized(key_file: Path | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key_file.read_text(encoding='utf-8').strip()}"} if key_file else {}

@@ -16,6 +16,7 @@ from alerting.gateways import broker
 from alerting.settings import SERVICE_NAMES, Settings
 from clawback_common.clock import Clock
 from clawback_common.errors import Transient
+from clawback_common.http.client import bearer
 from clawback_common.postgres import Database
 from clawback_common.telemetry import describe
 
@@ -140,10 +141,9 @@ class HealthChecks:
         return Answer(ok=True, ms=ms, body=body)
 
     def _headers(self) -> dict[str, str]:
-        file = self._settings.services_api_key_file
         try:
-            return {"Authorization": f"Bearer {file.read_text(encoding='utf-8').strip()}"} if file else {}
-        except OSError:
+            return bearer(self._settings.services_api_key_file)
+        except Transient:
             return {}
 
 

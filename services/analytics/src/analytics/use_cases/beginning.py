@@ -13,7 +13,7 @@ async def begin(service: Service) -> None:
     """Obeys the orders that their topic no longer has, before any article is counted."""
     settings = service.settings
     listed = pages(
-        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+        "compliance", settings.compliance_url, settings.compliance_api_key_file, "/compliance/revocations"
     )
     obey = partial(on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)

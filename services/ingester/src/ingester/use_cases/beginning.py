@@ -17,7 +17,7 @@ async def begin(service: Service) -> None:
     await feeds.declare(service.db, list(service.feeds), kinds, service.clock.now())
     settings = service.settings
     listed = pages(
-        f"{settings.compliance_url}api/v1/compliance/revocations", settings.compliance_api_key_file
+        "compliance", settings.compliance_url, settings.compliance_api_key_file, "/compliance/revocations"
     )
     obey = partial(on_orders, service=service, positions=False, confirmed=True)
     await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)

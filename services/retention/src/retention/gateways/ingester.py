@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-import httpx
-
 from clawback_common.errors import Transient
-from clawback_common.http.client import bearer
+from clawback_common.http.client import sibling
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer
 from retention.settings import Settings
 
@@ -17,7 +15,6 @@ TIMEOUT_S = 5.0
 
 async def not_held(settings: Settings, article_ids: Sequence[str]) -> list[str] | None:
     """Those of the ids under which nothing is held: unknown, removed or swept. None when the ingester does not say."""
-    address = f"{settings.ingester_url}api/v1/ingester/holdings"
     questions = [
         list(article_ids[first : first + IDS_PER_QUESTION])
         for first in range(0, len(article_ids), IDS_PER_QUESTION)
@@ -25,11 +22,13 @@ async def not_held(settings: Settings, article_ids: Sequence[str]) -> list[str] 
     try:
         async with (
             asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(headers=bearer(settings.ingester_api_key_file), timeout=TIMEOUT_S) as http,
+            sibling("ingester", settings.ingester_url, settings.ingester_api_key_file, TIMEOUT_S) as ingester,
         ):
-            answers = [await http.post(address, json={"article_ids": asked}) for asked in questions]
-        items = [HoldingsAnswer.model_validate_json(one.raise_for_status().content).items for one in answers]
-    except (Transient, httpx.HTTPError, OSError, ValueError):  # a time-out is an OSError
+            answers = [
+                await ingester.read(HoldingsAnswer, "POST", "/ingester/holdings", json={"article_ids": asked})
+                for asked in questions
+            ]
+    except (Transient, TimeoutError):
         return None
-    held = {one for answer in items for one, holding in answer.items() if holding is not Holding.GONE}
+    held = {one for answer in answers for one, holding in answer.items.items() if holding is not Holding.GONE}
     return [one for one in article_ids if one not in held]
