@@ -34,7 +34,7 @@ async def opened(settings: Settings) -> AsyncIterator[Any]:
 async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
     """Done, but people must look."""
     assert service.settings.api_port == 1
-    return ExitCode.ATTENTION if chosen.to else ExitCode.DONE
+    return ExitCode.ATTENTION if chosen.to else ExitCode.OK
 
 
 def count_arguments(parser: ArgumentParser) -> None:
@@ -84,7 +84,7 @@ def test_every_service_has_the_roles_that_all_have_and_its_own(capsys: pytest.Ca
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(definition(), arguments)
-    assert ended.value.code == ExitCode.REFUSED
+    assert ended.value.code == ExitCode.CONFIG
     assert "usage: nobody" in capsys.readouterr().err
 
 

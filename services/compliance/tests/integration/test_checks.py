@@ -37,7 +37,7 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
 
 
 async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
     row = await runs.last(world.db)
@@ -50,7 +50,7 @@ async def test_it_is_done_when_all_that_came_is_closed(
     world: World, neighbour: Neighbour, check: Check, lines: list[str]
 ) -> None:
     neighbour.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
@@ -102,7 +102,7 @@ async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
         return 1
 
     neighbour.brings = again
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
 
 
 async def test_it_says_that_no_worker_is_at_work(
@@ -127,7 +127,7 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
     world: World, neighbour: Neighbour, check: Check, failing: int
 ) -> None:
     neighbour.failing = failing
-    assert await check.asked("schedule", "test") == ExitCode.FAILED
+    assert await check.asked("schedule", "test") == ExitCode.RETRY
     (failed,) = await world.said(RunFailed)
     assert str(failing) in failed.error
     assert await world.said(RunCompleted) == []
@@ -136,19 +136,19 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
 
 async def test_a_poll_that_did_not_catch_up_concludes_nothing(neighbour: Neighbour, check: Check) -> None:
     neighbour.caught_up = False
-    assert await check.asked("schedule", "test") == ExitCode.FAILED
+    assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
 async def test_without_a_feed_of_revocations_nothing_was_checked(neighbour: Neighbour, check: Check) -> None:
     neighbour.feeds = []
-    assert await check.asked("schedule", "test") == ExitCode.FAILED
+    assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
 async def test_a_poll_that_is_answered_later_is_waited_for(
     world: World, neighbour: Neighbour, check: Check
 ) -> None:
     neighbour.brings, neighbour.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
     assert (await world.said(RunCompleted))[0].noticed == 1
 
 
@@ -165,10 +165,10 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(
     neighbour.brings = slowly
     first = asyncio.create_task(check.asked("schedule", "first"))
     await entered.wait()
-    assert await check.asked("schedule", "second") == ExitCode.DONE
+    assert await check.asked("schedule", "second") == ExitCode.OK
     assert lines[-1] == "another run is at work; this one has nothing to do"
     go_on.set()
-    assert await first == ExitCode.DONE
+    assert await first == ExitCode.OK
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
 
 
@@ -176,7 +176,7 @@ async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check
     dead = uuid4()
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
     assert await use_cases.check_started(dead, world.service)
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
     (failed,) = await world.said(RunFailed)
     assert failed.run_id == dead
 
@@ -198,7 +198,7 @@ async def test_a_run_that_is_asked_to_end_fails_and_says_so(
     running = asyncio.create_task(check.asked("schedule", "test"))
     await until(lambda: any("notices recorded" in line for line in lines))
     stopping.set()
-    assert await running == ExitCode.FAILED
+    assert await running == ExitCode.RETRY
     assert "asked to end" in (await world.said(RunFailed))[0].error
 
 
@@ -222,7 +222,7 @@ async def test_an_overdue_obligation_of_any_notice_makes_people_look(world: Worl
     assert (await world.said(RunCompleted))[0].overdue == 2
     await world.close(order)
     await world.looked("ingester", {A: Holding.GONE})
-    assert await check.asked("schedule", "test") == ExitCode.DONE
+    assert await check.asked("schedule", "test") == ExitCode.OK
 
 
 async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
@@ -240,7 +240,7 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
     assert await world.said(RunCompleted, RunFailed) == []
     assert await world.db.fetchval("SELECT state FROM run") == "running"
     neighbour.brings = _bringing(world, close=True)  # type: ignore[assignment]
-    assert await check.asked("schedule", "second") == ExitCode.DONE
+    assert await check.asked("schedule", "second") == ExitCode.OK
     assert len(await world.said(RunCompleted)) == 1
     (dead,) = await world.said(RunFailed)
     assert dead.error == "its process ended without a word"
@@ -252,6 +252,6 @@ async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, 
     )
     async with world.db.session() as lost_node:
         await lost_node.execute("SELECT pg_advisory_lock(hashtext('run'), 7)")
-        assert await check.asked("schedule", "test") == ExitCode.DONE
+        assert await check.asked("schedule", "test") == ExitCode.OK
         await lost_node.execute("SELECT pg_advisory_unlock(hashtext('run'), 7)")
     assert len(await world.said(RunCompleted)) == 1

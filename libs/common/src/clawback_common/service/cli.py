@@ -83,7 +83,7 @@ async def run_role(
         case name:
             command = next(one for one in definition.commands if one.name == name)
             return await command.run(service, chosen, stopping)
-    return ExitCode.DONE
+    return ExitCode.OK
 
 
 async def bring_up_to_date(

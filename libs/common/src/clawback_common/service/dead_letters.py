@@ -33,7 +33,7 @@ async def replay(definition: ServiceDefinition[Any, T], service: T, report: Prin
     """Tries every quarantined record again. 0: all were handled; 3: some still cannot be."""
     outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
     report(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
-    return ExitCode.ATTENTION if outcome.failed else ExitCode.DONE
+    return ExitCode.ATTENTION if outcome.failed else ExitCode.OK
 
 
 async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
@@ -41,4 +41,4 @@ async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: 
     topics = {one.topic: group_of(definition.name, one) for one in definition.subscriptions(service)}
     moved = await accept_gaps(service.settings, topics, service.db, definition.name)
     report(f"accepted: {', '.join(moved) or 'there is no gap'}")
-    return ExitCode.DONE
+    return ExitCode.OK

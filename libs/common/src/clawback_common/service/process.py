@@ -48,10 +48,10 @@ CONNECTIONS_MAX = 1_000
 class ExitCode(IntEnum):
     """How a process ends."""
 
-    DONE = 0
-    FAILED = 1
+    OK = 0
+    RETRY = 1
     """Worth another try."""
-    REFUSED = 2
+    CONFIG = 2
     """Wrong usage or configuration, or a person must look first."""
     ATTENTION = 3
     """Done, but people must look: returned by jobs."""
@@ -116,7 +116,7 @@ def load_or_exit(load: Callable[[], T]) -> T:
             name = "_".join(str(part) for part in detail["loc"]).upper()
             words = detail["msg"].removeprefix("Value error, ")
             _say(f"{name}: {words}" if name else words)
-    raise SystemExit(ExitCode.REFUSED)
+    raise SystemExit(ExitCode.CONFIG)
 
 
 def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
@@ -255,12 +255,12 @@ def _ended_by(error: Exception) -> int:
     if stop is not None:
         _log.error("stopped: a person must look", reason=str(stop))
         _say(str(stop))
-        return ExitCode.REFUSED
+        return ExitCode.CONFIG
     if isinstance(error, ClawbackError):
         _log.error("failed", exc_info=error)
     else:
         _log.critical("failed unexpectedly", exc_info=error)
-    return ExitCode.FAILED
+    return ExitCode.RETRY
 
 
 def _stop_in(error: BaseException) -> Stop | None:

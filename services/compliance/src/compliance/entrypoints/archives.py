@@ -27,7 +27,7 @@ def verify_command(path: Path) -> int:
     """``compliance archive verify PATH``: 0 every file is as it was written, 3 one is not."""
     found = _manifests(path)
     code = _each(path, found, _tell)
-    if code == ExitCode.DONE:
+    if code == ExitCode.OK:
         sys.stdout.write(f"{len(found)} archives are as they were written\n")
     return code
 
@@ -46,7 +46,7 @@ def _each(path: Path, manifests: Sequence[Path], do: Callable[[Path], None]) -> 
             return ExitCode.ATTENTION
     if not manifests:
         sys.stderr.write(f"there is no archive below {path}\n")
-    return ExitCode.DONE if manifests else ExitCode.ATTENTION
+    return ExitCode.OK if manifests else ExitCode.ATTENTION
 
 
 def _tell(one: Path) -> None:

@@ -49,7 +49,7 @@ async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> i
             say("COMPLIANCE=mock: this is no evidence")
         if not found and state == "ok" and not failed:
             say("nothing is overdue or at risk")
-            return ExitCode.DONE
+            return ExitCode.OK
         job.needs_attention("runs or obligations are late, runs fail, or no run ever completed")
         return ExitCode.ATTENTION
 

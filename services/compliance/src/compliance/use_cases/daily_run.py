@@ -45,7 +45,7 @@ class Check:
             async with leases.alone(service.db, LEASE, patient=True) as alone:
                 if not alone:
                     self.say("another run is at work; this one has nothing to do")
-                    return ExitCode.DONE
+                    return ExitCode.OK
                 now = service.clock.now()
                 await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
                 return await self._recorded(run_id, cause, asked_by)
@@ -67,7 +67,7 @@ class Check:
     async def _recorded(self, run_id: UUID, cause: str, asked_by: str) -> int:
         async with jobs.run(self.service.db, self.service.clock, "run", cause=cause, subject=asked_by) as job:
             code = await self._run(run_id, job)
-            if code == ExitCode.FAILED:
+            if code == ExitCode.RETRY:
                 job.outcome, job.note = "failed", "see the run's error"
             elif code == ExitCode.ATTENTION:
                 job.needs_attention("obligations are open or overdue")
@@ -76,7 +76,7 @@ class Check:
     async def _run(self, run_id: UUID, job: jobs.Run) -> int:
         if not await check_started(run_id, self.service):
             self.say(f"run {run_id} was begun by another process")
-            return ExitCode.DONE
+            return ExitCode.OK
         self.say(
             f"run {run_id} begins" + (" (COMPLIANCE=mock: no evidence)" if self.service.settings.mock else "")
         )
@@ -88,7 +88,7 @@ class Check:
             words = str(error) or "the poll took too long"
             await check_failed(run_id, words, self.service)
             self.say(f"FAILED: {words}")
-            return ExitCode.FAILED
+            return ExitCode.RETRY
         except BaseException as error:
             await check_failed(run_id, f"ended by {type(error).__name__}", self.service)
             raise
@@ -150,7 +150,7 @@ class Check:
             f"run completed: {completed.noticed} notices, {completed.closed} obligations closed, "
             f"{completed.open} open, {completed.overdue} overdue"
         )
-        return ExitCode.ATTENTION if completed.open or completed.overdue else ExitCode.DONE
+        return ExitCode.ATTENTION if completed.open or completed.overdue else ExitCode.OK
 
 
 class CannotCheck(ClawbackError):

@@ -27,7 +27,7 @@ async def poll_command(service: Service, chosen: Namespace, _: ShutdownEvent) ->
         f"{feed.name}: {result.pages} pages, {result.received} entries, {result.noticed} notices, "
         f"{'caught up' if result.caught_up else f'stopped: {result.error}'}\n"
     )
-    return ExitCode.DONE if result.caught_up else ExitCode.FAILED
+    return ExitCode.OK if result.caught_up else ExitCode.RETRY
 
 
 async def cursor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
@@ -39,7 +39,7 @@ async def cursor_command(service: Service, chosen: Namespace, _: ShutdownEvent) 
         lost = await set_cursor(feed, service, cursor, setting)
         sys.stdout.write(f"gap: {lost or 'none'}\n")
     await _show(feed, service)
-    return ExitCode.DONE
+    return ExitCode.OK
 
 
 async def _show(feed: Feed, service: Service) -> None:

@@ -41,7 +41,7 @@ async def holds_command(service: Service, chosen: Namespace, _: ShutdownEvent) -
         )
     if not rows:
         say("there are no holds" if ended_too else "no holds are in force")
-    return ExitCode.DONE
+    return ExitCode.OK
 
 
 def _scope(articles: int, dated_from: datetime | None, dated_until: datetime | None) -> str:

@@ -50,7 +50,7 @@ class SweepJob:
             if not alone:
                 job.skipped("another sweep is at work")
                 self.say("another sweep is at work; this one has nothing to do")
-                return ExitCode.DONE
+                return ExitCode.OK
             policies = by_class(self.service.policies, data_class)
             try:
                 asked = await use_cases.sweeps_requested(
@@ -116,7 +116,7 @@ class SweepJob:
         silent = sum(len(sweep.owners) for sweep in asked) - len(told)
         job.count(**{name: sum(row[name] for row in told) for name in COUNTS}, failed=failed, silent=silent)
         if not failed and not silent:
-            return ExitCode.DONE
+            return ExitCode.OK
         job.needs_attention(f"{failed} answers of owners were failures, {silent} did not come")
         if silent:
             self.say(f"{silent} answers did not come in time; requests are sent again until they do")
