@@ -187,8 +187,9 @@ RUN := $(PYTEST)
 # for the unit tests, which wait for nobody and take what the others leave of the cores.
 LANES := restores unit older common newer story partners fuzz
 $(filter-out lane-restores lane-unit,$(LANES:%=lane-%)): | $(FIRST)
-FAULTS := faults plans bench
+FAULTS := faults plans bench installs
 PLANS := tests/periodic/test_periodic_queries.py
+INSTALLS := tests/house/test_dependencies.py
 # Counting doubles what Python costs, so it is done apart; what a service does is covered by its own tests.
 COUNTED := common older newer unit
 lane-restores: TESTS := -m "e2e and not disaster" $(SOCKETS) tests/resilience/test_restores.py
@@ -202,8 +203,9 @@ lane-unit: TESTS := -m "$(UNIT)"
 lane-unit: RUN := nice -n 19 $(PYTEST)
 lane-newer: TESTS := -m "$(SERVERS)" services/analytics services/alerting services/retention
 lane-older: TESTS := -m "$(SERVERS)" services/ingester services/compliance
-lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests --ignore=$(PLANS)
+lane-common: TESTS := -m "$(SERVERS)" libs contracts deploy tests --ignore=$(PLANS) --ignore=$(INSTALLS)
 lane-plans: TESTS := -m "$(SERVERS)" $(PLANS)
+lane-installs: TESTS := -m "$(SERVERS)" $(INSTALLS)
 
 .PHONY: $(LANES:%=lane-%) $(FAULTS:%=lane-%)
 $(LANES:%=lane-%) $(FAULTS:%=lane-%): lane-%: setup

@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.errors import Conflict
-from clawback_common.http.problem import Problem
+from clawback_common.errors import Conflict, Forbidden
 from clawback_contracts.sweep.v1 import Hold, HoldsChanged, SweepRequested
 from retention import use_cases
 from retention.domain.hold import State
@@ -23,12 +22,12 @@ async def _spared(world: World, data_class: str = "articles") -> list[tuple[str,
 async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end_it(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     assert await _spared(world) == [("metabase:1",)], "placed, and nobody has confirmed it"
-    with pytest.raises(Problem, match="second person"):
+    with pytest.raises(Forbidden, match="second person"):
         await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
     assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
     assert await _spared(world) == [("metabase:1",)]
     assert await use_cases.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
-    with pytest.raises(Problem, match="second person"):
+    with pytest.raises(Forbidden, match="second person"):
         await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
     assert await _spared(world) == [("metabase:1",)], "its end waits for a second person"
     assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
