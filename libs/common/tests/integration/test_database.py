@@ -281,7 +281,7 @@ def test_an_unknown_query_says_where_it_was_looked_for() -> None:
     queries = Queries.load("clawback_common.messaging", "inbox")
     assert set(queries) == {"take"}
     assert len(queries) == 1
-    with pytest.raises(KeyError, match=r"no query 'give' in clawback_common/inbox.sql"):
+    with pytest.raises(KeyError, match=r"no query 'give' in clawback_common.messaging/inbox.sql"):
         queries["give"]
 
 

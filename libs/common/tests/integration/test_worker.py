@@ -166,7 +166,7 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
     assert f"{topic}-0 offsets 1 to 2" in rows[0]["detail"]
-    found = await topics.events("messages.v1", AlertRaised)
+    found = await topics.events("alerts.v1", AlertRaised)
     assert {(one.name, one.severity.value) for one in found} == {("ConsumerGap", "critical")}
     assert len({one.fingerprint for one in found}) == 1
 
@@ -179,7 +179,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
     async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
-        (again,) = await until(lambda: topics.events("messages.v1", AlertRaised), what="the alert")
+        (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
     assert again.name == "PipeBursts"
     assert await topics.read(topic) == []
 

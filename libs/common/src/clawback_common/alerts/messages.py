@@ -8,7 +8,7 @@ import structlog
 
 from clawback_common.alerts.condition import Condition
 from clawback_common.kafka.envelope import Message
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, fingerprint
+from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 from clawback_contracts.envelope import event_id
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -47,6 +47,30 @@ def resolved(service: str, identity: str, name: str, occurrence: int, at: dateti
     _log.info("alert resolved", alert=name, fingerprint=identity)
     event = AlertResolved(fingerprint=identity, name=name, service=service, resolved_at=at)
     return Message.of(event, _identity(identity, occurrence, at), at=at, traceparent=None)
+
+
+def event(
+    service: str,
+    name: str,
+    summary: str,
+    *,
+    at: datetime,
+    cause: object,
+    severity: Severity = Severity.CRITICAL,
+    **labels: str,
+) -> Message:
+    """Raises what is an event rather than a state. The same ``cause`` is the same event."""
+    identity = fingerprint(service, name, labels)
+    raised = AlertRaised(
+        fingerprint=identity,
+        name=name,
+        service=service,
+        severity=severity,
+        summary=summary[:500],
+        labels=labels,
+        raised_at=at,
+    )
+    return Message.of(raised, event_id("alert", identity, cause), at=at, traceparent=None)
 
 
 def firing(service: str, fingerprints: Sequence[str], at: datetime) -> Message:

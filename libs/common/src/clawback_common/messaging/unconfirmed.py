@@ -6,14 +6,20 @@ applies what the issuer says.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import AnyHttpUrl
 
+from clawback_common.alerts import messages
 from clawback_common.errors import Transient
 from clawback_common.http.client import sibling
+from clawback_common.messaging import incidents
+from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.folding import AnyOrder
 
@@ -91,3 +97,50 @@ async def issued(compliance: AnyHttpUrl, key_file: Path | None, article_id: str)
         return [order_listed(item) for item in answer.json()["orders"]]
     except (ValueError, KeyError, TypeError) as error:
         raise Transient(f"compliance does not say which orders it issued ({type(error).__name__})") from None
+
+
+class CompliancePeer(Protocol):
+    """The part of the settings that says where compliance is asked."""
+
+    @property
+    def compliance_url(self) -> AnyHttpUrl:
+        """Its address."""
+
+    @property
+    def compliance_api_key_file(self) -> Path | None:
+        """Our key there."""
+
+
+async def confirm(
+    db: Database,
+    now: datetime,
+    settings: CompliancePeer,
+    confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
+) -> None:
+    """Asks compliance for the orders on articles in doubt, and hands each answer over.
+
+    Raises:
+        Transient: as `ask`.
+    """
+    issuer = partial(issued, settings.compliance_url, settings.compliance_api_key_file)
+    await ask(db, now, issuer, confirmed)
+
+
+def was_issued(doubtful: Row, orders: Sequence[AnyOrder]) -> bool:
+    """Whether compliance issued the order that was asked for."""
+    wanted = (doubtful["order_no"], doubtful["revocation_id"])
+    return any((order.order, order.revocation_id) == wanted for order in orders)
+
+
+async def report_not_issued(
+    tx: Transaction, outbox: OrdersOutbox, service: str, doubtful: Row, now: datetime
+) -> None:
+    """An order that nobody issued is an incident, and an alert."""
+    article_id, order_no = doubtful["article_id"], doubtful["order_no"]
+    incident_id = event_id("order_not_issued", article_id, order_no)
+    await incidents.open_all(
+        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
+    )
+    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
+    alert = messages.event(service, "OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)
+    await outbox.put(tx, [alert])

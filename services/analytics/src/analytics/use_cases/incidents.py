@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from analytics.domain.counting import Delta
-from analytics.gateways import events
 from analytics.storage import facets, rollups
 from analytics.use_cases.service import GROUP, Service
+from clawback_common.alerts import messages
 from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
@@ -33,6 +33,5 @@ async def on_set_aside(service: Service, lane: str, what: str) -> None:
             tx, "unsendable_row", [(event_id(GROUP, lane, what), None, f"{lane}: {what}")], now
         )
         summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and was set aside: {what}"
-        await service.orders.put(
-            tx, [events.alert("OutboxRowSetAside", summary, at=now, cause=what, lane=lane)]
-        )
+        alert = messages.event(GROUP, "OutboxRowSetAside", summary, at=now, cause=what, lane=lane)
+        await service.orders.put(tx, [alert])

@@ -10,6 +10,7 @@ from analytics.storage import facets, rollups
 from analytics.storage.facets import Changed
 from analytics.use_cases.counting import recount
 from analytics.use_cases.service import GROUP, Service
+from clawback_common.alerts import messages
 from clawback_common.kafka import offsets
 from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.messaging import incidents, quarantine, unconfirmed
@@ -17,7 +18,6 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.subjects import is_article_id
-from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
 
@@ -85,29 +85,15 @@ async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrde
             return
         changed = await _fold(tx, service, batch, confirmed=True) if batch else []
         changed += await facets.believe(tx, article_id)
-        wanted = (doubtful["order_no"], doubtful["revocation_id"])
-        if all((order.order, order.revocation_id) != wanted for order in issued):
-            await _report_forged(tx, service, doubtful)
+        if not unconfirmed.was_issued(doubtful, issued):
+            await unconfirmed.report_not_issued(tx, service.orders, GROUP, doubtful, service.clock.now())
         await recount(tx, changed)
-
-
-async def _report_forged(tx: Transaction, service: Service, doubtful: Row) -> None:
-    now, article_id, order_no = service.clock.now(), doubtful["article_id"], doubtful["order_no"]
-    incident_id = event_id("order_not_issued", article_id, order_no)
-    await incidents.open_all(
-        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
-    )
-    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
-    await service.orders.put(
-        tx, [events.alert("OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)]
-    )
 
 
 async def confirm(service: Service) -> None:
     """Ask compliance for the orders on articles in doubt."""
-    settings = service.settings
-    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
-    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))
+    confirmed = partial(on_confirmed, service)
+    await unconfirmed.confirm(service.db, service.clock.now(), service.settings, confirmed)
 
 
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
@@ -122,7 +108,8 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
     await service.orders.put(
         tx,
         [
-            events.alert(
+            messages.event(
+                GROUP,
                 "UnreadableOrder",
                 f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
                 f"({one.error.reason}); the article that it names is not counted. Look, then close the incident.",

@@ -7,7 +7,6 @@ import orjson
 
 from clawback_common.kafka.envelope import Message
 from clawback_common.postgres.pool import Row
-from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation import receipts
@@ -71,35 +70,3 @@ def notice_of(row: Row) -> RevocationNoticed:
         earliest_at=row["earliest_at"],
         poll_id=row["poll_id"],
     )
-
-
-def alert(
-    name: str,
-    summary: str,
-    *,
-    at: datetime,
-    severity: Severity = Severity.CRITICAL,
-    cause: object = None,
-    **labels: str,
-) -> Message:
-    """AlertRaised. The same ``cause`` is the same event; by default each instant is a new one."""
-    identity = fingerprint(SERVICE, name, labels)
-    raised = AlertRaised(
-        fingerprint=identity,
-        name=name,
-        service=SERVICE,
-        severity=severity,
-        summary=summary,
-        labels=labels,
-        raised_at=at,
-    )
-    return Message.of(
-        raised, event_id("alert", identity, cause if cause is not None else at), at=at, traceparent=None
-    )
-
-
-def alert_resolved(name: str, *, at: datetime, **labels: str) -> Message:
-    """AlertResolved, for the same name and labels."""
-    identity = fingerprint(SERVICE, name, labels)
-    resolved = AlertResolved(fingerprint=identity, name=name, service=SERVICE, resolved_at=at)
-    return Message.of(resolved, event_id("resolved", identity, at), at=at, traceparent=None)

@@ -7,7 +7,7 @@ articles or notices to one of these.
 from ingester.use_cases.holdings import holdings
 from ingester.use_cases.incidents import close_incident
 from ingester.use_cases.notices import on_feed_gap, on_revoked_entries, on_time, on_unreadable_entries
-from ingester.use_cases.orders import confirm, on_confirmed, on_orders, on_unreadable_orders, was_issued
+from ingester.use_cases.orders import confirm, on_confirmed, on_orders, on_unreadable_orders
 from ingester.use_cases.service import GROUP, Service
 from ingester.use_cases.storing import SUBMISSIONS, Step, Stored, forbidden_ids, on_submissions, store
 
@@ -30,5 +30,4 @@ __all__ = [
     "on_unreadable_entries",
     "on_unreadable_orders",
     "store",
-    "was_issued",
 ]

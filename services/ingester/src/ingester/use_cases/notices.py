@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from clawback_common.alerts import messages
 from clawback_common.messaging import incidents, quarantine
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
@@ -14,7 +15,7 @@ from ingester.domain.feed import RevokedEntry
 from ingester.domain.gap import Gap
 from ingester.gateways import events, metrics
 from ingester.storage import articles, feeds, notices
-from ingester.use_cases.service import Service
+from ingester.use_cases.service import GROUP, Service
 
 
 async def on_revoked_entries(
@@ -64,7 +65,8 @@ async def on_unreadable_entries(tx: Transaction, service: Service, bad: Sequence
     await service.orders.put(
         tx,
         [
-            events.alert(
+            messages.event(
+                GROUP,
                 "UnreadableRevocation",
                 f"{one.topic} listed a revocation that could not be read ({one.error}). Find out from the provider "
                 "which article it means, and close the incident.",

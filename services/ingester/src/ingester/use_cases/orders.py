@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
+from clawback_common.alerts import messages
 from clawback_common.kafka import offsets
 from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.messaging import incidents, quarantine, unconfirmed
@@ -12,7 +13,6 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.subjects import is_article_id
-from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder, Folded, by_article, fold
 from clawback_contracts.revocation.receipts import addressed, outcomes_of
 from ingester.gateways import events, metrics
@@ -129,7 +129,8 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
     await service.orders.put(
         tx,
         [
-            events.alert(
+            messages.event(
+                GROUP,
                 "UnreadableOrder",
                 f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
                 f"({one.error.reason}); the article that it names is withheld. Look, then close the incident.",
@@ -157,30 +158,11 @@ async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrde
         row = await articles.believe(tx, article_id, now)
         if row is not None and row["version"] and row["state"] == "live":
             await service.news.put(tx, [article_id], [row["version"]], [trace], now)
-        if not was_issued(doubtful, issued):
-            await _report_forged(tx, service, doubtful, now)
-
-
-def was_issued(doubtful: Row, issued: Sequence[AnyOrder]) -> bool:
-    """Whether compliance issued the order that was asked for."""
-    wanted = (doubtful["order_no"], doubtful["revocation_id"])
-    return any((order.order, order.revocation_id) == wanted for order in issued)
-
-
-async def _report_forged(tx: Transaction, service: Service, doubtful: Row, now: datetime) -> None:
-    article_id, order_no = doubtful["article_id"], doubtful["order_no"]
-    incident_id = event_id("order_not_issued", article_id, order_no)
-    await incidents.open_all(
-        tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now
-    )
-    summary = f"An order on {article_id} was not issued by compliance and is not applied: see the incident."
-    await service.orders.put(
-        tx, [events.alert("OrderNotIssued", summary, at=now, cause=incident_id, subject=article_id)]
-    )
+        if not unconfirmed.was_issued(doubtful, issued):
+            await unconfirmed.report_not_issued(tx, service.orders, GROUP, doubtful, now)
 
 
 async def confirm(service: Service) -> None:
     """Ask compliance for the orders on articles in doubt."""
-    settings = service.settings
-    issuer = partial(unconfirmed.issued, settings.compliance_url, settings.compliance_api_key_file)
-    await unconfirmed.ask(service.db, service.clock.now(), issuer, partial(on_confirmed, service))
+    confirmed = partial(on_confirmed, service)
+    await unconfirmed.confirm(service.db, service.clock.now(), service.settings, confirmed)
