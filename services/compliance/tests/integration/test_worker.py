@@ -229,7 +229,7 @@ async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Arou
     around.neighbour.brings = brings
     code, said = await around.job("run", "--wait", "0.02")
     assert code == 3, said
-    assert "no worker seems to be at work (never seen)" in said
+    assert "no worker heartbeat (never seen)" in said
     service = service_of(Settings(), around.db, SystemClock())
     assert await command(SERVICE, service, "health") == 0, "a run completed, and nothing is late yet"
 

@@ -126,7 +126,7 @@ async def test_it_says_so_when_no_worker_seems_to_be_at_work(
         await beat(world.service)
     world.clock.advance(seconds=21)
     assert await _job(world, lines, wait_min=0).asked("cache", dry_run=False, cause="test", by="test") == 3
-    assert len([line for line in lines if "no worker seems to be at work" in line and words in line]) == 1
+    assert len([line for line in lines if "no worker heartbeat" in line and words in line]) == 1
 
 
 async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, lines: list[str]) -> None:

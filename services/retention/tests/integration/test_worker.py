@@ -155,7 +155,7 @@ async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_wa
     await World(service, SystemClock()).hold("metabase:1")  # type: ignore[arg-type]
     code, said = await around.job("sweep", "--class", "articles", "--wait", "0.02")
     assert code == 3, said
-    assert "no worker seems to be at work (never seen)" in said
+    assert "no worker heartbeat (never seen)" in said
     code, said = await around.job("holds")
     assert (code, "1 articles" in said) == (0, True)
     async with around.working(), owners(around, ingester=does_it, analytics=does_it):

@@ -1,7 +1,7 @@
 """Conditions that hold, since when we watch, and when a process was last seen."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -9,6 +9,8 @@ from clawback_common.alerts.condition import Condition
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
 
+SILENT_AFTER = timedelta(seconds=20)
+"""A worker reports every few seconds that it is at work."""
 RAISED_MAX = 500
 """Conditions that are shown at once."""
 SQL = Queries.load(__package__, "alert_state")
@@ -82,3 +84,11 @@ async def seen(db: Querier, role: str) -> datetime | None:
     """When a process of this role was last at work."""
     found: datetime | None = await db.fetchval(SQL["seen"], role)
     return found
+
+
+async def silence(db: Querier, role: str, now: datetime) -> str | None:
+    """Since when no process of this role is at work, in words; None: one is."""
+    last = await seen(db, role)
+    if last is not None and now - last <= SILENT_AFTER:
+        return None
+    return f"last seen {last:%Y-%m-%d %H:%M:%S} UTC" if last else "never seen"

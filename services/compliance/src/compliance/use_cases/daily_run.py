@@ -16,8 +16,6 @@ from compliance.storage.notices import Progress
 from compliance.use_cases.runs import check_completed, check_failed, check_started, progress_of
 from compliance.use_cases.service import Service
 
-WORKER_SILENT = timedelta(seconds=20)
-"""A worker says every few seconds that it is at work."""
 LEASE = "run"
 LOOK_S = 0.2
 LOOK_S_MAX = 1.0
@@ -133,12 +131,12 @@ class Check:
             look_s = min(look_s * 1.5, LOOK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
-        seen = await alert_state.seen(self.service.db, "worker")
-        if seen is not None and self.service.clock.now() - seen <= WORKER_SILENT:
-            return False
-        when = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"
-        self.say(f"WARNING: no worker seems to be at work ({when}); notices wait for `compliance worker`")
-        return True
+        silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())
+        if silent:
+            self.say(
+                f"WARNING: no worker heartbeat ({silent}); notices will not be processed until `compliance worker` runs"
+            )
+        return silent is not None
 
     async def _ended(self, run_id: UUID, polls: Sequence[Poll], progress: Progress, job: jobs.Run) -> int:
         completed = await check_completed(run_id, polls, progress, self.service)

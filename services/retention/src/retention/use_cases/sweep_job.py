@@ -16,8 +16,6 @@ from retention.domain.sweep import Sweep
 from retention.storage import answers, holds
 from retention.use_cases import Service, console
 
-WORKER_SILENT = timedelta(seconds=20)
-"""A worker says every few seconds that it is at work."""
 LOOK_S = 0.2
 LOOK_S_MAX = 1.0
 LEASE = "sweep job"
@@ -102,12 +100,12 @@ class SweepJob:
         return bool(news)
 
     async def _warn_without_worker(self) -> bool:
-        seen = await alert_state.seen(self.service.db, "worker")
-        if seen is not None and self.service.clock.now() - seen <= WORKER_SILENT:
-            return False
-        when = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"
-        self.say(f"WARNING: no worker seems to be at work ({when}); requests wait for `retention worker`")
-        return True
+        silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())
+        if silent:
+            self.say(
+                f"WARNING: no worker heartbeat ({silent}); requests will not be sent until `retention worker` runs"
+            )
+        return silent is not None
 
     async def _ended(self, asked: Sequence[Sweep], told: Sequence[Row], job: jobs.Run) -> int:
         for line in console.table(asked, told):
