@@ -47,7 +47,7 @@ async def test_each_migration_runs_once_in_order_and_by_phase(database: Database
 
 async def test_a_database_behind_its_migrations_is_refused_with_the_command(database: Database) -> None:
     await migrate(database, TWO[:1], ALL)
-    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run the role 'migrate' first"):
+    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run `migrate` of the service first"):
         await require_migrated(database, TWO)
 
 

@@ -134,7 +134,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
     heard = Heard()
-    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role 'migrate' first")):
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run `migrate` of the service first")):
         async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)]), migrations=[missing]):
             pass
     assert heard.tried == []
@@ -146,7 +146,7 @@ async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) ->
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.cut(topic, up_to=3)
     heard = Heard()
-    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
         async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])):
             pass
     assert heard.tried == []
@@ -160,7 +160,7 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.cut(topic, up_to=3)
     for _ in range(2):  # a worker that is started again and again opens one incident
-        with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never handled")):
+        with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
             async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
                 pass
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
@@ -194,7 +194,7 @@ async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_ove
         await go_on.wait()
 
     heard = Heard(trouble=wait)
-    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never handled: {topic}-0 offsets 2 to 3$")):
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
         async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])) as running:
             await broker.send(topic, [said(0, topic=topic)])
             await until(lambda: heard.tried == [[0]], what="the first is in hand")

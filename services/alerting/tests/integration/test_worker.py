@@ -182,7 +182,7 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     )
     assert {row["door"] for row in rows} >= {"alerts.v1", "compliance-runs.v1"}
     code, said = await around.job("replay-dlq")
-    assert (code, f"0 went in, {count - 2} failed again" in said or "failed again" in said) == (3, True)
+    assert (code, f"0 reprocessed, {count - 2} failed again" in said or "failed again" in said) == (3, True)
 
 
 async def test_an_overdue_run_is_told_by_a_worker_whose_broker_is_dead(around: Around) -> None:
@@ -293,7 +293,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(around: Arou
         assert await connection.fetchval("SELECT count(*) FROM alert") == 0
         await connection.close()
     code, said = await around.job("accept-gap")
-    assert (code, "there is no gap" in said) == (0, True)
+    assert (code, "no gap" in said) == (0, True)
 
 
 async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:

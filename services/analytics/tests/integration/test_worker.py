@@ -212,7 +212,7 @@ async def test_the_commands_of_the_service_tell_what_they_did(
     async with SERVICE.open(settings) as ours:
         assert await accept_gap(SERVICE, ours, lines.append) == 0
         assert await replay(SERVICE, ours, lines.append) == 0
-    assert lines == ["accepted: there is no gap", "dead letters: 0 went in, 0 failed again"]
+    assert lines == ["accepted: no gap", "dead letters: 0 reprocessed, 0 failed again"]
 
 
 async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_again(

@@ -143,9 +143,9 @@ async def test_health_closes_by_time_and_is_content_after_a_run(
     assert await command(SERVICE, world.service, "health") == 3
     said = capsys.readouterr().out
     assert "search: 1 overdue" in said
-    assert "obligations of time open: 1" in said
+    assert "obligations of expiry holders, open: 1" in said
     await world.close(order)
     world.clock.advance(hours=8)
     await command(SERVICE, world.service, "health")
-    assert "obligations of time verified: 1" in capsys.readouterr().out
+    assert "obligations of expiry holders, verified: 1" in capsys.readouterr().out
     assert await runs.last_completed(world.db) is not None

@@ -480,7 +480,7 @@ async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
     await world.order(world.revocation(A))
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0
-    assert "0 went in, 0 failed again" in capsys.readouterr().out
+    assert "0 reprocessed, 0 failed again" in capsys.readouterr().out
     assert await world.held(A) == set()
 
 

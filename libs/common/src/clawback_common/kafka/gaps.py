@@ -40,7 +40,7 @@ async def require_no_gap(
     ]
     if gaps:
         raise Stop(
-            f"records are gone that {service} never handled: {'; '.join(gaps)}. Refill what they brought, "
+            f"Kafka deleted records that {service} never processed: {'; '.join(gaps)}. Re-import them, "
             f"then accept the gap with 'python -m {service} accept-gap'"
         )
 

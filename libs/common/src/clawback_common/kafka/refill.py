@@ -83,7 +83,7 @@ async def refill(
     behind = {n: first for n, (first, end) in ends.items() if not first <= ours.get((topic, n), 0) <= end}
     if not behind:
         return 0
-    _log.warning("what the log no longer has is read from its writer", topic=topic, partitions=len(behind))
+    _log.warning("backfilling records that the log no longer has", topic=topic, partitions=len(behind))
     count = 0
     async for items in listed:
         try:

@@ -128,7 +128,7 @@ class Subscriber:
         if first > self._next[place]:
             self._context.refuse(
                 Stop(
-                    f"records are gone that {self.group} never handled: "
+                    f"Kafka deleted records that {self.group} never processed: "
                     f"{place.topic}-{place.partition} offsets {self._next[place]} to {first - 1}"
                 )
             )

@@ -157,4 +157,4 @@ async def require_migrated(db: Database, migrations: Sequence[Migration]) -> Non
     behind = [m for m in await pending(db, migrations) if m.phase == "pre"]
     if behind:
         names = ", ".join(f"{m.component}/{m.file}" for m in behind)
-        raise Stop(f"the database is behind its migrations ({names}): run the role 'migrate' first")
+        raise Stop(f"pending migrations ({names}): run `migrate` of the service first")

@@ -49,16 +49,19 @@ def parser_of(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParse
         prog=definition.name, description=definition.description, epilog=f"Exit codes: {EXIT_CODES}"
     )
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
-    roles.add_parser("worker", help="consume the topics, and do what is due by time")
+    roles.add_parser("worker", help="consume the topics and run what is scheduled")
     roles.add_parser("api", help="serve HTTP")
-    roles.add_parser("migrate", help="bring the database up to date").add_argument(
+    roles.add_parser("migrate", help="run the pending migrations").add_argument(
         "--phase", choices=PHASES, default="all", help="before or after the new code starts"
     )
     commands: list[Command[Any] | OfflineCommand] = [*definition.commands, *definition.offline_commands]
     for command in commands:
         command.arguments(roles.add_parser(command.name, help=command.help))
-    roles.add_parser("replay-dlq", help="try the quarantined records again")
-    roles.add_parser("accept-gap", help="go on behind records that are gone; workers must be stopped")
+    roles.add_parser("replay-dlq", help="reprocess the quarantined records")
+    roles.add_parser(
+        "accept-gap",
+        help="skip records that Kafka deleted before they were processed (stop the workers first)",
+    )
     return parser
 
 

@@ -32,7 +32,7 @@ def _none(_: str) -> None:
 async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
     """Tries every quarantined record again. 0: all were handled; 3: some still cannot be."""
     outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
-    report(f"dead letters: {outcome.retried} went in, {outcome.failed} failed again")
+    report(f"dead letters: {outcome.retried} reprocessed, {outcome.failed} failed again")
     return ExitCode.ATTENTION if outcome.failed else ExitCode.OK
 
 
@@ -40,5 +40,5 @@ async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: 
     """Moves the consumer groups past records that are gone; its workers must be stopped."""
     topics = {one.topic: group_of(definition.name, one) for one in definition.subscriptions(service)}
     moved = await accept_gaps(service.settings, topics, service.db, definition.name)
-    report(f"accepted: {', '.join(moved) or 'there is no gap'}")
+    report(f"accepted: {', '.join(moved) or 'no gap'}")
     return ExitCode.OK

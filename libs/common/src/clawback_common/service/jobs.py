@@ -147,7 +147,7 @@ async def _begin(
     values = (current.id, current.job, cause, subject, exclusive, now)
     async with db.transaction() as tx:
         for row in await tx.fetch(_SQL["abandon"], current.job, now, now - DEAD_AFTER):
-            _log.warning("a run had ended without a word", job=current.job, run_id=row["id"])
+            _log.warning("a job run lost its heartbeat", job=current.job, run_id=row["id"])
             _RUNS.labels(job=current.job, outcome="failed").inc()
         begun = await tx.fetchval(_SQL["begin"], *values)
         if begun is None:

@@ -65,7 +65,7 @@ async def without_broker(
         stopping: ends them.
 
     Raises:
-        Stop: the database is behind its migrations.
+        Stop: migrations are pending.
     """
     while not stopping.is_set():
         try:

@@ -125,7 +125,7 @@ def lateness_conditions(lateness: Lateness) -> list[Condition]:
                 "TakedownOverdue",
                 Severity.CRITICAL,
                 f"{lateness.overdue} obligations of {lateness.holder} are past due, the oldest since "
-                f"{lateness.oldest_due_at:%Y-%m-%d %H:%M} UTC: see what the holder answers, press it.",
+                f"{lateness.oldest_due_at:%Y-%m-%d %H:%M} UTC: check the holder's receipts and chase it.",
                 labels,
             )
         )
@@ -184,8 +184,8 @@ def store_wrong(store: str) -> Condition:
     return Condition(
         "StoreAnswersWrongly",
         Severity.CRITICAL,
-        f"{store} says gone of articles that must be held: nothing is verified by its word until it answers "
-        "rightly; see what its holdings look at.",
+        f"{store} reports control articles as gone: its answers are ignored until it reports them as held. Check "
+        "which data its holdings endpoint reads.",
         {"holder": store},
     )
 

@@ -42,7 +42,9 @@ async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> i
         for one in await obligations.lateness(service.db, now):
             say(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
         for counted in await obligations.counts(service.db):
-            say(f"obligations {'of time ' if counted.by_time else ''}{counted.state}: {counted.obligations}")
+            say(
+                f"obligations{' of expiry holders' if counted.by_time else ''}, {counted.state}: {counted.obligations}"
+            )
         for condition_ in found:
             say(f"{condition_.severity.value}: {condition_.summary}")
         if service.settings.mock:

@@ -31,14 +31,14 @@ def commands(service: Service) -> list[Router]:
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.post("/{alert_id}/ack", summary="Somebody looks at it: no more reminders of this occurrence")
+    @router.post("/{alert_id}/ack", summary="Acknowledge: no more reminders of this occurrence")
     async def acknowledge(alert_id: Fingerprint, caller: Minding, body: AckBody | None = None) -> AlertAnswer:
         found = await use_cases.acknowledge(alert_id, caller.subject, service, body.note if body else None)
         if found is None:
             raise Problem(404, "There is no such alert.")
         return AlertAnswer.of(found)
 
-    @router.post("/{alert_id}/resolve", summary="It is mended; said again, it is a new occurrence")
+    @router.post("/{alert_id}/resolve", summary="Resolve: raised again, it is a new occurrence")
     async def resolve(alert_id: Fingerprint, caller: Minding) -> AlertAnswer:
         found = await use_cases.resolve_by_hand(alert_id, caller.subject, service)
         if found is None:
