@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from clawback_contracts import generate
+from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.compatibility import breaks
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
-from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked
+from clawback_contracts.revocation.v1 import ArticleRemoved
 from clawback_contracts.topics import load_topics
 
 TOOLS = generate.CONTRACTS / "tools" / "asyncapi"
@@ -84,8 +85,8 @@ BROKEN: dict[str, tuple[type[Event], Change]] = {
     "a bound was narrowed": (ArticlePublished, lambda it: it["properties"]["title"].update(maxLength=10)),
     "a pattern changed": (ArticlePublished, lambda it: it["properties"]["article_id"].update(pattern="^x")),
     "a format changed": (ArticlePublished, lambda it: it["properties"]["published_at"].update(format="date")),
-    "an enum's value went": (ArticleRevoked, lambda it: it["$defs"]["Reason"]["enum"].pop()),
-    "an enum's value came": (ArticleRevoked, lambda it: it["$defs"]["Reason"]["enum"].append("new")),
+    "an enum's value went": (AlertRaised, lambda it: it["$defs"]["Severity"]["enum"].pop()),
+    "an enum's value came": (AlertRaised, lambda it: it["$defs"]["Severity"]["enum"].append("new")),
     "an enum's value further in went": (ArticleRemoved, lambda it: it["$defs"]["Outcome"]["enum"].pop()),
 }
 

@@ -10,12 +10,24 @@ from clawback_contracts.envelope import ArticleId, Attempt, Event, Instant, Orde
 
 
 class Reason(StrEnum):
-    """Why an article may no longer be held."""
+    """The known reasons why an article may no longer be held. There may be others: see `ReasonCode`."""
 
     LICENSOR = "licensor"
     LICENCE_EXPIRED = "licence_expired"
     MANUAL = "manual"
     ERASURE_REQUEST = "erasure_request"
+
+
+ReasonCode = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+        examples=[one.value for one in Reason],
+        description="Why the article may no longer be held: one of the examples, or another. A holder acts on every "
+        "reason alike",
+    ),
+]
+"""An open code: a new legal reason is no new version of an event."""
 
 
 class Outcome(StrEnum):
@@ -51,7 +63,7 @@ class RevocationNoticed(Event):
 
     notice_id: UUID
     article_id: ArticleId
-    reason: Reason
+    reason: ReasonCode
     noticed_by: str = Field(min_length=1, max_length=200)
     """The feed, officer or system that said so."""
     noticed_at: Instant
@@ -74,7 +86,7 @@ class ArticleRevoked(Event):
     article_id: ArticleId
     order: Order
     revocation_id: UUID
-    reason: Reason
+    reason: ReasonCode
     notice_ids: tuple[UUID, ...] = ()
     """The notices that this sending answers."""
     revoked_at: Instant | None = None
@@ -127,7 +139,7 @@ class ArticleWithheld(Event):
     """The last order on the article before this one. None: the sender does not say."""
     revocation_id: UUID
     """The identity of this order."""
-    reason: Reason
+    reason: ReasonCode
     notice_ids: tuple[UUID, ...] = ()
     """The notices that this sending answers."""
     ordered_at: Instant

@@ -15,6 +15,7 @@ from clawback_common.errors import Stop
 from clawback_common.http.guarded_client import AddressRules
 from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
+from clawback_contracts.revocation.v1 import Reason
 
 
 class Settings(ServiceSettings):
@@ -25,6 +26,15 @@ class Settings(ServiceSettings):
     """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
     takedown_deadline_h: float = Field(24, gt=0, le=24 * 365)
     """From the start of the clock to the end of every copy; the licence contract says how long."""
+    takedown_deadlines_h: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
+            Annotated[float, Field(gt=0, le=24 * 365)],
+        ],
+        NoDecode,
+    ] = Field(default_factory=dict)
+    """The same by reason, where it is another: ``court_order=6,erasure_request=12``, or a JSON object. A reason that is
+    named here may be given in a notice over HTTP, beside the known ones."""
     compliance: Literal["mock", "required"] = "mock"
     """mock: what is said here is no evidence, and says so."""
     revocation_feeds: str = ""
@@ -99,7 +109,7 @@ class Settings(ServiceSettings):
         """The revocation feeds by name; empty: ask the ingester."""
         return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
 
-    @field_validator("stores", "expiry_holders", mode="before")
+    @field_validator("stores", "expiry_holders", "takedown_deadlines_h", mode="before")
     @classmethod
     def _read_pairs(cls, written: object) -> object:
         if not isinstance(written, str):
@@ -110,6 +120,11 @@ class Settings(ServiceSettings):
             return json.loads(written)
         except json.JSONDecodeError:
             raise ValueError("neither name=value with commas nor a JSON object") from None
+
+    @property
+    def known_reasons(self) -> tuple[str, ...]:
+        """What a notice over HTTP may give as its reason."""
+        return tuple(dict.fromkeys([*(one.value for one in Reason), *self.takedown_deadlines_h]))
 
     @override
     def unsafe(self) -> Iterator[str]:

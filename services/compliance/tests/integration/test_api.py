@@ -77,6 +77,23 @@ async def test_an_officer_revokes_one_article_and_gets_the_revocations_id(
     assert order.reason == "manual"
 
 
+async def test_a_reason_that_has_a_deadline_of_its_own_is_taken_and_an_unknown_one_is_refused(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    refused = await _notice(http, {"article_id": A, "reason": "court_order"})
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "reason")
+    assert "TAKEDOWN_DEADLINES_H" in refused.json()["errors"][0]["message"]
+    world.service.settings.takedown_deadlines_h["court_order"] = 6
+    assert (await _notice(http, {"article_id": A, "reason": "court_order"})).status_code == 202
+    (order,) = await world.said(ArticleRevoked)
+    assert (order.reason, order.due_at) == ("court_order", world.clock.now() + timedelta(hours=6))
+
+
+async def test_a_sender_on_the_topic_may_give_a_reason_that_nobody_knows(world: World) -> None:
+    (order,) = await world.revoke(A, reason="a_new_law")
+    assert (order.reason, order.due_at) == ("a_new_law", world.clock.now() + timedelta(hours=24))
+
+
 async def test_the_same_idempotency_key_is_the_same_notice(http: httpx.AsyncClient, world: World) -> None:
     body = {"article_id": A, "reason": "manual"}
     first = await _notice(http, body, **{"Idempotency-Key": "one"})

@@ -1,5 +1,6 @@
 """What is ordered on one article, and when an order is sent again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawback_contracts.revocation.v1 import Reason
+from compliance.domain.deadline import Deadlines
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import (
     IssueOrder,
@@ -23,6 +25,7 @@ from compliance.domain.order import (
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
+DAILY = Deadlines(DAY)
 ARTICLE = "metabase:1"
 NUMBER = 1_772_366_400_000
 """NOW in milliseconds since the epoch."""
@@ -36,7 +39,7 @@ def _notice(notice_id: UUID | None = None, revoked_at: datetime | None = None) -
 
 
 def _decide(standing: Standing, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
-    return list(decide(standing, notices, known or {}, now=NOW, deadline=DAY))
+    return list(decide(standing, notices, known or {}, now=NOW, deadlines=DAILY))
 
 
 def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
@@ -57,7 +60,7 @@ def test_a_number_is_greater_than_all_that_were_given_before_also_by_a_clock_tha
 
 def test_a_database_that_forgot_its_orders_never_gives_a_number_again() -> None:
     (first,) = _decide(UNTOUCHED, _notice())
-    (again,) = decide(UNTOUCHED, [_notice()], {}, now=NOW + timedelta(milliseconds=1), deadline=DAY)
+    (again,) = decide(UNTOUCHED, [_notice()], {}, now=NOW + timedelta(milliseconds=1), deadlines=DAILY)
     assert isinstance(first, IssueOrder)
     assert isinstance(again, IssueOrder)
     assert again.order_no > first.order_no
@@ -74,7 +77,7 @@ def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None
 def test_a_new_notice_on_a_revoked_article_joins_the_order_that_stands() -> None:
     notice = _notice()
     (again,) = _decide(REVOKED, notice)
-    assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW)
+    assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW, NOW + DAY)
 
 
 def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
@@ -117,7 +120,7 @@ def test_past_its_deadline_when_first_seen_is_backlog() -> None:
 
 def test_only_the_revocation_that_stands_can_be_lifted() -> None:
     lifting = lift(
-        REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadline=DAY, reason="an error"
+        REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadlines=DAILY, reason="an error"
     )
     assert lifting is not None
     assert (lifting.order_no, lifting.previous_order) == (NUMBER, 1)
@@ -129,7 +132,7 @@ def test_only_the_revocation_that_stands_can_be_lifted() -> None:
                 revocation_id(ARTICLE, 1),
                 now=NOW,
                 lifted_by="officer",
-                deadline=DAY,
+                deadlines=DAILY,
                 reason="an error",
             )
             is None
@@ -137,13 +140,30 @@ def test_only_the_revocation_that_stands_can_be_lifted() -> None:
 
 
 def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
-    (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadline=DAY)
+    (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadlines=DAILY)
     assert isinstance(ordered, IssueOrder)
     order = Order.of(ordered)
     earlier = NOW - timedelta(hours=3)
-    assert order.said_again(earlier, DAY).due_at == earlier + DAY
-    assert order.said_again(NOW + timedelta(hours=3), DAY).due_at == NOW + DAY
-    assert order.said_again(None, DAY).attempts == 2
+    assert order.sent_again(earlier, earlier + DAY).due_at == earlier + DAY
+    assert order.sent_again(NOW + timedelta(hours=3), NOW + timedelta(hours=3) + DAY).due_at == NOW + DAY
+    assert order.sent_again(None, None).attempts == 2
+
+
+def test_the_stricter_deadline_wins_when_notices_join() -> None:
+    deadlines = Deadlines(DAY, {"court_order": timedelta(hours=6)})
+    court = replace(_notice(), reason="court_order")
+    (ordered,) = decide(UNTOUCHED, [_notice(), court], {}, now=NOW, deadlines=deadlines)
+    assert isinstance(ordered, IssueOrder)
+    assert ordered.due_at == NOW + timedelta(hours=6)
+    (usual,) = decide(UNTOUCHED, [_notice()], {}, now=NOW, deadlines=deadlines)
+    assert isinstance(usual, IssueOrder)
+    assert usual.due_at == NOW + DAY
+    later = NOW + timedelta(hours=1)
+    joining = replace(court, notice_id=uuid4(), noticed_at=later)
+    (again,) = decide(REVOKED, [joining], {}, now=later, deadlines=deadlines)
+    assert isinstance(again, ResendOrder)
+    sent = Order.of(usual).sent_again(again.clock_started_at, again.due_at)
+    assert (sent.clock_started_at, sent.due_at) == (NOW, later + timedelta(hours=6))
 
 
 def test_what_stays_open_is_sent_after_1_5_and_15_minutes_and_then_hourly() -> None:
@@ -171,11 +191,13 @@ def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[i
     for which, lifting in steps:
         before = standing.order_no
         if lifting and standing.revoked and standing.revocation_id:
-            given_ = lift(standing, standing.revocation_id, now=NOW, lifted_by="o", deadline=DAY, reason="r")
+            given_ = lift(
+                standing, standing.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
+            )
             assert given_ is not None
             standing = Standing(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
         else:
-            for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadline=DAY):
+            for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
                 if isinstance(decision, IssueOrder):
                     revoked_by.append(pool[which])
                     standing = Standing(

@@ -51,7 +51,7 @@ class Notice:
 
     notice_id: UUID
     article_id: str
-    reason: Reason
+    reason: str
     noticed_by: str
     noticed_at: datetime
     revoked_at: datetime | None = None

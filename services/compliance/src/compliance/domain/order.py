@@ -10,6 +10,7 @@ from uuid import UUID
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld
+from compliance.domain.deadline import Deadlines
 from compliance.domain.notice import Notice, NoticeKey, clock_start
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,6 +79,8 @@ class ResendOrder:
     """Those of them that we had not seen before."""
     clock_started_at: datetime | None = None
     """The earliest that a new one gives: a clock may be set back, never forward."""
+    due_at: datetime | None = None
+    """The earliest that a new one demands, likewise."""
 
 
 Decision: TypeAlias = IssueOrder | ResendOrder
@@ -91,7 +94,7 @@ def next_number(last: int, now: datetime) -> int:
     return max(last + 1, (now - _EPOCH) // _MILLISECOND)
 
 
-def recovered(order: AnyOrder, deadline: timedelta) -> IssueOrder:
+def recovered(order: AnyOrder, deadlines: Deadlines) -> IssueOrder:
     """An order of ours that we have forgotten, as it was on the topic."""
     ordered = IssueOrder(
         revocation_id=revocation_id(order.article_id, order.order),
@@ -103,21 +106,21 @@ def recovered(order: AnyOrder, deadline: timedelta) -> IssueOrder:
         ordered_at=order.ordered_at,
         ordered_by=RECOVERED,
         clock_started_at=order.ordered_at,
-        due_at=order.ordered_at + deadline,
+        due_at=order.ordered_at + deadlines.usual,
     )
     match order:
         case ArticleReinstated():
             return replace(ordered, lifts=order.revocation_id)
         case ArticleWithheld():
             return replace(
-                ordered, revocation_id=order.revocation_id, kind=Kind.WITHHELD, reason=order.reason.value
+                ordered, revocation_id=order.revocation_id, kind=Kind.WITHHELD, reason=order.reason
             )
         case ArticleRevoked():
             return replace(
                 ordered,
                 revocation_id=order.revocation_id,
                 kind=Kind.REVOKED,
-                reason=order.reason.value,
+                reason=order.reason,
                 clock_started_at=order.clock_started_at,
                 due_at=order.due_at,
                 revoked_at=order.revoked_at,
@@ -140,7 +143,7 @@ def decide(
     known: Mapping[NoticeKey, UUID],
     *,
     now: datetime,
-    deadline: timedelta,
+    deadlines: Deadlines,
     limited: Collection[NoticeKey] = (),
 ) -> list[Decision]:
     """What to order on one article, given everything that is noticed of it at once.
@@ -153,7 +156,7 @@ def decide(
         notices: on this article, in order of arrival; the same one may come twice.
         known: the order that each known notice got.
         now: when they arrived.
-        deadline: from the start of the clock.
+        deadlines: from the start of the clock; of several notices the strictest counts.
         limited: new notices that need a second person: alone, they withhold the article and do not revoke it.
     """
     distinct = list({notice.key: notice for notice in notices}.values())
@@ -165,8 +168,10 @@ def decide(
     stands = standing.revoked or (withholds and standing.withheld)
     if stands and standing.revocation_id is not None:
         # who may not revoke an article does not make its revocation late either
-        starts = (clock_start(notice, now) for notice in new if notice.allowed)
-        return _joined(decisions, standing.revocation_id, new, min(starts, default=None))
+        counted = [notice for notice in new if notice.allowed]
+        starts = min((clock_start(notice, now) for notice in counted), default=None)
+        joined = ResendOrder(standing.revocation_id, new, new, starts, deadlines.due_at(counted, now))
+        return _joined(decisions, joined)
     deciding = new if withholds else [notice for notice in new if notice.key not in limited]
     started_at = min(clock_start(notice, now) for notice in deciding)
     order_no = next_number(standing.order_no, now)
@@ -179,11 +184,11 @@ def decide(
             order_no=order_no,
             previous_order=standing.order_no,
             kind=Kind.WITHHELD if withholds else Kind.REVOKED,
-            reason=first.reason.value,
+            reason=first.reason,
             ordered_at=now,
             ordered_by=first.noticed_by,
             clock_started_at=started_at,
-            due_at=started_at + deadline,
+            due_at=deadlines.due_at(deciding, now) or started_at + deadlines.usual,
             revoked_at=min(said, default=None),
             notices=new,
             traceparent=first.traceparent,
@@ -201,22 +206,20 @@ def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> I
         yield ResendOrder(order, tuple(cited))
 
 
-def _joined(
-    decisions: list[Decision], standing: UUID, new: tuple[Notice, ...], started_at: datetime | None
-) -> list[Decision]:
+def _joined(decisions: list[Decision], joined: ResendOrder) -> list[Decision]:
     """The new notices are answered in the same sending as repeated ones of the same order."""
     rest: list[Decision] = []
     cited: tuple[Notice, ...] = ()
     for decision in decisions:
-        if isinstance(decision, ResendOrder) and decision.revocation_id == standing:
+        if isinstance(decision, ResendOrder) and decision.revocation_id == joined.revocation_id:
             cited = decision.notices
         else:
             rest.append(decision)
-    return [*rest, ResendOrder(standing, cited + new, new, started_at)]
+    return [*rest, replace(joined, notices=cited + joined.notices)]
 
 
 def lift(
-    standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadline: timedelta, reason: str
+    standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadlines: Deadlines, reason: str
 ) -> IssueOrder | None:
     """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
     if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
@@ -232,7 +235,7 @@ def lift(
         ordered_at=now,
         ordered_by=lifted_by,
         clock_started_at=now,
-        due_at=now + deadline,
+        due_at=now + deadlines.usual,
         lifts=revoked,
     )
 
@@ -258,12 +261,14 @@ class Order:
     closed: bool
     traceparent: str | None
 
-    def said_again(self, clock_started_at: datetime | None, deadline: timedelta) -> "Order":
-        """The next sending, with the clock set back where something earlier became known."""
-        again = replace(self, attempts=self.attempts + 1)
-        if clock_started_at is None or clock_started_at >= self.clock_started_at:
-            return again
-        return replace(again, clock_started_at=clock_started_at, due_at=clock_started_at + deadline)
+    def sent_again(self, clock_started_at: datetime | None, due_at: datetime | None) -> "Order":
+        """The next sending, with the clock set back and due sooner where a notice that joined it says so."""
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            clock_started_at=min(self.clock_started_at, clock_started_at or self.clock_started_at),
+            due_at=min(self.due_at, due_at or self.due_at),
+        )
 
     @classmethod
     def of(cls, new: IssueOrder) -> "Order":

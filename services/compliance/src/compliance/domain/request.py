@@ -7,7 +7,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.notice import UNAUTHENTICATED, Notice
 
 SLICE = 500
@@ -72,7 +71,7 @@ class Request:
         return Notice(
             notice_id=event_id("notice", self.request_id, article_id),
             article_id=article_id,
-            reason=Reason(self.reason),
+            reason=self.reason,
             noticed_by=f"http:{self.made_by}",
             noticed_at=self.made_at,
             revoked_at=self.revoked_at,

@@ -7,7 +7,7 @@ from uuid import UUID
 from clawback_common.kafka.envelope import Message
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Reason
+from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance.domain.order import Kind, Order, sending_id
 
@@ -52,7 +52,7 @@ def order_event(
                 order=order.order_no,
                 previous_order=order.previous_order,
                 revocation_id=order.revocation_id,
-                reason=Reason(order.reason),
+                reason=order.reason,
                 notice_ids=tuple(notice_ids),
                 revoked_at=order.revoked_at,
                 clock_started_at=order.clock_started_at,
@@ -67,7 +67,7 @@ def order_event(
                 order=order.order_no,
                 previous_order=order.previous_order,
                 revocation_id=order.revocation_id,
-                reason=Reason(order.reason),
+                reason=order.reason,
                 notice_ids=tuple(notice_ids),
                 ordered_at=order.ordered_at,
                 attempt=order.attempts,

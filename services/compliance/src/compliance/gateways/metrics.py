@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clawback_common.telemetry import counter, gauge, histogram
+from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.order import Decision, IssueOrder, ResendOrder
 
 CLOSED_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
@@ -76,8 +77,13 @@ def count(decisions: Iterable[Decision]) -> None:
             case IssueOrder():
                 ORDERS.labels(decision.kind.value).inc()
                 for notice in decision.notices:
-                    NOTICES.labels(notice.reason.value).inc()
+                    NOTICES.labels(_label(notice.reason)).inc()
             case ResendOrder():
                 REPEATS.inc(len(decision.notices) - len(decision.new))
                 for notice in decision.new:
-                    NOTICES.labels(notice.reason.value).inc()
+                    NOTICES.labels(_label(notice.reason)).inc()
+
+
+def _label(reason: str) -> str:
+    """Senders may invent reasons; a metric has no label without a bound."""
+    return reason if reason in {one.value for one in Reason} else "other"

@@ -8,7 +8,7 @@ from uuid import UUID
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import ArticleReinstated, Reason
+from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.notice_state import RecordedNotice
 from compliance.domain.order import Decision, IssueOrder, Kind
@@ -89,7 +89,7 @@ async def of_request(tx: Querier, request_id: UUID, article_ids: Sequence[str]) 
         Notice(
             notice_id=row["notice_id"],
             article_id=row["article_id"],
-            reason=Reason(row["reason"]),
+            reason=row["reason"],
             noticed_by=row["noticed_by"],
             noticed_at=row["noticed_at"],
             revoked_at=row["revoked_at"],
@@ -162,7 +162,7 @@ async def put(
             SQL["put"],
             [notice.notice_id for notice, *_ in rows],
             [notice.article_id for notice, *_ in rows],
-            [notice.reason.value for notice, *_ in rows],
+            [notice.reason for notice, *_ in rows],
             [notice.noticed_by for notice, *_ in rows],
             [notice.noticed_at for notice, *_ in rows],
             [notice.revoked_at for notice, *_ in rows],

@@ -104,7 +104,7 @@ async def gather(
     waiting: dict[tuple[str, str], dict[str, None]] = {}
     for notice in _withheld(decisions, limits, standing):
         if notice.request_id is None and notice.subject is not None:
-            waiting.setdefault((notice.subject, notice.reason.value), {})[notice.article_id] = None
+            waiting.setdefault((notice.subject, notice.reason), {})[notice.article_id] = None
     if not waiting:
         return list(decisions)
     request_of: dict[tuple[str, str], UUID] = {}
@@ -112,7 +112,7 @@ async def gather(
         request_of[subject, reason] = await _into_request(tx, subject, reason, list(article_ids), service)
 
     def named(notice: Notice) -> Notice:
-        request_id = request_of.get((notice.subject or "", notice.reason.value))
+        request_id = request_of.get((notice.subject or "", notice.reason))
         belongs = notice.key in limits.limited and notice.request_id is None
         return replace(notice, request_id=request_id) if belongs else notice
 

@@ -88,7 +88,7 @@ async def take_notices(
             said,
             known,
             now=now,
-            deadline=service.deadline,
+            deadlines=service.deadlines,
             limited=limits.limited,
         )
     ]
@@ -119,7 +119,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
         await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
     if again:
         taken = await revocations.take(tx, (decision.revocation_id for decision in again))
-        earliest = {d.revocation_id: d.clock_started_at for d in again}
+        earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
         said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
         await send_again(tx, taken, service, now, earliest=earliest, cited=said)
 
@@ -130,15 +130,15 @@ async def send_again(
     service: Service,
     now: datetime,
     *,
-    earliest: Mapping[UUID, datetime | None] | None = None,
+    earliest: Mapping[UUID, tuple[datetime | None, datetime | None]] | None = None,
     cited: Mapping[UUID, Sequence[UUID]] | None = None,
 ) -> None:
     """Sends orders that are taken once more, with a clock set back where that is called for.
 
     Every holder applies what it reads; those that still owe an answer are asked for one, and no others.
     """
-    clocks = earliest or {}
-    again = [one.said_again(clocks.get(one.revocation_id), service.deadline) for one in taken]
+    times = earliest or {}
+    again = [one.sent_again(*times.get(one.revocation_id, (None, None))) for one in taken]
     set_back = [one for one, before in zip(again, taken, strict=True) if one.due_at < before.due_at]
     owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
     await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
@@ -184,7 +184,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
         if standing.withheld and await requests.wanted(tx, [standing.article_id]):
             raise Conflict("this article is withheld until somebody decides on its request: refuse that")
         lifting = order.lift(
-            standing, revocation_id, now=now, lifted_by=lifted_by, deadline=service.deadline, reason=note
+            standing, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
         )
         if lifting is None:
             raise Conflict("this order does not stand: it was lifted, or a later one took its place")

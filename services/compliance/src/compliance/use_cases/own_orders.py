@@ -69,7 +69,7 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
     there |= await revocations.existing(tx, (one.revocation_id for one in found))
     ordered = [
-        recovered(one, service.deadline)
+        recovered(one, service.deadlines)
         for one in found
         if not isinstance(one, ArticleReinstated) or one.revocation_id in there
     ]

@@ -212,7 +212,7 @@ async def _end(
     ended: list[IssueOrder] = []
     for one in standing:
         lifting = one.revocation_id and order.lift(
-            one, one.revocation_id, now=now, lifted_by=by, deadline=service.deadline, reason=reason
+            one, one.revocation_id, now=now, lifted_by=by, deadlines=service.deadlines, reason=reason
         )
         if lifting:
             ended.append(lifting)

@@ -10,6 +10,7 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.service.waking import Waker
+from compliance.domain.deadline import Deadlines
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 from compliance.settings import Settings
@@ -50,6 +51,10 @@ class Service:
         return timedelta(hours=self.settings.request_expiry_h)
 
     @property
-    def deadline(self) -> timedelta:
-        """From the start of the clock to the end of every copy."""
-        return timedelta(hours=self.settings.takedown_deadline_h)
+    def deadlines(self) -> Deadlines:
+        """From the start of the clock to the end of every copy, by reason."""
+        by_reason = self.settings.takedown_deadlines_h
+        return Deadlines(
+            timedelta(hours=self.settings.takedown_deadline_h),
+            {reason: timedelta(hours=hours) for reason, hours in by_reason.items()},
+        )

@@ -13,7 +13,6 @@ from clawback_contracts.revocation import receipts
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import (
     Outcome,
-    Reason,
     RevocationNoticed,
 )
 
@@ -63,7 +62,7 @@ def notice_of(row: Row) -> RevocationNoticed:
     return RevocationNoticed(
         notice_id=row["notice_id"],
         article_id=row["article_id"],
-        reason=Reason(row["reason"]),
+        reason=row["reason"],
         noticed_by=row["feed"],
         noticed_at=row["noticed_at"],
         revoked_at=row["revoked_at"],

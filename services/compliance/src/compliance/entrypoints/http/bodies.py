@@ -29,7 +29,7 @@ from clawback_contracts.holder.v1 import (
     HolderRegistration,
     HoldingsUrl,
 )
-from clawback_contracts.revocation.v1 import ArticleRemoved, Reason
+from clawback_contracts.revocation.v1 import ArticleRemoved, ReasonCode
 from clawback_contracts.signatures import KeyId, PublicKey
 
 IDS_MAX = 10_000
@@ -45,7 +45,7 @@ class NoticeBody(BaseModel):
 
     article_id: ArticleId | None = None
     article_ids: list[ArticleId] = Field(default_factory=list, max_length=IDS_MAX)
-    reason: Reason
+    reason: ReasonCode
     revoked_at: AwareDatetime | None = None
     note: str | None = Field(None, max_length=500)
 
@@ -61,7 +61,7 @@ class NoticeBody(BaseModel):
         return list(dict.fromkeys([self.article_id] if self.article_id else self.article_ids))
 
 
-async def notice_body(request: Request, reason: Reason | None, revoked_at: datetime | None) -> NoticeBody:
+async def notice_body(request: Request, reason: str | None, revoked_at: datetime | None) -> NoticeBody:
     """JSON, or CSV with a header that has ``article_id``; the rest of a CSV's notice stands in the query.
 
     Raises:

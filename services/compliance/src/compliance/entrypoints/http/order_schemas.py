@@ -10,7 +10,7 @@ from typing_extensions import TypedDict, override
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderKind
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.v1 import ReasonCode
 from compliance.domain.obligation import ReceiptOutcome, State
 from compliance.domain.order import Kind
 
@@ -80,7 +80,7 @@ class OrderedNotice(BaseModel):
     """A notice, as it was recorded."""
 
     notice_id: UUID
-    reason: Reason
+    reason: ReasonCode
     noticed_by: str
     noticed_at: datetime
     revoked_at: datetime | None

@@ -23,7 +23,7 @@ from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.v1 import ReasonCode
 from compliance.domain.order import Kind
 from compliance.entrypoints.http.callers import Inspecting, Reader
 from compliance.entrypoints.http.holder_schemas import HolderDetail, HolderListed, holder_detail
@@ -107,7 +107,7 @@ def _orders(service: Service) -> Router:
         ] = None,
         is_open: Annotated[bool | None, Query(alias="open")] = None,
         kind: Kind | None = None,
-        reason: Reason | None = None,
+        reason: ReasonCode | None = None,
     ) -> Page[OrderListed] | OrderFeed:
         if after is not None:
             return await _feed(service, settled, int(decode_cursor(after, int)[0]) if after else 0, limit)

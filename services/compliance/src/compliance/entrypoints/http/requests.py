@@ -13,7 +13,7 @@ from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.v1 import ReasonCode
 from compliance import use_cases
 from compliance.domain import request as rules
 from compliance.domain.request import RequestKind
@@ -62,11 +62,12 @@ def _noticing(service: Service) -> Router:
         caller: Noticing,
         *,
         preview: bool = False,
-        reason: Annotated[Reason | None, Query(description="For a CSV")] = None,
+        reason: Annotated[ReasonCode | None, Query(description="For a CSV")] = None,
         revoked_at: Annotated[datetime | None, Query(description="For a CSV")] = None,
         idempotency_key: Key = None,
     ) -> RequestAnswer | PreviewAnswer:
         body = await notice_body(request, reason, revoked_at)
+        _known(body.reason, service)
         _own_providers_alone(body.ids, caller)
         if preview:
             response.status_code = 200
@@ -75,6 +76,14 @@ def _noticing(service: Service) -> Router:
         return await answered(service, made.request_id)
 
     return router
+
+
+def _known(reason: str, service: Service) -> None:
+    """A reason that nobody has configured is a typing error more often than a new law."""
+    known = service.settings.known_reasons
+    if reason not in known:
+        words = f"must be one of {', '.join(known)}; another one needs its deadline in TAKEDOWN_DEADLINES_H"
+        raise Problem(422, "The reason is not known here.", errors=[field_error("reason", "unknown", words)])
 
 
 def _own_providers_alone(ids: list[str], caller: Caller) -> None:
@@ -97,7 +106,7 @@ def _request(
         kind=RequestKind.REVOKE,
         entry="http",
         article_ids=tuple(body.ids),
-        reason=body.reason.value,
+        reason=body.reason,
         revoked_at=body.revoked_at,
         note=body.note,
         made_by=caller.subject,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from clawback_common.http.schemas import FieldError
 from clawback_contracts.article.v1 import Article
 from clawback_contracts.envelope import NUMBER_MAX, ArticleId
-from clawback_contracts.revocation.v1 import Reason
+from clawback_contracts.revocation.v1 import ReasonCode
 from ingester.domain.submission import SubmissionState
 
 
@@ -60,7 +60,7 @@ class ArticleRevokedListed(BaseModel):
 
     article_id: ArticleId
     order: int = Field(ge=1, le=NUMBER_MAX)
-    reason: Reason | None
+    reason: ReasonCode | None
     revoked_at: datetime | None
 
 
