@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -53,7 +54,7 @@ async def test_a_database_behind_its_migrations_is_refused_with_the_command(data
 
 async def test_an_empty_database_is_behind(database: Database) -> None:
     await database.execute("DROP TABLE schema_migration")
-    with pytest.raises(Stop, match="0001_messaging"):
+    with pytest.raises(Stop, match="0001_common"):
         await require_migrated(database, load("common", COMMON_PACKAGE))
 
 
@@ -130,10 +131,18 @@ async def test_an_index_is_built_concurrently_where_the_file_says_so_and_after_a
     assert await database.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'two_id'::regclass")
 
 
-def test_migrations_are_found_in_the_order_of_their_numbers() -> None:
-    found = load("common", COMMON_PACKAGE)
-    assert [one.file[:4] for one in found] == [f"{n:04}" for n in range(1, len(found) + 1)]
-    assert {one.component for one in found} == {"common"}
+def test_migrations_are_found_in_the_order_of_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = ["0001_one.pre.sql", "0002_drop.post.sql", "0010_two.pre.sql"]
+    package = tmp_path / "numbered_migrations"
+    package.mkdir()
+    for name in ["__init__.py", "notes.sql", *reversed(names)]:
+        (package / name).write_text("")
+    found = load("thing", package.name)
+    assert [(one.file, one.phase) for one in found] == list(zip(names, ("pre", "post", "pre"), strict=True))
+    assert {one.component for one in found} == {"thing"}
 
 
 async def test_what_waits_for_the_commit_happens_after_it_once_and_never_after_a_rollback(

@@ -16,7 +16,6 @@ from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
 from compliance.service import SERVICE
 from compliance.settings import Settings
-from compliance.storage import migrations
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -104,23 +103,6 @@ async def test_an_address_with_credentials_is_refused_and_not_repeated(
 async def test_a_field_that_we_do_not_know_is_refused(development: httpx.AsyncClient) -> None:
     refused = await development.post("/holders", json=RAG | {"holding_url": "https://search.example/"})
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holding_url")
-
-
-async def test_credentials_that_were_stored_before_are_taken_out_of_the_address(world: World) -> None:
-    (migration,) = Path(migrations.__file__).parent.glob("*_verification.pre.sql")
-    cleaning = migration.read_text().split("-- Credentials")[1].split("\n", 1)[1]
-    with_secret = f"https://user:{SECRET}@search.example/holdings"
-    await world.db.execute("UPDATE holder SET holdings_url = $1 WHERE name = 'search'", with_secret)
-    await world.db.execute(
-        "UPDATE holder_change SET now = jsonb_set(now, '{holdings_url}', to_jsonb($1::text)) WHERE name = 'search'",
-        with_secret,
-    )
-    await world.db.execute(cleaning)
-    rows = await world.db.fetch(
-        "SELECT holdings_url AS url FROM holder WHERE name = 'search'"
-        " UNION ALL SELECT now ->> 'holdings_url' FROM holder_change WHERE name = 'search'"
-    )
-    assert [row["url"] for row in rows] == ["https://search.example/holdings"] * 2
 
 
 def test_networks_are_read_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
         code, said = await around.job("worker", DATABASE_URL=empty)
         assert code == 2
         code, said = await around.job("migrate", DATABASE_URL=empty)
-        assert (code, "compliance/0001_spine.pre.sql" in said) == (0, True)
+        assert (code, "compliance/0001_compliance.pre.sql" in said) == (0, True)
         async with SERVICE.open(Settings(database_url=SecretStr(empty))) as service:
             assert await command(SERVICE, service, "migrate") == 0
         assert "up to date" in capsys.readouterr().out

@@ -1,38 +1,87 @@
--- Identity: one row an id, for ever where the id was revoked or given to anyone. A unique index over ids cannot
--- stand on a table partitioned by time, and dropping a partition would drop the tombstone: so it is not partitioned.
+-- article: the identity of an article: one row per id, kept forever for ids that were revoked or ever published. The
+-- table is not partitioned: with partitions by time it could have no unique index over ids, and dropping a partition
+-- would drop the record of a revocation.
+-- version, order_no: times in milliseconds, so that a restored database never assigns a number again.
+-- source_order, source_position: of two deliveries of one article the greater pair is newer; the position in the log
+-- decides between deliveries that arrived in the same millisecond.
+-- document_hash: the same document delivered again is not a new version. Null: unknown, so the next delivery is one.
+-- given: the article was live once, so anybody may have received it. True by default: keeping an id for too long does
+-- no harm.
+-- state: "withheld" has three causes: an order (withheld_by_order), a local one (withheld_locally: an order that could
+-- not be read, or a licence that ended), or an unconfirmed order. The end of one cause does not end another.
+-- unconfirmed: an order does not follow the last applied one, and compliance has not confirmed it yet.
 CREATE TABLE article (
-    article_id      text        PRIMARY KEY,
-    kept_from       timestamptz,
-    received_at     timestamptz,
-    updated_at      timestamptz NOT NULL,
-    source_order    bigint,
-    version         integer     NOT NULL DEFAULT 0,
-    order_no        integer     NOT NULL DEFAULT 0,
-    state           text        NOT NULL CHECK (state IN ('live', 'withheld', 'embargoed', 'revoked')),
-    reason          text,
-    ordered_at      timestamptz,
-    embargoed_until timestamptz,
-    licence_ends_at timestamptz
+    article_id        text        PRIMARY KEY,
+    kept_from         timestamptz,
+    received_at       timestamptz,
+    updated_at        timestamptz NOT NULL,
+    source_order      bigint,
+    version           bigint      NOT NULL DEFAULT 0,
+    order_no          bigint      NOT NULL DEFAULT 0,
+    state             text        NOT NULL CHECK (state IN ('live', 'withheld', 'embargoed', 'revoked')),
+    reason            text,
+    ordered_at        timestamptz,
+    embargoed_until   timestamptz,
+    licence_ends_at   timestamptz,
+    given             boolean     NOT NULL DEFAULT true,
+    revocation_id     uuid,
+    withheld_by_order boolean     NOT NULL DEFAULT false,
+    withheld_locally  boolean     NOT NULL DEFAULT false,
+    document_hash     bigint,
+    unconfirmed       boolean     NOT NULL DEFAULT false,
+    source_position   bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 85);
+-- The number of articles in each state is estimated from the statistics of these three indexes.
 CREATE INDEX article_revoked ON article (article_id) WHERE state = 'revoked';
-CREATE INDEX article_embargo ON article (embargoed_until) WHERE state = 'embargoed';
+CREATE INDEX article_withheld ON article (article_id) WHERE state = 'withheld';
+CREATE INDEX article_embargoed ON article (embargoed_until) WHERE state = 'embargoed';
 CREATE INDEX article_licence ON article (licence_ends_at) WHERE licence_ends_at IS NOT NULL;
+CREATE INDEX article_not_given ON article (kept_from) WHERE NOT given;
 
--- Content: by month of kept_from, so that a month is dropped as a whole. No default partition: a row without a
--- month is a mistake. key_bucket is reserved for the key that seals the document.
+-- article_content: the documents, partitioned by month of kept_from, so that a whole month can be dropped. There is
+-- no default partition: a row without a partition is a mistake. key_bucket is reserved for the key that encrypts the
+-- document.
 CREATE TABLE article_content (
     kept_from  timestamptz NOT NULL,
     article_id text        NOT NULL,
-    version    integer     NOT NULL,
-    document   text        NOT NULL,
+    version    bigint      NOT NULL,
+    document   text        STORAGE EXTERNAL NOT NULL,
     key_bucket integer,
     PRIMARY KEY (kept_from, article_id)
 ) PARTITION BY RANGE (kept_from);
-ALTER TABLE article_content ALTER COLUMN document SET STORAGE EXTERNAL;
-
 CREATE TABLE article_content_past PARTITION OF article_content FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00:00+00');
 
--- A feed's cursor, who drains it at present, and how it has been doing.
+-- article_held: documents that a legal hold protects when their month is dropped. The key is the article id, so that a
+-- takedown finds and deletes them too.
+CREATE TABLE article_held (
+    article_id text        PRIMARY KEY,
+    kept_from  timestamptz NOT NULL,
+    version    bigint      NOT NULL,
+    document   text        STORAGE EXTERNAL NOT NULL,
+    key_bucket integer,
+    held_at    timestamptz NOT NULL
+);
+
+-- floor: the retention floor: articles dated before it are refused from every source, because they were swept or are
+-- about to be.
+CREATE TABLE floor (
+    only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    kept_from timestamptz NOT NULL,
+    raised_at timestamptz
+);
+INSERT INTO floor (kept_from) VALUES ('-infinity');
+
+-- quarantine, a table of every service: here its rows belong to the data class of articles and are swept by age.
+CREATE INDEX quarantine_age ON quarantine (set_aside_at);
+
+-- feed: the cursor of each provider's feed, the poll that runs at present, and the state of the feed.
+-- last_pass_at: when the last poll ended, by the database's clock, so that the next one is due once for all processes.
+-- reached_at: the time of the newest entry that was read; what is left of the provider's window is computed from it.
+-- page_asked, page_max, page_cut, pages_cut: the number of entries last asked for in a page, the most ever received in
+-- one, the size at which the provider cut its last pages, and how many pages in a row.
+-- page_stated, page_stated_at: the page limit in the provider's rate limits of the key, and when it was read.
+-- endpoint, key_mark: a cursor is valid only for this address and API key; of the key only a fingerprint is stored.
+-- Null: not known yet.
 CREATE TABLE feed (
     name             text        PRIMARY KEY,
     kind             text        NOT NULL CHECK (kind IN ('articles', 'revoked')),
@@ -44,10 +93,22 @@ CREATE TABLE feed (
     full_pages       integer     NOT NULL DEFAULT 0,
     lease_poll       uuid,
     lease_until      timestamptz,
-    updated_at       timestamptz NOT NULL
+    updated_at       timestamptz NOT NULL,
+    last_pass_at     timestamptz,
+    failed_passes    integer     NOT NULL DEFAULT 0,
+    reached_at       timestamptz,
+    page_asked       integer,
+    page_max         integer     NOT NULL DEFAULT 0,
+    page_cut         integer,
+    pages_cut        integer     NOT NULL DEFAULT 0,
+    page_stated      integer,
+    page_stated_at   timestamptz,
+    endpoint         text,
+    key_mark         text
 );
 
--- One pass over a feed, until a short page.
+-- feed_poll: one poll of a feed: it reads pages until one is not full.
+-- too_old: articles that were refused because they are dated before the retention floor.
 CREATE TABLE feed_poll (
     poll_id    uuid        PRIMARY KEY,
     feed       text        NOT NULL,
@@ -58,20 +119,71 @@ CREATE TABLE feed_poll (
     received   integer     NOT NULL DEFAULT 0,
     noticed    integer     NOT NULL DEFAULT 0,
     caught_up  boolean     NOT NULL DEFAULT false,
-    error      text
+    error      text,
+    too_old    integer     NOT NULL DEFAULT 0
 );
 CREATE INDEX feed_poll_feed ON feed_poll (feed, started_at DESC);
+CREATE INDEX feed_poll_age ON feed_poll (started_at) WHERE ended_at IS NOT NULL;
 
--- When a provider's key may be used next, shared by all processes.
-CREATE TABLE key_pace (
-    key_name      text        PRIMARY KEY,
-    next_at       timestamptz NOT NULL,
-    urgent_until  timestamptz NOT NULL
+-- feed_cursor_change: cursors that were not set by reading a page: a person set them, or they were reset because they
+-- belonged to another provider or key.
+CREATE TABLE feed_cursor_change (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    feed       text        NOT NULL,
+    changed_at timestamptz NOT NULL,
+    changed_by text        NOT NULL,
+    reason     text        NOT NULL,
+    former     text,
+    cursor     text,
+    gap        text
 );
 
--- What providers said must go; open until the order that cites it was seen here.
+-- feed_gap: spans of a feed that were never delivered. Each is reported while its incident is open.
+CREATE TABLE feed_gap (
+    incident_id uuid        PRIMARY KEY,
+    feed        text        NOT NULL,
+    gap_from    timestamptz,
+    gap_until   timestamptz NOT NULL
+);
+
+-- feed_not_understood: the number of articles with a field that could not be read, by hour, feed and field. The
+-- field '*' counts the articles that have any such field.
+CREATE TABLE feed_not_understood (
+    hour     timestamptz NOT NULL,
+    feed     text        NOT NULL,
+    field    text        NOT NULL,
+    articles integer     NOT NULL,
+    PRIMARY KEY (hour, feed, field)
+);
+
+-- key_pace: when each provider's API key may be used next, shared by all processes.
+CREATE TABLE key_pace (
+    key_name     text        PRIMARY KEY,
+    next_at      timestamptz NOT NULL,
+    urgent_until timestamptz NOT NULL
+);
+
+-- api_call: every call to a provider, without the key. Rows arrive in the order of time, so a BRIN index is enough.
+CREATE TABLE api_call (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    feed        text        NOT NULL,
+    endpoint    text        NOT NULL,
+    started_at  timestamptz NOT NULL,
+    took_ms     integer     NOT NULL,
+    http_status integer,
+    code        integer,
+    bytes       integer,
+    items       integer,
+    cursor      text,
+    outcome     text        NOT NULL,
+    poll_id     uuid
+);
+CREATE INDEX api_call_started ON api_call USING brin (started_at);
+
+-- notice: revocation notices from providers, open until the order that cites the notice has arrived. A notice is
+-- identified by its id and its article, and only an order on that article answers it.
 CREATE TABLE notice (
-    notice_id    uuid        PRIMARY KEY,
+    notice_id    uuid        NOT NULL,
     article_id   text        NOT NULL,
     feed         text        NOT NULL,
     reason       text        NOT NULL,
@@ -83,27 +195,30 @@ CREATE TABLE notice (
     attempts     integer     NOT NULL DEFAULT 1,
     next_send_at timestamptz NOT NULL,
     answered_at  timestamptz,
-    order_no     integer
+    order_no     bigint,
+    PRIMARY KEY (notice_id, article_id)
 );
 CREATE INDEX notice_open ON notice (next_send_at) WHERE answered_at IS NULL;
+CREATE INDEX notice_answered ON notice (answered_at) WHERE answered_at IS NOT NULL;
 CREATE INDEX notice_article ON notice (article_id);
 
--- Webhooks as they came, until they are processed. Then the body goes and the fact stays.
+-- delivery: webhooks as they arrived. When one is processed its body is deleted and the row is kept until it is purged
+-- by age.
 CREATE TABLE delivery (
     provider     text        NOT NULL,
     webhook_id   text        NOT NULL,
     body_sha256  bytea       NOT NULL,
-    body         bytea,
+    body         bytea       STORAGE EXTERNAL,
     answer       jsonb       NOT NULL,
     traceparent  text,
     received_at  timestamptz NOT NULL,
     processed_at timestamptz,
     PRIMARY KEY (provider, webhook_id)
 );
-ALTER TABLE delivery ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX delivery_waiting ON delivery (received_at) WHERE processed_at IS NULL;
+CREATE INDEX delivery_age ON delivery (received_at) WHERE processed_at IS NOT NULL;
 
--- Answers to repeated submissions over HTTP.
+-- submission: the responses to HTTP submissions, to answer a repeated request (idempotency key) in the same way.
 CREATE TABLE submission (
     caller          text        NOT NULL,
     idempotency_key text        NOT NULL,
@@ -112,20 +227,34 @@ CREATE TABLE submission (
     received_at     timestamptz NOT NULL,
     PRIMARY KEY (caller, idempotency_key)
 );
+CREATE INDEX submission_age ON submission (received_at);
 
--- Every call to a provider. Never the key.
-CREATE TABLE api_call (
-    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    feed       text        NOT NULL,
-    endpoint   text        NOT NULL,
-    started_at timestamptz NOT NULL,
-    took_ms    integer     NOT NULL,
-    http_status integer,
-    code       integer,
-    bytes      integer,
-    items      integer,
-    cursor     text,
-    outcome    text        NOT NULL,
-    poll_id    uuid
+-- submitted: the outcome of each record whose sender may ask about it. The sender chooses the event_id, so the
+-- source is part of the key.
+CREATE TABLE submitted (
+    event_id    text        NOT NULL,
+    source      text        NOT NULL,
+    article_id  text        NOT NULL,
+    outcome     text        NOT NULL CHECK (outcome IN ('stored', 'not_newer', 'too_old', 'revoked')),
+    version     bigint,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (event_id, source)
 );
-CREATE INDEX api_call_started ON api_call USING brin (started_at);
+CREATE INDEX submitted_age ON submitted (received_at);
+
+-- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
+-- resolved once.
+CREATE TABLE watch (
+    fingerprint text        PRIMARY KEY,
+    watcher     text        NOT NULL,
+    name        text        NOT NULL,
+    labels      jsonb       NOT NULL,
+    severity    text        NOT NULL,
+    summary     text        NOT NULL,
+    occurrence  integer     NOT NULL,
+    raised_at   timestamptz NOT NULL,
+    said_at     timestamptz NOT NULL,
+    resolved_at timestamptz
+);
+CREATE INDEX watch_raised ON watch (watcher) WHERE resolved_at IS NULL;
+CREATE INDEX watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;

@@ -1,4 +1,5 @@
--- A request to the owners of a class. It is open until each has answered, and sent again until then.
+-- sweep: requests to the owners of a data class to delete, archive or maintain it. A sweep is open until every owner
+-- has answered, and the request is sent again until then.
 CREATE TABLE sweep (
     sweep_id     uuid        PRIMARY KEY,
     data_class   text        NOT NULL,
@@ -23,8 +24,10 @@ COMMENT ON COLUMN sweep.hold_ids IS 'The holds that the latest sending said.';
 CREATE INDEX sweep_newest ON sweep (requested_at DESC, sweep_id DESC);
 CREATE INDEX sweep_open ON sweep (next_send_at) WHERE state = 'requested';
 CREATE INDEX sweep_done ON sweep (data_class, closed_at) WHERE state = 'done';
+CREATE INDEX sweep_swept ON sweep (data_class, closed_at DESC)
+    WHERE state = 'done' AND NOT dry_run AND action IN ('delete', 'archive');
 
--- What an owner answered last. Late answers to an older attempt change nothing.
+-- sweep_answer: the last answer of each owner to a sweep. A late answer to an older attempt changes nothing.
 CREATE TABLE sweep_answer (
     sweep_id    uuid        NOT NULL REFERENCES sweep,
     owner       text        NOT NULL,
@@ -45,8 +48,8 @@ CREATE TABLE sweep_answer (
     CHECK ((outcome = 'failed') = (error IS NOT NULL))
 );
 
--- What must be spared. In force: placed (protects, and waits for a second person), confirmed, lifting (holds until a
--- second person has confirmed its end).
+-- hold: legal holds: records that no sweep may delete. In force are: placed (protects already, waits for a second
+-- person), confirmed, and lifting (protects until a second person has confirmed that it ends).
 CREATE TABLE hold (
     hold_id       uuid        PRIMARY KEY,
     data_class    text        NOT NULL,
@@ -72,8 +75,9 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_newest ON hold (placed_at DESC, hold_id DESC);
 CREATE INDEX hold_in_force ON hold (data_class, hold_id) WHERE state IN ('placed', 'confirmed', 'lifting');
+CREATE INDEX hold_ended ON hold (data_class, ended_at DESC, hold_id) WHERE ended_at IS NOT NULL;
 
--- Who did what to a hold, and when; never changed.
+-- hold_change: who did what to a hold, and when. Rows are never changed.
 CREATE TABLE hold_change (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hold_id    uuid        NOT NULL REFERENCES hold,
@@ -84,7 +88,17 @@ CREATE TABLE hold_change (
 );
 CREATE INDEX hold_change_of ON hold_change (hold_id, id);
 
--- Conditions that were found to hold: when each was said last, so that it is repeated, and taken back once.
+-- policy_in_force: the retention policies of the worker that started last. A process with other policies may not
+-- request a sweep.
+CREATE TABLE policy_in_force (
+    data_class text        PRIMARY KEY,
+    terms      text        NOT NULL,
+    noted_at   timestamptz NOT NULL
+);
+COMMENT ON COLUMN policy_in_force.terms IS 'Age, action and owners, in words.';
+
+-- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
+-- resolved once.
 CREATE TABLE watch (
     fingerprint text        PRIMARY KEY,
     watcher     text        NOT NULL,
@@ -98,14 +112,15 @@ CREATE TABLE watch (
     resolved_at timestamptz
 );
 CREATE INDEX watch_raised ON watch (watcher) WHERE resolved_at IS NULL;
+CREATE INDEX watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;
 
--- Since when we watch: a sweep that never came is judged from here.
+-- beginning: when monitoring first started. The age of a sweep that was never requested counts from here.
 CREATE TABLE beginning (
     only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     started_at timestamptz NOT NULL
 );
 
--- When the worker was last seen at work, for a sweep in another process to tell.
+-- heartbeat: when the worker was last seen running. A sweep command in another process reads it.
 CREATE TABLE heartbeat (
     role    text        PRIMARY KEY,
     seen_at timestamptz NOT NULL
