@@ -1,5 +1,6 @@
 """The API as people and systems use it."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
