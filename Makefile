@@ -107,6 +107,7 @@ walls: setup
 contracts-check: setup
 	$(call say,contracts)
 	@$(PY) -m clawback_contracts.generate --check
+	@$(PY) -m tests.openapi.documents --check
 
 .PHONY: test-unit
 test-unit: setup ## Unit tests
@@ -152,8 +153,9 @@ bench: setup ## The benchmarks; a table, and .run/bench.json
 ##@ For those who change it
 
 .PHONY: contracts
-contracts: setup ## Generate schemas and AsyncAPI again
+contracts: setup ## Generate schemas, AsyncAPI and OpenAPI again
 	@$(PY) -m clawback_contracts.generate
+	@$(PY) -m tests.openapi.documents
 
 .PHONY: lock
 lock: $(UV) ## Pin the requirements again, with hashes

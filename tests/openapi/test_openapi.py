@@ -1,28 +1,15 @@
 """The description of every API is complete: other teams write their clients from it alone."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
-import alerting.service
-import alerting.settings
-import analytics.service
-import analytics.settings
-import compliance.service
-import compliance.settings
-import ingester.service
-import ingester.settings
-import retention.service
-import retention.settings
-from analytics.gateways.cache import Cache
-from clawback_common.clock import SystemClock
-from clawback_common.http.probes import Probes
-from clawback_common.service.api import application
+from tests.openapi.documents import documents, files, merged
 
-ABSENT: Any = None
-"""A server, which the description of an API does not need."""
-CLOCK = SystemClock()
+DOCUMENTS = documents()
 TOLERANT = {
     "/api/v1/ingester/holdings": "a contract: a newer compliance may ask with more",
     "/api/v1/analytics/holdings": "a contract: a newer compliance may ask with more",
@@ -35,44 +22,6 @@ OPEN = {
 }
 """Fields that hold what other services answered, as they gave it: a page about what is wrong refuses nothing."""
 JSON = "application/json"
-
-
-def _documents() -> dict[str, dict[str, Any]]:
-    """What each service says of itself at ``/openapi.json``."""
-    settings = retention.settings.Settings()
-    apps = (
-        application(
-            ingester.service.SERVICE,
-            ingester.service.assemble(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, {}),
-            Probes(),
-        ),
-        application(
-            compliance.service.SERVICE,
-            compliance.service.assemble(
-                compliance.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, ABSENT
-            ),
-            Probes(),
-        ),
-        application(
-            analytics.service.SERVICE,
-            analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, Cache(None, 60)),
-            Probes(),
-        ),
-        application(
-            alerting.service.SERVICE,
-            alerting.service.assemble(alerting.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
-            Probes(),
-        ),
-        application(
-            retention.service.SERVICE,
-            retention.service.assemble(settings, ABSENT, CLOCK, ABSENT),
-            Probes(),
-        ),
-    )
-    return {app.title: app.openapi() for app in apps}
-
-
-DOCUMENTS = _documents()
 
 
 class Operation(NamedTuple):
@@ -123,6 +72,19 @@ each = pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.name)
 def test_all_five_services_describe_themselves() -> None:
     assert len(DOCUMENTS) == 5
     assert len(OPERATIONS) > 80
+
+
+def test_the_committed_documents_are_what_the_services_say() -> None:
+    differing = [path.name for path, text in files() if not path.exists() or path.read_text() != text]
+    assert differing == [], "run 'make contracts'"
+
+
+def test_one_document_has_the_operations_of_all_services_and_every_reference_leads_somewhere() -> None:
+    whole = merged()
+    paths = {one.path for one in OPERATIONS if one.path.startswith("/api/")}
+    assert set(whole["paths"]) == paths
+    referenced = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(whole)))
+    assert referenced - set(whole["components"]["schemas"]) == set()
 
 
 @each

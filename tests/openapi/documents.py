@@ -1,0 +1,138 @@
+"""``python -m tests.openapi.documents``: writes the OpenAPI documents of the five services, and one of all.
+
+They lie in ``contracts/openapi``, so that a change of an API is seen in a review. ``--check`` writes nothing, and ends
+with 1 where a file differs from what the services say.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import alerting.service
+import alerting.settings
+import analytics.service
+import analytics.settings
+import compliance.service
+import compliance.settings
+import ingester.service
+import ingester.settings
+import retention.service
+import retention.settings
+from analytics.gateways.cache import Cache
+from clawback_common.clock import SystemClock
+from clawback_common.http.probes import Probes
+from clawback_common.service.api import application
+
+FOLDER = Path(__file__).parents[2] / "contracts" / "openapi"
+ALL = "all"
+ABSENT: Any = None
+"""A server, which the description of an API does not need."""
+CLOCK = SystemClock()
+PROBES = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
+_REF = re.compile(r'"#/components/schemas/([^"]+)"')
+Document = dict[str, Any]
+
+
+@cache
+def documents() -> Mapping[str, Document]:
+    """What each service says of itself at ``/openapi.json``, by its name."""
+    described = (
+        (
+            ingester.service.SERVICE,
+            ingester.service.assemble(ingester.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, {}),
+        ),
+        (
+            compliance.service.SERVICE,
+            compliance.service.assemble(
+                compliance.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT, ABSENT
+            ),
+        ),
+        (
+            analytics.service.SERVICE,
+            analytics.service.assemble(analytics.settings.Settings(), ABSENT, CLOCK, ABSENT, Cache(None, 60)),
+        ),
+        (
+            alerting.service.SERVICE,
+            alerting.service.assemble(alerting.settings.Settings(), ABSENT, CLOCK, ABSENT, ABSENT),
+        ),
+        (
+            retention.service.SERVICE,
+            retention.service.assemble(retention.settings.Settings(), ABSENT, CLOCK, ABSENT),
+        ),
+    )
+    definitions: list[tuple[Any, Any]] = list(described)
+    return {one.name: application(one, service, Probes()).openapi() for one, service in definitions}
+
+
+def merged() -> Document:
+    """One document of all services. A schema that two of them have in different forms has its service in its name."""
+    shared = _shared_schemas()
+    found: Document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Clawback",
+            "version": "0.1.0",
+            "description": "All APIs. `x-service` names the service that answers a path; each has its own address.",
+        },
+        "paths": {},
+        "components": {"schemas": {}, "securitySchemes": {}},
+    }
+    for name, document in documents().items():
+        own = _renamed(name, document, shared)
+        for path, operations in own["paths"].items():
+            if not path.startswith(PROBES):
+                found["paths"][path] = {"x-service": name, **operations}
+        for part in ("schemas", "securitySchemes"):
+            found["components"][part] |= own["components"].get(part, {})
+    return found
+
+
+def _shared_schemas() -> set[str]:
+    """Names of schemas that are the same in every service that has them."""
+    forms: dict[str, set[str]] = {}
+    for document in documents().values():
+        for name, schema in document["components"]["schemas"].items():
+            forms.setdefault(name, set()).add(json.dumps(schema, sort_keys=True))
+    return {name for name, found in forms.items() if len(found) == 1}
+
+
+def _renamed(service: str, document: Document, shared: set[str]) -> Document:
+    def name_of(name: str) -> str:
+        return name if name in shared else f"{service.capitalize()}{name}"
+
+    text = _REF.sub(lambda ref: f'"#/components/schemas/{name_of(ref[1])}"', json.dumps(document))
+    found: Document = json.loads(text)
+    schemas = found["components"]["schemas"]
+    found["components"]["schemas"] = {name_of(name): schema for name, schema in schemas.items()}
+    return found
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Each file, and what belongs into it."""
+    for name, document in {**documents(), ALL: merged()}.items():
+        yield (
+            FOLDER / f"{name}.json",
+            json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n",
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or compares. Gives the exit code."""
+    differing = [(path, text) for path, text in files() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path, _ in differing:
+            sys.stdout.write(f"{path.relative_to(FOLDER.parents[1])} differs: run 'make contracts'\n")
+        return int(bool(differing))
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in differing:
+        path.write_text(text)
+        sys.stdout.write(f"written: {path.relative_to(FOLDER.parents[1])}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
