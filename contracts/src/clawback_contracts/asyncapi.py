@@ -39,6 +39,21 @@ _HOLDINGS = {
 }
 
 
+_SERVERS: dict[str, Any] = {
+    "kafka": {
+        "host": "{bootstrap}",
+        "protocol": "kafka",
+        "variables": {"bootstrap": {"default": "127.0.0.1:9092", "description": "any broker"}},
+    },
+    "holder": {
+        "host": "{host}",
+        "protocol": "https",
+        "description": "a holder; plain HTTP is for development alone",
+        "variables": {"host": {"description": "the host of the holder's holdings_url"}},
+    },
+}
+
+
 def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
     """Builds the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
     topics = {**topics, **{one.name: one for one in map(_of_writers, topics.values()) if one}}
@@ -52,19 +67,7 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "kafka": {
-                "host": "{bootstrap}",
-                "protocol": "kafka",
-                "variables": {"bootstrap": {"default": "127.0.0.1:9092", "description": "any broker"}},
-            },
-            "holder": {
-                "host": "{host}",
-                "protocol": "https",
-                "description": "a holder; plain HTTP is for development alone",
-                "variables": {"host": {"description": "the host of the holder's holdings_url"}},
-            },
-        },
+        "servers": _SERVERS,
         "channels": {
             **{name: _channel(topic, events) for name, topic in topics.items()},
             HOLDINGS: _HOLDINGS,
@@ -76,20 +79,24 @@ def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str
             for who in parties
         }
         | {f"compliance.send.{HOLDINGS}": _ask("send"), f"holder.receive.{HOLDINGS}": _ask("receive")},
-        "components": {
-            "messages": {
-                **{name: _message(kind, name, topics) for kind, name in events.items()},
-                QUESTION: _body(QUESTION),
-                ANSWER: _body(ANSWER, {"statusCode": 200}),
-            },
-            "messageTraits": {"cloudevent": {"headers": {"$ref": "#/components/schemas/headers"}}},
-            "schemas": {
-                "headers": {
-                    "type": "object",
-                    "required": [name for name in _HEADERS if name not in _OPTIONAL],
-                    "properties": _HEADERS,
-                }
-            },
+        "components": _components(topics, events),
+    }
+
+
+def _components(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "messages": {
+            **{name: _message(kind, name, topics) for kind, name in events.items()},
+            QUESTION: _body(QUESTION),
+            ANSWER: _body(ANSWER, {"statusCode": 200}),
+        },
+        "messageTraits": {"cloudevent": {"headers": {"$ref": "#/components/schemas/headers"}}},
+        "schemas": {
+            "headers": {
+                "type": "object",
+                "required": [name for name in _HEADERS if name not in _OPTIONAL],
+                "properties": _HEADERS,
+            }
         },
     }
 

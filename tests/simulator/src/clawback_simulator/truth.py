@@ -195,14 +195,7 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
     if served:
         told["served"] = _served(simulator)
     if canaries:
-        told["canaries"] = {
-            one: {
-                str(version): article.canaries(simulator.seed, version)
-                for version in range(1, article.version + 1)
-            }
-            for one, article in world.by_id.items()
-            if article.version
-        }
+        told["canaries"] = _canaries(simulator)
     if facets:
         told["facets"] = {
             one: simulator.facets(article.deliveries[-1])
@@ -210,6 +203,18 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
             if article.deliveries and article.corrupt != "bare"
         }
     return told
+
+
+def _canaries(simulator: Simulator) -> Delivered:
+    """By article and version, the words that stand in its text and nowhere else."""
+    return {
+        one: {
+            str(version): article.canaries(simulator.seed, version)
+            for version in range(1, article.version + 1)
+        }
+        for one, article in simulator.world.by_id.items()
+        if article.version
+    }
 
 
 def _article(simulator: Simulator, article: Article) -> Delivered:

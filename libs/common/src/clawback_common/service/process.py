@@ -31,6 +31,7 @@ from clawback_common.telemetry.tracing import configure_tracing, shutdown_tracin
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from uvicorn import Server
 
     from clawback_common.config.tls import ServerCertificate
     from clawback_common.http.probes import Probes
@@ -210,26 +211,7 @@ async def serve(
     Raises:
         Stop: the port is taken.
     """
-    from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
-
-    from clawback_common.http.protocol import DeadlineProtocol  # noqa: PLC0415 - likewise
-
-    listener = _listen(host, port)
-    config = Config(
-        app,
-        http=DeadlineProtocol,
-        limit_concurrency=CONNECTIONS_MAX,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=grace_s,
-        ssl_context_factory=(lambda *_: tls.context) if tls else None,
-    )
-    server = Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
+    listener, server = _listen(host, port), _server(app, tls, grace_s)
     async with app.router.lifespan_context(app):
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
         waiting = asyncio.create_task(stopping.wait(), name="http server's end")
@@ -247,6 +229,29 @@ async def serve(
                 renewing.cancel()
             server.should_exit = True
             await serving
+
+
+def _server(app: "Starlette", tls: "ServerCertificate | None", grace_s: int) -> "Server":
+    from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
+
+    from clawback_common.http.protocol import DeadlineProtocol  # noqa: PLC0415 - likewise
+
+    config = Config(
+        app,
+        http=DeadlineProtocol,
+        limit_concurrency=CONNECTIONS_MAX,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=grace_s,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
+    )
+    server = Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
+    return server
 
 
 def _ended_by(error: Exception) -> int:

@@ -190,36 +190,18 @@ class Worker:
             relays = [self._relay(plan, ending)]
             if plan.publish is not None:
                 relays.append(self._news_relay(plan.publish, plan, ending))
-            alerts = plan.alerts or OutboxAlerts(self.name, self._orders, self._clock)
-            context = BusContext(
-                self.name,
-                self._settings,
-                self._db,
-                self._orders,
-                self._clock,
-                alerts,
-                self._authentication,
-                self._priority,
-            )
-            bus = Bus(context, plan.subscriptions)
+            bus = Bus(self._context(plan), plan.subscriptions)
             sending = [tasks.create_task(relays[0].run(draining))]
             if plan.publish is not None:
                 sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
             self.probes.add("subscriptions", bus.ready)
             leadership = Leadership(self._db)
             leading = tasks.create_task(leadership.run(draining))
-            loops = [
-                *plan.loops,
-                Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
-                Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
-                Loop("lost logs", LOST_LOGS_EVERY_S, lambda: self._send_lost_again(plan.resent), alone=True),
-                Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
-            ]
             looping = {
                 loop: tasks.create_task(
                     loop_forever(loop.name, loop.every_s, _work_of(loop, leadership), stopping)
                 )
-                for loop in loops
+                for loop in self._loops(plan, relays)
             }
             tune_gc()
             try:
@@ -231,13 +213,39 @@ class Worker:
                         task.cancel()
                 await bus.stop()
                 draining.set()
-                for relay in relays:
-                    relay.wake()
-                _, hanging = await asyncio.wait([*sending, leading], timeout=self._settings.drain_timeout_s)
-                for task in hanging:  # what they hold is committed, and the next process sends it
-                    task.cancel()
+                await self._drain(relays, [*sending, leading])
                 if plan.close is not None:
                     await plan.close()
+
+    def _context(self, plan: WorkerSpec) -> BusContext:
+        return BusContext(
+            self.name,
+            self._settings,
+            self._db,
+            self._orders,
+            self._clock,
+            plan.alerts or OutboxAlerts(self.name, self._orders, self._clock),
+            self._authentication,
+            self._priority,
+        )
+
+    def _loops(self, plan: WorkerSpec, relays: Sequence[Relay]) -> list[Loop]:
+        """The service's own, and those of every worker."""
+        return [
+            *plan.loops,
+            Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
+            Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
+            Loop("lost logs", LOST_LOGS_EVERY_S, lambda: self._send_lost_again(plan.resent), alone=True),
+            Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
+        ]
+
+    async def _drain(self, relays: Sequence[Relay], tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Waits until what was committed is sent; what hangs is ended, and the next process sends it."""
+        for relay in relays:
+            relay.wake()
+        _, hanging = await asyncio.wait(tasks, timeout=self._settings.drain_timeout_s)
+        for task in hanging:
+            task.cancel()
 
     def _relay(self, plan: WorkerSpec, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)

@@ -49,6 +49,12 @@ def registering(service: Service) -> Router:
         await use_cases.holder_registered(registration, caller.subject, service)
         return await holder_answer(service, name)
 
+    _leaving(router, service)
+    _resending(router, service)
+    return router
+
+
+def _leaving(router: Router, service: Service) -> None:
     @router.delete(
         "/{name}",
         summary="A holder takes no more articles; refused while it owes something",
@@ -73,9 +79,6 @@ def registering(service: Service) -> Router:
         await use_cases.requested(request, service)
         response.status_code = 202
         return await answered(service, request.request_id)
-
-    _resending(router, service)
-    return router
 
 
 def _resending(router: Router, service: Service) -> None:

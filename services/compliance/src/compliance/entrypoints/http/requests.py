@@ -156,6 +156,13 @@ def _deciding(service: Service) -> Router:
             raise Problem(404, "There is no such request.")
         return RequestDetail.of(row, service.clock.now())
 
+    _confirming(router, service)
+    return router
+
+
+def _confirming(router: Router, service: Service) -> None:
+    """A second person decides."""
+
     @router.post("/{request_id}/confirm", status_code=202, summary="A second person confirms a request")
     async def confirm(
         request_id: UUID,
@@ -179,8 +186,6 @@ def _deciding(service: Service) -> Router:
         await _may_decide(service, request_id, caller)
         await use_cases.request_refused(request_id, caller.subject, body.note, service)
         return await answered(service, request_id)
-
-    return router
 
 
 async def _may_decide(service: Service, request_id: UUID, caller: Caller) -> None:
