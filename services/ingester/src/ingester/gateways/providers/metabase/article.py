@@ -15,7 +15,8 @@ from clawback_common.errors import Poison
 from clawback_common.telemetry.describe import place
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.gateways.providers.metabase.fields import NAME_CHARS_MAX, FieldReader, Fields, leave
-from ingester.gateways.providers.metabase.scalars import (
+from ingester.gateways.providers.metabase.tree import Tree
+from ingester.gateways.providers.scalars import (
     country_code,
     instant,
     int64,
@@ -26,8 +27,7 @@ from ingester.gateways.providers.metabase.scalars import (
     provider_id,
     score,
 )
-from ingester.gateways.providers.metabase.text import one_line
-from ingester.gateways.providers.metabase.tree import Tree
+from ingester.gateways.providers.text import one_line
 
 PROVIDER: Final = "metabase"
 NO_BODY: Final = "_ "
