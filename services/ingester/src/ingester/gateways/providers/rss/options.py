@@ -60,6 +60,8 @@ class Options(BaseModel):
             raise Stop(_words(feed.name, error)) from None
         if settings.environment != "development" and options.address.scheme != "https":
             raise Stop(f"feed {feed.name}, url: ENVIRONMENT={settings.environment} needs https")
+        if options.authorization_file is not None and options.address.userinfo:
+            raise Stop(f"feed {feed.name}, authorization_file: url names a user already")
         return options
 
     @property
