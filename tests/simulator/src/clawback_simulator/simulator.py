@@ -1,4 +1,4 @@
-"""One provider: its rules, clock and world, what waits to fail, and what it has said to whom; beside feeds of others."""
+"""One provider: its rules, clock and world, what waits to fail, and what it has said to whom; and feeds of others."""
 
 import gzip
 from collections.abc import Iterable
