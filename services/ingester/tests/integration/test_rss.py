@@ -296,7 +296,7 @@ async def test_dead_letters_of_the_feed_find_their_way_back(
         await reading.poll()
     reading.world.clock.advance(minutes=1)
     assert await command(SERVICE, reading.world.service, "replay-dlq") == 0
-    assert "1 went in" in capsys.readouterr().out
+    assert "1 reprocessed, 0 failed again" in capsys.readouterr().out
     assert list((await reading.titles()).values()) == ["late"]
 
 
