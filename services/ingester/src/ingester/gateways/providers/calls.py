@@ -115,10 +115,6 @@ class Caller:
     limits: Limits = field(default_factory=Limits)
     sleep: Sleep = asyncio.sleep
 
-    def __post_init__(self) -> None:
-        """No address in the log from now on."""
-        hide_addresses()
-
     async def get(self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]) -> T:
         """The answer, read; tried again as the policy says.
 
@@ -175,6 +171,7 @@ class Caller:
         raise Unreachable(f"{exchange.request.endpoint}: {trouble}")
 
     async def _send(self, exchange: _Exchange) -> Answer:
+        hide_addresses()
         asked, limits = exchange.request, self.limits
         stream = self.http.stream(
             "GET",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from lxml import etree
 from pydantic import ValidationError
@@ -93,28 +93,40 @@ def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -
     key = _key(fields)
     if not key:
         raise Poison("no_id", "guid, atom:id, link")
-    published, updated = (_moment(fields, names, received_at) for names in (_PUBLISHED, _UPDATED))
-    dated = updated or published
     try:
         article = ArticleSubmitted(
             article_id=f"{PROVIDER}:{_id(holder.feed, key)}",
-            source_order=_order(dated),
-            published_at=published or updated or received_at,
-            updated_at=updated,
-            title=one_line(fields.text("title", "atom:title") or ""),
-            summary=fields.text("description", "atom:summary"),
-            body=fields.text("content:encoded", "atom:content"),
-            authors=fields.names("author", "dc:creator", "atom:author"),
-            tags=fields.names("category", "dc:subject", "atom:category"),
-            language=fields.read(language, "dc:language", XML_LANG) or holder.language,
-            url=fields.read(_url, "link", "atom:link"),
-            copyright=fields.text("dc:rights", "atom:rights"),
             source=holder.source,
             licences=(holder.licence,),
+            **_times(fields, received_at),
+            **_words(fields, holder),
         )
     except ValidationError as error:
         raise Poison("invalid", places(error)) from None
     return Understood(article, frozenset(fields.not_understood))
+
+
+def _times(fields: "_Fields", received_at: datetime) -> dict[str, Any]:
+    published, updated = (_moment(fields, names, received_at) for names in (_PUBLISHED, _UPDATED))
+    dated = updated or published
+    return {
+        "source_order": _order(dated),
+        "published_at": published or updated or received_at,
+        "updated_at": updated,
+    }
+
+
+def _words(fields: "_Fields", holder: Holder) -> dict[str, Any]:
+    return {
+        "title": one_line(fields.text("title", "atom:title") or ""),
+        "summary": fields.text("description", "atom:summary"),
+        "body": fields.text("content:encoded", "atom:content"),
+        "authors": fields.names("author", "dc:creator", "atom:author"),
+        "tags": fields.names("category", "dc:subject", "atom:category"),
+        "language": fields.read(language, "dc:language", XML_LANG) or holder.language,
+        "url": fields.read(_url, "link", "atom:link"),
+        "copyright": fields.text("dc:rights", "atom:rights"),
+    }
 
 
 class _Fields:

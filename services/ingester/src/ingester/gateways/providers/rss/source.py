@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lxml import etree
+from pydantic import SecretStr
 
 from clawback_common.breaker import Breaker
 from clawback_common.clock import Clock
@@ -45,29 +46,29 @@ def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
     """
     options = Options.of(listed, around.settings)
     authorization = options.authorization(listed.name)
-    headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
     settings = listed.model_copy(update={"key": _key(listed, options)})
-    breaker = Breaker(listed.name, around.clock, fine=LIVING)
-
-    def connect(poll_id: UUID) -> FeedClient:
-        caller = Caller(
-            around.http,
-            around.pace(settings),
-            breaker,
-            around.record(settings, poll_id),
-            around.clock,
-            WORTH_A_RETRY,
-            LIMITS,
-        )
-        return FeedClient(options.url.get_secret_value(), headers, caller)
-
     holder = Holder(
         listed.name,
         Source(key=options.source_key or listed.name, name=options.source_name),
         Licence(name=options.licence),
         options.language,
     )
+    connect = _connector(settings, options, authorization, around)
     yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, around.clock))
+
+
+def _connector(
+    feed: FeedSettings, options: Options, authorization: SecretStr | None, around: Surroundings
+) -> Connect:
+    headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
+    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+
+    def connect(poll_id: UUID) -> FeedClient:
+        pace, record = around.pace(feed), around.record(feed, poll_id)
+        caller = Caller(around.http, pace, breaker, record, around.clock, WORTH_A_RETRY, LIMITS)
+        return FeedClient(options.url.get_secret_value(), headers, caller)
+
+    return connect
 
 
 def _key(listed: FeedSettings, options: Options) -> str:
