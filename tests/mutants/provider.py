@@ -124,7 +124,7 @@ MUTANTS = (
         "a rest that the provider asked for is kept by nobody",
         (
             Change(
-                f"{INGESTER}/gateways/providers/metabase/client.py",
+                f"{INGESTER}/gateways/providers/calls.py",
                 "            retry_after_s = error.retry_after_s\n            raise\n",
                 "            raise\n",
             ),

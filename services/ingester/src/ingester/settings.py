@@ -55,6 +55,11 @@ class FeedSettings(BaseModel):
     """This provider's list of revocations has no cursor and is always whole. Without a cursor nothing else shows that
     a list is complete, so it is not believed unless this is set."""
 
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Without the options: an address among them may hold what is secret."""
+        yield from ((name, getattr(self, name)) for name in type(self).model_fields)
+
     @property
     def options(self) -> dict[str, Any]:
         """What the entry has beside that, which its provider reads and checks."""

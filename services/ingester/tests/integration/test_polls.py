@@ -16,7 +16,8 @@ from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_testing.clock import FakeClock
 from clawback_testing.commands import command
 from ingester.domain.feed import PollResult
-from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
+from ingester.gateways.providers.metabase.codes import failure
 from ingester.gateways.providers.port import Bad, Feed
 from ingester.service import SERVICE
 from ingester.storage import feeds

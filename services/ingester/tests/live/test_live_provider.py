@@ -21,11 +21,12 @@ from clawback_common.retry import Retry
 from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
+from ingester.gateways.providers.answers import UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import LIVING, UnreadableAnswer
-from ingester.gateways.providers.metabase.scalars import instant
+from ingester.gateways.providers.metabase.codes import LIVING
 from ingester.gateways.providers.metabase.tree import Answer, read
 from ingester.gateways.providers.port import ApiCall
+from ingester.gateways.providers.scalars import instant
 
 PAUSE_S = 20.0
 """Between two calls of one key, as the provider asks; one pause for all endpoints, the careful reading."""

@@ -55,6 +55,7 @@ def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
     [
         ("{name: one, kind: revoked, secret: 1}", "feed one: metabase has no secret"),
         ("{name: one, kind: articles, provider: nobody}", "feed one: no reader for the provider nobody"),
+        ("{name: one, kind: articles, provider: rss}", "feed one, url: Field required"),
         ("{name: one, kind: articles, provider: port}", "feed one: no reader for the provider port"),
     ],
 )
@@ -98,3 +99,9 @@ def test_an_empty_key_is_refused(
 ) -> None:
     monkeypatch.setenv("METABASE_API_KEY", key)
     assert "METABASE_API_KEY is empty: give the provider's key" in refused(capsys)
+
+
+def test_an_option_of_a_feed_is_in_no_text_of_it() -> None:
+    listed = FeedSettings.model_validate({"name": "one", "kind": "articles", "url": "https://secret"})
+    assert listed.options == {"url": "https://secret"}
+    assert "secret" not in f"{listed} {listed!r}"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clawback_simulator import script, truth
+from clawback_simulator import rss, script, truth
 from clawback_simulator.actions import SCRIPT
 from clawback_simulator.provider import ENDPOINTS, respond
 from clawback_simulator.schema import xsd
@@ -33,6 +33,7 @@ def create_app(simulator: Simulator) -> Starlette:
     return Starlette(
         routes=[
             *provider,
+            *rss.routes(lambda: simulator.rss),
             Route("/schema/articles10.xsd", schema),
             Route("/livez", alive),
             Route("/control", partial(_control, simulator), methods=["POST"]),

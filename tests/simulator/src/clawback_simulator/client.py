@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from clawback_simulator.actions import EndpointName, FaultMode
+from clawback_simulator.rss import FeedControl
 from clawback_simulator.truth import Truth
 
 TIMEOUT_S = 120.0
@@ -127,6 +128,10 @@ class SimulatorClient:
         """Render the feed's pages now; how many there are."""
         pages: int = (await self._one("prerender", format=form, limit=limit, gzip=gzip))["pages"]
         return pages
+
+    def rss(self, name: str) -> FeedControl:
+        """The control of a feed of RSS or Atom."""
+        return FeedControl(self._http, name)
 
     async def reset(self, seed: int | None = None) -> None:
         """Begin anew."""

@@ -1,4 +1,4 @@
-"""One provider: its rules, its clock, its world, what waits to fail, and what it has said to whom."""
+"""One provider: its rules, clock and world, what waits to fail, and what it has said to whom; and feeds of others."""
 
 import gzip
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from clawback_simulator.catalogue import Wire
 from clawback_simulator.clock import SimulatedClock
 from clawback_simulator.faults import Faults
 from clawback_simulator.ledger import Ledger, Positions
+from clawback_simulator.rss import Feeds
 from clawback_simulator.settings import Settings
 from clawback_simulator.world import World
 
@@ -29,6 +30,7 @@ class Simulator:
         self.seed = seed
         self.settings = self._first_settings
         self.clock = SimulatedClock()
+        self.rss = Feeds(self.clock)
         self.world = World(seed, self.clock)
         self.faults = Faults()
         self.ledger = Ledger()

@@ -13,14 +13,9 @@ from clawback_common.retry import Retry
 from clawback_simulator.app import create_app
 from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import (
-    LIVING,
-    Action,
-    ProviderFailure,
-    Unreadable,
-    UnreadableAnswer,
-)
+from ingester.gateways.providers.metabase.codes import LIVING, Action, ProviderFailure
 from ingester.gateways.providers.metabase.values import Page, Slice
 from ingester.gateways.providers.port import ApiCall, Bad, Revoked
 

@@ -5,14 +5,8 @@ from datetime import datetime
 import orjson
 import pytest
 
-from ingester.gateways.providers.metabase.codes import (
-    CODES,
-    Action,
-    ProviderFailure,
-    Unreadable,
-    UnreadableAnswer,
-    failure,
-)
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
+from ingester.gateways.providers.metabase.codes import CODES, Action, ProviderFailure, failure
 from ingester.gateways.providers.metabase.values import RateLimit
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits
 

@@ -6,7 +6,7 @@ import logging
 import traceback
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -14,17 +14,10 @@ import pytest
 from clawback_common.breaker import Breaker, BreakerOpen
 from clawback_common.errors import ClawbackError
 from clawback_testing.clock import FakeClock
+from ingester.gateways.providers.answers import Unreachable, Unreadable, UnreadableAnswer
+from ingester.gateways.providers.http_body import Body
 from ingester.gateways.providers.metabase.client import ClientOptions, Endpoint, MetabaseClient, RevokedCursor
-from ingester.gateways.providers.metabase.codes import (
-    LIVING,
-    MustWait,
-    ProviderDown,
-    Refused,
-    Unreachable,
-    Unreadable,
-    UnreadableAnswer,
-)
-from ingester.gateways.providers.metabase.http_body import Body
+from ingester.gateways.providers.metabase.codes import LIVING, MustWait, ProviderDown, Refused
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.port import ApiCall
 
@@ -395,7 +388,7 @@ async def test_what_may_not_be_kept_stops_the_call() -> None:
     async def broken(_: ApiCall) -> None:
         raise RuntimeError("no database")
 
-    world.client._record_call = broken
+    world.client._calls = replace(world.client._calls, record_call=broken)
     with pytest.raises(RuntimeError):
         await world.client.articles("1")
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from ingester.gateways.providers.metabase.codes import ProviderFailure, Unreadable, UnreadableAnswer
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
+from ingester.gateways.providers.metabase.codes import ProviderFailure
 from ingester.gateways.providers.metabase.wire import parse_revoked
 
 XML, JSON = "application/xml", "application/json"

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingester.gateways.providers.metabase.codes import ProviderFailure, UnreadableAnswer
-from ingester.gateways.providers.metabase.http_body import Body
+from ingester.gateways.providers.answers import UnreadableAnswer
+from ingester.gateways.providers.http_body import Body
+from ingester.gateways.providers.metabase.codes import ProviderFailure
 from ingester.gateways.providers.metabase.values import Page, RevokedPage
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits, parse_revoked
 

@@ -4,7 +4,6 @@ What is understood is taken out of the tree; what is left of the tree is ``extra
 sends is dropped, however it is called, and a value that cannot be read stays where it was, as it came.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -12,10 +11,10 @@ import orjson
 from pydantic import ValidationError
 
 from clawback_common.errors import Poison
-from clawback_common.telemetry.describe import place
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from ingester.gateways.providers.metabase.fields import NAME_CHARS_MAX, FieldReader, Fields, leave
-from ingester.gateways.providers.metabase.scalars import (
+from ingester.gateways.providers.metabase.tree import Tree
+from ingester.gateways.providers.scalars import (
     country_code,
     instant,
     int64,
@@ -26,8 +25,8 @@ from ingester.gateways.providers.metabase.scalars import (
     provider_id,
     score,
 )
-from ingester.gateways.providers.metabase.text import one_line
-from ingester.gateways.providers.metabase.tree import Tree
+from ingester.gateways.providers.text import one_line
+from ingester.gateways.providers.validation import places
 
 PROVIDER: Final = "metabase"
 NO_BODY: Final = "_ "
@@ -61,7 +60,7 @@ def article_from(fields: Fields, received_at: datetime) -> Understood:
     try:
         article = ArticleSubmitted.model_validate(_values(reader, fields, received_at))
     except ValidationError as error:
-        raise Poison("invalid", _places(error)) from None
+        raise Poison("invalid", places(error)) from None
     # A plain tree is JSON by construction: to have it validated again would double the time that validation takes.
     article = article.model_copy(update={"extra": fields})
     if size > _SURELY_SMALL and (size := len(article.model_dump_json().encode())) > CONTENT_BYTES_MAX:
@@ -224,9 +223,3 @@ def _source_place(reader: FieldReader, location: Fields) -> dict[str, Any]:
         "country_code": reader.take(location, "countryCode", country_code),
         "region": reader.text(location, "region"),
     }
-
-
-def _places(error: ValidationError) -> str:
-    """Which fields, and which rule each broke."""
-    found: Iterable[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    return ", ".join(f"{place(each['loc'])} ({each['type']})" for each in found)

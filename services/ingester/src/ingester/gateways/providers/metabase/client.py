@@ -1,14 +1,8 @@
-"""Calls to Metabase over HTTP: paced, retried, guarded by a breaker, and each one on record.
-
-The key travels in the query string, so no address that was called may stand in a log, an error or a record.
-"""
+"""What Metabase is asked, and what its answers mean. The key travels in the query string, which nobody is shown."""
 
 import asyncio
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar
@@ -17,8 +11,10 @@ import httpx
 from typing_extensions import override
 
 from clawback_common.clock import Clock
-from clawback_common.errors import ClawbackError, Poison
-from clawback_common.retry import Retry, Sleep, retrying
+from clawback_common.errors import Poison
+from clawback_common.retry import Sleep
+from ingester.gateways.providers.answers import Unreachable, Unreadable, UnreadableAnswer
+from ingester.gateways.providers.calls import Answer, Caller, Limits, Request
 from ingester.gateways.providers.metabase.codes import (
     INVALID_CURSOR,
     UNKNOWN_PARAMETER,
@@ -26,17 +22,12 @@ from ingester.gateways.providers.metabase.codes import (
     ProviderDown,
     ProviderFailure,
     Refused,
-    Unreachable,
-    Unreadable,
-    UnreadableAnswer,
     failure,
 )
-from ingester.gateways.providers.metabase.http_body import read_body
-from ingester.gateways.providers.metabase.quiet_httpx import hide_queries
-from ingester.gateways.providers.metabase.scalars import int64
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage, Slice
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_rate_limits, parse_revoked
-from ingester.gateways.providers.port import ApiCall, CircuitBreaker, Pace, RecordCall
+from ingester.gateways.providers.port import CircuitBreaker, Pace, RecordCall
+from ingester.gateways.providers.scalars import int64
 
 T = TypeVar("T")
 Params = dict[str, str]
@@ -63,24 +54,14 @@ class Endpoint(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientOptions:
+class ClientOptions(Limits):
     """What someone may tune.
 
     Attributes:
         format: that is asked for; what comes is read in either.
-        connect_timeout_s: to get a connection.
-        read_timeout_s: between two pieces of an answer.
-        call_timeout_s: for the whole call, against answers that drip.
-        body_bytes_max: of an answer, decompressed; a page of 500 of the largest articles seen takes 30 MB.
-        retry: first call included, so four attempts are three retries.
     """
 
     format: Literal["xml", "json"] = "xml"
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 30.0
-    call_timeout_s: float = 120.0
-    body_bytes_max: int = 64 * 2**20
-    retry: Retry = field(default_factory=lambda: Retry(attempts=4, first_delay_ms=1000, factor=2.0))
 
 
 @dataclass(slots=True)
@@ -92,17 +73,6 @@ class RevokedCursor:
     """
 
     name: CursorName = "sequence_id"
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One request and what is known of its answer so far."""
-
-    endpoint: Endpoint
-    started_at: datetime
-    cursor: str | None
-    http_status: int | None = None
-    body_bytes: int = 0
 
 
 class MetabaseClient:
@@ -141,13 +111,13 @@ class MetabaseClient:
     ) -> None:
         if not httpx.URL(base_url).host:
             raise ValueError("the provider's address needs a scheme and a host")
-        self._base_url, self._key, self._http = base_url.rstrip("/"), key, http
-        self._pace, self._breaker, self._record_call = pace, breaker, record_call
-        self._clock, self._sleep = clock, sleep
+        self._base_url, self._key = base_url.rstrip("/"), key
+        self._clock = clock
         self._options = options or ClientOptions()
         self._revoked_cursor = revoked_cursor or RevokedCursor()
-        self._timeout = httpx.Timeout(self._options.read_timeout_s, connect=self._options.connect_timeout_s)
-        hide_queries()
+        self._calls = Caller(
+            http, pace, breaker, record_call, clock, _WORTH_A_RETRY, limits=self._options, sleep=sleep
+        )
 
     @override
     def __repr__(self) -> str:
@@ -270,102 +240,30 @@ class MetabaseClient:
 
     async def _get(self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]) -> T:
         """The answer, read; tried again as the policy says."""
-
-        async def attempt() -> T:
-            if not self._breaker.wait_s():
-                await self._pace.take()
-            with self._breaker.calling():
-                return await self._paced(endpoint, params, read)
-
-        return await retrying(self._options.retry, attempt, on=_WORTH_A_RETRY, sleep=self._sleep)
-
-    async def _paced(self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]) -> T:
-        """One exchange in its turn: the next one of the key counts from its end."""
-        retry_after_s = None
-        try:
-            return await self._recorded(endpoint, params, read)
-        except ProviderFailure as error:
-            retry_after_s = error.retry_after_s
-            raise
-        finally:
-            await self._pace.end(retry_after_s)
-
-    async def _recorded(
-        self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]
-    ) -> T:
-        """One exchange, which is on record however it ends."""
-        cursor = params.get("sequence_id", params.get("sequenceId"))
-        exchange = _Exchange(endpoint, self._clock.now(), cursor)
-        try:
-            value = await self._exchange(exchange, params, read)
-        except ClawbackError as error:
-            await self._record(exchange, None, error)
-            raise
-        items = value.count if isinstance(value, Page | RevokedPage) else None
-        await self._record(exchange, items, None)
-        return value
-
-    async def _exchange(
-        self, exchange: _Exchange, params: Params, read: Callable[[bytes, str | None], T]
-    ) -> T:
-        """Send, receive, understand. What httpx raises names the address, so none of it goes on."""
-        trouble = "time-out"
-        try:
-            async with asyncio.timeout(self._options.call_timeout_s):
-                response, body = await self._send(exchange, params)
-        except TimeoutError:
-            response, body = None, b""
-        except httpx.HTTPError as error:
-            response, body, trouble = None, b"", type(error).__name__
-        if response is None:
-            raise Unreachable(f"{exchange.endpoint}: {trouble}")
-        return _understood(response, body, read, self._clock.now())
-
-    async def _send(self, exchange: _Exchange, params: Params) -> tuple[httpx.Response, bytes]:
-        request = self._http.stream(
-            "GET",
-            f"{self._base_url}/api/v10/{exchange.endpoint}",
-            params={"key": self._key, **params, "format": self._options.format},
-            headers={"Accept-Encoding": "gzip"},
-            timeout=self._timeout,
-            follow_redirects=False,
+        request = Request(
+            endpoint,
+            f"{self._base_url}/api/v10/{endpoint}",
+            {"key": self._key, **params, "format": self._options.format},
+            cursor=params.get("sequence_id", params.get("sequenceId")),
         )
-        async with request as response:
-            exchange.http_status = response.status_code
-            body = await read_body(response, self._options.body_bytes_max)
-        exchange.body_bytes = len(body)
-        return response, body
-
-    async def _record(self, exchange: _Exchange, items: int | None, error: ClawbackError | None) -> None:
-        took = self._clock.now() - exchange.started_at
-        await self._record_call(
-            ApiCall(
-                endpoint=exchange.endpoint,
-                started_at=exchange.started_at,
-                duration_ms=max(0, round(took.total_seconds() * 1000)),
-                http_status=exchange.http_status,
-                code=error.code if isinstance(error, ProviderFailure) else None,
-                body_bytes=exchange.body_bytes,
-                items=items,
-                cursor=exchange.cursor,
-                outcome=_outcome(error),
-            )
-        )
+        return await self._calls.get(request, lambda answer: _understood(answer, read), _items)
 
 
-def _understood(
-    response: httpx.Response, body: bytes, read: Callable[[bytes, str | None], T], now: datetime
-) -> T:
+def _items(value: object) -> int | None:
+    return value.count if isinstance(value, Page | RevokedPage) else None
+
+
+def _understood(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
     """What the answer says: the envelope's word first, then the HTTP status."""
-    status, content_type = response.status_code, response.headers.get("content-type")
+    status = answer.status
     if status < HTTPStatus.MULTIPLE_CHOICES:
         try:
-            return read(body, content_type)
+            return read(answer.body, answer.content_type)
         except ProviderFailure as said:
-            raise failure(said.code, status, _retry_after_s(response, now)) from None
+            raise failure(said.code, status, answer.retry_after_s) from None
     if status < HTTPStatus.BAD_REQUEST:
         raise UnreadableAnswer(Unreadable.REDIRECT)
-    raise failure(_code_of(body, content_type), status, _retry_after_s(response, now))
+    raise failure(_code_of(answer.body, answer.content_type), status, answer.retry_after_s)
 
 
 def _code_of(body: bytes, content_type: str | None) -> int | None:
@@ -377,31 +275,6 @@ def _code_of(body: bytes, content_type: str | None) -> int | None:
     except (UnreadableAnswer, Poison):
         pass
     return None
-
-
-def _retry_after_s(response: httpx.Response, now: datetime) -> float | None:
-    """Retry-After, in seconds or as a date."""
-    text = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
-def _outcome(error: ClawbackError | None) -> str:
-    match error:
-        case None:
-            return "ok"
-        case ProviderFailure():
-            return error.action
-        case UnreadableAnswer():
-            return error.reason
-        case _:
-            return "unreachable"
 
 
 def _check_limit(limit: int, limit_max: int) -> None:

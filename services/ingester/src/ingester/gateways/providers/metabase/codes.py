@@ -7,8 +7,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from clawback_common.errors import ClawbackError, Transient
+from clawback_common.errors import Transient
 from ingester.gateways.providers import port
+from ingester.gateways.providers.answers import Answered
 
 
 class Action(StrEnum):
@@ -56,7 +57,7 @@ PROVIDER_CODES: Final = 9000
 """From here on a code says that the provider failed, whatever was asked."""
 
 
-class ProviderFailure(ClawbackError):
+class ProviderFailure(Answered):
     """The provider said FAILURE, or refused by its HTTP status.
 
     Args:
@@ -74,11 +75,9 @@ class ProviderFailure(ClawbackError):
         http_status: int | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(_words(code, http_status))
+        super().__init__(_words(code, http_status), action, code=code, retry_after_s=retry_after_s)
         self.action = action
-        self.code = code
         self.http_status = http_status
-        self.retry_after_s = retry_after_s
 
 
 class Refused(ProviderFailure, port.Refused):
@@ -91,39 +90,6 @@ class MustWait(ProviderFailure, Transient):
 
 class ProviderDown(ProviderFailure, Transient):
     """The provider failed (``transient``): try again."""
-
-
-class Unreadable(StrEnum):
-    """Why an answer is no answer."""
-
-    EMPTY = "empty"
-    HTML = "html"
-    CONTENT_TYPE = "content_type"
-    CONTENT_ENCODING = "content_encoding"
-    ENCODING = "encoding"
-    DOCTYPE = "doctype"
-    MALFORMED = "malformed"
-    TRUNCATED = "truncated"
-    TOO_LARGE = "too_large"
-    NOT_AN_ANSWER = "not_an_answer"
-    NO_STATUS = "no_status"
-    NO_LIST = "no_list"
-    NOT_A_LIST = "not_a_list"
-    NO_IDS = "no_ids"
-    CURSOR_STUCK = "cursor_stuck"
-    REDIRECT = "redirect"
-
-
-class UnreadableAnswer(Transient):
-    """What came is no answer of the provider: it says nothing, least of all that there is nothing."""
-
-    def __init__(self, reason: Unreadable, detail: str = "") -> None:
-        super().__init__(f"unreadable answer: {reason}{f' ({detail})' if detail else ''}")
-        self.reason = reason
-
-
-class Unreachable(Transient):
-    """The call did not come to an answer: no connection, a time-out, a connection that was cut."""
 
 
 LIVING: Final = (Refused, MustWait)

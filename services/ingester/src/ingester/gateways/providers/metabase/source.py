@@ -16,10 +16,11 @@ from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revoca
 from ingester.gateways.providers.metabase import values
 from ingester.gateways.providers.metabase.client import OLDEST, ClientOptions, MetabaseClient, RevokedCursor
 from ingester.gateways.providers.metabase.codes import LIVING
-from ingester.gateways.providers.metabase.scalars import int64
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_revoked
 from ingester.gateways.providers.port import Feed, Page, Surroundings
+from ingester.gateways.providers.quiet_httpx import without_secrets
+from ingester.gateways.providers.scalars import int64
 from ingester.settings import FeedSettings, Settings
 
 ARTICLES_LIMIT, REVOKED_LIMIT = 500, 10_000
@@ -46,9 +47,9 @@ def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
 
 def _origin(settings: Settings) -> Origin:
     """The provider's address without what is secret in it, and a mark of the key."""
-    endpoint = httpx.URL(str(settings.metabase_url)).copy_with(username=None, password=None, query=None)
+    endpoint = without_secrets(httpx.URL(str(settings.metabase_url)))
     key = settings.metabase_api_key.get_secret_value().encode()
-    return Origin(str(endpoint), blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
+    return Origin(endpoint, blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
 
 
 def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings, Slice | None]]:

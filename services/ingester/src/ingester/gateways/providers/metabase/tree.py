@@ -1,11 +1,5 @@
-"""An answer's bytes, XML or JSON, as the same plain trees: dicts, lists and texts, with nothing empty in them.
+"""An answer's bytes, XML or JSON, as the same plain trees: dicts, lists and texts, with nothing empty in them."""
 
-libxml2 by way of lxml, chosen by measurement: for a page of 500 it took a third of expat's time with a tree, and
-a quarter of defusedxml's. No DTD is accepted, so no entity is ever defined; nothing is fetched; its limits on
-depth and size stay on.
-"""
-
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -14,8 +8,9 @@ import orjson
 from lxml import etree
 
 from clawback_common.errors import Poison
-from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer
-from ingester.gateways.providers.metabase.text import clean, repaired
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
+from ingester.gateways.providers.text import clean
+from ingester.gateways.providers.xml_document import XML_TYPES, accept, as_utf8, media_type, root_of
 
 DEPTH_MAX: Final = 64
 """Deeper than any article seen (8), far below what the interpreter's stack bears."""
@@ -44,11 +39,6 @@ _REPEATED: Final = frozenset({"audio", "image", "video"})
 _TEXTS: Final = frozenset({"content", "contentWithMarkup", "extract", "subTitle", "title"})
 """Elements that are text even if unescaped markup stands in them."""
 
-_PROLOG: Final = re.compile(rb"\s*(?:(?:<\?.*?\?>|<!--.*?-->)\s*)*", re.DOTALL)
-_DECLARED: Final = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
-_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-_LATIN: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "windows-1252", "cp1252"})
-_XML_TYPES: Final = ("application/xml", "text/xml")
 _JSON_TYPES: Final = ("application/json", "text/json")
 
 Tree = str | list["Tree"] | dict[str, "Tree"]
@@ -101,46 +91,20 @@ def read(body: bytes, content_type: str | None) -> Answer:
     Raises:
         UnreadableAnswer: it is no envelope, or one that cannot be trusted.
     """
-    media, charset = _media(content_type)
-    body = _as_utf8(body, charset)
+    media, charset = media_type(content_type)
+    body = as_utf8(body, charset)
     start = body[:64].lstrip()[:1]
     if not start:
         raise UnreadableAnswer(Unreadable.EMPTY)
     if "html" in media:
         raise UnreadableAnswer(Unreadable.HTML)
     if start == b"<":
-        _accept(media, _XML_TYPES, "+xml")
+        accept(media, XML_TYPES, "+xml")
         return _from_xml(body)
     if start in b"{[":
-        _accept(media, _JSON_TYPES, "+json")
+        accept(media, _JSON_TYPES, "+json")
         return _from_json(body)
     raise UnreadableAnswer(Unreadable.CONTENT_TYPE if media else Unreadable.MALFORMED)
-
-
-def _media(content_type: str | None) -> tuple[str, str | None]:
-    """The media type and the charset of a header, lower case."""
-    media, _, rest = (content_type or "").lower().partition(";")
-    _, found, charset = rest.partition("charset=")
-    return media.strip(), charset.strip().strip("\"'") if found else None
-
-
-def _accept(media: str, types: tuple[str, ...], suffix: str) -> None:
-    if media and media not in types and not media.endswith(suffix):
-        raise UnreadableAnswer(Unreadable.CONTENT_TYPE)
-
-
-def _as_utf8(body: bytes, charset: str | None) -> bytes:
-    """The body as UTF-8, by its byte order mark, its declaration, or its header; no other encodings than known ones."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return body.decode("utf-16", errors="replace").encode(errors="replace")
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    declared = _DECLARED.match(body[:400].lstrip())
-    encoding = declared[1].decode().lower() if declared else charset or "utf-8"
-    if encoding in _UTF8:
-        return body
-    if encoding in _LATIN:
-        return body.decode("cp1252", errors="replace").encode()
-    raise UnreadableAnswer(Unreadable.ENCODING)
 
 
 # XML
@@ -171,47 +135,10 @@ def _members_xml(element: etree._Element) -> list[Item] | None:
 
 
 def _root(body: bytes) -> etree._Element:
-    """The root of well-formed XML without a DTD; what only noise spoils is repaired once."""
-    prolog = _PROLOG.match(body)
-    after = body[prolog.end() if prolog else 0 :][:64].lower()
-    if after.startswith((b"<!doctype html", b"<html")):
-        raise UnreadableAnswer(Unreadable.HTML)
-    if after.startswith(b"<!doctype"):
-        raise UnreadableAnswer(Unreadable.DOCTYPE)
-    try:
-        root = _parse_xml(body)
-    except etree.XMLSyntaxError:
-        root = None
-    if root is None:
-        root = _root_repaired(body)
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableAnswer(Unreadable.DOCTYPE)
+    found = root_of(body)
     if b"xmlns" in body:
-        _drop_namespaces(root)
-    return root
-
-
-def _root_repaired(body: bytes) -> etree._Element:
-    mended = repaired(body)
-    try:
-        if mended is not None:
-            return _parse_xml(mended)
-    except etree.XMLSyntaxError:
-        pass
-    raise UnreadableAnswer(Unreadable.MALFORMED) from None
-
-
-def _parse_xml(body: bytes) -> etree._Element:
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    return etree.fromstring(body, parser)
+        _drop_namespaces(found)
+    return found
 
 
 def _drop_namespaces(root: etree._Element) -> None:

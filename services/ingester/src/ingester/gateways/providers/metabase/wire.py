@@ -11,12 +11,13 @@ from typing import Final
 from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.unparsed_fields import ANY_FIELD
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 from ingester.gateways.providers.metabase.article import Understood, article_from
-from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer, failure
-from ingester.gateways.providers.metabase.scalars import instant, int64, provider_id
+from ingester.gateways.providers.metabase.codes import failure
 from ingester.gateways.providers.metabase.tree import BARE_IDS, Answer, Item, Tree, read
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage
 from ingester.gateways.providers.port import Bad, Revoked
+from ingester.gateways.providers.scalars import instant, int64, provider_id
 
 _ENVELOPE: Final = frozenset(
     {"status", "messageCode", "userMessage", "developerMessage", "message", "totalResults"}

@@ -5,7 +5,7 @@ from typing import Final
 
 import httpx
 
-from ingester.gateways.providers.metabase.codes import Unreadable, UnreadableAnswer
+from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 _PLAIN: Final = frozenset({"", "identity"})

@@ -1,7 +1,8 @@
-"""Scalars of Metabase, all of them text on the wire: each reader answers None for what is none."""
+"""Scalars, all of them text on the wire: each reader answers None for what is none."""
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Final
 
@@ -72,8 +73,19 @@ def instant(text: str) -> datetime | None:
     if not _DATE.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return _in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
+
+
+def internet_date(text: str) -> datetime | None:
+    """An instant as in mail and HTTP, such as ``Sun, 01 Mar 2026 10:00:00 +0100``; in UTC when it names no zone."""
+    try:
+        return _in_utc(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_utc(moment: datetime) -> datetime | None:
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment if moment.year >= _YEAR_MIN else None

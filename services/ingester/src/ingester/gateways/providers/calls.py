@@ -1,0 +1,230 @@
+"""Calls to a provider over HTTP: paced, retried, guarded by a breaker, and each one on record.
+
+An address may carry a key, so none that was called stands in a log, an error or a record.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx
+
+from clawback_common.clock import Clock
+from clawback_common.errors import ClawbackError
+from clawback_common.retry import Retry, Sleep, retrying
+from ingester.gateways.providers.answers import Answered, Unreachable, UnreadableAnswer
+from ingester.gateways.providers.http_body import read_body
+from ingester.gateways.providers.port import ApiCall, CircuitBreaker, Pace, RecordCall
+from ingester.gateways.providers.quiet_httpx import hide_addresses
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What someone may tune.
+
+    Attributes:
+        connect_timeout_s: to get a connection.
+        read_timeout_s: between two pieces of an answer.
+        call_timeout_s: for the whole call, against answers that drip.
+        body_bytes_max: of an answer, decompressed; a page of 500 of the largest articles seen takes 30 MB.
+        retry: first call included, so four attempts are three retries.
+    """
+
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 30.0
+    call_timeout_s: float = 120.0
+    body_bytes_max: int = 64 * 2**20
+    retry: Retry = field(default_factory=lambda: Retry(attempts=4, first_delay_ms=1000, factor=2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        endpoint: what it is called on record.
+        url: never shown.
+        params: of the query; None: the address has its own.
+        headers: beside those that every call has.
+        cursor: that is on record.
+        failures_speak: the body of a failure says something, so it is read.
+    """
+
+    endpoint: str
+    url: str
+    params: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    failures_speak: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came, unpacked, and not yet judged."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    retry_after_s: float | None
+
+    @property
+    def content_type(self) -> str | None:
+        """The header; None when it is missing."""
+        found: str | None = self.headers.get("content-type")
+        return found
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what is known of its answer so far."""
+
+    request: Request
+    started_at: datetime
+    http_status: int | None = None
+    body_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Calls with one key.
+
+    Attributes:
+        http: shared connections; closed by who made it.
+        pace: a turn of it for every attempt, so that a retry never falls inside the pause.
+        breaker: around every attempt.
+        record_call: awaited after every attempt.
+        clock: for records and Retry-After.
+        worth_a_retry: not the breaker's refusal: while it is open the feed pauses instead of burning retries.
+        limits: what someone may tune.
+        sleep: between attempts.
+    """
+
+    http: httpx.AsyncClient
+    pace: Pace
+    breaker: CircuitBreaker
+    record_call: RecordCall
+    clock: Clock
+    worth_a_retry: tuple[type[ClawbackError], ...]
+    limits: Limits = field(default_factory=Limits)
+    sleep: Sleep = asyncio.sleep
+
+    async def get(self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]) -> T:
+        """The answer, read; tried again as the policy says.
+
+        Args:
+            request: what is asked.
+            read: judges and understands an answer; raises a `ClawbackError` for one that gives nothing.
+            items: entries on the page that was read; None when it is no page.
+        """
+
+        async def attempt() -> T:
+            if not self.breaker.wait_s():
+                await self.pace.take()
+            with self.breaker.calling():
+                return await self._paced(request, read, items)
+
+        return await retrying(self.limits.retry, attempt, on=self.worth_a_retry, sleep=self.sleep)
+
+    async def _paced(
+        self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]
+    ) -> T:
+        """One exchange in its turn: the next one of the key counts from its end."""
+        retry_after_s = None
+        try:
+            return await self._recorded(request, read, items)
+        except Answered as error:
+            retry_after_s = error.retry_after_s
+            raise
+        finally:
+            await self.pace.end(retry_after_s)
+
+    async def _recorded(
+        self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]
+    ) -> T:
+        """One exchange, which is on record however it ends."""
+        exchange = _Exchange(request, self.clock.now())
+        try:
+            value = read(await self._exchange(exchange))
+        except ClawbackError as error:
+            await self._record(exchange, None, error)
+            raise
+        await self._record(exchange, items(value), None)
+        return value
+
+    async def _exchange(self, exchange: _Exchange) -> Answer:
+        """Send and receive. What httpx raises names the address, so none of it goes on."""
+        trouble = "time-out"
+        try:
+            async with asyncio.timeout(self.limits.call_timeout_s):
+                return await self._send(exchange)
+        except TimeoutError:
+            pass
+        except httpx.HTTPError as error:
+            trouble = type(error).__name__
+        raise Unreachable(f"{exchange.request.endpoint}: {trouble}")
+
+    async def _send(self, exchange: _Exchange) -> Answer:
+        hide_addresses()
+        asked, limits = exchange.request, self.limits
+        stream = self.http.stream(
+            "GET",
+            asked.url,
+            params=asked.params,
+            headers={"Accept-Encoding": "gzip", **asked.headers},
+            timeout=httpx.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s),
+            follow_redirects=False,
+        )
+        async with stream as response:
+            status = exchange.http_status = response.status_code
+            speaks = asked.failures_speak or status == HTTPStatus.OK
+            body = await read_body(response, limits.body_bytes_max) if speaks else b""
+        exchange.body_bytes = len(body)
+        return Answer(status, response.headers, body, retry_after_s(response.headers, self.clock.now()))
+
+    async def _record(self, exchange: _Exchange, items: int | None, error: ClawbackError | None) -> None:
+        took = self.clock.now() - exchange.started_at
+        await self.record_call(
+            ApiCall(
+                endpoint=exchange.request.endpoint,
+                started_at=exchange.started_at,
+                duration_ms=max(0, round(took.total_seconds() * 1000)),
+                http_status=exchange.http_status,
+                code=error.code if isinstance(error, Answered) else None,
+                body_bytes=exchange.body_bytes,
+                items=items,
+                cursor=exchange.request.cursor,
+                outcome=_outcome(error),
+            )
+        )
+
+
+def retry_after_s(headers: httpx.Headers, now: datetime) -> float | None:
+    """Retry-After, in seconds or as a date."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _outcome(error: ClawbackError | None) -> str:
+    match error:
+        case None:
+            return "ok"
+        case Answered():
+            return error.outcome
+        case UnreadableAnswer():
+            return error.reason
+        case _:
+            return "unreachable"

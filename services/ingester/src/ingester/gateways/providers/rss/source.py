@@ -1,0 +1,197 @@
+"""Feeds of RSS and Atom, as the ingester reads every provider's."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from lxml import etree
+from pydantic import SecretStr
+
+from clawback_common.breaker import Breaker
+from clawback_common.clock import Clock
+from clawback_common.errors import Poison
+from clawback_contracts.article.v1 import ArticleSubmitted, Licence, Source
+from ingester.domain.feed import Origin
+from ingester.domain.gap import Held
+from ingester.domain.pages import End, PageSizes
+from ingester.domain.unparsed_fields import ANY_FIELD
+from ingester.gateways.providers.answers import UnreadableAnswer
+from ingester.gateways.providers.calls import Caller
+from ingester.gateways.providers.port import Bad, Feed, Page, Revoked, Surroundings
+from ingester.gateways.providers.rss.client import LIMITS, LIVING, WORTH_A_RETRY, FeedClient, State
+from ingester.gateways.providers.rss.cursor import Cursor
+from ingester.gateways.providers.rss.document import entry_of
+from ingester.gateways.providers.rss.entry import (
+    Holder,
+    article_from,
+    id_of,
+    is_revocation,
+    revoked_from,
+)
+from ingester.gateways.providers.rss.options import Options
+from ingester.settings import FeedSettings
+
+LIMIT = 500
+"""Entries that are stored at once, unless the feed says otherwise."""
+Connect = Callable[[UUID], FeedClient]
+
+
+def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
+    """The feed of an entry.
+
+    Raises:
+        Stop: the entry has what cannot be used.
+    """
+    options = Options.of(listed, around.settings)
+    authorization = options.authorization(listed.name)
+    settings = listed.model_copy(update={"key": _key(listed, options)})
+    holder = Holder(
+        listed.name,
+        Source(key=options.source_key or listed.name, name=options.source_name),
+        Licence(name=options.licence),
+        options.language,
+    )
+    connect = _connector(settings, options, authorization, around)
+    yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, around.clock))
+
+
+def _connector(
+    feed: FeedSettings, options: Options, authorization: SecretStr | None, around: Surroundings
+) -> Connect:
+    headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
+    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+
+    def connect(poll_id: UUID) -> FeedClient:
+        pace, record = around.pace(feed), around.record(feed, poll_id)
+        caller = Caller(around.http, pace, breaker, record, around.clock, WORTH_A_RETRY, LIMITS)
+        return FeedClient(options.url.get_secret_value(), headers, caller)
+
+    return connect
+
+
+def _key(listed: FeedSettings, options: Options) -> str:
+    """Whose pace it is: the host's, or the key's that the entry names; never that of another provider's key."""
+    named = listed.key if "key" in listed.model_fields_set else options.address.host
+    return f"rss:{named}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """One feed: articles, and revocations among them."""
+
+    feed: FeedSettings
+    origin: Origin
+    holder: Holder
+    client: Connect
+    clock: Clock
+
+    @property
+    def limit(self) -> int:
+        """See `Source`."""
+        return self.feed.limit or LIMIT
+
+    @property
+    def window(self) -> None:
+        """How far back it reaches is not known: it holds so many entries, however old."""
+        return None
+
+    def connect(self, poll_id: UUID) -> "FeedReader":
+        """See `Source`."""
+        return FeedReader(self.client(poll_id), self.holder, self.clock)
+
+    def end(self, page: Page, sizes: PageSizes, cursor: str | None) -> End:
+        """See `Source`. The last page of the document has its cursor, those before have none."""
+        del sizes, cursor
+        return End.MORE if page.cursor is None else End.COMPLETE
+
+    def place(self, cursor: str) -> int | None:
+        """See `Source`. States of a document have no order that is known."""
+        if Cursor.read(cursor) is None:
+            raise ValueError("the cursor of a feed of rss is one that it had: the state of its document")
+        return None
+
+    def read_entry(self, entry: bytes, received_at: datetime) -> Page:
+        """See `Source`."""
+        try:
+            element = entry_of(entry)
+        except UnreadableAnswer as error:
+            return Page(bad=(Bad(0, None, None, "unreadable", error.reason, entry),), count=1)
+        return page_of([element], self.holder, received_at)
+
+
+@dataclass(slots=True)
+class FeedReader:
+    """One pass over a feed: the document is asked for once, and given out in pages."""
+
+    client: FeedClient
+    holder: Holder
+    clock: Clock
+    _state: State | None = None
+    _given: int = 0
+    _received_at: datetime | None = None
+
+    async def page(self, cursor: str | None, limit: int) -> Page:
+        """See `Reader`."""
+        if self._state is None:
+            known = Cursor.read(cursor) if cursor else None
+            state = await self.client.state(known)
+            if state is None:
+                return Page(cursor=cursor)
+            if known is not None and known.digest == state.cursor.digest:
+                return Page(cursor=state.cursor.written)
+            self._state, self._received_at = state, self.clock.now()
+        return self._next(self._state, limit)
+
+    def _next(self, state: State, limit: int) -> Page:
+        entries = state.document.entries[self._given : self._given + limit]
+        page = page_of(entries, self.holder, self._received_at or self.clock.now())
+        self._given += len(entries)
+        if self._given < len(state.document.entries):
+            return page
+        self._state, self._given = None, 0
+        return replace(page, cursor=state.cursor.written)
+
+    async def oldest(self) -> Held | None:
+        """See `Reader`. What has left the document is not known, so nothing is said of what is left."""
+        return None
+
+    async def newest(self) -> str | None:
+        """See `Reader`. A document that changes is read whole, so no entry can be skipped."""
+        return None
+
+    async def page_limit(self) -> int | None:
+        """See `Reader`."""
+        return None
+
+
+def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: datetime) -> Page:
+    """These entries, judged one by one."""
+    articles: list[ArticleSubmitted] = []
+    revoked: list[Revoked] = []
+    bad: list[Bad] = []
+    not_understood: Counter[str] = Counter()
+    for index, entry in enumerate(entries):
+        try:
+            if is_revocation(entry):
+                revoked.append(revoked_from(entry, holder, received_at))
+                continue
+            found = article_from(entry, holder, received_at)
+        except Poison as poison:
+            bad.append(_bad(index, entry, holder, poison))
+            continue
+        articles.append(found.article)
+        if found.not_understood:
+            not_understood.update((ANY_FIELD, *found.not_understood))
+    return Page(
+        tuple(articles), tuple(revoked), tuple(bad), count=len(entries), not_understood=not_understood
+    )
+
+
+def _bad(index: int, entry: etree._Element, holder: Holder, poison: Poison) -> Bad:
+    """Without a sequence, for two entries may have the same time: what tells them apart is their bytes."""
+    revocation = is_revocation(entry)
+    known_as = None if revocation else id_of(entry, holder)
+    raw = etree.tostring(entry, encoding="utf-8", with_tail=False)
+    return Bad(index, known_as, None, poison.reason, poison.detail, raw, revocation)

@@ -1,0 +1,84 @@
+"""An entry of FEEDS that cannot be used ends the process with words that name the feed and the option alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawback_common.config.settings import Environment
+from clawback_common.errors import Stop
+from clawback_contracts.article.v1 import Licence, Source
+from ingester.gateways.providers.rss.options import Options
+from ingester.settings import FeedSettings, Settings
+
+URL = "https://feeds.example/news.xml?token=s3cret"
+
+
+def options(environment: Environment = "development", **given: Any) -> Options:
+    entry = {"name": "agency-a", "kind": "articles", "provider": "rss", "url": URL, "licence": "A", **given}
+    listed = FeedSettings.model_validate({name: value for name, value in entry.items() if value is not ...})
+    return Options.of(listed, Settings.model_construct(environment=environment))
+
+
+def test_an_address_and_a_licence_are_enough() -> None:
+    found = options()
+    assert (str(found.address), found.licence, found.source_key, found.language) == (URL, "A", None, None)
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"url": ...}, "feed agency-a, url: Field required"),
+        ({"licence": ...}, "feed agency-a, licence: Field required"),
+        ({"licence": ""}, "feed agency-a, licence: String should have at least 1 character"),
+        ({"url": 7}, "feed agency-a, url: Input should be a valid string"),
+        ({"url": "ftp://s3cret/"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"url": "file:///s3cret"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"url": "//s3cret"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"url": "https://"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"url": "https://s3cret:port/"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"language": "s3cret language"}, "feed agency-a, language: String should match pattern"),
+        ({"licence_name": "s3cret", "a": 1}, "feed agency-a: rss has no a, licence_name"),
+        (
+            {"url": "https://s3cret@feeds.example/", "authorization_file": "f"},
+            "feed agency-a, authorization_file: url names a user already",
+        ),
+        ({"kind": "revoked"}, "feed agency-a, kind: rss has articles alone"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named_and_not_shown(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(Stop) as stopped:
+        options(**given)
+    assert str(stopped.value).startswith(words)
+    assert "s3cret" not in str(stopped.value)
+
+
+def test_beyond_development_the_address_has_https() -> None:
+    assert options(url="http://feeds.example/").address.scheme == "http"
+    assert options("production").address.scheme == "https"
+    with pytest.raises(Stop, match="feed agency-a, url: ENVIRONMENT=production needs https"):
+        options("production", url="http://feeds.example/")
+
+
+def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "authorization"
+    found = options(authorization_file=str(file))
+    with pytest.raises(Stop, match=r"feed agency-a, authorization_file: .* cannot be read"):
+        found.authorization("agency-a")
+    for wrong in ("", "\n", "Bearer a\nX: b"):
+        file.write_text(wrong)
+        with pytest.raises(Stop, match="is not one line of printable characters"):
+            found.authorization("agency-a")
+    file.write_text("Bearer a\n")
+    given = found.authorization("agency-a")
+    assert given is not None
+    assert given.get_secret_value() == "Bearer a"
+    assert found.origin(given) != found.origin(None)
+    assert options().authorization("agency-a") is None
+
+
+def test_what_the_options_say_of_a_source_fits_the_contract() -> None:
+    found = options(source_key="k" * 500, source_name="n", licence="l" * 500)
+    assert Source(key=found.source_key or "", name=found.source_name).name == "n"
+    assert Licence(name=found.licence).name == found.licence
