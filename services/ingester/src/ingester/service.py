@@ -67,7 +67,7 @@ def configured_feeds(
     Raises:
         Stop: a feed names a provider that nobody here can read.
     """
-    around = Surroundings(settings, clock, http, lambda feed: KeyPace(feed, db, settings.pause), recorder(db))
+    around = Surroundings(settings, clock, http, lambda feed, pause: KeyPace(feed, db, pause), recorder(db))
     return feeds_of(settings.feed_list, around)
 
 

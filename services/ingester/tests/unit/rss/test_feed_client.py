@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -82,7 +82,7 @@ class World:
         stream = httpx.ByteStream(answer.content)
         return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
 
-    def pace(self, feed: FeedSettings) -> "World":
+    def pace(self, feed: FeedSettings, _: timedelta) -> "World":
         """Of the feed's key."""
         self.paced.append(feed.key)
         return self

@@ -235,8 +235,8 @@ class Surroundings:
     settings: Settings
     clock: Clock
     http: httpx.AsyncClient
-    pace: Callable[[FeedSettings], Pace]
-    """Of the feed's key."""
+    pace: Callable[[FeedSettings, timedelta], Pace]
+    """Of the feed's key, given the pause that its provider asks for between two calls."""
     record: Callable[[FeedSettings, UUID], RecordCall]
     """Of one pass."""
 

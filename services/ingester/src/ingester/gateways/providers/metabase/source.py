@@ -75,7 +75,7 @@ def _connector(feed: FeedSettings, around: Surroundings) -> Connect:
             str(around.settings.metabase_url),
             around.settings.metabase_api_key.get_secret_value(),
             around.http,
-            pace=around.pace(feed),
+            pace=around.pace(feed, around.settings.pause),
             breaker=breaker,
             record_call=around.record(feed, poll_id),
             clock=around.clock,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from lxml import etree
@@ -33,6 +33,8 @@ from ingester.gateways.providers.rss.entry import (
 from ingester.gateways.providers.rss.options import Options
 from ingester.settings import FeedSettings
 
+PAUSE = timedelta(seconds=1)
+"""Between two calls to one host: several feeds of it are not asked in one moment."""
 LIMIT = 500
 """Entries that are stored at once, unless the feed says otherwise."""
 Connect = Callable[[UUID], FeedClient]
@@ -64,7 +66,7 @@ def _connector(
     breaker = Breaker(feed.name, around.clock, fine=LIVING)
 
     def connect(poll_id: UUID) -> FeedClient:
-        pace, record = around.pace(feed), around.record(feed, poll_id)
+        pace, record = around.pace(feed, PAUSE), around.record(feed, poll_id)
         caller = Caller(around.http, pace, breaker, record, around.clock, WORTH_A_RETRY, LIMITS)
         return FeedClient(options.url.get_secret_value(), headers, caller)
 
