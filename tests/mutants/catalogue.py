@@ -92,8 +92,8 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 f"{INGESTER}/use_cases/orders.py",
-                "        for article_id, given in orders.items()\n    }\n",
-                "        for article_id, given in orders.items()\n        if article_id in heads\n    }\n",
+                "for article_id, given in orders.items()\n    }",
+                "for article_id, given in orders.items()\n        if article_id in heads\n    }",
             ),
             Change(
                 f"{INGESTER}/use_cases/orders.py",
@@ -243,9 +243,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{COMMON}/kafka/subscriber.py",
-                "known = stored is not None and committed is not None and stored <= end[place]",
-                "committed = stored if committed is None else committed\n"
-                "            known = stored is not None and committed is not None and stored <= end[place]",
+                "committed is not None and stored <= end[place]",
+                "(committed := stored if committed is None else committed) is not None and stored <= end[place]",
             ),
         ),
         at(OFFSETS, "test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over"),

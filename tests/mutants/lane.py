@@ -190,8 +190,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/kafka/handling.py",
-                "with nullcontext() if self.subscription.content else self._context.priority.urgent():",
-                "with nullcontext():",
+                "nullcontext() if self.subscription.content else self._context.priority.urgent()",
+                "nullcontext()",
             ),
         ),
         at(LANES, "test_articles_give_way_to_an_order_that_is_in_hand_and_go_on"),

@@ -86,8 +86,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/use_cases/publishing.py",
-                '        if row["kind"] == "revoked" and row["name"] in service.feeds\n',
-                '        if row["kind"] == "revoked"\n',
+                'row["kind"] == "revoked" and row["name"] in service.feeds',
+                'row["kind"] == "revoked"',
             ),
         ),
         at(POLLS, "test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_publication"),

@@ -169,9 +169,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
-                "            (meaning is ReceiptOutcome.INCOMPLETE and superseded)"
-                " or meaning is ReceiptOutcome.UNKNOWN_ORDER\n",
-                "            False\n",
+                "(meaning is ReceiptOutcome.INCOMPLETE and superseded) or meaning is ReceiptOutcome.UNKNOWN_ORDER",
+                "False",
             ),
         ),
         at(
@@ -184,8 +183,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/own_orders.py",
-                "        if (one.revoked or one.withheld) and one.revocation_id is not None\n",
-                "        if one.revoked and one.revocation_id is not None\n",
+                "if (one.revoked or one.withheld) and one.revocation_id is not None",
+                "if one.revoked and one.revocation_id is not None",
             ),
         ),
         at(

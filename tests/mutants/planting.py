@@ -4,10 +4,12 @@ A plugin of pytest, for this purpose alone; the name of the mutant stands in ``C
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec, PathFinder
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,10 +20,30 @@ from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import Change
 
 ROOT = Path(__file__).resolve().parents[2]
+WORDS_AND_MARKS = re.compile(r"\w+|[^\w\s]")
 
 
 class DoesNotFit(Exception):
-    """The catalogue speaks of a text that does not stand in the source once."""
+    """A mutant names a text that is not in the source exactly once."""
+
+
+def fragment(old: str) -> re.Pattern[str]:
+    """Finds a text whatever a formatter has done to it.
+
+    Line breaks, spaces and commas before a closing bracket do not count, except the indentation of the first line and
+    the end of the last one, which a replacement has to keep.
+    """
+    tokens = WORDS_AND_MARKS.findall(old)
+    start, end = old[: len(old) - len(old.lstrip())], old[len(old.rstrip()) :]
+    inside = "".join(_gap(*pair) + re.escape(pair[1]) for pair in pairwise(tokens))
+    return re.compile(re.escape(start + tokens[0]) + inside + re.escape(end))
+
+
+def _gap(left: str, right: str) -> str:
+    """What may be between two tokens: two words are never one."""
+    if right in ")]}":
+        return r"\s*,?\s*"
+    return r"\s+" if left.isidentifier() and right.isidentifier() else r"\s*"
 
 
 class Planting(MetaPathFinder):
@@ -46,9 +68,10 @@ class Planting(MetaPathFinder):
     def text(self, file: str, text: str) -> str:
         """What a file says with its changes."""
         for change in self._changes.get(file, ()):
-            if text.count(change.old) != 1:
-                raise DoesNotFit(f"{change.file} has {text.count(change.old)} times: {change.old!r}")
-            text = text.replace(change.old, change.new)
+            pattern = fragment(change.old)
+            if (count := len(pattern.findall(text))) != 1:
+                raise DoesNotFit(f"{change.file} has {count} times: {change.old!r}")
+            text = pattern.sub(lambda _, new=change.new: new, text)
         return text
 
 

@@ -272,7 +272,7 @@ def scans(node: Any) -> list[str]:
 async def large_scans(db: Database, statement: Statement, tables: set[str]) -> list[str]:
     """The large tables, or partitions of one, that a statement scans."""
     plan = await db.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args)
-    return [one for one in scans(orjson.loads(plan)[0]["WorkerSpec"]) if one in tables]
+    return [one for one in scans(orjson.loads(plan)[0]["Plan"]) if one in tables]
 
 
 @pytest.mark.parametrize("name", SERVICES)
