@@ -150,7 +150,9 @@ async def _ingester() -> AsyncIterator[Parts]:
         service = replace(opened, orders_applied=_obeyed)
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
         plan = definition.plan(service, ShutdownEvent())
-        app = application(definition, service, Probes())
+        probes = Probes()
+        app = application(definition, service, probes)
+        await probes.check()
         found = works("ingester", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
         found["another log"] = lambda: _look_at_another_log(service.db, found["lost log"])
@@ -169,7 +171,9 @@ async def _compliance() -> AsyncIterator[Parts]:
     async with definition.open(compliance.settings.Settings()) as service:
         await compliance.use_cases.begin(service)
         plan = definition.plan(service, ShutdownEvent())
-        app = application(definition, service, Probes())
+        probes = Probes()
+        app = application(definition, service, probes)
+        await probes.check()
         found = works("compliance", service, plan, definition.all_migrations(), service.clock)
         paths = (
             "/compliance/status",
@@ -216,7 +220,9 @@ async def _alerting() -> AsyncIterator[Parts]:
 async def _retention() -> AsyncIterator[Parts]:
     definition = retention.service.SERVICE
     async with definition.open(retention.settings.Settings()) as service:
-        app = application(definition, service, Probes())
+        probes = Probes()
+        app = application(definition, service, probes)
+        await probes.check()
         plan = definition.plan(service, ShutdownEvent())
         found = works("retention", service, plan, definition.all_migrations(), service.clock)
         found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
