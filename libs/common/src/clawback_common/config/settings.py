@@ -102,7 +102,7 @@ class CommonSettings(BrokerSettings):
     http_tls_keyfile: Path | None = None
     """Certificate chain and key, PEM, for HTTPS of APIs and probes; reloaded when the files are replaced."""
     http_tls_terminated: bool = False
-    """TLS ends at a proxy, and only the proxy can reach this process. It serves plain HTTP, also outside development."""
+    """TLS ends at a proxy, which alone can reach this process. It serves plain HTTP, also outside development."""
     sweep_age_min_d: Annotated[dict[str, Annotated[float, Field(ge=0)]], NoDecode] = Field(
         default_factory=dict
     )
