@@ -59,8 +59,8 @@ class ApiKeys:
     """The keys of a YAML file: a list of ``{subject, roles, sha256, providers, signing_keys}``.
 
     ``sha256`` is the hash of the key in lower-case hex. ``providers`` is required for roles that act for providers.
-    ``signing_keys`` maps the key ids that signatures use to Ed25519 public keys (base64). An entry may have signing keys
-    only.
+    ``signing_keys`` maps the key ids that signatures use to Ed25519 public keys (base64). An entry may have signing
+    keys only.
 
     Raises:
         Stop: the file cannot be read at start-up. Later, an invalid file is reported and the previous keys stay valid,

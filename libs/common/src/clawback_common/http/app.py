@@ -61,7 +61,7 @@ def create_app(
         routers: with paths below `/api/v1`.
         lifespan: started before and stopped after serving.
         body_bytes_max: size limits in bytes by path prefix, where 64 KB is not right.
-        requests_max: limits on concurrent requests by path prefix, for endpoints that unauthenticated clients can occupy.
+        requests_max: limits on concurrent requests by path prefix, for endpoints that anonymous clients can occupy.
         clock: for the time in problems.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A producer that tells of each message where it lies or why it cannot be sent."""
+"""A producer that returns for each message its position, or the reason why it was not sent."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,17 +17,17 @@ from clawback_common.kafka.envelope import Message
 from clawback_contracts.signatures import Signer
 
 SEND_S_MAX = 60.0
-"""An idempotent producer can hang in an outage; after this it is thrown away for a new one."""
+"""An idempotent producer can hang in an outage; after this time it is replaced."""
 REQUEST_BYTES_MAX = 2 * 1024 * 1024
 
 
 TOPIC_S_MAX = 3.0
-"""How long a topic that the broker does not know may hold up the others."""
+"""How long a topic that the broker does not know may delay the other topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Where a confirmed message lies."""
+    """The position of a confirmed message."""
 
     partition: int
     offset: int
@@ -36,12 +36,12 @@ class Sent:
 Outcome: TypeAlias = Sent | Poison | Transient
 Handed: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
 NOT_HANDED = Transient("the broker took too long")
-NOT_CONFIRMED = Transient("the broker did not confirm")
-REFUSED = Poison("too_large", "the broker refused its size")
+NOT_CONFIRMED = Transient("the broker did not confirm the message")
+REFUSED = Poison("too_large", "the broker refused the size of the message")
 
 
 class Producer:
-    """Idempotent, acknowledged by all in-sync replicas. Opened when first used, and anew after a fatal error."""
+    """Idempotent, with acks=all. Opened at first use, and opened again after a fatal error."""
 
     def __init__(
         self, settings: CommonSettings, source: str, *, linger_ms: int = 5, signer: Signer | None = None
@@ -74,9 +74,9 @@ class Producer:
         return self._producer
 
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Sends all and waits for all; what became of each, in the order given.
+        """Send all messages and wait for all; return the outcome of each, in the given order.
 
-        ``Transient`` is not confirmed and may have arrived all the same; ``Poison`` can never be sent.
+        A ``Transient`` message is not confirmed, but may have been stored. A ``Poison`` message can never be sent.
 
         Raises:
             Transient: there is no connection; nothing was sent.
@@ -86,7 +86,7 @@ class Producer:
         outcomes = await self._send(messages)
         if len(messages) > 1:
             for number, outcome in enumerate(outcomes):
-                if outcome is REFUSED:  # with its whole batch; alone it shows whether it was this one
+                if outcome is REFUSED:  # the whole batch was refused; sent alone, it shows whether this message is too large
                     (outcomes[number],) = await self._send([messages[number]])
         return outcomes
 
@@ -103,13 +103,13 @@ class Producer:
                     await asyncio.wait(futures)
         outcomes = [_outcome(one) for one in handed]
         if any(one in {NOT_CONFIRMED, NOT_HANDED, REFUSED} for one in outcomes):
-            await self.close()  # its numbering may be broken now
+            await self.close()  # its sequence numbers may be inconsistent now
         return outcomes
 
     async def _topics_not_there(
         self, producer: AIOKafkaProducer, topics: Iterable[str]
     ) -> dict[str, Transient]:
-        """The topics that the broker does not know now: their messages wait, the others must not."""
+        """Return the topics that the broker does not know now: only their messages wait."""
         lost = {}
         for topic in sorted(topics):
             try:
@@ -134,7 +134,7 @@ class Producer:
         return future
 
     async def close(self) -> None:
-        """Sends what is in hand for a moment, then lets go."""
+        """Flush for up to five seconds, then close the connection."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, OSError, TimeoutError):
