@@ -94,7 +94,9 @@ class ServerCertificate:
             self._stamp = stamp
             _log.info("certificate reloaded")
         except (OSError, ssl.SSLError) as error:
-            _log.error("certificate cannot be reloaded, the previous one stays in use", reason=describe(error))
+            _log.error(
+                "certificate cannot be reloaded, the previous one stays in use", reason=describe(error)
+            )
 
     def _stamped(self) -> tuple[tuple[int, int], ...]:
         found = [path.stat() for path in self._files]

@@ -36,9 +36,7 @@ def incidents_router(service: str, db: Querier, close: Close) -> Router:
         items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
         return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))
 
-    @router.post(
-        "/incidents/{incident_id}/close", summary="Close an incident and release what it withholds"
-    )
+    @router.post("/incidents/{incident_id}/close", summary="Close an incident and release what it withholds")
     async def close_incident(caller: _Officer, incident_id: UUID, body: IncidentNote) -> Incident:
         closed = await close(incident_id, caller.subject, body.note)
         if closed is None:

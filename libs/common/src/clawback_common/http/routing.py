@@ -68,7 +68,11 @@ def require_known(request: Request, names: frozenset[str]) -> None:
     """
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
-        known = f"Known parameters: {', '.join(sorted(names))}." if names else "This path has no query parameters."
+        known = (
+            f"Known parameters: {', '.join(sorted(names))}."
+            if names
+            else "This path has no query parameters."
+        )
         errors = [
             field_error(name[:NAME_CHARS_MAX], "unknown_parameter", known) for name in unknown[:NAMES_MAX]
         ]

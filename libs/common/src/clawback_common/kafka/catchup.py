@@ -1,6 +1,6 @@
 """Catch-up: whether the service has processed everything that was on a topic when this process started.
 
-A restored database contains content whose deletion happened after the backup. So nothing is served before the
+A restored database contains content that was deleted after the backup. So nothing is served before the
 service, in all of its processes, has caught up.
 """
 
@@ -77,7 +77,9 @@ class CatchUp:
         """Refuse an offset beyond the end: its log was deleted, and the writer's records are not backfilled yet."""
         ends = await log_ends(self._settings, self._topic)
         if any(stored.get((self._topic, number), 0) > end for number, (_, end) in ends.items()):
-            raise Transient(f"{self._topic}: the records of a lost log are not backfilled yet", retry_after_s=1)
+            raise Transient(
+                f"{self._topic}: the records of a lost log are not backfilled yet", retry_after_s=1
+            )
 
     async def _in_this_log(self, ours: dict[int, int]) -> dict[int, int]:
         """Reset offsets beyond the end: they belong to a deleted log, so nothing of this log has been processed."""

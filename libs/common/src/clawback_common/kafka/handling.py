@@ -38,7 +38,9 @@ ROUND_DELAYS_S = (0.2, 0.8)
 REPORT_S_MAX = 10.0
 ALERT_INTERVAL_S = 3600.0
 
-_STALLED = gauge("bus_stalled_state", "1 while a lane is stalled because the service is at fault.", ("topic",))
+_STALLED = gauge(
+    "bus_stalled_state", "1 while a lane is stalled because the service is at fault.", ("topic",)
+)
 _log = structlog.stdlib.get_logger(__name__)
 
 Raw: TypeAlias = "ConsumerRecord[Any, Any]"
@@ -312,7 +314,9 @@ class Handling:
         try:
             await asyncio.wait_for(self._stalls.stalled(partition, offset, kind), REPORT_S_MAX)
         except Exception as failed:  # noqa: BLE001 - the cause of the stall often prevents this too
-            _log.warning("the alert for a stalled lane could not be raised", topic=self.subscription.topic, error=failed)
+            _log.warning(
+                "cannot raise the alert of a stalled lane", topic=self.subscription.topic, error=failed
+            )
 
     async def _resumed(self, progress: Progress) -> None:
         _STALLED.labels(self.subscription.topic).set(0)
@@ -321,6 +325,6 @@ class Handling:
             try:
                 await self._stalls.resumed(went_on)
             except Exception as failed:  # noqa: BLE001 - the next batch tries again
-                _log.warning("the alert for a resumed lane could not be resolved", error=failed)
+                _log.warning("cannot resolve the alert of a resumed lane", error=failed)
             else:
                 self._may_be_stalled -= went_on.keys()

@@ -86,7 +86,9 @@ class Producer:
         outcomes = await self._send(messages)
         if len(messages) > 1:
             for number, outcome in enumerate(outcomes):
-                if outcome is REFUSED:  # the whole batch was refused; sent alone, it shows whether this message is too large
+                if (
+                    outcome is REFUSED
+                ):  # with its whole batch: send it alone to find out whether it is too large itself
                     (outcomes[number],) = await self._send([messages[number]])
         return outcomes
 

@@ -94,7 +94,9 @@ class Subscriber:
             return ()
 
     async def _next_records(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
-        await self._placed.wait()  # the client may return records before the listener has set the start position
+        await (
+            self._placed.wait()
+        )  # the client may return records before the listener has set the start position
         for place in consumer.assignment() - self._next.keys():
             self._next[place] = await consumer.position(place)
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
@@ -121,8 +123,8 @@ class Subscriber:
     async def _overtaken(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         """Handle a jump in the offsets: a transaction marker, or records that Kafka deleted before they were read.
 
-        The client silently continues from the log start. Nothing is committed after the gap: the process ends, and refuses
-        to start until a person has accepted the gap.
+        The client silently continues from the log start. Nothing is committed after the gap: the process ends, and
+        refuses to start until a person has accepted the gap.
         """
         first = (await consumer.beginning_offsets([place]))[place]
         if first > self._next[place]:
@@ -163,7 +165,9 @@ class Subscriber:
             # Raised again, so that the batch is redelivered. The pause keeps it from failing a thousand times a second.
             _FAILED.labels(topic).inc()
             self._failures += 1
-            _log.exception("batch failed and is redelivered", topic=topic, failures=self._failures, error=error)
+            _log.exception(
+                "batch failed and is redelivered", topic=topic, failures=self._failures, error=error
+            )
             await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
             raise
         self._failures = 0
@@ -245,7 +249,7 @@ class Subscriber:
     def ready(self, silent_s_max: float = 10.0) -> str | None:
         """Return None when it is consuming, else the reason.
 
-        A lane with its own offsets must have caught up first: a restored database contains content whose deletion happened
+        A lane with its own offsets must have caught up first: a restored database contains content that was deleted
         after the backup.
         """
         consumer = self.inner.consumer

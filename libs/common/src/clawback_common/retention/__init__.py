@@ -1,7 +1,7 @@
-"""What an owner of data does when it is asked to let go of what is old, or to keep its tables in good shape.
+"""The owner's side of retention: deletes old records on request, and maintains tables.
 
-A service says which classes of data it owns (`classes.DataClass`); the `sweeper.Sweeper` takes the requests, works
-them off one at a time, and answers each, however often it comes.
+A service declares the classes of data that it owns (`classes.DataClass`). The `sweeper.Sweeper` receives the requests,
+processes one at a time, and answers each, however often it is delivered.
 """
 
 from clawback_common.retention.aged import AgedTableClass
