@@ -58,7 +58,7 @@ class Progress:
         They take effect when the transaction commits. Notes are JSON.
 
         Raises:
-            Conflict: the sweep was requested again meanwhile, perhaps with other holds, or another worker has it: restart it.
+            Conflict: the sweep was requested again meanwhile, perhaps with other holds, or another worker has it.
         """
         now = self._open[1] if self._open and self._open[0] is tx else dict(self._notes)
         now.update(notes or {})

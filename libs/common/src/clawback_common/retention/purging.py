@@ -15,7 +15,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """Rows of a table that are deleted when they are old. Names are constants and are inserted into the SQL unchanged."""
+    """Rows of a table that are deleted when they are old. Names are constants and are part of the SQL."""
 
     table: str
     dated_by: str

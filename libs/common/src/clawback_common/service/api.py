@@ -1,4 +1,4 @@
-"""The API process of a service, from its definition."""
+"""The API process of a service, built from its definition."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,12 +26,14 @@ T = TypeVar("T", bound=Service)
 
 
 def application(definition: ServiceDefinition[Any, T], service: T, probes: Probes) -> FastAPI:
-    """Its routes, and those of every service: incidents, holdings, runs of jobs, dead letters, health.
+    """Create the application with the service's routes and the common ones.
+
+    The common routes are incidents, holdings, job runs, dead letters and health.
 
     Args:
         definition: of the service.
         service: its objects.
-        probes: what its readiness is made of; the definition may add to it.
+        probes: the readiness checks; the definition may add some.
     """
     release = version(f"clawback-{definition.name}")
     own = definition.api(service, probes)
@@ -67,7 +69,7 @@ async def _close(service: Service, incident_id: UUID, by: str, note: str) -> Row
 
 
 async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
-    """Serves until asked to end."""
+    """Serve until shutdown."""
     probes = Probes()
 
     async def database() -> None:

@@ -18,7 +18,10 @@ REPEAT_INTERVAL = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class OutboxDelays:
-    """The delays of one service. The alert on the lane of alerts is sent on that lane itself; see the metric meanwhile."""
+    """The delays of one service.
+
+    The alert of the lane that carries alerts is sent on that lane itself; until then only the metric shows the delay.
+    """
 
     service: str
     db: Database

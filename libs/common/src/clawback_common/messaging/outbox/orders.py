@@ -41,8 +41,8 @@ class OrdersOutbox:
 async def send_lost_again(db: Database, log: Log, now: datetime, kept: timedelta) -> bool:
     """Queue again what was sent within the topic's retention time, if the log is lost.
 
-    A receiver that has processed a message ignores it by its number or id. A receiver whose database was restored too gets
-    the messages that it has lost.
+    A receiver that has processed a message ignores it by its number or id. A receiver whose database was restored too
+    gets the messages that it has lost.
     """
     return await lost_log.send_again(db, SQL, log, now, log.topic, now - kept)
 

@@ -156,9 +156,10 @@ class Relay:
     def _go_on_behind(self, batch: "_Batch") -> None:
         """Move the start of the next query past these rows: their dead index entries stay until a vacuum.
 
-        The position is only a hint. After a batch with no rows behind it, and after every tenth, the next query starts from
-        the first unsent row again, so that a row that was committed late, queued again or not confirmed does not wait behind a
-        whole backlog. Rows that wait for an unavailable topic are skipped too, so that the rows behind them do not wait.
+        The position is only a hint. After a batch with no rows behind it, and after every tenth, the next query starts
+        from the first unsent row again, so that a row that was committed late, queued again or not confirmed does not
+        wait behind a whole backlog. Rows that wait for an unavailable topic are skipped too, so that the rows behind
+        them do not wait.
         """
         self._full_batches += 1
         again = not batch.followed or self._full_batches % RESTART_BATCHES == 0
