@@ -23,9 +23,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class Retry:
     """A retry policy: number of attempts, and delays from `first_delay_ms`, times `factor`, up to `delay_ms_max`.
 
-    `jitter` is the fraction by which a delay may grow at random, so that many clients do not retry at once. `patience_s` is
-    the longest wait that a peer may request by `Transient.retry_after_s`. Beyond it, the error is raised to the caller, who
-    can pause.
+    `jitter` is the fraction by which a delay may grow at random, so that many clients do not retry at once.
+    `patience_s` is the longest wait that a peer may request by `Transient.retry_after_s`. Beyond it, the error is
+    raised to the caller, who can pause.
     """
 
     attempts: int = 3

@@ -256,7 +256,7 @@ class Database:
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Any]:
-        """Acquire a connection for one statement, which commits by itself, or under a fence in a checked transaction."""
+        """Acquire a connection for one statement, in autocommit mode, or under a fence in a checked transaction."""
         if FENCE.get() is not None:
             async with self.transaction() as tx:
                 yield tx

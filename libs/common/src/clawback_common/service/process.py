@@ -124,8 +124,8 @@ def load_or_exit(load: Callable[[], T]) -> T:
 def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     """Run `main` on uvloop until it returns; return its result, or 0, as the exit code.
 
-    The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` gets; the second ends the process at once. A `Stop` is
-    printed to stderr (2); any other error is logged (1).
+    The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` gets; the second ends the process at once. A
+    `Stop` is printed to stderr (2); any other error is logged (1).
     """
     _allocate_from_one_arena()
     configure_logging(service, settings.log_level, settings.log_format)
@@ -152,8 +152,8 @@ def _allocate_from_one_arena() -> None:
 def tune_gc() -> None:
     """Exclude the loaded modules from garbage collection, and raise the thresholds for large batches.
 
-    Otherwise Python scans all of them again after each few hundred values of a batch, which takes a third of the time to
-    read one.
+    Otherwise Python scans all of them again after each few hundred values of a batch, which takes a third of the time
+    to read one.
     """
     gc.freeze()
     gc.set_threshold(30_000, 10, 10)

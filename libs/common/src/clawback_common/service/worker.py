@@ -289,7 +289,7 @@ class Worker:
                 self._orders.wake()
 
     async def _tidy(self, purges: Sequence[Aged]) -> None:
-        """Delete expired rows, the quarantine's bytes first, because they are content. A failing step stops no other."""
+        """Delete expired rows, first the bytes in quarantine, which are content. A failing step stops no other."""
         now = self._clock.now()
         try:
             await quarantine.tidy(self._db, now)

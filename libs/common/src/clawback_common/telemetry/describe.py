@@ -21,8 +21,9 @@ _SCHEMA_FIELDS = ("schema_name", "table_name", "column_name", "constraint_name")
 def describe(error: BaseException) -> str:
     """Return one line about the error that may be logged, stored and returned to callers.
 
-    Our own errors are given in full, because their text contains no values. A validation error is given by its fields and
-    codes, a database error by its SQLSTATE and the names concerned, a group by its members, any other error by its type.
+    Our own errors are given in full, because their text contains no values. A validation error is given by its fields
+    and codes, a database error by its SQLSTATE and the names concerned, a group by its members, any other error by its
+    type.
     """
     kind = type(error).__name__
     if isinstance(error, ClawbackError):
