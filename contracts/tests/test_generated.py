@@ -118,7 +118,7 @@ def test_a_missing_a_stale_and_an_edited_file_are_each_named(
     assert generate.main(["--check"], checkout) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "schemas/gone.v1.json: nothing has this schema",
+        "schemas/gone.v1.json: no model has this schema",
         "schemas/alert.raised.v1.json: differs from the models; run `make contracts`",
         "asyncapi.yaml: differs from the models; run `make contracts`",
     ]
@@ -131,7 +131,7 @@ def test_a_break_is_not_written_over_what_was_promised(
     promised = changed(ArticlePublished, lambda it: it["properties"].update(dear={"type": "string"}))
     file.write_text(promised)
     assert generate.main([], checkout) == 1
-    assert "article.published.v1.json: messages written before could no longer" in capsys.readouterr().err
+    assert "article.published.v1.json: older messages could no longer" in capsys.readouterr().err
     assert file.read_text() == promised
     assert generate.main(["--before-release"], checkout) == 0
     assert file.read_text() == schema(ArticlePublished)

@@ -94,7 +94,7 @@ def test_a_key_is_read_from_a_pem_file_and_what_is_none_is_refused(tmp_path: Pat
     file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert Signer.of(file).key_id == signer.key_id
     file.write_text("none")
-    with pytest.raises(ValueError, match=r"key\.pem is no Ed25519 private key"):
+    with pytest.raises(ValueError, match=r"key\.pem is not an unencrypted Ed25519 private key"):
         Signer.of(file)
 
 

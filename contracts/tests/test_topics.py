@@ -129,11 +129,11 @@ def test_the_loaded_topics_cannot_be_spoilt_by_who_loaded_them() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "other.v1", "must be named as its topic"),
+        ("name", "other.v1", "the file must be named like its topic"),
         ("name", "Articles", "String should match pattern"),
         ("writers", [], "at least 1 item"),
         ("retention", "6 hours", "Extra inputs"),
-        ("profiles", {}, "must be named as its topic, and have the profiles"),
+        ("profiles", {}, "the file must be named like its topic, and have the profiles"),
     ],
 )
 def test_a_wrong_file_is_refused_and_named(
@@ -153,7 +153,7 @@ def test_a_duration_is_a_number_and_a_unit(written: dict[str, object], duration:
 
 
 def test_a_folder_without_topics_is_an_error_and_no_empty_answer(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no topic in"):
+    with pytest.raises(ValueError, match="no topic file in"):
         read_topics(tmp_path)
 
 

@@ -65,7 +65,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/kafka/handling.py",
-                "        except Exception as error:  # noqa: BLE001 - whatever it is, the record that causes it is ",
+                "        except Exception as error:  # noqa: BLE001 - the record that causes any error is ",
                 "        except Poison as error:  # ",
             ),
         ),

@@ -212,7 +212,7 @@ async def test_something_that_is_away_for_a_moment_is_tried_again_in_place(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
-    heard = Heard(fails_at(1, Transient("the database does not answer"), times=5))
+    heard = Heard(fails_at(1, Transient("the database does not respond"), times=5))
     failed = subscriber._FAILED.labels(topic)
     async with listening(context, Subscription(topic, (Said,), heard)):
         await until(lambda: heard.numbers == [0, 1, 2], what="all handled")

@@ -48,7 +48,7 @@ async def test_each_migration_runs_once_in_order_and_by_phase(database: Database
 
 async def test_a_database_behind_its_migrations_is_refused_with_the_command(database: Database) -> None:
     await migrate(database, TWO[:1], ALL)
-    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run `migrate` of the service first"):
+    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run the role `migrate` of the service first"):
         await require_migrated(database, TWO)
 
 
@@ -235,7 +235,7 @@ async def test_a_connection_lost_in_mid_transaction_is_transient_and_the_next_on
             await database.execute("SELECT pg_terminate_backend($1)", pid)
             await tx.execute("SELECT 1")
 
-    with pytest.raises(Transient, match="the database does not answer"):
+    with pytest.raises(Transient, match="the database does not respond"):
         await lost()
     assert done == []
     assert await database.fetchval("SELECT 1") == 1
@@ -261,7 +261,7 @@ async def test_a_deadlock_is_transient_for_one_of_the_two(database: Database) ->
 async def test_a_database_that_is_down_makes_a_process_unready_not_dead(unused_tcp_port: int) -> None:
     async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as away:
         for ask in (away.fetch, away.fetchrow, away.fetchval, away.execute):
-            with pytest.raises(Transient, match="the database does not answer"):
+            with pytest.raises(Transient, match="the database does not respond"):
                 await ask("SELECT 1")
 
 
@@ -272,7 +272,7 @@ async def test_who_waits_for_a_connection_too_long_is_told_to_try_again(
     async with Database.connect(database_url, connections_max=1) as small:
         async with small.session():
             for ask in (small.fetch, small.fetchrow, small.fetchval, small.execute):
-                with pytest.raises(Transient, match="the database does not answer"):
+                with pytest.raises(Transient, match="the database does not respond"):
                     await ask("SELECT 1")
         assert await small.fetchval("SELECT 1") == 1
 

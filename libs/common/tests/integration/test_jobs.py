@@ -103,7 +103,7 @@ async def test_the_next_run_finds_one_whose_process_died(db: Database, clock: Fa
         pass
     done, dead = await jobs.page(db)
     assert (done.outcome, dead.outcome) == ("done", "failed")
-    assert (dead.error, dead.ended_at) == ("its process ended without a word", clock.now())
+    assert (dead.error, dead.ended_at) == ("heartbeat lost", clock.now())
 
 
 async def test_a_run_that_still_beats_is_left_alone(

@@ -32,7 +32,7 @@ async def test_the_topics_that_were_made_are_those_of_the_contract(
 async def test_a_missing_topic_is_waited_for_and_made_again(settings: CommonSettings, topics: Broker) -> None:
     async with topics.admin() as admin:
         await admin.delete_topics([TOPIC])
-    with pytest.raises(Transient, match=rf"no such topics: {TOPIC}\..*provision"):
+    with pytest.raises(Transient, match=rf"missing topics: {TOPIC}\..*provision"):
         await require_topics(settings, load_topics())
     assert await provision(settings) == [TOPIC]
     await require_topics(settings, load_topics())
@@ -68,7 +68,7 @@ async def test_a_broker_that_is_away_is_no_difference(settings: CommonSettings, 
 def test_the_command_says_what_it_made(settings: CommonSettings, capsys: pytest.CaptureFixture[str]) -> None:
     assert settings is not None
     assert command.main(["provision"]) == 0
-    assert capsys.readouterr().out == "topics made: none, all are there\n"
+    assert capsys.readouterr().out == "topics created: none, all of them exist\n"
 
 
 def test_the_command_says_what_is_wrong(

@@ -134,7 +134,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
     heard = Heard()
-    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run `migrate` of the service first")):
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
         async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)]), migrations=[missing]):
             pass
     assert heard.tried == []
@@ -227,7 +227,7 @@ async def test_it_waits_for_a_database_that_is_away_and_then_begins(
 
     async def prepare() -> None:
         if not answers:
-            raise Transient("the database does not answer")
+            raise Transient("the database does not respond")
 
     heard = Heard()
     plan = WorkerSpec([Subscription(topic, (Said,), heard)], prepare=prepare)

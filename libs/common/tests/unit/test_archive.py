@@ -65,13 +65,13 @@ def test_a_file_that_is_not_as_it_was_written_is_named(folder: ArchiveFolder, da
 def test_a_manifest_that_says_other_hashes_is_not_believed(folder: ArchiveFolder) -> None:
     written = folder.write(NAME, RECORDS, AT)
     manifest = folder.root / written.path
-    said = orjson.loads(manifest.read_bytes())
-    said["records"] += 1
-    manifest.write_bytes(orjson.dumps(said))
+    changed = orjson.loads(manifest.read_bytes())
+    changed["records"] += 1
+    manifest.write_bytes(orjson.dumps(changed))
     with pytest.raises(Poison, match="records"):
         verify(manifest)
     manifest.write_bytes(b"{}")
-    with pytest.raises(Poison, match="no manifest"):
+    with pytest.raises(Poison, match="not a valid manifest"):
         verify(manifest)
 
 

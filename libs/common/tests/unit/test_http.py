@@ -442,7 +442,7 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
             assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
         path.unlink()
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
-    assert sum(line["event"].startswith("API keys cannot be read") for line in logged()) == 4
+    assert sum(line["event"].startswith("API keys cannot be reloaded") for line in logged()) == 4
 
 
 @pytest.mark.parametrize(
@@ -451,12 +451,12 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
         ({"roles": ["licensor"]}, "keys.yaml:1: .0.: the role licensor needs providers"),
         ({"roles": ["officer", "upstream"], "providers": []}, "the role upstream needs providers"),
         ({"providers": ["Not/One"]}, "keys.yaml:2: .*providers.*pattern"),
-        ({"providers": "metabase"}, "providers: a list belongs here"),
-        ({"signing_keys": ["k"]}, "signing_keys: a mapping belongs here"),
+        ({"providers": "metabase"}, "providers: a list is required"),
+        ({"signing_keys": ["k"]}, "signing_keys: a mapping is required"),
         ({"signing_keys": {"a:b": PUBLIC_KEY}}, "signing_keys.a:b.*pattern"),
-        ({"signing_keys": {"k": "c2hvcnQ="}}, "a signing key is not 32 bytes in base64"),
-        ({"signing_keys": {"k": 7}}, "a signing key is not 32 bytes in base64"),
-        ({"sha256": None}, "an entry has sha256 in lower-case hex, or signing_keys"),
+        ({"signing_keys": {"k": "c2hvcnQ="}}, "a signing key must be 32 bytes in base64"),
+        ({"signing_keys": {"k": 7}}, "a signing key must be 32 bytes in base64"),
+        ({"sha256": None}, "an entry needs sha256 in lower-case hex, or signing_keys"),
         ({"provider": ["metabase"]}, "unknown key 'provider'"),
     ],
 )
@@ -507,7 +507,7 @@ def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> N
     assert keys.signer("ingester-2") is None
     assert keys.caller("") is None
     path.write_text(yaml.safe_dump([entry, {**entry, "subject": "other"}]))
-    with pytest.raises(Stop, match="a second signing key is named ingester-1"):
+    with pytest.raises(Stop, match="duplicate signing key ingester-1"):
         ApiKeys(path)
 
 
@@ -558,12 +558,12 @@ async def test_a_query_parameter_that_is_not_known_is_refused_and_named(
     (error,) = answer.json()["errors"]
     assert error["code"] == "unknown_parameter"
     assert error["path"] in query
-    assert error["message"] == "This path takes cursor, fields, limit."
+    assert error["message"] == "Known parameters: cursor, fields, limit."
 
 
 async def test_a_key_is_needed_before_names_of_parameters_are_told(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/v1/act?x=1")).status_code == 401
-    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0]["message"] == "This path takes none."
+    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0]["message"] == "This path has no query parameters."
 
 
 async def test_the_documentation_says_who_may_do_what(client: httpx.AsyncClient) -> None:

@@ -139,7 +139,7 @@ def test_a_list_that_is_no_json_is_told_in_words_without_its_value() -> None:
     code, _, err = _play("async def main(stopping): ...", NAMES="hunter2")
     assert code == 2
     assert '"names"' in err
-    assert "it takes JSON" in err
+    assert "the value must be JSON" in err
     assert "hunter2" not in err
 
 
@@ -313,7 +313,7 @@ async def test_a_round_that_fails_is_counted_and_the_loop_goes_on(logged: Logged
     rounds = Rounds(stopping, _raise(ValueError("x")), _raise(Transient("away")), lambda: None)
     await loop_forever("counted", 0.001, rounds, stopping)
     assert rounds.done == 3
-    assert [line["failures"] for line in logged() if line["event"] == "a round failed"] == [1, 2]
+    assert [line["failures"] for line in logged() if line["event"] == "periodic task failed"] == [1, 2]
     assert REGISTRY.get_sample_value("loop_failures_total", {"loop": "counted"}) == 2
     assert REGISTRY.get_sample_value("loop_last_success_seconds", {"loop": "counted"})
 

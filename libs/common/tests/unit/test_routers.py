@@ -161,5 +161,5 @@ async def test_a_retry_that_names_nothing_is_refused(
 ) -> None:
     answer = await client.post("/api/v1/thing/dlq/retry", json={}, headers=OPERATOR)
     assert answer.status_code == 422
-    assert "older_than_s 0 means all" in answer.text
+    assert "older_than_s 0 selects all" in answer.text
     assert quarantine.asked == []

@@ -186,7 +186,7 @@ async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around
 async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
         code, said = await around.job("worker", DATABASE_URL=empty)
-        assert (code, "run `migrate` of the service first" in said) == (2, True), said
+        assert (code, "run the role `migrate` of the service first" in said) == (2, True), said
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "retention/0001_retention.pre.sql" in said) == (0, True), said
     code, said = await around.job("replay-dlq")

@@ -26,7 +26,7 @@ def raised(
         "alert raised",
         alert=condition.name,
         severity=condition.severity,
-        said=condition.summary,
+        summary=condition.summary,
         labels=dict(condition.labels),
     )
     event = AlertRaised(
