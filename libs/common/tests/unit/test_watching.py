@@ -34,7 +34,7 @@ def test_what_is_said_and_taken_back_stands_in_the_log_too(logged: Logged) -> No
     ended = messages.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
     assert said.event_id != ended.event_id
     begun, over = logged()
-    assert (begun["event"], begun["alert"], begun["said"]) == ("alert raised", "PipeLeaks", "It drips.")
+    assert (begun["event"], begun["alert"], begun["summary"]) == ("alert raised", "PipeLeaks", "It drips.")
     assert (over["event"], over["alert"]) == ("alert resolved", "PipeLeaks")
 
 
