@@ -15,7 +15,7 @@ import yaml
 from clawback_contracts import generate
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_contracts.compatibility import breaks
+from clawback_contracts.compatibility import incompatibility
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved
@@ -93,12 +93,12 @@ BROKEN: dict[str, tuple[type[Event], Change]] = {
 
 @pytest.mark.parametrize(("event", "change"), KEPT.values(), ids=KEPT)
 def test_a_promise_is_kept_when(event: type[Event], change: Change) -> None:
-    assert breaks(schema(event), changed(event, change)) is None
+    assert incompatibility(schema(event), changed(event, change)) is None
 
 
 @pytest.mark.parametrize(("event", "change"), BROKEN.values(), ids=BROKEN)
 def test_a_promise_is_broken_when(event: type[Event], change: Change) -> None:
-    assert "needs a new major version" in (breaks(schema(event), changed(event, change)) or "")
+    assert "needs a new major version" in (incompatibility(schema(event), changed(event, change)) or "")
 
 
 def test_the_committed_files_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +106,7 @@ def test_the_committed_files_are_what_the_models_say(capsys: pytest.CaptureFixtu
 
 
 def test_the_models_keep_every_committed_promise() -> None:
-    assert generate.broken_promises(generate.CONTRACTS) == []
+    assert generate.incompatible_schemas(generate.CONTRACTS) == []
 
 
 def test_a_missing_a_stale_and_an_edited_file_are_each_named(

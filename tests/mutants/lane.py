@@ -176,7 +176,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/service/priority.py",
-                "        if self.in_hand:\n",
+                "        if self.active:\n",
                 "        if not self.in_hand:\n",
             ),
         ),

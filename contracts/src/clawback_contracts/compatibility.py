@@ -11,7 +11,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 
-def breaks(released: str, current: str) -> str | None:
+def incompatibility(released: str, current: str) -> str | None:
     """Return how ``current`` is incompatible with ``released``, or None when it is compatible."""
     # Only the generator needs the checker; consumers do not install it.
     import jsoncompat  # noqa: PLC0415

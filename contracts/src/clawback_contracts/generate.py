@@ -62,13 +62,13 @@ def differences(root: Path) -> list[str]:
     ]
 
 
-def broken_promises(root: Path) -> list[str]:
+def incompatible_schemas(root: Path) -> list[str]:
     """Return the schemas under ``root`` that the current models are incompatible with, and the reasons."""
     broken = []
     for name, model in models().items():
         file = root / "schemas" / f"{name}.json"
         if file.is_file():
-            reason = compatibility.breaks(file.read_text(encoding="utf-8"), schema(name, model))
+            reason = compatibility.incompatibility(file.read_text(encoding="utf-8"), schema(name, model))
             broken += [f"{file.name}: {reason}"] if reason else []
     return broken
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = CONTRACTS) -> int:
         help="overwrite incompatible schemas that were never released",
     )
     options = parser.parse_args(arguments)
-    problems = [] if options.before_release else broken_promises(root)
+    problems = [] if options.before_release else incompatible_schemas(root)
     if options.check:
         problems += differences(root)
     elif not problems:

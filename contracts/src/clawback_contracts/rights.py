@@ -25,7 +25,7 @@ class Right(NamedTuple):
     operation: Operation
 
 
-LOOKS_AT = {
+DESCRIBED = {
     "compliance": (
         Right("group", ALL, "literal", "describe"),
         Right("topic", "articles.v1", "literal", "describe"),
@@ -64,7 +64,7 @@ def _rights(party: str, own: str) -> Iterator[Right]:
             yield from _reading(topic)
     if reads:
         yield Right("group", own, "prefixed", "read")
-    yield from LOOKS_AT.get(party, ())
+    yield from DESCRIBED.get(party, ())
 
 
 def _reading(topic: Topic) -> Iterator[Right]:

@@ -26,8 +26,8 @@ class BreakerOpen(Transient):
 class Breaker:
     """Closed until `failures` calls in a row failed, then open for `open_s` seconds, then half open for one probe.
 
-    A successful probe closes the circuit, a failed one opens it again. Errors in `fine` are answers of a working peer
-    and count as success. A cancelled call counts as neither.
+    A successful probe closes the circuit, a failed one opens it again. Errors in `not_failures` are answers of a
+    working peer and count as success. A cancelled call counts as neither.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Breaker:
         *,
         failures: int = 5,
         open_s: float = 60.0,
-        fine: tuple[type[Exception], ...] = (Poison,),
+        not_failures: tuple[type[Exception], ...] = (Poison,),
     ) -> None:
-        self._name, self._clock, self._fine = name, clock, fine
+        self._name, self._clock, self._not_failures = name, clock, not_failures
         self._failures_max, self._open_s = failures, open_s
         self._failures = 0
         self._opened_at: datetime | None = None
         self._probing = False
-        self._tell()
+        self._update_metric()
 
     @property
     def state(self) -> int:
@@ -70,7 +70,7 @@ class Breaker:
         probe = self._admit()
         try:
             yield
-        except self._fine:
+        except self._not_failures:
             self._succeeded()
             raise
         except Exception:
@@ -80,7 +80,7 @@ class Breaker:
             self._succeeded()
         finally:
             self._probing = self._probing and not probe
-            self._tell()
+            self._update_metric()
 
     def _admit(self) -> bool:
         """Return True when the call is the probe."""
@@ -90,7 +90,7 @@ class Breaker:
         if wait_s > 0 or self._probing:
             raise BreakerOpen(f"{self._name} is not called: its circuit is open", retry_after_s=wait_s or 1.0)
         self._probing = True
-        self._tell()
+        self._update_metric()
         return True
 
     def _succeeded(self) -> None:
@@ -104,5 +104,5 @@ class Breaker:
             _log.warning("circuit open", breaker=self._name, failures=self._failures, open_s=self._open_s)
             self._opened_at = self._clock.now()
 
-    def _tell(self) -> None:
+    def _update_metric(self) -> None:
         _STATE.labels(breaker=self._name).set(self.state)

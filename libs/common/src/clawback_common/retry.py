@@ -24,8 +24,8 @@ class Retry:
     """A retry policy: number of attempts, and delays from `first_delay_ms`, times `factor`, up to `delay_ms_max`.
 
     `jitter` is the fraction by which a delay may grow at random, so that many clients do not retry at once.
-    `patience_s` is the longest wait that a peer may request by `Transient.retry_after_s`. Beyond it, the error is
-    raised to the caller, who can pause.
+    `retry_after_max_s` is the longest wait that a peer may request by `Transient.retry_after_s`. Beyond it, the error
+    is raised to the caller, who can pause.
     """
 
     attempts: int = 3
@@ -33,7 +33,7 @@ class Retry:
     factor: float = 2.0
     delay_ms_max: float = 60_000
     jitter: float = 0.1
-    patience_s: float = 60.0
+    retry_after_max_s: float = 60.0
 
     def __post_init__(self) -> None:
         """Reject a policy without attempts, or with shrinking or negative delays."""
@@ -87,6 +87,6 @@ async def retrying(
 def _wait_s(policy: Retry, error: Exception, failures: int) -> float | None:
     """Return the seconds until the next attempt; None when there is none."""
     asked_s = error.retry_after_s if isinstance(error, Transient) else None
-    if failures >= policy.attempts or (asked_s or 0) > policy.patience_s:
+    if failures >= policy.attempts or (asked_s or 0) > policy.retry_after_max_s:
         return None
     return max(policy.delay_s(failures, random.random()), asked_s or 0)  # noqa: S311 - spreads load, guards nothing

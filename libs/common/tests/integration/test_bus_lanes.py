@@ -24,7 +24,7 @@ from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import AT, Heard, Said, fails_at, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, listening, said
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -85,10 +85,10 @@ async def test_a_trace_context_that_is_none_is_not_passed_on(
     broker: Broker, context: BusContext, trace: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).but(headers={"traceparent": trace})
+    hostile = Raw.of(said(1, topic=topic)).replace(headers={"traceparent": trace})
     await broker.send(topic, [said(0, topic=topic), hostile, said(2, topic=topic)])
 
-    async def passes_on(batch: Batch[Said]) -> None:
+    async def passes_on(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             sent = [
                 Message.of(one.value, event_id("on", one.event_id), at=AT, traceparent=one.traceparent)
@@ -96,7 +96,7 @@ async def test_a_trace_context_that_is_none_is_not_passed_on(
             ]
             await context.outbox.put(tx, sent)
 
-    async with listening(context, Subscription(topic, (Said,), passes_on)):
+    async with listening(context, Subscription(topic, (Ping,), passes_on)):
 
         async def passed_on() -> bool:
             return bool(await context.db.fetchval("SELECT count(*) FROM outbox_orders") == 3)
@@ -120,10 +120,10 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
     broker: Broker, context: BusContext, odd: dict[str, Any]
 ) -> None:
     topic = await broker.new_topic()
-    refused = Raw.of(said(1, topic=topic)).but(value=b"{", headers=odd)
+    refused = Raw.of(said(1, topic=topic)).replace(value=b"{", headers=odd)
     await broker.send(topic, [said(0, topic=topic), refused, said(2, topic=topic)])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 2], deadline_s=PROMPT_S, what="the neighbours")
     assert await reasons(context) == ["value_invalid"]
 
@@ -133,11 +133,11 @@ async def test_an_event_id_that_no_index_holds_is_refused(
     broker: Broker, context: BusContext, ce_id: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).but(headers={"ce_id": ce_id})
-    longest = Raw.of(said(2, topic=topic)).but(headers={"ce_id": "\u20ac".encode() * 200})
+    hostile = Raw.of(said(1, topic=topic)).replace(headers={"ce_id": ce_id})
+    longest = Raw.of(said(2, topic=topic)).replace(headers={"ce_id": "\u20ac".encode() * 200})
     await broker.send(topic, [hostile, longest])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [2], deadline_s=PROMPT_S, what="the neighbour")
     assert await reasons(context) == ["header_invalid"]
 
@@ -148,11 +148,11 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
     topic = await broker.new_topic()
     good = Raw.of(said(1, topic=topic))
     value = good.value or b""
-    nul = good.but(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
-    escaped = good.but(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
+    nul = good.replace(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
+    escaped = good.replace(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
     await broker.send(topic, [nul, escaped])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [1], deadline_s=PROMPT_S, what="the text about NUL")
     assert await reasons(context) == ["nul_character"]
 
@@ -174,13 +174,13 @@ async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_re
             said(3, topic=topic),
         ],
     )
-    heard = Heard()
+    heard = Recorder()
 
     async def on_bad(_: Transaction, bad: Sequence[Bad]) -> None:
         if any(one.offset == 1 for one in bad):
             raise error
 
-    async with listening(context, Subscription(topic, (Said,), heard, on_bad=on_bad)):
+    async with listening(context, Subscription(topic, (Ping,), heard, on_bad=on_bad)):
         await until(lambda: heard.numbers == [0, 3], deadline_s=PROMPT_S, what="the neighbours")
     minimal, whole = await quarantined(context)
     assert (minimal["kafka_offset"], minimal["reason"]) == (1, "header_missing")
@@ -197,8 +197,8 @@ async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(50)])
-    heard = Heard(fails_at(31, KeyError("a bug")))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder(fails_at(31, KeyError("a bug")))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) >= 49, deadline_s=PROMPT_S, what="the neighbours")
 
         async def aside() -> bool:
@@ -219,8 +219,8 @@ async def test_what_fails_by_chance_goes_through_in_a_later_round(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(4)])
-    heard = Heard(fails_at(2, RuntimeError("odd"), times=4))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder(fails_at(2, RuntimeError("odd"), times=4))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: sorted(heard.numbers) == [0, 1, 2, 3], what="all handled")
     assert await quarantined(context) == []
 
@@ -231,8 +231,8 @@ async def test_a_record_that_the_database_cannot_take_is_quarantined_and_its_nei
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(20)])
-    heard = Heard(fails_with(context.db, sqlstate, {7}))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder(fails_with(context.db, sqlstate, {7}))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
 
         async def aside() -> bool:
             return [row["kafka_offset"] for row in await quarantined(context)] == [7]
@@ -269,8 +269,8 @@ async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(10)])
     with broken(sqlstate) as (fixed, trouble):
-        heard = Heard(trouble(context.db))
-        async with listening(context, Subscription(topic, (Said,), heard)):
+        heard = Recorder(trouble(context.db))
+        async with listening(context, Subscription(topic, (Ping,), heard)):
             await until(lambda: stalled(context), what="paged")
             tried = len(heard.tried)
             await until(lambda: len(heard.tried) > tried, what="tried again")
@@ -290,8 +290,8 @@ async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    heard = Heard(fails_with(context.db, "XX000", set(range(100))))
-    subscription = Subscription(topic, (Said,), heard, records_max=1)
+    heard = Recorder(fails_with(context.db, "XX000", set(range(100))))
+    subscription = Subscription(topic, (Ping,), heard, records_max=1)
     await broker.send(topic, [said(n, topic=topic) for n in range(7)])
     async with listening(context, subscription):
         await until(lambda: stalled(context), what="paged")
@@ -308,8 +308,8 @@ async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on
     topic = await broker.new_topic()
     hostile = set(range(1, 61))
     await broker.send(topic, [said(n, topic=topic) for n in range(62)])
-    heard = Heard(fails_with(context.db, "XX000", hostile))
-    async with listening(context, Subscription(topic, (Said,), heard, records_max=20)):
+    heard = Recorder(fails_with(context.db, "XX000", hostile))
+    async with listening(context, Subscription(topic, (Ping,), heard, records_max=20)):
         await until(lambda: 61 in heard.numbers, what="the last one")
     assert {row["kafka_offset"] for row in await quarantined(context)} == hostile
     assert not await stalled(context)
@@ -318,15 +318,15 @@ async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on
 # ---- own offsets
 
 
-def own(topic: str, heard: Heard, context: BusContext, **more: Any) -> Subscription:
+def own(topic: str, heard: Recorder, context: BusContext, **more: Any) -> Subscription:
     """A lane that keeps its offsets in the database."""
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             await heard(batch)
             await offsets.keep(tx, context.service, batch)
 
-    return Subscription(topic, (Said,), handle, lane="orders", own_offsets=True, **more)
+    return Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True, **more)
 
 
 async def position(context: BusContext) -> int | None:
@@ -338,7 +338,7 @@ async def position(context: BusContext) -> int | None:
     "last",
     [
         Raw(b"{", b"ann"),
-        Raw.of(said(3)).but(headers={"ce_id": b"x" * 300}),
+        Raw.of(said(3)).replace(headers={"ce_id": b"x" * 300}),
         Raw.of(said(66)),
     ],
     ids=["unreadable", "odd id", "refused"],
@@ -349,7 +349,7 @@ async def test_own_offsets_move_past_what_is_quarantined(
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
     await broker.send(topic, [last])
-    heard = Heard(fails_at(66, Poison("refused_here")))
+    heard = Recorder(fails_at(66, Poison("refused_here")))
     async with listening(context, own(topic, heard, context)):
 
         async def at_the_end() -> bool:
@@ -376,7 +376,7 @@ async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
             # First so that its successors go through before it, then so that it stays open.
             raise KeyError("odd") if heard.tried.count([3]) == 1 else Transient("away")
 
-    heard = Heard(trouble)
+    heard = Recorder(trouble)
     async with listening(context, own(topic, heard, context)):
         await until(lambda: heard.tried.count([3]) > 2, what="record 3 alone")
         assert await position(context) == 3
@@ -397,7 +397,7 @@ async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
         await offsets.move(tx, context.service, {(topic, 0): 4})
     assert await position(context) == 50
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
-    heard = Heard()
+    heard = Recorder()
     async with listening(context, own(topic, heard, context)):
         await until(lambda: heard.numbers == [0, 1, 2], what="the new log")
 
@@ -414,11 +414,11 @@ async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    bus = Bus(context, [own(topic, Heard(), context)])
+    bus = Bus(context, [own(topic, Recorder(), context)])
     await bus.start(ShutdownEvent())
     await until(lambda: bus.subscribers[0].assigned is not None, what="assigned")
     await bus.stop()
-    assert not bus.subscribers[0]._placed.is_set()
+    assert not bus.subscribers[0]._positioned.is_set()
     assert bus.subscribers[0].assigned is None
 
 
@@ -427,7 +427,7 @@ async def test_asked_to_end_while_the_database_is_away_it_ends(
 ) -> None:
     topic = await broker.new_topic()
     async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
-        bus = Bus(replace(context, db=away), [own(topic, Heard(), context)])
+        bus = Bus(replace(context, db=away), [own(topic, Recorder(), context)])
         stopping = ShutdownEvent()
         starting = asyncio.create_task(bus.start(stopping))
         await asyncio.sleep(2.0)
@@ -445,22 +445,22 @@ async def test_articles_give_way_to_an_order_that_is_in_hand_and_go_on(
     gate = asyncio.Event()
 
     async def hold(_: list[int]) -> None:
-        in_hand.append(context.priority.in_hand)
+        in_hand.append(context.priority.active)
         await gate.wait()
 
     async def nothing_forbidden(_: Transaction, __: Sequence[str]) -> set[str]:
         return set()
 
-    heard, ways = Heard(), Counter[bool]()
-    give_way = context.priority.give_way
+    heard, ways = Recorder(), Counter[bool]()
+    yield_to_urgent = context.priority.yield_to_urgent
 
     async def noted() -> None:
-        ways[context.priority.in_hand] += 1
-        await give_way()
+        ways[context.priority.active] += 1
+        await yield_to_urgent()
 
-    context.priority.give_way = noted  # type: ignore[method-assign]
-    content = Subscription(articles, (Said,), heard, forbidden=nothing_forbidden)
-    async with listening(context, Subscription(orders, (Said,), Heard(hold)), content):
+    context.priority.yield_to_urgent = noted  # type: ignore[method-assign]
+    content = Subscription(articles, (Ping,), heard, forbidden=nothing_forbidden)
+    async with listening(context, Subscription(orders, (Ping,), Recorder(hold)), content):
         await broker.send(orders, [said(1, topic=orders)])
         await until(lambda: in_hand, what="the order is in hand")
         await broker.send(articles, [said(n, topic=articles) for n in range(3 * SLICE)])

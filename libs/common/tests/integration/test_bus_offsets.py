@@ -16,23 +16,23 @@ from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.gaps import accept_gaps, require_no_gap
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Heard, Said, listening, said
+from clawback_testing.listening import Ping, Recorder, listening, said
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
 
 @asynccontextmanager
-async def lane(context: BusContext, topic: str) -> AsyncIterator[Heard]:
+async def lane(context: BusContext, topic: str) -> AsyncIterator[Recorder]:
     """A subscriber that notes its offsets in the transaction of its effect."""
-    heard = Heard()
+    heard = Recorder()
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             await offsets.keep(tx, context.service, batch)
         await heard(batch)
 
-    async with listening(context, Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)):
+    async with listening(context, Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)):
         yield heard
 
 
@@ -80,10 +80,10 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotte
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     may_go_on = asyncio.Event()
 
-    async def handle(_: Batch[Said]) -> None:
+    async def handle(_: Batch[Ping]) -> None:
         await may_go_on.wait()
 
-    subscription = Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)
+    subscription = Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)
     async with listening(context, subscription) as bus:
         with pytest.raises(Transient, match="catching up"):
             await bus.ready()
@@ -134,7 +134,7 @@ async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accep
     await require_no_gap(context.settings, context.service, groups)
     await broker.commit(context.service, {(topic, 0): 1})
     await require_no_gap(context.settings, context.service, groups)
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2.*accept-gap"):
         await require_no_gap(context.settings, context.service, groups)
     assert await accept_gaps(context.settings, groups, context.db, context.service) == [
@@ -142,8 +142,8 @@ async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accep
     ]
     await require_no_gap(context.settings, context.service, groups)
     assert await accept_gaps(context.settings, groups, context.db, context.service) == []
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [3, 4], what="what is left")
 
 
@@ -155,7 +155,7 @@ async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_c
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
     async with context.db.transaction() as tx:
         await offsets.move(tx, context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     stored = await offsets.stored(context.db, context.service)
     with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2"):
         await require_no_gap(context.settings, context.service, groups, stored)

@@ -42,7 +42,7 @@ async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: 
     topic = await broker.new_topic()
     await _catch_up(context, topic).check()
     await broker.send(topic, [said(1)])
-    await broker.cut(topic)
+    await broker.delete_records(topic)
     await _catch_up(context, topic).check()
 
 

@@ -58,7 +58,7 @@ class Holder:
                 self.process.send_signal(signal.SIGUSR1)
                 await self.says("hanging")
             case _:
-                self.way.fall_silent()
+                self.way.go_silent()
 
     def wake(self, how: str) -> None:
         """It goes on where it was."""

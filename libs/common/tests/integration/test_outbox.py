@@ -126,7 +126,7 @@ async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> 
         "ce_specversion": b"1.0",
         "ce_id": str(message.event_id).encode(),
         "ce_source": f"/clawback/{context.service}".encode(),
-        "ce_type": b"test.said.v1",
+        "ce_type": b"test.ping.v1",
         "ce_time": AT.isoformat().encode(),
         "ce_subject": b"ann",
         "content-type": b"application/json",
@@ -524,17 +524,17 @@ async def test_what_the_priority_lane_sends_is_in_hand_and_news_give_way(
 ) -> None:
     topic = await broker.new_topic()
     seen: list[str] = []
-    give_way = context.priority.give_way
+    yield_to_urgent = context.priority.yield_to_urgent
 
     async def noted() -> None:
         seen.append("news give way")
-        await give_way()
+        await yield_to_urgent()
 
     async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-        seen.append(f"in hand: {context.priority.in_hand}")
+        seen.append(f"in hand: {context.priority.active}")
         return [said(1, topic=topic) for _ in rows]
 
-    monkeypatch.setattr(context.priority, "give_way", noted)
+    monkeypatch.setattr(context.priority, "yield_to_urgent", noted)
     await put(context.db, said(1, topic=topic))
     async with relaying(context, replace(orders.LANE, render=rendered)):
         await sent_all(context.db)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from clawback_common.errors import Transient
 from clawback_common.postgres import Database, pool
 from clawback_common.retention import maintenance, partitions
-from clawback_common.retention.partitions import MonthPartitions, empty, writers_gone
+from clawback_common.retention.partitions import MonthPartitions, empty, wait_for_writers
 from clawback_common.retry import Retry
 from clawback_contracts.sweep.v1 import Action
 from clawback_testing.waiting import until
@@ -136,7 +136,7 @@ async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
     monkeypatch.setattr(partitions, "_writers", looking)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
-        waiting = asyncio.create_task(writers_gone(database, "leaf", 0.005))
+        waiting = asyncio.create_task(wait_for_writers(database, "leaf", 0.005))
         await until(lambda: len(seen) > 1, what="it looked again")
         assert all(seen)
         assert not waiting.done()
@@ -151,12 +151,12 @@ async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         with pytest.raises(Transient, match="writing to leaf"):
-            await writers_gone(database, "leaf", 0.01)
+            await wait_for_writers(database, "leaf", 0.01)
 
 
 async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPartitions) -> None:
     await _fill(database, months)
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.VACUUM)
     assert size.table == "leaf_2026_01"
     assert size.bloat_before > 0.5
     assert size.bytes_after < size.bytes_before
@@ -165,7 +165,7 @@ async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPa
 
 async def test_a_dry_run_measures_only(database: Database, months: MonthPartitions) -> None:
     await _fill(database, months)
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM, dry_run=True)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.VACUUM, dry_run=True)
     assert size.bytes_after == size.bytes_before
 
 
@@ -174,7 +174,7 @@ async def test_the_pages_are_asked_where_the_extension_is_there(
 ) -> None:
     await _fill(database, months)
     await database.execute("CREATE EXTENSION pgstattuple")
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.ANALYZE)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.ANALYZE)
     assert size.bloat_before > 0.5
 
 
@@ -187,7 +187,7 @@ async def test_reindexing_takes_away_what_an_interrupted_one_left(
     await database.execute(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'twig_pkey_ccnew'::regclass"
     )
-    sizes = await maintenance.put_in_shape(database, ["leaf", "twig"], Action.REINDEX)
+    sizes = await maintenance.run_maintenance(database, ["leaf", "twig"], Action.REINDEX)
     assert [size.table for size in sizes] == ["leaf_2026_01", "twig"]
     assert await database.fetchval("SELECT count(*) FROM pg_index WHERE indrelid = 'twig'::regclass") == 1
 

@@ -19,7 +19,7 @@ from clawback_common.kafka.refill import pages, refill
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Said, said
+from clawback_testing.listening import Ping, said
 
 pytestmark = pytest.mark.integration
 
@@ -58,15 +58,15 @@ async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
         await serving
 
 
-def read(item: Mapping[str, Any]) -> Said:
-    return Said.model_validate(item)
+def read(item: Mapping[str, Any]) -> Ping:
+    return Ping.model_validate(item)
 
 
 async def fill(context: BusContext, topic: str, address: str) -> list[int]:
     """The numbers that were handed over."""
     numbers: list[int] = []
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         numbers.extend(one.value.number for one in batch)
 
     settings, db = context.settings, context.db
@@ -88,7 +88,7 @@ async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_sa
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     async with listed(Writer(5), unused_tcp_port) as address:
         assert await fill(context, topic, address) == [0, 1, 2, 3, 4]
         assert await fill(context, topic, address) == []
@@ -129,7 +129,7 @@ async def test_a_list_that_cannot_be_read_is_no_empty_list(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(2)])
-    await broker.cut(topic, up_to=1)
+    await broker.delete_records(topic, up_to=1)
     async with listed(Writer(2, answer), unused_tcp_port) as address:
         with pytest.raises(error):
             await fill(context, topic, address)

@@ -22,7 +22,7 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import purging
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, Heard, Said, fails_at, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, said
 
 pytestmark = pytest.mark.integration
 
@@ -214,18 +214,18 @@ async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
             await quarantine.purge(tx, ["up:1"], clock.now())
         raise Poison("still_refused")
 
-    outcome = await desk(database, clock, Heard(taken_down)).retry(DeadLetterFilter())
+    outcome = await dead_letter_service(database, clock, Recorder(taken_down)).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 1)
     (row,) = await kept(database)
     assert (row["resolution"], row["resolved_at"]) == ("removed", clock.now())
 
 
-def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterService:
-    async def handle(batch: Batch[Said]) -> None:
+def dead_letter_service(database: Database, clock: FakeClock, heard: Recorder) -> DeadLetterService:
+    async def handle(batch: Batch[Ping]) -> None:
         await heard(batch)
 
     ways: dict[str, Redrive] = redrive_by_subscription(
-        GROUP, [Subscription(TOPIC, (Said,), handle)], Authentication.none()
+        GROUP, [Subscription(TOPIC, (Ping,), handle)], Authentication.none()
     )
     return DeadLetterService(database, clock, ways.get)
 
@@ -235,16 +235,16 @@ async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(4)))
     clock.advance(minutes=1)
-    heard = Heard(fails_at(2, Poison("still_refused", "number")))
-    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    heard = Recorder(fails_at(2, Poison("still_refused", "number")))
+    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (3, 1)
     assert sorted(heard.numbers) == [0, 1, 3]
     rows = await kept(database)
     assert [row["resolution"] for row in rows] == ["retried", "retried", None, "retried"]
     assert [row["value"] is None for row in rows] == [True, True, False, True]
     assert (rows[2]["reason"], rows[2]["retries"]) == ("still_refused", 1)
-    again = Heard()
-    outcome = await desk(database, clock, again).retry(DeadLetterFilter())
+    again = Recorder()
+    outcome = await dead_letter_service(database, clock, again).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed, again.numbers) == (1, 0, [2])
 
 
@@ -254,8 +254,8 @@ async def test_a_dead_letter_that_fails_again_does_not_hold_up_the_others(
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(3)))
     clock.advance(minutes=1)
-    heard = Heard(fails_at(1, error))
-    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    heard = Recorder(fails_at(1, error))
+    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (2, 1)
     assert [row["value"] is not None for row in await kept(database)] == [False, True, False]
 
@@ -265,7 +265,7 @@ async def test_what_is_still_unreadable_or_has_no_way_back_stays_with_its_reason
 ) -> None:
     await set_aside(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a door"))
     clock.advance(minutes=1)
-    outcome = await desk(database, clock, Heard()).retry(DeadLetterFilter())
+    outcome = await dead_letter_service(database, clock, Recorder()).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 2)
     rows = await kept(database)
     assert [row["reason"] for row in rows] == ["value_invalid", "refused_here", "no_way_back"]
@@ -277,7 +277,7 @@ async def test_dead_letters_are_listed_newest_first_each_once_and_by_filter(
     for n in range(5):
         await set_aside(database, clock, bad(n, error=Poison("odd" if n % 2 else "even")))
         clock.advance(minutes=n % 2)
-    table = desk(database, clock, Heard())
+    table = dead_letter_service(database, clock, Recorder())
     seen: list[int] = []
     cursor: str | None = None
     while True:

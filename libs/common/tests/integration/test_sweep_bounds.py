@@ -44,7 +44,7 @@ def ended(*by: str, hold_id: UUID = HELD.hold_id) -> EndedHold:
 
 async def refused(world: World, words: str) -> SweepFailed:
     """It is worked off, and refused: answered with the reason, a person is paged, nothing is removed."""
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     answer = (await world.answers())[-1]
     assert isinstance(answer, SweepFailed), answer
     assert answer.refused
@@ -82,7 +82,7 @@ async def test_the_minimum_age_is_a_setting_and_never_lies_in_the_future(
     await refused(world, "minimum age")
     world.sweeper = sweeper
     await told(world, request(before=clock.now() - timedelta(hours=13)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
@@ -94,7 +94,7 @@ async def test_an_action_that_the_class_does_not_allow_is_refused(world: World, 
 
 async def test_a_request_that_omits_a_hold_known_from_an_earlier_request_is_refused(world: World) -> None:
     await told(world, request(holds=(HELD,), dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await told(world, request())
     answer = await refused(world, f"omits 1 holds that are in force: {HELD.hold_id}")
     assert answer.omitted_holds == (HELD,)
@@ -105,7 +105,7 @@ async def test_a_hold_is_known_before_any_sweep(world: World) -> None:
     await told(world, request())
     await refused(world, "omits 1 holds")
     await told(world, request(holds=(HELD,)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 1
 
 
@@ -120,7 +120,7 @@ async def test_a_hold_that_is_named_with_another_scope_counts_as_omitted(world: 
 async def test_a_hold_that_two_people_ended_is_asked_for_no_longer(world: World) -> None:
     await told(world, changed(HELD))
     await told(world, request(ended_holds=(ended("ann", "ben"),)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
@@ -138,17 +138,17 @@ async def test_who_placed_a_hold_withdraws_it_alone_while_nobody_confirmed_it(wo
     await told(world, request(ended_holds=(ended("eve"),)))
     await refused(world, "omits 1 holds")
     await told(world, changed(ended=(ended("ann"),)), request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
 async def test_a_hold_on_another_class_protects_that_class_alone(world: World) -> None:
     elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
     await told(world, elsewhere, request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
     await told(world, request(data_class="job_runs"))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "omits 1 holds" in (await world.answers())[-1].error
 
 
@@ -157,7 +157,7 @@ async def test_a_sweep_that_runs_ends_when_a_hold_becomes_known_that_it_omits(
 ) -> None:
     leaves.waits_after = 1
     await told(world, request())
-    running = asyncio.create_task(world.sweeper.work_off())
+    running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await told(world, changed(HELD))
     leaves.gate.set()
@@ -173,7 +173,7 @@ async def test_a_refused_sweep_is_judged_again_when_it_is_requested_again(world:
     await told(world, asked)
     await refused(world, "omits 1 holds")
     await told(world, asked.model_copy(update={"attempt": 2, "holds": (HELD,)}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert (await world.answers())[-1].removed == 6
     assert len(await world.alerts()) == 1
 
@@ -194,7 +194,7 @@ async def test_on_the_topic_a_forged_request_is_refused_and_the_true_one_is_work
         await topics.send(SweepRequested.TOPIC, records)
 
         async def answered() -> list[Any]:
-            await sweeper.work_off()
+            await sweeper.process_due()
             rows: list[Any] = await context.db.fetch(
                 "SELECT outcome FROM sweep_task WHERE outcome IS NOT NULL"
             )
@@ -213,5 +213,5 @@ def test_a_setting_that_is_no_age_is_refused() -> None:
 
 async def test_without_a_limit_nothing_is_removed(world: World) -> None:
     await told(world, request(before=None))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "limit_missing" in (await world.answers())[0].error

@@ -151,7 +151,7 @@ async def test_a_request_is_worked_off_and_answered(world: World) -> None:
     await world.asked(asked)
     assert await world.answers() == []
     world.clock.advance(seconds=5)
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepCompleted)
     assert (answer.found, answer.removed, answer.held, answer.attempt) == (7, 7, 0, 1)
@@ -161,7 +161,7 @@ async def test_a_request_is_worked_off_and_answered(world: World) -> None:
 
 async def test_a_dry_run_says_how_much_and_touches_nothing(world: World) -> None:
     await world.asked(request(dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed, answer.dry_run) == (7, 7, True)
     assert await world.left() == 7
@@ -180,7 +180,7 @@ async def test_what_cannot_be_done_is_answered_in_words_at_once(
     world: World, more: dict[str, Any], words: str
 ) -> None:
     await world.asked(request(**more))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepFailed)
     assert words in answer.error
@@ -192,11 +192,11 @@ async def test_a_finished_sweep_that_is_asked_again_is_answered_again_and_not_re
 ) -> None:
     asked = request()
     await world.asked(asked)
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await world.db.execute("INSERT INTO leaf VALUES ('8')")
     await world.asked(asked)
     await world.asked(asked.model_copy(update={"attempt": 2}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     first, second = await world.answers()
     assert (first.attempt, second.attempt, second.removed) == (1, 2, 7)
     assert await world.left() == 1
@@ -208,13 +208,13 @@ async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
 ) -> None:
     leaves.waits_after = 2
     await world.asked(request())
-    dying = asyncio.create_task(world.sweeper.work_off())
+    dying = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 2, what="two slices")
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert await world.left() == 3
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7), "what the first removed counts as well"
 
@@ -222,9 +222,9 @@ async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
 async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: FakeClock) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    first = asyncio.create_task(world.sweeper.work_off())
+    first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
-    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off(), 5)
+    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due(), 5)
     assert leaves.slices == 1
     leaves.gate.set()
     await first
@@ -236,13 +236,13 @@ async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
 ) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    first = asyncio.create_task(world.sweeper.work_off())
+    first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     second = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,))
 
     async def worked_off() -> int:
-        await second.work_off()
+        await second.process_due()
         return len(await world.answers())
 
     await until(worked_off, what="the second has taken over")
@@ -259,7 +259,7 @@ async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_
 ) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    frozen = asyncio.create_task(world.sweeper.work_off())
+    frozen = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute(
         "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = 'infinity'"
@@ -271,7 +271,7 @@ async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_
         assert await world.left() == 5
         await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7)
 
@@ -282,7 +282,7 @@ async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
     leaves.waits_after = 1
     asked = request()
     await world.asked(asked)
-    running = asyncio.create_task(world.sweeper.work_off())
+    running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     hold = Hold(hold_id=uuid4(), article_ids=("up:5",))
     await world.asked(asked.model_copy(update={"attempt": 2, "holds": (hold,)}))
@@ -298,26 +298,26 @@ async def test_what_does_not_answer_is_tried_again_and_at_last_a_person_hears_of
 ) -> None:
     await world.asked(asked := request())
     leaves.trouble = [Transient("the disk is away")]
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.answers() == []
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 7, "not before its time"
     leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
     for _ in range(module.TRIES.attempts):
         world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
-        await world.sweeper.work_off()
+        await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepFailed)
     assert "the disk is away" in answer.error
     await world.asked(asked.model_copy(update={"attempt": 2}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert (await world.answers())[-1].removed == 7
 
 
 async def test_an_error_that_nobody_expected_is_told_without_its_words(world: World, leaves: Leaves) -> None:
     leaves.trouble = [ValueError("the text of somebody else")]
     await world.asked(request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert answer.error == "ValueError"
 
@@ -325,7 +325,7 @@ async def test_an_error_that_nobody_expected_is_told_without_its_words(world: Wo
 async def test_poison_in_a_class_is_told_in_its_words(world: World, leaves: Leaves) -> None:
     leaves.trouble = [Poison("action_refused", "leaves fall")]
     await world.asked(request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "action_refused: leaves fall" in (await world.answers())[0].error
 
 
@@ -337,7 +337,7 @@ def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) ->
 @pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])
 async def test_tables_are_put_in_shape_and_their_sizes_told(world: World, action: Action) -> None:
     await world.asked(request(action=action, before=None))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert [(one.table, one.bytes_before > 0) for one in answer.tables] == [("leaf", True)]
     assert await world.left() == 7
@@ -350,11 +350,11 @@ async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_beside_it_
     asked = request(owners=(context.service,))
     good = Raw.of(Message.of(asked, uuid4(), at=BEFORE, traceparent=None))
     bad = [
-        good.but(value=b"{no json"),
-        good.but(value=None),
-        good.but(value=good.value.replace(b"delete", b"forget") if good.value else None),
-        good.but(key=b"pebbles"),
-        good.but(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
+        good.replace(value=b"{no json"),
+        good.replace(value=None),
+        good.replace(value=good.value.replace(b"delete", b"forget") if good.value else None),
+        good.replace(key=b"pebbles"),
+        good.replace(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
     ]
     async with listening(context, sweeper.subscription()):
         working = asyncio.ensure_future(sweeper.loop().work())
@@ -384,9 +384,9 @@ async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
     limit = world.clock.now() - timedelta(days=1)
     world.clock.advance(days=40)
     await world.asked(request(data_class="job_runs", before=limit, dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await world.asked(request(data_class="job_runs", before=limit))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     counted, removed = await world.answers()
     assert (counted.found, counted.removed, removed.found, removed.removed) == (2, 2, 2, 2)
     assert len(await jobs.page(world.db)) == 1

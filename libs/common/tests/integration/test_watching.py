@@ -188,7 +188,7 @@ async def test_what_is_worth_it_is_said_anew_though_it_was_said_a_moment_ago(
 ) -> None:
     for again in (False, False, True, True):
         async with database.transaction() as tx:
-            await alert_publisher.say(tx, "pipes", [LEAK], clock.now(), again=again)
+            await alert_publisher.sync(tx, "pipes", [LEAK], clock.now(), again=again)
     assert len(await raised(database)) == 3
 
 

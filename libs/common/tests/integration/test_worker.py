@@ -26,7 +26,7 @@ from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
-from clawback_testing.listening import AT, Heard, Said, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, listening, said
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -74,13 +74,13 @@ async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_comm
     inlet, outlet = await broker.new_topic(), await broker.new_topic()
     begun = asyncio.Event()
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         begun.set()
         await asyncio.sleep(0.5)
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [said(one.value.number, topic=outlet) for one in batch])
 
-    async with working(context, WorkerSpec([Subscription(inlet, (Said,), handle, records_max=10)])):
+    async with working(context, WorkerSpec([Subscription(inlet, (Ping,), handle, records_max=10)])):
         await broker.send(inlet, [said(n, topic=inlet) for n in range(10)])
         await begun.wait()
     sent = len(await broker.read(outlet))
@@ -99,11 +99,11 @@ async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
     topic = await broker.new_topic()
     senders: list[str | None] = []
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         senders.extend(one.sender.subject if one.sender else None for one in batch)
 
     async with working(
-        replace(context, settings=settings), WorkerSpec([Subscription(topic, (Said,), handle)])
+        replace(context, settings=settings), WorkerSpec([Subscription(topic, (Ping,), handle)])
     ):
         await broker.send(topic, [said(1, topic=topic)])
         async with context.db.transaction() as tx:
@@ -133,9 +133,9 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
 ) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
-    heard = Heard()
+    heard = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)]), migrations=[missing]):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)]), migrations=[missing]):
             pass
     assert heard.tried == []
 
@@ -144,10 +144,10 @@ async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) ->
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
-    heard = Heard()
+    await broker.delete_records(topic, up_to=3)
+    heard = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])):
             pass
     assert heard.tried == []
 
@@ -158,10 +158,10 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     for _ in range(2):  # a worker that is started again and again opens one incident
         with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-            async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
+            async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
                 pass
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
@@ -178,7 +178,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
         await context.outbox.put(tx, [alert, said(1, topic=topic)])
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
-    async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
+    async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
         (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
     assert again.name == "PipeBursts"
     assert await topics.read(topic) == []
@@ -193,15 +193,15 @@ async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_ove
     async def wait(_numbers: list[int]) -> None:
         await go_on.wait()
 
-    heard = Heard(trouble=wait)
+    heard = Recorder(trouble=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])) as running:
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])) as running:
             await broker.send(topic, [said(0, topic=topic)])
             await until(lambda: heard.tried == [[0]], what="the first is in hand")
             await broker.send(topic, [said(1, topic=topic)])
             await asyncio.sleep(1)  # the client fetches one answer ahead
             await broker.send(topic, [said(n, topic=topic) for n in range(2, 6)])
-            await broker.cut(topic, up_to=4)
+            await broker.delete_records(topic, up_to=4)
             go_on.set()
             await until(running.task.done, what="the end of the worker")
     assert heard.numbers == [0, 1]
@@ -212,7 +212,7 @@ async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    plan = WorkerSpec([Subscription(await broker.new_topic(), (Said,), Heard())])
+    plan = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
     async with working(replace(context, settings=away), plan, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
@@ -229,8 +229,8 @@ async def test_it_waits_for_a_database_that_is_away_and_then_begins(
         if not answers:
             raise Transient("the database does not respond")
 
-    heard = Heard()
-    plan = WorkerSpec([Subscription(topic, (Said,), heard)], prepare=prepare)
+    heard = Recorder()
+    plan = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
     async with working(context, plan, ready=False) as running:
         await broker.send(topic, [said(1, topic=topic)])
         await asyncio.sleep(0.5)
@@ -372,7 +372,7 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
     topic = await broker.new_topic()
     await context.db.execute("CREATE TABLE effect (number int PRIMARY KEY)")
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             for one in batch:
                 await tx.execute("INSERT INTO effect VALUES ($1)", one.value.number)
@@ -381,7 +381,7 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
     admin = database_url.rpartition("/")[0] + "/postgres"
     async with (
         Database.connect(admin, name="admin") as server,
-        listening(context, Subscription(topic, (Said,), handle)),
+        listening(context, Subscription(topic, (Ping,), handle)),
     ):
         await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await server.execute(
@@ -401,16 +401,16 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
 async def test_all_lanes_of_a_worker_share_one_priority(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: dict[str, list[Priority]] = {"urgent": [], "give_way": []}
-    urgent, give_way = Priority.urgent, Priority.give_way
+    asked: dict[str, list[Priority]] = {"urgent": [], "yield_to_urgent": []}
+    urgent, yield_to_urgent = Priority.urgent, Priority.yield_to_urgent
 
     def noted_urgent(lanes: Priority) -> AbstractContextManager[None]:
         asked["urgent"].append(lanes)
         return urgent(lanes)
 
     async def noted_way(lanes: Priority) -> None:
-        asked["give_way"].append(lanes)
-        await give_way(lanes)
+        asked["yield_to_urgent"].append(lanes)
+        await yield_to_urgent(lanes)
 
     async def nothing_forbidden(_: Querier, __: Sequence[str]) -> set[str]:
         return set()
@@ -419,13 +419,13 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         return [None for _ in rows]
 
     monkeypatch.setattr(Priority, "urgent", noted_urgent)
-    monkeypatch.setattr(Priority, "give_way", noted_way)
+    monkeypatch.setattr(Priority, "yield_to_urgent", noted_way)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
-    heard, content = Heard(), Heard()
+    heard, content = Recorder(), Recorder()
     plan = WorkerSpec(
         [
-            Subscription(orders, (Said,), heard),
-            Subscription(articles, (Said,), content, forbidden=nothing_forbidden),
+            Subscription(orders, (Ping,), heard),
+            Subscription(articles, (Ping,), content, forbidden=nothing_forbidden),
         ],
         publish=nothing,
     )
@@ -442,5 +442,5 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         await until(sent, what="the outbox is sent")
         lanes = running.worker._priority
     assert len(asked["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
-    assert len(asked["give_way"]) >= 2, "the lane of articles, and the relay of news"
+    assert len(asked["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of news"
     assert {id(one) for found in asked.values() for one in found} == {id(lanes)}

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.retention import Held
+from clawback_common.retention import LegalHolds
 from clawback_contracts.sweep.v1 import Hold
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -18,7 +18,7 @@ def _hold(**said: Any) -> Hold:
 
 
 def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
-    held = Held.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
+    held = LegalHolds.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
     assert held.ids == ("up:a", "up:b")
     assert held.covers("up:a", AT + DAY)
     assert not held.covers("up:c", AT - DAY)
@@ -36,10 +36,10 @@ def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
 def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
     dated_from: datetime | None, dated_until: datetime | None, spared: list[int]
 ) -> None:
-    held = Held.of([_hold(dated_from=dated_from, dated_until=dated_until)])
+    held = LegalHolds.of([_hold(dated_from=dated_from, dated_until=dated_until)])
     assert (held.froms, held.untils) == ([dated_from], [dated_until])
     assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == spared
 
 
 def test_without_holds_nothing_is_spared() -> None:
-    assert not Held.of([]).covers("up:a", AT)
+    assert not LegalHolds.of([]).covers("up:a", AT)

@@ -563,7 +563,9 @@ async def test_a_query_parameter_that_is_not_known_is_refused_and_named(
 
 async def test_a_key_is_needed_before_names_of_parameters_are_told(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/v1/act?x=1")).status_code == 401
-    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0]["message"] == "This path has no query parameters."
+    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0][
+        "message"
+    ] == "This path has no query parameters."
 
 
 async def test_the_documentation_says_who_may_do_what(client: httpx.AsyncClient) -> None:

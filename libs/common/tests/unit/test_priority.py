@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from clawback_common.service.priority import GIVE_WAY_S, LINGER_S, SLICE, Priority
+from clawback_common.service.priority import LINGER_S, PAUSE_S, SLICE, Priority
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ async def test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_af
         with lanes.urgent():
             pass
         now += 10 * LINGER_S
-        await lanes.give_way()
-    await lanes.give_way()
-    assert slept == [GIVE_WAY_S] * 5
+        await lanes.yield_to_urgent()
+    await lanes.yield_to_urgent()
+    assert slept == [PAUSE_S] * 5
     now += LINGER_S
-    await lanes.give_way()
+    await lanes.yield_to_urgent()
     assert slept[5:] == []
 
 
@@ -57,6 +57,6 @@ async def test_what_fails_is_no_longer_in_hand(monkeypatch: pytest.MonkeyPatch) 
     lanes = Priority()
     with pytest.raises(ValueError, match="of a handler"), lanes.urgent():
         raise ValueError("of a handler")
-    assert lanes.in_hand
+    assert lanes.active
     now += LINGER_S
-    assert not lanes.in_hand
+    assert not lanes.active

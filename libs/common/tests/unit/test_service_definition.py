@@ -11,7 +11,7 @@ import pytest
 from clawback_common.config.settings import ServiceSettings
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.service import cli
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_common.service.definition import Api, Command, ServiceDefinition
 from clawback_common.service.process import ExitCode, ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
@@ -91,7 +91,12 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 def test_a_dead_letter_is_tried_again_by_the_subscriptions_that_are_meant_for_it() -> None:
     service = SimpleNamespace(settings=Settings(), db=None, clock=None, orders=None)
     first, second = (Subscription(topic, (), again) for topic in ("consumed", "tried-again"))
-    found = desk(definition(subscriptions=lambda _: [first], redriven=lambda _: [second]), service)
-    assert found._way_back("tried-again") is not None
-    assert found._way_back("consumed") is None
-    assert desk(definition(subscriptions=lambda _: [first]), service)._way_back("consumed") is not None
+    found = dead_letter_service(
+        definition(subscriptions=lambda _: [first], redriven=lambda _: [second]), service
+    )
+    assert found._handler_for("tried-again") is not None
+    assert found._handler_for("consumed") is None
+    assert (
+        dead_letter_service(definition(subscriptions=lambda _: [first]), service)._handler_for("consumed")
+        is not None
+    )

@@ -33,7 +33,7 @@ class Raw:
         """Return a message as a service would send it."""
         return cls(message.value, message.key.encode(), message.headers(source))
 
-    def but(self, **changed: Any) -> "Raw":
+    def replace(self, **changed: Any) -> "Raw":
         """Return the record with these changes; a header set to ``...`` is left out."""
         headers = dict(self.headers) | changed.pop("headers", {})
         return Raw(
@@ -108,7 +108,7 @@ class Broker:
         self._made.append(name)
         return name
 
-    async def make_again(self, topic: str) -> None:
+    async def recreate(self, topic: str) -> None:
         """Delete a topic of one partition, and create it again with the same name."""
         async with self.admin() as admin:
             await admin.delete_topics([topic])
@@ -123,10 +123,10 @@ class Broker:
             await until(made, what="the topic is created again")
             await until(listed, what="the topic is listed")
 
-    async def cut(self, topic: str, *, up_to: int | None = None) -> None:
+    async def delete_records(self, topic: str, *, up_to: int | None = None) -> None:
         """Delete the records of a topic before an offset (None: all records)."""
         async with self.admin() as admin:
-            await _cut(admin, self.bootstrap, [topic], up_to)
+            await _delete_records(admin, self.bootstrap, [topic], up_to)
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         """Return the group's offsets by topic and partition."""
@@ -146,9 +146,9 @@ class Broker:
     async def empty(self) -> None:
         """Delete all records of the contract's topics, and all consumer groups."""
         async with self.admin() as admin:
-            await _cut(admin, self.bootstrap, list(load_topics()), None)
+            await _delete_records(admin, self.bootstrap, list(load_topics()), None)
             groups = [name for name, *_ in await admin.list_consumer_groups()]
-            await _forget(admin, groups)
+            await _delete_groups(admin, groups)
 
     async def close(self) -> None:
         """Delete the topics of this test."""
@@ -168,7 +168,7 @@ class Broker:
             await client.close()
 
 
-async def _cut(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | None) -> None:
+async def _delete_records(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | None) -> None:
     places = [
         TopicPartition(described["topic"], partition["partition"])
         for described in await admin.describe_topics(list(topics))
@@ -185,7 +185,7 @@ async def _cut(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | N
         await admin.delete_records({place: RecordsToDelete(end) for place, end in wanted.items()})
 
 
-async def _forget(admin: Any, groups: Sequence[str]) -> None:
+async def _delete_groups(admin: Any, groups: Sequence[str]) -> None:
     for group in groups:
         coordinator = await admin.find_coordinator(group)
         answer = await admin._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001 - it has no method

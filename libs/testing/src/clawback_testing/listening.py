@@ -18,10 +18,10 @@ from clawback_testing.waiting import until
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Said(Event):
+class Ping(Event):
     """A meaningless event."""
 
-    TYPE: ClassVar[str] = "test.said.v1"
+    TYPE: ClassVar[str] = "test.ping.v1"
     TOPIC: ClassVar[str] = "said"
     KEY: ClassVar[str] = "who"
 
@@ -32,19 +32,19 @@ class Said(Event):
 
 def said(number: int, who: str = "ann", words: str = "", *, topic: str = "said") -> Message:
     """Return the message; its event id is derived from the number."""
-    event = Said(who=who, number=number, words=words)
+    event = Ping(who=who, number=number, words=words)
     return Message.of(event, event_id("said", number), at=AT, traceparent=None, topic=topic)
 
 
 @dataclass(slots=True)
-class Heard:
+class Recorder:
     """A handler that records its batches; ``trouble`` is awaited first, and may raise."""
 
     trouble: Callable[[list[int]], Awaitable[None]] | None = None
     batches: list[list[int]] = field(default_factory=list)
     tried: list[list[int]] = field(default_factory=list)
 
-    async def __call__(self, batch: Batch[Said]) -> None:
+    async def __call__(self, batch: Batch[Ping]) -> None:
         """Handle a batch."""
         numbers = [one.value.number for one in batch]
         self.tried.append(numbers)

@@ -35,7 +35,7 @@ NAMED_BY_MAX = 100
 
 def pytest_configure() -> None:
     """Silence structlog: its default prints an error with every local variable of every frame, which takes seconds."""
-    _be_quiet()
+    _silence_structlog()
 
 
 def pytest_collection_finish() -> None:
@@ -50,7 +50,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return None
 
 
-def _be_quiet() -> None:
+def _silence_structlog() -> None:
     structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
 
 
@@ -59,7 +59,7 @@ def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     """Restore the logging configuration after a command that a test runs in this process."""
     root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
     levels = {name: logging.getLogger(name).level for name in (None, *QUIET)}
@@ -69,7 +69,7 @@ def _logging_as_it_was() -> Iterator[None]:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
         logging.captureWarnings(capture=False)
-        _be_quiet()
+        _silence_structlog()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ class Network:
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    def fall_silent(self) -> None:
+    def go_silent(self) -> None:
         """Stop all traffic, as when a node loses power: both sides wait."""
         self._open.clear()
 
@@ -30,11 +30,11 @@ class Network:
         far_reader, far_writer = await asyncio.open_connection(self.host, self.port_behind)
         self._writers += [writer, far_writer]
         for one in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._carry(*one))
+            task = asyncio.create_task(self._forward(*one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
                 await self._open.wait()

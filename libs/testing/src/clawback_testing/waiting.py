@@ -32,7 +32,5 @@ async def until(
         if answer:
             return answer
         if loop.time() > end:
-            raise AssertionError(
-                f"not true after {deadline_s:g} s: {what}; last value: {answer!r}"
-            )
+            raise AssertionError(f"not true after {deadline_s:g} s: {what}; last value: {answer!r}")
         await asyncio.sleep(0.02)

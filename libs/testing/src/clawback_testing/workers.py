@@ -20,7 +20,7 @@ DRAINED_S_MAX = 20.0
 
 
 @asynccontextmanager
-async def at_work(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
+async def running(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
     """Run a worker: ready, or ended by itself, before the block; asked to end after it. Its error is raised."""
     stopping = ShutdownEvent()
     task = asyncio.create_task(worker.run(plan, stopping))

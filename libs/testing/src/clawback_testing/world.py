@@ -15,7 +15,7 @@ from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, 
 from clawback_testing.clock import FakeClock
 
 
-class Keeping(Protocol):
+class StatefulService(Protocol):
     """A service that stores its state in a database."""
 
     @property
@@ -24,7 +24,7 @@ class Keeping(Protocol):
         ...
 
 
-S = TypeVar("S", bound=Keeping)
+S = TypeVar("S", bound=StatefulService)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -101,7 +101,7 @@ class ServiceWorld(Generic[S]):
         """Return the unsent events in the outbox of orders, in order."""
         return await self._outbox("WHERE sent_at IS NULL", kinds)
 
-    async def ever_said(self, *kinds: type[Event]) -> list[Any]:
+    async def queued_events(self, *kinds: type[Event]) -> list[Any]:
         """Return all events in the outbox of orders, sent or not, in order."""
         return await self._outbox("", kinds)
 

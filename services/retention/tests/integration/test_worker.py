@@ -174,7 +174,7 @@ async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around
     await until(around.requests, what="it is asked")
     worker.kill()
     await worker.wait()
-    await around.broker.cut("sweeps.v1")
+    await around.broker.delete_records("sweeps.v1")
     await around.db.execute("UPDATE sweep SET next_send_at = now()")
     async with around.working(), owners(around, alerting=does_it):
         code, said = await sweeping

@@ -22,16 +22,20 @@ async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
 
 
 async def raise_all(
-    tx: Transaction, watcher: str, conditions: Mapping[str, Condition], now: datetime, said_before: datetime
+    tx: Transaction,
+    watcher: str,
+    conditions: Mapping[str, Condition],
+    now: datetime,
+    published_before: datetime,
 ) -> dict[str, tuple[int, datetime]]:
-    """Record that these conditions are published now, except those that fire and were published since `said_before`.
+        published_before: a firing condition is published again if it was last published by then.
 
     Args:
         tx: the transaction.
         watcher: the watcher that found the conditions.
         conditions: the conditions, by fingerprint.
         now: the time of publication.
-        said_before: a firing condition is published again only when its last publication is not after this.
+        published_before: a firing condition is published again if last published by then.
 
     Returns:
         Occurrence number and time of each publication, by fingerprint. The time is ``now``, or later where a process
@@ -47,7 +51,7 @@ async def raise_all(
         [condition.severity.value for condition in found],
         [condition.summary for condition in found],
         now,
-        said_before,
+        published_before,
     )
     return {row["fingerprint"]: (row["occurrence"], row["said_at"]) for row in rows}
 

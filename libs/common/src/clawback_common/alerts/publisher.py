@@ -14,7 +14,7 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.service.loops import Loop
 from clawback_contracts.envelope import event_id
 
-SAID_AGAIN = timedelta(hours=1)
+REPEAT_INTERVAL = timedelta(hours=1)
 """A condition that lasts is published again at this interval."""
 LISTED_EVERY_S = 3_600.0
 LISTED_MAX = 10_000
@@ -39,7 +39,7 @@ class AlertPublisher:
     async def on_conditions(self, watcher: str, conditions: Sequence[Condition]) -> None:
         """Publish what a watcher finds: raise new conditions, repeat lasting ones, resolve those that ended."""
         async with self.db.transaction() as tx:
-            await self.say(tx, watcher, conditions, self.clock.now())
+            await self.sync(tx, watcher, conditions, self.clock.now())
 
     async def on_found(self, watcher: str, find: Find) -> list[Condition]:
         """Publish what `find` returns, where conditions may begin or end while it runs.
@@ -52,7 +52,7 @@ class AlertPublisher:
         async with self.db.transaction() as tx:
             held = await alert_state.take(tx, watcher)
             found = list(await find(tx))
-            await self._conclude(tx, watcher, found, held, self.clock.now())
+            await self._publish_changes(tx, watcher, found, held, self.clock.now())
         return found
 
     async def resolve_stale(self) -> None:
@@ -86,7 +86,7 @@ class AlertPublisher:
             )
             await self.raise_event(tx, [unsendable(lane)], now)
 
-    async def say(
+    async def sync(
         self,
         tx: Transaction,
         watcher: str,
@@ -105,9 +105,9 @@ class AlertPublisher:
             again: also publish conditions that were published a moment ago.
         """
         held = await alert_state.take(tx, watcher)
-        await self._conclude(tx, watcher, conditions, held, now, again=again)
+        await self._publish_changes(tx, watcher, conditions, held, now, again=again)
 
-    async def _conclude(
+    async def _publish_changes(
         self,
         tx: Transaction,
         watcher: str,
@@ -117,20 +117,22 @@ class AlertPublisher:
         *,
         again: bool = False,
     ) -> None:
-        messages = await self._raised(tx, watcher, conditions, now, now + EVER if again else now - SAID_AGAIN)
+        messages = await self._raised(
+            tx, watcher, conditions, now, now + EVER if again else now - REPEAT_INTERVAL
+        )
         holding = {one.fingerprint(self.service) for one in conditions}
         messages += await self._resolved(tx, [known for known in held if known not in holding], now)
         await self.outbox.put(tx, messages)
 
     async def raise_event(self, tx: Transaction, conditions: Sequence[Condition], now: datetime) -> None:
-        """Raise events, each at most once per `SAID_AGAIN` however often it occurs."""
-        await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - SAID_AGAIN))
+        """Raise events, each at most once per `REPEAT_INTERVAL` however often it occurs."""
+        await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - REPEAT_INTERVAL))
 
     async def begin(
         self, tx: Transaction, watcher: str, conditions: Sequence[Condition], now: datetime
     ) -> None:
         """Raise at once what the watcher will find later; the watcher resolves it when it no longer holds."""
-        await self.outbox.put(tx, await self._raised(tx, watcher, conditions, now, now - SAID_AGAIN))
+        await self.outbox.put(tx, await self._raised(tx, watcher, conditions, now, now - REPEAT_INTERVAL))
 
     async def _raised(
         self,
@@ -138,12 +140,12 @@ class AlertPublisher:
         watcher: str,
         conditions: Sequence[Condition],
         now: datetime,
-        said_before: datetime,
+        published_before: datetime,
     ) -> list[Message]:
         if not conditions:
             return []
         found = {one.fingerprint(self.service): one for one in conditions}
-        said = await alert_state.raise_all(tx, watcher, found, now, said_before)
+        said = await alert_state.raise_all(tx, watcher, found, now, published_before)
         return [
             messages.raised(self.service, found[known], number, at, listed=True)
             for known, (number, at) in said.items()

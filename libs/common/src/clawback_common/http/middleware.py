@@ -56,11 +56,11 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             exchange = _Exchange(self._app, self._clock, scope, send, request_id)
             if scope["path"] in QUIET_PATHS:
-                await exchange.play(receive, None)
+                await exchange.run(receive, None)
                 return
             method = _method(scope)
             with span(method, kind=SpanKind.SERVER, parent=headers.get("traceparent")) as current:
-                await exchange.play(receive, current)
+                await exchange.run(receive, current)
 
 
 class _Exchange:
@@ -72,14 +72,14 @@ class _Exchange:
         self._status: int | None = None
         self._failed = False
 
-    async def play(self, receive: Receive, current: Span | None) -> None:
+    async def run(self, receive: Receive, current: Span | None) -> None:
         began_s = time.perf_counter()
         try:
             await self._app(self._scope, receive, self._answer)
         except Exception as error:  # noqa: BLE001 - the outermost frame of a request: it responds and logs
             await self._unexpected(error, receive, current)
         finally:
-            self._tell(time.perf_counter() - began_s, current)
+            self._record(time.perf_counter() - began_s, current)
             structlog.contextvars.unbind_contextvars("subject")
 
     async def _answer(self, message: Message) -> None:
@@ -101,7 +101,7 @@ class _Exchange:
             response = respond(problem_of(error), instance=self._scope["path"], clock=self._clock)
             await response(self._scope, receive, self._answer)
 
-    def _tell(self, took_s: float, current: Span | None) -> None:
+    def _record(self, took_s: float, current: Span | None) -> None:
         """Record the metrics, the span and the log line of a response, or of a client that disconnected."""
         method, route, status = _method(self._scope), _route(self._scope), self._status or 499
         _DURATION.labels(method=method, route=route, status=str(status)).observe(took_s)

@@ -60,7 +60,7 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             problem = invalid(error.errors())
         case HTTPException():
-            problem = Problem(error.status_code, _told(error), headers=error.headers)
+            problem = Problem(error.status_code, _detail_of(error), headers=error.headers)
         case Transient():
             wait_s = RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
             problem = Problem(503, str(error), retry_after_s=wait_s)
@@ -93,7 +93,7 @@ def add_handlers(app: FastAPI, clock: Clock) -> None:
     app.add_exception_handler(ClawbackError, answer_ours)
 
 
-def _told(error: HTTPException) -> str:
+def _detail_of(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND and error.detail == phrase(404):
         return "There is no resource at this path."
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

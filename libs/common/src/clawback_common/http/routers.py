@@ -78,7 +78,7 @@ def health_router(
             "versions": {"python": platform.python_version()}
             | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
         }
-        found = DetailedHealth.model_validate(health() | own | await _told(details))
+        found = DetailedHealth.model_validate(health() | own | await _safe_details(details))
         response.status_code = status_code(found.status)
         return found
 
@@ -90,7 +90,7 @@ def status_code(status: HealthStatus) -> int:
     return 503 if status == "unhealthy" else 200
 
 
-async def _told(details: Details | None) -> dict[str, Any]:
+async def _safe_details(details: Details | None) -> dict[str, Any]:
     """Return the service's details; an error in them must not fail the whole page."""
     try:
         return dict(await details()) if details else {}

@@ -45,7 +45,7 @@ class Bus:
         delay_s = 0.5
         while not stop.is_set():
             try:
-                await self._start_side_by_side()
+                await self._start_concurrently()
             except (KafkaError, OSError, Transient) as error:
                 _log.warning("waiting for the broker", error=error)
                 await self.stop()
@@ -54,7 +54,7 @@ class Bus:
             else:
                 return
 
-    async def _start_side_by_side(self) -> None:
+    async def _start_concurrently(self) -> None:
         """Start all subscribers concurrently.
 
         Members that join a group one after the other cause a rebalance each, of half a second.
@@ -86,7 +86,8 @@ class Bus:
         """Stop polling, finish the current batches, commit them and leave the groups."""
         await self._broker.stop()
         for subscriber in self.subscribers:
-            subscriber.lost()  # otherwise the next consumer would return records before its start position is known
+            # Otherwise the next consumer would return records before its start position is known.
+            subscriber.on_revoked()
 
     @property
     def caught_up(self) -> bool:

@@ -77,7 +77,7 @@ async def _accept(
     positions = await _positions(settings, group, topics, stored)
     behind = {place: first for place, known, first in positions if known is not None and known < first}
     if behind:
-        async with _looking(settings, group) as consumer:
+        async with _offset_reader(settings, group) as consumer:
             consumer.assign(list(behind))
             await consumer.commit(behind)
     return behind
@@ -89,7 +89,7 @@ async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int,
     Raises:
         Transient: the broker does not respond.
     """
-    async with _looking(settings) as consumer:
+    async with _offset_reader(settings) as consumer:
         places = await _partitions(consumer, [topic])
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return {place.partition: (first[place], end[place]) for place in places}
@@ -99,7 +99,7 @@ async def _positions(
     settings: CommonSettings, group: str, topics: Iterable[str], stored: Stored
 ) -> list[tuple[TopicPartition, int | None, int]]:
     """Return (partition, smaller of committed and own offset, first offset in the log) of every partition."""
-    async with _looking(settings, group) as consumer:
+    async with _offset_reader(settings, group) as consumer:
         places = await _partitions(consumer, topics)
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
@@ -112,7 +112,7 @@ async def _positions(
 
 
 @asynccontextmanager
-async def _looking(settings: CommonSettings, group: str | None = None) -> AsyncIterator[Any]:
+async def _offset_reader(settings: CommonSettings, group: str | None = None) -> AsyncIterator[Any]:
     """Open a consumer that joins no group and subscribes to nothing."""
     consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     try:

@@ -120,13 +120,13 @@ class Handling:
         progress = Progress(records)
         try:
             with nullcontext() if self.subscription.content else self._context.priority.urgent():
-                await self._deal_with(records, progress)
+                await self._process(records, progress)
         except Exception as error:
             await self._report(progress, error)
             raise
         await self._resumed(progress)
 
-    async def unpackable(self, topic: str, partition: int, offset: int) -> None:
+    async def quarantine_undecodable(self, topic: str, partition: int, offset: int) -> None:
         """Quarantine a record that the Kafka client cannot decode."""
         error = Poison(
             "record_unreadable", "the client cannot decode the record; its bytes remain on the topic only"
@@ -145,22 +145,22 @@ class Handling:
             bad += unreadable
         return good, bad
 
-    async def _deal_with(self, records: Sequence[Raw], progress: Progress) -> None:
+    async def _process(self, records: Sequence[Raw], progress: Progress) -> None:
         good, bad = await self._read(records)
         if bad:
             await self._quarantine(bad, progress)
         if good:
             with process_span(self.subscription.topic, self.group, [one.traceparent for one in good]):
-                failures = await self._halving(good, progress)
+                failures = await self._bisect(good, progress)
                 failures = await self._again(failures, progress)
             if failures:
                 raws = {(one.topic, one.partition, one.offset): one for one in records}
-                await self._judge(failures, raws, progress)
+                await self._quarantine_faulty(failures, raws, progress)
 
-    async def _halving(self, batch: Batch[Any], progress: Progress) -> list[Failure]:
+    async def _bisect(self, batch: Batch[Any], progress: Progress) -> list[Failure]:
         """Handle the batch, splitting it on failure; return the single records that failed. The others are done."""
         try:
-            await self._hand_over(batch, progress)
+            await self._call_handler(batch, progress)
         except (Transient, Stop):
             raise
         except Exception as error:  # noqa: BLE001 - the record that causes any error is searched for
@@ -168,8 +168,8 @@ class Handling:
                 return [Failure(batch[0], error)]
             middle = len(batch) // 2
             return [
-                *await self._halving(batch[:middle], progress),
-                *await self._halving(batch[middle:], progress),
+                *await self._bisect(batch[:middle], progress),
+                *await self._bisect(batch[middle:], progress),
             ]
         return []
 
@@ -181,18 +181,18 @@ class Handling:
             await asyncio.sleep(delay_s)
             still = []
             for one in failures:
-                still += await self._halving([one.record], progress) if one.unexpected else [one]
+                still += await self._bisect([one.record], progress) if one.unexpected else [one]
             failures = still
         return failures
 
-    async def _hand_over(self, batch: Batch[Any], progress: Progress) -> None:
+    async def _call_handler(self, batch: Batch[Any], progress: Progress) -> None:
         positioned = progress.positioned(batch) if self.subscription.own_offsets else batch
         await self._retrying(lambda: self.subscription.handler(positioned), progress)
         progress.close(batch)
         self._alike.clear()
         self._controls[type(batch[-1].value)] = batch[-1]
 
-    async def _judge(
+    async def _quarantine_faulty(
         self, failures: Sequence[Failure], raws: dict[tuple[str, int, int], Raw], progress: Progress
     ) -> None:
         """Quarantine the records that are at fault themselves.
@@ -208,7 +208,7 @@ class Handling:
             if await self._control_passes(alike[0]):
                 self._alike.clear()
                 # One more attempt: the cause may have been fixed between this failure and the control record.
-                guilty += [again for one in alike for again in await self._halving([one.record], progress)]
+                guilty += [again for one in alike for again in await self._bisect([one.record], progress)]
             elif await self._are_few(kind, alike):
                 guilty += alike
             else:

@@ -34,8 +34,8 @@ class Sent:
 
 
 Outcome: TypeAlias = Sent | Poison | Transient
-Handed: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
-NOT_HANDED = Transient("the broker took too long")
+PendingSend: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
+NOT_ENQUEUED = Transient("the broker took too long")
 NOT_CONFIRMED = Transient("the broker did not confirm the message")
 REFUSED = Poison("too_large", "the broker refused the size of the message")
 
@@ -94,34 +94,34 @@ class Producer:
 
     async def _send(self, messages: Sequence[Message]) -> list[Outcome]:
         producer = await self._open()
-        handed: list[Handed] = [NOT_HANDED] * len(messages)
+        pending: list[PendingSend] = [NOT_ENQUEUED] * len(messages)
         with suppress(TimeoutError):
             async with asyncio.timeout(SEND_S_MAX):
-                lost = await self._topics_not_there(producer, {message.topic for message in messages})
+                unknown = await self._unknown_topics(producer, {message.topic for message in messages})
                 for number, message in enumerate(messages):
-                    handed[number] = lost.get(message.topic) or await self._hand_over(producer, message)
-                futures = [one for one in handed if isinstance(one, asyncio.Future)]
+                    pending[number] = unknown.get(message.topic) or await self._enqueue(producer, message)
+                futures = [one for one in pending if isinstance(one, asyncio.Future)]
                 if futures:
                     await asyncio.wait(futures)
-        outcomes = [_outcome(one) for one in handed]
-        if any(one in {NOT_CONFIRMED, NOT_HANDED, REFUSED} for one in outcomes):
+        outcomes = [_outcome(one) for one in pending]
+        if any(one in {NOT_CONFIRMED, NOT_ENQUEUED, REFUSED} for one in outcomes):
             await self.close()  # its sequence numbers may be inconsistent now
         return outcomes
 
-    async def _topics_not_there(
+    async def _unknown_topics(
         self, producer: AIOKafkaProducer, topics: Iterable[str]
     ) -> dict[str, Transient]:
         """Return the topics that the broker does not know now: only their messages wait."""
-        lost = {}
+        unknown = {}
         for topic in sorted(topics):
             try:
                 async with asyncio.timeout(TOPIC_S_MAX):
                     await producer.partitions_for(topic)
             except (KafkaError, TimeoutError):
-                lost[topic] = Transient(f"the broker does not know the topic {topic}")
-        return lost
+                unknown[topic] = Transient(f"the broker does not know the topic {topic}")
+        return unknown
 
-    async def _hand_over(self, producer: AIOKafkaProducer, message: Message) -> Handed:
+    async def _enqueue(self, producer: AIOKafkaProducer, message: Message) -> PendingSend:
         try:
             future: asyncio.Future[RecordMetadata] = await producer.send(
                 message.topic,
@@ -147,16 +147,16 @@ def _codec(settings: CommonSettings) -> str | None:
     return None if settings.kafka_compression == "none" else settings.kafka_compression
 
 
-def _outcome(handed: Handed) -> Outcome:
-    if not isinstance(handed, asyncio.Future):
-        return handed
-    if not handed.done():
-        handed.cancel()
-    if handed.cancelled() or not handed.done():
+def _outcome(pending: PendingSend) -> Outcome:
+    if not isinstance(pending, asyncio.Future):
+        return pending
+    if not pending.done():
+        pending.cancel()
+    if pending.cancelled() or not pending.done():
         return NOT_CONFIRMED
-    error = handed.exception()
+    error = pending.exception()
     if error is None:
-        placed = handed.result()
+        placed = pending.result()
         return Sent(placed.partition, placed.offset)
     if isinstance(error, MessageSizeTooLargeError):
         return REFUSED

@@ -21,8 +21,8 @@ from faststream.kafka.message import KafkaAckableMessage
 from clawback_common.errors import Stop
 from clawback_common.kafka import offsets
 from clawback_common.kafka.handling import Handling
-from clawback_common.kafka.stepping import step_over_unreadable
 from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.kafka.undecodable import skip_undecodable
 from clawback_common.retry import Retry
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.telemetry import counter, histogram
@@ -51,9 +51,9 @@ class Subscriber:
         self.group = self._handling.group
         self._failures = 0
         self.stopping = ShutdownEvent()
-        self._careful: Any = None
+        self._tolerant: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
-        self._placed = asyncio.Event()
+        self._positioned = asyncio.Event()
         self._behind: dict[TopicPartition, int] = {}
         """The log end at assignment, for partitions that have not been read up to it yet."""
         self._next: dict[TopicPartition, int] = {}
@@ -76,10 +76,10 @@ class Subscriber:
             listener=_Listener(self),
             title=f"{subscription.topic}-{number}",
         )
-        self.inner.get_msg = self._take  # type: ignore[method-assign] # see _take
+        self.inner.get_msg = self._poll  # type: ignore[method-assign] # see _poll
         self.inner(self._handle)
 
-    async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
+    async def _poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         """Return the next records as soon as there are some; the framework would sleep after each empty poll.
 
         An unexpected exception would end the framework's loop for ever, so none leaves this method.
@@ -95,14 +95,14 @@ class Subscriber:
 
     async def _next_records(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
         await (
-            self._placed.wait()
+            self._positioned.wait()
         )  # the client may return records before the listener has set the start position
         for place in consumer.assignment() - self._next.keys():
             self._next[place] = await consumer.position(place)
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
         try:
             for place, records in found.items():
-                await self._placed_where_expected(consumer, place, records[0].offset)
+                await self._check_position(consumer, place, records[0].offset)
         except Exception:  # the records are not returned, so they must be read again
             for place, records in found.items():
                 with suppress(IllegalStateError):  # no longer assigned
@@ -111,16 +111,14 @@ class Subscriber:
         self._next |= {place: records[-1].offset + 1 for place, records in found.items()}
         return tuple(chain.from_iterable(found.values()))
 
-    async def _placed_where_expected(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int
-    ) -> None:
+    async def _check_position(self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
         expected = self._next.get(place, offset)
         if offset > expected:
-            await self._overtaken(consumer, place)
+            await self._on_gap(consumer, place)
         elif offset < expected:
-            await self._begun_anew(consumer, place, offset)
+            await self._on_smaller_offset(consumer, place, offset)
 
-    async def _overtaken(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
+    async def _on_gap(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         """Handle a jump in the offsets: a transaction marker, or records that Kafka deleted before they were read.
 
         The client silently continues from the log start. Nothing is committed after the gap: the process ends, and
@@ -136,11 +134,11 @@ class Subscriber:
             )
             await asyncio.Event().wait()
 
-    async def _begun_anew(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int) -> None:
+    async def _on_smaller_offset(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int) -> None:
         """Handle a smaller offset: a redelivered batch, or a log that was deleted and is shorter now."""
         end = (await consumer.end_offsets([place]))[place]
         if self.subscription.own_offsets and end < self._next[place]:
-            await self._go_back({(place.topic, place.partition): first})
+            await self._reset_offsets({(place.topic, place.partition): first})
 
     async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
         """Wrap the records without reading a header, so that no header can fail the batch."""
@@ -177,15 +175,15 @@ class Subscriber:
         _HANDLED.labels(topic).inc(len(records))
         _SECONDS.labels(topic).observe(time.monotonic() - started)
 
-    def be_careful(self) -> None:
+    def tolerate_undecodable(self) -> None:
         """Make the consumer skip undecodable records, so that one cannot stop its partition. Once per consumer."""
         consumer = self.inner.consumer
-        if consumer is not self._careful:
-            self._careful = consumer
-            step_over_unreadable(consumer, self._unpackable)
+        if consumer is not self._tolerant:
+            self._tolerant = consumer
+            skip_undecodable(consumer, self._on_undecodable)
 
-    async def _unpackable(self, topic: str, partition: int, offset: int) -> None:
-        await self._handling.unpackable(topic, partition, offset)
+    async def _on_undecodable(self, topic: str, partition: int, offset: int) -> None:
+        await self._handling.quarantine_undecodable(topic, partition, offset)
         self._reached(topic, partition, offset + 1)
         self._next[TopicPartition(topic, partition)] = offset + 1
 
@@ -202,12 +200,12 @@ class Subscriber:
             await self._rewind(consumer, assigned)
         self.assigned = frozenset(assigned)
         self._handling.assigned({place.partition for place in assigned})
-        self._placed.set()
+        self._positioned.set()
 
-    def lost(self) -> None:
+    def on_revoked(self) -> None:
         """Reset the position, because the partitions are being reassigned or the consumer has stopped."""
         self.assigned = None
-        self._placed.clear()
+        self._positioned.clear()
 
     async def _rewind(self, consumer: Any, assigned: set[TopicPartition]) -> None:
         ours = await offsets.stored(self._context.db, self._context.service)
@@ -227,9 +225,9 @@ class Subscriber:
             if not known and stored is not None:
                 another_log[place.topic, place.partition] = start
         if another_log:
-            await self._go_back(another_log)
+            await self._reset_offsets(another_log)
 
-    async def _go_back(self, to: dict[tuple[str, int], int]) -> None:
+    async def _reset_offsets(self, to: dict[tuple[str, int], int]) -> None:
         """Replace the stored offsets of an earlier log, which do not apply to this one."""
         async with self._context.db.transaction() as tx:
             await offsets.rewind(tx, self._context.service, to)
@@ -277,12 +275,12 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Records in processing are redelivered to the new owner of the partition; effects are idempotent."""
         if revoked:
-            self._subscriber.lost()
+            self._subscriber.on_revoked()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Set the start position; during a shutdown, set none."""
         subscriber = self._subscriber
-        subscriber.be_careful()
+        subscriber.tolerate_undecodable()
         failures = 0
         while not subscriber.stopping.is_set():
             try:

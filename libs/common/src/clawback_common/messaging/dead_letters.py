@@ -65,10 +65,10 @@ def _through(group: str, subscription: Subscription, authentication: Authenticat
 class DeadLetterService:
     """Lists and retries the quarantine of a service."""
 
-    def __init__(self, db: Database, clock: Clock, way_back: Callable[[str], Redrive | None]) -> None:
+    def __init__(self, db: Database, clock: Clock, handler_for: Callable[[str], Redrive | None]) -> None:
         self._db = db
         self._clock = clock
-        self._way_back = way_back
+        self._handler_for = handler_for
 
     async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
         """Return one page, newest first, without the bytes."""
@@ -93,7 +93,7 @@ class DeadLetterService:
             return None
         row = taken[0]
         try:
-            await (self._way_back(row["topic"]) or _no_way_back)(row)
+            await (self._handler_for(row["topic"]) or _no_handler)(row)
         except Exception as error:  # noqa: BLE001 - an error of one record must not stop the others
             reason, detail = (
                 (error.reason, error.detail)
@@ -120,7 +120,7 @@ class DeadLetterService:
         )
 
 
-async def _no_way_back(_: Row) -> None:
+async def _no_handler(_: Row) -> None:
     raise Poison("no_way_back", "this service has no handler for records of this source")
 
 

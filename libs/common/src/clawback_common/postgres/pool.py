@@ -233,29 +233,29 @@ class Database:
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """Return all rows."""
-        async with self._asked() as connection:
+        async with self._statement_connection() as connection:
             rows: list[Row] = await connection.fetch(sql, *args)
             return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         """Return the first row."""
-        async with self._asked() as connection:
+        async with self._statement_connection() as connection:
             row: Row | None = await connection.fetchrow(sql, *args)
             return row
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row."""
-        async with self._asked() as connection:
+        async with self._statement_connection() as connection:
             return await connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> str:
         """Run the statement and return its command tag."""
-        async with self._asked() as connection:
+        async with self._statement_connection() as connection:
             tag: str = await connection.execute(sql, *args)
             return tag
 
     @asynccontextmanager
-    async def _asked(self) -> AsyncIterator[Any]:
+    async def _statement_connection(self) -> AsyncIterator[Any]:
         """Acquire a connection for one statement, in autocommit mode, or under a fence in a checked transaction."""
         if FENCE.get() is not None:
             async with self.transaction() as tx:

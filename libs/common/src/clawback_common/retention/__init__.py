@@ -6,14 +6,14 @@ processes one at a time, and answers each, however often it is delivered.
 
 from clawback_common.retention.aged import AgedTableClass
 from clawback_common.retention.classes import AGE_MIN, DataClass, Progress, SweepCounts, require_action
-from clawback_common.retention.holds import Held
+from clawback_common.retention.holds import LegalHolds
 from clawback_common.retention.sweeper import Sweeper
 
 __all__ = [
     "AGE_MIN",
     "AgedTableClass",
     "DataClass",
-    "Held",
+    "LegalHolds",
     "Progress",
     "SweepCounts",
     "Sweeper",

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from clawback_common.postgres import Database, Transaction
 from clawback_common.retention.classes import AGE_MIN, Progress, SweepCounts, require_action
-from clawback_common.retention.holds import Held
+from clawback_common.retention.holds import LegalHolds
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000
@@ -85,5 +85,5 @@ class AgedTableClass:
 
 
 def _arrays(request: SweepRequested) -> Sequence[object]:
-    held = Held.of(request.holds)
+    held = LegalHolds.of(request.holds)
     return held.ids, held.froms, held.untils

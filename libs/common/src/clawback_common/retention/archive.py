@@ -110,7 +110,7 @@ class ArchiveFolder:
             )
             text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
             _put(folder / MANIFEST, text)
-            _settle(folder, self.root)
+            _sync_folders(folder, self.root)
         except OSError as error:
             raise Transient(f"the archive cannot be written ({type(error).__name__})") from None
         found = verify(folder / MANIFEST)
@@ -183,7 +183,7 @@ def _put(path: Path, data: bytes) -> None:
     beside.replace(path)
 
 
-def _settle(folder: Path, root: Path) -> None:
+def _sync_folders(folder: Path, root: Path) -> None:
     """Sync the folders too, so that the file names are on the disk."""
     for one in (folder, *folder.parents):
         handle = os.open(one, os.O_RDONLY)

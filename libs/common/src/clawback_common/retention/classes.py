@@ -73,7 +73,7 @@ class Progress:
         if self._open is not None:
             self._notes, self._open = self._open[1], None
 
-    def tally(self, archives: Sequence[Archive] = ()) -> SweepCounts:
+    def counts(self, archives: Sequence[Archive] = ()) -> SweepCounts:
         """Return the counts so far."""
         found, removed, held, kept = (self.count(name) for name in COUNTS)
         return SweepCounts(found, removed, held, kept, tuple(archives))

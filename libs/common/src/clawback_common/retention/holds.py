@@ -11,7 +11,7 @@ Span = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LegalHolds:
     """All holds of one request, combined. An id that a hold names is held whatever its date."""
 
     ids: tuple[str, ...]
@@ -19,7 +19,7 @@ class Held:
     spans: tuple[Span, ...]
 
     @classmethod
-    def of(cls, holds: Iterable[Hold]) -> "Held":
+    def of(cls, holds: Iterable[Hold]) -> "LegalHolds":
         """Combine holds: the ids of those that name any, the spans of those that name none."""
         every = tuple(holds)
         ids = sorted({one for hold in every for one in hold.article_ids})

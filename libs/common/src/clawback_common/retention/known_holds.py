@@ -16,7 +16,7 @@ async def update(
     tx: Transaction, data_class: str, holds: Sequence[Hold], ended: Sequence[EndedHold], now: datetime
 ) -> None:
     """Store the holds of a class, and end those that two people ended."""
-    sound = [one for one in holds if not _contradicts_itself(one)]
+    sound = [one for one in holds if not _is_empty_span(one)]
     if sound and await _save(tx, data_class, sound, now):
         await tx.execute(SQL["release"], data_class)
     if ended:
@@ -60,7 +60,7 @@ async def omitted(db: Querier, data_class: str, holds: Iterable[Hold]) -> list[H
     return [one for one in known if one.hold_id not in named or _scope(named[one.hold_id]) != _scope(one)]
 
 
-def _contradicts_itself(hold: Hold) -> bool:
+def _is_empty_span(hold: Hold) -> bool:
     """Return whether its span ends before it starts; no person can have placed such a hold."""
     return (
         hold.dated_from is not None and hold.dated_until is not None and hold.dated_from >= hold.dated_until

@@ -17,7 +17,7 @@ _COMMANDS = {
 _INSIDE = "SELECT least(1, (dead_tuple_percent + approx_free_percent) / 100) FROM pgstattuple_approx($1::oid)"
 
 
-async def put_in_shape(
+async def run_maintenance(
     db: Database, tables: Sequence[str], action: Action, *, dry_run: bool = False
 ) -> list[TableSize]:
     """Run the action on each table, partition by partition; a dry run only measures.

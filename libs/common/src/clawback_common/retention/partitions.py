@@ -155,7 +155,7 @@ async def empty(tx: Transaction, name: str) -> None:
     await tx.execute(f"TRUNCATE {name}")
 
 
-async def writers_gone(db: Database, table: str, pause_s: float = 0.02) -> None:
+async def wait_for_writers(db: Database, table: str, pause_s: float = 0.02) -> None:
     """Wait for all transactions that were writing to a table when this was called.
 
     A transaction that starts later sees what was committed before the call.

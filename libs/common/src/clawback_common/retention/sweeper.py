@@ -145,11 +145,11 @@ class Sweeper:
 
     async def _work(self) -> None:
         await self._sleeper.sleep(LOOK_S)
-        await self.work_off()
+        await self.process_due()
         await self._db.execute(SQL["purge"], self._clock.now() - KEPT)
         await known_holds.purge(self._db, self._clock.now() - ENDED_HOLDS_KEPT)
 
-    async def work_off(self) -> None:
+    async def process_due(self) -> None:
         """Process until no task is due, unless another worker does."""
         while await self._db.fetchval(SQL["due"], self._clock.now()):
             try:
@@ -170,11 +170,11 @@ class Sweeper:
         began = time.monotonic()
         attributes = {"sweep.class": request.data_class, "sweep.action": request.action}
         with span("sweep", parent=row["traceparent"], attributes=attributes):
-            answer = await self._deal_with(task)
+            answer = await self._process(task)
             if answer is not None and await self._end(answer):
                 _TOOK.labels(self._label(request)).observe(time.monotonic() - began)
 
-    async def _deal_with(self, task: Task) -> SweepAnswer | None:
+    async def _process(self, task: Task) -> SweepAnswer | None:
         """Return the answer; None when the task must be processed again."""
         try:
             return await self._done(task)
@@ -196,7 +196,7 @@ class Sweeper:
         if owned is None:
             raise Poison("class_unknown", f"{self._service} owns no class of this name")
         if not request.action.removes:
-            sizes = await maintenance.put_in_shape(
+            sizes = await maintenance.run_maintenance(
                 self._db, owned.tables, request.action, dry_run=request.dry_run
             )
             return self._completed(task, SweepCounts(0, 0), sizes)
@@ -205,9 +205,9 @@ class Sweeper:
             return self._completed(task, await owned.count(request))
         progress = Progress(task.progress, self._keeper(request))
         removed_before = progress.count("removed")
-        tally = await owned.remove(request, progress)
-        _REMOVED.labels(owned.name).inc(max(0, tally.removed - removed_before))
-        return self._completed(task, tally)
+        counts = await owned.remove(request, progress)
+        _REMOVED.labels(owned.name).inc(max(0, counts.removed - removed_before))
+        return self._completed(task, counts)
 
     def _keeper(self, request: SweepRequested) -> Any:
         async def keep(tx: Transaction, notes: Mapping[str, Any]) -> None:
@@ -217,14 +217,14 @@ class Sweeper:
 
         return keep
 
-    def _completed(self, task: Task, tally: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
+    def _completed(self, task: Task, counts: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
         return SweepCompleted(
             **self._common(task),
-            found=tally.found,
-            removed=tally.removed,
-            held=tally.held,
-            kept=tally.kept,
-            archives=tally.archives,
+            found=counts.found,
+            removed=counts.removed,
+            held=counts.held,
+            kept=counts.kept,
+            archives=counts.archives,
             tables=tuple(tables),
         )
 

@@ -18,7 +18,7 @@ from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.http.routing import Router
 from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_common.service.definition import Service, ServiceDefinition
 from clawback_common.service.process import ShutdownEvent, serve
 
@@ -46,7 +46,7 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
             *own.routers,
             *_common(definition, service),
             jobs_router(definition.name, service.db),
-            dlq_router(definition.name, desk(definition, service)),
+            dlq_router(definition.name, dead_letter_service(definition, service)),
             health_router(definition.name, release, probes, details=own.details, clock=service.clock),
         ],
         lifespan=own.lifespan,

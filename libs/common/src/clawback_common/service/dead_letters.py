@@ -15,7 +15,7 @@ T = TypeVar("T", bound=Service)
 Print = Callable[[str], object]
 
 
-def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService:
+def dead_letter_service(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService:
     """Return the dead-letter service: retries a record with the handler of its topic, or of its source."""
     subscriptions = (definition.redriven or definition.subscriptions)(service)
     by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
@@ -31,7 +31,7 @@ def _none(_: str) -> None:
 
 async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
     """Retry every quarantined record and return the exit code: 0 when all succeeded, 3 when some failed again."""
-    outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
+    outcome = await dead_letter_service(definition, service).retry(DeadLetterFilter(older_than_s=0))
     report(f"dead letters: {outcome.retried} reprocessed, {outcome.failed} failed again")
     return ExitCode.ATTENTION if outcome.failed else ExitCode.OK
 

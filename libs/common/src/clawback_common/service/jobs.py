@@ -1,7 +1,7 @@
 """Records every run of every job in the database of its service: cause, times, outcome, counts.
 
     async with jobs.run(db, clock, "poll:main", cause="schedule") as run:
-        run.count(noticed=3)
+        run.count(found=3)
 
 The run ends with the block: `done`, or `failed` with the error that the block raised.
 """

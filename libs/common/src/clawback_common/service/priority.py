@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 SLICE = 16
 """Number of articles that take a few milliseconds."""
-GIVE_WAY_S = 0.1
+PAUSE_S = 0.1
 """Pause before a slice: many orders slow articles down, but do not stop them."""
 LINGER_S = 0.5
 """Urgency continues for this long after the work, because other processes then need the CPU for the same order."""
@@ -33,17 +33,17 @@ class Priority:
             self._lingers_until_s = time.monotonic() + LINGER_S
 
     @property
-    def in_hand(self) -> bool:
+    def active(self) -> bool:
         """Whether urgent work is running, or was a moment ago."""
         return self._urgent > 0 or time.monotonic() < self._lingers_until_s
 
-    async def give_way(self) -> None:
+    async def yield_to_urgent(self) -> None:
         """Pause for a moment if urgent work is running."""
-        if self.in_hand:
-            await asyncio.sleep(GIVE_WAY_S)
+        if self.active:
+            await asyncio.sleep(PAUSE_S)
 
     async def slices(self, items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
         """Yield the items in small slices, with a pause before each if urgent work is running."""
         for start in range(0, len(items), SLICE):
-            await self.give_way()
+            await self.yield_to_urgent()
             yield items[start : start + SLICE]

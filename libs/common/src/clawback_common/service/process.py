@@ -110,14 +110,14 @@ def load_or_exit(load: Callable[[], T]) -> T:
     try:
         return load()
     except Stop as error:
-        _say(str(error))
+        _print_error(str(error))
     except SettingsError as error:
-        _say(f'{error}: the value must be JSON, such as ["one", "two"]')
+        _print_error(f'{error}: the value must be JSON, such as ["one", "two"]')
     except ValidationError as error:
         for detail in error.errors(include_input=False, include_context=False, include_url=False):
             name = "_".join(str(part) for part in detail["loc"]).upper()
             words = detail["msg"].removeprefix("Value error, ")
-            _say(f"{name}: {words}" if name else words)
+            _print_error(f"{name}: {words}" if name else words)
     raise SystemExit(ExitCode.CONFIG)
 
 
@@ -263,7 +263,7 @@ def _ended_by(error: Exception) -> int:
     stop = _stop_in(error)
     if stop is not None:
         _log.error("stopped: a person must act", reason=str(stop))
-        _say(str(stop))
+        _print_error(str(stop))
         return ExitCode.CONFIG
     if isinstance(error, ClawbackError):
         _log.error("failed", exc_info=error)
@@ -283,11 +283,11 @@ async def _until_done(main: Main) -> int | None:
     stopping = ShutdownEvent()
     loop.set_exception_handler(_report)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _asked, number, stopping)
+        loop.add_signal_handler(number, _on_signal, number, stopping)
     return await main(stopping)
 
 
-def _asked(number: signal.Signals, stopping: ShutdownEvent) -> None:
+def _on_signal(number: signal.Signals, stopping: ShutdownEvent) -> None:
     if stopping.is_set():
         os._exit(128 + number)
     _log.info("shutdown requested", signal=number.name)
@@ -313,5 +313,5 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _say(words: str) -> None:
+def _print_error(words: str) -> None:
     sys.stderr.write(f"{words}\n")

@@ -78,7 +78,7 @@ class WorkerSpec:
     """Raises the alerts of lanes; None: through the outbox."""
     purges: Sequence[Aged] = ()
     """Rows of the service's own tables that expire by age alone."""
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    background: Callable[[], Coroutine[Any, Any, None]] | None = None
     """Runs from the start, whether or not the broker is available."""
     resent: Sequence[str] = ()
     """Topics, besides the topic of alerts, to which the priority lane sends lost records again."""
@@ -131,16 +131,16 @@ class Worker:
                 )
             )
             tasks.create_task(self.probes.watch(stopping))
-            if plan.beside is not None:
-                tasks.create_task(plan.beside())
-            await self._until_allowed(plan, stopping)
+            if plan.background is not None:
+                tasks.create_task(plan.background())
+            await self._wait_for_checks(plan, stopping)
             if not stopping.is_set():
                 await self._work(plan, stopping, tasks)
 
     async def _database_answers(self) -> None:
         await self._db.fetchval("SELECT 1")
 
-    async def _until_allowed(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
+    async def _wait_for_checks(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
         """Wait for unavailable dependencies; raise ``Stop`` for errors that need a person."""
         topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
         while not stopping.is_set():

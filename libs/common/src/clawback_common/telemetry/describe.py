@@ -69,6 +69,6 @@ def _validation(details: object) -> str:
     """Return where and how an input violated its model, without the input: ``: items[3].title missing``."""
     if not isinstance(details, Sequence):
         return ""
-    told = [f"{place(d.get('loc', ()))} {d.get('type', '')}".strip() for d in details if isinstance(d, dict)]
-    more = f" and {len(told) - PLACES_MAX} more" if len(told) > PLACES_MAX else ""
-    return f": {', '.join(told[:PLACES_MAX])}{more}"
+    shown = [f"{place(d.get('loc', ()))} {d.get('type', '')}".strip() for d in details if isinstance(d, dict)]
+    more = f" and {len(shown) - PLACES_MAX} more" if len(shown) > PLACES_MAX else ""
+    return f": {', '.join(shown[:PLACES_MAX])}{more}"

@@ -87,7 +87,7 @@ def _processors(service: str) -> list[Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
         _add_trace,
-        _tell_errors,
+        _describe_errors,
     ]
 
 
@@ -98,7 +98,7 @@ def _add_trace(_logger: object, _method: str, event: _Event) -> _Event:
     return event
 
 
-def _tell_errors(_logger: object, _method: str, event: _Event) -> _Event:
+def _describe_errors(_logger: object, _method: str, event: _Event) -> _Event:
     """Replace a traceback by the error's description and its locations."""
     given = event.pop("exc_info", None)
     event.pop("stack_info", None)

@@ -81,18 +81,18 @@ def safe(value: object, depth: int = 0) -> object:
     """Return the value in a loggable form: plain values unchanged, texts masked, other objects by their type."""
     match value:
         case Enum():
-            told: object = _text(str(value.value))
+            shown: object = _text(str(value.value))
         case None | bool() | int() | float():
-            told = value
+            shown = value
         case BaseException():
-            told = describe(value)
+            shown = describe(value)
         case str() | UUID() | date() | timedelta() | PurePath():
-            told = _text(str(value))
+            shown = _text(str(value))
         case bytes() | bytearray() | memoryview():
-            told = f"<{len(value)} bytes>"
+            shown = f"<{len(value)} bytes>"
         case _:
-            told = _compound(value, depth)
-    return told
+            shown = _compound(value, depth)
+    return shown
 
 
 def _compound(value: object, depth: int) -> object:

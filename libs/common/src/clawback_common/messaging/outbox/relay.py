@@ -138,7 +138,7 @@ class Relay:
             LeaseLost: another process sends; no row was marked.
         """
         if not self._lane.urgent:
-            await self._priority.give_way()
+            await self._priority.yield_to_urgent()
         rows = await self._db.fetch(self._lane.sql["waiting"], self._sent_up_to, BATCH)
         if not rows:
             if self._sent_up_to:
@@ -148,12 +148,12 @@ class Relay:
         batch = _Batch(rows, followed=rows[-1]["followed"])
         try:
             with self._priority.urgent() if self._lane.urgent else nullcontext():
-                await self._deal_with(batch, lease)
+                await self._process(batch, lease)
         finally:
-            self._go_on_behind(batch)
+            self._advance(batch)
         return len(batch.rows)
 
-    def _go_on_behind(self, batch: "_Batch") -> None:
+    def _advance(self, batch: "_Batch") -> None:
         """Move the start of the next query past these rows: their dead index entries stay until a vacuum.
 
         The position is only a hint. After a batch with no rows behind it, and after every tenth, the next query starts
@@ -165,11 +165,11 @@ class Relay:
         again = not batch.followed or self._full_batches % RESTART_BATCHES == 0
         self._sent_up_to = 0 if again else batch.rows[-1]["id"]
 
-    async def _deal_with(self, batch: "_Batch", lease: Lease) -> None:
+    async def _process(self, batch: "_Batch", lease: Lease) -> None:
         try:
             rendered = await self._lane.render(self._db, batch.rows)
         except Poison as error:
-            await self._alone_or_aside(batch.rows, error, lease)
+            await self._isolate(batch.rows, error, lease)
             return
         batch.keep_first(len(rendered))
         messages = [message for message in rendered if message]
@@ -181,7 +181,7 @@ class Relay:
         for row, message in zip(batch.rows, rendered, strict=True):
             match next(outcomes) if message else None:
                 case Poison() as unsendable:
-                    await self._set_aside(row, unsendable, lease)
+                    await self._mark_failed(row, unsendable, lease)
                 case Transient() as away:
                     waits.add(str(away))
                 case place:
@@ -190,12 +190,12 @@ class Relay:
         if waits:
             raise Transient("; ".join(sorted(waits)))
 
-    async def _alone_or_aside(self, rows: Sequence[Waiting], error: Poison, lease: Lease) -> None:
+    async def _isolate(self, rows: Sequence[Waiting], error: Poison, lease: Lease) -> None:
         if len(rows) == 1:
-            await self._set_aside(rows[0], error, lease)
+            await self._mark_failed(rows[0], error, lease)
         else:
             for row in rows:
-                await self._deal_with(_Batch([row], followed=True), lease)
+                await self._process(_Batch([row], followed=True), lease)
 
     async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
         async with lease.transaction() as tx:
@@ -210,7 +210,7 @@ class Relay:
         _SENT.labels(self._lane.name).inc(len(places) - skipped)
         _SKIPPED.labels(self._lane.name).inc(skipped)
 
-    async def _set_aside(self, row: Waiting, error: Poison, lease: Lease) -> None:
+    async def _mark_failed(self, row: Waiting, error: Poison, lease: Lease) -> None:
         _SET_ASIDE.labels(self._lane.name).inc()
         _log.error("row cannot be sent", lane=self._lane.name, row=row["id"], error=error)
         with lease.fence():

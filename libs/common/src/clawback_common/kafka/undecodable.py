@@ -13,17 +13,19 @@ from aiokafka import TopicPartition
 
 STEP_MS = 1_000
 
-OnUnreadable = Callable[[str, int, int], Awaitable[None]]
+OnUndecodable = Callable[[str, int, int], Awaitable[None]]
 """Called with topic, partition and offset of the record before it is skipped."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def step_over_unreadable(consumer: Any, on_unreadable: OnUnreadable) -> None:
+def skip_undecodable(consumer: Any, on_undecodable: OnUndecodable) -> None:
     """Make this consumer's ``getmany`` skip records that cannot be decoded."""
     getmany = consumer.getmany
 
-    async def careful(*places: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+    async def tolerant_getmany(
+        *places: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Any:
         wanted = list(places or consumer.assignment())
         positions = {place: await consumer.position(place) for place in wanted}
         try:
@@ -49,7 +51,7 @@ def step_over_unreadable(consumer: Any, on_unreadable: OnUnreadable) -> None:
             _log.error(
                 "record cannot be decoded", topic=place.topic, partition=place.partition, offset=position
             )
-            await on_unreadable(place.topic, place.partition, position)
+            await on_undecodable(place.topic, place.partition, position)
             consumer.seek(place, position + 1)
 
-    consumer.getmany = careful
+    consumer.getmany = tolerant_getmany
