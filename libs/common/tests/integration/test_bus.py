@@ -42,7 +42,7 @@ async def dead_letters(context: BusContext) -> list[DeadLetter]:
     return [DeadLetter.model_validate_json(row["value"]) for row in waiting]
 
 
-async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
+async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -67,7 +67,7 @@ async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
     assert await rows(context) == []
 
 
-async def test_a_process_that_dies_in_mid_batch_leaves_it_to_the_next(
+async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -111,7 +111,7 @@ def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
     ]
 
 
-async def test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once(
+async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_once(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
@@ -132,7 +132,7 @@ async def test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once(
     assert {letter.topic for letter in letters} == {topic}
 
 
-async def test_a_dead_letter_carries_no_content(broker: Broker, context: BusContext) -> None:
+async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
     bad = _bad_ones(topic)
     await broker.send(topic, [*(raw for _, raw in bad), said(7, who=SECRET, words=SECRET, topic=topic)])
@@ -150,7 +150,7 @@ async def test_a_dead_letter_carries_no_content(broker: Broker, context: BusCont
     assert not [reason for reason in reasons if SECRET in reason]
 
 
-async def test_a_header_without_meaning_may_be_anything(broker: Broker, context: BusContext) -> None:
+async def test_an_unused_header_may_be_anything(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     odd: dict[str, Any] = {"x-null": None, "x-bytes": b"\xff\xfe\x00", "traceparent": b"no trace \xff"}
     await broker.send(topic, [Raw.of(said(0, topic=topic)).replace(headers=odd), said(1, topic=topic)])
@@ -159,7 +159,7 @@ async def test_a_header_without_meaning_may_be_anything(broker: Broker, context:
         await until(lambda: heard.numbers == [0, 1], what="both handled")
 
 
-async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_through(
+async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_handled(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -173,9 +173,7 @@ async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_
     assert len(await dead_letters(context)) == 1
 
 
-async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_redelivered_batch_reports_its_bad_record_once(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
         topic, [said(0, topic=topic), Raw(None, b"ann"), said(2, topic=topic), said(3, topic=topic)]
@@ -210,9 +208,7 @@ async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
     assert sorted(told) == [1, 3]
 
 
-async def test_something_that_is_away_for_a_moment_is_tried_again_in_place(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_short_outage_is_retried_in_place(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
     heard = Recorder(fails_at(1, Transient("the database does not respond"), times=5))
@@ -251,9 +247,7 @@ def _parts(message: Any) -> tuple[bytes, bytes, Any]:
     return message.value, message.key.encode(), message.headers("test")
 
 
-async def test_asked_to_end_it_finishes_and_commits_what_is_in_hand(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(10)])
     begun = asyncio.Event()

@@ -81,7 +81,7 @@ def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
 @pytest.mark.parametrize(
     "trace", [b"00-\x00", b"00-" + b"\x00" * 52, b"01-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00-\x00"]
 )
-async def test_a_trace_context_that_is_none_is_not_passed_on(
+async def test_an_invalid_trace_context_is_not_propagated(
     broker: Broker, context: BusContext, trace: bytes
 ) -> None:
     topic = await broker.new_topic()
@@ -129,7 +129,7 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
 
 
 @pytest.mark.parametrize("ce_id", [b"x" * 201, b"y" * 6_000, b"a\x00b"])
-async def test_an_event_id_that_no_index_holds_is_refused(
+async def test_an_event_id_that_is_too_long_for_an_index_is_refused(
     broker: Broker, context: BusContext, ce_id: bytes
 ) -> None:
     topic = await broker.new_topic()
@@ -161,7 +161,7 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
 
 
 @pytest.mark.parametrize("error", [Poison("refused_too"), RuntimeError("a bug")])
-async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_reason(
+async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
     broker: Broker, context: BusContext, error: Exception
 ) -> None:
     topic = await broker.new_topic()
@@ -192,7 +192,7 @@ async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_re
 # ---- errors that nobody expected
 
 
-async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an_incident(
+async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -214,9 +214,7 @@ async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an
     assert heard.tried.count([31]) == 2 + len(handling.ROUND_DELAYS_S)
 
 
-async def test_what_fails_by_chance_goes_through_in_a_later_round(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_temporary_failure_succeeds_in_a_later_round(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(4)])
     heard = Recorder(fails_at(2, RuntimeError("odd"), times=4))
@@ -226,7 +224,7 @@ async def test_what_fails_by_chance_goes_through_in_a_later_round(
 
 
 @pytest.mark.parametrize("sqlstate", ["XX000", "23505", "22003", "54000", "P0001"])
-async def test_a_record_that_the_database_cannot_take_is_quarantined_and_its_neighbours_go_through(
+async def test_a_record_that_the_database_rejects_is_quarantined_and_the_others_are_handled(
     broker: Broker, context: BusContext, sqlstate: str
 ) -> None:
     topic = await broker.new_topic()
@@ -263,7 +261,7 @@ def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
 
 
 @pytest.mark.parametrize("sqlstate", [None, "XX000", "23502", "42P01", "25006", "53100", "40001", "58030"])
-async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed(
+async def test_a_broken_service_stalls_raises_an_alert_and_resumes_when_fixed(
     broker: Broker, context: BusContext, sqlstate: str | None
 ) -> None:
     topic = await broker.new_topic()
@@ -286,7 +284,7 @@ async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when
     assert await alerts(context) == [("AlertRaised", "LaneStalled"), ("AlertResolved", "LaneStalled")]
 
 
-async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_have_failed(
+async def test_single_records_are_quarantined_until_five_in_a_row_have_failed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -302,9 +300,7 @@ async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
 
 
-async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_many_bad_records_do_not_stop_a_working_lane(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     hostile = set(range(1, 61))
     await broker.send(topic, [said(n, topic=topic) for n in range(62)])
@@ -343,7 +339,7 @@ async def position(context: BusContext) -> int | None:
     ],
     ids=["unreadable", "odd id", "refused"],
 )
-async def test_own_offsets_move_past_what_is_quarantined(
+async def test_own_offsets_move_past_quarantined_records(
     broker: Broker, context: BusContext, last: Raw
 ) -> None:
     topic = await broker.new_topic()
@@ -360,9 +356,7 @@ async def test_own_offsets_move_past_what_is_quarantined(
     await CatchUp(context.settings, context.db, context.service, topic).check()
 
 
-async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
         topic, [said(0, topic=topic), Raw(b"{", b"ann"), *[said(n, topic=topic) for n in range(2, 6)]]
@@ -388,7 +382,7 @@ async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
         await until(at_the_end, what="all dealt with")
 
 
-async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
+async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -410,7 +404,7 @@ async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
 # ---- beginnings and ends
 
 
-async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to_start(
+async def test_a_restarted_bus_returns_no_record_before_its_start_position_is_known(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -422,7 +416,7 @@ async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to
     assert bus.subscribers[0].assigned is None
 
 
-async def test_asked_to_end_while_the_database_is_away_it_ends(
+async def test_it_shuts_down_while_the_database_is_unavailable(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -437,9 +431,7 @@ async def test_asked_to_end_while_the_database_is_away_it_ends(
         await asyncio.wait_for(bus.stop(), 10.0)
 
 
-async def test_articles_give_way_to_an_order_that_is_in_hand_and_go_on(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, context: BusContext) -> None:
     orders, articles = await broker.new_topic(), await broker.new_topic()
     in_hand: list[bool] = []
     gate = asyncio.Event()

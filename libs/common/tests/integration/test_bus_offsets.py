@@ -53,7 +53,7 @@ async def _all_committed(context: BusContext, topic: str) -> bool:
     return bool(committed.get((topic, 0)) == end)
 
 
-async def test_it_goes_on_where_it_stood(broker: Broker, context: BusContext) -> None:
+async def test_it_continues_at_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
@@ -61,9 +61,7 @@ async def test_it_goes_on_where_it_stood(broker: Broker, context: BusContext) ->
     await hear(context, topic, [3])
 
 
-async def test_a_database_restored_from_before_hears_again_what_it_has_forgotten(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_restored_database_receives_lost_records_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
     await hear(context, topic, [0, 1, 2, 3, 4])
@@ -71,7 +69,7 @@ async def test_a_database_restored_from_before_hears_again_what_it_has_forgotten
     await hear(context, topic, [2, 3, 4])
 
 
-async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotten(
+async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -91,7 +89,7 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotte
         await until(lambda: bus.subscribers[0].ready() is None, what="ready")
 
 
-async def test_a_database_restored_from_before_it_ever_listened_hears_all_again(
+async def test_a_database_restored_from_before_its_first_record_receives_all_again(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -101,7 +99,7 @@ async def test_a_database_restored_from_before_it_ever_listened_hears_all_again(
     await hear(context, topic, [0, 1, 2])
 
 
-async def test_a_group_that_is_behind_the_database_is_believed(broker: Broker, context: BusContext) -> None:
+async def test_a_group_behind_the_database_decides_the_start(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
@@ -111,7 +109,7 @@ async def test_a_group_that_is_behind_the_database_is_believed(broker: Broker, c
 
 
 @pytest.mark.parametrize("sent_since", [2, 4, 9])
-async def test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over(
+async def test_after_a_log_was_deleted_nothing_of_the_new_one_is_skipped(
     broker: Broker, context: BusContext, sent_since: int
 ) -> None:
     # One topic plays the log before, the other the log after: the group knows nothing of the latter.
@@ -125,7 +123,7 @@ async def test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over(
     await hear(context, topic, list(range(100, 100 + sent_since)))
 
 
-async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accepts_the_gap(
+async def test_deleted_unprocessed_records_stop_the_start_until_the_gap_is_accepted(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -147,7 +145,7 @@ async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accep
         await until(lambda: heard.numbers == [3, 4], what="what is left")
 
 
-async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_committed(
+async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -165,7 +163,7 @@ async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_c
     await require_no_gap(context.settings, context.service, groups, stored)
 
 
-async def test_a_broker_that_is_away_is_no_gap(context: BusContext, unused_tcp_port: int) -> None:
+async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tcp_port: int) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     with pytest.raises(Transient, match="the broker does not answer"):
         await require_no_gap(away, context.service, {"t": context.service})
@@ -173,7 +171,7 @@ async def test_a_broker_that_is_away_is_no_gap(context: BusContext, unused_tcp_p
 
 @pytest.mark.filterwarnings("ignore:AckPolicy.REJECT_ON_ERROR")
 @pytest.mark.parametrize("policy", [AckPolicy.ACK_FIRST, AckPolicy.ACK, AckPolicy.REJECT_ON_ERROR])
-async def test_a_subscriber_that_would_commit_before_it_has_handled_is_refused(policy: AckPolicy) -> None:
+async def test_a_subscriber_that_would_commit_before_processing_is_refused(policy: AckPolicy) -> None:
     broker = KafkaBroker()
     broker.subscriber("things", group_id="g", ack_policy=policy)
     with pytest.raises(Stop, match="things would commit before handling"):

@@ -22,7 +22,7 @@ async def _keep(context: BusContext, topic: str, offset: int) -> None:
         await offsets.keep(tx, context.service, [Received(None, "e", None, topic, 0, offset)])
 
 
-async def test_nothing_is_served_before_what_was_there_at_the_start_is_dealt_with(
+async def test_nothing_is_served_before_records_from_before_the_start_are_processed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -38,7 +38,7 @@ async def test_nothing_is_served_before_what_was_there_at_the_start_is_dealt_wit
     await told.check()
 
 
-async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: BusContext) -> None:
+async def test_an_empty_topic_delays_nothing(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _catch_up(context, topic).check()
     await broker.send(topic, [said(1)])
@@ -46,7 +46,7 @@ async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: 
     await _catch_up(context, topic).check()
 
 
-async def test_offsets_of_a_log_that_is_gone_say_nothing_of_the_new_one(
+async def test_offsets_of_a_deleted_log_do_not_apply_to_the_new_one(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -56,9 +56,7 @@ async def test_offsets_of_a_log_that_is_gone_say_nothing_of_the_new_one(
         await _catch_up(context, topic).check()
 
 
-async def test_where_a_lost_log_is_refilled_nothing_is_served_before(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_nothing_is_served_before_a_lost_log_is_backfilled(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _keep(context, topic, 500)
     told = CatchUp(context.settings, context.db, context.service, topic, refilled=True)

@@ -127,7 +127,7 @@ async def relaying(context: BusContext) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up(
+async def test_a_frozen_relay_blocks_nobody_and_marks_nothing_when_it_resumes(
     how: str, broker: Broker, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     topic = await broker.new_topic()
@@ -149,7 +149,7 @@ async def test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wa
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up(
+async def test_a_frozen_job_is_taken_over_and_changes_nothing_when_it_resumes(
     how: str, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     db = context.db
@@ -167,7 +167,7 @@ async def test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wake
         await holder.says("done")  # the lease is free again, and it is alive
 
 
-async def test_with_the_real_times_a_frozen_relay_is_taken_over_within_30_seconds(
+async def test_with_real_timeouts_a_frozen_relay_is_taken_over_within_30_seconds(
     broker: Broker, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     topic = await broker.new_topic()
@@ -183,7 +183,7 @@ async def test_with_the_real_times_a_frozen_relay_is_taken_over_within_30_second
         assert time.monotonic() - frozen_at < TAKEN_OVER_S_MAX
 
 
-async def test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds(database: Database) -> None:
+async def test_a_server_and_a_client_detect_a_lost_peer_within_30_seconds(database: Database) -> None:
     async with database.session() as connection:
         told = {
             name: await connection.fetchval(f"SHOW {name}")

@@ -89,7 +89,7 @@ async def values(broker: Broker, topic: str) -> list[int]:
     )
 
 
-async def test_what_was_committed_is_sent_and_what_was_rolled_back_is_not(
+async def test_committed_messages_are_sent_and_rolled_back_ones_are_not(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(3)
@@ -103,7 +103,7 @@ async def test_what_was_committed_is_sent_and_what_was_rolled_back_is_not(
     assert await values(broker, topic) == [1]
 
 
-async def test_a_sent_row_says_where_it_lies(broker: Broker, context: BusContext) -> None:
+async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(3)
     await put(context.db, *(said(n, who=f"w{n}", topic=topic) for n in range(20)))
     async with relaying(context):
@@ -134,7 +134,7 @@ async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> 
     }
 
 
-async def test_a_row_committed_late_below_rows_already_sent_is_not_passed_over(
+async def test_a_row_committed_late_below_sent_rows_is_not_skipped(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "BATCH", 3)
@@ -173,7 +173,7 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
     assert await values(broker, topic) == list(range(13))
 
 
-async def test_a_row_that_is_too_large_is_set_aside_with_a_word_and_the_rest_goes_on(
+async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
     broker: Broker, context: BusContext
 ) -> None:
     ours = await broker.new_topic()
@@ -192,7 +192,7 @@ async def test_a_row_that_is_too_large_is_set_aside_with_a_word_and_the_rest_goe
     assert len(rows) == 2
 
 
-async def test_a_topic_that_is_not_there_holds_up_only_its_own_messages(
+async def test_a_missing_topic_delays_only_its_own_messages(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(producer, "TOPIC_S_MAX", 0.3)
@@ -209,7 +209,7 @@ async def test_a_topic_that_is_not_there_holds_up_only_its_own_messages(
         assert await values(broker, topic) == list(range(10))
 
 
-async def test_the_same_event_put_again_goes_out_once_and_anew_only_on_request(
+async def test_the_same_event_is_sent_once_and_again_only_on_request(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -229,9 +229,7 @@ async def test_the_same_event_put_again_goes_out_once_and_anew_only_on_request(
     assert len({dict(record.headers)["ce_id"] for record in records}) == 1
 
 
-async def test_what_could_not_be_sent_stays_aside_when_it_is_put_again(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_failed_row_stays_failed_when_it_is_queued_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
     await put(context.db, huge)
@@ -243,7 +241,7 @@ async def test_what_could_not_be_sent_stays_aside_when_it_is_put_again(
     assert len(aside) == 1
 
 
-async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
+async def test_rows_wait_for_an_unavailable_broker_and_are_sent_later(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -258,7 +256,7 @@ async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
     assert await values(broker, topic) == list(range(5))
 
 
-async def test_a_confirmation_that_does_not_come_leaves_the_row_waiting(
+async def test_an_unconfirmed_row_stays_queued(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
@@ -374,7 +372,7 @@ async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
     await sender.close()
 
 
-async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_ten_batches_at_most(
+async def test_a_row_committed_late_waits_for_at_most_ten_batches_of_a_backlog(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "BATCH", 2)
@@ -392,7 +390,7 @@ async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_
     await sender.close()
 
 
-async def test_asked_to_end_it_first_sends_what_was_committed(broker: Broker, context: BusContext) -> None:
+async def test_at_shutdown_it_first_sends_committed_messages(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     async with relaying(context) as one:
         await put(context.db, said(0, topic=topic))
@@ -441,7 +439,7 @@ async def put_news(db: Database, *refs: str) -> None:
         await NewsOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
 
 
-async def test_news_say_what_is_so_when_they_are_sent_and_nothing_of_what_was_withdrawn(
+async def test_news_are_rendered_when_sent_without_withdrawn_content(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
@@ -454,7 +452,7 @@ async def test_news_say_what_is_so_when_they_are_sent_and_nothing_of_what_was_wi
     assert [(row["ref"], row["partition"]) for row in rows] == [("a", 0), ("b", None), ("c", 0)]
 
 
-async def test_a_reference_that_cannot_be_rendered_is_set_aside_alone(
+async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
@@ -467,7 +465,7 @@ async def test_a_reference_that_cannot_be_rendered_is_set_aside_alone(
     assert [lane for lane, _ in aside] == ["news"]
 
 
-async def test_a_queue_of_news_does_not_stand_before_an_order(broker: Broker, context: BusContext) -> None:
+async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     gate = asyncio.Event()
 
@@ -483,7 +481,7 @@ async def test_a_queue_of_news_does_not_stand_before_an_order(broker: Broker, co
         gate.set()
 
 
-async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
+async def test_old_sent_rows_are_deleted_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
     await put(context.db, *(said(n) for n in range(3)))
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 1", AT)
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
@@ -497,9 +495,7 @@ async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock:
     assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()
 
 
-async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
-    context: BusContext, clock: FakeClock
-) -> None:
+async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContext, clock: FakeClock) -> None:
     delays = OutboxDelays("svc", context.db, clock, context.outbox)
     one = Relay(orders.LANE, context.db, Producer(context.settings, context.service), clock)
     await delays.watch(one)
@@ -519,7 +515,7 @@ async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
     assert await told() == ["raised", "raised", "resolved"]
 
 
-async def test_what_the_priority_lane_sends_is_in_hand_and_news_give_way(
+async def test_sending_the_priority_lane_is_urgent_and_delays_news(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()

@@ -49,18 +49,18 @@ async def names(months: MonthPartitions) -> list[str]:
     return [one.name for one in await months.all() if one.attached]
 
 
-async def test_months_are_made_once_also_by_two_at_a_time(months: MonthPartitions) -> None:
+async def test_months_are_created_once_also_concurrently(months: MonthPartitions) -> None:
     other = MonthPartitions(months._db, "leaf", FIRST)
     await asyncio.gather(*(one.make([month(1), month(2), month(2)]) for one in (months, other)))
     assert await names(months) == ["leaf_2026_01", "leaf_2026_02"]
 
 
-async def test_what_is_older_than_the_first_month_gets_none(months: MonthPartitions) -> None:
+async def test_no_month_is_created_before_the_first(months: MonthPartitions) -> None:
     await months.make([datetime(1999, 5, 1, tzinfo=UTC)])
     assert await names(months) == []
 
 
-async def test_a_month_that_went_is_not_made_again(database: Database, months: MonthPartitions) -> None:
+async def test_a_dropped_month_is_not_created_again(database: Database, months: MonthPartitions) -> None:
     await months.make([month(1), month(2), month(3)])
 
     async def oldest() -> datetime:
@@ -80,7 +80,7 @@ async def test_a_month_is_over_when_its_last_instant_is_old(months: MonthPartiti
     assert len(await months.over(datetime(2027, 1, 1, tzinfo=UTC))) == 2
 
 
-async def test_a_month_that_somebody_reads_is_left_alone_and_goes_later(
+async def test_a_month_that_is_being_read_is_dropped_later(
     database: Database, months: MonthPartitions
 ) -> None:
     await months.make([month(1)])
@@ -112,7 +112,7 @@ async def test_detaching_that_was_interrupted_is_finished(
     assert await months.all() == []
 
 
-async def test_emptying_waits_for_nobody_for_long(database: Database, months: MonthPartitions) -> None:
+async def test_truncating_does_not_wait_long_for_a_lock(database: Database, months: MonthPartitions) -> None:
     await months.make([month(1)])
     await database.execute("INSERT INTO leaf VALUES ($1, 1)", month(1))
     async with held_by(database, "SELECT * FROM leaf"):
@@ -124,7 +124,7 @@ async def test_emptying_waits_for_nobody_for_long(database: Database, months: Mo
     assert await database.fetchval("SELECT count(*) FROM leaf") == 0
 
 
-async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
+async def test_running_writers_are_waited_for_and_later_ones_are_not(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look, seen = partitions._writers, []
@@ -144,7 +144,7 @@ async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
         await asyncio.wait_for(waiting, 20)
 
 
-async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
+async def test_the_wait_for_a_writer_is_limited(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partitions, "WRITERS_S_MAX", 0.05)
@@ -154,7 +154,7 @@ async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
             await wait_for_writers(database, "leaf", 0.01)
 
 
-async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPartitions) -> None:
+async def test_vacuum_reports_the_bloat(database: Database, months: MonthPartitions) -> None:
     await _fill(database, months)
     (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.VACUUM)
     assert size.table == "leaf_2026_01"
@@ -169,7 +169,7 @@ async def test_a_dry_run_measures_only(database: Database, months: MonthPartitio
     assert size.bytes_after == size.bytes_before
 
 
-async def test_the_pages_are_asked_where_the_extension_is_there(
+async def test_the_extension_is_used_where_it_is_installed(
     database: Database, months: MonthPartitions
 ) -> None:
     await _fill(database, months)
@@ -178,7 +178,7 @@ async def test_the_pages_are_asked_where_the_extension_is_there(
     assert size.bloat_before > 0.5
 
 
-async def test_reindexing_takes_away_what_an_interrupted_one_left(
+async def test_reindexing_drops_the_indexes_of_an_interrupted_run(
     database: Database, months: MonthPartitions
 ) -> None:
     await months.make([month(1)])

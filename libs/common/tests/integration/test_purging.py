@@ -34,7 +34,7 @@ async def left(database: Database, table: str) -> int:
     return int(await database.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - names of this test
 
 
-async def test_old_rows_are_deleted_and_those_that_may_not_stay(database: Database, clock: FakeClock) -> None:
+async def test_old_rows_are_deleted_and_excluded_ones_stay(database: Database, clock: FakeClock) -> None:
     await filled(database, clock)
     await purge(database, [Aged("page", "at", timedelta(days=5), "done")], clock.now())
     assert [row["n"] for row in await database.fetch("SELECT n FROM page ORDER BY n")] == [0, 2]

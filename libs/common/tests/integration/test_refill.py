@@ -83,7 +83,7 @@ async def fill(context: BusContext, topic: str, address: str) -> list[int]:
     return numbers
 
 
-async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_said_once(
+async def test_a_position_before_the_log_start_backfills_everything_once(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -94,7 +94,7 @@ async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_sa
         assert await fill(context, topic, address) == []
 
 
-async def test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_once(
+async def test_a_position_beyond_the_log_end_backfills_everything_once(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -106,7 +106,7 @@ async def test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_
     assert (await offsets.stored(context.db, context.service))[topic, 0] == 0
 
 
-async def test_while_the_log_has_everything_nobody_is_asked(
+async def test_a_complete_log_needs_no_backfill(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -124,7 +124,7 @@ async def test_while_the_log_has_everything_nobody_is_asked(
     ],
     ids=["failing", "no JSON", "no event", "no key"],
 )
-async def test_a_list_that_cannot_be_read_is_no_empty_list(
+async def test_an_unreadable_list_is_not_an_empty_list(
     broker: Broker, context: BusContext, unused_tcp_port: int, answer: Response, error: type[Exception]
 ) -> None:
     topic = await broker.new_topic()

@@ -60,7 +60,7 @@ async def kept(db: Database) -> list[Row]:
     return await db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
 
 
-async def test_the_same_record_is_set_aside_once_however_often_it_comes(
+async def test_the_same_record_is_quarantined_once_however_often_it_is_delivered(
     database: Database, clock: FakeClock
 ) -> None:
     assert len(await set_aside(database, clock, bad(1), bad(1), bad(2))) == 2
@@ -70,17 +70,13 @@ async def test_the_same_record_is_set_aside_once_however_often_it_comes(
     assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 3
 
 
-async def test_the_same_place_in_a_log_that_was_wiped_is_another_record(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_the_same_offset_in_a_new_log_is_another_record(database: Database, clock: FakeClock) -> None:
     await set_aside(database, clock, bad(1))
     await set_aside(database, clock, bad(1, at=AT + timedelta(days=1)), bad(1, event_id="other"))
     assert len(await kept(database)) == 3
 
 
-async def test_text_that_postgresql_cannot_hold_is_set_aside_all_the_same(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_text_that_postgresql_cannot_store_is_quarantined(database: Database, clock: FakeClock) -> None:
     odd = "a\0b" + "x" * 9_000
     one = bad(1, subjects=(odd,), event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
     one = replace(one, error=Poison("odd", "x" * 9_000), value=b"\0\xff")
@@ -111,7 +107,7 @@ async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
         assert await quarantine.purge(tx, ["ann"], clock.now()) == set()
 
 
-async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
+async def test_bytes_are_deleted_by_age_and_sooner_when_no_takedown_can_find_them(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, "ann"), bad(2, None))
@@ -160,7 +156,7 @@ def forbids(*article_ids: str) -> quarantine.ForbiddenIds:
     return forbidden
 
 
-async def test_of_a_record_about_an_id_that_may_not_be_kept_only_the_fact_is_stored(
+async def test_no_bytes_are_stored_of_a_record_about_a_forbidden_id(
     database: Database, clock: FakeClock
 ) -> None:
     bads = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
@@ -203,7 +199,7 @@ async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
     assert [row["kafka_offset"] for row in await kept(database) if row["value"] is not None] == []
 
 
-async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
+async def test_a_failed_retry_does_not_change_what_a_takedown_resolved(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, "up:1"))
@@ -230,7 +226,7 @@ def dead_letter_service(database: Database, clock: FakeClock, heard: Recorder) -
     return DeadLetterService(database, clock, ways.get)
 
 
-async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(
+async def test_dead_letters_are_retried_one_by_one_by_the_same_handler(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(4)))
@@ -249,7 +245,7 @@ async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(
 
 
 @pytest.mark.parametrize("error", [Transient("away"), RuntimeError("a mistake of ours")])
-async def test_a_dead_letter_that_fails_again_does_not_hold_up_the_others(
+async def test_a_dead_letter_that_fails_again_does_not_delay_the_others(
     database: Database, clock: FakeClock, error: Exception
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(3)))
@@ -260,7 +256,7 @@ async def test_a_dead_letter_that_fails_again_does_not_hold_up_the_others(
     assert [row["value"] is not None for row in await kept(database)] == [False, True, False]
 
 
-async def test_what_is_still_unreadable_or_has_no_way_back_stays_with_its_reason(
+async def test_a_dead_letter_that_is_unreadable_or_without_handler_stays_with_its_reason(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a door"))
@@ -330,7 +326,7 @@ async def test_an_incident_stays_open_until_a_person_closes_it_once(
     assert told == {ids[0]: ("olga", "looked"), ids[1]: (None, None)}
 
 
-async def test_an_unreadable_record_opens_one_incident_under_its_quarantines_id(
+async def test_an_unreadable_record_opens_one_incident_with_its_quarantine_id(
     database: Database, clock: FakeClock
 ) -> None:
     one = bad(7)
@@ -345,9 +341,7 @@ def _by(source: str, *ids: str) -> list[tuple[str, str]]:
     return [(source, one) for one in ids]
 
 
-async def test_an_effect_happens_once_an_event_id_for_each_consumer(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_an_effect_happens_once_per_event_id_and_consumer(database: Database, clock: FakeClock) -> None:
     async with database.transaction() as tx:
         assert await inbox.take(tx, "a", _by("ann", "1", "2", "2"), clock.now()) == {*_by("ann", "1", "2")}
         assert await inbox.take(tx, "a", _by("ann", "2", "3"), clock.now()) == {*_by("ann", "3")}
@@ -355,7 +349,7 @@ async def test_an_effect_happens_once_an_event_id_for_each_consumer(
         assert await inbox.take(tx, "b", [], clock.now()) == set()
 
 
-async def test_an_event_swallows_none_of_another_sender_with_its_id(
+async def test_an_event_does_not_suppress_one_of_another_sender_with_its_id(
     database: Database, clock: FakeClock
 ) -> None:
     async with database.transaction() as tx:
@@ -381,7 +375,7 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
         assert await inbox.take(tx, "a", _by("ann", "1"), clock.now()) == {*_by("ann", "1")}
 
 
-async def test_the_inbox_forgets_what_is_old_in_slices(
+async def test_old_rows_of_the_inbox_are_deleted_in_slices(
     database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "SLICE", 3)

@@ -146,7 +146,7 @@ def request(**more: Any) -> SweepRequested:
     return SweepRequested(**(given | more))
 
 
-async def test_a_request_is_worked_off_and_answered(world: World) -> None:
+async def test_a_request_is_processed_and_answered(world: World) -> None:
     asked = request()
     await world.asked(asked)
     assert await world.answers() == []
@@ -159,7 +159,7 @@ async def test_a_request_is_worked_off_and_answered(world: World) -> None:
     assert await world.left() == 0
 
 
-async def test_a_dry_run_says_how_much_and_touches_nothing(world: World) -> None:
+async def test_a_dry_run_counts_and_changes_nothing(world: World) -> None:
     await world.asked(request(dry_run=True))
     await world.sweeper.process_due()
     (answer,) = await world.answers()
@@ -167,7 +167,7 @@ async def test_a_dry_run_says_how_much_and_touches_nothing(world: World) -> None
     assert await world.left() == 7
 
 
-async def test_a_request_to_others_is_passed_by(world: World) -> None:
+async def test_a_request_to_other_owners_is_ignored(world: World) -> None:
     await world.asked(request(owners=("other",)))
     assert await world.db.fetchval("SELECT count(*) FROM sweep_task") == 0
 
@@ -176,7 +176,7 @@ async def test_a_request_to_others_is_passed_by(world: World) -> None:
     ("more", "words"),
     [({"data_class": "pebbles"}, "class_unknown"), ({"before": None}, "limit_missing")],
 )
-async def test_what_cannot_be_done_is_answered_in_words_at_once(
+async def test_an_impossible_request_is_answered_at_once(
     world: World, more: dict[str, Any], words: str
 ) -> None:
     await world.asked(request(**more))
@@ -187,9 +187,7 @@ async def test_what_cannot_be_done_is_answered_in_words_at_once(
     assert await world.left() == 7
 
 
-async def test_a_finished_sweep_that_is_asked_again_is_answered_again_and_not_repeated(
-    world: World, leaves: Leaves
-) -> None:
+async def test_a_completed_sweep_is_answered_again_and_not_repeated(world: World, leaves: Leaves) -> None:
     asked = request()
     await world.asked(asked)
     await world.sweeper.process_due()
@@ -203,7 +201,7 @@ async def test_a_finished_sweep_that_is_asked_again_is_answered_again_and_not_re
     assert leaves.slices == 4
 
 
-async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
+async def test_another_worker_continues_the_sweep_of_a_dead_one(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 2
@@ -231,7 +229,7 @@ async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: Fak
     assert len(await world.answers()) == 1
 
 
-async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
+async def test_a_worker_that_lost_the_sweep_writes_nothing(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
@@ -254,7 +252,7 @@ async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
     assert await world.left() == 1, "what it would have removed was rolled back"
 
 
-async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_it_wakes_up(
+async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resumes(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
@@ -276,9 +274,7 @@ async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_
     assert (answer.found, answer.removed) == (7, 7)
 
 
-async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
-    world: World, leaves: Leaves
-) -> None:
+async def test_a_hold_placed_during_a_sweep_applies_from_the_next_slice(world: World, leaves: Leaves) -> None:
     leaves.waits_after = 1
     asked = request()
     await world.asked(asked)
@@ -293,7 +289,7 @@ async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
     assert await world.db.fetchval("SELECT id FROM leaf") == "5"
 
 
-async def test_what_does_not_answer_is_tried_again_and_at_last_a_person_hears_of_it(
+async def test_an_unavailable_dependency_is_retried_and_finally_reported(
     world: World, leaves: Leaves
 ) -> None:
     await world.asked(asked := request())
@@ -314,7 +310,7 @@ async def test_what_does_not_answer_is_tried_again_and_at_last_a_person_hears_of
     assert (await world.answers())[-1].removed == 7
 
 
-async def test_an_error_that_nobody_expected_is_told_without_its_words(world: World, leaves: Leaves) -> None:
+async def test_an_unexpected_error_is_reported_without_its_message(world: World, leaves: Leaves) -> None:
     leaves.trouble = [ValueError("the text of somebody else")]
     await world.asked(request())
     await world.sweeper.process_due()
@@ -322,7 +318,7 @@ async def test_an_error_that_nobody_expected_is_told_without_its_words(world: Wo
     assert answer.error == "ValueError"
 
 
-async def test_poison_in_a_class_is_told_in_its_words(world: World, leaves: Leaves) -> None:
+async def test_poison_in_a_class_is_reported_with_its_message(world: World, leaves: Leaves) -> None:
     leaves.trouble = [Poison("action_refused", "leaves fall")]
     await world.asked(request())
     await world.sweeper.process_due()
@@ -335,7 +331,7 @@ def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) ->
 
 
 @pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])
-async def test_tables_are_put_in_shape_and_their_sizes_told(world: World, action: Action) -> None:
+async def test_tables_are_maintained_and_their_sizes_reported(world: World, action: Action) -> None:
     await world.asked(request(action=action, before=None))
     await world.sweeper.process_due()
     (answer,) = await world.answers()
@@ -343,7 +339,7 @@ async def test_tables_are_put_in_shape_and_their_sizes_told(world: World, action
     assert await world.left() == 7
 
 
-async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_beside_it_is_set_aside(
+async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_is_quarantined(
     topics: Broker, context: BusContext, leaves: Leaves
 ) -> None:
     sweeper = Sweeper(context.service, context.db, context.clock, context.outbox, (leaves,))
@@ -376,7 +372,7 @@ async def _counts(db: Database, query: str, wanted: int) -> bool:
     return bool(await db.fetchval(query) == wanted)
 
 
-async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
+async def test_job_runs_are_swept_by_age_in_every_service(world: World) -> None:
     for _ in range(3):
         async with jobs.run(world.db, world.clock, "a", cause="schedule"):
             pass
@@ -408,7 +404,7 @@ async def pages(database: Database) -> AsyncIterator[AgedTableClass]:
     )
 
 
-async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
+async def test_holds_by_id_or_date_and_the_condition_keep_rows(
     pages: AgedTableClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.retention.aged.SLICE", 2)

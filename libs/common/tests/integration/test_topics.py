@@ -21,15 +21,15 @@ def settings(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> CommonSet
     return CommonSettings()
 
 
-async def test_the_topics_that_were_made_are_those_of_the_contract(
-    settings: CommonSettings, topics: Broker
-) -> None:
+async def test_the_created_topics_are_those_of_the_contract(settings: CommonSettings, topics: Broker) -> None:
     assert await provision(settings) == []
     await require_topics(settings, load_topics())
     assert topics.bootstrap == settings.kafka_bootstrap_servers
 
 
-async def test_a_missing_topic_is_waited_for_and_made_again(settings: CommonSettings, topics: Broker) -> None:
+async def test_a_missing_topic_is_waited_for_and_created_again(
+    settings: CommonSettings, topics: Broker
+) -> None:
     async with topics.admin() as admin:
         await admin.delete_topics([TOPIC])
     with pytest.raises(Transient, match=rf"missing topics: {TOPIC}\..*provision"):
@@ -59,19 +59,23 @@ async def test_too_few_partitions_are_refused(settings: CommonSettings, topics: 
     assert topics is not None
 
 
-async def test_a_broker_that_is_away_is_no_difference(settings: CommonSettings, unused_tcp_port: int) -> None:
+async def test_an_unavailable_broker_is_not_a_difference(
+    settings: CommonSettings, unused_tcp_port: int
+) -> None:
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     with pytest.raises(Transient, match="the broker does not answer"):
         await require_topics(away, [TOPIC])
 
 
-def test_the_command_says_what_it_made(settings: CommonSettings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_it_created(
+    settings: CommonSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert settings is not None
     assert command.main(["provision"]) == 0
     assert capsys.readouterr().out == "topics created: none, all of them exist\n"
 
 
-def test_the_command_says_what_is_wrong(
+def test_the_command_prints_the_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     for arguments, words in (

@@ -68,7 +68,7 @@ def _ready(worker: Worker) -> bool:
     return "subscriptions" in worker.probes.results and worker.probes.ready
 
 
-async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_committed(
+async def test_at_shutdown_it_finishes_its_work_and_sends_its_messages(
     broker: Broker, context: BusContext
 ) -> None:
     inlet, outlet = await broker.new_topic(), await broker.new_topic()
@@ -88,7 +88,7 @@ async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_comm
     assert (await broker.committed(context.service))[(inlet, 0)] == sent
 
 
-async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
+async def test_a_workers_records_are_signed_and_consumers_know_the_sender(
     broker: Broker, context: BusContext, tmp_path: Path
 ) -> None:
     signer = write_signing_key(tmp_path / "key.pem")
@@ -120,7 +120,7 @@ async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
         ({"signing_key_file": Path("/nowhere.pem")}, "SIGNING_KEY_FILE cannot be used"),
     ],
 )
-async def test_a_worker_that_cannot_sign_is_refused_in_words(
+async def test_a_worker_without_a_signing_key_is_refused(
     context: BusContext, update: dict[str, Any], said_is: str
 ) -> None:
     settings = context.settings.model_copy(update=update)
@@ -128,9 +128,7 @@ async def test_a_worker_that_cannot_sign_is_refused_in_words(
         Worker(context.service, settings, context.db, context.clock, [], 0, context.outbox)
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
     heard = Recorder()
@@ -140,7 +138,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(
     assert heard.tried == []
 
 
-async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) -> None:
+async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [said(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
@@ -184,7 +182,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
     assert await topics.read(topic) == []
 
 
-async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_over_what_is_gone(
+async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -208,7 +206,7 @@ async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_ove
     assert (await broker.committed(context.service))[(topic, 0)] == 2
 
 
-async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
+async def test_it_waits_unready_for_an_unavailable_broker(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
@@ -219,7 +217,7 @@ async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
         assert not running.worker.probes.ready
 
 
-async def test_it_waits_for_a_database_that_is_away_and_then_begins(
+async def test_it_waits_for_an_unavailable_database_and_then_starts(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -272,7 +270,9 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         await until(news_sent, what="the news")
 
 
-async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, context: BusContext) -> None:
+async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
+    broker: Broker, context: BusContext
+) -> None:
     topic = await broker.new_topic()
     told: list[tuple[str, str]] = []
 
@@ -287,7 +287,7 @@ async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, 
     assert told[0][0] == "orders"
 
 
-async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(context: BusContext) -> None:
+async def test_a_failing_loop_continues_and_a_stop_ends_the_worker(context: BusContext) -> None:
     rounds = 0
 
     async def work() -> None:
@@ -304,7 +304,7 @@ async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(
     assert rounds == 3
 
 
-async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follows_it(
+async def test_of_two_workers_one_leads_and_the_other_takes_over(
     context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.service.leases.LOOK_S", 0.05)
@@ -327,7 +327,7 @@ async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follo
     assert set(turns) == {"third"}
 
 
-async def test_what_one_alone_may_do_is_not_done_by_who_was_taken_over(
+async def test_a_former_leader_does_not_run_the_leaders_loops(
     context: BusContext, database: Database
 ) -> None:
     await database.execute("CREATE TABLE done (at timestamptz)")
@@ -366,7 +366,7 @@ async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
     assert await context.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL") == 1
 
 
-async def test_a_database_that_goes_for_a_while_costs_no_record(
+async def test_a_database_outage_loses_no_record(
     broker: Broker, context: BusContext, database_url: str
 ) -> None:
     topic = await broker.new_topic()

@@ -17,7 +17,7 @@ def _hold(**said: Any) -> Hold:
     return Hold(hold_id=uuid4(), **said)
 
 
-def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
+def test_a_named_id_is_held_whatever_its_date() -> None:
     held = LegalHolds.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
     assert held.ids == ("up:a", "up:b")
     assert held.covers("up:a", AT + DAY)
@@ -33,7 +33,7 @@ def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
         (AT, AT + DAY, [0]),
     ],
 )
-def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
+def test_a_span_holds_the_records_dated_in_it_and_excludes_its_end(
     dated_from: datetime | None, dated_until: datetime | None, spared: list[int]
 ) -> None:
     held = LegalHolds.of([_hold(dated_from=dated_from, dated_until=dated_until)])
@@ -41,5 +41,5 @@ def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
     assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == spared
 
 
-def test_without_holds_nothing_is_spared() -> None:
+def test_without_holds_nothing_is_held() -> None:
     assert not LegalHolds.of([]).covers("up:a", AT)

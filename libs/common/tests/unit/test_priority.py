@@ -26,13 +26,13 @@ async def _taken(lanes: Priority, count: int) -> list[list[int]]:
     return [list(some) async for some in lanes.slices(range(count))]
 
 
-async def test_content_that_nobody_hurries_goes_on_at_once(slept: list[float]) -> None:
+async def test_content_continues_at_once_without_urgent_work(slept: list[float]) -> None:
     taken = await _taken(Priority(), 2 * SLICE + 1)
     assert [one for some in taken for one in some] == list(range(2 * SLICE + 1))
     assert slept == []
 
 
-async def test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_after(
+async def test_content_is_slowed_down_during_urgent_work_and_for_a_moment_after(
     slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
@@ -51,7 +51,7 @@ async def test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_af
     assert slept[5:] == []
 
 
-async def test_what_fails_is_no_longer_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_work_is_no_longer_urgent(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lanes = Priority()

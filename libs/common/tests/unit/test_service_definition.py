@@ -62,12 +62,14 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["count"], 0), (["count", "--to", "7"], 3)])
-async def test_a_command_gets_its_arguments_and_gives_the_exit_code(arguments: list[str], code: int) -> None:
+async def test_a_command_gets_its_arguments_and_returns_the_exit_code(
+    arguments: list[str], code: int
+) -> None:
     async with opened(Settings()) as service:
         assert await command(definition(), service, *arguments) == code
 
 
-def test_every_service_has_the_roles_that_all_have_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_service_has_the_common_roles_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(definition(), ["--help"])
     assert ended.value.code == 0
@@ -88,7 +90,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: nobody" in capsys.readouterr().err
 
 
-def test_a_dead_letter_is_tried_again_by_the_subscriptions_that_are_meant_for_it() -> None:
+def test_a_dead_letter_is_retried_by_the_redrive_subscriptions() -> None:
     service = SimpleNamespace(settings=Settings(), db=None, clock=None, orders=None)
     first, second = (Subscription(topic, (), again) for topic in ("consumed", "tried-again"))
     found = dead_letter_service(

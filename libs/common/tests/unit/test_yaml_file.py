@@ -39,7 +39,7 @@ def refused(text: str) -> list[str]:
     return str(error.value).splitlines()
 
 
-def test_values_are_what_the_model_says_however_they_are_written() -> None:
+def test_values_are_converted_by_the_model_however_they_are_written() -> None:
     found = read_text("people: [{name: 7, age: '8', away: yes}]", "f", People)
     assert found.people == [Person(name="7", age=8, away=True)]
 
@@ -64,11 +64,11 @@ def test_values_are_what_the_model_says_however_they_are_written() -> None:
         ("[" * 5_000, "f.yaml:1: "),
     ],
 )
-def test_a_mistake_is_reported_with_its_line(text: str, words: str) -> None:
+def test_an_error_is_reported_with_its_line(text: str, words: str) -> None:
     assert [line for line in refused(text) if line.startswith(words)], refused(text)
 
 
-def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines() -> None:
+def test_all_errors_are_reported_at_once_in_the_order_of_their_lines() -> None:
     lines = refused("people:\n  - {}\n  - name: ann\n    age: x\nmore: 1")
     assert [line.split(":")[1] for line in lines] == ["2", "4", "5"]
 
@@ -80,7 +80,7 @@ def test_aliases_that_multiply_are_refused_before_they_fill_the_memory() -> None
     assert any("too many nodes" in line for line in refused(bomb))
 
 
-def test_no_value_is_in_what_is_reported() -> None:
+def test_reported_errors_contain_no_value() -> None:
     text = f"people:\n  - name: [{SECRET}]\n    age: {SECRET}\n    away: {SECRET}"
     assert SECRET not in "".join(refused(text))
 

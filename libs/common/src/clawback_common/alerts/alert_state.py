@@ -28,14 +28,14 @@ async def raise_all(
     now: datetime,
     published_before: datetime,
 ) -> dict[str, tuple[int, datetime]]:
-        published_before: a firing condition is published again if it was last published by then.
+    """Record that these conditions are published now, except those that fire and were published recently.
 
     Args:
         tx: the transaction.
         watcher: the watcher that found the conditions.
         conditions: the conditions, by fingerprint.
         now: the time of publication.
-        published_before: a firing condition is published again if last published by then.
+        published_before: a firing condition is published again if its last publication was by then.
 
     Returns:
         Occurrence number and time of each publication, by fingerprint. The time is ``now``, or later where a process
