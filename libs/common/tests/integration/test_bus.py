@@ -17,7 +17,7 @@ from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Ping, Recorder, fails_at, listening, said
+from clawback_testing.listening import Ping, Recorder, fails_at, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(5)])
+    await broker.send(topic, [ping(n) for n in range(5)])
     gate = asyncio.Event()
 
     async def trouble(_: list[int]) -> None:
@@ -71,7 +71,7 @@ async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(5)])
+    await broker.send(topic, [ping(n) for n in range(5)])
 
     async def hang(_: list[int]) -> None:
         await asyncio.sleep(3600)
@@ -88,14 +88,14 @@ async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
 
 
 def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
-    good = Raw.of(said(99, words=SECRET, topic=topic))
+    good = Raw.of(ping(99, words=SECRET, topic=topic))
     return [
         ("null_value", good.replace(value=None)),
         ("value_invalid", good.replace(value=b"{not json " + SECRET.encode())),
         ("value_invalid", good.replace(value=b'{"who": "ann", "number": "' + SECRET.encode() + b'"}')),
         ("value_invalid", good.replace(value=b'"\xff\xfe"')),
         ("value_invalid", good.replace(value=b"[" * 100_000)),
-        ("version_unknown", good.replace(headers={"ce_type": b"test.said.v2"})),
+        ("version_unknown", good.replace(headers={"ce_type": b"test.ping.v2"})),
         ("type_unknown", good.replace(headers={"ce_type": b"test.sung.v1"})),
         ("header_missing", good.replace(headers={"ce_type": ...})),
         ("header_missing", good.replace(headers={"ce_id": ...})),
@@ -116,9 +116,9 @@ async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_on
 ) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
     bad = _bad_ones(topic)
-    sent: list[Any] = [said(0, topic=topic)]
+    sent: list[Any] = [ping(0, topic=topic)]
     for number, (_, raw) in enumerate(bad, 1):
-        sent += [raw, said(number, topic=topic)]
+        sent += [raw, ping(number, topic=topic)]
     await broker.send(topic, sent)
     heard = Recorder()
     async with listening(context, Subscription(topic, (Ping,), heard)):
@@ -135,7 +135,7 @@ async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_on
 async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
     bad = _bad_ones(topic)
-    await broker.send(topic, [*(raw for _, raw in bad), said(7, who=SECRET, words=SECRET, topic=topic)])
+    await broker.send(topic, [*(raw for _, raw in bad), ping(7, who=SECRET, words=SECRET, topic=topic)])
     heard = Recorder(fails_at(7, Poison("refused_here", "a field")))
     async with listening(context, Subscription(topic, (Ping,), heard)):
 
@@ -153,7 +153,7 @@ async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusCon
 async def test_an_unused_header_may_be_anything(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     odd: dict[str, Any] = {"x-null": None, "x-bytes": b"\xff\xfe\x00", "traceparent": b"no trace \xff"}
-    await broker.send(topic, [Raw.of(said(0, topic=topic)).replace(headers=odd), said(1, topic=topic)])
+    await broker.send(topic, [Raw.of(ping(0, topic=topic)).replace(headers=odd), ping(1, topic=topic)])
     heard = Recorder()
     async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 1], what="both handled")
@@ -163,7 +163,7 @@ async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
     heard = Recorder(fails_at(31, Poison("refused_here", "number")))
     async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) == 49, what="the neighbours")
@@ -176,7 +176,7 @@ async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_
 async def test_a_redelivered_batch_reports_its_bad_record_once(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
-        topic, [said(0, topic=topic), Raw(None, b"ann"), said(2, topic=topic), said(3, topic=topic)]
+        topic, [ping(0, topic=topic), Raw(None, b"ann"), ping(2, topic=topic), ping(3, topic=topic)]
     )
     refused: list[int] = []
 
@@ -210,7 +210,7 @@ async def test_a_redelivered_batch_reports_its_bad_record_once(broker: Broker, c
 
 async def test_a_short_outage_is_retried_in_place(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     heard = Recorder(fails_at(1, Transient("the database does not respond"), times=5))
     failed = subscriber._FAILED.labels(topic)
     async with listening(context, Subscription(topic, (Ping,), heard)):
@@ -235,7 +235,7 @@ async def test_of_several_subscribers_batches_overlap_and_each_partition_keeps_i
     heard = Recorder(slow)
     subscription = Subscription(topic, (Ping,), heard, parallel=3, records_max=10)
     async with listening(context, subscription):
-        await broker.send(topic, [Raw(*_parts(said(n)), partition=n % 3) for n in range(90)])
+        await broker.send(topic, [Raw(*_parts(ping(n)), partition=n % 3) for n in range(90)])
         await until(lambda: len(heard.numbers) >= 90, what="all handled")
     assert most == 3
     for partition in range(3):
@@ -249,7 +249,7 @@ def _parts(message: Any) -> tuple[bytes, bytes, Any]:
 
 async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(10)])
     begun = asyncio.Event()
 
     async def slow(_: list[int]) -> None:
@@ -270,7 +270,7 @@ async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext)
     async with listening(
         context, Subscription(news, (Ping,), Recorder()), Subscription(orders, (Ping,), heard, lane="orders")
     ):
-        await broker.send(orders, [said(1, topic=orders)])
+        await broker.send(orders, [ping(1, topic=orders)])
         await until(lambda: heard.numbers == [1], what="the order")
     assert list(await broker.committed(f"{context.service}.orders")) == [(orders, 0)]
     assert (orders, 0) not in await broker.committed(context.service)

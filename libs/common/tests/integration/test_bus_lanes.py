@@ -24,7 +24,7 @@ from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import AT, Ping, Recorder, fails_at, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -85,8 +85,8 @@ async def test_an_invalid_trace_context_is_not_propagated(
     broker: Broker, context: BusContext, trace: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).replace(headers={"traceparent": trace})
-    await broker.send(topic, [said(0, topic=topic), hostile, said(2, topic=topic)])
+    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"traceparent": trace})
+    await broker.send(topic, [ping(0, topic=topic), hostile, ping(2, topic=topic)])
 
     async def passes_on(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
@@ -120,8 +120,8 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
     broker: Broker, context: BusContext, odd: dict[str, Any]
 ) -> None:
     topic = await broker.new_topic()
-    refused = Raw.of(said(1, topic=topic)).replace(value=b"{", headers=odd)
-    await broker.send(topic, [said(0, topic=topic), refused, said(2, topic=topic)])
+    refused = Raw.of(ping(1, topic=topic)).replace(value=b"{", headers=odd)
+    await broker.send(topic, [ping(0, topic=topic), refused, ping(2, topic=topic)])
     heard = Recorder()
     async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 2], deadline_s=PROMPT_S, what="the neighbours")
@@ -133,8 +133,8 @@ async def test_an_event_id_that_is_too_long_for_an_index_is_refused(
     broker: Broker, context: BusContext, ce_id: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).replace(headers={"ce_id": ce_id})
-    longest = Raw.of(said(2, topic=topic)).replace(headers={"ce_id": "\u20ac".encode() * 200})
+    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"ce_id": ce_id})
+    longest = Raw.of(ping(2, topic=topic)).replace(headers={"ce_id": "\u20ac".encode() * 200})
     await broker.send(topic, [hostile, longest])
     heard = Recorder()
     async with listening(context, Subscription(topic, (Ping,), heard)):
@@ -146,7 +146,7 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    good = Raw.of(said(1, topic=topic))
+    good = Raw.of(ping(1, topic=topic))
     value = good.value or b""
     nul = good.replace(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
     escaped = good.replace(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
@@ -168,10 +168,10 @@ async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
     await broker.send(
         topic,
         [
-            said(0, topic=topic),
+            ping(0, topic=topic),
             Raw(b"{secret", b"up:1", [("x-a", b"b")]),
             Raw(b"{", b"ok"),
-            said(3, topic=topic),
+            ping(3, topic=topic),
         ],
     )
     heard = Recorder()
@@ -196,7 +196,7 @@ async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
     heard = Recorder(fails_at(31, KeyError("a bug")))
     async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) >= 49, deadline_s=PROMPT_S, what="the neighbours")
@@ -216,7 +216,7 @@ async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
 
 async def test_a_temporary_failure_succeeds_in_a_later_round(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(4)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(4)])
     heard = Recorder(fails_at(2, RuntimeError("odd"), times=4))
     async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: sorted(heard.numbers) == [0, 1, 2, 3], what="all handled")
@@ -228,7 +228,7 @@ async def test_a_record_that_the_database_rejects_is_quarantined_and_the_others_
     broker: Broker, context: BusContext, sqlstate: str
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(20)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(20)])
     heard = Recorder(fails_with(context.db, sqlstate, {7}))
     async with listening(context, Subscription(topic, (Ping,), heard)):
 
@@ -265,7 +265,7 @@ async def test_a_broken_service_stalls_raises_an_alert_and_resumes_when_fixed(
     broker: Broker, context: BusContext, sqlstate: str | None
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(10)])
     with broken(sqlstate) as (fixed, trouble):
         heard = Recorder(trouble(context.db))
         async with listening(context, Subscription(topic, (Ping,), heard)):
@@ -290,7 +290,7 @@ async def test_single_records_are_quarantined_until_five_in_a_row_have_failed(
     topic = await broker.new_topic()
     heard = Recorder(fails_with(context.db, "XX000", set(range(100))))
     subscription = Subscription(topic, (Ping,), heard, records_max=1)
-    await broker.send(topic, [said(n, topic=topic) for n in range(7)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(7)])
     async with listening(context, subscription):
         await until(lambda: stalled(context), what="paged")
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
@@ -303,7 +303,7 @@ async def test_single_records_are_quarantined_until_five_in_a_row_have_failed(
 async def test_many_bad_records_do_not_stop_a_working_lane(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     hostile = set(range(1, 61))
-    await broker.send(topic, [said(n, topic=topic) for n in range(62)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(62)])
     heard = Recorder(fails_with(context.db, "XX000", hostile))
     async with listening(context, Subscription(topic, (Ping,), heard, records_max=20)):
         await until(lambda: 61 in heard.numbers, what="the last one")
@@ -334,8 +334,8 @@ async def position(context: BusContext) -> int | None:
     "last",
     [
         Raw(b"{", b"ann"),
-        Raw.of(said(3)).replace(headers={"ce_id": b"x" * 300}),
-        Raw.of(said(66)),
+        Raw.of(ping(3)).replace(headers={"ce_id": b"x" * 300}),
+        Raw.of(ping(66)),
     ],
     ids=["unreadable", "odd id", "refused"],
 )
@@ -343,7 +343,7 @@ async def test_own_offsets_move_past_quarantined_records(
     broker: Broker, context: BusContext, last: Raw
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await broker.send(topic, [last])
     heard = Recorder(fails_at(66, Poison("refused_here")))
     async with listening(context, own(topic, heard, context)):
@@ -359,7 +359,7 @@ async def test_own_offsets_move_past_quarantined_records(
 async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
-        topic, [said(0, topic=topic), Raw(b"{", b"ann"), *[said(n, topic=topic) for n in range(2, 6)]]
+        topic, [ping(0, topic=topic), Raw(b"{", b"ann"), *[ping(n, topic=topic) for n in range(2, 6)]]
     )
     away = asyncio.Event()
 
@@ -390,7 +390,7 @@ async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
         await offsets.move(tx, context.service, {(topic, 0): 50})
         await offsets.move(tx, context.service, {(topic, 0): 4})
     assert await position(context) == 50
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     heard = Recorder()
     async with listening(context, own(topic, heard, context)):
         await until(lambda: heard.numbers == [0, 1, 2], what="the new log")
@@ -453,9 +453,9 @@ async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, con
     context.priority.yield_to_urgent = noted  # type: ignore[method-assign]
     content = Subscription(articles, (Ping,), heard, forbidden=nothing_forbidden)
     async with listening(context, Subscription(orders, (Ping,), Recorder(hold)), content):
-        await broker.send(orders, [said(1, topic=orders)])
+        await broker.send(orders, [ping(1, topic=orders)])
         await until(lambda: in_hand, what="the order is in hand")
-        await broker.send(articles, [said(n, topic=articles) for n in range(3 * SLICE)])
+        await broker.send(articles, [ping(n, topic=articles) for n in range(3 * SLICE)])
         await until(lambda: len(heard.numbers) == 3 * SLICE, what="the articles go on")
         gate.set()
     assert in_hand == [True]

@@ -16,7 +16,7 @@ from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.gaps import accept_gaps, require_no_gap
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Ping, Recorder, listening, said
+from clawback_testing.listening import Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -55,15 +55,15 @@ async def _all_committed(context: BusContext, topic: str) -> bool:
 
 async def test_it_continues_at_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
-    await broker.send(topic, [said(3, topic=topic)])
+    await broker.send(topic, [ping(3, topic=topic)])
     await hear(context, topic, [3])
 
 
 async def test_a_restored_database_receives_lost_records_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await hear(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     await hear(context, topic, [2, 3, 4])
@@ -73,7 +73,7 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await hear(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     may_go_on = asyncio.Event()
@@ -93,7 +93,7 @@ async def test_a_database_restored_from_before_its_first_record_receives_all_aga
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
     await context.db.execute("DELETE FROM consumer_offset")
     await hear(context, topic, [0, 1, 2])
@@ -101,7 +101,7 @@ async def test_a_database_restored_from_before_its_first_record_receives_all_aga
 
 async def test_a_group_behind_the_database_decides_the_start(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 3")
     await broker.commit(f"{context.service}.orders", {(topic, 0): 1})
@@ -114,12 +114,12 @@ async def test_after_a_log_was_deleted_nothing_of_the_new_one_is_skipped(
 ) -> None:
     # One topic plays the log before, the other the log after: the group knows nothing of the latter.
     old, topic = await broker.new_topic(), await broker.new_topic()
-    await broker.send(old, [said(n, topic=topic) for n in range(4)])
+    await broker.send(old, [ping(n, topic=topic) for n in range(4)])
     await hear(context, old, [0, 1, 2, 3])
     await context.db.execute(
         "UPDATE consumer_offset SET topic = $1", topic
     )  # as if the new log were the old one's heir
-    await broker.send(topic, [said(n, topic=topic) for n in range(100, 100 + sent_since)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(100, 100 + sent_since)])
     await hear(context, topic, list(range(100, 100 + sent_since)))
 
 
@@ -128,7 +128,7 @@ async def test_deleted_unprocessed_records_stop_the_start_until_the_gap_is_accep
 ) -> None:
     topic = await broker.new_topic()
     groups = {topic: context.service}
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await require_no_gap(context.settings, context.service, groups)
     await broker.commit(context.service, {(topic, 0): 1})
     await require_no_gap(context.settings, context.service, groups)
@@ -150,7 +150,7 @@ async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
 ) -> None:
     topic = await broker.new_topic()
     groups = {topic: context.service}
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     async with context.db.transaction() as tx:
         await offsets.move(tx, context.service, {(topic, 0): 1})
     await broker.delete_records(topic, up_to=3)
@@ -165,7 +165,7 @@ async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
 
 async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tcp_port: int) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    with pytest.raises(Transient, match="the broker does not answer"):
+    with pytest.raises(Transient, match="the broker does not respond"):
         await require_no_gap(away, context.service, {"t": context.service})
 
 
@@ -174,12 +174,12 @@ async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tc
 async def test_a_subscriber_that_would_commit_before_processing_is_refused(policy: AckPolicy) -> None:
     broker = KafkaBroker()
     broker.subscriber("things", group_id="g", ack_policy=policy)
-    with pytest.raises(Stop, match="things would commit before handling"):
+    with pytest.raises(Stop, match="things would commit before processing"):
         refuse_commit_first(broker)
 
 
 async def test_the_frameworks_default_is_refused_too() -> None:
     broker = KafkaBroker()
     broker.subscriber("things", group_id="g")
-    with pytest.raises(Stop, match="things would commit before handling"):
+    with pytest.raises(Stop, match="things would commit before processing"):
         refuse_commit_first(broker)

@@ -8,7 +8,7 @@ from clawback_common.kafka.catchup import CatchUp
 from clawback_common.kafka.envelope import Received
 from clawback_common.kafka.subscription import BusContext
 from clawback_testing.broker import Broker
-from clawback_testing.listening import said
+from clawback_testing.listening import ping
 
 pytestmark = pytest.mark.integration
 
@@ -26,14 +26,14 @@ async def test_nothing_is_served_before_records_from_before_the_start_are_proces
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(3)])
+    await broker.send(topic, [ping(n) for n in range(3)])
     told = _catch_up(context, topic)
     with pytest.raises(Transient):
         await told.check()
     await _keep(context, topic, 1)
     with pytest.raises(Transient):
         await told.check()
-    await broker.send(topic, [said(3)])
+    await broker.send(topic, [ping(3)])
     await _keep(context, topic, 2)
     await told.check()
 
@@ -41,7 +41,7 @@ async def test_nothing_is_served_before_records_from_before_the_start_are_proces
 async def test_an_empty_topic_delays_nothing(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _catch_up(context, topic).check()
-    await broker.send(topic, [said(1)])
+    await broker.send(topic, [ping(1)])
     await broker.delete_records(topic)
     await _catch_up(context, topic).check()
 
@@ -50,7 +50,7 @@ async def test_offsets_of_a_deleted_log_do_not_apply_to_the_new_one(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(1)])
+    await broker.send(topic, [ping(1)])
     await _keep(context, topic, 500)
     with pytest.raises(Transient):
         await _catch_up(context, topic).check()

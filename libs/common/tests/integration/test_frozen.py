@@ -22,7 +22,7 @@ from clawback_common.postgres import Database
 from clawback_common.service import leases
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
-from clawback_testing.listening import said
+from clawback_testing.listening import ping
 from clawback_testing.silence import Network, network
 from clawback_testing.waiting import until
 
@@ -47,7 +47,7 @@ class Holder:
         while line := await asyncio.wait_for(self.process.stdout.readline(), TAKEN_OVER_S_MAX):
             if line.decode().strip() in words:
                 return line.decode().strip()
-        raise AssertionError(f"the holder ended before it said {words}")
+        raise AssertionError(f"the holder ended before it printed {words}")
 
     async def freeze(self, how: str) -> None:
         """From now on it neither renews nor releases anything."""
@@ -104,7 +104,7 @@ async def marks(db: Database) -> list[tuple[object, ...]]:
 
 async def put(db: Database, *numbers: int, topic: str) -> None:
     async with db.transaction() as tx:
-        await OrdersOutbox().put(tx, [said(number, topic=topic) for number in numbers])
+        await OrdersOutbox().put(tx, [ping(number, topic=topic) for number in numbers])
 
 
 async def all_sent(db: Database) -> bool:

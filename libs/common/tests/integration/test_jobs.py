@@ -92,7 +92,7 @@ async def test_a_run_can_need_attention_or_be_skipped(db: Database, clock: FakeC
 
 
 async def _abandon(db: Database, clock: FakeClock, *, exclusive: bool = False) -> None:
-    """A run whose process is killed: it begins, and nothing more is said."""
+    """A run whose process is killed after its start."""
     await jobs._begin(db, clock, jobs.Run("poll"), "schedule", None, exclusive=exclusive)
 
 
@@ -124,7 +124,7 @@ async def test_a_run_with_a_heartbeat_is_not_changed(
 async def test_of_two_exclusive_runs_one_works_and_one_is_skipped(db: Database, clock: FakeClock) -> None:
     async with jobs.run(db, clock, "daily", cause="schedule", exclusive=True):
         clock.advance(seconds=1)
-        with pytest.raises(jobs.AlreadyRunning, match="daily already runs"):
+        with pytest.raises(jobs.AlreadyRunning, match="daily is already running"):
             async with jobs.run(db, clock, "daily", cause="request", exclusive=True):
                 pytest.fail("ran")
         async with jobs.run(db, clock, "other", cause="request", exclusive=True):

@@ -26,7 +26,7 @@ from clawback_common.service.leases import Lease, LeaseLost, held
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, said
+from clawback_testing.listening import AT, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -83,7 +83,7 @@ async def sent_all(db: Database, table: str = "outbox_orders") -> None:
 
 
 async def values(broker: Broker, topic: str) -> list[int]:
-    """The numbers said on the topic, sorted."""
+    """The numbers on the topic, sorted."""
     return sorted(
         int(record.value.split(b'"number":')[1].split(b",")[0]) for record in await broker.read(topic)
     )
@@ -93,10 +93,10 @@ async def test_committed_messages_are_sent_and_rolled_back_ones_are_not(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(3)
-    await put(context.db, said(1, topic=topic))
+    await put(context.db, ping(1, topic=topic))
     with suppress(ValueError):
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(2, topic=topic)])
+            await context.outbox.put(tx, [ping(2, topic=topic)])
             raise ValueError
     async with relaying(context):
         await sent_all(context.db)
@@ -105,7 +105,7 @@ async def test_committed_messages_are_sent_and_rolled_back_ones_are_not(
 
 async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(3)
-    await put(context.db, *(said(n, who=f"w{n}", topic=topic) for n in range(20)))
+    await put(context.db, *(ping(n, who=f"w{n}", topic=topic) for n in range(20)))
     async with relaying(context):
         await sent_all(context.db)
     lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
@@ -117,7 +117,7 @@ async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) 
 async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
-    message = replace(said(1, topic=topic), traceparent=trace)
+    message = replace(ping(1, topic=topic), traceparent=trace)
     await put(context.db, message)
     async with relaying(context):
         await sent_all(context.db)
@@ -140,10 +140,10 @@ async def test_a_row_committed_late_below_sent_rows_is_not_skipped(
     monkeypatch.setattr(relay, "BATCH", 3)
     topic = await broker.new_topic()
     async with context.db.transaction() as slow:
-        await OrdersOutbox().put(slow, [said(0, topic=topic)])  # takes the lowest id, and commits last
+        await OrdersOutbox().put(slow, [ping(0, topic=topic)])  # takes the lowest id, and commits last
         async with relaying(context):
             for n in range(1, 13):
-                await put(context.db, said(n, topic=topic))
+                await put(context.db, ping(n, topic=topic))
 
             async def all_the_others() -> bool:
                 return await values(broker, topic) == list(range(1, 13))
@@ -162,8 +162,8 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
     topic = await broker.new_topic()
     async with relaying(context):
         async with context.db.transaction() as slow:
-            await OrdersOutbox().put(slow, [said(0, topic=topic)])
-            await put(context.db, *(said(n, topic=topic) for n in range(1, 13)))
+            await OrdersOutbox().put(slow, [ping(0, topic=topic)])
+            await put(context.db, *(ping(n, topic=topic) for n in range(1, 13)))
 
             async def others_sent() -> bool:
                 return await waiting(context.db) == 0
@@ -178,9 +178,9 @@ async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
 ) -> None:
     ours = await broker.new_topic()
     theirs = await broker.new_topic(config={"max.message.bytes": "20000"})
-    huge = replace(said(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
-    large = replace(said(2, topic=theirs), value=os.urandom(60_000))
-    await put(context.db, said(0, topic=ours), huge, large, said(3, topic=ours), said(4, topic=theirs))
+    huge = replace(ping(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    large = replace(ping(2, topic=theirs), value=os.urandom(60_000))
+    await put(context.db, ping(0, topic=ours), huge, large, ping(3, topic=ours), ping(4, topic=theirs))
     aside: Aside = []
     async with relaying(context, aside=aside):
         await sent_all(context.db)
@@ -198,9 +198,9 @@ async def test_a_missing_topic_delays_only_its_own_messages(
     monkeypatch.setattr(producer, "TOPIC_S_MAX", 0.3)
     monkeypatch.setattr(relay, "BATCH", 3)
     topic = await broker.new_topic()
-    await put(context.db, *(said(n, topic="test-nowhere") for n in range(100, 105)))
+    await put(context.db, *(ping(n, topic="test-nowhere") for n in range(100, 105)))
     async with relaying(context):
-        await put(context.db, *(said(n, topic=topic) for n in range(10)))
+        await put(context.db, *(ping(n, topic=topic) for n in range(10)))
 
         async def others() -> bool:
             return await waiting(context.db) == 5
@@ -213,7 +213,7 @@ async def test_the_same_event_is_sent_once_and_again_only_on_request(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    first, second = said(1, words="first", topic=topic), said(1, words="second", topic=topic)
+    first, second = ping(1, words="first", topic=topic), ping(1, words="second", topic=topic)
     await put(context.db, first, first)
     await put(context.db, second)
     async with relaying(context):
@@ -231,7 +231,7 @@ async def test_the_same_event_is_sent_once_and_again_only_on_request(
 
 async def test_a_failed_row_stays_failed_when_it_is_queued_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
     await put(context.db, huge)
     aside: Aside = []
     async with relaying(context, aside=aside):
@@ -246,9 +246,9 @@ async def test_rows_wait_for_an_unavailable_broker_and_are_sent_later(
 ) -> None:
     topic = await broker.new_topic()
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    await put(context.db, *(said(n, topic=topic) for n in range(5)))
+    await put(context.db, *(ping(n, topic=topic) for n in range(5)))
     async with relaying(replace(context, settings=away)) as one:
-        with pytest.raises(Transient, match="the broker does not answer"):
+        with pytest.raises(Transient, match="the broker does not respond"):
             await send_some(one, context.db)
         assert await waiting(context.db) == 5
     async with relaying(context):
@@ -262,7 +262,7 @@ async def test_an_unconfirmed_row_stays_queued(
     topic = await broker.new_topic()
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
-    await put(context.db, said(1, topic=topic))
+    await put(context.db, ping(1, topic=topic))
 
     async def never(*_: object, **__: object) -> Any:
         return asyncio.get_running_loop().create_future()
@@ -297,16 +297,16 @@ async def test_of_two_relays_one_sends_and_the_other_takes_over(
     async with relaying(replace(context, service="second")):
         async with relaying(replace(context, service="first")):
             for n in range(10):
-                await put(context.db, said(n, topic=topic))
+                await put(context.db, ping(n, topic=topic))
                 await sent_all(context.db)
             assert len(set(senders)) == 1
             (leader,) = set(senders)
             await context.db.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             )
-            await put(context.db, said(10, topic=topic))
+            await put(context.db, ping(10, topic=topic))
             await sent_all(context.db)
-        await put(context.db, said(11, topic=topic))
+        await put(context.db, ping(11, topic=topic))
         await sent_all(context.db)
     assert leader in {"first", "second"}
     assert await values(broker, topic) == list(range(12))
@@ -316,7 +316,7 @@ async def test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
-    await put(context.db, said(1, topic=topic), said(2, topic=topic))
+    await put(context.db, ping(1, topic=topic), ping(2, topic=topic))
     sender = Producer(context.settings, context.service, linger_ms=0)
     send = sender.send
 
@@ -361,9 +361,9 @@ async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
 ) -> None:
     monkeypatch.setattr(relay, "RESTART_BATCHES", 1_000)
     topic = await broker.new_topic()
-    large = [replace(said(n, topic=topic), value=b"x" * 800_000) for n in range(25)]
+    large = [replace(ping(n, topic=topic), value=b"x" * 800_000) for n in range(25)]
     await put(context.db, *large)
-    await put(context.db, *(said(n, topic=topic) for n in range(100, 105)))
+    await put(context.db, *(ping(n, topic=topic) for n in range(100, 105)))
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
     counts = [await send_some(one, context.db) for _ in range(4)]
@@ -380,8 +380,8 @@ async def test_a_row_committed_late_waits_for_at_most_ten_batches_of_a_backlog(
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
     async with context.db.transaction() as late:
-        await OrdersOutbox().put(late, [said(0, topic=topic)])
-        await put(context.db, *(said(n, topic=topic) for n in range(1, 61)))
+        await OrdersOutbox().put(late, [ping(0, topic=topic)])
+        await put(context.db, *(ping(n, topic=topic) for n in range(1, 61)))
         assert await send_some(one, context.db) == 2
     for _ in range(relay.RESTART_BATCHES):
         assert await send_some(one, context.db) == 2
@@ -393,9 +393,9 @@ async def test_a_row_committed_late_waits_for_at_most_ten_batches_of_a_backlog(
 async def test_at_shutdown_it_first_sends_committed_messages(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     async with relaying(context) as one:
-        await put(context.db, said(0, topic=topic))
+        await put(context.db, ping(0, topic=topic))
         await sent_all(context.db)
-        await put(context.db, *(said(n, topic=topic) for n in range(1, 700)))
+        await put(context.db, *(ping(n, topic=topic) for n in range(1, 700)))
         assert isinstance(one, Relay)
     assert await waiting(context.db) == 0
     assert len(await broker.read(topic)) == 700
@@ -411,7 +411,7 @@ async def test_a_commit_in_the_same_process_wakes_the_relay_at_once(
         outbox = OrdersOutbox(one.wake)
         await asyncio.sleep(0.3)
         async with context.db.transaction() as tx:
-            await outbox.put(tx, [said(1, topic=topic)])
+            await outbox.put(tx, [ping(1, topic=topic)])
         await sent_all(context.db)
     assert await values(broker, topic) == [1]
 
@@ -430,7 +430,7 @@ class Shelf:
         if self.poison in refs:
             raise Poison("cannot_be_said")
         return [
-            said(self.words[ref], who=ref, topic=self.topic) if ref in self.words else None for ref in refs
+            ping(self.words[ref], who=ref, topic=self.topic) if ref in self.words else None for ref in refs
         ]
 
 
@@ -475,14 +475,14 @@ async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusCon
 
     await put_news(context.db, *(str(n) for n in range(1_000)))
     async with relaying(context), relaying(context, news.lane(slow)):
-        await put(context.db, said(1, topic=topic))
+        await put(context.db, ping(1, topic=topic))
         await sent_all(context.db)
         assert await waiting(context.db, "outbox_news") == 1_000
         gate.set()
 
 
 async def test_old_sent_rows_are_deleted_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
-    await put(context.db, *(said(n) for n in range(3)))
+    await put(context.db, *(ping(n) for n in range(3)))
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 1", AT)
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
     clock.advance(days=30, seconds=1)
@@ -499,7 +499,7 @@ async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContex
     delays = OutboxDelays("svc", context.db, clock, context.outbox)
     one = Relay(orders.LANE, context.db, Producer(context.settings, context.service), clock)
     await delays.watch(one)
-    await put(context.db, replace(said(1), at=clock.now()))
+    await put(context.db, replace(ping(1), at=clock.now()))
 
     async def told() -> list[str]:
         rows = await context.db.fetch("SELECT type FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
@@ -528,10 +528,10 @@ async def test_sending_the_priority_lane_is_urgent_and_delays_news(
 
     async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         seen.append(f"in hand: {context.priority.active}")
-        return [said(1, topic=topic) for _ in rows]
+        return [ping(1, topic=topic) for _ in rows]
 
     monkeypatch.setattr(context.priority, "yield_to_urgent", noted)
-    await put(context.db, said(1, topic=topic))
+    await put(context.db, ping(1, topic=topic))
     async with relaying(context, replace(orders.LANE, render=rendered)):
         await sent_all(context.db)
     assert seen == ["in hand: True"]

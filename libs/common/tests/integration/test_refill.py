@@ -19,7 +19,7 @@ from clawback_common.kafka.refill import pages, refill
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Ping, said
+from clawback_testing.listening import Ping, ping
 
 pytestmark = pytest.mark.integration
 
@@ -87,7 +87,7 @@ async def test_a_position_before_the_log_start_backfills_everything_once(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.delete_records(topic, up_to=3)
     async with listed(Writer(5), unused_tcp_port) as address:
         assert await fill(context, topic, address) == [0, 1, 2, 3, 4]
@@ -110,7 +110,7 @@ async def test_a_complete_log_needs_no_backfill(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(0, topic=topic)])
+    await broker.send(topic, [ping(0, topic=topic)])
     assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/said") == []
 
 
@@ -128,7 +128,7 @@ async def test_an_unreadable_list_is_not_an_empty_list(
     broker: Broker, context: BusContext, unused_tcp_port: int, answer: Response, error: type[Exception]
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(2)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(2)])
     await broker.delete_records(topic, up_to=1)
     async with listed(Writer(2, answer), unused_tcp_port) as address:
         with pytest.raises(error):

@@ -22,17 +22,17 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import purging
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, Ping, Recorder, fails_at, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, ping
 
 pytestmark = pytest.mark.integration
 
 GROUP = "svc"
-TOPIC = "said"
+TOPIC = "ping"
 
 
 def bad(number: int, subject: str | None = "ann", **changed: Any) -> Bad:
     """A record that was refused once, and is readable."""
-    message = said(number)
+    message = ping(number)
     headers = {name: value.decode() for name, value in message.headers("test")}
     one = Bad(
         Poison("refused_here", "a field"),
@@ -334,7 +334,7 @@ async def test_an_unreadable_record_opens_one_incident_with_its_quarantine_id(
         async with database.transaction() as tx:
             await incidents.open_for_unreadable(tx, [one], clock.now())
     (row,) = await incidents_of(database)
-    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "said-1 offset 7: refused_here")
+    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "pings-1 offset 7: refused_here")
 
 
 def _by(source: str, *ids: str) -> list[tuple[str, str]]:

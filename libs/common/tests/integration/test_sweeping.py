@@ -94,7 +94,7 @@ async def leaves(database: Database) -> Leaves:
 
 @dataclass(slots=True)
 class World:
-    """The owner and what it said."""
+    """The owner and its answers."""
 
     db: Database
     clock: FakeClock

@@ -63,7 +63,7 @@ async def test_an_unavailable_broker_is_not_a_difference(
     settings: CommonSettings, unused_tcp_port: int
 ) -> None:
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    with pytest.raises(Transient, match="the broker does not answer"):
+    with pytest.raises(Transient, match="the broker does not respond"):
         await require_topics(away, [TOPIC])
 
 
@@ -88,4 +88,4 @@ def test_the_command_prints_the_error(
         assert words in capsys.readouterr().err
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{unused_tcp_port}")
     assert command.main(["provision"]) == 1
-    assert "the broker does not answer" in capsys.readouterr().err
+    assert "the broker does not respond" in capsys.readouterr().err

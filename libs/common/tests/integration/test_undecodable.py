@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Ping, Recorder, listening, said
+from clawback_testing.listening import Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -37,9 +37,9 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(partitions=2)
-    spoilt = Raw.of(said(99))
+    spoilt = Raw.of(ping(99))
     spoilt = Raw(spoilt.value, spoilt.key, [*spoilt.headers, (NotUtf8("x"), b"y")], partition=0)
-    good = [Raw.of(said(n)).replace(partition=n % 2) for n in range(10)]
+    good = [Raw.of(ping(n)).replace(partition=n % 2) for n in range(10)]
     for batch in (good[:5], [spoilt], good[5:], [spoilt]):
         await broker.send(topic, batch)
     heard = Recorder()

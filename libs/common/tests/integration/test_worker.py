@@ -26,7 +26,7 @@ from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
-from clawback_testing.listening import AT, Ping, Recorder, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -78,10 +78,10 @@ async def test_at_shutdown_it_finishes_its_work_and_sends_its_messages(
         begun.set()
         await asyncio.sleep(0.5)
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(one.value.number, topic=outlet) for one in batch])
+            await context.outbox.put(tx, [ping(one.value.number, topic=outlet) for one in batch])
 
     async with working(context, WorkerSpec([Subscription(inlet, (Ping,), handle, records_max=10)])):
-        await broker.send(inlet, [said(n, topic=inlet) for n in range(10)])
+        await broker.send(inlet, [ping(n, topic=inlet) for n in range(10)])
         await begun.wait()
     sent = len(await broker.read(outlet))
     assert sent >= 1
@@ -105,9 +105,9 @@ async def test_a_workers_records_are_signed_and_consumers_know_the_sender(
     async with working(
         replace(context, settings=settings), WorkerSpec([Subscription(topic, (Ping,), handle)])
     ):
-        await broker.send(topic, [said(1, topic=topic)])
+        await broker.send(topic, [ping(1, topic=topic)])
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(2, topic=topic)])
+            await context.outbox.put(tx, [ping(2, topic=topic)])
         await until(lambda: len(senders) == 2, what="both are read")
     assert sorted(senders, key=str) == [None, "ann"]
 
@@ -140,7 +140,7 @@ async def test_a_database_with_pending_migrations_is_refused(broker: Broker, con
 
 async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.delete_records(topic, up_to=3)
     heard = Recorder()
@@ -154,7 +154,7 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     broker: Broker, topics: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.delete_records(topic, up_to=3)
     for _ in range(2):  # a worker that is started again and again opens one incident
@@ -173,7 +173,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
     topic, lost = await topics.new_topic(), 1_000_000
     alert = messages.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
     async with context.db.transaction() as tx:
-        await context.outbox.put(tx, [alert, said(1, topic=topic)])
+        await context.outbox.put(tx, [alert, ping(1, topic=topic)])
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
     async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
@@ -194,11 +194,11 @@ async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
     heard = Recorder(trouble=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
         async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])) as running:
-            await broker.send(topic, [said(0, topic=topic)])
+            await broker.send(topic, [ping(0, topic=topic)])
             await until(lambda: heard.tried == [[0]], what="the first is in hand")
-            await broker.send(topic, [said(1, topic=topic)])
+            await broker.send(topic, [ping(1, topic=topic)])
             await asyncio.sleep(1)  # the client fetches one answer ahead
-            await broker.send(topic, [said(n, topic=topic) for n in range(2, 6)])
+            await broker.send(topic, [ping(n, topic=topic) for n in range(2, 6)])
             await broker.delete_records(topic, up_to=4)
             go_on.set()
             await until(running.task.done, what="the end of the worker")
@@ -230,7 +230,7 @@ async def test_it_waits_for_an_unavailable_database_and_then_starts(
     heard = Recorder()
     plan = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
     async with working(context, plan, ready=False) as running:
-        await broker.send(topic, [said(1, topic=topic)])
+        await broker.send(topic, [ping(1, topic=topic)])
         await asyncio.sleep(0.5)
         assert (running.worker.probes.ready, heard.tried) == (False, [])
         answers = True
@@ -248,14 +248,14 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         return allowed
 
     async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-        return [said(int(row["ref"]), topic=topic) for row in rows]
+        return [ping(int(row["ref"]), topic=topic) for row in rows]
 
     news = NewsOutbox()
     plan = WorkerSpec([], publish=render, may_publish=may_publish)
     async with working(context, plan, news=news, ready=False):
         async with context.db.transaction() as tx:
             await news.put(tx, ["1"], [1], [None], AT)
-            await context.outbox.put(tx, [said(2, topic=other)])
+            await context.outbox.put(tx, [ping(2, topic=other)])
 
         async def order_sent() -> bool:
             return len(await broker.read(other)) == 1
@@ -280,7 +280,7 @@ async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
         told.append((lane, what))
 
     async with working(context, WorkerSpec([], on_set_aside=on_set_aside), ready=False):
-        huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+        huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [huge])
         await until(lambda: told, what="told")
@@ -361,7 +361,7 @@ async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
     monkeypatch.setattr(producer.Producer, "send", never)
     async with working(context, WorkerSpec([]), ready=False):
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(1, topic=topic)])
+            await context.outbox.put(tx, [ping(1, topic=topic)])
         await sending.wait()
     assert await context.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL") == 1
 
@@ -387,7 +387,7 @@ async def test_a_database_outage_loses_no_record(
         await server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
         )
-        await broker.send(topic, [said(n, topic=topic) for n in range(20)])
+        await broker.send(topic, [ping(n, topic=topic) for n in range(20)])
         await asyncio.sleep(1)
         assert (topic, 0) not in await broker.committed(context.service)
         await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -430,10 +430,10 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         publish=nothing,
     )
     async with context.db.transaction() as tx:
-        await context.outbox.put(tx, [said(1, topic=outlet)])
+        await context.outbox.put(tx, [ping(1, topic=outlet)])
     async with working(context, plan, news=NewsOutbox()) as running:
-        await broker.send(orders, [said(2, topic=orders)])
-        await broker.send(articles, [said(3, topic=articles)])
+        await broker.send(orders, [ping(2, topic=orders)])
+        await broker.send(articles, [ping(3, topic=articles)])
         await until(lambda: heard.numbers and content.numbers, what="both are handled")
 
         async def sent() -> bool:

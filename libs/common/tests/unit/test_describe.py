@@ -1,4 +1,4 @@
-"""What may be said of an error."""
+"""The safe description of an error."""
 
 import asyncpg
 import httpx

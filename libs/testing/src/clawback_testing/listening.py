@@ -22,7 +22,7 @@ class Ping(Event):
     """A meaningless event."""
 
     TYPE: ClassVar[str] = "test.ping.v1"
-    TOPIC: ClassVar[str] = "said"
+    TOPIC: ClassVar[str] = "pings"
     KEY: ClassVar[str] = "who"
 
     who: str = Field(min_length=1)
@@ -30,10 +30,10 @@ class Ping(Event):
     words: str = ""
 
 
-def said(number: int, who: str = "ann", words: str = "", *, topic: str = "said") -> Message:
+def ping(number: int, who: str = "ann", words: str = "", *, topic: str = "pings") -> Message:
     """Return the message; its event id is derived from the number."""
     event = Ping(who=who, number=number, words=words)
-    return Message.of(event, event_id("said", number), at=AT, traceparent=None, topic=topic)
+    return Message.of(event, event_id("ping", number), at=AT, traceparent=None, topic=topic)
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ def _unreachable(_: httpx.Request) -> httpx.Response:
 
 
 async def test_an_ingester_that_is_away_is_told_without_addresses() -> None:
-    with pytest.raises(Transient, match=r"does not answer \(ConnectError\)"):
+    with pytest.raises(Transient, match=r"does not respond \(ConnectError\)"):
         await _ingester(_unreachable).revocation_feeds()
 
 

@@ -43,7 +43,7 @@ TIMES = {"revokedDate", "revokedAt", "revoked_at", "revocationDate", "date", "ti
 
 
 @dataclass
-class Recorder:
+class Heard:
     """An answer as it came, by the path that was asked."""
 
     endpoint: str
@@ -58,7 +58,7 @@ class Listening(httpx.AsyncBaseTransport):
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
-        self.heard: list[Recorder] = []
+        self.heard: list[Heard] = []
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -73,7 +73,7 @@ class Listening(httpx.AsyncBaseTransport):
             answer = None
         endpoint = request.url.path.rpartition("/")[2]
         zipped = "content-encoding" in response.headers
-        self.heard.append(Recorder(endpoint, response.status_code, content_type, zipped, answer))
+        self.heard.append(Heard(endpoint, response.status_code, content_type, zipped, answer))
         return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(raw))
 
     @override
@@ -138,7 +138,7 @@ async def _outcome(question: Callable[[], Awaitable[object]]) -> str:
     return "answered, and we can read it"
 
 
-def _on_transport(all_heard: list[Recorder]) -> list[str]:
+def _on_transport(all_heard: list[Heard]) -> list[str]:
     told = [f"The content types are {sorted({str(heard.content_type) for heard in all_heard})}."]
     told.append(f"Gzip was used in {sum(heard.zipped for heard in all_heard)} of {len(all_heard)} answers.")
     statuses = {
@@ -147,7 +147,7 @@ def _on_transport(all_heard: list[Recorder]) -> list[str]:
     return [*told, f"A FAILURE came with HTTP status {sorted(statuses)}."] if statuses else told
 
 
-def _on_answer(heard: Recorder, cursor_name: str) -> list[str]:
+def _on_answer(heard: Heard, cursor_name: str) -> list[str]:
     if heard.answer is None or heard.answer.head.get("status") != "SUCCESS":
         return []
     match heard.endpoint:

@@ -145,10 +145,10 @@ class AlertPublisher:
         if not conditions:
             return []
         found = {one.fingerprint(self.service): one for one in conditions}
-        said = await alert_state.raise_all(tx, watcher, found, now, published_before)
+        published = await alert_state.raise_all(tx, watcher, found, now, published_before)
         return [
             messages.raised(self.service, found[known], number, at, listed=True)
-            for known, (number, at) in said.items()
+            for known, (number, at) in published.items()
         ]
 
     async def _resolved(self, tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Message]:

@@ -72,7 +72,7 @@ class Sibling:
         try:
             return await self.http.request(method, address, headers=headers, timeout=limit, **more)
         except httpx.HTTPError as error:
-            raise Transient(f"{self.name} does not answer ({type(error).__name__})") from None
+            raise Transient(f"{self.name} does not respond ({type(error).__name__})") from None
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send a request and return the successful response.

@@ -69,7 +69,7 @@ class Producer:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
-                raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+                raise Transient(f"the broker does not respond ({type(error).__name__})") from None
             self._producer = producer
         return self._producer
 

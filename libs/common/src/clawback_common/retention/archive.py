@@ -130,9 +130,9 @@ def verify(manifest: Path) -> Manifest:
     Raises:
         Poison: ``archive_damaged``, with the name of the file.
     """
-    said = _manifest(manifest)
+    expected = _manifest(manifest)
     schemas = Counter[str]()
-    for file in said.files:
+    for file in expected.files:
         data = _bytes(manifest.parent / file.name)
         if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
             raise Poison("archive_damaged", f"{file.name} differs from the file that was written")
@@ -142,16 +142,16 @@ def verify(manifest: Path) -> Manifest:
                 "archive_damaged", f"{file.name} does not contain the records that the manifest lists"
             )
         schemas += found
-    if dict(schemas) != said.schemas or sum(file.records for file in said.files) != said.records:
+    if dict(schemas) != expected.schemas or sum(file.records for file in expected.files) != expected.records:
         raise Poison("archive_damaged", "the files do not contain the records that the manifest lists")
-    return said
+    return expected
 
 
 def read(manifest: Path) -> Iterator[Record]:
     """Yield every record in order, after the files were compared with the manifest."""
-    said = verify(manifest)
+    verified = verify(manifest)
     return chain.from_iterable(
-        _records(file.name, _bytes(manifest.parent / file.name)) for file in said.files
+        _records(file.name, _bytes(manifest.parent / file.name)) for file in verified.files
     )
 
 
@@ -175,12 +175,12 @@ def _write_part(folder: Path, number: int, part: Sequence[Record], schemas: Coun
 
 def _put(path: Path, data: bytes) -> None:
     """Write the whole file under its name, or none, also after a power failure."""
-    beside = path.with_name(f"{path.name}.tmp")
-    with beside.open("wb") as file:
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    temporary.replace(path)
 
 
 def _sync_folders(folder: Path, root: Path) -> None:

@@ -118,8 +118,10 @@ class Sweeper:
                 held = newest.get(one.value.sweep_id)
                 newest[one.value.sweep_id] = max(held or one, one, key=lambda r: r.value.attempt)
         async with self._db.transaction() as tx:
-            for said in (one.value for one in batch if one.value.data_class in self._classes):
-                await known_holds.update(tx, said.data_class, said.holds, said.ended_holds, self._clock.now())
+            for event in (one.value for one in batch if one.value.data_class in self._classes):
+                await known_holds.update(
+                    tx, event.data_class, event.holds, event.ended_holds, self._clock.now()
+                )
             if not newest:
                 return
             ended = [row for row in await self._note(tx, list(newest.values())) if row["outcome"]]
@@ -186,8 +188,8 @@ class Sweeper:
                 return None
             return self._failed(task, error)
         except SweepRefused as refused:
-            told = {"refused": True, "omitted_holds": bounds.fitting(refused.omitted)}
-            return self._failed(task, refused).model_copy(update=told)
+            refusal = {"refused": True, "omitted_holds": bounds.fitting(refused.omitted)}
+            return self._failed(task, refused).model_copy(update=refusal)
         except Exception as error:  # noqa: BLE001 - any error must be reported to the requester
             return self._failed(task, error)
 
