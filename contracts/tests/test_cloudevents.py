@@ -1,4 +1,4 @@
-"""The envelope, as the producer writes it and as garbage tries it."""
+"""The envelope, as written by the producer, and invalid ones."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The downstream consumer of the README: its fold, its answers, its manners."""
+"""The downstream consumer of the README: how it applies orders, answers them, and commits."""
 
 import importlib.util
 import json
@@ -328,7 +328,7 @@ class Bus:
         return self.batches.pop(0)
 
     async def send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
-        """A future, as a producer gives it."""
+        """Return a future, as a producer does."""
         receipt = cloudevents.read(topic, headers, value)
         assert isinstance(receipt, ArticleRemoved)
         assert key == receipt.key.encode()
@@ -338,13 +338,13 @@ class Bus:
         return self.confirmed()
 
     async def confirmed(self) -> None:
-        """What Kafka says at last."""
+        """The final response of Kafka."""
         if not self.confirms:
             raise ConnectionError
         self.story.append("confirmed")
 
     async def commit(self) -> None:
-        """Notes that the offsets moved."""
+        """Record that the offsets moved."""
         self.story.append("committed")
         if self.rebalanced:
             raise CommitFailedError

@@ -1,4 +1,4 @@
-"""The golden messages: none is missing, none is an orphan, and each means the same to everyone."""
+"""The example messages: complete, without orphans, and unambiguous."""
 
 import json
 from datetime import datetime

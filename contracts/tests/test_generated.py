@@ -1,4 +1,4 @@
-"""The generated files: as the models say, promises kept, and AsyncAPI as others read it."""
+"""The generated files: they match the models, schemas stay compatible, and AsyncAPI is valid for other tools."""
 
 import json
 import math
@@ -27,7 +27,7 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with everything generated."""
+    """A folder with all generated files."""
     generate.write(tmp_path)
     return tmp_path
 
@@ -143,7 +143,7 @@ def test_generating_again_writes_what_check_accepts(tmp_path: Path) -> None:
 
 
 def _bounds(part: Any) -> Iterator[tuple[float, float]]:
-    """The least and the greatest value of every integer in a schema."""
+    """Yield the minimum and maximum of every integer in a schema."""
     if isinstance(part, dict):
         if part.get("type") == "integer":
             yield part.get("minimum", -math.inf), part.get("maximum", math.inf)

@@ -1,4 +1,4 @@
-"""Any event that a schema admits is read, and comes back from JSON as it was."""
+"""Any event that a schema accepts can be read, and survives a JSON round trip."""
 
 import json
 from datetime import datetime, timedelta, timezone
@@ -25,7 +25,7 @@ INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=OFF
 
 
 def admitted(schema: dict[str, Any], parts: dict[str, Any]) -> Values:
-    """Values that a schema of ours admits: as much of JSON Schema as our models use."""
+    """Return values that a schema accepts, for the parts of JSON Schema that our models use."""
     match schema:
         case {"$ref": ref}:
             values = admitted(parts[ref.removeprefix("#/$defs/")], parts)

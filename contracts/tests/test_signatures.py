@@ -1,4 +1,4 @@
-"""Who signed a record: the bytes that are signed are fixed for ever, for others compute them too."""
+"""Signatures of records: the signed bytes are fixed, because other implementations compute them too."""
 
 import base64
 from pathlib import Path

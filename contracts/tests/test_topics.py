@@ -1,4 +1,4 @@
-"""The topics' files: complete, consistent with the events, and refused in words when they are wrong."""
+"""The topic files: complete, consistent with the events, and refused with a reason when invalid."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ HOURS = 3_600_000
 
 @pytest.fixture
 def written() -> dict[str, object]:
-    """A topic's file as values, to be spoilt."""
+    """A topic file as values, to be changed by a test."""
     text = (topics.folder() / "articles.v1.yaml").read_text(encoding="utf-8")
     loaded: dict[str, object] = yaml.safe_load(text)
     return loaded

@@ -1,4 +1,4 @@
-"""The published vectors are what our code computes, and what their descriptions say, computed here with other means."""
+"""The published vectors match our code, and match an independent computation from their descriptions."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What listens loses nothing: commits, poison, repeats, overlap, on a real broker."""
+"""Subscribers lose no record: commits, poison, redelivery, concurrency, on a real broker."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ SECRET = "the-text-of-somebody-else"
 
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed batch comes again within the test's patience."""
+    """A failed batch is redelivered within the test's timeout."""
     monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.05)
     monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=40, first_delay_ms=5, delay_ms_max=20))
 

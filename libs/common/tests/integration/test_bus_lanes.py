@@ -30,12 +30,12 @@ from clawback_testing.waiting import until
 pytestmark = pytest.mark.integration
 
 PROMPT_S = 5.0
-"""Within which the neighbours of any record are handled."""
+"""The time within which the other records must be handled."""
 
 
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed batch comes again within the test's patience."""
+    """A failed batch is redelivered within the test's timeout."""
     monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.1)
     monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=10, first_delay_ms=5, delay_ms_max=20))
     monkeypatch.setattr(handling, "ROUND_DELAYS_S", (0.01, 0.02))
@@ -66,7 +66,7 @@ def raising(sqlstate: str) -> str:
 
 
 def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
-    """Trouble of the database's with every batch that has one of these numbers."""
+    """Fail in the database for every batch with one of these numbers."""
 
     async def trouble(batch: list[int]) -> None:
         if numbers & set(batch):
@@ -245,7 +245,7 @@ async def stalled(context: BusContext) -> bool:
 
 @contextmanager
 def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
-    """A service in which nothing works until the event is set."""
+    """A service that fails until the event is set."""
     fixed = asyncio.Event()
 
     def trouble(db: Database) -> Any:
@@ -315,7 +315,7 @@ async def test_many_bad_records_do_not_stop_a_working_lane(broker: Broker, conte
 
 
 def own(topic: str, heard: Recorder, context: BusContext, **more: Any) -> Subscription:
-    """A lane that keeps its offsets in the database."""
+    """A lane with its offsets in the database."""
 
     async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Where a lane starts that keeps its offsets in the database, and what it refuses to start on."""
+"""The start position of a lane with its offsets in the database, and the gaps it refuses."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 @asynccontextmanager
 async def lane(context: BusContext, topic: str) -> AsyncIterator[Recorder]:
-    """A subscriber that notes its offsets in the transaction of its effect."""
+    """A subscriber that stores its offsets in the transaction of its effect."""
     heard = Recorder()
 
     async def handle(batch: Batch[Ping]) -> None:
@@ -37,7 +37,7 @@ async def lane(context: BusContext, topic: str) -> AsyncIterator[Recorder]:
 
 
 async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
-    """Listens until these were handled, and commits them."""
+    """Consume until these were handled, and commit them."""
     async with lane(context, topic) as heard:
         await until(lambda: heard.numbers == expected, what=f"{expected}")
         if expected:
@@ -45,7 +45,7 @@ async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
 
 
 async def _all_committed(context: BusContext, topic: str) -> bool:
-    """Who ends right after the handler may end before the commit, and hears the batch again."""
+    """A process that ends right after the handler may not have committed, and then the batch is redelivered."""
     place, bootstrap = TopicPartition(topic, 0), context.settings.kafka_bootstrap_servers
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
         end = (await consumer.end_offsets([place]))[place]

@@ -1,4 +1,4 @@
-"""A process that serves waits for its service to have dealt with what was there."""
+"""An API process waits until its service has processed the records from before its start."""
 
 import pytest
 

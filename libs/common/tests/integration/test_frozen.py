@@ -1,4 +1,4 @@
-"""A process that freezes with a lease: another takes over, and the frozen one changes nothing when it wakes up."""
+"""A process that freezes with a lease: another takes over, and the frozen one changes nothing when it resumes."""
 
 import asyncio
 import signal
@@ -42,7 +42,7 @@ class Holder:
     wake_file: Path
 
     async def says(self, *words: str) -> str:
-        """Waits until it says one of them."""
+        """Wait until it prints one of these words."""
         assert self.process.stdout is not None
         while line := await asyncio.wait_for(self.process.stdout.readline(), TAKEN_OVER_S_MAX):
             if line.decode().strip() in words:
@@ -50,7 +50,7 @@ class Holder:
         raise AssertionError(f"the holder ended before it printed {words}")
 
     async def freeze(self, how: str) -> None:
-        """From now on it neither renews nor releases anything."""
+        """Freeze it: it neither renews nor releases its lease."""
         match how:
             case "stopped":
                 self.process.send_signal(signal.SIGSTOP)
@@ -61,7 +61,7 @@ class Holder:
                 self.way.go_silent()
 
     def wake(self, how: str) -> None:
-        """It goes on where it was."""
+        """Resume it."""
         match how:
             case "stopped":
                 self.process.send_signal(signal.SIGCONT)
@@ -75,7 +75,7 @@ class Holder:
 async def holding(
     what: str, database_url: str, context: BusContext, folder: Path, lease_s: float = LEASE_S
 ) -> AsyncIterator[Holder]:
-    """A process that holds a lease and is about to note what it did."""
+    """A process that holds a lease and is about to record its work."""
     at = urlsplit(database_url)
     async with network(at.hostname or "", at.port or 5432) as way:
         url = urlunsplit(at._replace(netloc=f"{at.username}:{at.password}@127.0.0.1:{way.port}"))

@@ -22,7 +22,7 @@ SECRET = "the text of somebody else"
 
 @pytest.fixture
 def db(database: Database) -> Database:
-    """The service's own, with the plumbing's tables and no run in it."""
+    """A database with the common tables and no run."""
     return database
 
 

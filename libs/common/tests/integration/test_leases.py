@@ -1,4 +1,4 @@
-"""A lease has one holder, ends by the database's clock, and a former holder changes nothing."""
+"""A lease has one holder and expires by the database's clock, and a former holder changes nothing."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -26,7 +26,7 @@ async def token(db: Database) -> int | None:
 
 
 async def expire(db: Database) -> None:
-    """As if it had not been renewed for long."""
+    """Make the lease look expired."""
     await db.execute("UPDATE lease SET until = clock_timestamp() - interval '1 second'")
 
 

@@ -1,4 +1,4 @@
-"""Both lanes out: what was committed goes out, all of it, however the broker and the clocks of others behave."""
+"""Both outbox lanes: every committed message is sent, whatever the broker and other processes do."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ Aside = list[tuple[str, str]]
 async def relaying(
     context: BusContext, lane: Lane = orders.LANE, aside: Aside | None = None
 ) -> AsyncIterator[Relay]:
-    """A relay at work; after the block it has sent what there was."""
+    """Run a relay; after the block it has sent every row."""
 
     async def note(name: str, what: str) -> None:
         if aside is not None:
@@ -58,7 +58,7 @@ async def relaying(
 
 
 async def send_some(one: Relay, db: Database) -> int:
-    """One batch, by a relay that does not run."""
+    """Send one batch with a relay that is not running."""
     async with held(db, f"{one._lane.lease} by hand") as lease:
         assert lease is not None
         return await one.send_some(lease)
@@ -417,7 +417,7 @@ async def test_a_commit_in_the_same_process_wakes_the_relay_at_once(
 
 
 class Shelf:
-    """What references refer to; an empty place has nothing to say."""
+    """The articles that references refer to; a missing one is not published."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic

@@ -1,4 +1,4 @@
-"""Months: made once, gone as a whole, without locking anybody out for long; and tables put in shape."""
+"""Monthly partitions: created once, dropped without long locks; and maintenance of tables."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,13 +24,13 @@ FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def month(number: int) -> datetime:
-    """The tenth of a month of 2026."""
+    """Return the tenth of a month of 2026."""
     return datetime(2026, number, 10, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
 async def months(database: Database, monkeypatch: pytest.MonkeyPatch) -> MonthPartitions:
-    """Of a table of leaves; with little patience."""
+    """Partitions of a table of leaves, with a short lock timeout."""
     monkeypatch.setattr(partitions, "LOCK_MS_MAX", 50)
     monkeypatch.setattr(partitions, "LOCKING", Retry(attempts=3, first_delay_ms=10))
     await database.execute("CREATE TABLE leaf (at timestamptz, n int) PARTITION BY RANGE (at)")
@@ -39,7 +39,7 @@ async def months(database: Database, monkeypatch: pytest.MonkeyPatch) -> MonthPa
 
 @asynccontextmanager
 async def held_by(db: Database, statement: str, *args: object) -> AsyncIterator[Any]:
-    """Somebody's transaction that has done this, and is open as long as the block."""
+    """Keep a transaction with this statement open during the block."""
     async with db.session() as connection, connection.transaction():
         await connection.execute(statement, *args)
         yield connection
@@ -193,7 +193,7 @@ async def test_reindexing_drops_the_indexes_of_an_interrupted_run(
 
 
 async def _fill(database: Database, months: MonthPartitions) -> None:
-    """A month most of whose rows are dead, the last ones alive none."""
+    """A month whose rows are mostly dead, and the last ones all."""
     await months.make([month(1)])
     await database.execute("ALTER TABLE leaf_2026_01 SET (autovacuum_enabled = off)")
     await database.execute("INSERT INTO leaf SELECT $1, n FROM generate_series(1, 5000) AS n", month(1))

@@ -1,4 +1,4 @@
-"""What is old is deleted table by table; one that fails stops no other."""
+"""Old rows are deleted table by table; a failing table stops no other."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 async def filled(database: Database, clock: FakeClock) -> None:
-    """Three rows a table, one of them young."""
+    """Three rows per table, one of them recent."""
     await database.execute("CREATE TABLE page (n int, at timestamptz, done boolean)")
     await database.execute(
         "INSERT INTO page SELECT n, $1::timestamptz - n * interval '10 days', n <> 2 FROM generate_series(0, 2) AS n",

@@ -1,4 +1,4 @@
-"""What the log no longer has is read from who wrote it, and only then."""
+"""Records that the log no longer has are backfilled from their writer, and only then."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -25,14 +25,14 @@ pytestmark = pytest.mark.integration
 
 
 class Writer:
-    """Lists what it ever wrote, two at a time; or answers something else."""
+    """Lists all its records, two per page; or answers with an error."""
 
     def __init__(self, count: int, instead: Response | None = None) -> None:
         self.items = [{"who": "ann", "number": n, "words": ""} for n in range(count)]
         self.instead = instead
 
     async def answer(self, request: Request) -> Response:
-        """A page, as compliance gives it."""
+        """Return a page in compliance's format."""
         start = int(request.query_params["after"] or 0)
         page = self.items[start : start + 2]
         end = start + len(page)
@@ -63,7 +63,7 @@ def read(item: Mapping[str, Any]) -> Ping:
 
 
 async def fill(context: BusContext, topic: str, address: str) -> list[int]:
-    """The numbers that were handed over."""
+    """Return the numbers that were handled."""
     numbers: list[int] = []
 
     async def handle(batch: Batch[Ping]) -> None:

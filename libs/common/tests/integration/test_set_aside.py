@@ -1,4 +1,4 @@
-"""What was set aside: quarantine, dead letters tried again, incidents, and the inbox, in a real database."""
+"""Quarantine, retries of dead letters, incidents, and the inbox, in a real database."""
 
 import asyncio
 from collections.abc import Sequence
@@ -173,7 +173,7 @@ async def test_no_bytes_are_stored_of_a_record_about_a_forbidden_id(
 async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
     database: Database, clock: FakeClock
 ) -> None:
-    """The id has no row that could be locked: whoever comes second must see what the first did."""
+    """The id has no row to lock: the second transaction must see the changes of the first."""
     await database.execute("CREATE TABLE revoked (article_id text PRIMARY KEY)")
 
     async def forbidden(tx: Transaction, subjects: Sequence[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""An owner bounds what it removes, whoever asks: minimum age, allowed action, and the holds that it knows."""
+"""An owner limits every request to remove data: minimum age, allowed action, and known holds."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ HELD = Hold(hold_id=uuid4(), article_ids=("up:5",), placed_by="ann", confirmed_b
 
 
 async def told(world: World, *events: SweepRequested | HoldsChanged) -> None:
-    """They arrive in one batch, as the topic carries them."""
+    """Deliver them in one batch, as from the topic."""
     batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(events)]
     await world.sweeper.requested(batch)
 
@@ -43,7 +43,7 @@ def ended(*by: str, hold_id: UUID = HELD.hold_id) -> EndedHold:
 
 
 async def refused(world: World, words: str) -> SweepFailed:
-    """It is worked off, and refused: answered with the reason, a person is paged, nothing is removed."""
+    """Assert that it is refused: answered with the reason, an alert is raised, nothing is removed."""
     await world.sweeper.process_due()
     answer = (await world.answers())[-1]
     assert isinstance(answer, SweepFailed), answer

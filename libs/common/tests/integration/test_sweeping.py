@@ -43,7 +43,7 @@ KINDS: tuple[type[SweepAnswer], ...] = (SweepCompleted, SweepFailed)
 
 @dataclass(slots=True)
 class Leaves:
-    """A class of data that is a number of leaves; it removes two a slice."""
+    """A class of data with a number of leaves; it removes two per slice."""
 
     db: Database
     trouble: list[Exception] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Leaves:
         return SweepCounts(found, found)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Two a slice."""
+        """Remove two per slice."""
         held = {one for hold in request.holds for one in hold.article_ids}
         while True:
             if self.trouble:
@@ -101,12 +101,12 @@ class World:
     sweeper: Sweeper
 
     async def asked(self, *requests: SweepRequested) -> None:
-        """They arrive in one batch."""
+        """Deliver them in one batch."""
         batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(requests)]
         await self.sweeper.requested(batch)
 
     async def answers(self) -> list[Any]:
-        """What waits to be sent."""
+        """Return the unsent events."""
         rows = await self.db.fetch(
             "SELECT event_id, type, value FROM outbox_orders WHERE topic = 'sweep-results.v1' ORDER BY id"
         )
@@ -117,12 +117,12 @@ class World:
         return found
 
     async def alerts(self) -> list[AlertRaised]:
-        """What people are told."""
+        """Return the alerts."""
         rows = await self.db.fetch("SELECT value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
         return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
     async def left(self) -> int:
-        """Leaves that are there."""
+        """Return the number of existing leaves."""
         return int(await self.db.fetchval("SELECT count(*) FROM leaf"))
 
 

@@ -1,4 +1,4 @@
-"""The broker's topics are those of the contract, or nobody consumes."""
+"""The broker's topics must match the contract before anything is consumed."""
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType

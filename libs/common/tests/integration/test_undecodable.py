@@ -1,4 +1,4 @@
-"""A record that the client cannot unpack costs that record alone."""
+"""A record that the client cannot decode does not affect other records."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.integration
 
 
 class NotUtf8(str):
-    """A header's name as a client in another language may send it."""
+    """A header name as a client in another language may send it."""
 
     __slots__ = ()
 
     @override
     def encode(self, *_: Any) -> bytes:
-        """Bytes that are no text."""
+        """Bytes that are not text."""
         return b"\xff\xfe\xfd"
 
 

@@ -1,4 +1,4 @@
-"""Conditions that are watched, in a database that has the tables of a service that watches."""
+"""Alerts of conditions, in a database with the tables of a service with alerts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,14 +39,14 @@ CREATE TABLE beginning (
 );
 CREATE TABLE heartbeat (role text PRIMARY KEY, seen_at timestamptz NOT NULL);
 """
-"""As services make them; each prepares our queries against its own."""
+"""The tables as services create them; each service prepares the queries against its own."""
 LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips: see the pipe.", {"pipe": "a"})
 FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar.")
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """The plumbing's tables, and those of a service that watches."""
+    """The common tables, and those of a service with alerts."""
     return [*load("common", COMMON_PACKAGE), Migration("watching", "0001_watching.pre.sql", "pre", TABLES)]
 
 

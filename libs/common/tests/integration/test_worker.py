@@ -1,4 +1,4 @@
-"""A whole worker: it refuses what is wrong, waits for what is away, and ends in the order in which nothing is lost."""
+"""A complete worker: it refuses invalid states, waits for unavailable servers, and loses nothing at shutdown."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,7 @@ async def working(
     news: NewsOutbox | None = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
-    """A worker that is ready; asked to end after the block, and ended."""
+    """Run a worker that is ready, and shut it down after the block."""
     settings = context.settings.model_copy(update={"check_topics": False, "drain_timeout_s": 5})
     worker = Worker(context.service, settings, context.db, context.clock, migrations, 0, context.outbox, news)
     running = Running(worker)

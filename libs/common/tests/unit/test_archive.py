@@ -1,4 +1,4 @@
-"""Archives: what was written is read back, and what is damaged says so."""
+"""Archives: written records are read back, and damage is reported."""
 
 import gzip
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ RECORDS = [Record("notice" if n % 2 else "order", {"n": n}) for n in range(7)]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveFolder:
-    """Whose files have three records at most."""
+    """An archive folder with at most three records per file."""
     monkeypatch.setattr(archive, "RECORDS_MAX", 3)
     return ArchiveFolder.at(tmp_path.as_uri())
 
@@ -78,7 +78,7 @@ def test_a_manifest_with_other_hashes_is_refused(folder: ArchiveFolder) -> None:
 def test_an_archive_counts_only_after_it_was_read_back_and_compared(
     folder: ArchiveFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that takes a file and keeps another."""
+    """A disk that stores other data than was written."""
     put = archive._put
 
     def lying(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Who a record is from, as the decoder finds it out."""
+"""The sender of a record, as the decoder determines it."""
 
 import base64
 from dataclasses import replace
@@ -42,7 +42,7 @@ SIGNERS = {
 
 @pytest.fixture
 def authentication(tmp_path: Path) -> Authentication:
-    """Required; it knows all keys but one."""
+    """Authentication that is required and knows all keys but one."""
     rows: list[dict[str, Any]] = [
         {
             "subject": name,
@@ -59,7 +59,7 @@ def authentication(tmp_path: Path) -> Authentication:
 
 
 def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
-    """As it lies on the topic, with something changed after it was signed."""
+    """Return the record as on the topic, changed after it was signed."""
     message = Message.of(event, uuid4(), at=NOW, traceparent=None)
     headers = message.headers("test", signer)
     given = {
@@ -75,7 +75,7 @@ def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
 
 
 def decode(event: Event, one: Any, authentication: Authentication) -> Any:
-    """The record that was read, or what was wrong with it."""
+    """Return the decoded record, or the error."""
     good, bad = Decoder("group", [type(event)], authentication=authentication).decode([one])
     return good[0] if good else bad[0].error.reason
 

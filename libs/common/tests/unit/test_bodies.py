@@ -1,4 +1,4 @@
-"""Bodies that are made to hurt."""
+"""Hostile bodies."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Leaving alone what keeps failing."""
+"""The circuit breaker."""
 
 import asyncio
 from itertools import count

@@ -35,7 +35,7 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Peer:
-    """A server on loopback that sends whatever a test wants, and keeps what it was asked."""
+    """A server on loopback that sends any response, and records its requests."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -43,7 +43,7 @@ class Peer:
         self.port = 0
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one answer."""
+        """Answer one connection."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.requests.append(head)
@@ -279,7 +279,7 @@ async def test_our_own_addresses_are_called_unchecked_within_the_same_limits() -
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of holder.example, which it has signed by itself."""
+    """A self-signed certificate for holder.example."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "holder.example")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Headers are read as text, whatever arrives as one."""
+"""Headers are read as text, whatever their bytes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Holds as a sweep asks them."""
+"""Legal holds as a sweep uses them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

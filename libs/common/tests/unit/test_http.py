@@ -1,4 +1,4 @@
-"""The application that every API is, as a caller sees it."""
+"""The common application of every API, as a caller sees it."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""What a stranger's request may cost: no body is read for nothing, and nothing half-sent is kept."""
+"""The cost of unauthenticated requests: no body is read too early, and no incomplete request is kept."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ def _app(**more: Any) -> FastAPI:
 
 
 async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
-    """The status of a POST whose body notes that it was asked for."""
+    """Return the status of a POST that records whether its body was read."""
     status = 0
 
     async def receive() -> dict[str, Any]:
@@ -170,7 +170,7 @@ async def test_a_kept_connection_outlives_the_deadlines(unused_tcp_port: int) ->
 
 
 async def _drip(writer: asyncio.StreamWriter) -> None:
-    """A byte every now and then, which starts no deadline over."""
+    """Send a byte at intervals, which must not restart the deadline."""
     while True:
         await asyncio.sleep(0.1)
         writer.write(b"x")

@@ -1,4 +1,4 @@
-"""What is written to the log, whoever writes it."""
+"""Log output of our code and of libraries."""
 
 import logging
 from dataclasses import dataclass

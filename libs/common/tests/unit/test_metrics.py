@@ -1,4 +1,4 @@
-"""Rules of a metric's name."""
+"""The naming rules of metrics."""
 
 import pytest
 

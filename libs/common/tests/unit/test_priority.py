@@ -1,4 +1,4 @@
-"""Content gives way while something urgent is in hand, and goes on all the same."""
+"""Content is slowed down during urgent work, but not stopped."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from clawback_common.service.priority import LINGER_S, PAUSE_S, SLICE, Priority
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long each slice waited, without anybody waiting for it."""
+    """Record the pauses of each slice without waiting."""
     found: list[float] = []
     sleep = asyncio.sleep
 

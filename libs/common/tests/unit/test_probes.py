@@ -1,4 +1,4 @@
-"""Alive, ready, draining."""
+"""Liveness, readiness, draining."""
 
 import asyncio
 from collections.abc import AsyncIterator

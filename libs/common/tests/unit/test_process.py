@@ -1,4 +1,4 @@
-"""A process as an operator sees it: signals, exit codes, words."""
+"""A process as an operator sees it: signals, exit codes, messages."""
 
 import asyncio
 import os
@@ -55,7 +55,7 @@ def _start(body: str, **environment: str) -> "subprocess.Popen[str]":
 
 
 def _play(body: str, *signals: signal.Signals, **environment: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr; the signals are sent once the process says that it is ready."""
+    """Return exit code, stdout and stderr; the signals are sent when the process prints that it is ready."""
     with _start(body, **environment) as process:
         said = ""
         for number in signals:
@@ -285,7 +285,7 @@ async def main(stopping): ...
 
 
 class Rounds:
-    """Ends the loop after so many rounds, each of which does the next thing."""
+    """Ends the loop after a number of rounds; each runs the next action."""
 
     def __init__(self, stopping: ShutdownEvent, *deeds: Callable[[], object]) -> None:
         self._deeds = list(deeds)

@@ -1,4 +1,4 @@
-"""Where a partition may be resumed: never behind a record that is not dealt with."""
+"""The resume offset of a partition: never after an unprocessed record."""
 
 from clawback_common.kafka.envelope import Received
 from clawback_common.kafka.progress import Progress

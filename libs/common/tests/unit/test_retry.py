@@ -1,4 +1,4 @@
-"""Trying again, so often and no more."""
+"""Retries, a limited number of times."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from clawback_common.retry import Retry, retrying
 
 
 class Flaky:
-    """Fails with these errors in turn, then answers."""
+    """Fails with these errors in turn, then succeeds."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

@@ -1,4 +1,4 @@
-"""The paths that every service has below its name."""
+"""The endpoints that every service has below its name."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ OPERATOR = {"X-API-Key": "key of an operator"}
 
 
 class Quarantine:
-    """Remembers what it was asked."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -50,7 +50,7 @@ class Quarantine:
         return DeadLetterPage([LETTER], "more")
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
-        """Two went through."""
+        """Return that two succeeded."""
         self.asked.append((which,))
         return Retried(2, 1)
 

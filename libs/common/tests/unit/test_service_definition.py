@@ -1,4 +1,4 @@
-"""A service is what its definition says: its command line, and the way back of its dead letters."""
+"""A service is built from its definition: its command line, and the retry of its dead letters."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from clawback_testing.commands import command
 
 
 class Settings(ServiceSettings):
-    """Of a service that does not exist."""
+    """For a service that does not exist."""
 
     api_port: int = 1
     probe_port: int = 2
@@ -27,12 +27,12 @@ class Settings(ServiceSettings):
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Any]:
-    """Nothing is connected."""
+    """Open a service without connections."""
     yield SimpleNamespace(settings=settings, db=None, clock=None, orders=None)
 
 
 async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
-    """Done, but people must look."""
+    """Return the exit code for attention."""
     assert service.settings.api_port == 1
     return ExitCode.ATTENTION if chosen.to else ExitCode.OK
 
@@ -47,7 +47,7 @@ async def again(_: object) -> None:
 
 
 def definition(**more: Any) -> ServiceDefinition[Any, Any]:
-    """Of a service that does not exist."""
+    """For a service that does not exist."""
     given: dict[str, Any] = {
         "name": "nobody",
         "description": "Does nothing.",

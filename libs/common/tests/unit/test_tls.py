@@ -1,4 +1,4 @@
-"""TLS: whom clients trust, what a server shows, and that a replaced certificate needs no restart."""
+"""TLS: trusted authorities of clients, the server's certificate, and its reload without a restart."""
 
 import asyncio
 import os
@@ -98,7 +98,7 @@ def test_every_library_trusts_the_authority_and_the_systems(authority: Authority
 
 
 def _default_authorities() -> list[dict[str, tuple[tuple[tuple[str, str]]]]]:
-    """Those of a context that a library makes without being told anything."""
+    """The authorities of a context that a library creates with its defaults."""
     context = ssl.create_default_context()
     found: list[dict[str, tuple[tuple[tuple[str, str]]]]] = context.get_ca_certs()  # type: ignore[assignment]
     return found
@@ -183,7 +183,7 @@ def test_a_peer_that_never_ends_tls_delays_no_shutdown(authority: Authority) -> 
 
 
 def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
-    """Makes the handshake, reads all that comes, and says nothing more until the other is gone."""
+    """Complete the handshake, read everything, and send nothing until the peer has disconnected."""
     connection, _ = listener.accept()
     connection.settimeout(20)
     with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as wrapped:
@@ -197,7 +197,7 @@ def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 
 async def _shown(port: int, authority: Authority) -> bytes | None:
-    """The certificate that a new connection sees."""
+    """Return the certificate of a new connection."""
     context = ssl.create_default_context(cafile=authority.cafile)
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     connection = writer.get_extra_info("ssl_object")

@@ -1,4 +1,4 @@
-"""What a condition is, and what is said of it."""
+"""Conditions, and the messages of their alerts."""
 
 from datetime import UTC, datetime
 from pathlib import Path

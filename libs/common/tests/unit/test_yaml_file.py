@@ -1,4 +1,4 @@
-"""Configuration files are read whole, and each mistake is reported with its line and without values."""
+"""Configuration files are read as a whole, and each error is reported with its line and without values."""
 
 from collections.abc import Iterator
 from pathlib import Path
