@@ -80,7 +80,7 @@ def test_the_command_prints_the_error(
 ) -> None:
     for arguments, words in (
         ([], "usage"),
-        (["provision", "--grant", "nobody=user"], "'nobody' is no service"),
+        (["provision", "--grant", "nobody=user"], "'nobody' is neither a service"),
     ):
         with pytest.raises(SystemExit) as ended:
             command.main(arguments)
