@@ -34,8 +34,8 @@ MUTANTS = (
         (
             Change(
                 f"{SWEEPING}/sweeper.py",
-                "for said in (one.value for one in batch if one.value.data_class in self._classes):",
-                "for said in (one.value for one in batch if isinstance(one.value, SweepRequested)):",
+                "for event in (one.value for one in batch if one.value.data_class in self._classes):",
+                "for event in (one.value for one in batch if isinstance(one.value, SweepRequested)):",
             ),
         ),
         at(BOUNDS, "test_a_hold_is_known_before_any_sweep"),

@@ -334,7 +334,7 @@ async def test_an_unreadable_record_opens_one_incident_with_its_quarantine_id(
         async with database.transaction() as tx:
             await incidents.open_for_unreadable(tx, [one], clock.now())
     (row,) = await incidents_of(database)
-    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "pings-1 offset 7: refused_here")
+    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "ping-1 offset 7: refused_here")
 
 
 def _by(source: str, *ids: str) -> list[tuple[str, str]]:

@@ -30,11 +30,11 @@ def test_a_summary_that_is_too_long_is_cut() -> None:
 
 
 def test_raised_and_resolved_alerts_are_logged(logged: Logged) -> None:
-    said = messages.raised("svc", LEAK, 1, NOW)
+    raised = messages.raised("svc", LEAK, 1, NOW)
     ended = messages.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
-    assert said.event_id != ended.event_id
+    assert raised.event_id != ended.event_id
     begun, over = logged()
-    assert (begun["event"], begun["alert"], begun["summary"]) == ("alert raised", "PipeLeaks", "It drips.")
+    assert (begun["event"], begun["alert"], begun["detail"]) == ("alert raised", "PipeLeaks", "It drips.")
     assert (over["event"], over["alert"]) == ("alert resolved", "PipeLeaks")
 
 

@@ -26,7 +26,7 @@ def raised(
         "alert raised",
         alert=condition.name,
         severity=condition.severity,
-        summary=condition.summary,
+        detail=condition.summary,
         labels=dict(condition.labels),
     )
     event = AlertRaised(
