@@ -1,4 +1,4 @@
-"""The downstream consumer of the README: its fold, its answers, its manners."""
+"""The downstream consumer of the README: how it applies orders, answers them, and commits."""
 
 import importlib.util
 import json
@@ -205,7 +205,7 @@ def test_the_readme_shows_the_very_file_that_runs() -> None:
         ),
     ],
 )
-def test_numbers_decide(
+def test_the_greater_number_wins(
     store: sqlite3.Connection, events: list[Event], answers: list[str], version: int | None
 ) -> None:
     assert fold(store, *events) == answers
@@ -264,7 +264,7 @@ def test_numbers_decide(
         ),
     ],
 )
-def test_what_is_withheld_is_kept_and_not_shown(
+def test_a_withheld_article_is_kept_and_not_shown(
     store: sqlite3.Connection, events: list[Event], answers: list[str], version: int | None, *, shown: bool
 ) -> None:
     assert fold(store, *events) == answers
@@ -290,7 +290,7 @@ HISTORY = [
 
 
 @given(st.integers(1, len(HISTORY)), st.data())
-def test_any_order_of_arrival_with_repeats_comes_to_the_same_end(length: int, data: st.DataObject) -> None:
+def test_any_order_of_arrival_with_repeats_has_the_same_result(length: int, data: st.DataObject) -> None:
     history = HISTORY[:length]
     arrivals = data.draw(st.permutations(history + data.draw(st.lists(st.sampled_from(history), max_size=5))))
     with closing(an_empty_store()) as straight, closing(an_empty_store()) as shuffled:
@@ -328,7 +328,7 @@ class Bus:
         return self.batches.pop(0)
 
     async def send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
-        """A future, as a producer gives it."""
+        """Return a future, as a producer does."""
         receipt = cloudevents.read(topic, headers, value)
         assert isinstance(receipt, ArticleRemoved)
         assert key == receipt.key.encode()
@@ -338,13 +338,13 @@ class Bus:
         return self.confirmed()
 
     async def confirmed(self) -> None:
-        """What Kafka says at last."""
+        """The final response of Kafka."""
         if not self.confirms:
             raise ConnectionError
         self.story.append("confirmed")
 
     async def commit(self) -> None:
-        """Notes that the offsets moved."""
+        """Record that the offsets moved."""
         self.story.append("committed")
         if self.rebalanced:
             raise CommitFailedError
@@ -412,7 +412,7 @@ async def test_orders_go_before_articles_that_wait(store: sqlite3.Connection) ->
     assert held_version(store) is None
 
 
-async def test_garbage_is_skipped_and_counted_and_its_neighbours_go_through(
+async def test_garbage_is_skipped_and_counted_and_other_records_are_processed(
     store: sqlite3.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     offsets = count(1)
@@ -435,7 +435,7 @@ async def test_garbage_is_skipped_and_counted_and_its_neighbours_go_through(
     assert "council" not in caplog.text
 
 
-async def test_an_order_on_the_articles_topic_is_no_order(store: sqlite3.Connection) -> None:
+async def test_an_order_on_the_articles_topic_is_ignored(store: sqlite3.Connection) -> None:
     bus = Bus(batch(record(published(1))), batch(record(revoked(1), topic="articles.v1")))
     await follow(bus, store)
     assert held_version(store) == 1
@@ -448,7 +448,7 @@ async def test_a_batch_lost_to_a_rebalance_is_no_error(store: sqlite3.Connection
     assert held_version(store) == 2
 
 
-async def test_what_was_answered_is_on_disk_and_in_the_orders_trace(store: sqlite3.Connection) -> None:
+async def test_an_answered_order_is_on_disk_and_in_its_trace(store: sqlite3.Connection) -> None:
     traces: list[str | None] = []
 
     class Watching(Bus):
@@ -490,7 +490,7 @@ def test_holdings_are_answered_from_the_content(holdings: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"{}", b'{"article_ids": []}', b'{"article_ids": ["a b"]}'])
-def test_what_is_no_question_about_holdings_is_refused(holdings: str, body: bytes) -> None:
+def test_an_invalid_holdings_query_is_refused(holdings: str, body: bytes) -> None:
     with pytest.raises(urllib.error.HTTPError, match="422"):
         ask(holdings, body)
 

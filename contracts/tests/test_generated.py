@@ -1,4 +1,4 @@
-"""The generated files: as the models say, promises kept, and AsyncAPI as others read it."""
+"""The generated files: they match the models, schemas stay compatible, and AsyncAPI is valid for other tools."""
 
 import json
 import math
@@ -15,7 +15,7 @@ import yaml
 from clawback_contracts import generate
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_contracts.compatibility import breaks
+from clawback_contracts.compatibility import incompatibility
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved
@@ -27,7 +27,7 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with everything generated."""
+    """A folder with all generated files."""
     generate.write(tmp_path)
     return tmp_path
 
@@ -92,21 +92,21 @@ BROKEN: dict[str, tuple[type[Event], Change]] = {
 
 
 @pytest.mark.parametrize(("event", "change"), KEPT.values(), ids=KEPT)
-def test_a_promise_is_kept_when(event: type[Event], change: Change) -> None:
-    assert breaks(schema(event), changed(event, change)) is None
+def test_a_schema_is_compatible_when(event: type[Event], change: Change) -> None:
+    assert incompatibility(schema(event), changed(event, change)) is None
 
 
 @pytest.mark.parametrize(("event", "change"), BROKEN.values(), ids=BROKEN)
-def test_a_promise_is_broken_when(event: type[Event], change: Change) -> None:
-    assert "needs a new major version" in (breaks(schema(event), changed(event, change)) or "")
+def test_a_schema_is_incompatible_when(event: type[Event], change: Change) -> None:
+    assert "needs a new major version" in (incompatibility(schema(event), changed(event, change)) or "")
 
 
-def test_the_committed_files_are_what_the_models_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_committed_files_match_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert generate.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_the_models_keep_every_committed_promise() -> None:
-    assert generate.broken_promises(generate.CONTRACTS) == []
+def test_the_models_are_compatible_with_every_committed_schema() -> None:
+    assert generate.incompatible_schemas(generate.CONTRACTS) == []
 
 
 def test_a_missing_a_stale_and_an_edited_file_are_each_named(
@@ -118,32 +118,32 @@ def test_a_missing_a_stale_and_an_edited_file_are_each_named(
     assert generate.main(["--check"], checkout) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "schemas/gone.v1.json: nothing has this schema",
+        "schemas/gone.v1.json: no model has this schema",
         "schemas/alert.raised.v1.json: differs from the models; run `make contracts`",
         "asyncapi.yaml: differs from the models; run `make contracts`",
     ]
 
 
-def test_a_break_is_not_written_over_what_was_promised(
+def test_an_incompatible_schema_is_not_overwritten(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = checkout / "schemas" / "article.published.v1.json"
     promised = changed(ArticlePublished, lambda it: it["properties"].update(dear={"type": "string"}))
     file.write_text(promised)
     assert generate.main([], checkout) == 1
-    assert "article.published.v1.json: messages written before could no longer" in capsys.readouterr().err
+    assert "article.published.v1.json: older messages could no longer" in capsys.readouterr().err
     assert file.read_text() == promised
     assert generate.main(["--before-release"], checkout) == 0
     assert file.read_text() == schema(ArticlePublished)
 
 
-def test_generating_anew_writes_what_check_accepts(tmp_path: Path) -> None:
+def test_generating_again_writes_what_check_accepts(tmp_path: Path) -> None:
     assert generate.main([], tmp_path) == 0
     assert generate.main(["--check"], tmp_path) == 0
 
 
 def _bounds(part: Any) -> Iterator[tuple[float, float]]:
-    """The least and the greatest value of every integer in a schema."""
+    """Yield the minimum and maximum of every integer in a schema."""
     if isinstance(part, dict):
         if part.get("type") == "integer":
             yield part.get("minimum", -math.inf), part.get("maximum", math.inf)
@@ -156,7 +156,7 @@ def _bounds(part: Any) -> Iterator[tuple[float, float]]:
 @pytest.mark.parametrize(
     "file", sorted((generate.CONTRACTS / "schemas").iterdir()), ids=lambda file: file.name
 )
-def test_no_integer_of_ours_is_beyond_what_javascript_holds_exactly(file: Path) -> None:
+def test_every_integer_is_exact_in_javascript(file: Path) -> None:
     beyond = [found for found in _bounds(json.loads(file.read_text())) if max(map(abs, found)) > 2**53 - 1]
     assert beyond == []
 
@@ -175,7 +175,7 @@ def test_asyncapi_fits_its_official_schema() -> None:
     assert list(validator.iter_errors(spoilt))
 
 
-def test_asyncapi_says_of_every_topic_who_writes_and_reads_it_and_how_it_is_kept() -> None:
+def test_asyncapi_describes_writers_readers_and_retention_of_every_topic() -> None:
     document = the_document()
     of_one_writer = document["channels"].pop("article-submissions.writer.v1")
     assert of_one_writer["address"] == "article-submissions.{writer}.v1"
@@ -201,7 +201,7 @@ def test_asyncapi_points_to_a_schema_for_every_event() -> None:
         assert (generate.CONTRACTS / message["payload"]["$ref"]).is_file()
 
 
-def test_asyncapi_says_what_a_holder_is_asked_and_what_it_answers() -> None:
+def test_asyncapi_describes_the_holdings_query_and_its_answer() -> None:
     document = the_document()
     operation = document["operations"]["holder.receive.holdings"]
     assert [message["$ref"].rpartition("/")[2] for message in operation["messages"]] == [QUESTION]
@@ -212,7 +212,7 @@ def test_asyncapi_says_what_a_holder_is_asked_and_what_it_answers() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_asyncapis_own_parser_has_nothing_against_the_document() -> None:
+def test_asyncapis_own_parser_accepts_the_document() -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("no Node here: AsyncAPI's own parser did not look at the document")

@@ -1,4 +1,4 @@
-"""Any event that a schema admits is read, and comes back from JSON as it was."""
+"""Any event that a schema accepts can be read, and survives a JSON round trip."""
 
 import json
 from datetime import datetime, timedelta, timezone
@@ -25,7 +25,7 @@ INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=OFF
 
 
 def admitted(schema: dict[str, Any], parts: dict[str, Any]) -> Values:
-    """Values that a schema of ours admits: as much of JSON Schema as our models use."""
+    """Return values that a schema accepts, for the parts of JSON Schema that our models use."""
     match schema:
         case {"$ref": ref}:
             values = admitted(parts[ref.removeprefix("#/$defs/")], parts)
@@ -89,7 +89,7 @@ MESSAGES = {
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_event_survives_json_and_fields_of_a_later_version_are_left_out(
+def test_any_event_survives_json_and_later_fields_are_ignored(
     event: type[Event], data: st.DataObject
 ) -> None:
     value = data.draw(MESSAGES[event.TYPE])
@@ -104,7 +104,7 @@ def test_any_event_survives_json_and_fields_of_a_later_version_are_left_out(
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=st.binary(max_size=50) | ANYTHING.map(lambda it: json.dumps(it).encode()))
-def test_whatever_comes_is_an_event_or_unreadable_and_nothing_else(event: type[Event], value: bytes) -> None:
+def test_any_input_is_an_event_or_unreadable(event: type[Event], value: bytes) -> None:
     headers = [("ce_type", event.TYPE.encode())]
     with pytest.raises(cloudevents.Unreadable):
         cloudevents.read(event.TOPIC.format(group="ingester"), headers, value)

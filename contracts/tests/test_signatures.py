@@ -1,4 +1,4 @@
-"""Who signed a record: the bytes that are signed are fixed for ever, for others compute them too."""
+"""Signatures of records: the signed bytes are fixed, because other implementations compute them too."""
 
 import base64
 from pathlib import Path
@@ -36,7 +36,7 @@ def signer() -> Signer:
     return Signer(Ed25519PrivateKey.from_private_bytes(SEED))
 
 
-def test_the_vectors_that_other_languages_compute_too(signer: Signer) -> None:
+def test_the_vectors_match_for_other_languages(signer: Signer) -> None:
     assert signed_bytes(CE_ID, CE_TYPE, KEY, VALUE) == SIGNED
     assert base64.b64encode(signer.public_key).decode() == PUBLIC_KEY
     assert signer.sign(CE_ID, CE_TYPE, KEY, VALUE) == (HEADER, HEADER_VALUE)
@@ -47,7 +47,7 @@ def test_the_vectors_that_other_languages_compute_too(signer: Signer) -> None:
 
 
 @pytest.mark.parametrize("changed", CHANGES)
-def test_a_record_that_differs_in_one_place_is_not_what_was_signed(
+def test_a_record_changed_in_one_part_does_not_match_its_signature(
     signer: Signer, changed: tuple[str, str, str, bytes]
 ) -> None:
     signature = Signature.read(HEADER_VALUE.decode())
@@ -55,14 +55,14 @@ def test_a_record_that_differs_in_one_place_is_not_what_was_signed(
     assert not signature.fits(signer.public_key, signed_bytes(*changed))
 
 
-def test_another_key_did_not_sign_it() -> None:
+def test_another_key_does_not_match_the_signature() -> None:
     signature = Signature.read(HEADER_VALUE.decode())
     assert signature is not None
     assert not signature.fits(Ed25519PrivateKey.generate().public_key().public_bytes_raw(), SIGNED)
     assert not signature.fits(b"short", SIGNED)
 
 
-def test_a_line_break_cannot_move_the_border_between_two_fields() -> None:
+def test_a_line_break_cannot_move_the_boundary_between_two_fields() -> None:
     for fields in (("a\nb", "c", "d"), ("a", "b\nc", "d"), ("a", "b", "c\nd")):
         with pytest.raises(ValueError, match="line break"):
             signed_bytes(*fields, b"")
@@ -84,21 +84,21 @@ def test_a_line_break_cannot_move_the_border_between_two_fields() -> None:
         "id:" + "A" * 400,
     ],
 )
-def test_what_is_no_signature_is_none(header: str | None) -> None:
+def test_a_malformed_signature_is_none(header: str | None) -> None:
     assert Signature.read(header) is None
 
 
-def test_a_key_is_read_from_a_pem_file_and_what_is_none_is_refused(tmp_path: Path, signer: Signer) -> None:
+def test_a_key_is_read_from_a_pem_file_and_an_invalid_one_is_refused(tmp_path: Path, signer: Signer) -> None:
     file = tmp_path / "key.pem"
     private = Ed25519PrivateKey.from_private_bytes(SEED)
     file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert Signer.of(file).key_id == signer.key_id
     file.write_text("none")
-    with pytest.raises(ValueError, match=r"key\.pem is no Ed25519 private key"):
+    with pytest.raises(ValueError, match=r"key\.pem is not an unencrypted Ed25519 private key"):
         Signer.of(file)
 
 
 @pytest.mark.parametrize("text", ["", "c2hvcnQ=", "not base64!"])
-def test_what_is_no_public_key_is_refused(text: str) -> None:
+def test_an_invalid_public_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         public_key(text)

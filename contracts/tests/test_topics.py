@@ -1,4 +1,4 @@
-"""The topics' files: complete, consistent with the events, and refused in words when they are wrong."""
+"""The topic files: complete, consistent with the events, and refused with a reason when invalid."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ HOURS = 3_600_000
 
 @pytest.fixture
 def written() -> dict[str, object]:
-    """A topic's file as values, to be spoilt."""
+    """A topic file as values, to be changed by a test."""
     text = (topics.folder() / "articles.v1.yaml").read_text(encoding="utf-8")
     loaded: dict[str, object] = yaml.safe_load(text)
     return loaded
@@ -41,7 +41,7 @@ def test_every_topic_of_the_architecture_has_a_file() -> None:
     }
 
 
-def test_every_event_is_named_by_the_topics_that_it_names_and_by_no_other() -> None:
+def test_every_event_is_listed_by_its_own_topics_only() -> None:
     for kind, event in EVENTS.items():
         naming = {topic.name for topic in load_topics().values() if kind in topic.events}
         meant = {
@@ -52,14 +52,14 @@ def test_every_event_is_named_by_the_topics_that_it_names_and_by_no_other() -> N
         assert naming == meant != set(), kind
 
 
-def test_every_topic_carries_known_events_under_the_key_that_they_declare() -> None:
+def test_every_topic_has_known_events_with_the_key_that_they_declare() -> None:
     for topic in load_topics().values():
         for kind in topic.events:
             assert topic.key == EVENTS[kind].KEY, topic.name
             assert topic.key in EVENTS[kind].model_fields
 
 
-def test_a_writer_has_a_topic_of_its_own_kept_as_the_shared_one() -> None:
+def test_a_single_writer_topic_is_configured_like_the_shared_one() -> None:
     shared, own = load_topics()["article-submissions.v1"], topic_named("article-submissions.acme-2.v1")
     assert own is not None
     assert (own.writers, own.readers, own.events) == (("acme-2",), ("ingester",), shared.events)
@@ -73,11 +73,11 @@ article-submissions.a.b.v1 nothing.v1"""
 
 
 @pytest.mark.parametrize("name", STRANGERS.split())
-def test_a_topic_that_no_file_allows_is_none(name: str) -> None:
+def test_a_topic_without_a_file_is_none(name: str) -> None:
     assert topic_named(name) is None
 
 
-def test_compliance_alone_writes_orders() -> None:
+def test_only_compliance_writes_orders() -> None:
     assert load_topics()["revocations.v1"].writers == ("compliance",)
 
 
@@ -91,7 +91,7 @@ def test_content_is_off_the_brokers_within_about_seven_hours(profile: topics.Pro
         assert kept.retention + kept.segment + kept.file_delete_delay < 7 * HOURS
 
 
-def test_the_residue_profile_forgets_content_within_half_a_minute() -> None:
+def test_the_residue_profile_deletes_content_within_half_a_minute() -> None:
     check_interval = 5_000
     for topic in load_topics().values():
         kept = topic.profiles["residue"]
@@ -121,7 +121,7 @@ def test_ids_are_kept_for_thirty_days_and_runs_for_ninety() -> None:
     assert kept["revocations.v1"] == kept["removal-receipts.v1"] == kept["ingester.dlq.v1"] == 30 * 24 * HOURS
 
 
-def test_the_loaded_topics_cannot_be_spoilt_by_who_loaded_them() -> None:
+def test_the_loaded_topics_cannot_be_changed_by_their_callers() -> None:
     load_topics().clear()
     assert load_topics()
 
@@ -129,11 +129,11 @@ def test_the_loaded_topics_cannot_be_spoilt_by_who_loaded_them() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "other.v1", "must be named as its topic"),
+        ("name", "other.v1", "the file must be named like its topic"),
         ("name", "Articles", "String should match pattern"),
         ("writers", [], "at least 1 item"),
         ("retention", "6 hours", "Extra inputs"),
-        ("profiles", {}, "must be named as its topic, and have the profiles"),
+        ("profiles", {}, "the file must be named like its topic, and have the profiles"),
     ],
 )
 def test_a_wrong_file_is_refused_and_named(
@@ -152,18 +152,18 @@ def test_a_duration_is_a_number_and_a_unit(written: dict[str, object], duration:
         Topic.model_validate({**written, "profiles": profiles})
 
 
-def test_a_folder_without_topics_is_an_error_and_no_empty_answer(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no topic in"):
+def test_a_folder_without_topics_is_an_error_and_not_an_empty_result(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no topic file in"):
         read_topics(tmp_path)
 
 
-def test_a_file_that_is_no_yaml_is_refused_and_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_refused_and_named(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(ValueError, match=r"^broken\.yaml: "):
         read_topics(tmp_path)
 
 
-def test_the_installed_package_reads_the_topics_that_travel_with_it(
+def test_the_installed_package_reads_the_topics_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "_topics").mkdir()
@@ -171,7 +171,7 @@ def test_the_installed_package_reads_the_topics_that_travel_with_it(
     assert topics.folder() == tmp_path / "_topics"
 
 
-def test_loading_topics_brings_in_no_event_model() -> None:
+def test_loading_topics_imports_no_event_model() -> None:
     program = (
         "import sys, clawback_contracts.topics as t; t.load_topics();"
         "sys.exit(any(name.endswith('.v1') for name in sys.modules))"

@@ -1,4 +1,4 @@
-"""The published vectors are what our code computes, and what their descriptions say, computed here with other means."""
+"""The published vectors match our code, and match an independent computation from their descriptions."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ RECEIPTS, SIGNATURES, EVENTS = published("receipt_ids"), published("signatures")
 
 
 @pytest.mark.parametrize("one", RECEIPTS["vectors"])
-def test_a_receipts_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
+def test_a_receipt_id_matches_its_vector(one: dict[str, Any]) -> None:
     expected = UUID(one["receipt_id"])
     assert receipt_id(one["article_id"], one["order"], one["holder"], one["attempt"]) == expected
     name = f"receipt\x1f{one['article_id']}\x1f{one['order']}\x1f{one['holder']}\x1f{one['attempt']}"
@@ -34,7 +34,7 @@ def test_a_receipts_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("one", EVENTS["vectors"])
-def test_an_events_id_is_what_its_vector_says(one: dict[str, Any]) -> None:
+def test_an_event_id_matches_its_vector(one: dict[str, Any]) -> None:
     assert "\x1f".join(str(part) for part in one["parts"]) == one["name"]
     assert event_id(*one["parts"]) == uuid5(UUID(EVENTS["namespace"]), one["name"]) == UUID(one["id"])
 
@@ -44,7 +44,7 @@ def test_the_namespace_is_the_one_of_all_our_ids() -> None:
 
 
 @pytest.mark.parametrize("one", SIGNATURES["vectors"])
-def test_a_signature_is_what_its_vector_says(one: dict[str, str]) -> None:
+def test_a_signature_matches_its_vector(one: dict[str, str]) -> None:
     private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(SIGNATURES["private_key"]))
     public = private.public_key().public_bytes_raw()
     assert base64.b64encode(public).decode() == SIGNATURES["public_key"]

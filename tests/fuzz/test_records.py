@@ -359,7 +359,7 @@ def _neighbours(topic: str) -> Iterator[Sent]:
     """A good record for each partition, with an identity that no service knows yet."""
     golden = GOLDEN[topic][0]
     for number in range(PARTITIONS):
-        raw = golden.but(partition=number, headers={"ce_id": str(uuid4()).encode()})
+        raw = golden.replace(partition=number, headers={"ce_id": str(uuid4()).encode()})
         yield Sent(topic, raw, _writer(topic, raw), raw)
 
 

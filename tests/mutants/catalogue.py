@@ -50,8 +50,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         at(
             BUS,
-            "test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed",
-            "test_a_process_that_dies_in_mid_batch_leaves_it_to_the_next",
+            "test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed",
+            "test_the_batch_of_a_dead_process_is_redelivered_to_the_next",
         ),
     ),
     Mutant(
@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "            _log.warning('bad records', count=len(bad))\n        if good:",
             ),
         ),
-        at(BUS, "test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once"),
+        at(BUS, "test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_once"),
     ),
     Mutant(
         "upsert that resets the revocation",
@@ -213,7 +213,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 '        detail=(bad.value or b"").decode(errors="replace")[:500],\n        quarantine_id',
             ),
         ),
-        at(BUS, "test_a_dead_letter_carries_no_content"),
+        at(BUS, "test_a_dead_letter_contains_no_content"),
     ),
     Mutant(
         "receipt without removal",
@@ -247,7 +247,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "(committed := stored if committed is None else committed) is not None and stored <= end[place]",
             ),
         ),
-        at(OFFSETS, "test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over"),
+        at(OFFSETS, "test_after_a_log_was_deleted_nothing_of_the_new_one_is_skipped"),
     ),
     Mutant(
         "a reinstatement that spares the old text",

@@ -21,7 +21,7 @@ MUTANTS = (
         ),
         at(
             f"{COMMON_TESTS}/test_refill.py",
-            "test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_once",
+            "test_a_position_beyond_the_log_end_backfills_everything_once",
         ),
     ),
     Mutant(
@@ -35,7 +35,7 @@ MUTANTS = (
         ),
         at(
             f"{COMMON_TESTS}/test_catchup.py",
-            "test_where_a_lost_log_is_refilled_nothing_is_served_before",
+            "test_nothing_is_served_before_a_lost_log_is_backfilled",
         ),
     ),
     Mutant(

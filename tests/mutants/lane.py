@@ -24,7 +24,7 @@ MUTANTS = (
                 'bad.headers.get("traceparent"),',
             ),
         ),
-        at(LANES, "test_a_trace_context_that_is_none_is_not_passed_on"),
+        at(LANES, "test_an_invalid_trace_context_is_not_propagated"),
     ),
     Mutant(
         "names of headers stored as they came, and no last resort",
@@ -47,7 +47,7 @@ MUTANTS = (
                 "                raise\n",
             ),
         ),
-        at(LANES, "test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_reason"),
+        at(LANES, "test_a_record_that_cannot_be_stored_leaves_its_position_and_reason"),
     ),
     Mutant(
         "event id without a bound",
@@ -58,21 +58,21 @@ MUTANTS = (
                 "if False:",
             ),
         ),
-        at(LANES, "test_an_event_id_that_no_index_holds_is_refused"),
+        at(LANES, "test_an_event_id_that_is_too_long_for_an_index_is_refused"),
     ),
     Mutant(
         "unexpected error repeats its batch for ever",
         (
             Change(
                 f"{COMMON}/kafka/handling.py",
-                "        except Exception as error:  # noqa: BLE001 - whatever it is, the record that causes it is ",
+                "        except Exception as error:  # noqa: BLE001 - the record that causes any error is ",
                 "        except Poison as error:  # ",
             ),
         ),
         at(
             LANES,
-            "test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an_incident",
-            "test_a_record_that_the_database_cannot_take_is_quarantined_and_its_neighbours_go_through",
+            "test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident",
+            "test_a_record_that_the_database_rejects_is_quarantined_and_the_others_are_handled",
         ),
     ),
     Mutant(
@@ -80,8 +80,8 @@ MUTANTS = (
         (Change(f"{COMMON}/kafka/handling.py", "return self._alike[kind] < limit", "return True"),),
         at(
             LANES,
-            "test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed",
-            "test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_have_failed",
+            "test_a_broken_service_stalls_raises_an_alert_and_resumes_when_fixed",
+            "test_single_records_are_quarantined_until_five_in_a_row_have_failed",
         ),
     ),
     Mutant(
@@ -89,7 +89,7 @@ MUTANTS = (
         (Change(f"{COMMON}/postgres/pool.py", '"40", "53", "55"', '"40", "55"'),),
         at(
             f"{COMMON_TESTS}/test_database.py",
-            "test_the_class_of_the_sqlstate_decides_what_an_error_asks_for",
+            "test_the_class_of_the_sqlstate_decides_the_error",
         ),
     ),
     Mutant(
@@ -145,7 +145,7 @@ MUTANTS = (
                 "            if False:\n                await offsets.move",
             ),
         ),
-        at(LANES, "test_own_offsets_move_past_what_is_quarantined"),
+        at(LANES, "test_own_offsets_move_past_quarantined_records"),
     ),
     Mutant(
         "own offsets moved past what is not dealt with",
@@ -156,7 +156,7 @@ MUTANTS = (
                 "batch",
             ),
         ),
-        at(LANES, "test_own_offsets_never_pass_a_record_that_is_not_dealt_with"),
+        at(LANES, "test_own_offsets_never_pass_an_unprocessed_record"),
     ),
     Mutant(
         "own offsets go back on a retry",
@@ -169,20 +169,20 @@ MUTANTS = (
             ),
         ),
         at(SUBMISSIONS, "test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic")
-        + at(LANES, "test_own_offsets_do_not_go_back_unless_the_log_is_another_one"),
+        + at(LANES, "test_own_offsets_do_not_go_back_unless_the_log_was_replaced"),
     ),
     Mutant(
         "articles do not give way to orders",
         (
             Change(
                 f"{COMMON}/service/priority.py",
-                "        if self.in_hand:\n",
+                "        if self.active:\n",
                 "        if not self.in_hand:\n",
             ),
         ),
         at(
             "libs/common/tests/unit/test_priority.py",
-            "test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_after",
+            "test_content_is_slowed_down_during_urgent_work_and_for_a_moment_after",
         ),
     ),
     Mutant(
@@ -194,14 +194,12 @@ MUTANTS = (
                 "nullcontext()",
             ),
         ),
-        at(LANES, "test_articles_give_way_to_an_order_that_is_in_hand_and_go_on"),
+        at(LANES, "test_articles_are_delayed_by_an_order_and_continue"),
     ),
     Mutant(
         "what the priority lane sends is nobody's hurry",
         (Change(f"{COMMON}/messaging/outbox/orders.py", "urgent=True", "urgent=False"),),
-        at(
-            f"{COMMON_TESTS}/test_outbox.py", "test_what_the_priority_lane_sends_is_in_hand_and_news_give_way"
-        ),
+        at(f"{COMMON_TESTS}/test_outbox.py", "test_sending_the_priority_lane_is_urgent_and_delays_news"),
     ),
     Mutant(
         "the relay of news gives way to nobody it knows",

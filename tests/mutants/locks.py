@@ -16,7 +16,7 @@ MUTANTS = (
     Mutant(
         "a lease that never expires",
         (Change(f"{COMMON}/service/leases.sql", "AND (until <= clock_timestamp()\n           OR ", "AND ("),),
-        at(FROZEN, "test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up"),
+        at(FROZEN, "test_a_frozen_relay_blocks_nobody_and_marks_nothing_when_it_resumes"),
     ),
     Mutant(
         "a relay that marks without its lease",
@@ -40,12 +40,12 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(LEASES, "test_everything_done_within_a_fence_checks_the_lease_whoever_does_it"),
+        at(LEASES, "test_every_statement_within_a_fence_checks_the_lease"),
     ),
     Mutant(
         "a fencing token checked without a lock",
         (Change(f"{COMMON}/service/leases.sql", " AND holder = $3 FOR KEY SHARE", " AND holder = $3"),),
-        at(LEASES, "test_nobody_acquires_it_while_a_transaction_of_its_holder_is_not_over"),
+        at(LEASES, "test_it_cannot_be_acquired_during_a_transaction_of_its_holder"),
     ),
     Mutant(
         "a killed process whose lease must expire",
@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant(
         "a lost peer that nobody notices",
         (Change(f"{COMMON}/postgres/pool.py", ", **_SERVER_SETTINGS}", "}"),),
-        at(FROZEN, "test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds"),
+        at(FROZEN, "test_a_server_and_a_client_detect_a_lost_peer_within_30_seconds"),
     ),
     Mutant(
         "a leader whose work is not fenced",

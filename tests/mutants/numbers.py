@@ -49,7 +49,7 @@ MUTANTS = (
         ),
         at(
             f"{COMMON_TESTS}/test_watching.py",
-            "test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before",
+            "test_an_alert_after_a_restore_has_a_new_event_id",
         ),
     ),
     Mutant(
@@ -147,7 +147,7 @@ MUTANTS = (
         ),
         at(
             f"{COMMON_TESTS}/test_bus_offsets.py",
-            "test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_committed",
+            "test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets",
         ),
     ),
     Mutant(

@@ -74,7 +74,7 @@ MUTANTS = (
         (Change(f"{COMMON}/http/routing.py", "            require_known(request, self.query_names)\n", ""),),
         at(
             "libs/common/tests/unit/test_http.py",
-            "test_a_query_parameter_that_is_not_known_is_refused_and_named",
+            "test_an_unknown_query_parameter_is_refused_and_named",
         ),
     ),
     Mutant(

@@ -87,6 +87,6 @@ MUTANTS = (
     Mutant(
         "a connection whose end is waited for half a minute",
         (Change(f"{COMMON}/service/event_loop.py", "CLIENT_SHUTDOWN_S = 0.25", "CLIENT_SHUTDOWN_S = 30.0"),),
-        at(TLS, "test_a_peer_that_never_ends_tls_delays_nobody"),
+        at(TLS, "test_a_peer_that_never_ends_tls_delays_no_shutdown"),
     ),
 )

@@ -40,7 +40,7 @@ MUTANTS = (
                 'closed_old, closed_old, "serializer"',
             ),
         ),
-        at("contracts/tests/test_generated.py", "test_a_promise_is_broken_when"),
+        at("contracts/tests/test_generated.py", "test_a_schema_is_incompatible_when"),
     ),
     Mutant(
         "feed of the free tier polled like one of the premium tier",

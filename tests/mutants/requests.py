@@ -36,6 +36,6 @@ MUTANTS = (
     Mutant(
         "half-open requests kept for ever",
         (Change(f"{COMMON}/http/protocol.py", "        if arriving is not None:\n", "        if False:\n"),),
-        at(COSTS, "test_a_request_that_does_not_arrive_is_ended"),
+        at(COSTS, "test_a_request_that_does_not_arrive_in_time_is_closed"),
     ),
 )

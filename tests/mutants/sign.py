@@ -36,7 +36,7 @@ MUTANTS = (
         ),
         at(
             "libs/common/tests/unit/test_authentication.py",
-            "test_who_is_not_known_or_has_not_signed_it_is_nobody",
+            "test_an_unknown_or_missing_signer_is_none",
         ),
     ),
     Mutant(
@@ -50,7 +50,7 @@ MUTANTS = (
         ),
         at(
             "libs/common/tests/unit/test_authentication.py",
-            "test_an_order_is_taken_from_compliance_alone",
+            "test_an_order_is_accepted_from_compliance_only",
         ),
     ),
     Mutant(

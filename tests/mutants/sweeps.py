@@ -22,20 +22,20 @@ MUTANTS = (
     Mutant(
         "sweep: a hold is only what the request names",
         (Change(f"{SWEEPING}/bounds.py", "    if omitted:\n", "    if omitted and not request.holds:\n"),),
-        at(BOUNDS, "test_a_hold_that_is_named_with_another_scope_counts_as_omitted"),
+        at(BOUNDS, "test_a_hold_with_another_scope_counts_as_omitted"),
     ),
     Mutant(
         "sweep: one person ends a hold",
         (Change(f"{SWEEPING}/known_holds.sql", "ELSE e.first <> e.second END", "ELSE true END"),),
-        at(BOUNDS, "test_one_person_ends_no_confirmed_hold"),
+        at(BOUNDS, "test_one_person_cannot_end_a_confirmed_hold"),
     ),
     Mutant(
         "sweep: holds are learnt from requests alone",
         (
             Change(
                 f"{SWEEPING}/sweeper.py",
-                "for said in (one.value for one in batch if one.value.data_class in self._classes):",
-                "for said in (one.value for one in batch if isinstance(one.value, SweepRequested)):",
+                "for event in (one.value for one in batch if one.value.data_class in self._classes):",
+                "for event in (one.value for one in batch if isinstance(one.value, SweepRequested)):",
             ),
         ),
         at(BOUNDS, "test_a_hold_is_known_before_any_sweep"),

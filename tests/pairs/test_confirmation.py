@@ -218,4 +218,4 @@ async def test_while_compliance_is_away_it_stays_withheld_and_is_asked_for_again
 
 
 def _failed(logs: Sequence[Any]) -> bool:
-    return any(one["event"] == "a round failed" and one["loop"] == "confirm orders" for one in logs)
+    return any(one["event"] == "periodic task failed" and one["loop"] == "confirm orders" for one in logs)

@@ -83,7 +83,7 @@ class Node:
         sweeper.node = self
         due = "SELECT count(*) FROM sweep_task WHERE outcome IS NULL"
         while await self.ingester.db.fetchval(due):
-            await sweeper.work_off()
+            await sweeper.process_due()
             if self.name == "node":
                 return
             await asyncio.sleep(LOOK_S)

@@ -22,7 +22,7 @@ import ingester.service
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
 from clawback_testing.databases import Databases
-from clawback_testing.listening import said
+from clawback_testing.listening import ping
 from clawback_testing.waiting import until
 from tests.resilience import namespaces
 from tests.resilience.namespaces import SERVER, Wire, wire
@@ -102,7 +102,7 @@ async def _give_work(node: Node) -> None:
         requested_by="test",
     )
     async with service.db.transaction() as tx:
-        await service.orders.put(tx, [said(number) for number in range(3)])
+        await service.orders.put(tx, [ping(number) for number in range(3)])
         await tx.execute(
             "INSERT INTO sweep_task (sweep_id, data_class, action, request, attempt, noted_at, next_at)"
             " VALUES ($1, $2, $3, $4, 1, $5, $5)",

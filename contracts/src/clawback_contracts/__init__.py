@@ -1,1 +1,1 @@
-"""What Clawback's services promise one another, and what consumers install."""
+"""The contracts between Clawback's services and with external systems; consumers install this package."""

@@ -1,4 +1,4 @@
-"""The topics and events, and the question that holders answer, as an AsyncAPI 3.0 document for other people's tools."""
+"""Generates an AsyncAPI 3.0 document of the topics, the events, and the holdings query that holders answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +8,27 @@ from clawback_contracts.signatures import HEADER
 from clawback_contracts.topics import ProfileName, Topic
 
 PROFILE: ProfileName = "production"
-"""The document tells how the topics are kept where it counts."""
+"""The document describes the topics as in production."""
 
 _HEADERS = {
     "ce_specversion": {"type": "string", "const": "1.0"},
-    "ce_id": {"type": "string", "format": "uuid", "description": "the event's identity, for ever"},
-    "ce_source": {"type": "string", "minLength": 1, "description": "who sent it"},
-    "ce_type": {"type": "string", "description": "which event, with its major version"},
+    "ce_id": {"type": "string", "format": "uuid", "description": "the permanent identity of the event"},
+    "ce_source": {"type": "string", "minLength": 1, "description": "the sender"},
+    "ce_type": {"type": "string", "description": "the type of the event, with its major version"},
     "ce_time": {"type": "string", "format": "date-time"},
     "ce_subject": {"type": "string", "description": "the record's key"},
     "content-type": {"type": "string", "const": "application/json"},
-    "traceparent": {"type": "string", "description": "W3C Trace Context: what it is part of"},
-    HEADER: {"type": "string", "description": "key id, a colon, Ed25519 signature in base64url: who sent it"},
+    "traceparent": {"type": "string", "description": "W3C Trace Context"},
+    HEADER: {
+        "type": "string",
+        "description": "key id, a colon, Ed25519 signature in base64url; authenticates the sender",
+    },
 }
 WRITER = "writer"
-"""Stands for the name of whoever writes a topic of its own."""
-_WRITER = {WRITER: {"description": "the one system that may write it; production has such topics alone"}}
+"""Placeholder for the name of the writer of a single-writer topic."""
+_WRITER = {
+    WRITER: {"description": "the only system that may write the topic; production has only such topics"}
+}
 _OPTIONAL = frozenset({"traceparent", HEADER})
 
 
@@ -32,9 +37,9 @@ _HOLDINGS = {
     "servers": [{"$ref": "#/servers/holder"}],
     "address": None,
     "description": "The address that a holder registered as holdings_url: compliance asks there whether removed ids "
-    "are still held. The answer comes within 10 s, in at most 64 KiB, without content encoding and without a redirect; "
-    "any other answer counts as unknown, and unknown as held. In production the host is public, or in a network that "
-    "the operator allows.",
+    "are still held. The response must come within 10 s, with at most 64 KiB, without content encoding or redirect. "
+    "Any other response counts as unknown, and unknown counts as held. In production the host is public, or in a "
+    "network that the operator allows.",
     "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in (QUESTION, ANSWER)},
 }
 
@@ -48,21 +53,21 @@ _SERVERS: dict[str, Any] = {
     "holder": {
         "host": "{host}",
         "protocol": "https",
-        "description": "a holder; plain HTTP is for development alone",
+        "description": "a holder; plain HTTP in development only",
         "variables": {"host": {"description": "the host of the holder's holdings_url"}},
     },
 }
 
 
 def document(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[str, Any]:
-    """Builds the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
+    """Build the document. ``events``: by CloudEvents type, the name under ``schemas`` without ``.json``."""
     topics = {**topics, **{one.name: one for one in map(_of_writers, topics.values()) if one}}
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Clawback",
             "version": "1.0.0",
-            "description": "Licensed news goes out, and every revoked article is clawed back. Values are JSON, "
+            "description": "Licensed news is distributed, and every revoked article is removed again. Values are JSON, "
             "enveloped by CloudEvents 1.0 in Kafka's binary binding. Every integer is within 2^53 - 1.",
             "license": {"name": "Apache-2.0"},
         },
@@ -102,7 +107,7 @@ def _components(topics: Mapping[str, Topic], events: Mapping[str, str]) -> dict[
 
 
 def _of_writers(topic: Topic) -> Topic | None:
-    """The topics of its single writers, as one channel with a parameter."""
+    """Return the single-writer topics as one channel with a parameter."""
     return topic.of_writer(WRITER).model_copy(update={"writers": topic.writers}) if topic.per_writer else None
 
 
@@ -157,7 +162,7 @@ def _message(kind: str, name: str, topics: Mapping[str, Topic]) -> dict[str, Any
         "traits": [{"$ref": "#/components/messageTraits/cloudevent"}],
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": f"the value's field {key}"},
+                "key": {"type": "string", "description": f"the field {key} of the value"},
                 "bindingVersion": "0.5.0",
             }
         },

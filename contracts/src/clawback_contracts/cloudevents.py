@@ -16,7 +16,7 @@ Headers = Iterable[tuple[str, bytes | None]]
 
 
 class Unreadable(ValueError):
-    """Not an event that this version knows. Says which rule was broken, never the value that broke it."""
+    """Not a known event. Contains the rule that was violated, never the value that violated it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -25,7 +25,7 @@ class Unreadable(ValueError):
 
 
 class Message(TypedDict):
-    """What a Kafka producer's ``send`` takes."""
+    """The arguments of a Kafka producer's ``send``."""
 
     topic: str
     key: bytes
@@ -41,9 +41,9 @@ def write(
     cause: Headers = (),
     signer: Signer | None = None,
 ) -> Message:
-    """The event as a record, sent by ``source``; it joins the trace that its cause's headers name.
+    """Return the event as a record from ``source``; it joins the trace in the headers of its cause.
 
-    ``signer``: who signs it, so that others know whom it is from.
+    ``signer``: signs the record, so that consumers can authenticate the sender.
     """
     attributes = {
         "ce_specversion": "1.0",
@@ -64,7 +64,7 @@ def write(
 
 
 def attribute(headers: Headers, name: str) -> str | None:
-    """One header as text; None when it is missing or no UTF-8."""
+    """Return one header as text; None when it is missing or not UTF-8."""
     for found, value in headers:
         if found == name and value is not None:
             try:
@@ -75,18 +75,18 @@ def attribute(headers: Headers, name: str) -> str | None:
 
 
 def _of_a_writer(topic: str, ce_type: str) -> bool:
-    """Whether this is a topic of one writer alone, for events of this type."""
+    """Return whether this is a single-writer topic for events of this type."""
     known = topic_named(topic)
     return known is not None and ce_type in known.events
 
 
 def read(topic: str, headers: Headers, value: bytes | None) -> Event:
-    """The event in a Kafka record, or ``Unreadable``. Fields that are not known here are left out."""
+    """Return the event in a Kafka record, without unknown fields, or raise ``Unreadable``."""
     ce_type = attribute(headers, "ce_type")
     if ce_type is None or major(ce_type) is None:
-        raise Unreadable("bad_headers", "ce_type is missing, or is no type with a major version")
+        raise Unreadable("bad_headers", "ce_type is missing, or has no major version")
     if ce_type not in EVENTS:
-        raise Unreadable("unknown_type", "ce_type names no event, or no major version, that is known here")
+        raise Unreadable("unknown_type", "ce_type is an unknown event or an unknown major version")
     if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, ce_type):
         raise Unreadable("wrong_topic", "this event does not belong on this topic")
     if value is None:

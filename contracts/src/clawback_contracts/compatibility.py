@@ -1,7 +1,7 @@
-"""Whether a schema keeps an older one's promise: within a major version only optional fields may come.
+"""Checks that a schema is compatible with an older one: a major version may only gain optional fields.
 
-Old consumers drop the fields that they do not know and must be able to read the rest; new consumers must read
-what was written before. So, without the optional fields that came, both must admit the same messages.
+Old consumers ignore unknown fields and must be able to read the rest. New consumers must be able to read older
+messages. So, without the added optional fields, both schemas must accept the same messages.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 Schema = dict[str, Any]
 
 
-def breaks(released: str, current: str) -> str | None:
-    """Says how ``current`` breaks what was ``released``, or gives None when it does not."""
-    # Only whoever generates needs the checker; consumers do not install it.
+def incompatibility(released: str, current: str) -> str | None:
+    """Return how ``current`` is incompatible with ``released``, or None when it is compatible."""
+    # Only the generator needs the checker; consumers do not install it.
     import jsoncompat  # noqa: PLC0415
 
     old, new = ({"$defs": {}, **json.loads(text)} for text in (released, current))
@@ -26,14 +26,14 @@ def breaks(released: str, current: str) -> str | None:
     seen_by_old = json.dumps(_closed(rest))
     closed_old = json.dumps(_closed(old))
     if not jsoncompat.check_compat(closed_old, seen_by_old, "deserializer"):
-        return "messages written before could no longer be read; this needs a new major version"
+        return "older messages could no longer be read; this needs a new major version"
     if not jsoncompat.check_compat(closed_old, seen_by_old, "serializer"):
-        return "consumers of before could not read what is written now; this needs a new major version"
+        return "older consumers could not read new messages; this needs a new major version"
     return None
 
 
 def _without_new_options(old: Schema, new: Schema) -> Schema:
-    """The new schema as an old consumer sees it: optional fields that it does not know are dropped."""
+    """Return the new schema as an old consumer sees it: without the optional fields that it does not know."""
     old_parts, new_parts = old["$defs"], new["$defs"]
     parts = {name: _known(old_parts[name], part) for name, part in new_parts.items() if name in old_parts}
     return {**_known(old, new), "$defs": {**new_parts, **parts}}
@@ -47,7 +47,7 @@ def _known(old: Schema, new: Schema) -> Schema:
 
 
 def _forms(schema: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every pattern and format by where it stands: the checker does not compare them."""
+    """Yield every pattern and format with its location, because the checker does not compare them."""
     parts = (
         enumerate(schema) if isinstance(schema, list) else schema.items() if isinstance(schema, dict) else ()
     )
@@ -58,7 +58,7 @@ def _forms(schema: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _closed(schema: Any) -> Any:
-    """Admits only the fields that are named: an open object would admit any message and hide every break."""
+    """Reject unnamed fields: an open object would accept any message and hide every incompatibility."""
     if isinstance(schema, list):
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):

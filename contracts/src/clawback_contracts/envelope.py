@@ -1,6 +1,6 @@
-"""The envelope: CloudEvents 1.0 in Kafka's binary binding, and what every event has in common.
+"""The envelope: CloudEvents 1.0 in Kafka's binary binding, and the common parts of all events.
 
-The attributes travel as Kafka headers (``ce_id``, ``ce_type``, …, ``traceparent``), the event as a JSON body.
+The attributes are Kafka headers (``ce_id``, ``ce_type``, …, ``traceparent``); the event is the JSON body.
 """
 
 import re
@@ -15,7 +15,7 @@ NAMESPACE = UUID("6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11")
 
 
 def _in_utc(instant: datetime) -> datetime:
-    """The same instant in UTC; one that UTC cannot hold, on the calendar's first or last day, is refused."""
+    """Return the instant in UTC; reject one that UTC cannot represent, on the calendar's first or last day."""
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -31,29 +31,29 @@ ArticleId = Annotated[str, Field(pattern=ARTICLE_ID, description="provider:provi
 Instant = Annotated[
     AwareDatetime,
     AfterValidator(_in_utc),
-    Field(description="an instant, with its offset; UTC when we write it"),
+    Field(description="an instant with its offset; our services write UTC"),
 ]
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 NUMBER_MAX = 2**53 - 1
-"""The largest integer that every JSON reader holds exactly; no number of ours is greater."""
+"""The largest integer that every JSON parser represents exactly; none of our numbers is greater."""
 Int53 = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 Attempt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 Order = Annotated[
-    int, Field(ge=1, le=NUMBER_MAX, description="compliance's number of the order, per article")
+    int, Field(ge=1, le=NUMBER_MAX, description="the number that compliance gave the order, per article")
 ]
 OrderBefore = Annotated[
-    int, Field(ge=0, le=NUMBER_MAX, description="the order that this one follows; 0: there was none")
+    int, Field(ge=0, le=NUMBER_MAX, description="the order before this one; 0: there is none")
 ]
 
 
 def event_id(*cause: object) -> UUID:
-    """The identity that an event has for ever: the same cause gives the same id."""
+    """Return the permanent id of an event: the same cause gives the same id."""
     return uuid5(NAMESPACE, "\x1f".join(str(part) for part in cause))
 
 
 class Value(BaseModel):
-    """A part of an event: frozen, and tolerant of the optional fields that a later minor version adds."""
+    """A part of an event: frozen, and tolerant of optional fields that a later minor version adds."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -65,14 +65,14 @@ class Value(BaseModel):
 
 
 class Event(Value):
-    """A fact or a request on a topic. Subclasses say which topic, under which type, keyed by what."""
+    """A fact or a request on a topic. Subclasses define the topic, the type and the key."""
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
     KEY: ClassVar[str]
     """The field that is the Kafka key."""
     SENDER: ClassVar[str | None] = None
-    """The field that names who sends it: with the key of another, its signature is worth nothing."""
+    """The field that contains the sender; a signature with another party's key is not valid."""
 
     @property
     def key(self) -> str:
@@ -81,6 +81,6 @@ class Event(Value):
 
 
 def major(ce_type: str) -> tuple[str, int] | None:
-    """Splits ``clawback.revocation.revoked.v1`` into its name and major version, or gives None."""
+    """Split ``clawback.revocation.revoked.v1`` into name and major version, or return None."""
     found = _TYPE.fullmatch(ce_type)
     return (found[1], int(found[2])) if found else None

@@ -1,4 +1,4 @@
-"""Every event by its CloudEvents type, and every body that a holder and we exchange over HTTP, by its schema's name."""
+"""Every event by its CloudEvents type, and every HTTP body exchanged with holders by the name of its schema."""
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted

@@ -1,6 +1,7 @@
-"""What each party may do at the broker: the topic files' writers and readers, as Kafka's access control lists.
+"""The ACLs of each party at the broker, derived from the writers and readers in the topic files.
 
-Groups of a party begin with its name. ``python -m clawback_common.kafka provision --grant`` gives a user these rights.
+Consumer groups of a party start with its name. ``python -m clawback_common.kafka provision --grant`` grants these ACLs
+to a user.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ ALL = "*"
 
 
 class Right(NamedTuple):
-    """One entry of an access control list, without the user who has it. Kafka's ``allow``, from any host."""
+    """One ACL without its user: Kafka's ``allow``, from any host."""
 
     resource: Resource
     name: str
@@ -24,26 +25,26 @@ class Right(NamedTuple):
     operation: Operation
 
 
-LOOKS_AT = {
+DESCRIBED = {
     "compliance": (
         Right("group", ALL, "literal", "describe"),
         Right("topic", "articles.v1", "literal", "describe"),
     ),
     "alerting": (Right("group", ALL, "literal", "describe"), Right("topic", ALL, "literal", "describe")),
 }
-"""Compliance looks who reads the content topic, alerting at the lag of every group."""
+"""Compliance reads the consumer groups of the content topic, alerting the lag of every group."""
 
 
 def rights(party: str, name: str | None = None) -> list[Right]:
-    """What a party needs, and no more.
+    """Return the ACLs that a party needs, and no more.
 
     Args:
         party: a service of ours, ``upstream`` or ``downstream``.
-        name: whose topic of its own an upstream system writes, and how groups of a downstream system begin;
-            the party's own name when nothing is given.
+        name: the writer name in an upstream system's own topics, or the prefix of a downstream system's groups; by
+            default the party's own name.
 
     Raises:
-        KeyError: no topic names such a party.
+        KeyError: no topic has such a party.
     """
     topics = load_topics().values()
     if not any(party in (*topic.writers, *topic.readers) for topic in topics):
@@ -63,11 +64,11 @@ def _rights(party: str, own: str) -> Iterator[Right]:
             yield from _reading(topic)
     if reads:
         yield Right("group", own, "prefixed", "read")
-    yield from LOOKS_AT.get(party, ())
+    yield from DESCRIBED.get(party, ())
 
 
 def _reading(topic: Topic) -> Iterator[Right]:
-    """A worker compares what it reads with the contract, so it describes the configuration too."""
+    """Return the rights of a reader. Workers compare topics with the contract, so they also describe configurations."""
     yield Right("topic", topic.name, "literal", "read")
     yield Right("topic", topic.name, "literal", "describe_configs")
     if topic.per_writer:

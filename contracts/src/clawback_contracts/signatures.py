@@ -1,7 +1,7 @@
-"""Signatures of records: Kafka carries no sender, so a record says who it is from by an Ed25519 signature in a header.
+"""Signatures of records: Kafka records no sender, so an Ed25519 signature in a header authenticates it.
 
-``python -m clawback_contracts.signatures KEY.pem`` prints the public half of a private key, as it is registered.
-A private key: ``openssl genpkey -algorithm ed25519``.
+``python -m clawback_contracts.signatures KEY.pem`` prints the public key of a private key in the registration format.
+Create a private key with ``openssl genpkey -algorithm ed25519``.
 """
 
 import base64
@@ -30,7 +30,7 @@ def _is_public_key(text: str) -> str:
 
 
 def public_key(text: str) -> bytes:
-    """A public key from its text.
+    """Return a public key from its text.
 
     Raises:
         ValueError: it is not 32 bytes in base64.
@@ -50,14 +50,14 @@ PublicKey = Annotated[str, Field(max_length=64), AfterValidator(_is_public_key)]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the header says: which key signed, and the signature."""
+    """The content of the header: the key id and the signature."""
 
     key_id: str
     signature: bytes
 
     @classmethod
     def read(cls, header: str | None) -> "Signature | None":
-        """The signature in a header; None when there is none, or it is none."""
+        """Return the signature in a header; None when it is missing or malformed."""
         if header is None or len(header) > _HEADER_BYTES_MAX or not header.isascii():
             return None
         key_id, _, text = header.partition(":")
@@ -69,11 +69,11 @@ class Signature:
 
     @property
     def header(self) -> str:
-        """As it is written."""
+        """The value of the header."""
         return f"{self.key_id}:{base64.urlsafe_b64encode(self.signature).rstrip(b'=').decode()}"
 
     def fits(self, key: bytes, signed: bytes) -> bool:
-        """Whether this public key's owner signed it."""
+        """Return whether the signature is valid for this public key."""
         try:
             Ed25519PublicKey.from_public_bytes(key).verify(self.signature, signed)
         except (InvalidSignature, ValueError):
@@ -82,14 +82,14 @@ class Signature:
 
 
 def signed_bytes(ce_id: str, ce_type: str, key: str, value: bytes) -> bytes:
-    """What is signed of a record: its identity, its type, its key and its value.
+    """Return the signed bytes of a record: its id, its type, its key and its value.
 
     Raises:
-        ValueError: a line break in one of them, which could pass for the end of it.
+        ValueError: one of them contains a line break, which is the separator.
     """
     lines = (ce_id, ce_type, key)
     if any("\n" in line for line in lines):
-        raise ValueError("a line break in what is signed")
+        raise ValueError("a signed part contains a line break")
     return "\n".join(("clawback-v1", *lines, hashlib.sha256(value).hexdigest())).encode()
 
 
@@ -100,14 +100,14 @@ class Signer:
         self._private_key = private_key
         self.public_key = private_key.public_key().public_bytes_raw()
         self.key_id = hashlib.sha256(self.public_key).hexdigest()[:16]
-        """A fingerprint, so that a key cannot be registered under a wrong name."""
+        """A fingerprint of the key, so that a key cannot be registered under a wrong id."""
 
     @classmethod
     def of(cls, file: Path) -> "Signer":
-        """With the key in a PEM file (PKCS #8).
+        """Create it with the key in a PEM file (PKCS #8).
 
         Raises:
-            ValueError: it is no Ed25519 private key without a password.
+            ValueError: the file is not an unencrypted Ed25519 private key.
             OSError: it cannot be read.
         """
         try:
@@ -115,11 +115,11 @@ class Signer:
         except (ValueError, TypeError):
             key = None
         if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{file} is no Ed25519 private key in PEM, without a password")  # noqa: TRY004 - of a file
+            raise ValueError(f"{file} is not an unencrypted Ed25519 private key in PEM")  # noqa: TRY004 - of a file
         return cls(key)
 
     def sign(self, ce_id: str, ce_type: str, key: str, value: bytes) -> tuple[str, bytes]:
-        """The header to send with the record."""
+        """Return the header to send with the record."""
         signed = self._private_key.sign(signed_bytes(ce_id, ce_type, key, value))
         return HEADER, Signature(self.key_id, signed).header.encode()
 

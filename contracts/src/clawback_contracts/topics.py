@@ -1,6 +1,6 @@
-"""The topics as files: who writes and reads each, keyed by what, kept for how long.
+"""The topics as files: writers, readers, keys, and retention times of each.
 
-The files travel in the wheel; a checkout reads ``contracts/topics``. No event model is imported here.
+The wheel contains the files; a checkout reads ``contracts/topics``. This module imports no event model.
 """
 
 import re
@@ -15,10 +15,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 PROFILES = ("production", "local", "residue")
-"""Same topics, other times and replicas; ``residue`` forgets within seconds, so that it can be watched."""
+"""The same topics with other times and replication; ``residue`` deletes within seconds, so that it can be observed."""
 
 OUTSIDE = frozenset({"upstream", "downstream"})
-"""Writers that are not our services: many parties, who sign with keys of their own."""
+"""Writers that are not our services: many parties, who sign with their own keys."""
 
 ProfileName = Literal["production", "local", "residue"]
 
@@ -28,7 +28,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5}) (s|min|h|d)")
 
 
 def _milliseconds(written: object) -> object:
-    """Reads ``30 min`` as 1,800,000; anything else is refused in words."""
+    """Read ``30 min`` as 1,800,000; reject anything else with an explanation."""
     found = _DURATION.fullmatch(written) if isinstance(written, str) else None
     if found is None:
         raise ValueError("write a duration as a number, a space and s, min, h or d, such as '30 min'")
@@ -39,28 +39,28 @@ Duration = Annotated[int, BeforeValidator(_milliseconds)]
 
 
 class _Written(BaseModel):
-    """What a person wrote in a file: a misspelt key is an error."""
+    """Data from a file written by hand; a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Profile(_Written):
-    """How one environment keeps a topic. Times in milliseconds, as Kafka takes them."""
+    """How one environment keeps a topic. Times are in milliseconds, as in Kafka."""
 
     partitions: int = Field(ge=1)
     replicas: int = Field(ge=1)
     min_insync_replicas: int = Field(ge=1)
     retention: Duration
     segment: Duration
-    """A record may stay this much longer than the retention: Kafka forgets whole segments."""
+    """A record may stay this much longer than the retention time, because Kafka deletes whole segments."""
     file_delete_delay: Duration
-    """And its bytes this much longer on the disk."""
+    """Its bytes stay this much longer on the disk."""
     max_message_bytes: int = Field(ge=65_536)
-    """Of one batch as it travels, compressed."""
+    """The limit of one batch, compressed."""
 
 
 class Topic(_Written):
-    """One topic: its place in the flow and, a profile, how it is kept."""
+    """One topic: its writers and readers and, per profile, how it is kept."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?\.v[1-9][0-9]*$")
     description: str = Field(min_length=20)
@@ -68,18 +68,18 @@ class Topic(_Written):
     writers: tuple[str, ...] = Field(min_length=1)
     readers: tuple[str, ...] = Field(min_length=1)
     key: str
-    """The event's field that is the Kafka key: one key, one partition, one order."""
+    """The event's field that is the Kafka key: events with the same key are in one partition, in order."""
     content: bool
-    """Whether values carry content; it must then be off the brokers within hours."""
+    """Whether values contain content, which must be deleted from the brokers within hours."""
     events: tuple[str, ...] = Field(min_length=1)
-    """The CloudEvents types that may stand on it."""
+    """The CloudEvents types that the topic may contain."""
     profiles: dict[ProfileName, Profile]
     per_writer: bool = False
-    """In production each writer has a topic of its own: its name between this one's and the version, and nobody else
-    may write it. So the topic says whom a record is from."""
+    """In production each writer has its own topic, with its name between the topic's name and the version. Nobody else
+    may write it, so the topic identifies the sender of a record."""
 
     def of_writer(self, writer: str) -> "Topic":
-        """The topic of one writer alone."""
+        """Return the topic of a single writer."""
         name, _, version = self.name.rpartition(".")
         return self.model_copy(
             update={"name": f"{name}.{writer}.{version}", "writers": (writer,), "per_writer": False}
@@ -87,20 +87,20 @@ class Topic(_Written):
 
     @property
     def signers(self) -> frozenset[str]:
-        """Whose signature each record carries, where our own services alone write and no content is carried."""
+        """The services that sign its records, if only our services write the topic and it has no content."""
         own = not self.content and not OUTSIDE.intersection(self.writers)
         return frozenset(self.writers) if own else frozenset()
 
     def partitions(self, profile: ProfileName) -> int:
-        """How many partitions it is made with."""
+        """Return the number of partitions at creation."""
         return self.profiles[profile].partitions
 
     def replicas(self, profile: ProfileName) -> int:
-        """Its replication factor."""
+        """Return the replication factor."""
         return self.profiles[profile].replicas
 
     def config(self, profile: ProfileName) -> dict[str, str]:
-        """Its settings under Kafka's own keys, as an admin client takes and describes them."""
+        """Return the settings with Kafka's keys, as an admin client uses them."""
         kept = self.profiles[profile]
         return {
             "cleanup.policy": "delete",
@@ -116,12 +116,12 @@ class Topic(_Written):
 
 
 def load_topics() -> dict[str, Topic]:
-    """Every topic by name. A file that breaks the rules raises ``ValueError`` and names itself."""
+    """Return every topic by name. A file that breaks the rules raises ``ValueError`` with its name."""
     return dict(_loaded())
 
 
 def topic_named(name: str) -> Topic | None:
-    """A topic, also one of a single writer; None when no file speaks of it."""
+    """Return a topic, also a single-writer one; None when no file defines it."""
     if name in load_topics():
         return load_topics()[name]
     found = _OF_WRITER.fullmatch(name)
@@ -135,16 +135,16 @@ def _loaded() -> dict[str, Topic]:
 
 
 def folder() -> Traversable:
-    """Where the files are: in the installed package, else in the checkout that this module is part of."""
+    """Return the folder of the files: in the installed package, else in the checkout of this module."""
     packaged = files("clawback_contracts") / "_topics"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "topics"
 
 
 def read_topics(source: Traversable) -> dict[str, Topic]:
-    """Reads every ``*.yaml`` of a folder, by name of topic; no file at all is an error."""
+    """Read every ``*.yaml`` of a folder, by name of topic; a folder without files is an error."""
     topics = {topic.name: topic for topic in _read(source.iterdir())}
     if not topics:
-        raise ValueError(f"no topic in {source}")
+        raise ValueError(f"no topic file in {source}")
     return topics
 
 
@@ -155,5 +155,7 @@ def _read(entries: Iterable[Traversable]) -> Iterable[Topic]:
         except (ValueError, yaml.YAMLError) as error:
             raise ValueError(f"{file.name}: {error}") from error
         if file.name != f"{topic.name}.yaml" or set(topic.profiles) != set(PROFILES):
-            raise ValueError(f"{file.name}: must be named as its topic, and have the profiles {PROFILES}")
+            raise ValueError(
+                f"{file.name}: the file must be named like its topic, and have the profiles {PROFILES}"
+            )
         yield topic

@@ -1,1 +1,1 @@
-"""Alerts: something that a person should know."""
+"""Alerts: conditions that a person must be notified of."""

@@ -1,4 +1,4 @@
-"""Alerts, version 1, in Prometheus' words."""
+"""Alerts, version 1, in the terms of Prometheus."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from clawback_contracts.envelope import Event, Instant, event_id
 
 
 class Severity(StrEnum):
-    """How soon a person must look: at once, today, or when there is time."""
+    """How soon a person must act: at once, today, or when there is time."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -18,12 +18,12 @@ class Severity(StrEnum):
 
 
 def fingerprint(service: str, name: str, labels: Mapping[str, str]) -> str:
-    """The identity of a condition: 16 hex digits of service, name and labels."""
+    """Return the identity of a condition: 16 hex digits derived from service, name and labels."""
     return event_id(service, name, *(f"{key}={value}" for key, value in sorted(labels.items()))).hex[:16]
 
 
 class AlertRaised(Event):
-    """A condition holds that a person should know of; repeats carry the same fingerprint."""
+    """A condition holds that a person should know of. Repeats have the same fingerprint."""
 
     TYPE: ClassVar[str] = "clawback.alert.raised.v1"
     TOPIC: ClassVar[str] = "alerts.v1"
@@ -31,7 +31,7 @@ class AlertRaised(Event):
     SENDER: ClassVar[str | None] = "service"
 
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
-    """Of service, name and labels: the same condition has the same one."""
+    """Derived from service, name and labels: the same condition has the same fingerprint."""
     name: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{2,99}$")
     """CamelCase; its runbook has the same name."""
     service: str
@@ -41,7 +41,7 @@ class AlertRaised(Event):
     labels: dict[str, str] = Field(default_factory=dict)
     raised_at: Instant
     listed: bool = False
-    """Its service lists it in ``AlertsFiring`` for as long as it is firing."""
+    """The service lists it in ``AlertsFiring`` as long as it is firing."""
 
 
 class AlertResolved(Event):
@@ -59,10 +59,10 @@ class AlertResolved(Event):
 
 
 class AlertsFiring(Event):
-    """The alerts of a service that are firing now, of those that are listed.
+    """The firing alerts of a service, of those that are raised as listed.
 
-    Any other of its listed alerts that was not raised within the last 25 hours has ended: its end was lost, or the
-    database of the service was restored and has forgotten it.
+    Any other listed alert of the service that was not raised within the last 25 hours has ended: its resolution was
+    lost, or the service's database was restored and does not know the alert.
     """
 
     TYPE: ClassVar[str] = "clawback.alert.firing.v1"
@@ -71,7 +71,7 @@ class AlertsFiring(Event):
     SENDER: ClassVar[str | None] = "service"
 
     fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
-    """Of the service and the name ``AlertsFiring``: the key alone."""
+    """Derived from the service and the name ``AlertsFiring``; used as the key only."""
     service: str
     firing: tuple[str, ...] = Field(max_length=10_000)
     """Their fingerprints."""

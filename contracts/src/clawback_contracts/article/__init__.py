@@ -1,1 +1,1 @@
-"""Articles: submitted to us by who licenses them, published by us to who may hold them."""
+"""Articles: submitted by their licensors, published to the systems that may hold them."""

@@ -1,8 +1,7 @@
 """Articles, version 1.
 
-Title, subtitle, summary, body, tags, names of authors, of companies and persons in the text are **content**:
-they live in the stores and topics meant for content and nowhere else. Ids, dates, sources and licence names
-are not.
+Title, subtitle, summary, body, tags, and the names of authors, companies and persons in the text are **content**: they
+may be stored only in the stores and topics for content. Ids, dates, sources and licence names are not content.
 """
 
 import math
@@ -14,16 +13,16 @@ from pydantic import AfterValidator, Field, JsonValue
 from clawback_contracts.envelope import NUMBER_MAX, ArticleId, Event, Instant, Int32, Int53, Value
 
 CONTENT_BYTES_MAX = 900_000
-"""The largest article, as JSON; a larger one is quarantined by who receives it."""
+"""The largest article, as JSON; consumers quarantine a larger one."""
 
 
 def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The same, unless a number in it is none that JSON can hold, such as 1e999."""
+    """Reject numbers that JSON cannot represent, such as 1e999."""
     waiting: list[JsonValue] = [value]
     while waiting:
         match waiting.pop():
             case float() as number if not math.isfinite(number):
-                raise ValueError("a number beyond what JSON can hold")
+                raise ValueError("a number that JSON cannot represent")
             case Mapping() as fields:
                 waiting += fields.values()
             case list() as items:
@@ -34,21 +33,21 @@ def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class Place(Value):
-    """Where a source sits or an article plays."""
+    """The location of a source, or of the events in an article."""
 
     name: str | None = None
     country_code: str | None = None
-    """ISO 3166-1 alpha-2, upper case; seas have none."""
+    """ISO 3166-1 alpha-2, upper case; None for seas."""
     region: str | None = None
     latitude: float | None = Field(None, ge=-90, le=90)
     longitude: float | None = Field(None, ge=-180, le=180)
 
 
 class Source(Value):
-    """Who published it first. Not content."""
+    """The original publisher. Not content."""
 
     key: str = Field(min_length=1, max_length=500)
-    """The source's stable key at its provider."""
+    """The provider's stable key of the source."""
     name: str | None = None
     home_url: str | None = None
     media_type: str | None = None
@@ -65,7 +64,7 @@ class Topic(Value):
 
 
 class Company(Value):
-    """One listing of a company named in the text; a company with three listings stands here three times."""
+    """One listing of a company named in the text; a company with three listings occurs three times."""
 
     name: str
     symbol: str | None = None
@@ -81,22 +80,22 @@ class Entity(Value):
 
 
 class Licence(Value):
-    """Under which licence it may be held, and until when."""
+    """The licence under which the article may be held, and its end."""
 
     name: str = Field(min_length=1, max_length=500)
     ends_at: Instant | None = None
 
 
 class Article(Value):
-    """What a provider says of an article; shared by what is submitted and what is published."""
+    """The data of an article; common to submissions and publications."""
 
     article_id: ArticleId
     published_at: Instant
-    """When the source published it, as far as its provider knows."""
+    """When the source published it, as far as the provider knows."""
     title: str = Field(max_length=20_000)
     """Content. May be empty."""
     body: str | None = None
-    """Content: plain text. None when the licence delivers none."""
+    """Content: plain text. None when the licence does not include it."""
     subtitle: str | None = None
     """Content."""
     summary: str | None = None
@@ -114,52 +113,52 @@ class Article(Value):
     """Content."""
     places: tuple[Place, ...] = ()
     sentiment: float | None = None
-    """The provider's score, on the provider's scale: values beyond -1 to 1 occur."""
+    """The provider's score on the provider's scale; values outside -1 to 1 occur."""
     word_count: Int32 | None = Field(None, ge=0)
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="BCP 47")
     source: Source
     licences: tuple[Licence, ...] = ()
     url: str | None = None
-    """The address to send a reader to."""
+    """The address for readers."""
     original_url: str | None = None
     data_format: Literal["text", "audio", "video", "image"] | None = None
     copyright: str | None = None
     harvested_at: Instant | None = None
     updated_at: Instant | None = None
     embargoed_until: Instant | None = None
-    """Not to be shown, published or counted before."""
+    """Must not be shown, published or counted earlier."""
     licence_ends_at: Instant | None = None
-    """Not to be held after; it becomes a notice with the reason ``licence_expired``."""
+    """Must not be held later; the end becomes a notice with the reason ``licence_expired``."""
     duplicate_group: str | None = None
-    """The provider's id of the group's first article. Never a key: most groups hold several articles."""
+    """The provider's id of the first article in the group. Not a key: most groups contain several articles."""
     extra: Annotated[dict[str, JsonValue], AfterValidator(_finite)] = Field(default_factory=dict)
-    """Content: what the provider sent beyond these fields, as it came; its numbers may be of any size."""
+    """Content: further fields from the provider, unchanged; their numbers may have any size."""
 
 
 class ArticleSubmitted(Article, Event):
-    """A provider or an upstream system hands us an article, new or changed."""
+    """A provider or an upstream system submits an article, new or changed."""
 
     TYPE: ClassVar[str] = "clawback.article.submitted.v1"
     TOPIC: ClassVar[str] = "article-submissions.v1"
     KEY: ClassVar[str] = "article_id"
 
     source_order: Int53 | None = None
-    """The sender's version of the article: the larger is the newer. None: the time received decides."""
+    """The sender's version of the article; larger is newer. None: the time received decides."""
 
 
 class ArticlePublished(Article, Event):
-    """An article may now be held by who receives this, until an order says otherwise."""
+    """Consumers may hold this article until an order says otherwise."""
 
     TYPE: ClassVar[str] = "clawback.article.published.v1"
     TOPIC: ClassVar[str] = "articles.v1"
     KEY: ClassVar[str] = "article_id"
 
     version: int = Field(ge=1, le=NUMBER_MAX)
-    """Per article, from the ingester; a holder takes only a newer one. Numbers grow and have gaps."""
+    """Per article, assigned by the ingester; a holder accepts only a newer one. Numbers grow and have gaps."""
     after_order: int = Field(ge=0, le=NUMBER_MAX)
-    """The last order that the ingester had applied. Below the holder's own last order it is an old text."""
+    """The last order that the ingester had applied. Below the holder's own last order, the text is outdated."""
     source_order: Int53
     """The sender's version, else the time received in microseconds since 1970."""
     kept_from: Instant
-    """The earlier of published and first received, fixed by the first delivery: the age that counts."""
+    """The earlier of published and first received, fixed by the first delivery: the start of the retention period."""
     received_at: Instant

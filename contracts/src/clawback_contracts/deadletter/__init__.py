@@ -1,1 +1,1 @@
-"""Dead letters: a record that a consumer group could not use."""
+"""Dead letters: records that a consumer group could not process."""

@@ -1,4 +1,4 @@
-"""Dead letters, version 1: where the record lies and why it was set aside, never what it says."""
+"""Dead letters, version 1: the position of the record and the reason, never its content."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -9,7 +9,7 @@ from clawback_contracts.envelope import Count, Event, Instant, Int32
 
 
 class DeadLetter(Event):
-    """Points to a record in its topic, and to its copy in the group's quarantine."""
+    """Refers to a record in its topic, and to its copy in the group's quarantine."""
 
     TYPE: ClassVar[str] = "clawback.deadletter.set-aside.v1"
     TOPIC: ClassVar[str] = "{group}.dlq.v1"
@@ -21,7 +21,7 @@ class DeadLetter(Event):
     offset: Count
     timestamp: Instant | None = None
     event_id: str | None = Field(None, max_length=200)
-    """``ce_id`` as it came, where it could be read."""
+    """``ce_id`` as received, if it could be read."""
     reason: str = Field(pattern=r"^[a-z0-9_]{1,64}$")
     detail: str = Field(max_length=500)
     """Which field, which rule; never the value."""

@@ -1,1 +1,1 @@
-"""Holders: any party that can hold a copy, and what it declares of itself."""
+"""Holders: systems that can hold a copy of an article, and their registration."""

@@ -1,1 +1,1 @@
-"""Revocations: the notice that an article may no longer be held, the order, every holder's answer."""
+"""Revocations: the notice that an article may no longer be held, the order, and every holder's receipt."""

@@ -1,4 +1,4 @@
-"""Orders as ``GET /compliance/revocations?after=`` lists them: for a reader that was away longer than the topic."""
+"""Orders as listed by ``GET /compliance/revocations?after=``, for consumers that missed the topic's retention time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, 
 
 
 def order_listed(item: Mapping[str, Any]) -> AnyOrder:
-    """One item of the list as the event that it was on the topic.
+    """Return one item of the list as the event that was on the topic.
 
     Raises:
-        ValueError: it is none; says which field.
+        ValueError: the item is invalid; contains the field.
     """
     sent = {**item, "attempt": item.get("attempts", 1)}
     match item.get("kind"):

@@ -1,4 +1,4 @@
-"""How a holder folds orders into what it holds: by number, so that repeats and late ones change nothing."""
+"""How a holder applies orders: by number, so that repeated and late orders change nothing."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -12,7 +12,7 @@ ORDERS = (ArticleRevoked, ArticleReinstated, ArticleWithheld)
 
 
 class Status(StrEnum):
-    """What the last order made of an article."""
+    """The state of an article after its last order."""
 
     LIVE = "live"
     WITHHELD = "withheld"
@@ -21,28 +21,28 @@ class Status(StrEnum):
 
 
 class OrderHead(NamedTuple):
-    """A holder's row of an article: the last order that it applied, and what it made of it."""
+    """A holder's row of an article: the last order that it applied, and the resulting state."""
 
     article_id: str
     order_no: int = 0
     """0: no order yet."""
     status: Status = Status.LIVE
     revocation_id: UUID | None = None
-    """The one that the last order names."""
+    """The revocation id of the last order."""
     ever_held: bool = False
 
 
 class Folded(NamedTuple):
-    """What the orders of a batch made of a row."""
+    """A row after a batch of orders."""
 
     before: OrderHead
     after: OrderHead
     removes: bool
-    """Whether no copy may be left: the article is revoked, or an order was applied that may follow a revocation."""
+    """Whether every copy must be deleted: the article is revoked, or an applied order may follow a revocation."""
     last: AnyOrder | None = None
-    """The order that was applied last; None: none was."""
+    """The order that was applied last; None: no order was applied."""
     unconfirmed: AnyOrder | None = None
-    """The greatest order that was not applied, because it does not follow the last one that was."""
+    """The greatest order that was not applied, because it does not follow the last applied one."""
 
     @property
     def changed(self) -> bool:
@@ -51,7 +51,7 @@ class Folded(NamedTuple):
 
     @property
     def returns(self) -> bool:
-        """Whether a copy that was withheld is in use again."""
+        """Whether a withheld copy is in use again."""
         return (
             not self.removes
             and self.before.status is Status.WITHHELD
@@ -61,12 +61,13 @@ class Folded(NamedTuple):
 
 
 def fold(head: OrderHead, orders: Iterable[AnyOrder], *, confirmed: bool = True) -> Folded:
-    """Applies the orders on one article that are greater than the row's, in the order of their numbers.
+    """Apply the orders on one article that are greater than the row's, in the order of their numbers.
 
-    ``confirmed``: their issuer says that it issued them. Otherwise only those that follow the row are applied.
+    ``confirmed``: compliance has confirmed that it issued the orders. Otherwise only those that follow the row are
+    applied.
 
-    A copy is kept only along an unbroken chain of numbers: where an order is missing, it may have been a revocation,
-    and what that would have removed must not come back.
+    A copy is kept only along an unbroken chain of numbers. A missing order may have been a revocation, and a copy that
+    it would have removed must not be used again.
     """
     after, removes = head, head.status is Status.REVOKED
     last: AnyOrder | None = None
@@ -86,7 +87,7 @@ def fold(head: OrderHead, orders: Iterable[AnyOrder], *, confirmed: bool = True)
 
 
 def follows(head: OrderHead, order: AnyOrder) -> bool:
-    """Whether an order comes directly after the last one that the row has applied, and ends that where it says so."""
+    """Return whether an order directly follows the row's last order, and refers to it where it ends it."""
     if isinstance(order, ArticleReinstated):
         ends = head.status is not Status.LIVE and order.revocation_id == head.revocation_id
         return ends and order.previous_order == head.order_no
@@ -96,7 +97,7 @@ def follows(head: OrderHead, order: AnyOrder) -> bool:
 
 
 def keeps_copy(head: OrderHead, order: AnyOrder) -> bool:
-    """Whether what is held may stay when this order is applied to the row."""
+    """Return whether the copy may stay when this order is applied to the row."""
     if order.previous_order != head.order_no:
         return False
     match order:
@@ -109,7 +110,7 @@ def keeps_copy(head: OrderHead, order: AnyOrder) -> bool:
 
 
 def status_of(order: AnyOrder) -> Status:
-    """What an order makes of an article."""
+    """Return the state of an article after an order."""
     match order:
         case ArticleRevoked():
             return Status.REVOKED
@@ -120,7 +121,7 @@ def status_of(order: AnyOrder) -> Status:
 
 
 def by_article(orders: Iterable[AnyOrder]) -> dict[str, list[AnyOrder]]:
-    """The orders on each article, sorted by id."""
+    """Return the orders on each article, sorted by article id."""
     found: dict[str, list[AnyOrder]] = {}
     for order in orders:
         found.setdefault(order.article_id, []).append(order)

@@ -1,4 +1,4 @@
-"""How a holder answers an order. Every arrival of one is answered, however often it comes."""
+"""How a holder answers an order. Every delivery of an order is answered, however often it is delivered."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -17,13 +17,13 @@ from clawback_contracts.revocation.v1 import (
 
 CONTENT = "content"
 QUARANTINE = "quarantine"
-"""Kinds of copies: what an article is held as, and records that could not be used."""
+"""Kinds of copies: the stored article, and quarantined records."""
 
 
 def outcomes_of(
     order: AnyOrder, row: Folded, emptied: Collection[str], purged: Collection[str]
 ) -> dict[str, Outcome]:
-    """What became of each kind of copy, given the ids whose content and whose quarantined records are gone just now."""
+    """Return the outcome for each kind of copy, given the ids with just deleted content and quarantined records."""
     return {
         CONTENT: _outcome(order, row, emptied, ever_held=row.before.ever_held),
         QUARANTINE: _outcome(order, row, purged, ever_held=False),
@@ -47,17 +47,17 @@ def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_hel
 
 
 def addressed(order: AnyOrder, holder: str) -> bool:
-    """Whether this holder answers this sending; it applies the order in any case."""
+    """Return whether this holder must answer this sending; it applies the order in any case."""
     return order.holders is None or holder in order.holders
 
 
 def receipt_id(article_id: str, order: int, holder: str, attempt: int) -> UUID:
-    """A receipt's id: a uuid5, as ``ArticleRemoved.receipt_id`` describes it. Numbers are in decimal digits."""
+    """Return a receipt's id: a uuid5, as described in ``ArticleRemoved.receipt_id``. Numbers are decimal."""
     return event_id("receipt", article_id, order, holder, attempt)
 
 
 def receipt(order: AnyOrder, holder: str, outcomes: Mapping[str, Outcome], *, at: datetime) -> ArticleRemoved:
-    """The answer that says so. The same order, holder and attempt give the same receipt id."""
+    """Return the receipt with these outcomes. The same order, holder and attempt give the same receipt id."""
     return ArticleRemoved(
         receipt_id=receipt_id(order.article_id, order.order, holder, order.attempt),
         article_id=order.article_id,

@@ -1,4 +1,4 @@
-"""Revocations, version 1. Ids, numbers and times only: never a word of the article."""
+"""Revocations, version 1. Contains ids, numbers and times only, no content."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -23,15 +23,15 @@ ReasonCode = Annotated[
     Field(
         pattern=r"^[a-z][a-z0-9_]{0,63}$",
         examples=[one.value for one in Reason],
-        description="Why the article may no longer be held: one of the examples, or another. A holder acts on every "
+        description="Why the article may no longer be held: one of the examples, or another. Holders treat every "
         "reason alike",
     ),
 ]
-"""An open code: a new legal reason is no new version of an event."""
+"""An open code: a new legal reason needs no new version of the event."""
 
 
 class Outcome(StrEnum):
-    """What a holder found when it carried out an order on one kind of copy."""
+    """The result of an order for one kind of copy."""
 
     REMOVED = "removed"
     NEVER_HELD = "never_held"
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
     """The holder knows a later order on this article, and answers that one."""
     REINSTATED = "reinstated"
-    """The order lifted a revocation; the holder accepts the article again when it is published again."""
+    """The order ended a revocation; the holder accepts the article again when it is published again."""
     WITHHELD = "withheld"
     """The copy is kept and not shown until a later order revokes or reinstates the article."""
 
@@ -48,14 +48,14 @@ AddressedHolders = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] | None,
     Field(
         max_length=100,
-        description="The holders that are to answer this sending; absent: all of them. Every holder applies the order.",
+        description="The holders that must answer this sending; absent: all of them. Every holder applies the order.",
     ),
 ]
-"""An order that is sent again is addressed to those who still owe it."""
+"""A resent order is addressed to the holders that have not answered."""
 
 
 class RevocationNoticed(Event):
-    """A provider, an officer or an upstream system says that an article may no longer be held."""
+    """A provider, an officer or an upstream system reports that an article may no longer be held."""
 
     TYPE: ClassVar[str] = "clawback.revocation.noticed.v1"
     TOPIC: ClassVar[str] = "revocation-notices.v1"
@@ -65,19 +65,19 @@ class RevocationNoticed(Event):
     article_id: ArticleId
     reason: ReasonCode
     noticed_by: str = Field(min_length=1, max_length=200)
-    """The feed, officer or system that said so."""
+    """The feed, officer or system that reported it."""
     noticed_at: Instant
-    """When we learnt of it."""
+    """When our system learned of it."""
     revoked_at: Instant | None = None
-    """The provider's own time of the revocation, where it gives one."""
+    """The provider's own time of the revocation, if it gives one."""
     earliest_at: Instant | None = None
-    """The last complete poll before we saw it: the earliest that it can have been revoked."""
+    """The last complete poll before the notice: the earliest time at which it can have been revoked."""
     poll_id: UUID | None = None
-    """The pass over a feed that brought it."""
+    """The poll of a feed that found it."""
 
 
 class ArticleRevoked(Event):
-    """An order: nobody may hold this article. Fold by ``order``, remove, answer, however often it arrives."""
+    """An order: nobody may hold this article. Apply by ``order``, remove, answer, however often it is delivered."""
 
     TYPE: ClassVar[str] = "clawback.revocation.revoked.v1"
     TOPIC: ClassVar[str] = "revocations.v1"
@@ -91,21 +91,21 @@ class ArticleRevoked(Event):
     """The notices that this sending answers."""
     revoked_at: Instant | None = None
     clock_started_at: Instant
-    """The deadline runs from the provider's time, else the last complete poll before, else the notice."""
+    """The deadline starts at the provider's time, else at the last complete poll before, else at the notice."""
     due_at: Instant
     ordered_at: Instant
     attempt: Attempt = 1
-    """How often the order was sent; it is sent until every holder has answered."""
+    """The number of this sending; an order is sent until every holder has answered."""
     holders: AddressedHolders = None
     previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not say."""
+    """The last order on the article before this one. None: the sender does not specify it."""
 
 
 class ArticleReinstated(Event):
     """An order: the article may be held again.
 
-    What a revocation removed comes back only by being published again. What was only withheld is in use again, if this
-    order directly follows the one that withheld it.
+    What a revocation removed returns only when it is published again. A copy that was only withheld is in use again, if
+    this order directly follows the one that withheld it.
     """
 
     TYPE: ClassVar[str] = "clawback.revocation.reinstated.v1"
@@ -115,16 +115,16 @@ class ArticleReinstated(Event):
     article_id: ArticleId
     order: Order
     revocation_id: UUID
-    """The order that it ends: a revocation, or one that withheld the article."""
+    """The id of the order that it ends: a revocation, or an order that withheld the article."""
     ordered_at: Instant
     attempt: Attempt = 1
     holders: AddressedHolders = None
     previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not say."""
+    """The last order on the article before this one. None: the sender does not specify it."""
 
 
 class ArticleWithheld(Event):
-    """An order: show, publish and count this article no more, and keep it, until a later order ends this state.
+    """An order: keep this article, but do not show, publish or count it, until a later order ends this state.
 
     A revocation ends it: then the copy is removed. A reinstatement ends it: then the copy is in use again.
     """
@@ -136,7 +136,7 @@ class ArticleWithheld(Event):
     article_id: ArticleId
     order: Order
     previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not say."""
+    """The last order on the article before this one. None: the sender does not specify it."""
     revocation_id: UUID
     """The identity of this order."""
     reason: ReasonCode
@@ -144,12 +144,12 @@ class ArticleWithheld(Event):
     """The notices that this sending answers."""
     ordered_at: Instant
     attempt: Attempt = 1
-    """How often the order was sent."""
+    """The number of this sending."""
     holders: AddressedHolders = None
 
 
 class CopyRemoval(Value):
-    """What became of one kind of copy that the holder declared."""
+    """The outcome for one kind of copy that the holder declared."""
 
     copy_kind: str = Field(min_length=1, max_length=100)
     outcome: Outcome
@@ -163,7 +163,7 @@ class ArticleRemoved(Event):
     KEY: ClassVar[str] = "article_id"
 
     receipt_id: UUID
-    """A function of article, order, holder and attempt, so a repeated answer is the same receipt: the uuid5 in the
+    """Derived from article, order, holder and attempt, so a repeated answer is the same receipt: the uuid5 in the
     namespace 6d0a5c1e-6d0f-5b52-9f39-2c1f5a3c0d11 of ``receipt``, article_id, order, holder and attempt, joined by
     U+001F. Vectors: ``vectors/receipt_ids.json``."""
     article_id: ArticleId

@@ -1,1 +1,1 @@
-"""Runs: the scheduled compliance check, also on a day with nothing to revoke."""
+"""Runs: the scheduled compliance check, which runs even when there is nothing to revoke."""

@@ -9,7 +9,7 @@ from clawback_contracts.envelope import Count, Event, Instant
 
 
 class Run(Event):
-    """What both endings of a run say."""
+    """The common fields of both results of a run."""
 
     TOPIC: ClassVar[str] = "compliance-runs.v1"
     KEY: ClassVar[str] = "run_id"
@@ -18,28 +18,28 @@ class Run(Event):
     started_at: Instant
     ended_at: Instant
     poll_ids: tuple[UUID, ...] = ()
-    """The passes over the revocation feeds that this run asked for."""
+    """The polls of the revocation feeds that this run requested."""
     mock: bool = False
-    """Made while no real provider stood behind it: no evidence."""
+    """Made without a real provider: not evidence."""
 
 
 class RunCompleted(Run):
-    """The check ran to its end; what is still open is counted, not hidden."""
+    """The check is complete; obligations that are still open are counted."""
 
     TYPE: ClassVar[str] = "clawback.run.completed.v1"
 
     noticed: Count
-    """Notices that the polls of this run brought; 0 on a quiet day."""
+    """Notices that the polls of this run found; 0 on a quiet day."""
     closed: Count
-    """Obligations of these notices that are verified."""
+    """Verified obligations of these notices."""
     open: Count
-    """Obligations of these notices that are not, when the wait ended."""
+    """Obligations of these notices that were not verified when the wait ended."""
     overdue: Count
     """Obligations of any notice that are past due."""
 
 
 class RunFailed(Run):
-    """The check did not run to its end: nothing may be concluded from it."""
+    """The check is not complete: no conclusion can be drawn from it."""
 
     TYPE: ClassVar[str] = "clawback.run.failed.v1"
 

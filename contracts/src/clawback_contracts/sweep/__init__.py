@@ -1,1 +1,1 @@
-"""Sweeps: one retention pass over one class of data, asked of its owners and answered by each."""
+"""Sweeps: a retention run over one class of data, requested of its owners and answered by each."""

@@ -1,4 +1,4 @@
-"""Sweeps, version 1: what the owners of a class of data are asked to do with it, and what each answers."""
+"""Sweeps, version 1: requests to the owners of a class of data, and their answers."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -13,33 +13,33 @@ DataClass = Annotated[
     Field(pattern=r"^[a-z][a-z_]{1,49}$", description="articles, api_calls, compliance_records, alerts, …"),
 ]
 Owner = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9-]{1,49}$", description="the service whose database it is")
+    str, Field(pattern=r"^[a-z][a-z0-9-]{1,49}$", description="the service that owns the database")
 ]
 Person = Annotated[str, Field(min_length=1, max_length=200)]
 HELD_IDS_MAX = 10_000
-"""In one request, all holds together: it must fit into a message."""
+"""In one request, of all holds together, because it must fit into a message."""
 ENDED_HOLDS_MAX = 150
 """In one request, the latest ones."""
 
 
 class Action(StrEnum):
-    """What is to be done with a class: let go of what is old, or keep its tables in good shape."""
+    """The action on a class: remove old records, or maintain its tables."""
 
     DELETE = "delete"
     ARCHIVE = "archive"
-    """Written to the archive first, and deleted when it can be read back."""
+    """First written to the archive, and deleted after it was read back."""
     VACUUM = "vacuum"
     ANALYZE = "analyze"
     REINDEX = "reindex"
 
     @property
     def removes(self) -> bool:
-        """Whether rows go."""
+        """Whether rows are deleted."""
         return self in {Action.DELETE, Action.ARCHIVE}
 
 
 class Hold(Value):
-    """What a legal hold keeps from being swept: these ids, or all that dates from a span; with neither, everything."""
+    """The scope of a legal hold: these ids, or all records dated in a span; without either, everything."""
 
     hold_id: UUID
     article_ids: tuple[ArticleId, ...] = Field(default=(), max_length=HELD_IDS_MAX)
@@ -47,10 +47,10 @@ class Hold(Value):
     dated_from: Instant | None = None
     """None: from the beginning."""
     dated_until: Instant | None = None
-    """Not included. None: without end."""
+    """Exclusive. None: unlimited."""
     placed_by: Person | None = None
     confirmed_by: Person | None = None
-    """The second person. Whoever placed a hold can withdraw it alone only while this is None."""
+    """The second person. The person who placed a hold can withdraw it alone only while this is None."""
 
 
 class EndedHold(Value):
@@ -58,8 +58,8 @@ class EndedHold(Value):
 
     hold_id: UUID
     ended_by: tuple[Person, ...] = Field(min_length=1, max_length=2)
-    """Who requested the end, then who confirmed it: two different people. One alone withdraws a hold that this
-    person placed and that nobody confirmed."""
+    """The person who requested the end, then the one who confirmed it: two different people. One person alone can
+    withdraw a hold that this person placed and that nobody confirmed."""
     ended_at: Instant
 
 
@@ -75,7 +75,7 @@ class HoldsChanged(Event):
 
     data_class: DataClass
     holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
-    """In force; others may be in force as well."""
+    """Holds in force; there may be others."""
     ended_holds: tuple[EndedHold, ...] = Field(default=(), max_length=ENDED_HOLDS_MAX)
     changed_at: Instant
 
@@ -83,8 +83,8 @@ class HoldsChanged(Event):
 class SweepRequested(Event):
     """A request to the owners of a class. Repeated until each has answered; a repeat is answered again.
 
-    It names every hold that is in force. An owner refuses a request that omits a hold which it knows, or whose
-    limit is later than the owner's own minimum age allows.
+    It contains every hold in force. An owner refuses a request that omits a hold known to the owner, or whose limit is
+    later than the owner's own minimum age allows.
     """
 
     TYPE: ClassVar[str] = "clawback.sweep.requested.v1"
@@ -95,33 +95,33 @@ class SweepRequested(Event):
     data_class: DataClass
     action: Action
     owners: tuple[Owner, ...] = Field(min_length=1, max_length=20)
-    """Who must answer; others pass it by."""
+    """The services that must answer; others ignore the request."""
     before: Instant | None = None
-    """What dates from before this goes; without it nothing does."""
+    """Records dated earlier are removed; without it, none are."""
     dry_run: bool = False
-    """Count, and touch nothing."""
+    """Count only, without changes."""
     holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
     ended_holds: tuple[EndedHold, ...] = Field(default=(), max_length=ENDED_HOLDS_MAX)
     """The latest holds of the class that are no longer in force."""
     requested_at: Instant
     requested_by: str = Field(min_length=1, max_length=200)
     attempt: Attempt = 1
-    """Of sending: 1, 2, …"""
+    """The number of this sending: 1, 2, …"""
 
 
 class Archive(Value):
-    """One archived file, as its manifest says."""
+    """One archive, as described by its manifest."""
 
     path: str = Field(max_length=500)
-    """Of its manifest, below the owner's archive."""
+    """The path of its manifest, below the owner's archive folder."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the manifest, which has the hash of each file."""
+    """The hash of the manifest, which contains the hash of each file."""
     records: Count
     bytes: Count
 
 
 class TableSize(Value):
-    """A table before and after it was put in shape. Bloat: the share of it that is dead or empty."""
+    """A table before and after maintenance. Bloat: the fraction of it that is dead or empty."""
 
     table: str = Field(max_length=200)
     bytes_before: Count
@@ -131,7 +131,7 @@ class TableSize(Value):
 
 
 class SweepAnswer(Event):
-    """What both answers of an owner say."""
+    """The common fields of both answers of an owner."""
 
     TOPIC: ClassVar[str] = "sweep-results.v1"
     KEY: ClassVar[str] = "sweep_id"
@@ -149,31 +149,31 @@ class SweepAnswer(Event):
 
 
 class SweepCompleted(SweepAnswer):
-    """An owner has done it, or has counted what it would do."""
+    """The owner has done it, or has counted what it would do."""
 
     TYPE: ClassVar[str] = "clawback.sweep.completed.v1"
 
     found: Count
     """Records older than the limit."""
     removed: Count
-    """Of these, gone; in a dry run: that would go."""
+    """Of these, removed; in a dry run, those that would be removed."""
     held: Count = 0
-    """Spared for a hold."""
+    """Kept because of a hold."""
     kept: Count = 0
-    """Rows without content that outlive it: ids revoked, or given to anyone."""
+    """Rows without content that are kept: ids that were revoked, or published to anyone."""
     archives: tuple[Archive, ...] = Field(default=(), max_length=1000)
     tables: tuple[TableSize, ...] = Field(default=(), max_length=1000)
     """For vacuum, analyze and reindex."""
 
 
 class SweepFailed(SweepAnswer):
-    """An owner could not: what it had done stays done, and a repeat goes on from there."""
+    """The owner failed: what it had done stays done, and a repeated request continues from there."""
 
     TYPE: ClassVar[str] = "clawback.sweep.failed.v1"
 
     error: str = Field(max_length=500)
     """What happened, to which thing, without content."""
     refused: bool = False
-    """The owner would not do it: the request exceeds the owner's own bounds. Nothing was touched."""
+    """The owner refused: the request exceeds the owner's own limits. Nothing was changed."""
     omitted_holds: tuple[Hold, ...] = Field(default=(), max_length=1000)
     """Holds that the owner knows to be in force, and that the request omits."""

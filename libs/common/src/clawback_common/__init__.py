@@ -1,1 +1,1 @@
-"""Plumbing shared by the services, named by technique."""
+"""Technical code shared by all services: Kafka, PostgreSQL, HTTP, telemetry, retention."""

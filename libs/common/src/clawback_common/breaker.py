@@ -1,4 +1,4 @@
-"""A circuit breaker: stop calling what keeps failing, and ask now and then whether it is back."""
+"""A circuit breaker: stops calling a peer that keeps failing, and probes it later."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,19 +15,19 @@ CLOSED: Final = 0
 HALF_OPEN: Final = 1
 OPEN: Final = 2
 
-_STATE = gauge("circuit_breaker_state", "0 closed, 1 half open (a probe is out), 2 open", ("breaker",))
+_STATE = gauge("circuit_breaker_state", "0 closed, 1 half open (probing), 2 open", ("breaker",))
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class BreakerOpen(Transient):
-    """The other side failed too often; it is left alone until `retry_after_s` is over."""
+    """The circuit is open after failures: no call is made until `retry_after_s` has passed."""
 
 
 class Breaker:
-    """Closed until `failures` calls in a row failed, then open for `open_s` seconds, then one probe.
+    """Closed until `failures` calls in a row failed, then open for `open_s` seconds, then half open for one probe.
 
-    The probe's success closes it, its failure opens it again. Errors in `fine` are answers of a
-    living other side and count as success; a cancelled call counts as nothing.
+    A successful probe closes the circuit, a failed one opens it again. Errors in `not_failures` are answers of a
+    working peer and count as success. A cancelled call counts as neither.
     """
 
     def __init__(
@@ -37,24 +37,24 @@ class Breaker:
         *,
         failures: int = 5,
         open_s: float = 60.0,
-        fine: tuple[type[Exception], ...] = (Poison,),
+        not_failures: tuple[type[Exception], ...] = (Poison,),
     ) -> None:
-        self._name, self._clock, self._fine = name, clock, fine
+        self._name, self._clock, self._not_failures = name, clock, not_failures
         self._failures_max, self._open_s = failures, open_s
         self._failures = 0
         self._opened_at: datetime | None = None
         self._probing = False
-        self._tell()
+        self._update_metric()
 
     @property
     def state(self) -> int:
-        """`CLOSED`, `HALF_OPEN` or `OPEN`; open until a probe is under way."""
+        """Return `CLOSED`, `HALF_OPEN` or `OPEN`; it stays open until a probe is running."""
         if self._opened_at is None:
             return CLOSED
         return HALF_OPEN if self._probing else OPEN
 
     def wait_s(self) -> float:
-        """Seconds until a call may pass; 0 when one may pass now."""
+        """Return the seconds until a call is allowed; 0 when one is allowed now."""
         if self._opened_at is None:
             return 0.0
         over_s = (self._clock.now() - self._opened_at).total_seconds()
@@ -62,15 +62,15 @@ class Breaker:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Around one call.
+        """Guard one call.
 
         Raises:
-            BreakerOpen: the call was not made.
+            BreakerOpen: the circuit is open; the call was not made.
         """
         probe = self._admit()
         try:
             yield
-        except self._fine:
+        except self._not_failures:
             self._succeeded()
             raise
         except Exception:
@@ -80,17 +80,17 @@ class Breaker:
             self._succeeded()
         finally:
             self._probing = self._probing and not probe
-            self._tell()
+            self._update_metric()
 
     def _admit(self) -> bool:
-        """True when the call is the probe."""
+        """Return True when the call is the probe."""
         if self._opened_at is None:
             return False
         wait_s = self.wait_s()
         if wait_s > 0 or self._probing:
-            raise BreakerOpen(f"{self._name} is left alone after failures", retry_after_s=wait_s or 1.0)
+            raise BreakerOpen(f"{self._name} is not called: its circuit is open", retry_after_s=wait_s or 1.0)
         self._probing = True
-        self._tell()
+        self._update_metric()
         return True
 
     def _succeeded(self) -> None:
@@ -104,5 +104,5 @@ class Breaker:
             _log.warning("circuit open", breaker=self._name, failures=self._failures, open_s=self._open_s)
             self._opened_at = self._clock.now()
 
-    def _tell(self) -> None:
+    def _update_metric(self) -> None:
         _STATE.labels(breaker=self._name).set(self.state)

@@ -1,20 +1,20 @@
-"""Time as an argument: who needs the time is given a clock, so that a test can own it."""
+"""The clock as an argument: code that needs the time gets a clock, so that a test can control it."""
 
 from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Says what time it is, in UTC with its zone."""
+    """Returns the current time in UTC, with its time zone."""
 
     def now(self) -> datetime:
-        """The present instant."""
+        """Return the current time."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime:
-        """The present instant."""
+        """Return the current time."""
         return datetime.now(UTC)

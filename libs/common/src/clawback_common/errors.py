@@ -1,17 +1,17 @@
-"""Errors, named by what to do next. Their text is written by us and carries no content: it may be shown."""
+"""Errors, named by how to react to them. Their text contains no content and may be logged and returned."""
 
 
 class ClawbackError(Exception):
-    """Anything that we raise on purpose; ``str()`` of it is safe to log and to answer."""
+    """Base class of all errors that our code raises. ``str()`` of it may be logged and returned to a caller."""
 
 
 class Poison(ClawbackError):
-    """This one thing cannot be used: set it aside with its reason, and go on with its neighbours.
+    """This item cannot be processed: quarantine it with the reason, and continue with the others.
 
     Args:
-        reason: snake_case, from a small set; it becomes a label and the dead letter's reason.
-        detail: which field, which rule; never the value.
-        sqlstate: PostgreSQL's code, where it was the database that refused.
+        reason: snake_case, from a small set; used as a metric label and as the reason of the dead letter.
+        detail: which field and which rule; never the value.
+        sqlstate: PostgreSQL's SQLSTATE, when the database rejected the item.
     """
 
     def __init__(self, reason: str, detail: str = "", sqlstate: str | None = None) -> None:
@@ -22,11 +22,11 @@ class Poison(ClawbackError):
 
 
 class Transient(ClawbackError):
-    """Something outside does not answer as it should for now: try again.
+    """A dependency is temporarily unavailable or fails: try again.
 
     Args:
-        detail: what does not answer.
-        retry_after_s: not before, where the other side said so.
+        detail: what is unavailable.
+        retry_after_s: the earliest next attempt, when the peer gave one.
     """
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
@@ -35,16 +35,16 @@ class Transient(ClawbackError):
 
 
 class Defect(Transient):
-    """Our code or our schema is wrong, never the record: wait, log it and page a person."""
+    """Our code or schema is wrong, not the record: wait, log the error and raise an alert."""
 
 
 class Conflict(ClawbackError):
-    """The state has changed under the decision: load again, decide anew."""
+    """The state changed after the decision was made: load it again and repeat the decision."""
 
 
 class Forbidden(ClawbackError):
-    """Whoever asks may not do this; somebody else may."""
+    """The caller is not allowed to do this; another caller may be."""
 
 
 class Stop(ClawbackError):
-    """A person must look: the process ends with exit code 2 and this text, which says what to do."""
+    """A person must act: the process exits with code 2 and this text, which explains what to do."""

@@ -1,4 +1,4 @@
-"""Which ids a record may be about, whatever is wrong with it: that is how a takedown finds its bytes."""
+"""Finds the ids that a record may be about, even in an invalid record, so that a takedown finds its bytes."""
 
 import re
 from dataclasses import dataclass
@@ -13,29 +13,29 @@ PARSED_BYTES_MAX = 4_000_000
 
 _ID = re.compile(ARTICLE_ID.removesuffix("$") + r"\Z")
 _NAMED = re.compile(rb'"article_id"\s*:\s*"([a-z0-9-]{1,32}:[A-Za-z0-9._~-]{1,200})"')
-"""Found also where the body around it cannot be parsed."""
+"""Matches ids even in a body that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """The ids, the key's first; and whether the body itself names one."""
+    """The ids, the key's first, and whether the body itself contains one."""
 
     ids: tuple[str, ...] = ()
     named_in_body: bool = False
 
 
 def is_article_id(text: str) -> bool:
-    """Whether it is one by contract."""
+    """Return whether it is an article id by contract."""
     return _ID.match(text) is not None
 
 
 def subjects_of(key: bytes | None, value: bytes | None, *, content: bool) -> Subjects:
-    """Every id that a record may be about.
+    """Return every id that a record may be about.
 
     Args:
         key: the record's.
         value: the record's.
-        content: only ids of articles count, for no takedown asks for anything else.
+        content: only article ids count, because takedowns name nothing else.
     """
     in_key = [_storable(key.decode(errors="replace"))] if key else []
     in_body = _in_body(value) if value else []
@@ -54,5 +54,5 @@ def _in_body(value: bytes) -> list[str]:
 
 
 def _storable(text: str) -> str:
-    """As a database can keep and index it: whoever sends a key must not be able to stop a lane with it."""
+    """Return the text so that a database can store and index it; otherwise a sender's key could stop a lane."""
     return text.replace("\0", "\ufffd")[:SUBJECT_CHARS_MAX]

@@ -1,4 +1,4 @@
-"""A process that listens, without a service around it."""
+"""A process with subscribers, without a service."""
 
 from uuid import uuid4
 
@@ -14,6 +14,6 @@ from clawback_testing.clock import FakeClock
 
 @pytest.fixture
 def context(common_settings: CommonSettings, database: Database, clock: FakeClock) -> BusContext:
-    """Of a service whose name, and so whose consumer group, no other test has."""
+    """A context with a service name, and so a consumer group, of its own."""
     name, outbox = f"svc-{uuid4().hex[:8]}", OrdersOutbox()
     return BusContext(name, common_settings, database, outbox, clock, OutboxAlerts(name, outbox, clock))

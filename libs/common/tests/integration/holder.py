@@ -1,4 +1,4 @@
-"""A process that holds a lease, to be frozen by a test. Says on stdout where it is, one word a line.
+"""A process that holds a lease, to be frozen by a test. Prints its state to stdout, one word per line.
 
 Arguments: ``relay`` or ``job``, the database's address, the broker's, the seconds of a lease, a file. SIGUSR1 blocks
 its event loop until that file exists.
@@ -25,11 +25,11 @@ from clawback_common.service.leases import Lease
 from clawback_common.service.process import ShutdownEvent
 
 PAUSE_S = 1.0
-"""Between what the lease allows and the transaction that notes it: here the test freezes the process."""
+"""Between the leased work and the transaction that records it; here the test freezes the process."""
 
 
 class SlowRelay(Relay):
-    """Says when it has sent, and waits before it marks."""
+    """Prints when it has sent, and waits before it marks the rows."""
 
     @override
     async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
@@ -56,7 +56,7 @@ async def relay(db: Database, broker: str) -> None:
 
 
 async def job(db: Database, _: str) -> None:
-    """Changes a row, again and again, by itself and by a task of its own."""
+    """Change a row repeatedly, directly and in a task."""
     while True:
         try:
             async with leases.alone(db, "job") as alone:
@@ -71,12 +71,12 @@ async def job(db: Database, _: str) -> None:
 
 
 async def change(db: Database) -> None:
-    """What only the holder may do."""
+    """Do the work that only the holder may do."""
     await db.execute("UPDATE changed SET by = 'holder', at = clock_timestamp()")
 
 
 def hang(until: str) -> None:
-    """No task gets a turn."""
+    """Block the event loop."""
     say("hanging")
     while not Path(until).exists():
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What listens loses nothing: commits, poison, repeats, overlap, on a real broker."""
+"""Subscribers lose no record: commits, poison, redelivery, concurrency, on a real broker."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Heard, Said, fails_at, listening, said
+from clawback_testing.listening import Ping, Recorder, fails_at, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ SECRET = "the-text-of-somebody-else"
 
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed batch comes again within the test's patience."""
+    """A failed batch is redelivered within the test's timeout."""
     monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.05)
     monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=40, first_delay_ms=5, delay_ms_max=20))
 
@@ -42,19 +42,19 @@ async def dead_letters(context: BusContext) -> list[DeadLetter]:
     return [DeadLetter.model_validate_json(row["value"]) for row in waiting]
 
 
-async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
+async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(5)])
+    await broker.send(topic, [ping(n) for n in range(5)])
     gate = asyncio.Event()
 
     async def trouble(_: list[int]) -> None:
         if not gate.is_set():
             raise Transient(SECRET)
 
-    heard = Heard(trouble)
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder(trouble)
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.tried) > 2, what="a repeat")
         assert (topic, 0) not in await broker.committed(context.service)
         gate.set()
@@ -67,58 +67,61 @@ async def test_a_batch_that_fails_comes_again_and_nothing_of_it_is_committed(
     assert await rows(context) == []
 
 
-async def test_a_process_that_dies_in_mid_batch_leaves_it_to_the_next(
+async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(5)])
+    await broker.send(topic, [ping(n) for n in range(5)])
 
     async def hang(_: list[int]) -> None:
         await asyncio.sleep(3600)
 
-    first = Heard(hang)
-    async with listening(context, Subscription(topic, (Said,), first)) as bus:
+    first = Recorder(hang)
+    async with listening(context, Subscription(topic, (Ping,), first)) as bus:
         await until(lambda: first.tried, what="a batch in hand")
         for one in bus.subscribers:  # SIGKILL: no drain, no goodbye
             for task in one.inner.tasks:
                 task.cancel()
-    second = Heard()
-    async with listening(context, Subscription(topic, (Said,), second)):
+    second = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), second)):
         await until(lambda: second.numbers == [0, 1, 2, 3, 4], what="all handled by the next")
 
 
 def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
-    good = Raw.of(said(99, words=SECRET, topic=topic))
+    good = Raw.of(ping(99, words=SECRET, topic=topic))
     return [
-        ("null_value", good.but(value=None)),
-        ("value_invalid", good.but(value=b"{not json " + SECRET.encode())),
-        ("value_invalid", good.but(value=b'{"who": "ann", "number": "' + SECRET.encode() + b'"}')),
-        ("value_invalid", good.but(value=b'"\xff\xfe"')),
-        ("value_invalid", good.but(value=b"[" * 100_000)),
-        ("version_unknown", good.but(headers={"ce_type": b"test.said.v2"})),
-        ("type_unknown", good.but(headers={"ce_type": b"test.sung.v1"})),
-        ("header_missing", good.but(headers={"ce_type": ...})),
-        ("header_missing", good.but(headers={"ce_id": ...})),
-        ("header_missing", good.but(headers={"ce_id": None})),
-        ("header_missing", good.but(headers={"ce_type": b"\xff\xfe"})),
-        ("value_too_large", good.but(value=b'{"who": "ann", "words": "' + b"x" * VALUE_BYTES_MAX + b'"}')),
-        ("key_mismatch", good.but(key=b"bob")),
-        ("key_mismatch", good.but(key=None)),
-        ("key_mismatch", good.but(key=b"\xff\x00")),
+        ("null_value", good.replace(value=None)),
+        ("value_invalid", good.replace(value=b"{not json " + SECRET.encode())),
+        ("value_invalid", good.replace(value=b'{"who": "ann", "number": "' + SECRET.encode() + b'"}')),
+        ("value_invalid", good.replace(value=b'"\xff\xfe"')),
+        ("value_invalid", good.replace(value=b"[" * 100_000)),
+        ("version_unknown", good.replace(headers={"ce_type": b"test.ping.v2"})),
+        ("type_unknown", good.replace(headers={"ce_type": b"test.sung.v1"})),
+        ("header_missing", good.replace(headers={"ce_type": ...})),
+        ("header_missing", good.replace(headers={"ce_id": ...})),
+        ("header_missing", good.replace(headers={"ce_id": None})),
+        ("header_missing", good.replace(headers={"ce_type": b"\xff\xfe"})),
+        (
+            "value_too_large",
+            good.replace(value=b'{"who": "ann", "words": "' + b"x" * VALUE_BYTES_MAX + b'"}'),
+        ),
+        ("key_mismatch", good.replace(key=b"bob")),
+        ("key_mismatch", good.replace(key=None)),
+        ("key_mismatch", good.replace(key=b"\xff\x00")),
     ]
 
 
-async def test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once(
+async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_once(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
     bad = _bad_ones(topic)
-    sent: list[Any] = [said(0, topic=topic)]
+    sent: list[Any] = [ping(0, topic=topic)]
     for number, (_, raw) in enumerate(bad, 1):
-        sent += [raw, said(number, topic=topic)]
+        sent += [raw, ping(number, topic=topic)]
     await broker.send(topic, sent)
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) == len(bad) + 1, what="the neighbours")
     assert heard.numbers == list(range(len(bad) + 1))
     kept = await rows(context)
@@ -129,12 +132,12 @@ async def test_a_bad_record_amid_good_ones_is_set_aside_alone_and_told_once(
     assert {letter.topic for letter in letters} == {topic}
 
 
-async def test_a_dead_letter_carries_no_content(broker: Broker, context: BusContext) -> None:
+async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
     bad = _bad_ones(topic)
-    await broker.send(topic, [*(raw for _, raw in bad), said(7, who=SECRET, words=SECRET, topic=topic)])
-    heard = Heard(fails_at(7, Poison("refused_here", "a field")))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [*(raw for _, raw in bad), ping(7, who=SECRET, words=SECRET, topic=topic)])
+    heard = Recorder(fails_at(7, Poison("refused_here", "a field")))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
 
         async def all_aside() -> bool:
             return len(await rows(context)) == len(bad) + 1
@@ -147,22 +150,22 @@ async def test_a_dead_letter_carries_no_content(broker: Broker, context: BusCont
     assert not [reason for reason in reasons if SECRET in reason]
 
 
-async def test_a_header_without_meaning_may_be_anything(broker: Broker, context: BusContext) -> None:
+async def test_an_unused_header_may_be_anything(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     odd: dict[str, Any] = {"x-null": None, "x-bytes": b"\xff\xfe\x00", "traceparent": b"no trace \xff"}
-    await broker.send(topic, [Raw.of(said(0, topic=topic)).but(headers=odd), said(1, topic=topic)])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [Raw.of(ping(0, topic=topic)).replace(headers=odd), ping(1, topic=topic)])
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 1], what="both handled")
 
 
-async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_through(
+async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_handled(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
-    heard = Heard(fails_at(31, Poison("refused_here", "number")))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
+    heard = Recorder(fails_at(31, Poison("refused_here", "number")))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) == 49, what="the neighbours")
     assert heard.numbers == [n for n in range(50) if n != 31]
     (row,) = await rows(context)
@@ -170,12 +173,10 @@ async def test_a_record_that_the_handler_refuses_is_found_and_its_neighbours_go_
     assert len(await dead_letters(context)) == 1
 
 
-async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_redelivered_batch_reports_its_bad_record_once(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
-        topic, [said(0, topic=topic), Raw(None, b"ann"), said(2, topic=topic), said(3, topic=topic)]
+        topic, [ping(0, topic=topic), Raw(None, b"ann"), ping(2, topic=topic), ping(3, topic=topic)]
     )
     refused: list[int] = []
 
@@ -188,13 +189,13 @@ async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
         if len(refused) < 3 and 2 in numbers:
             raise Transient("the whole batch comes again")
 
-    heard = Heard(trouble)
+    heard = Recorder(trouble)
     told: list[int] = []
 
     async def on_bad(_: Transaction, bad: Sequence[quarantine.Bad]) -> None:
         told.extend(one.offset for one in bad)
 
-    async with listening(context, Subscription(topic, (Said,), heard, on_bad=on_bad)):
+    async with listening(context, Subscription(topic, (Ping,), heard, on_bad=on_bad)):
         await asyncio.sleep(0.5)
         refused += [3, 3, 3]
         await until(lambda: 2 in heard.numbers, what="the good ones")
@@ -207,14 +208,12 @@ async def test_a_batch_that_is_repeated_tells_of_its_bad_record_once(
     assert sorted(told) == [1, 3]
 
 
-async def test_something_that_is_away_for_a_moment_is_tried_again_in_place(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_short_outage_is_retried_in_place(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
-    heard = Heard(fails_at(1, Transient("the database does not answer"), times=5))
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
+    heard = Recorder(fails_at(1, Transient("the database does not respond"), times=5))
     failed = subscriber._FAILED.labels(topic)
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 1, 2], what="all handled")
     assert len(heard.tried) == 6
     assert failed._value.get() == 0
@@ -224,19 +223,19 @@ async def test_of_several_subscribers_batches_overlap_and_each_partition_keeps_i
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(3)
-    at_work, most = 0, 0
+    running, most = 0, 0
 
     async def slow(_: list[int]) -> None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
         await asyncio.sleep(0.1)
-        at_work -= 1
+        running -= 1
 
-    heard = Heard(slow)
-    subscription = Subscription(topic, (Said,), heard, parallel=3, records_max=10)
+    heard = Recorder(slow)
+    subscription = Subscription(topic, (Ping,), heard, parallel=3, records_max=10)
     async with listening(context, subscription):
-        await broker.send(topic, [Raw(*_parts(said(n)), partition=n % 3) for n in range(90)])
+        await broker.send(topic, [Raw(*_parts(ping(n)), partition=n % 3) for n in range(90)])
         await until(lambda: len(heard.numbers) >= 90, what="all handled")
     assert most == 3
     for partition in range(3):
@@ -248,19 +247,17 @@ def _parts(message: Any) -> tuple[bytes, bytes, Any]:
     return message.value, message.key.encode(), message.headers("test")
 
 
-async def test_asked_to_end_it_finishes_and_commits_what_is_in_hand(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(10)])
     begun = asyncio.Event()
 
     async def slow(_: list[int]) -> None:
         begun.set()
         await asyncio.sleep(0.5)
 
-    heard = Heard(slow)
-    async with listening(context, Subscription(topic, (Said,), heard, records_max=5)):
+    heard = Recorder(slow)
+    async with listening(context, Subscription(topic, (Ping,), heard, records_max=5)):
         await begun.wait()
     assert heard.numbers[:5] == [0, 1, 2, 3, 4]
     committed = (await broker.committed(context.service))[(topic, 0)]
@@ -269,11 +266,11 @@ async def test_asked_to_end_it_finishes_and_commits_what_is_in_hand(
 
 async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext) -> None:
     news, orders = await broker.new_topic(), await broker.new_topic()
-    heard = Heard()
+    heard = Recorder()
     async with listening(
-        context, Subscription(news, (Said,), Heard()), Subscription(orders, (Said,), heard, lane="orders")
+        context, Subscription(news, (Ping,), Recorder()), Subscription(orders, (Ping,), heard, lane="orders")
     ):
-        await broker.send(orders, [said(1, topic=orders)])
+        await broker.send(orders, [ping(1, topic=orders)])
         await until(lambda: heard.numbers == [1], what="the order")
     assert list(await broker.committed(f"{context.service}.orders")) == [(orders, 0)]
     assert (orders, 0) not in await broker.committed(context.service)
@@ -291,7 +288,7 @@ async def test_a_quarantined_record_names_its_subject_even_without_a_key(
         found = await rows(context)
         return found if len(found) == 3 else []
 
-    async with listening(context, Subscription(topic, (Said,), Heard())):
+    async with listening(context, Subscription(topic, (Ping,), Recorder())):
         found = await until(three, what="three aside")
     assert [row["subjects"] for row in found] == [["up:1"], [], ["up:2"]]
     assert all(isinstance(row["id"], UUID) for row in found)

@@ -24,18 +24,18 @@ from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import AT, Heard, Said, fails_at, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
 PROMPT_S = 5.0
-"""Within which the neighbours of any record are handled."""
+"""The time within which the other records must be handled."""
 
 
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed batch comes again within the test's patience."""
+    """A failed batch is redelivered within the test's timeout."""
     monkeypatch.setattr(subscriber, "BACK_OFF_S_MAX", 0.1)
     monkeypatch.setattr(handling, "IN_PROCESS", Retry(attempts=10, first_delay_ms=5, delay_ms_max=20))
     monkeypatch.setattr(handling, "ROUND_DELAYS_S", (0.01, 0.02))
@@ -66,7 +66,7 @@ def raising(sqlstate: str) -> str:
 
 
 def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
-    """Trouble of the database's with every batch that has one of these numbers."""
+    """Fail in the database for every batch with one of these numbers."""
 
     async def trouble(batch: list[int]) -> None:
         if numbers & set(batch):
@@ -81,14 +81,14 @@ def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
 @pytest.mark.parametrize(
     "trace", [b"00-\x00", b"00-" + b"\x00" * 52, b"01-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00-\x00"]
 )
-async def test_a_trace_context_that_is_none_is_not_passed_on(
+async def test_an_invalid_trace_context_is_not_propagated(
     broker: Broker, context: BusContext, trace: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).but(headers={"traceparent": trace})
-    await broker.send(topic, [said(0, topic=topic), hostile, said(2, topic=topic)])
+    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"traceparent": trace})
+    await broker.send(topic, [ping(0, topic=topic), hostile, ping(2, topic=topic)])
 
-    async def passes_on(batch: Batch[Said]) -> None:
+    async def passes_on(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             sent = [
                 Message.of(one.value, event_id("on", one.event_id), at=AT, traceparent=one.traceparent)
@@ -96,7 +96,7 @@ async def test_a_trace_context_that_is_none_is_not_passed_on(
             ]
             await context.outbox.put(tx, sent)
 
-    async with listening(context, Subscription(topic, (Said,), passes_on)):
+    async with listening(context, Subscription(topic, (Ping,), passes_on)):
 
         async def passed_on() -> bool:
             return bool(await context.db.fetchval("SELECT count(*) FROM outbox_orders") == 3)
@@ -120,24 +120,24 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
     broker: Broker, context: BusContext, odd: dict[str, Any]
 ) -> None:
     topic = await broker.new_topic()
-    refused = Raw.of(said(1, topic=topic)).but(value=b"{", headers=odd)
-    await broker.send(topic, [said(0, topic=topic), refused, said(2, topic=topic)])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    refused = Raw.of(ping(1, topic=topic)).replace(value=b"{", headers=odd)
+    await broker.send(topic, [ping(0, topic=topic), refused, ping(2, topic=topic)])
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [0, 2], deadline_s=PROMPT_S, what="the neighbours")
     assert await reasons(context) == ["value_invalid"]
 
 
 @pytest.mark.parametrize("ce_id", [b"x" * 201, b"y" * 6_000, b"a\x00b"])
-async def test_an_event_id_that_no_index_holds_is_refused(
+async def test_an_event_id_that_is_too_long_for_an_index_is_refused(
     broker: Broker, context: BusContext, ce_id: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(said(1, topic=topic)).but(headers={"ce_id": ce_id})
-    longest = Raw.of(said(2, topic=topic)).but(headers={"ce_id": "\u20ac".encode() * 200})
+    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"ce_id": ce_id})
+    longest = Raw.of(ping(2, topic=topic)).replace(headers={"ce_id": "\u20ac".encode() * 200})
     await broker.send(topic, [hostile, longest])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [2], deadline_s=PROMPT_S, what="the neighbour")
     assert await reasons(context) == ["header_invalid"]
 
@@ -146,13 +146,13 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    good = Raw.of(said(1, topic=topic))
+    good = Raw.of(ping(1, topic=topic))
     value = good.value or b""
-    nul = good.but(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
-    escaped = good.but(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
+    nul = good.replace(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
+    escaped = good.replace(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
     await broker.send(topic, [nul, escaped])
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [1], deadline_s=PROMPT_S, what="the text about NUL")
     assert await reasons(context) == ["nul_character"]
 
@@ -161,26 +161,26 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
 
 
 @pytest.mark.parametrize("error", [Poison("refused_too"), RuntimeError("a bug")])
-async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_reason(
+async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
     broker: Broker, context: BusContext, error: Exception
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(
         topic,
         [
-            said(0, topic=topic),
+            ping(0, topic=topic),
             Raw(b"{secret", b"up:1", [("x-a", b"b")]),
             Raw(b"{", b"ok"),
-            said(3, topic=topic),
+            ping(3, topic=topic),
         ],
     )
-    heard = Heard()
+    heard = Recorder()
 
     async def on_bad(_: Transaction, bad: Sequence[Bad]) -> None:
         if any(one.offset == 1 for one in bad):
             raise error
 
-    async with listening(context, Subscription(topic, (Said,), heard, on_bad=on_bad)):
+    async with listening(context, Subscription(topic, (Ping,), heard, on_bad=on_bad)):
         await until(lambda: heard.numbers == [0, 3], deadline_s=PROMPT_S, what="the neighbours")
     minimal, whole = await quarantined(context)
     assert (minimal["kafka_offset"], minimal["reason"]) == (1, "header_missing")
@@ -192,13 +192,13 @@ async def test_a_record_that_cannot_be_quarantined_whole_leaves_its_place_and_re
 # ---- errors that nobody expected
 
 
-async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an_incident(
+async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(50)])
-    heard = Heard(fails_at(31, KeyError("a bug")))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
+    heard = Recorder(fails_at(31, KeyError("a bug")))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: len(heard.numbers) >= 49, deadline_s=PROMPT_S, what="the neighbours")
 
         async def aside() -> bool:
@@ -214,25 +214,23 @@ async def test_a_record_that_fails_unexpectedly_is_found_and_quarantined_with_an
     assert heard.tried.count([31]) == 2 + len(handling.ROUND_DELAYS_S)
 
 
-async def test_what_fails_by_chance_goes_through_in_a_later_round(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_temporary_failure_succeeds_in_a_later_round(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(4)])
-    heard = Heard(fails_at(2, RuntimeError("odd"), times=4))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [ping(n, topic=topic) for n in range(4)])
+    heard = Recorder(fails_at(2, RuntimeError("odd"), times=4))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: sorted(heard.numbers) == [0, 1, 2, 3], what="all handled")
     assert await quarantined(context) == []
 
 
 @pytest.mark.parametrize("sqlstate", ["XX000", "23505", "22003", "54000", "P0001"])
-async def test_a_record_that_the_database_cannot_take_is_quarantined_and_its_neighbours_go_through(
+async def test_a_record_that_the_database_rejects_is_quarantined_and_the_others_are_handled(
     broker: Broker, context: BusContext, sqlstate: str
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(20)])
-    heard = Heard(fails_with(context.db, sqlstate, {7}))
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    await broker.send(topic, [ping(n, topic=topic) for n in range(20)])
+    heard = Recorder(fails_with(context.db, sqlstate, {7}))
+    async with listening(context, Subscription(topic, (Ping,), heard)):
 
         async def aside() -> bool:
             return [row["kafka_offset"] for row in await quarantined(context)] == [7]
@@ -247,7 +245,7 @@ async def stalled(context: BusContext) -> bool:
 
 @contextmanager
 def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
-    """A service in which nothing works until the event is set."""
+    """A service that fails until the event is set."""
     fixed = asyncio.Event()
 
     def trouble(db: Database) -> Any:
@@ -263,14 +261,14 @@ def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
 
 
 @pytest.mark.parametrize("sqlstate", [None, "XX000", "23502", "42P01", "25006", "53100", "40001", "58030"])
-async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when_it_is_fixed(
+async def test_a_broken_service_stalls_raises_an_alert_and_resumes_when_fixed(
     broker: Broker, context: BusContext, sqlstate: str | None
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(10)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(10)])
     with broken(sqlstate) as (fixed, trouble):
-        heard = Heard(trouble(context.db))
-        async with listening(context, Subscription(topic, (Said,), heard)):
+        heard = Recorder(trouble(context.db))
+        async with listening(context, Subscription(topic, (Ping,), heard)):
             await until(lambda: stalled(context), what="paged")
             tried = len(heard.tried)
             await until(lambda: len(heard.tried) > tried, what="tried again")
@@ -286,13 +284,13 @@ async def test_a_broken_service_quarantines_nothing_waits_pages_and_goes_on_when
     assert await alerts(context) == [("AlertRaised", "LaneStalled"), ("AlertResolved", "LaneStalled")]
 
 
-async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_have_failed(
+async def test_single_records_are_quarantined_until_five_in_a_row_have_failed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    heard = Heard(fails_with(context.db, "XX000", set(range(100))))
-    subscription = Subscription(topic, (Said,), heard, records_max=1)
-    await broker.send(topic, [said(n, topic=topic) for n in range(7)])
+    heard = Recorder(fails_with(context.db, "XX000", set(range(100))))
+    subscription = Subscription(topic, (Ping,), heard, records_max=1)
+    await broker.send(topic, [ping(n, topic=topic) for n in range(7)])
     async with listening(context, subscription):
         await until(lambda: stalled(context), what="paged")
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
@@ -302,14 +300,12 @@ async def test_records_that_come_one_by_one_are_quarantined_until_five_in_a_row_
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
 
 
-async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_many_bad_records_do_not_stop_a_working_lane(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     hostile = set(range(1, 61))
-    await broker.send(topic, [said(n, topic=topic) for n in range(62)])
-    heard = Heard(fails_with(context.db, "XX000", hostile))
-    async with listening(context, Subscription(topic, (Said,), heard, records_max=20)):
+    await broker.send(topic, [ping(n, topic=topic) for n in range(62)])
+    heard = Recorder(fails_with(context.db, "XX000", hostile))
+    async with listening(context, Subscription(topic, (Ping,), heard, records_max=20)):
         await until(lambda: 61 in heard.numbers, what="the last one")
     assert {row["kafka_offset"] for row in await quarantined(context)} == hostile
     assert not await stalled(context)
@@ -318,15 +314,15 @@ async def test_however_many_bad_records_a_sender_sends_a_lane_that_works_goes_on
 # ---- own offsets
 
 
-def own(topic: str, heard: Heard, context: BusContext, **more: Any) -> Subscription:
-    """A lane that keeps its offsets in the database."""
+def own(topic: str, heard: Recorder, context: BusContext, **more: Any) -> Subscription:
+    """A lane with its offsets in the database."""
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             await heard(batch)
             await offsets.keep(tx, context.service, batch)
 
-    return Subscription(topic, (Said,), handle, lane="orders", own_offsets=True, **more)
+    return Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True, **more)
 
 
 async def position(context: BusContext) -> int | None:
@@ -338,18 +334,18 @@ async def position(context: BusContext) -> int | None:
     "last",
     [
         Raw(b"{", b"ann"),
-        Raw.of(said(3)).but(headers={"ce_id": b"x" * 300}),
-        Raw.of(said(66)),
+        Raw.of(ping(3)).replace(headers={"ce_id": b"x" * 300}),
+        Raw.of(ping(66)),
     ],
     ids=["unreadable", "odd id", "refused"],
 )
-async def test_own_offsets_move_past_what_is_quarantined(
+async def test_own_offsets_move_past_quarantined_records(
     broker: Broker, context: BusContext, last: Raw
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await broker.send(topic, [last])
-    heard = Heard(fails_at(66, Poison("refused_here")))
+    heard = Recorder(fails_at(66, Poison("refused_here")))
     async with listening(context, own(topic, heard, context)):
 
         async def at_the_end() -> bool:
@@ -360,12 +356,10 @@ async def test_own_offsets_move_past_what_is_quarantined(
     await CatchUp(context.settings, context.db, context.service, topic).check()
 
 
-async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(
-        topic, [said(0, topic=topic), Raw(b"{", b"ann"), *[said(n, topic=topic) for n in range(2, 6)]]
+        topic, [ping(0, topic=topic), Raw(b"{", b"ann"), *[ping(n, topic=topic) for n in range(2, 6)]]
     )
     away = asyncio.Event()
 
@@ -376,7 +370,7 @@ async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
             # First so that its successors go through before it, then so that it stays open.
             raise KeyError("odd") if heard.tried.count([3]) == 1 else Transient("away")
 
-    heard = Heard(trouble)
+    heard = Recorder(trouble)
     async with listening(context, own(topic, heard, context)):
         await until(lambda: heard.tried.count([3]) > 2, what="record 3 alone")
         assert await position(context) == 3
@@ -388,7 +382,7 @@ async def test_own_offsets_never_pass_a_record_that_is_not_dealt_with(
         await until(at_the_end, what="all dealt with")
 
 
-async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
+async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -396,8 +390,8 @@ async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
         await offsets.move(tx, context.service, {(topic, 0): 50})
         await offsets.move(tx, context.service, {(topic, 0): 4})
     assert await position(context) == 50
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
-    heard = Heard()
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
+    heard = Recorder()
     async with listening(context, own(topic, heard, context)):
         await until(lambda: heard.numbers == [0, 1, 2], what="the new log")
 
@@ -410,24 +404,24 @@ async def test_own_offsets_do_not_go_back_unless_the_log_is_another_one(
 # ---- beginnings and ends
 
 
-async def test_a_bus_that_was_stopped_hands_out_nothing_before_it_knows_where_to_start(
+async def test_a_restarted_bus_returns_no_record_before_its_start_position_is_known(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    bus = Bus(context, [own(topic, Heard(), context)])
+    bus = Bus(context, [own(topic, Recorder(), context)])
     await bus.start(ShutdownEvent())
     await until(lambda: bus.subscribers[0].assigned is not None, what="assigned")
     await bus.stop()
-    assert not bus.subscribers[0]._placed.is_set()
+    assert not bus.subscribers[0]._positioned.is_set()
     assert bus.subscribers[0].assigned is None
 
 
-async def test_asked_to_end_while_the_database_is_away_it_ends(
+async def test_it_shuts_down_while_the_database_is_unavailable(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
     async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
-        bus = Bus(replace(context, db=away), [own(topic, Heard(), context)])
+        bus = Bus(replace(context, db=away), [own(topic, Recorder(), context)])
         stopping = ShutdownEvent()
         starting = asyncio.create_task(bus.start(stopping))
         await asyncio.sleep(2.0)
@@ -437,33 +431,31 @@ async def test_asked_to_end_while_the_database_is_away_it_ends(
         await asyncio.wait_for(bus.stop(), 10.0)
 
 
-async def test_articles_give_way_to_an_order_that_is_in_hand_and_go_on(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, context: BusContext) -> None:
     orders, articles = await broker.new_topic(), await broker.new_topic()
     in_hand: list[bool] = []
     gate = asyncio.Event()
 
     async def hold(_: list[int]) -> None:
-        in_hand.append(context.priority.in_hand)
+        in_hand.append(context.priority.active)
         await gate.wait()
 
     async def nothing_forbidden(_: Transaction, __: Sequence[str]) -> set[str]:
         return set()
 
-    heard, ways = Heard(), Counter[bool]()
-    give_way = context.priority.give_way
+    heard, ways = Recorder(), Counter[bool]()
+    yield_to_urgent = context.priority.yield_to_urgent
 
     async def noted() -> None:
-        ways[context.priority.in_hand] += 1
-        await give_way()
+        ways[context.priority.active] += 1
+        await yield_to_urgent()
 
-    context.priority.give_way = noted  # type: ignore[method-assign]
-    content = Subscription(articles, (Said,), heard, forbidden=nothing_forbidden)
-    async with listening(context, Subscription(orders, (Said,), Heard(hold)), content):
-        await broker.send(orders, [said(1, topic=orders)])
+    context.priority.yield_to_urgent = noted  # type: ignore[method-assign]
+    content = Subscription(articles, (Ping,), heard, forbidden=nothing_forbidden)
+    async with listening(context, Subscription(orders, (Ping,), Recorder(hold)), content):
+        await broker.send(orders, [ping(1, topic=orders)])
         await until(lambda: in_hand, what="the order is in hand")
-        await broker.send(articles, [said(n, topic=articles) for n in range(3 * SLICE)])
+        await broker.send(articles, [ping(n, topic=articles) for n in range(3 * SLICE)])
         await until(lambda: len(heard.numbers) == 3 * SLICE, what="the articles go on")
         gate.set()
     assert in_hand == [True]

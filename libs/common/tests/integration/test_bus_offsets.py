@@ -1,4 +1,4 @@
-"""Where a lane starts that keeps its offsets in the database, and what it refuses to start on."""
+"""The start position of a lane with its offsets in the database, and the gaps it refuses."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,28 +16,28 @@ from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.gaps import accept_gaps, require_no_gap
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Heard, Said, listening, said
+from clawback_testing.listening import Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
 
 @asynccontextmanager
-async def lane(context: BusContext, topic: str) -> AsyncIterator[Heard]:
-    """A subscriber that notes its offsets in the transaction of its effect."""
-    heard = Heard()
+async def lane(context: BusContext, topic: str) -> AsyncIterator[Recorder]:
+    """A subscriber that stores its offsets in the transaction of its effect."""
+    heard = Recorder()
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             await offsets.keep(tx, context.service, batch)
         await heard(batch)
 
-    async with listening(context, Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)):
+    async with listening(context, Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)):
         yield heard
 
 
 async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
-    """Listens until these were handled, and commits them."""
+    """Consume until these were handled, and commit them."""
     async with lane(context, topic) as heard:
         await until(lambda: heard.numbers == expected, what=f"{expected}")
         if expected:
@@ -45,7 +45,7 @@ async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
 
 
 async def _all_committed(context: BusContext, topic: str) -> bool:
-    """Who ends right after the handler may end before the commit, and hears the batch again."""
+    """A process that ends right after the handler may not have committed, and then the batch is redelivered."""
     place, bootstrap = TopicPartition(topic, 0), context.settings.kafka_bootstrap_servers
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
         end = (await consumer.end_offsets([place]))[place]
@@ -53,37 +53,35 @@ async def _all_committed(context: BusContext, topic: str) -> bool:
     return bool(committed.get((topic, 0)) == end)
 
 
-async def test_it_goes_on_where_it_stood(broker: Broker, context: BusContext) -> None:
+async def test_it_continues_at_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
-    await broker.send(topic, [said(3, topic=topic)])
+    await broker.send(topic, [ping(3, topic=topic)])
     await hear(context, topic, [3])
 
 
-async def test_a_database_restored_from_before_hears_again_what_it_has_forgotten(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_restored_database_receives_lost_records_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await hear(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     await hear(context, topic, [2, 3, 4])
 
 
-async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotten(
+async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await hear(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
     may_go_on = asyncio.Event()
 
-    async def handle(_: Batch[Said]) -> None:
+    async def handle(_: Batch[Ping]) -> None:
         await may_go_on.wait()
 
-    subscription = Subscription(topic, (Said,), handle, lane="orders", own_offsets=True)
+    subscription = Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)
     async with listening(context, subscription) as bus:
         with pytest.raises(Transient, match="catching up"):
             await bus.ready()
@@ -91,19 +89,19 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_what_it_had_forgotte
         await until(lambda: bus.subscribers[0].ready() is None, what="ready")
 
 
-async def test_a_database_restored_from_before_it_ever_listened_hears_all_again(
+async def test_a_database_restored_from_before_its_first_record_receives_all_again(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
     await context.db.execute("DELETE FROM consumer_offset")
     await hear(context, topic, [0, 1, 2])
 
 
-async def test_a_group_that_is_behind_the_database_is_believed(broker: Broker, context: BusContext) -> None:
+async def test_a_group_behind_the_database_decides_the_start(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(3)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await hear(context, topic, [0, 1, 2])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 3")
     await broker.commit(f"{context.service}.orders", {(topic, 0): 1})
@@ -111,30 +109,30 @@ async def test_a_group_that_is_behind_the_database_is_believed(broker: Broker, c
 
 
 @pytest.mark.parametrize("sent_since", [2, 4, 9])
-async def test_after_the_log_was_wiped_nothing_of_the_new_one_is_passed_over(
+async def test_after_a_log_was_deleted_nothing_of_the_new_one_is_skipped(
     broker: Broker, context: BusContext, sent_since: int
 ) -> None:
     # One topic plays the log before, the other the log after: the group knows nothing of the latter.
     old, topic = await broker.new_topic(), await broker.new_topic()
-    await broker.send(old, [said(n, topic=topic) for n in range(4)])
+    await broker.send(old, [ping(n, topic=topic) for n in range(4)])
     await hear(context, old, [0, 1, 2, 3])
     await context.db.execute(
         "UPDATE consumer_offset SET topic = $1", topic
     )  # as if the new log were the old one's heir
-    await broker.send(topic, [said(n, topic=topic) for n in range(100, 100 + sent_since)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(100, 100 + sent_since)])
     await hear(context, topic, list(range(100, 100 + sent_since)))
 
 
-async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accepts_the_gap(
+async def test_deleted_unprocessed_records_stop_the_start_until_the_gap_is_accepted(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
     groups = {topic: context.service}
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await require_no_gap(context.settings, context.service, groups)
     await broker.commit(context.service, {(topic, 0): 1})
     await require_no_gap(context.settings, context.service, groups)
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2.*accept-gap"):
         await require_no_gap(context.settings, context.service, groups)
     assert await accept_gaps(context.settings, groups, context.db, context.service) == [
@@ -142,20 +140,20 @@ async def test_records_that_are_gone_unheard_stop_the_start_until_somebody_accep
     ]
     await require_no_gap(context.settings, context.service, groups)
     assert await accept_gaps(context.settings, groups, context.db, context.service) == []
-    heard = Heard()
-    async with listening(context, Subscription(topic, (Said,), heard)):
+    heard = Recorder()
+    async with listening(context, Subscription(topic, (Ping,), heard)):
         await until(lambda: heard.numbers == [3, 4], what="what is left")
 
 
-async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_committed(
+async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
     groups = {topic: context.service}
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     async with context.db.transaction() as tx:
         await offsets.move(tx, context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     stored = await offsets.stored(context.db, context.service)
     with pytest.raises(Stop, match=rf"{topic}-0 offsets 1 to 2"):
         await require_no_gap(context.settings, context.service, groups, stored)
@@ -165,23 +163,23 @@ async def test_a_gap_is_seen_also_when_the_broker_has_forgotten_what_the_group_c
     await require_no_gap(context.settings, context.service, groups, stored)
 
 
-async def test_a_broker_that_is_away_is_no_gap(context: BusContext, unused_tcp_port: int) -> None:
+async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tcp_port: int) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    with pytest.raises(Transient, match="the broker does not answer"):
+    with pytest.raises(Transient, match="the broker does not respond"):
         await require_no_gap(away, context.service, {"t": context.service})
 
 
 @pytest.mark.filterwarnings("ignore:AckPolicy.REJECT_ON_ERROR")
 @pytest.mark.parametrize("policy", [AckPolicy.ACK_FIRST, AckPolicy.ACK, AckPolicy.REJECT_ON_ERROR])
-async def test_a_subscriber_that_would_commit_before_it_has_handled_is_refused(policy: AckPolicy) -> None:
+async def test_a_subscriber_that_would_commit_before_processing_is_refused(policy: AckPolicy) -> None:
     broker = KafkaBroker()
     broker.subscriber("things", group_id="g", ack_policy=policy)
-    with pytest.raises(Stop, match="things would commit before handling"):
+    with pytest.raises(Stop, match="things would commit before processing"):
         refuse_commit_first(broker)
 
 
 async def test_the_frameworks_default_is_refused_too() -> None:
     broker = KafkaBroker()
     broker.subscriber("things", group_id="g")
-    with pytest.raises(Stop, match="things would commit before handling"):
+    with pytest.raises(Stop, match="things would commit before processing"):
         refuse_commit_first(broker)

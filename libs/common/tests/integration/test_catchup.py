@@ -1,4 +1,4 @@
-"""A process that serves waits for its service to have dealt with what was there."""
+"""An API process waits until its service has processed the records from before its start."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from clawback_common.kafka.catchup import CatchUp
 from clawback_common.kafka.envelope import Received
 from clawback_common.kafka.subscription import BusContext
 from clawback_testing.broker import Broker
-from clawback_testing.listening import said
+from clawback_testing.listening import ping
 
 pytestmark = pytest.mark.integration
 
@@ -22,43 +22,41 @@ async def _keep(context: BusContext, topic: str, offset: int) -> None:
         await offsets.keep(tx, context.service, [Received(None, "e", None, topic, 0, offset)])
 
 
-async def test_nothing_is_served_before_what_was_there_at_the_start_is_dealt_with(
+async def test_nothing_is_served_before_records_from_before_the_start_are_processed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n) for n in range(3)])
+    await broker.send(topic, [ping(n) for n in range(3)])
     told = _catch_up(context, topic)
     with pytest.raises(Transient):
         await told.check()
     await _keep(context, topic, 1)
     with pytest.raises(Transient):
         await told.check()
-    await broker.send(topic, [said(3)])
+    await broker.send(topic, [ping(3)])
     await _keep(context, topic, 2)
     await told.check()
 
 
-async def test_a_topic_without_records_holds_nobody_up(broker: Broker, context: BusContext) -> None:
+async def test_an_empty_topic_delays_nothing(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _catch_up(context, topic).check()
-    await broker.send(topic, [said(1)])
-    await broker.cut(topic)
+    await broker.send(topic, [ping(1)])
+    await broker.delete_records(topic)
     await _catch_up(context, topic).check()
 
 
-async def test_offsets_of_a_log_that_is_gone_say_nothing_of_the_new_one(
+async def test_offsets_of_a_deleted_log_do_not_apply_to_the_new_one(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(1)])
+    await broker.send(topic, [ping(1)])
     await _keep(context, topic, 500)
     with pytest.raises(Transient):
         await _catch_up(context, topic).check()
 
 
-async def test_where_a_lost_log_is_refilled_nothing_is_served_before(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_nothing_is_served_before_a_lost_log_is_backfilled(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _keep(context, topic, 500)
     told = CatchUp(context.settings, context.db, context.service, topic, refilled=True)

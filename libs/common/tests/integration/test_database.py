@@ -46,13 +46,13 @@ async def test_each_migration_runs_once_in_order_and_by_phase(database: Database
     assert await migrate(database, TWO, ALL) == []
 
 
-async def test_a_database_behind_its_migrations_is_refused_with_the_command(database: Database) -> None:
+async def test_a_database_with_pending_migrations_is_refused_with_the_command(database: Database) -> None:
     await migrate(database, TWO[:1], ALL)
-    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run `migrate` of the service first"):
+    with pytest.raises(Stop, match=r"thing/0003_two.pre.sql.*run the role `migrate` of the service first"):
         await require_migrated(database, TWO)
 
 
-async def test_an_empty_database_is_behind(database: Database) -> None:
+async def test_an_empty_database_has_pending_migrations(database: Database) -> None:
     await database.execute("DROP TABLE schema_migration")
     with pytest.raises(Stop, match="0001_common"):
         await require_migrated(database, load("common", COMMON_PACKAGE))
@@ -67,7 +67,7 @@ async def test_a_migration_edited_after_it_ran_is_refused(database: Database) ->
         await migrate(database, edited, ALL)
 
 
-async def test_a_migration_that_fails_leaves_nothing_of_itself_behind(database: Database) -> None:
+async def test_a_failed_migration_changes_nothing(database: Database) -> None:
     broken = Migration("thing", "0004_broken.pre.sql", "pre", "CREATE TABLE four (id int); SELECT 1/0")
     with pytest.raises(Poison):
         await migrate(database, [*TWO, broken], ALL)
@@ -76,13 +76,13 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself_behind(database: 
     assert await pending(database, [*TWO, broken]) == [broken]
 
 
-async def test_two_runners_at_once_take_turns(database: Database) -> None:
+async def test_concurrent_migrations_run_one_after_the_other(database: Database) -> None:
     slow = [replace(one, sql=f"SELECT pg_sleep(0.1); {one.sql}") for one in TWO]
     ran = await asyncio.gather(*(migrate(database, slow, ALL) for _ in range(3)))
     assert sorted(len(names) for names in ran) == [0, 0, 3]
 
 
-async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
+async def test_a_long_migration_is_not_limited_by_the_pools_timeout(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = [replace(TWO[0], sql="SELECT pg_sleep(1.2)")]
@@ -94,7 +94,7 @@ async def test_a_long_migration_is_not_cut_off_by_the_pools_patience(
     assert sorted((len(first), len(second))) == [0, 1]
 
 
-async def test_a_migration_gives_way_to_those_who_queue_behind_it_and_tries_again(
+async def test_a_migration_releases_its_lock_request_and_retries(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.postgres.migrate._LOCK_S_MAX", 0.2)
@@ -145,7 +145,7 @@ def test_migrations_are_found_in_the_order_of_their_numbers(
     assert {one.component for one in found} == {"thing"}
 
 
-async def test_what_waits_for_the_commit_happens_after_it_once_and_never_after_a_rollback(
+async def test_commit_callbacks_run_once_after_the_commit_and_never_after_a_rollback(
     database: Database,
 ) -> None:
     seen: list[int | None] = []
@@ -184,7 +184,7 @@ async def test_what_waits_for_the_commit_happens_after_it_once_and_never_after_a
         ("SELECT pg_terminate_backend(pg_backend_pid())", (), Transient),
     ],
 )
-async def test_errors_of_the_driver_are_named_by_what_to_do_next_and_quote_nothing(
+async def test_driver_errors_are_translated_without_their_text(
     database: Database, sql: str, arguments: tuple[object, ...], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
@@ -205,7 +205,7 @@ async def test_errors_of_the_driver_are_named_by_what_to_do_next_and_quote_nothi
         *((one, asyncpg.PostgresError) for one in ("XX000", "XX001", "0A000", "P0001", "21000", "ZZ123")),
     ],
 )
-async def test_the_class_of_the_sqlstate_decides_what_an_error_asks_for(
+async def test_the_class_of_the_sqlstate_decides_the_error(
     database: Database, sqlstate: str, error: type[Exception]
 ) -> None:
     fails = f"DO $$ BEGIN RAISE EXCEPTION 'SECRET' USING ERRCODE = '{sqlstate}'; END $$"
@@ -218,7 +218,7 @@ async def test_the_class_of_the_sqlstate_decides_what_an_error_asks_for(
         assert caught.value.sqlstate == sqlstate
 
 
-async def test_a_wrong_statement_is_a_defect_of_ours(database: Database) -> None:
+async def test_an_invalid_statement_is_a_defect(database: Database) -> None:
     with pytest.raises(Defect, match="SQLSTATE 42703"):
         await database.execute("SELECT no_such_column")
 
@@ -235,7 +235,7 @@ async def test_a_connection_lost_in_mid_transaction_is_transient_and_the_next_on
             await database.execute("SELECT pg_terminate_backend($1)", pid)
             await tx.execute("SELECT 1")
 
-    with pytest.raises(Transient, match="the database does not answer"):
+    with pytest.raises(Transient, match="the database does not respond"):
         await lost()
     assert done == []
     assert await database.fetchval("SELECT 1") == 1
@@ -258,21 +258,21 @@ async def test_a_deadlock_is_transient_for_one_of_the_two(database: Database) ->
     assert sorted(await asyncio.gather(crosswise(1, 2), crosswise(2, 1))) == ["done", "try again"]
 
 
-async def test_a_database_that_is_down_makes_a_process_unready_not_dead(unused_tcp_port: int) -> None:
+async def test_a_database_that_is_down_makes_a_process_unready(unused_tcp_port: int) -> None:
     async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as away:
         for ask in (away.fetch, away.fetchrow, away.fetchval, away.execute):
-            with pytest.raises(Transient, match="the database does not answer"):
+            with pytest.raises(Transient, match="the database does not respond"):
                 await ask("SELECT 1")
 
 
-async def test_who_waits_for_a_connection_too_long_is_told_to_try_again(
+async def test_a_long_wait_for_a_connection_is_transient(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.postgres.pool.ACQUIRE_S_MAX", 0.2)
     async with Database.connect(database_url, connections_max=1) as small:
         async with small.session():
             for ask in (small.fetch, small.fetchrow, small.fetchval, small.execute):
-                with pytest.raises(Transient, match="the database does not answer"):
+                with pytest.raises(Transient, match="the database does not respond"):
                     await ask("SELECT 1")
         assert await small.fetchval("SELECT 1") == 1
 
@@ -286,7 +286,7 @@ async def test_rows_can_be_copied_in(database: Database) -> None:
     assert tuple(row) == (100, 4950)
 
 
-def test_an_unknown_query_says_where_it_was_looked_for() -> None:
+def test_an_unknown_query_is_reported_with_its_file() -> None:
     queries = Queries.load("clawback_common.messaging", "inbox")
     assert set(queries) == {"take"}
     assert len(queries) == 1
@@ -294,7 +294,7 @@ def test_an_unknown_query_says_where_it_was_looked_for() -> None:
         queries["give"]
 
 
-async def test_an_operator_sees_who_is_connected(database_url: str) -> None:
+async def test_connections_have_the_application_name(database_url: str) -> None:
     name = f"svc-{uuid4().hex[:6]}"
     async with Database.connect(database_url, name=name) as db:
         assert await db.fetchval("SHOW application_name") == name

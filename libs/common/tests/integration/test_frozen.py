@@ -1,4 +1,4 @@
-"""A process that freezes with a lease: another takes over, and the frozen one changes nothing when it wakes up."""
+"""A process that freezes with a lease: another takes over, and the frozen one changes nothing when it resumes."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ from clawback_common.postgres import Database
 from clawback_common.service import leases
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
-from clawback_testing.listening import said
+from clawback_testing.listening import ping
 from clawback_testing.silence import Network, network
 from clawback_testing.waiting import until
 
@@ -42,15 +42,15 @@ class Holder:
     wake_file: Path
 
     async def says(self, *words: str) -> str:
-        """Waits until it says one of them."""
+        """Wait until it prints one of these words."""
         assert self.process.stdout is not None
         while line := await asyncio.wait_for(self.process.stdout.readline(), TAKEN_OVER_S_MAX):
             if line.decode().strip() in words:
                 return line.decode().strip()
-        raise AssertionError(f"the holder ended before it said {words}")
+        raise AssertionError(f"the holder ended before it printed {words}")
 
     async def freeze(self, how: str) -> None:
-        """From now on it neither renews nor releases anything."""
+        """Freeze it: it neither renews nor releases its lease."""
         match how:
             case "stopped":
                 self.process.send_signal(signal.SIGSTOP)
@@ -58,10 +58,10 @@ class Holder:
                 self.process.send_signal(signal.SIGUSR1)
                 await self.says("hanging")
             case _:
-                self.way.fall_silent()
+                self.way.go_silent()
 
     def wake(self, how: str) -> None:
-        """It goes on where it was."""
+        """Resume it."""
         match how:
             case "stopped":
                 self.process.send_signal(signal.SIGCONT)
@@ -75,7 +75,7 @@ class Holder:
 async def holding(
     what: str, database_url: str, context: BusContext, folder: Path, lease_s: float = LEASE_S
 ) -> AsyncIterator[Holder]:
-    """A process that holds a lease and is about to note what it did."""
+    """A process that holds a lease and is about to record its work."""
     at = urlsplit(database_url)
     async with network(at.hostname or "", at.port or 5432) as way:
         url = urlunsplit(at._replace(netloc=f"{at.username}:{at.password}@127.0.0.1:{way.port}"))
@@ -104,7 +104,7 @@ async def marks(db: Database) -> list[tuple[object, ...]]:
 
 async def put(db: Database, *numbers: int, topic: str) -> None:
     async with db.transaction() as tx:
-        await OrdersOutbox().put(tx, [said(number, topic=topic) for number in numbers])
+        await OrdersOutbox().put(tx, [ping(number, topic=topic) for number in numbers])
 
 
 async def all_sent(db: Database) -> bool:
@@ -127,7 +127,7 @@ async def relaying(context: BusContext) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wakes_up(
+async def test_a_frozen_relay_blocks_nobody_and_marks_nothing_when_it_resumes(
     how: str, broker: Broker, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     topic = await broker.new_topic()
@@ -149,7 +149,7 @@ async def test_a_relay_that_freezes_holds_nobody_up_and_marks_nothing_when_it_wa
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wakes_up(
+async def test_a_frozen_job_is_taken_over_and_changes_nothing_when_it_resumes(
     how: str, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     db = context.db
@@ -167,7 +167,7 @@ async def test_a_job_that_freezes_is_taken_over_and_changes_nothing_when_it_wake
         await holder.says("done")  # the lease is free again, and it is alive
 
 
-async def test_with_the_real_times_a_frozen_relay_is_taken_over_within_30_seconds(
+async def test_with_real_timeouts_a_frozen_relay_is_taken_over_within_30_seconds(
     broker: Broker, context: BusContext, database_url: str, tmp_path: Path
 ) -> None:
     topic = await broker.new_topic()
@@ -183,7 +183,7 @@ async def test_with_the_real_times_a_frozen_relay_is_taken_over_within_30_second
         assert time.monotonic() - frozen_at < TAKEN_OVER_S_MAX
 
 
-async def test_a_server_and_a_client_notice_a_lost_peer_within_30_seconds(database: Database) -> None:
+async def test_a_server_and_a_client_detect_a_lost_peer_within_30_seconds(database: Database) -> None:
     async with database.session() as connection:
         told = {
             name: await connection.fetchval(f"SHOW {name}")

@@ -22,7 +22,7 @@ SECRET = "the text of somebody else"
 
 @pytest.fixture
 def db(database: Database) -> Database:
-    """The service's own, with the plumbing's tables and no run in it."""
+    """A database with the common tables and no run."""
     return database
 
 
@@ -57,7 +57,7 @@ async def test_a_run_is_recorded_while_it_runs_and_when_it_is_done(db: Database,
     ("error", "told"),
     [(ValueError(SECRET), "ValueError"), (Poison("bad_date", "at"), "Poison: bad_date: at")],
 )
-async def test_a_run_that_an_error_ends_is_failed_without_the_errors_message(
+async def test_a_run_that_raises_has_failed_without_the_errors_message(
     db: Database, clock: FakeClock, error: Exception, told: str
 ) -> None:
     with pytest.raises(type(error)):
@@ -82,7 +82,7 @@ async def test_a_run_that_is_cancelled_is_recorded_as_interrupted(db: Database, 
     assert (record.outcome, record.error) == ("failed", "interrupted")
 
 
-async def test_a_run_can_need_people_or_have_nothing_to_do(db: Database, clock: FakeClock) -> None:
+async def test_a_run_can_need_attention_or_be_skipped(db: Database, clock: FakeClock) -> None:
     async with jobs.run(db, clock, "a", cause="schedule") as run:
         run.needs_attention("two are overdue")
     async with jobs.run(db, clock, "b", cause="schedule") as run:
@@ -92,7 +92,7 @@ async def test_a_run_can_need_people_or_have_nothing_to_do(db: Database, clock: 
 
 
 async def _abandon(db: Database, clock: FakeClock, *, exclusive: bool = False) -> None:
-    """A run whose process is killed: it begins, and nothing more is said."""
+    """A run whose process is killed after its start."""
     await jobs._begin(db, clock, jobs.Run("poll"), "schedule", None, exclusive=exclusive)
 
 
@@ -103,10 +103,10 @@ async def test_the_next_run_finds_one_whose_process_died(db: Database, clock: Fa
         pass
     done, dead = await jobs.page(db)
     assert (done.outcome, dead.outcome) == ("done", "failed")
-    assert (dead.error, dead.ended_at) == ("its process ended without a word", clock.now())
+    assert (dead.error, dead.ended_at) == ("heartbeat lost", clock.now())
 
 
-async def test_a_run_that_still_beats_is_left_alone(
+async def test_a_run_with_a_heartbeat_is_not_changed(
     db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "BEAT_S", 0.01)
@@ -121,10 +121,10 @@ async def test_a_run_that_still_beats_is_left_alone(
     assert outcomes == {"schedule": "running", "request": "done"}
 
 
-async def test_of_two_exclusive_runs_one_works_and_one_says_so(db: Database, clock: FakeClock) -> None:
+async def test_of_two_exclusive_runs_one_works_and_one_is_skipped(db: Database, clock: FakeClock) -> None:
     async with jobs.run(db, clock, "daily", cause="schedule", exclusive=True):
         clock.advance(seconds=1)
-        with pytest.raises(jobs.AlreadyRunning, match="daily already runs"):
+        with pytest.raises(jobs.AlreadyRunning, match="daily is already running"):
             async with jobs.run(db, clock, "daily", cause="request", exclusive=True):
                 pytest.fail("ran")
         async with jobs.run(db, clock, "other", cause="request", exclusive=True):
@@ -135,7 +135,7 @@ async def test_of_two_exclusive_runs_one_works_and_one_says_so(db: Database, clo
     assert outcomes == {"schedule": "done", "request": "skipped", "later": "done"}
 
 
-async def test_an_exclusive_run_whose_process_died_does_not_stand_in_the_way(
+async def test_an_exclusive_run_of_a_dead_process_does_not_block_the_next(
     db: Database, clock: FakeClock
 ) -> None:
     await _abandon(db, clock, exclusive=True)
@@ -148,7 +148,7 @@ async def test_an_exclusive_run_whose_process_died_does_not_stand_in_the_way(
         pass
 
 
-async def test_when_each_job_was_last_done_is_known(db: Database, clock: FakeClock) -> None:
+async def test_the_last_success_of_each_job_is_known(db: Database, clock: FakeClock) -> None:
     async with jobs.run(db, clock, "a", cause="schedule"):
         pass
     done_at = clock.now()

@@ -1,4 +1,4 @@
-"""A lease has one holder, ends by the database's clock, and a former holder changes nothing."""
+"""A lease has one holder and expires by the database's clock, and a former holder changes nothing."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -26,7 +26,7 @@ async def token(db: Database) -> int | None:
 
 
 async def expire(db: Database) -> None:
-    """As if it had not been renewed for long."""
+    """Make the lease look expired."""
     await db.execute("UPDATE lease SET until = clock_timestamp() - interval '1 second'")
 
 
@@ -121,7 +121,7 @@ async def test_a_lease_that_is_not_renewed_expires_and_its_former_holder_changes
     assert [row["by"] for row in await database.fetch("SELECT by FROM done")] == ["now"]
 
 
-async def test_nobody_acquires_it_while_a_transaction_of_its_holder_is_not_over(
+async def test_it_cannot_be_acquired_during_a_transaction_of_its_holder(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -144,7 +144,7 @@ async def test_a_transaction_of_its_holder_does_not_delay_the_renewal(database: 
         assert await database.fetchval("SELECT until > clock_timestamp() FROM lease")
 
 
-async def test_a_transaction_that_a_frozen_process_left_open_is_ended_by_the_server(
+async def test_the_server_ends_a_transaction_that_a_frozen_process_left_open(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(pool._SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300ms")
@@ -162,7 +162,7 @@ async def test_a_transaction_that_a_frozen_process_left_open_is_ended_by_the_ser
     assert await database.fetchval("SELECT count(*) FROM done") == 0
 
 
-async def test_everything_done_within_a_fence_checks_the_lease_whoever_does_it(database: Database) -> None:
+async def test_every_statement_within_a_fence_checks_the_lease(database: Database) -> None:
     async with held(database, NAME) as lease:
         assert lease is not None
         with lease.fence():
@@ -197,7 +197,7 @@ async def test_a_fence_in_a_fence_checks_both(database: Database) -> None:
             await database.fetchval("SELECT 1")
 
 
-async def test_the_end_is_by_the_clock_of_the_database(
+async def test_the_expiry_uses_the_clock_of_the_database(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -207,7 +207,7 @@ async def test_the_end_is_by_the_clock_of_the_database(
         assert former.token == 1
 
 
-async def test_who_is_patient_gives_up_when_the_holder_renews(database: Database) -> None:
+async def test_a_patient_process_gives_up_when_the_holder_renews(database: Database) -> None:
     async with (
         held(database, NAME, duration_s=0.3),
         held(database, NAME, duration_s=0.3, patient=True) as other,

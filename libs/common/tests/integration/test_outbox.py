@@ -1,4 +1,4 @@
-"""Both lanes out: what was committed goes out, all of it, however the broker and the clocks of others behave."""
+"""Both outbox lanes: every committed message is sent, whatever the broker and other processes do."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from clawback_common.service.leases import Lease, LeaseLost, held
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, said
+from clawback_testing.listening import AT, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ Aside = list[tuple[str, str]]
 async def relaying(
     context: BusContext, lane: Lane = orders.LANE, aside: Aside | None = None
 ) -> AsyncIterator[Relay]:
-    """A relay at work; after the block it has sent what there was."""
+    """Run a relay; after the block it has sent every row."""
 
     async def note(name: str, what: str) -> None:
         if aside is not None:
@@ -58,7 +58,7 @@ async def relaying(
 
 
 async def send_some(one: Relay, db: Database) -> int:
-    """One batch, by a relay that does not run."""
+    """Send one batch with a relay that is not running."""
     async with held(db, f"{one._lane.lease} by hand") as lease:
         assert lease is not None
         return await one.send_some(lease)
@@ -83,29 +83,29 @@ async def sent_all(db: Database, table: str = "outbox_orders") -> None:
 
 
 async def values(broker: Broker, topic: str) -> list[int]:
-    """The numbers said on the topic, sorted."""
+    """The numbers on the topic, sorted."""
     return sorted(
         int(record.value.split(b'"number":')[1].split(b",")[0]) for record in await broker.read(topic)
     )
 
 
-async def test_what_was_committed_is_sent_and_what_was_rolled_back_is_not(
+async def test_committed_messages_are_sent_and_rolled_back_ones_are_not(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(3)
-    await put(context.db, said(1, topic=topic))
+    await put(context.db, ping(1, topic=topic))
     with suppress(ValueError):
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(2, topic=topic)])
+            await context.outbox.put(tx, [ping(2, topic=topic)])
             raise ValueError
     async with relaying(context):
         await sent_all(context.db)
     assert await values(broker, topic) == [1]
 
 
-async def test_a_sent_row_says_where_it_lies(broker: Broker, context: BusContext) -> None:
+async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(3)
-    await put(context.db, *(said(n, who=f"w{n}", topic=topic) for n in range(20)))
+    await put(context.db, *(ping(n, who=f"w{n}", topic=topic) for n in range(20)))
     async with relaying(context):
         await sent_all(context.db)
     lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
@@ -117,7 +117,7 @@ async def test_a_sent_row_says_where_it_lies(broker: Broker, context: BusContext
 async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
-    message = replace(said(1, topic=topic), traceparent=trace)
+    message = replace(ping(1, topic=topic), traceparent=trace)
     await put(context.db, message)
     async with relaying(context):
         await sent_all(context.db)
@@ -126,7 +126,7 @@ async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> 
         "ce_specversion": b"1.0",
         "ce_id": str(message.event_id).encode(),
         "ce_source": f"/clawback/{context.service}".encode(),
-        "ce_type": b"test.said.v1",
+        "ce_type": b"test.ping.v1",
         "ce_time": AT.isoformat().encode(),
         "ce_subject": b"ann",
         "content-type": b"application/json",
@@ -134,16 +134,16 @@ async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> 
     }
 
 
-async def test_a_row_committed_late_below_rows_already_sent_is_not_passed_over(
+async def test_a_row_committed_late_below_sent_rows_is_not_skipped(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "BATCH", 3)
     topic = await broker.new_topic()
     async with context.db.transaction() as slow:
-        await OrdersOutbox().put(slow, [said(0, topic=topic)])  # takes the lowest id, and commits last
+        await OrdersOutbox().put(slow, [ping(0, topic=topic)])  # takes the lowest id, and commits last
         async with relaying(context):
             for n in range(1, 13):
-                await put(context.db, said(n, topic=topic))
+                await put(context.db, ping(n, topic=topic))
 
             async def all_the_others() -> bool:
                 return await values(broker, topic) == list(range(1, 13))
@@ -162,8 +162,8 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
     topic = await broker.new_topic()
     async with relaying(context):
         async with context.db.transaction() as slow:
-            await OrdersOutbox().put(slow, [said(0, topic=topic)])
-            await put(context.db, *(said(n, topic=topic) for n in range(1, 13)))
+            await OrdersOutbox().put(slow, [ping(0, topic=topic)])
+            await put(context.db, *(ping(n, topic=topic) for n in range(1, 13)))
 
             async def others_sent() -> bool:
                 return await waiting(context.db) == 0
@@ -173,14 +173,14 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
     assert await values(broker, topic) == list(range(13))
 
 
-async def test_a_row_that_is_too_large_is_set_aside_with_a_word_and_the_rest_goes_on(
+async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
     broker: Broker, context: BusContext
 ) -> None:
     ours = await broker.new_topic()
     theirs = await broker.new_topic(config={"max.message.bytes": "20000"})
-    huge = replace(said(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
-    large = replace(said(2, topic=theirs), value=os.urandom(60_000))
-    await put(context.db, said(0, topic=ours), huge, large, said(3, topic=ours), said(4, topic=theirs))
+    huge = replace(ping(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    large = replace(ping(2, topic=theirs), value=os.urandom(60_000))
+    await put(context.db, ping(0, topic=ours), huge, large, ping(3, topic=ours), ping(4, topic=theirs))
     aside: Aside = []
     async with relaying(context, aside=aside):
         await sent_all(context.db)
@@ -192,15 +192,15 @@ async def test_a_row_that_is_too_large_is_set_aside_with_a_word_and_the_rest_goe
     assert len(rows) == 2
 
 
-async def test_a_topic_that_is_not_there_holds_up_only_its_own_messages(
+async def test_a_missing_topic_delays_only_its_own_messages(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(producer, "TOPIC_S_MAX", 0.3)
     monkeypatch.setattr(relay, "BATCH", 3)
     topic = await broker.new_topic()
-    await put(context.db, *(said(n, topic="test-nowhere") for n in range(100, 105)))
+    await put(context.db, *(ping(n, topic="test-nowhere") for n in range(100, 105)))
     async with relaying(context):
-        await put(context.db, *(said(n, topic=topic) for n in range(10)))
+        await put(context.db, *(ping(n, topic=topic) for n in range(10)))
 
         async def others() -> bool:
             return await waiting(context.db) == 5
@@ -209,11 +209,11 @@ async def test_a_topic_that_is_not_there_holds_up_only_its_own_messages(
         assert await values(broker, topic) == list(range(10))
 
 
-async def test_the_same_event_put_again_goes_out_once_and_anew_only_on_request(
+async def test_the_same_event_is_sent_once_and_again_only_on_request(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    first, second = said(1, words="first", topic=topic), said(1, words="second", topic=topic)
+    first, second = ping(1, words="first", topic=topic), ping(1, words="second", topic=topic)
     await put(context.db, first, first)
     await put(context.db, second)
     async with relaying(context):
@@ -229,11 +229,9 @@ async def test_the_same_event_put_again_goes_out_once_and_anew_only_on_request(
     assert len({dict(record.headers)["ce_id"] for record in records}) == 1
 
 
-async def test_what_could_not_be_sent_stays_aside_when_it_is_put_again(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_failed_row_stays_failed_when_it_is_queued_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
     await put(context.db, huge)
     aside: Aside = []
     async with relaying(context, aside=aside):
@@ -243,14 +241,14 @@ async def test_what_could_not_be_sent_stays_aside_when_it_is_put_again(
     assert len(aside) == 1
 
 
-async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
+async def test_rows_wait_for_an_unavailable_broker_and_are_sent_later(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    await put(context.db, *(said(n, topic=topic) for n in range(5)))
+    await put(context.db, *(ping(n, topic=topic) for n in range(5)))
     async with relaying(replace(context, settings=away)) as one:
-        with pytest.raises(Transient, match="the broker does not answer"):
+        with pytest.raises(Transient, match="the broker does not respond"):
             await send_some(one, context.db)
         assert await waiting(context.db) == 5
     async with relaying(context):
@@ -258,13 +256,13 @@ async def test_while_the_broker_is_away_rows_wait_and_then_all_go_out(
     assert await values(broker, topic) == list(range(5))
 
 
-async def test_a_confirmation_that_does_not_come_leaves_the_row_waiting(
+async def test_an_unconfirmed_row_stays_queued(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
-    await put(context.db, said(1, topic=topic))
+    await put(context.db, ping(1, topic=topic))
 
     async def never(*_: object, **__: object) -> Any:
         return asyncio.get_running_loop().create_future()
@@ -299,16 +297,16 @@ async def test_of_two_relays_one_sends_and_the_other_takes_over(
     async with relaying(replace(context, service="second")):
         async with relaying(replace(context, service="first")):
             for n in range(10):
-                await put(context.db, said(n, topic=topic))
+                await put(context.db, ping(n, topic=topic))
                 await sent_all(context.db)
             assert len(set(senders)) == 1
             (leader,) = set(senders)
             await context.db.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             )
-            await put(context.db, said(10, topic=topic))
+            await put(context.db, ping(10, topic=topic))
             await sent_all(context.db)
-        await put(context.db, said(11, topic=topic))
+        await put(context.db, ping(11, topic=topic))
         await sent_all(context.db)
     assert leader in {"first", "second"}
     assert await values(broker, topic) == list(range(12))
@@ -318,7 +316,7 @@ async def test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
-    await put(context.db, said(1, topic=topic), said(2, topic=topic))
+    await put(context.db, ping(1, topic=topic), ping(2, topic=topic))
     sender = Producer(context.settings, context.service, linger_ms=0)
     send = sender.send
 
@@ -363,9 +361,9 @@ async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
 ) -> None:
     monkeypatch.setattr(relay, "RESTART_BATCHES", 1_000)
     topic = await broker.new_topic()
-    large = [replace(said(n, topic=topic), value=b"x" * 800_000) for n in range(25)]
+    large = [replace(ping(n, topic=topic), value=b"x" * 800_000) for n in range(25)]
     await put(context.db, *large)
-    await put(context.db, *(said(n, topic=topic) for n in range(100, 105)))
+    await put(context.db, *(ping(n, topic=topic) for n in range(100, 105)))
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
     counts = [await send_some(one, context.db) for _ in range(4)]
@@ -374,7 +372,7 @@ async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
     await sender.close()
 
 
-async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_ten_batches_at_most(
+async def test_a_row_committed_late_waits_for_at_most_ten_batches_of_a_backlog(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "BATCH", 2)
@@ -382,8 +380,8 @@ async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(orders.LANE, context.db, sender, context.clock)
     async with context.db.transaction() as late:
-        await OrdersOutbox().put(late, [said(0, topic=topic)])
-        await put(context.db, *(said(n, topic=topic) for n in range(1, 61)))
+        await OrdersOutbox().put(late, [ping(0, topic=topic)])
+        await put(context.db, *(ping(n, topic=topic) for n in range(1, 61)))
         assert await send_some(one, context.db) == 2
     for _ in range(relay.RESTART_BATCHES):
         assert await send_some(one, context.db) == 2
@@ -392,12 +390,12 @@ async def test_under_a_backlog_that_does_not_end_a_row_committed_late_waits_for_
     await sender.close()
 
 
-async def test_asked_to_end_it_first_sends_what_was_committed(broker: Broker, context: BusContext) -> None:
+async def test_at_shutdown_it_first_sends_committed_messages(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     async with relaying(context) as one:
-        await put(context.db, said(0, topic=topic))
+        await put(context.db, ping(0, topic=topic))
         await sent_all(context.db)
-        await put(context.db, *(said(n, topic=topic) for n in range(1, 700)))
+        await put(context.db, *(ping(n, topic=topic) for n in range(1, 700)))
         assert isinstance(one, Relay)
     assert await waiting(context.db) == 0
     assert len(await broker.read(topic)) == 700
@@ -413,13 +411,13 @@ async def test_a_commit_in_the_same_process_wakes_the_relay_at_once(
         outbox = OrdersOutbox(one.wake)
         await asyncio.sleep(0.3)
         async with context.db.transaction() as tx:
-            await outbox.put(tx, [said(1, topic=topic)])
+            await outbox.put(tx, [ping(1, topic=topic)])
         await sent_all(context.db)
     assert await values(broker, topic) == [1]
 
 
 class Shelf:
-    """What references refer to; an empty place has nothing to say."""
+    """The articles that references refer to; a missing one is not published."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
@@ -432,7 +430,7 @@ class Shelf:
         if self.poison in refs:
             raise Poison("cannot_be_said")
         return [
-            said(self.words[ref], who=ref, topic=self.topic) if ref in self.words else None for ref in refs
+            ping(self.words[ref], who=ref, topic=self.topic) if ref in self.words else None for ref in refs
         ]
 
 
@@ -441,7 +439,7 @@ async def put_news(db: Database, *refs: str) -> None:
         await NewsOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
 
 
-async def test_news_say_what_is_so_when_they_are_sent_and_nothing_of_what_was_withdrawn(
+async def test_news_are_rendered_when_sent_without_withdrawn_content(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
@@ -454,7 +452,7 @@ async def test_news_say_what_is_so_when_they_are_sent_and_nothing_of_what_was_wi
     assert [(row["ref"], row["partition"]) for row in rows] == [("a", 0), ("b", None), ("c", 0)]
 
 
-async def test_a_reference_that_cannot_be_rendered_is_set_aside_alone(
+async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
@@ -467,7 +465,7 @@ async def test_a_reference_that_cannot_be_rendered_is_set_aside_alone(
     assert [lane for lane, _ in aside] == ["news"]
 
 
-async def test_a_queue_of_news_does_not_stand_before_an_order(broker: Broker, context: BusContext) -> None:
+async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     gate = asyncio.Event()
 
@@ -477,14 +475,14 @@ async def test_a_queue_of_news_does_not_stand_before_an_order(broker: Broker, co
 
     await put_news(context.db, *(str(n) for n in range(1_000)))
     async with relaying(context), relaying(context, news.lane(slow)):
-        await put(context.db, said(1, topic=topic))
+        await put(context.db, ping(1, topic=topic))
         await sent_all(context.db)
         assert await waiting(context.db, "outbox_news") == 1_000
         gate.set()
 
 
-async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
-    await put(context.db, *(said(n) for n in range(3)))
+async def test_old_sent_rows_are_deleted_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
+    await put(context.db, *(ping(n) for n in range(3)))
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 1", AT)
     await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
     clock.advance(days=30, seconds=1)
@@ -497,13 +495,11 @@ async def test_old_sent_rows_go_and_unsent_ones_stay(context: BusContext, clock:
     assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()
 
 
-async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
-    context: BusContext, clock: FakeClock
-) -> None:
+async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContext, clock: FakeClock) -> None:
     delays = OutboxDelays("svc", context.db, clock, context.outbox)
     one = Relay(orders.LANE, context.db, Producer(context.settings, context.service), clock)
     await delays.watch(one)
-    await put(context.db, replace(said(1), at=clock.now()))
+    await put(context.db, replace(ping(1), at=clock.now()))
 
     async def told() -> list[str]:
         rows = await context.db.fetch("SELECT type FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
@@ -519,23 +515,23 @@ async def test_a_lane_that_does_not_get_through_is_reported_hourly_and_resolved(
     assert await told() == ["raised", "raised", "resolved"]
 
 
-async def test_what_the_priority_lane_sends_is_in_hand_and_news_give_way(
+async def test_sending_the_priority_lane_is_urgent_and_delays_news(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
     seen: list[str] = []
-    give_way = context.priority.give_way
+    yield_to_urgent = context.priority.yield_to_urgent
 
     async def noted() -> None:
         seen.append("news give way")
-        await give_way()
+        await yield_to_urgent()
 
     async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-        seen.append(f"in hand: {context.priority.in_hand}")
-        return [said(1, topic=topic) for _ in rows]
+        seen.append(f"in hand: {context.priority.active}")
+        return [ping(1, topic=topic) for _ in rows]
 
-    monkeypatch.setattr(context.priority, "give_way", noted)
-    await put(context.db, said(1, topic=topic))
+    monkeypatch.setattr(context.priority, "yield_to_urgent", noted)
+    await put(context.db, ping(1, topic=topic))
     async with relaying(context, replace(orders.LANE, render=rendered)):
         await sent_all(context.db)
     assert seen == ["in hand: True"]

@@ -1,4 +1,4 @@
-"""Months: made once, gone as a whole, without locking anybody out for long; and tables put in shape."""
+"""Monthly partitions: created once, dropped without long locks; and maintenance of tables."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ import pytest_asyncio
 from clawback_common.errors import Transient
 from clawback_common.postgres import Database, pool
 from clawback_common.retention import maintenance, partitions
-from clawback_common.retention.partitions import MonthPartitions, empty, writers_gone
+from clawback_common.retention.partitions import MonthPartitions, empty, wait_for_writers
 from clawback_common.retry import Retry
 from clawback_contracts.sweep.v1 import Action
 from clawback_testing.waiting import until
@@ -24,13 +24,13 @@ FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def month(number: int) -> datetime:
-    """The tenth of a month of 2026."""
+    """Return the tenth of a month of 2026."""
     return datetime(2026, number, 10, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
 async def months(database: Database, monkeypatch: pytest.MonkeyPatch) -> MonthPartitions:
-    """Of a table of leaves; with little patience."""
+    """Partitions of a table of leaves, with a short lock timeout."""
     monkeypatch.setattr(partitions, "LOCK_MS_MAX", 50)
     monkeypatch.setattr(partitions, "LOCKING", Retry(attempts=3, first_delay_ms=10))
     await database.execute("CREATE TABLE leaf (at timestamptz, n int) PARTITION BY RANGE (at)")
@@ -39,7 +39,7 @@ async def months(database: Database, monkeypatch: pytest.MonkeyPatch) -> MonthPa
 
 @asynccontextmanager
 async def held_by(db: Database, statement: str, *args: object) -> AsyncIterator[Any]:
-    """Somebody's transaction that has done this, and is open as long as the block."""
+    """Keep a transaction with this statement open during the block."""
     async with db.session() as connection, connection.transaction():
         await connection.execute(statement, *args)
         yield connection
@@ -49,18 +49,18 @@ async def names(months: MonthPartitions) -> list[str]:
     return [one.name for one in await months.all() if one.attached]
 
 
-async def test_months_are_made_once_also_by_two_at_a_time(months: MonthPartitions) -> None:
+async def test_months_are_created_once_also_concurrently(months: MonthPartitions) -> None:
     other = MonthPartitions(months._db, "leaf", FIRST)
     await asyncio.gather(*(one.make([month(1), month(2), month(2)]) for one in (months, other)))
     assert await names(months) == ["leaf_2026_01", "leaf_2026_02"]
 
 
-async def test_what_is_older_than_the_first_month_gets_none(months: MonthPartitions) -> None:
+async def test_no_month_is_created_before_the_first(months: MonthPartitions) -> None:
     await months.make([datetime(1999, 5, 1, tzinfo=UTC)])
     assert await names(months) == []
 
 
-async def test_a_month_that_went_is_not_made_again(database: Database, months: MonthPartitions) -> None:
+async def test_a_dropped_month_is_not_created_again(database: Database, months: MonthPartitions) -> None:
     await months.make([month(1), month(2), month(3)])
 
     async def oldest() -> datetime:
@@ -80,7 +80,7 @@ async def test_a_month_is_over_when_its_last_instant_is_old(months: MonthPartiti
     assert len(await months.over(datetime(2027, 1, 1, tzinfo=UTC))) == 2
 
 
-async def test_a_month_that_somebody_reads_is_left_alone_and_goes_later(
+async def test_a_month_that_is_being_read_is_dropped_later(
     database: Database, months: MonthPartitions
 ) -> None:
     await months.make([month(1)])
@@ -112,7 +112,7 @@ async def test_detaching_that_was_interrupted_is_finished(
     assert await months.all() == []
 
 
-async def test_emptying_waits_for_nobody_for_long(database: Database, months: MonthPartitions) -> None:
+async def test_truncating_does_not_wait_long_for_a_lock(database: Database, months: MonthPartitions) -> None:
     await months.make([month(1)])
     await database.execute("INSERT INTO leaf VALUES ($1, 1)", month(1))
     async with held_by(database, "SELECT * FROM leaf"):
@@ -124,7 +124,7 @@ async def test_emptying_waits_for_nobody_for_long(database: Database, months: Mo
     assert await database.fetchval("SELECT count(*) FROM leaf") == 0
 
 
-async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
+async def test_running_writers_are_waited_for_and_later_ones_are_not(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look, seen = partitions._writers, []
@@ -136,7 +136,7 @@ async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
     monkeypatch.setattr(partitions, "_writers", looking)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
-        waiting = asyncio.create_task(writers_gone(database, "leaf", 0.005))
+        waiting = asyncio.create_task(wait_for_writers(database, "leaf", 0.005))
         await until(lambda: len(seen) > 1, what="it looked again")
         assert all(seen)
         assert not waiting.done()
@@ -144,19 +144,19 @@ async def test_writers_that_had_begun_are_waited_for_and_later_ones_are_not(
         await asyncio.wait_for(waiting, 20)
 
 
-async def test_a_writer_that_never_ends_is_no_reason_to_wait_for_ever(
+async def test_the_wait_for_a_writer_is_limited(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partitions, "WRITERS_S_MAX", 0.05)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         with pytest.raises(Transient, match="writing to leaf"):
-            await writers_gone(database, "leaf", 0.01)
+            await wait_for_writers(database, "leaf", 0.01)
 
 
-async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPartitions) -> None:
+async def test_vacuum_reports_the_bloat(database: Database, months: MonthPartitions) -> None:
     await _fill(database, months)
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.VACUUM)
     assert size.table == "leaf_2026_01"
     assert size.bloat_before > 0.5
     assert size.bytes_after < size.bytes_before
@@ -165,20 +165,20 @@ async def test_vacuum_says_how_much_was_dead(database: Database, months: MonthPa
 
 async def test_a_dry_run_measures_only(database: Database, months: MonthPartitions) -> None:
     await _fill(database, months)
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.VACUUM, dry_run=True)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.VACUUM, dry_run=True)
     assert size.bytes_after == size.bytes_before
 
 
-async def test_the_pages_are_asked_where_the_extension_is_there(
+async def test_the_extension_is_used_where_it_is_installed(
     database: Database, months: MonthPartitions
 ) -> None:
     await _fill(database, months)
     await database.execute("CREATE EXTENSION pgstattuple")
-    (size,) = await maintenance.put_in_shape(database, ["leaf"], Action.ANALYZE)
+    (size,) = await maintenance.run_maintenance(database, ["leaf"], Action.ANALYZE)
     assert size.bloat_before > 0.5
 
 
-async def test_reindexing_takes_away_what_an_interrupted_one_left(
+async def test_reindexing_drops_the_indexes_of_an_interrupted_run(
     database: Database, months: MonthPartitions
 ) -> None:
     await months.make([month(1)])
@@ -187,13 +187,13 @@ async def test_reindexing_takes_away_what_an_interrupted_one_left(
     await database.execute(
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'twig_pkey_ccnew'::regclass"
     )
-    sizes = await maintenance.put_in_shape(database, ["leaf", "twig"], Action.REINDEX)
+    sizes = await maintenance.run_maintenance(database, ["leaf", "twig"], Action.REINDEX)
     assert [size.table for size in sizes] == ["leaf_2026_01", "twig"]
     assert await database.fetchval("SELECT count(*) FROM pg_index WHERE indrelid = 'twig'::regclass") == 1
 
 
 async def _fill(database: Database, months: MonthPartitions) -> None:
-    """A month most of whose rows are dead, the last ones alive none."""
+    """A month whose rows are mostly dead, and the last ones all."""
     await months.make([month(1)])
     await database.execute("ALTER TABLE leaf_2026_01 SET (autovacuum_enabled = off)")
     await database.execute("INSERT INTO leaf SELECT $1, n FROM generate_series(1, 5000) AS n", month(1))

@@ -1,4 +1,4 @@
-"""What is old is deleted table by table; one that fails stops no other."""
+"""Old rows are deleted table by table; a failing table stops no other."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 async def filled(database: Database, clock: FakeClock) -> None:
-    """Three rows a table, one of them young."""
+    """Three rows per table, one of them recent."""
     await database.execute("CREATE TABLE page (n int, at timestamptz, done boolean)")
     await database.execute(
         "INSERT INTO page SELECT n, $1::timestamptz - n * interval '10 days', n <> 2 FROM generate_series(0, 2) AS n",
@@ -34,7 +34,7 @@ async def left(database: Database, table: str) -> int:
     return int(await database.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - names of this test
 
 
-async def test_old_rows_are_deleted_and_those_that_may_not_stay(database: Database, clock: FakeClock) -> None:
+async def test_old_rows_are_deleted_and_excluded_ones_stay(database: Database, clock: FakeClock) -> None:
     await filled(database, clock)
     await purge(database, [Aged("page", "at", timedelta(days=5), "done")], clock.now())
     assert [row["n"] for row in await database.fetch("SELECT n FROM page ORDER BY n")] == [0, 2]

@@ -1,4 +1,4 @@
-"""What the log no longer has is read from who wrote it, and only then."""
+"""Records that the log no longer has are backfilled from their writer, and only then."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -19,20 +19,20 @@ from clawback_common.kafka.refill import pages, refill
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Said, said
+from clawback_testing.listening import Ping, ping
 
 pytestmark = pytest.mark.integration
 
 
 class Writer:
-    """Lists what it ever wrote, two at a time; or answers something else."""
+    """Lists all its records, two per page; or answers with an error."""
 
     def __init__(self, count: int, instead: Response | None = None) -> None:
         self.items = [{"who": "ann", "number": n, "words": ""} for n in range(count)]
         self.instead = instead
 
     async def answer(self, request: Request) -> Response:
-        """A page, as compliance gives it."""
+        """Return a page in compliance's format."""
         start = int(request.query_params["after"] or 0)
         page = self.items[start : start + 2]
         end = start + len(page)
@@ -58,15 +58,15 @@ async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
         await serving
 
 
-def read(item: Mapping[str, Any]) -> Said:
-    return Said.model_validate(item)
+def read(item: Mapping[str, Any]) -> Ping:
+    return Ping.model_validate(item)
 
 
 async def fill(context: BusContext, topic: str, address: str) -> list[int]:
-    """The numbers that were handed over."""
+    """Return the numbers that were handled."""
     numbers: list[int] = []
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         numbers.extend(one.value.number for one in batch)
 
     settings, db = context.settings, context.db
@@ -83,18 +83,18 @@ async def fill(context: BusContext, topic: str, address: str) -> list[int]:
     return numbers
 
 
-async def test_a_database_from_before_the_log_s_start_reads_all_that_was_ever_said_once(
+async def test_a_position_before_the_log_start_backfills_everything_once(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
-    await broker.cut(topic, up_to=3)
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
+    await broker.delete_records(topic, up_to=3)
     async with listed(Writer(5), unused_tcp_port) as address:
         assert await fill(context, topic, address) == [0, 1, 2, 3, 4]
         assert await fill(context, topic, address) == []
 
 
-async def test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_once(
+async def test_a_position_beyond_the_log_end_backfills_everything_once(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
@@ -106,11 +106,11 @@ async def test_a_position_beyond_the_log_s_end_is_of_a_lost_log_and_all_is_read_
     assert (await offsets.stored(context.db, context.service))[topic, 0] == 0
 
 
-async def test_while_the_log_has_everything_nobody_is_asked(
+async def test_a_complete_log_needs_no_backfill(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(0, topic=topic)])
+    await broker.send(topic, [ping(0, topic=topic)])
     assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/said") == []
 
 
@@ -124,12 +124,12 @@ async def test_while_the_log_has_everything_nobody_is_asked(
     ],
     ids=["failing", "no JSON", "no event", "no key"],
 )
-async def test_a_list_that_cannot_be_read_is_no_empty_list(
+async def test_an_unreadable_list_is_not_an_empty_list(
     broker: Broker, context: BusContext, unused_tcp_port: int, answer: Response, error: type[Exception]
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(2)])
-    await broker.cut(topic, up_to=1)
+    await broker.send(topic, [ping(n, topic=topic) for n in range(2)])
+    await broker.delete_records(topic, up_to=1)
     async with listed(Writer(2, answer), unused_tcp_port) as address:
         with pytest.raises(error):
             await fill(context, topic, address)

@@ -1,4 +1,4 @@
-"""What was set aside: quarantine, dead letters tried again, incidents, and the inbox, in a real database."""
+"""Quarantine, retries of dead letters, incidents, and the inbox, in a real database."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import purging
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, Heard, Said, fails_at, said
+from clawback_testing.listening import AT, Ping, Recorder, fails_at, ping
 
 pytestmark = pytest.mark.integration
 
 GROUP = "svc"
-TOPIC = "said"
+TOPIC = "ping"
 
 
 def bad(number: int, subject: str | None = "ann", **changed: Any) -> Bad:
     """A record that was refused once, and is readable."""
-    message = said(number)
+    message = ping(number)
     headers = {name: value.decode() for name, value in message.headers("test")}
     one = Bad(
         Poison("refused_here", "a field"),
@@ -60,7 +60,7 @@ async def kept(db: Database) -> list[Row]:
     return await db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
 
 
-async def test_the_same_record_is_set_aside_once_however_often_it_comes(
+async def test_the_same_record_is_quarantined_once_however_often_it_is_delivered(
     database: Database, clock: FakeClock
 ) -> None:
     assert len(await set_aside(database, clock, bad(1), bad(1), bad(2))) == 2
@@ -70,17 +70,13 @@ async def test_the_same_record_is_set_aside_once_however_often_it_comes(
     assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 3
 
 
-async def test_the_same_place_in_a_log_that_was_wiped_is_another_record(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_the_same_offset_in_a_new_log_is_another_record(database: Database, clock: FakeClock) -> None:
     await set_aside(database, clock, bad(1))
     await set_aside(database, clock, bad(1, at=AT + timedelta(days=1)), bad(1, event_id="other"))
     assert len(await kept(database)) == 3
 
 
-async def test_text_that_postgresql_cannot_hold_is_set_aside_all_the_same(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_text_that_postgresql_cannot_store_is_quarantined(database: Database, clock: FakeClock) -> None:
     odd = "a\0b" + "x" * 9_000
     one = bad(1, subjects=(odd,), event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
     one = replace(one, error=Poison("odd", "x" * 9_000), value=b"\0\xff")
@@ -111,7 +107,7 @@ async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
         assert await quarantine.purge(tx, ["ann"], clock.now()) == set()
 
 
-async def test_bytes_go_by_age_and_sooner_where_no_takedown_could_find_them(
+async def test_bytes_are_deleted_by_age_and_sooner_when_no_takedown_can_find_them(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, "ann"), bad(2, None))
@@ -160,7 +156,7 @@ def forbids(*article_ids: str) -> quarantine.ForbiddenIds:
     return forbidden
 
 
-async def test_of_a_record_about_an_id_that_may_not_be_kept_only_the_fact_is_stored(
+async def test_no_bytes_are_stored_of_a_record_about_a_forbidden_id(
     database: Database, clock: FakeClock
 ) -> None:
     bads = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
@@ -177,7 +173,7 @@ async def test_of_a_record_about_an_id_that_may_not_be_kept_only_the_fact_is_sto
 async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
     database: Database, clock: FakeClock
 ) -> None:
-    """The id has no row that could be locked: whoever comes second must see what the first did."""
+    """The id has no row to lock: the second transaction must see the changes of the first."""
     await database.execute("CREATE TABLE revoked (article_id text PRIMARY KEY)")
 
     async def forbidden(tx: Transaction, subjects: Sequence[str]) -> set[str]:
@@ -203,7 +199,7 @@ async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
     assert [row["kafka_offset"] for row in await kept(database) if row["value"] is not None] == []
 
 
-async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
+async def test_a_failed_retry_does_not_change_what_a_takedown_resolved(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, "up:1"))
@@ -214,58 +210,58 @@ async def test_a_retry_that_fails_leaves_what_a_takedown_resolved_meanwhile(
             await quarantine.purge(tx, ["up:1"], clock.now())
         raise Poison("still_refused")
 
-    outcome = await desk(database, clock, Heard(taken_down)).retry(DeadLetterFilter())
+    outcome = await dead_letter_service(database, clock, Recorder(taken_down)).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 1)
     (row,) = await kept(database)
     assert (row["resolution"], row["resolved_at"]) == ("removed", clock.now())
 
 
-def desk(database: Database, clock: FakeClock, heard: Heard) -> DeadLetterService:
-    async def handle(batch: Batch[Said]) -> None:
+def dead_letter_service(database: Database, clock: FakeClock, heard: Recorder) -> DeadLetterService:
+    async def handle(batch: Batch[Ping]) -> None:
         await heard(batch)
 
     ways: dict[str, Redrive] = redrive_by_subscription(
-        GROUP, [Subscription(TOPIC, (Said,), handle)], Authentication.none()
+        GROUP, [Subscription(TOPIC, (Ping,), handle)], Authentication.none()
     )
     return DeadLetterService(database, clock, ways.get)
 
 
-async def test_dead_letters_are_tried_again_one_by_one_through_the_same_handler(
+async def test_dead_letters_are_retried_one_by_one_by_the_same_handler(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(4)))
     clock.advance(minutes=1)
-    heard = Heard(fails_at(2, Poison("still_refused", "number")))
-    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    heard = Recorder(fails_at(2, Poison("still_refused", "number")))
+    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (3, 1)
     assert sorted(heard.numbers) == [0, 1, 3]
     rows = await kept(database)
     assert [row["resolution"] for row in rows] == ["retried", "retried", None, "retried"]
     assert [row["value"] is None for row in rows] == [True, True, False, True]
     assert (rows[2]["reason"], rows[2]["retries"]) == ("still_refused", 1)
-    again = Heard()
-    outcome = await desk(database, clock, again).retry(DeadLetterFilter())
+    again = Recorder()
+    outcome = await dead_letter_service(database, clock, again).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed, again.numbers) == (1, 0, [2])
 
 
 @pytest.mark.parametrize("error", [Transient("away"), RuntimeError("a mistake of ours")])
-async def test_a_dead_letter_that_fails_again_does_not_hold_up_the_others(
+async def test_a_dead_letter_that_fails_again_does_not_delay_the_others(
     database: Database, clock: FakeClock, error: Exception
 ) -> None:
     await set_aside(database, clock, *(bad(n) for n in range(3)))
     clock.advance(minutes=1)
-    heard = Heard(fails_at(1, error))
-    outcome = await desk(database, clock, heard).retry(DeadLetterFilter())
+    heard = Recorder(fails_at(1, error))
+    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (2, 1)
     assert [row["value"] is not None for row in await kept(database)] == [False, True, False]
 
 
-async def test_what_is_still_unreadable_or_has_no_way_back_stays_with_its_reason(
+async def test_a_dead_letter_that_is_unreadable_or_without_handler_stays_with_its_reason(
     database: Database, clock: FakeClock
 ) -> None:
     await set_aside(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a door"))
     clock.advance(minutes=1)
-    outcome = await desk(database, clock, Heard()).retry(DeadLetterFilter())
+    outcome = await dead_letter_service(database, clock, Recorder()).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 2)
     rows = await kept(database)
     assert [row["reason"] for row in rows] == ["value_invalid", "refused_here", "no_way_back"]
@@ -277,7 +273,7 @@ async def test_dead_letters_are_listed_newest_first_each_once_and_by_filter(
     for n in range(5):
         await set_aside(database, clock, bad(n, error=Poison("odd" if n % 2 else "even")))
         clock.advance(minutes=n % 2)
-    table = desk(database, clock, Heard())
+    table = dead_letter_service(database, clock, Recorder())
     seen: list[int] = []
     cursor: str | None = None
     while True:
@@ -330,7 +326,7 @@ async def test_an_incident_stays_open_until_a_person_closes_it_once(
     assert told == {ids[0]: ("olga", "looked"), ids[1]: (None, None)}
 
 
-async def test_an_unreadable_record_opens_one_incident_under_its_quarantines_id(
+async def test_an_unreadable_record_opens_one_incident_with_its_quarantine_id(
     database: Database, clock: FakeClock
 ) -> None:
     one = bad(7)
@@ -338,16 +334,14 @@ async def test_an_unreadable_record_opens_one_incident_under_its_quarantines_id(
         async with database.transaction() as tx:
             await incidents.open_for_unreadable(tx, [one], clock.now())
     (row,) = await incidents_of(database)
-    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "said-1 offset 7: refused_here")
+    assert (row["id"], row["subject"], row["detail"]) == (one.id, "ann", "ping-1 offset 7: refused_here")
 
 
 def _by(source: str, *ids: str) -> list[tuple[str, str]]:
     return [(source, one) for one in ids]
 
 
-async def test_an_effect_happens_once_an_event_id_for_each_consumer(
-    database: Database, clock: FakeClock
-) -> None:
+async def test_an_effect_happens_once_per_event_id_and_consumer(database: Database, clock: FakeClock) -> None:
     async with database.transaction() as tx:
         assert await inbox.take(tx, "a", _by("ann", "1", "2", "2"), clock.now()) == {*_by("ann", "1", "2")}
         assert await inbox.take(tx, "a", _by("ann", "2", "3"), clock.now()) == {*_by("ann", "3")}
@@ -355,7 +349,7 @@ async def test_an_effect_happens_once_an_event_id_for_each_consumer(
         assert await inbox.take(tx, "b", [], clock.now()) == set()
 
 
-async def test_an_event_swallows_none_of_another_sender_with_its_id(
+async def test_an_event_does_not_suppress_one_of_another_sender_with_its_id(
     database: Database, clock: FakeClock
 ) -> None:
     async with database.transaction() as tx:
@@ -381,7 +375,7 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
         assert await inbox.take(tx, "a", _by("ann", "1"), clock.now()) == {*_by("ann", "1")}
 
 
-async def test_the_inbox_forgets_what_is_old_in_slices(
+async def test_old_rows_of_the_inbox_are_deleted_in_slices(
     database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "SLICE", 3)

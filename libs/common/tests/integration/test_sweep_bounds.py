@@ -1,4 +1,4 @@
-"""An owner bounds what it removes, whoever asks: minimum age, allowed action, and the holds that it knows."""
+"""An owner limits every request to remove data: minimum age, allowed action, and known holds."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ HELD = Hold(hold_id=uuid4(), article_ids=("up:5",), placed_by="ann", confirmed_b
 
 
 async def told(world: World, *events: SweepRequested | HoldsChanged) -> None:
-    """They arrive in one batch, as the topic carries them."""
+    """Deliver them in one batch, as from the topic."""
     batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(events)]
     await world.sweeper.requested(batch)
 
@@ -43,8 +43,8 @@ def ended(*by: str, hold_id: UUID = HELD.hold_id) -> EndedHold:
 
 
 async def refused(world: World, words: str) -> SweepFailed:
-    """It is worked off, and refused: answered with the reason, a person is paged, nothing is removed."""
-    await world.sweeper.work_off()
+    """Assert that it is refused: answered with the reason, an alert is raised, nothing is removed."""
+    await world.sweeper.process_due()
     answer = (await world.answers())[-1]
     assert isinstance(answer, SweepFailed), answer
     assert answer.refused
@@ -69,7 +69,7 @@ async def test_a_limit_later_than_the_minimum_age_allows_is_refused(
     await refused(world, "minimum age")
 
 
-async def test_the_minimum_age_is_a_setting_and_never_lies_in_the_future(
+async def test_the_minimum_age_is_a_setting_and_never_in_the_future(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     ages_min_d = CommonSettings(sweep_age_min_d="leaves=0.5, pebbles=3").sweep_age_min_d
@@ -82,7 +82,7 @@ async def test_the_minimum_age_is_a_setting_and_never_lies_in_the_future(
     await refused(world, "minimum age")
     world.sweeper = sweeper
     await told(world, request(before=clock.now() - timedelta(hours=13)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
@@ -94,7 +94,7 @@ async def test_an_action_that_the_class_does_not_allow_is_refused(world: World, 
 
 async def test_a_request_that_omits_a_hold_known_from_an_earlier_request_is_refused(world: World) -> None:
     await told(world, request(holds=(HELD,), dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await told(world, request())
     answer = await refused(world, f"omits 1 holds that are in force: {HELD.hold_id}")
     assert answer.omitted_holds == (HELD,)
@@ -105,11 +105,11 @@ async def test_a_hold_is_known_before_any_sweep(world: World) -> None:
     await told(world, request())
     await refused(world, "omits 1 holds")
     await told(world, request(holds=(HELD,)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 1
 
 
-async def test_a_hold_that_is_named_with_another_scope_counts_as_omitted(world: World) -> None:
+async def test_a_hold_with_another_scope_counts_as_omitted(world: World) -> None:
     await told(world, changed(HELD))
     narrowed = Hold(hold_id=HELD.hold_id, dated_until=datetime.min.replace(tzinfo=BEFORE.tzinfo))
     await told(world, request(holds=(narrowed,)))
@@ -117,47 +117,45 @@ async def test_a_hold_that_is_named_with_another_scope_counts_as_omitted(world: 
     assert answer.omitted_holds == (HELD,), "what was known first stays known"
 
 
-async def test_a_hold_that_two_people_ended_is_asked_for_no_longer(world: World) -> None:
+async def test_a_hold_that_two_people_ended_is_no_longer_required(world: World) -> None:
     await told(world, changed(HELD))
     await told(world, request(ended_holds=(ended("ann", "ben"),)))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
 @pytest.mark.parametrize("by", [("ann",), ("ann", "ann"), ("eve",)])
-async def test_one_person_ends_no_confirmed_hold(world: World, by: tuple[str, ...]) -> None:
+async def test_one_person_cannot_end_a_confirmed_hold(world: World, by: tuple[str, ...]) -> None:
     await told(world, changed(HELD))
     await told(world, changed(ended=(ended(*by),)))
     await told(world, request(ended_holds=(ended(*by),)))
     await refused(world, "omits 1 holds")
 
 
-async def test_who_placed_a_hold_withdraws_it_alone_while_nobody_confirmed_it(world: World) -> None:
+async def test_an_unconfirmed_hold_can_be_withdrawn_by_the_person_who_placed_it(world: World) -> None:
     placed = HELD.model_copy(update={"confirmed_by": None})
     await told(world, changed(placed))
     await told(world, request(ended_holds=(ended("eve"),)))
     await refused(world, "omits 1 holds")
     await told(world, changed(ended=(ended("ann"),)), request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
 
 
-async def test_a_hold_on_another_class_protects_that_class_alone(world: World) -> None:
+async def test_a_hold_on_another_class_protects_only_that_class(world: World) -> None:
     elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
     await told(world, elsewhere, request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 0
     await told(world, request(data_class="job_runs"))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "omits 1 holds" in (await world.answers())[-1].error
 
 
-async def test_a_sweep_that_runs_ends_when_a_hold_becomes_known_that_it_omits(
-    world: World, leaves: Leaves
-) -> None:
+async def test_a_running_sweep_ends_when_it_omits_a_new_hold(world: World, leaves: Leaves) -> None:
     leaves.waits_after = 1
     await told(world, request())
-    running = asyncio.create_task(world.sweeper.work_off())
+    running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await told(world, changed(HELD))
     leaves.gate.set()
@@ -167,18 +165,18 @@ async def test_a_sweep_that_runs_ends_when_a_hold_becomes_known_that_it_omits(
     assert await world.db.fetchval("SELECT count(*) FROM leaf WHERE id = '5'") == 1
 
 
-async def test_a_refused_sweep_is_judged_again_when_it_is_requested_again(world: World) -> None:
+async def test_a_refused_sweep_is_checked_again_when_it_is_requested_again(world: World) -> None:
     await told(world, changed(HELD))
     asked = request()
     await told(world, asked)
     await refused(world, "omits 1 holds")
     await told(world, asked.model_copy(update={"attempt": 2, "holds": (HELD,)}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert (await world.answers())[-1].removed == 6
     assert len(await world.alerts()) == 1
 
 
-async def test_on_the_topic_a_forged_request_is_refused_and_the_true_one_is_worked_off(
+async def test_a_forged_request_is_refused_and_the_genuine_one_is_processed(
     topics: Broker, context: BusContext, leaves: Leaves
 ) -> None:
     sweeper = Sweeper(context.service, context.db, SystemClock(), context.outbox, (leaves,))
@@ -194,7 +192,7 @@ async def test_on_the_topic_a_forged_request_is_refused_and_the_true_one_is_work
         await topics.send(SweepRequested.TOPIC, records)
 
         async def answered() -> list[Any]:
-            await sweeper.work_off()
+            await sweeper.process_due()
             rows: list[Any] = await context.db.fetch(
                 "SELECT outcome FROM sweep_task WHERE outcome IS NOT NULL"
             )
@@ -205,7 +203,7 @@ async def test_on_the_topic_a_forged_request_is_refused_and_the_true_one_is_work
     assert await context.db.fetchval("SELECT count(*) FROM leaf") == 1
 
 
-def test_a_setting_that_is_no_age_is_refused() -> None:
+def test_an_invalid_age_setting_is_refused() -> None:
     for written in ("articles", "articles=soon", "articles=-1"):
         with pytest.raises(ValueError, match="sweep_age_min_d"):
             CommonSettings(sweep_age_min_d=written)
@@ -213,5 +211,5 @@ def test_a_setting_that_is_no_age_is_refused() -> None:
 
 async def test_without_a_limit_nothing_is_removed(world: World) -> None:
     await told(world, request(before=None))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "limit_missing" in (await world.answers())[0].error

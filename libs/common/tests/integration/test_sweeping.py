@@ -43,7 +43,7 @@ KINDS: tuple[type[SweepAnswer], ...] = (SweepCompleted, SweepFailed)
 
 @dataclass(slots=True)
 class Leaves:
-    """A class of data that is a number of leaves; it removes two a slice."""
+    """A class of data with a number of leaves; it removes two per slice."""
 
     db: Database
     trouble: list[Exception] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Leaves:
         return SweepCounts(found, found)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Two a slice."""
+        """Remove two per slice."""
         held = {one for hold in request.holds for one in hold.article_ids}
         while True:
             if self.trouble:
@@ -94,19 +94,19 @@ async def leaves(database: Database) -> Leaves:
 
 @dataclass(slots=True)
 class World:
-    """The owner and what it said."""
+    """The owner and its answers."""
 
     db: Database
     clock: FakeClock
     sweeper: Sweeper
 
     async def asked(self, *requests: SweepRequested) -> None:
-        """They arrive in one batch."""
+        """Deliver them in one batch."""
         batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(requests)]
         await self.sweeper.requested(batch)
 
     async def answers(self) -> list[Any]:
-        """What waits to be sent."""
+        """Return the unsent events."""
         rows = await self.db.fetch(
             "SELECT event_id, type, value FROM outbox_orders WHERE topic = 'sweep-results.v1' ORDER BY id"
         )
@@ -117,12 +117,12 @@ class World:
         return found
 
     async def alerts(self) -> list[AlertRaised]:
-        """What people are told."""
+        """Return the alerts."""
         rows = await self.db.fetch("SELECT value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
         return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
     async def left(self) -> int:
-        """Leaves that are there."""
+        """Return the number of existing leaves."""
         return int(await self.db.fetchval("SELECT count(*) FROM leaf"))
 
 
@@ -146,12 +146,12 @@ def request(**more: Any) -> SweepRequested:
     return SweepRequested(**(given | more))
 
 
-async def test_a_request_is_worked_off_and_answered(world: World) -> None:
+async def test_a_request_is_processed_and_answered(world: World) -> None:
     asked = request()
     await world.asked(asked)
     assert await world.answers() == []
     world.clock.advance(seconds=5)
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepCompleted)
     assert (answer.found, answer.removed, answer.held, answer.attempt) == (7, 7, 0, 1)
@@ -159,15 +159,15 @@ async def test_a_request_is_worked_off_and_answered(world: World) -> None:
     assert await world.left() == 0
 
 
-async def test_a_dry_run_says_how_much_and_touches_nothing(world: World) -> None:
+async def test_a_dry_run_counts_and_changes_nothing(world: World) -> None:
     await world.asked(request(dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed, answer.dry_run) == (7, 7, True)
     assert await world.left() == 7
 
 
-async def test_a_request_to_others_is_passed_by(world: World) -> None:
+async def test_a_request_to_other_owners_is_ignored(world: World) -> None:
     await world.asked(request(owners=("other",)))
     assert await world.db.fetchval("SELECT count(*) FROM sweep_task") == 0
 
@@ -176,45 +176,43 @@ async def test_a_request_to_others_is_passed_by(world: World) -> None:
     ("more", "words"),
     [({"data_class": "pebbles"}, "class_unknown"), ({"before": None}, "limit_missing")],
 )
-async def test_what_cannot_be_done_is_answered_in_words_at_once(
+async def test_an_impossible_request_is_answered_at_once(
     world: World, more: dict[str, Any], words: str
 ) -> None:
     await world.asked(request(**more))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepFailed)
     assert words in answer.error
     assert await world.left() == 7
 
 
-async def test_a_finished_sweep_that_is_asked_again_is_answered_again_and_not_repeated(
-    world: World, leaves: Leaves
-) -> None:
+async def test_a_completed_sweep_is_answered_again_and_not_repeated(world: World, leaves: Leaves) -> None:
     asked = request()
     await world.asked(asked)
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await world.db.execute("INSERT INTO leaf VALUES ('8')")
     await world.asked(asked)
     await world.asked(asked.model_copy(update={"attempt": 2}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     first, second = await world.answers()
     assert (first.attempt, second.attempt, second.removed) == (1, 2, 7)
     assert await world.left() == 1
     assert leaves.slices == 4
 
 
-async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
+async def test_another_worker_continues_the_sweep_of_a_dead_one(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 2
     await world.asked(request())
-    dying = asyncio.create_task(world.sweeper.work_off())
+    dying = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 2, what="two slices")
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert await world.left() == 3
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7), "what the first removed counts as well"
 
@@ -222,27 +220,27 @@ async def test_a_worker_that_dies_leaves_the_rest_to_the_next(
 async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: FakeClock) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    first = asyncio.create_task(world.sweeper.work_off())
+    first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
-    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off(), 5)
+    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due(), 5)
     assert leaves.slices == 1
     leaves.gate.set()
     await first
     assert len(await world.answers()) == 1
 
 
-async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
+async def test_a_worker_that_lost_the_sweep_writes_nothing(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    first = asyncio.create_task(world.sweeper.work_off())
+    first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     second = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,))
 
     async def worked_off() -> int:
-        await second.work_off()
+        await second.process_due()
         return len(await world.answers())
 
     await until(worked_off, what="the second has taken over")
@@ -254,12 +252,12 @@ async def test_a_worker_that_lost_its_turn_writes_nothing_any_more(
     assert await world.left() == 1, "what it would have removed was rolled back"
 
 
-async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_it_wakes_up(
+async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resumes(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
     await world.asked(request())
-    frozen = asyncio.create_task(world.sweeper.work_off())
+    frozen = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute(
         "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = 'infinity'"
@@ -271,18 +269,16 @@ async def test_a_worker_that_was_taken_over_while_it_froze_removes_nothing_when_
         assert await world.left() == 5
         await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).work_off()
+    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7)
 
 
-async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
-    world: World, leaves: Leaves
-) -> None:
+async def test_a_hold_placed_during_a_sweep_applies_from_the_next_slice(world: World, leaves: Leaves) -> None:
     leaves.waits_after = 1
     asked = request()
     await world.asked(asked)
-    running = asyncio.create_task(world.sweeper.work_off())
+    running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     hold = Hold(hold_id=uuid4(), article_ids=("up:5",))
     await world.asked(asked.model_copy(update={"attempt": 2, "holds": (hold,)}))
@@ -293,39 +289,39 @@ async def test_a_hold_that_comes_while_it_runs_is_obeyed_from_the_next_slice(
     assert await world.db.fetchval("SELECT id FROM leaf") == "5"
 
 
-async def test_what_does_not_answer_is_tried_again_and_at_last_a_person_hears_of_it(
+async def test_an_unavailable_dependency_is_retried_and_finally_reported(
     world: World, leaves: Leaves
 ) -> None:
     await world.asked(asked := request())
     leaves.trouble = [Transient("the disk is away")]
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.answers() == []
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert await world.left() == 7, "not before its time"
     leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
     for _ in range(module.TRIES.attempts):
         world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
-        await world.sweeper.work_off()
+        await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert isinstance(answer, SweepFailed)
     assert "the disk is away" in answer.error
     await world.asked(asked.model_copy(update={"attempt": 2}))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert (await world.answers())[-1].removed == 7
 
 
-async def test_an_error_that_nobody_expected_is_told_without_its_words(world: World, leaves: Leaves) -> None:
+async def test_an_unexpected_error_is_reported_without_its_message(world: World, leaves: Leaves) -> None:
     leaves.trouble = [ValueError("the text of somebody else")]
     await world.asked(request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert answer.error == "ValueError"
 
 
-async def test_poison_in_a_class_is_told_in_its_words(world: World, leaves: Leaves) -> None:
+async def test_poison_in_a_class_is_reported_with_its_message(world: World, leaves: Leaves) -> None:
     leaves.trouble = [Poison("action_refused", "leaves fall")]
     await world.asked(request())
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     assert "action_refused: leaves fall" in (await world.answers())[0].error
 
 
@@ -335,26 +331,26 @@ def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) ->
 
 
 @pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])
-async def test_tables_are_put_in_shape_and_their_sizes_told(world: World, action: Action) -> None:
+async def test_tables_are_maintained_and_their_sizes_reported(world: World, action: Action) -> None:
     await world.asked(request(action=action, before=None))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     (answer,) = await world.answers()
     assert [(one.table, one.bytes_before > 0) for one in answer.tables] == [("leaf", True)]
     assert await world.left() == 7
 
 
-async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_beside_it_is_set_aside(
+async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_is_quarantined(
     topics: Broker, context: BusContext, leaves: Leaves
 ) -> None:
     sweeper = Sweeper(context.service, context.db, context.clock, context.outbox, (leaves,))
     asked = request(owners=(context.service,))
     good = Raw.of(Message.of(asked, uuid4(), at=BEFORE, traceparent=None))
     bad = [
-        good.but(value=b"{no json"),
-        good.but(value=None),
-        good.but(value=good.value.replace(b"delete", b"forget") if good.value else None),
-        good.but(key=b"pebbles"),
-        good.but(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
+        good.replace(value=b"{no json"),
+        good.replace(value=None),
+        good.replace(value=good.value.replace(b"delete", b"forget") if good.value else None),
+        good.replace(key=b"pebbles"),
+        good.replace(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
     ]
     async with listening(context, sweeper.subscription()):
         working = asyncio.ensure_future(sweeper.loop().work())
@@ -376,7 +372,7 @@ async def _counts(db: Database, query: str, wanted: int) -> bool:
     return bool(await db.fetchval(query) == wanted)
 
 
-async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
+async def test_job_runs_are_swept_by_age_in_every_service(world: World) -> None:
     for _ in range(3):
         async with jobs.run(world.db, world.clock, "a", cause="schedule"):
             pass
@@ -384,9 +380,9 @@ async def test_runs_of_jobs_go_by_age_in_every_service(world: World) -> None:
     limit = world.clock.now() - timedelta(days=1)
     world.clock.advance(days=40)
     await world.asked(request(data_class="job_runs", before=limit, dry_run=True))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     await world.asked(request(data_class="job_runs", before=limit))
-    await world.sweeper.work_off()
+    await world.sweeper.process_due()
     counted, removed = await world.answers()
     assert (counted.found, counted.removed, removed.found, removed.removed) == (2, 2, 2, 2)
     assert len(await jobs.page(world.db)) == 1
@@ -408,7 +404,7 @@ async def pages(database: Database) -> AsyncIterator[AgedTableClass]:
     )
 
 
-async def test_a_hold_by_id_or_by_date_spares_rows_and_a_condition_keeps_them(
+async def test_holds_by_id_or_date_and_the_condition_keep_rows(
     pages: AgedTableClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.retention.aged.SLICE", 2)

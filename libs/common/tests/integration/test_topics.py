@@ -1,4 +1,4 @@
-"""The broker's topics are those of the contract, or nobody consumes."""
+"""The broker's topics must match the contract before anything is consumed."""
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -21,18 +21,18 @@ def settings(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> CommonSet
     return CommonSettings()
 
 
-async def test_the_topics_that_were_made_are_those_of_the_contract(
-    settings: CommonSettings, topics: Broker
-) -> None:
+async def test_the_created_topics_are_those_of_the_contract(settings: CommonSettings, topics: Broker) -> None:
     assert await provision(settings) == []
     await require_topics(settings, load_topics())
     assert topics.bootstrap == settings.kafka_bootstrap_servers
 
 
-async def test_a_missing_topic_is_waited_for_and_made_again(settings: CommonSettings, topics: Broker) -> None:
+async def test_a_missing_topic_is_waited_for_and_created_again(
+    settings: CommonSettings, topics: Broker
+) -> None:
     async with topics.admin() as admin:
         await admin.delete_topics([TOPIC])
-    with pytest.raises(Transient, match=rf"no such topics: {TOPIC}\..*provision"):
+    with pytest.raises(Transient, match=rf"missing topics: {TOPIC}\..*provision"):
         await require_topics(settings, load_topics())
     assert await provision(settings) == [TOPIC]
     await require_topics(settings, load_topics())
@@ -59,24 +59,28 @@ async def test_too_few_partitions_are_refused(settings: CommonSettings, topics: 
     assert topics is not None
 
 
-async def test_a_broker_that_is_away_is_no_difference(settings: CommonSettings, unused_tcp_port: int) -> None:
+async def test_an_unavailable_broker_is_not_a_difference(
+    settings: CommonSettings, unused_tcp_port: int
+) -> None:
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    with pytest.raises(Transient, match="the broker does not answer"):
+    with pytest.raises(Transient, match="the broker does not respond"):
         await require_topics(away, [TOPIC])
 
 
-def test_the_command_says_what_it_made(settings: CommonSettings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_it_created(
+    settings: CommonSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert settings is not None
     assert command.main(["provision"]) == 0
-    assert capsys.readouterr().out == "topics made: none, all are there\n"
+    assert capsys.readouterr().out == "topics created: none, all of them exist\n"
 
 
-def test_the_command_says_what_is_wrong(
+def test_the_command_prints_the_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     for arguments, words in (
         ([], "usage"),
-        (["provision", "--grant", "nobody=user"], "'nobody' is no service"),
+        (["provision", "--grant", "nobody=user"], "'nobody' is neither a service"),
     ):
         with pytest.raises(SystemExit) as ended:
             command.main(arguments)
@@ -84,4 +88,4 @@ def test_the_command_says_what_is_wrong(
         assert words in capsys.readouterr().err
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{unused_tcp_port}")
     assert command.main(["provision"]) == 1
-    assert "the broker does not answer" in capsys.readouterr().err
+    assert "the broker does not respond" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Conditions that are watched, in a database that has the tables of a service that watches."""
+"""Alerts of conditions, in a database with the tables of a service with alerts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,14 +39,14 @@ CREATE TABLE beginning (
 );
 CREATE TABLE heartbeat (role text PRIMARY KEY, seen_at timestamptz NOT NULL);
 """
-"""As services make them; each prepares our queries against its own."""
+"""The tables as services create them; each service prepares the queries against its own."""
 LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips: see the pipe.", {"pipe": "a"})
 FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar.")
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """The plumbing's tables, and those of a service that watches."""
+    """The common tables, and those of a service with alerts."""
     return [*load("common", COMMON_PACKAGE), Migration("watching", "0001_watching.pre.sql", "pre", TABLES)]
 
 
@@ -70,11 +70,11 @@ async def names(db: Database) -> list[str]:
     return [alert.name for alert in await raised(db)]
 
 
-async def test_every_query_fits_the_tables_that_the_docstring_asks_for(database: Database) -> None:
+async def test_every_query_fits_the_tables_in_the_docstring(database: Database) -> None:
     assert await prepare_all(database, "clawback_common.alerts") == []
 
 
-async def test_what_holds_is_said_once_repeated_hourly_and_taken_back(
+async def test_a_condition_is_raised_once_repeated_hourly_and_resolved(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(13):
@@ -87,7 +87,7 @@ async def test_what_holds_is_said_once_repeated_hourly_and_taken_back(
     assert await resolved(database) == ["PipeLeaks"]
 
 
-async def test_what_comes_back_is_said_at_once_and_no_saying_has_the_identity_of_another(
+async def test_a_returning_condition_is_raised_at_once_with_a_new_event_id(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for found in ([LEAK], [], [LEAK], []):
@@ -96,7 +96,7 @@ async def test_what_comes_back_is_said_at_once_and_no_saying_has_the_identity_of
     assert (len(await raised(database)), len(await resolved(database))) == (2, 2)
 
 
-async def test_what_is_said_names_the_service_and_carries_the_identity_of_the_condition(
+async def test_an_alert_has_the_service_and_the_fingerprint_of_the_condition(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     await alert_publisher.on_conditions("pipes", [LEAK])
@@ -106,7 +106,7 @@ async def test_what_is_said_names_the_service_and_carries_the_identity_of_the_co
     assert alert.fingerprint == fingerprint("svc", "PipeLeaks", {"pipe": "a"})
 
 
-async def test_a_repeat_says_what_is_so_now(
+async def test_a_repeat_has_the_current_summary(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     await alert_publisher.on_conditions("pipes", [LEAK])
@@ -123,7 +123,7 @@ async def test_a_repeat_says_what_is_so_now(
     ]
 
 
-async def test_a_watcher_takes_back_only_what_it_found_itself(
+async def test_a_watcher_resolves_only_its_own_conditions(
     alert_publisher: AlertPublisher, database: Database
 ) -> None:
     await alert_publisher.on_conditions("pipes", [LEAK])
@@ -140,7 +140,7 @@ async def test_the_same_condition_found_twice_is_one(
     assert sorted(one.summary for one in await raised(database)) == ["It gushes.", FLOOD.summary]
 
 
-async def test_two_who_find_the_same_at_the_same_time_say_it_once(
+async def test_a_condition_found_concurrently_is_raised_once(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     async def many_at_once(*found: Condition) -> None:
@@ -156,7 +156,7 @@ async def test_two_who_find_the_same_at_the_same_time_say_it_once(
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
 
 
-async def test_two_who_find_several_never_wait_for_one_another_in_a_circle(
+async def test_concurrent_watchers_do_not_deadlock(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     first, second = sorted([LEAK, FLOOD], key=lambda one: one.fingerprint("svc"))
@@ -173,7 +173,7 @@ async def test_two_who_find_several_never_wait_for_one_another_in_a_circle(
     assert len(await raised(database)) == 2
 
 
-async def test_what_ended_does_not_end_again(
+async def test_a_resolved_condition_is_not_resolved_again(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     await alert_publisher.on_conditions("pipes", [LEAK])
@@ -183,16 +183,16 @@ async def test_what_ended_does_not_end_again(
         assert [row["name"] for row in rows] == ended
 
 
-async def test_what_is_worth_it_is_said_anew_though_it_was_said_a_moment_ago(
+async def test_with_again_a_condition_is_repeated_at_once(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for again in (False, False, True, True):
         async with database.transaction() as tx:
-            await alert_publisher.say(tx, "pipes", [LEAK], clock.now(), again=again)
+            await alert_publisher.sync(tx, "pipes", [LEAK], clock.now(), again=again)
     assert len(await raised(database)) == 3
 
 
-async def test_an_event_is_said_at_most_hourly_and_ends_when_it_has_not_come_again_for_a_day(
+async def test_an_event_is_raised_at_most_hourly_and_resolved_after_a_day_without_it(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(3):
@@ -210,7 +210,7 @@ async def test_an_event_is_said_at_most_hourly_and_ends_when_it_has_not_come_aga
     assert await resolved(database) == ["CellarFloods"], "a state ends when its watcher says so"
 
 
-async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(
+async def test_an_unsendable_message_is_an_incident_and_an_alert_for_a_day(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(2):
@@ -227,7 +227,7 @@ async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_d
     assert await resolved(database) == ["OutboxRowSetAside"]
 
 
-async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
+async def test_firing_conditions_are_listed_oldest_first_with_their_start(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     since = clock.now()
@@ -241,7 +241,7 @@ async def test_what_holds_now_is_told_the_oldest_first_since_when_it_holds(
     assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
 
 
-async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_will_be(
+async def test_firing_alerts_are_listed_and_raised_as_listed(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     await alert_publisher.on_conditions("pipes", [LEAK, FLOOD])
@@ -255,7 +255,7 @@ async def test_what_holds_is_listed_and_every_alert_that_is_raised_says_that_it_
     assert all(one.listed for one in await raised(database))
 
 
-async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_beat(
+async def test_the_first_start_and_the_last_heartbeat_are_recorded(
     database: Database, clock: FakeClock
 ) -> None:
     assert await alert_state.begun(database) is None
@@ -270,7 +270,7 @@ async def test_we_watch_since_the_first_start_and_a_role_was_seen_when_it_last_b
     assert await alert_state.seen(database, "api") is None
 
 
-async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_other_has_raised(
+async def test_with_different_clocks_no_alert_is_resolved_before_it_is_raised(
     database: Database, clock: FakeClock
 ) -> None:
     ahead = AlertPublisher("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), OrdersOutbox())
@@ -288,7 +288,7 @@ async def test_of_two_processes_whose_clocks_differ_none_takes_back_before_the_o
     assert times == sorted(set(times))
 
 
-async def test_processes_that_find_the_same_say_it_once(database: Database, clock: FakeClock) -> None:
+async def test_processes_that_find_the_same_raise_it_once(database: Database, clock: FakeClock) -> None:
     three = [AlertPublisher("svc", database, clock, OrdersOutbox()) for _ in range(3)]
     for found in ([LEAK], [LEAK, FLOOD], [FLOOD], []):
         await asyncio.gather(*(one.on_conditions("pipes", found) for one in three for _ in range(3)))
@@ -296,7 +296,7 @@ async def test_processes_that_find_the_same_say_it_once(database: Database, cloc
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
 
 
-async def test_what_is_said_after_a_restore_has_another_identity_than_all_that_was_said_before(
+async def test_an_alert_after_a_restore_has_a_new_event_id(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     async def say_for_hours() -> None:

@@ -1,4 +1,4 @@
-"""A whole worker: it refuses what is wrong, waits for what is away, and ends in the order in which nothing is lost."""
+"""A complete worker: it refuses invalid states, waits for unavailable servers, and loses nothing at shutdown."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
-from clawback_testing.listening import AT, Heard, Said, listening, said
+from clawback_testing.listening import AT, Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -50,7 +50,7 @@ async def working(
     news: NewsOutbox | None = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
-    """A worker that is ready; asked to end after the block, and ended."""
+    """Run a worker that is ready, and shut it down after the block."""
     settings = context.settings.model_copy(update={"check_topics": False, "drain_timeout_s": 5})
     worker = Worker(context.service, settings, context.db, context.clock, migrations, 0, context.outbox, news)
     running = Running(worker)
@@ -68,27 +68,27 @@ def _ready(worker: Worker) -> bool:
     return "subscriptions" in worker.probes.results and worker.probes.ready
 
 
-async def test_asked_to_end_it_finishes_what_is_in_hand_and_sends_what_that_committed(
+async def test_at_shutdown_it_finishes_its_work_and_sends_its_messages(
     broker: Broker, context: BusContext
 ) -> None:
     inlet, outlet = await broker.new_topic(), await broker.new_topic()
     begun = asyncio.Event()
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         begun.set()
         await asyncio.sleep(0.5)
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(one.value.number, topic=outlet) for one in batch])
+            await context.outbox.put(tx, [ping(one.value.number, topic=outlet) for one in batch])
 
-    async with working(context, WorkerSpec([Subscription(inlet, (Said,), handle, records_max=10)])):
-        await broker.send(inlet, [said(n, topic=inlet) for n in range(10)])
+    async with working(context, WorkerSpec([Subscription(inlet, (Ping,), handle, records_max=10)])):
+        await broker.send(inlet, [ping(n, topic=inlet) for n in range(10)])
         await begun.wait()
     sent = len(await broker.read(outlet))
     assert sent >= 1
     assert (await broker.committed(context.service))[(inlet, 0)] == sent
 
 
-async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
+async def test_a_workers_records_are_signed_and_consumers_know_the_sender(
     broker: Broker, context: BusContext, tmp_path: Path
 ) -> None:
     signer = write_signing_key(tmp_path / "key.pem")
@@ -99,15 +99,15 @@ async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
     topic = await broker.new_topic()
     senders: list[str | None] = []
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         senders.extend(one.sender.subject if one.sender else None for one in batch)
 
     async with working(
-        replace(context, settings=settings), WorkerSpec([Subscription(topic, (Said,), handle)])
+        replace(context, settings=settings), WorkerSpec([Subscription(topic, (Ping,), handle)])
     ):
-        await broker.send(topic, [said(1, topic=topic)])
+        await broker.send(topic, [ping(1, topic=topic)])
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(2, topic=topic)])
+            await context.outbox.put(tx, [ping(2, topic=topic)])
         await until(lambda: len(senders) == 2, what="both are read")
     assert sorted(senders, key=str) == [None, "ann"]
 
@@ -120,7 +120,7 @@ async def test_what_a_worker_sends_is_signed_and_who_reads_it_knows_the_sender(
         ({"signing_key_file": Path("/nowhere.pem")}, "SIGNING_KEY_FILE cannot be used"),
     ],
 )
-async def test_a_worker_that_cannot_sign_is_refused_in_words(
+async def test_a_worker_without_a_signing_key_is_refused(
     context: BusContext, update: dict[str, Any], said_is: str
 ) -> None:
     settings = context.settings.model_copy(update=update)
@@ -128,26 +128,24 @@ async def test_a_worker_that_cannot_sign_is_refused_in_words(
         Worker(context.service, settings, context.db, context.clock, [], 0, context.outbox)
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(
-    broker: Broker, context: BusContext
-) -> None:
+async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
-    heard = Heard()
-    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run `migrate` of the service first")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)]), migrations=[missing]):
+    heard = Recorder()
+    with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)]), migrations=[missing]):
             pass
     assert heard.tried == []
 
 
-async def test_a_gap_is_refused_in_words(broker: Broker, context: BusContext) -> None:
+async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
-    heard = Heard()
+    await broker.delete_records(topic, up_to=3)
+    heard = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])):
             pass
     assert heard.tried == []
 
@@ -156,12 +154,12 @@ async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_
     broker: Broker, topics: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    await broker.send(topic, [said(n, topic=topic) for n in range(5)])
+    await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
-    await broker.cut(topic, up_to=3)
+    await broker.delete_records(topic, up_to=3)
     for _ in range(2):  # a worker that is started again and again opens one incident
         with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-            async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
+            async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
                 pass
     rows = await context.db.fetch("SELECT kind, detail FROM incident")
     assert [row["kind"] for row in rows] == ["consumer_gap"]
@@ -175,16 +173,16 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
     topic, lost = await topics.new_topic(), 1_000_000
     alert = messages.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
     async with context.db.transaction() as tx:
-        await context.outbox.put(tx, [alert, said(1, topic=topic)])
+        await context.outbox.put(tx, [alert, ping(1, topic=topic)])
     sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
-    async with working(context, WorkerSpec([Subscription(topic, (Said,), Heard())])):
+    async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
         (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
     assert again.name == "PipeBursts"
     assert await topics.read(topic) == []
 
 
-async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_over_what_is_gone(
+async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -193,33 +191,33 @@ async def test_a_worker_that_the_log_s_end_overtakes_ends_instead_of_passing_ove
     async def wait(_numbers: list[int]) -> None:
         await go_on.wait()
 
-    heard = Heard(trouble=wait)
+    heard = Recorder(trouble=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
-        async with working(context, WorkerSpec([Subscription(topic, (Said,), heard)])) as running:
-            await broker.send(topic, [said(0, topic=topic)])
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])) as running:
+            await broker.send(topic, [ping(0, topic=topic)])
             await until(lambda: heard.tried == [[0]], what="the first is in hand")
-            await broker.send(topic, [said(1, topic=topic)])
+            await broker.send(topic, [ping(1, topic=topic)])
             await asyncio.sleep(1)  # the client fetches one answer ahead
-            await broker.send(topic, [said(n, topic=topic) for n in range(2, 6)])
-            await broker.cut(topic, up_to=4)
+            await broker.send(topic, [ping(n, topic=topic) for n in range(2, 6)])
+            await broker.delete_records(topic, up_to=4)
             go_on.set()
             await until(running.task.done, what="the end of the worker")
     assert heard.numbers == [0, 1]
     assert (await broker.committed(context.service))[(topic, 0)] == 2
 
 
-async def test_it_waits_for_a_broker_that_is_away_unready_and_without_dying(
+async def test_it_waits_unready_for_an_unavailable_broker(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    plan = WorkerSpec([Subscription(await broker.new_topic(), (Said,), Heard())])
+    plan = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
     async with working(replace(context, settings=away), plan, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
         assert not running.worker.probes.ready
 
 
-async def test_it_waits_for_a_database_that_is_away_and_then_begins(
+async def test_it_waits_for_an_unavailable_database_and_then_starts(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
@@ -227,12 +225,12 @@ async def test_it_waits_for_a_database_that_is_away_and_then_begins(
 
     async def prepare() -> None:
         if not answers:
-            raise Transient("the database does not answer")
+            raise Transient("the database does not respond")
 
-    heard = Heard()
-    plan = WorkerSpec([Subscription(topic, (Said,), heard)], prepare=prepare)
+    heard = Recorder()
+    plan = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
     async with working(context, plan, ready=False) as running:
-        await broker.send(topic, [said(1, topic=topic)])
+        await broker.send(topic, [ping(1, topic=topic)])
         await asyncio.sleep(0.5)
         assert (running.worker.probes.ready, heard.tried) == (False, [])
         answers = True
@@ -250,14 +248,14 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         return allowed
 
     async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-        return [said(int(row["ref"]), topic=topic) for row in rows]
+        return [ping(int(row["ref"]), topic=topic) for row in rows]
 
     news = NewsOutbox()
     plan = WorkerSpec([], publish=render, may_publish=may_publish)
     async with working(context, plan, news=news, ready=False):
         async with context.db.transaction() as tx:
             await news.put(tx, ["1"], [1], [None], AT)
-            await context.outbox.put(tx, [said(2, topic=other)])
+            await context.outbox.put(tx, [ping(2, topic=other)])
 
         async def order_sent() -> bool:
             return len(await broker.read(other)) == 1
@@ -272,7 +270,9 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         await until(news_sent, what="the news")
 
 
-async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, context: BusContext) -> None:
+async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
+    broker: Broker, context: BusContext
+) -> None:
     topic = await broker.new_topic()
     told: list[tuple[str, str]] = []
 
@@ -280,14 +280,14 @@ async def test_a_row_that_cannot_be_sent_is_told_to_the_service(broker: Broker, 
         told.append((lane, what))
 
     async with working(context, WorkerSpec([], on_set_aside=on_set_aside), ready=False):
-        huge = replace(said(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+        huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [huge])
         await until(lambda: told, what="told")
     assert told[0][0] == "orders"
 
 
-async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(context: BusContext) -> None:
+async def test_a_failing_loop_continues_and_a_stop_ends_the_worker(context: BusContext) -> None:
     rounds = 0
 
     async def work() -> None:
@@ -304,7 +304,7 @@ async def test_a_loop_that_fails_goes_on_and_one_that_must_stop_ends_the_worker(
     assert rounds == 3
 
 
-async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follows_it(
+async def test_of_two_workers_one_leads_and_the_other_takes_over(
     context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clawback_common.service.leases.LOOK_S", 0.05)
@@ -327,7 +327,7 @@ async def test_of_two_workers_one_does_what_one_alone_may_do_and_the_other_follo
     assert set(turns) == {"third"}
 
 
-async def test_what_one_alone_may_do_is_not_done_by_who_was_taken_over(
+async def test_a_former_leader_does_not_run_the_leaders_loops(
     context: BusContext, database: Database
 ) -> None:
     await database.execute("CREATE TABLE done (at timestamptz)")
@@ -361,18 +361,18 @@ async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
     monkeypatch.setattr(producer.Producer, "send", never)
     async with working(context, WorkerSpec([]), ready=False):
         async with context.db.transaction() as tx:
-            await context.outbox.put(tx, [said(1, topic=topic)])
+            await context.outbox.put(tx, [ping(1, topic=topic)])
         await sending.wait()
     assert await context.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL") == 1
 
 
-async def test_a_database_that_goes_for_a_while_costs_no_record(
+async def test_a_database_outage_loses_no_record(
     broker: Broker, context: BusContext, database_url: str
 ) -> None:
     topic = await broker.new_topic()
     await context.db.execute("CREATE TABLE effect (number int PRIMARY KEY)")
 
-    async def handle(batch: Batch[Said]) -> None:
+    async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             for one in batch:
                 await tx.execute("INSERT INTO effect VALUES ($1)", one.value.number)
@@ -381,13 +381,13 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
     admin = database_url.rpartition("/")[0] + "/postgres"
     async with (
         Database.connect(admin, name="admin") as server,
-        listening(context, Subscription(topic, (Said,), handle)),
+        listening(context, Subscription(topic, (Ping,), handle)),
     ):
         await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
         )
-        await broker.send(topic, [said(n, topic=topic) for n in range(20)])
+        await broker.send(topic, [ping(n, topic=topic) for n in range(20)])
         await asyncio.sleep(1)
         assert (topic, 0) not in await broker.committed(context.service)
         await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -401,16 +401,16 @@ async def test_a_database_that_goes_for_a_while_costs_no_record(
 async def test_all_lanes_of_a_worker_share_one_priority(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: dict[str, list[Priority]] = {"urgent": [], "give_way": []}
-    urgent, give_way = Priority.urgent, Priority.give_way
+    asked: dict[str, list[Priority]] = {"urgent": [], "yield_to_urgent": []}
+    urgent, yield_to_urgent = Priority.urgent, Priority.yield_to_urgent
 
     def noted_urgent(lanes: Priority) -> AbstractContextManager[None]:
         asked["urgent"].append(lanes)
         return urgent(lanes)
 
     async def noted_way(lanes: Priority) -> None:
-        asked["give_way"].append(lanes)
-        await give_way(lanes)
+        asked["yield_to_urgent"].append(lanes)
+        await yield_to_urgent(lanes)
 
     async def nothing_forbidden(_: Querier, __: Sequence[str]) -> set[str]:
         return set()
@@ -419,21 +419,21 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         return [None for _ in rows]
 
     monkeypatch.setattr(Priority, "urgent", noted_urgent)
-    monkeypatch.setattr(Priority, "give_way", noted_way)
+    monkeypatch.setattr(Priority, "yield_to_urgent", noted_way)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
-    heard, content = Heard(), Heard()
+    heard, content = Recorder(), Recorder()
     plan = WorkerSpec(
         [
-            Subscription(orders, (Said,), heard),
-            Subscription(articles, (Said,), content, forbidden=nothing_forbidden),
+            Subscription(orders, (Ping,), heard),
+            Subscription(articles, (Ping,), content, forbidden=nothing_forbidden),
         ],
         publish=nothing,
     )
     async with context.db.transaction() as tx:
-        await context.outbox.put(tx, [said(1, topic=outlet)])
+        await context.outbox.put(tx, [ping(1, topic=outlet)])
     async with working(context, plan, news=NewsOutbox()) as running:
-        await broker.send(orders, [said(2, topic=orders)])
-        await broker.send(articles, [said(3, topic=articles)])
+        await broker.send(orders, [ping(2, topic=orders)])
+        await broker.send(articles, [ping(3, topic=articles)])
         await until(lambda: heard.numbers and content.numbers, what="both are handled")
 
         async def sent() -> bool:
@@ -442,5 +442,5 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         await until(sent, what="the outbox is sent")
         lanes = running.worker._priority
     assert len(asked["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
-    assert len(asked["give_way"]) >= 2, "the lane of articles, and the relay of news"
+    assert len(asked["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of news"
     assert {id(one) for found in asked.values() for one in found} == {id(lanes)}

@@ -35,7 +35,7 @@ Logged = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def spans() -> Iterator[Spans]:
-    """The spans that the test has ended so far."""
+    """Return the spans that the test has ended so far."""
     _exporter.clear()
     yield _exporter.get_finished_spans
     _exporter.clear()
@@ -43,7 +43,7 @@ def spans() -> Iterator[Spans]:
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
-    """The lines that were logged since it was last asked, as JSON."""
+    """Return the lines logged since the last call, as JSON."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure_logging("test", "debug", "json")

@@ -1,4 +1,4 @@
-"""Archives: what was written is read back, and what is damaged says so."""
+"""Archives: written records are read back, and damage is reported."""
 
 import gzip
 from datetime import UTC, datetime
@@ -18,12 +18,12 @@ RECORDS = [Record("notice" if n % 2 else "order", {"n": n}) for n in range(7)]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveFolder:
-    """Whose files have three records at most."""
+    """An archive folder with at most three records per file."""
     monkeypatch.setattr(archive, "RECORDS_MAX", 3)
     return ArchiveFolder.at(tmp_path.as_uri())
 
 
-def test_what_was_written_is_read_back_in_order(folder: ArchiveFolder) -> None:
+def test_written_records_are_read_back_in_order(folder: ArchiveFolder) -> None:
     written = folder.write(NAME, RECORDS, AT)
     manifest = folder.root / written.path
     assert written.records == 7
@@ -35,7 +35,7 @@ def test_what_was_written_is_read_back_in_order(folder: ArchiveFolder) -> None:
     assert verify(manifest).schemas == {"notice": 3, "order": 4}
 
 
-def test_an_archive_that_was_begun_before_is_written_anew(folder: ArchiveFolder) -> None:
+def test_an_incomplete_archive_is_replaced(folder: ArchiveFolder) -> None:
     folder.write(NAME, [Record("order", {"n": "old"})] * 9, AT)
     written = folder.write(NAME, RECORDS, AT)
     assert list(read(folder.root / written.path)) == RECORDS
@@ -54,7 +54,7 @@ def _remove(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_truncate, _replace, _remove])
-def test_a_file_that_is_not_as_it_was_written_is_named(folder: ArchiveFolder, damage: object) -> None:
+def test_a_changed_file_is_named(folder: ArchiveFolder, damage: object) -> None:
     written = folder.write(NAME, RECORDS, AT)
     manifest = folder.root / written.path
     damage(manifest.parent / "part-00002.jsonl.gz")  # type: ignore[operator]
@@ -62,23 +62,23 @@ def test_a_file_that_is_not_as_it_was_written_is_named(folder: ArchiveFolder, da
         verify(manifest)
 
 
-def test_a_manifest_that_says_other_hashes_is_not_believed(folder: ArchiveFolder) -> None:
+def test_a_manifest_with_other_hashes_is_refused(folder: ArchiveFolder) -> None:
     written = folder.write(NAME, RECORDS, AT)
     manifest = folder.root / written.path
-    said = orjson.loads(manifest.read_bytes())
-    said["records"] += 1
-    manifest.write_bytes(orjson.dumps(said))
+    changed = orjson.loads(manifest.read_bytes())
+    changed["records"] += 1
+    manifest.write_bytes(orjson.dumps(changed))
     with pytest.raises(Poison, match="records"):
         verify(manifest)
     manifest.write_bytes(b"{}")
-    with pytest.raises(Poison, match="no manifest"):
+    with pytest.raises(Poison, match="not a valid manifest"):
         verify(manifest)
 
 
-def test_what_the_disk_gives_back_is_compared_before_it_counts(
+def test_an_archive_counts_only_after_it_was_read_back_and_compared(
     folder: ArchiveFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that takes a file and keeps another."""
+    """A disk that stores other data than was written."""
     put = archive._put
 
     def lying(path: Path, data: bytes) -> None:
@@ -89,13 +89,13 @@ def test_what_the_disk_gives_back_is_compared_before_it_counts(
         folder.write(NAME, RECORDS, AT)
 
 
-def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_retried(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(Transient, match="cannot be written"):
         ArchiveFolder(tmp_path / "file").write(NAME, RECORDS, AT)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/x", "file://host/x", "var/archive", "", "https://x/y"])
-def test_an_address_that_is_no_folder_is_refused_in_words(url: str) -> None:
+def test_an_address_that_is_not_a_folder_is_refused(url: str) -> None:
     with pytest.raises(Stop, match=r"ARCHIVE_URL .* file:///"):
         ArchiveFolder.at(url)

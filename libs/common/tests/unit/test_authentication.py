@@ -1,4 +1,4 @@
-"""Who a record is from, as the decoder finds it out."""
+"""The sender of a record, as the decoder determines it."""
 
 import base64
 from dataclasses import replace
@@ -42,7 +42,7 @@ SIGNERS = {
 
 @pytest.fixture
 def authentication(tmp_path: Path) -> Authentication:
-    """Required; it knows all keys but one."""
+    """Authentication that is required and knows all keys but one."""
     rows: list[dict[str, Any]] = [
         {
             "subject": name,
@@ -59,7 +59,7 @@ def authentication(tmp_path: Path) -> Authentication:
 
 
 def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
-    """As it lies on the topic, with something changed after it was signed."""
+    """Return the record as on the topic, changed after it was signed."""
     message = Message.of(event, uuid4(), at=NOW, traceparent=None)
     headers = message.headers("test", signer)
     given = {
@@ -75,7 +75,7 @@ def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
 
 
 def decode(event: Event, one: Any, authentication: Authentication) -> Any:
-    """The record that was read, or what was wrong with it."""
+    """Return the decoded record, or the error."""
     good, bad = Decoder("group", [type(event)], authentication=authentication).decode([one])
     return good[0] if good else bad[0].error.reason
 
@@ -85,7 +85,7 @@ def test_a_signed_record_has_its_sender(authentication: Authentication) -> None:
     assert (found.sender.subject, found.sender.acts_for("metabase")) == ("lex", True)
 
 
-def test_who_is_not_known_or_has_not_signed_it_is_nobody(authentication: Authentication) -> None:
+def test_an_unknown_or_missing_signer_is_none(authentication: Authentication) -> None:
     other = NOTICE.model_copy(update={"article_id": "metabase:2"}).model_dump_json(exclude_none=True).encode()
     signed = record(NOTICE, SIGNERS["lex"])
     for one in (
@@ -102,7 +102,7 @@ def test_who_is_not_known_or_has_not_signed_it_is_nobody(authentication: Authent
 
 
 @pytest.mark.parametrize(("signer", "sender"), [("lex", "lex"), ("nobody", None), (None, None)])
-def test_a_record_that_cannot_be_read_has_its_sender_too(
+def test_an_unreadable_record_has_its_sender_too(
     authentication: Authentication, signer: str | None, sender: str | None
 ) -> None:
     value, message = b"{}", Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
@@ -112,13 +112,15 @@ def test_a_record_that_cannot_be_read_has_its_sender_too(
     assert (bad.error.reason, bad.sender) == ("value_invalid", sender)
 
 
-def test_a_signature_stays_with_the_record_for_who_knows_other_keys(authentication: Authentication) -> None:
+def test_a_signature_stays_with_the_record_for_consumers_with_other_keys(
+    authentication: Authentication,
+) -> None:
     found = decode(NOTICE, record(NOTICE, SIGNERS["nobody"]), authentication)
     assert found.signed.by(SIGNERS["nobody"].public_key)
     assert not found.signed.by(SIGNERS["lex"].public_key)
 
 
-def test_what_was_set_aside_is_still_signed_when_it_is_tried_again(authentication: Authentication) -> None:
+def test_a_quarantined_record_is_still_signed_when_it_is_retried(authentication: Authentication) -> None:
     loose = record(NOTICE, None).value.replace(b'","', b'" , "')
     message = Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
     headers = replace(message, value=loose).headers("t", SIGNERS["lex"])
@@ -131,7 +133,7 @@ def test_what_was_set_aside_is_still_signed_when_it_is_tried_again(authenticatio
 
 
 @pytest.mark.parametrize("signer", [None, "nobody", "lex", "ingester"])
-def test_on_a_topic_of_our_services_a_record_must_be_signed_by_the_one_it_names(
+def test_a_record_on_an_internal_topic_must_be_signed_by_its_named_sender(
     signer: str | None, authentication: Authentication
 ) -> None:
     one = record(ALERT, SIGNERS[signer] if signer else None)
@@ -144,7 +146,7 @@ def test_on_a_topic_of_our_services_a_record_must_be_signed_by_the_one_it_names(
     ("signer", "read_as"),
     [("compliance", None), (None, "not_authenticated"), ("ingester", "not_authenticated")],
 )
-def test_an_order_is_taken_from_compliance_alone(
+def test_an_order_is_accepted_from_compliance_only(
     signer: str | None, read_as: str | None, authentication: Authentication
 ) -> None:
     order = ArticleReinstated(article_id="metabase:1", order=2, revocation_id=uuid4(), ordered_at=NOW)

@@ -1,4 +1,4 @@
-"""Bodies that are made to hurt."""
+"""Hostile bodies."""
 
 import time
 
@@ -29,7 +29,7 @@ def _depth(value: object) -> int:
     ),
     st.integers(1, 6),
 )
-def test_the_depth_that_is_found_is_the_depth_of_the_value(value: object, depth_max: int) -> None:
+def test_the_computed_depth_is_the_depth_of_the_value(value: object, depth_max: int) -> None:
     assert nests_deeper(orjson.dumps(value), depth_max) == (_depth(value) > depth_max)
 
 
@@ -52,7 +52,7 @@ def test_a_depth_bomb_is_refused(bomb: bytes) -> None:
     ],
     ids=["escapes without end", "wide", "many strings", "closing"],
 )
-def test_no_body_takes_more_than_linear_time(bomb: bytes) -> None:
+def test_the_depth_check_takes_linear_time(bomb: bytes) -> None:
     began_s = time.perf_counter()
     nests_deeper(bomb)
     assert time.perf_counter() - began_s < 5
@@ -61,7 +61,7 @@ def test_no_body_takes_more_than_linear_time(bomb: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "code"), [(b'"\xff"', "not_utf8"), (b"{", "json_invalid"), (b"", "json_invalid")]
 )
-def test_what_is_no_json_is_refused_with_its_reason(raw: bytes, code: str) -> None:
+def test_invalid_json_is_refused_with_its_reason(raw: bytes, code: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_json(raw)
     assert caught.value.errors[0]["code"] == code

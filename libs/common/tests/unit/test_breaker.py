@@ -1,4 +1,4 @@
-"""Leaving alone what keeps failing."""
+"""The circuit breaker."""
 
 import asyncio
 from itertools import count
@@ -43,7 +43,7 @@ def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
     assert breaker.state == OPEN
 
 
-def test_while_open_no_call_is_made_and_the_wait_is_told(breaker: Breaker, clock: FakeClock) -> None:
+def test_while_open_no_call_is_made_and_the_wait_is_returned(breaker: Breaker, clock: FakeClock) -> None:
     _fail(breaker, 3)
     clock.advance(seconds=20)
     with pytest.raises(BreakerOpen) as caught, breaker.calling():
@@ -69,7 +69,7 @@ def test_a_probe_that_fails_opens_it_again_at_once(breaker: Breaker, clock: Fake
     assert breaker.wait_s() == 60
 
 
-def test_one_probe_is_out_at_a_time(breaker: Breaker, clock: FakeClock) -> None:
+def test_one_probe_runs_at_a_time(breaker: Breaker, clock: FakeClock) -> None:
     _fail(breaker, 3)
     clock.advance(seconds=60)
     with breaker.calling():
@@ -80,7 +80,7 @@ def test_one_probe_is_out_at_a_time(breaker: Breaker, clock: FakeClock) -> None:
     assert breaker.state == CLOSED
 
 
-def test_a_cancelled_probe_lets_the_next_one_out(breaker: Breaker, clock: FakeClock) -> None:
+def test_a_cancelled_probe_allows_the_next_one(breaker: Breaker, clock: FakeClock) -> None:
     _fail(breaker, 3)
     clock.advance(seconds=60)
     with pytest.raises(asyncio.CancelledError), breaker.calling():
@@ -90,7 +90,7 @@ def test_a_cancelled_probe_lets_the_next_one_out(breaker: Breaker, clock: FakeCl
     assert breaker.state == CLOSED
 
 
-def test_an_answer_that_cannot_be_used_is_still_an_answer(breaker: Breaker) -> None:
+def test_an_unusable_answer_counts_as_success(breaker: Breaker) -> None:
     _fail(breaker, 2)
     with pytest.raises(Poison), breaker.calling():
         raise Poison("unreadable")

@@ -1,4 +1,4 @@
-"""What may be said of an error."""
+"""The safe description of an error."""
 
 import asyncpg
 import httpx
@@ -31,50 +31,50 @@ def _validation(body: object) -> ValidationError:
     return caught.value
 
 
-def test_our_own_errors_are_told_in_full() -> None:
+def test_our_own_errors_are_described_in_full() -> None:
     assert describe(Poison("bad_date", "published_at")) == "Poison: bad_date: published_at"
 
 
-def test_of_a_foreign_error_only_the_type_is_told() -> None:
+def test_a_foreign_error_is_described_by_its_type_only() -> None:
     assert describe(ValueError(SECRET)) == "ValueError"
 
 
-def test_of_a_validation_error_the_places_and_codes_are_told_and_never_the_input() -> None:
+def test_a_validation_error_is_described_by_locations_and_codes_without_the_input() -> None:
     error = _validation({"items": [{"title": 1}, {"title": SECRET}]})
     assert describe(error) == "ValidationError: items[1].title int_parsing"
 
 
-def test_a_key_of_the_input_is_not_told_as_a_place() -> None:
+def test_a_key_of_the_input_is_not_shown_as_a_location() -> None:
     error = _validation({"items": [{"title": 1, "tags": {SECRET: "x"}, SECRET: 1}]})
     assert describe(error) == "ValidationError: items[0].tags.* int_parsing, items[0].* extra_forbidden"
 
 
-def test_of_thousands_of_bad_fields_ten_are_told() -> None:
+def test_of_thousands_of_invalid_fields_ten_are_described() -> None:
     told = describe(_validation({"items": [{}] * 1000}))
     assert told.endswith("items[9].title missing and 990 more")
 
 
-def test_of_a_database_error_the_state_and_the_names_are_told() -> None:
+def test_a_database_error_is_described_by_sqlstate_and_names() -> None:
     error = asyncpg.UniqueViolationError.new(
         {"C": "23505", "M": SECRET, "D": f"Key (id)=({SECRET})", "t": "job_run", "n": "job_run_pkey"}
     )
     assert describe(error) == "UniqueViolationError: sqlstate 23505 job_run job_run_pkey"
 
 
-def test_of_an_http_error_the_status_is_told_and_not_the_address() -> None:
+def test_an_http_error_is_described_by_its_status_without_the_address() -> None:
     request = httpx.Request("GET", f"https://example.org/?key={SECRET}")
     error = httpx.HTTPStatusError(SECRET, request=request, response=httpx.Response(503))
     assert describe(error) == "HTTPStatusError: status 503"
 
 
-def test_of_a_system_error_the_symbol_is_told() -> None:
+def test_a_system_error_is_described_by_its_symbol() -> None:
     assert describe(ConnectionRefusedError(111, SECRET)) == "ConnectionRefusedError: ECONNREFUSED"
 
 
-def test_a_group_is_told_by_its_members() -> None:
+def test_a_group_is_described_by_its_members() -> None:
     group = ExceptionGroup(SECRET, [ValueError(SECRET), Poison("too_large")])
     assert describe(group) == "ExceptionGroup(ValueError; Poison: too_large)"
 
 
-def test_a_place_is_written_as_people_write_it() -> None:
+def test_a_location_is_in_common_notation() -> None:
     assert place(("items", 3, "title")) == "items[3].title"

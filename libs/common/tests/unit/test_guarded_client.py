@@ -35,7 +35,7 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Peer:
-    """A server on loopback that sends whatever a test wants, and keeps what it was asked."""
+    """A server on loopback that sends any response, and records its requests."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -43,7 +43,7 @@ class Peer:
         self.port = 0
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one answer."""
+        """Answer one connection."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.requests.append(head)
@@ -179,7 +179,7 @@ async def test_a_name_is_resolved_once_and_that_address_is_connected_to() -> Non
     assert "accept-encoding: identity\r\n" in request.lower()
 
 
-async def test_a_name_that_leads_elsewhere_after_the_registration_is_not_called() -> None:
+async def test_a_name_that_resolves_elsewhere_after_the_registration_is_not_called() -> None:
     moved = ["93.184.216.34"]
     async with guarded_http() as http:
         addresses = Addresses(PRODUCTION, lambda *_: list(moved))
@@ -198,7 +198,7 @@ async def test_other_ways_to_write_loopback_are_refused_in_production(host: str)
     addresses.close()
 
 
-async def test_the_next_address_of_a_name_is_tried_where_one_does_not_answer() -> None:
+async def test_the_next_address_of_a_name_is_tried_when_one_does_not_respond() -> None:
     async with peer(plain(b"{}")) as there, client(resolves=["127.0.0.2", "127.0.0.1"]) as (guarded, _):
         assert await guarded.post_json(f"http://holder.example:{there.port}/", {}) == b"{}"
 
@@ -212,7 +212,7 @@ async def test_a_redirect_is_not_followed() -> None:
         assert target.requests == []
 
 
-async def test_an_answer_that_drips_ends_after_the_total_time() -> None:
+async def test_a_slow_response_ends_after_the_total_time() -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while True:
@@ -226,7 +226,7 @@ async def test_an_answer_that_drips_ends_after_the_total_time() -> None:
                 await guarded.post_json(f"http://holder.example:{there.port}/", {})
 
 
-async def test_a_name_server_that_does_not_answer_ends_after_the_total_time() -> None:
+async def test_an_unresponsive_name_server_ends_after_the_total_time() -> None:
     def hang(*_: object) -> list[str]:
         time.sleep(0.8)
         return ["127.0.0.1"]
@@ -239,7 +239,7 @@ async def test_a_name_server_that_does_not_answer_ends_after_the_total_time() ->
 
 
 @pytest.mark.parametrize("known_length", [True, False])
-async def test_a_large_answer_is_not_read_to_its_end(known_length: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_large_response_is_not_read_to_its_end(known_length: bool) -> None:  # noqa: FBT001 - a parameter
     async def endless(writer: asyncio.StreamWriter) -> None:
         length = f"Content-Length: {10**9}\r\n" if known_length else ""
         writer.write(f"HTTP/1.1 200 OK\r\n{length}\r\n".encode())
@@ -256,18 +256,18 @@ async def test_a_large_answer_is_not_read_to_its_end(known_length: bool) -> None
     assert peak < 4_000_000
 
 
-async def test_a_bomb_of_gzip_is_refused_before_it_unfolds() -> None:
+async def test_a_gzip_bomb_is_refused_before_it_is_decompressed() -> None:
     bomb = gzip.compress(b" " * 20_000_000)
     async with peer(plain(bomb, "Content-Encoding: gzip\r\n")) as there, client() as (guarded, _):
         tracemalloc.start()
-        with pytest.raises(Transient, match="encoded"):
+        with pytest.raises(Transient, match="content encoding"):
             await guarded.post_json(f"http://holder.example:{there.port}/", {})
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 4_000_000
 
 
-async def test_our_own_addresses_are_called_as_they_are_within_the_same_bounds() -> None:
+async def test_our_own_addresses_are_called_unchecked_within_the_same_limits() -> None:
     async with peer(plain(b"{}")) as there, httpx.AsyncClient() as http:
         guarded = GuardedClient(http, timeout_s=2)
         assert await guarded.post_json(f"http://127.0.0.1:{there.port}/", {}, {"x-key": "k"}) == b"{}"
@@ -279,7 +279,7 @@ async def test_our_own_addresses_are_called_as_they_are_within_the_same_bounds()
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of holder.example, which it has signed by itself."""
+    """A self-signed certificate for holder.example."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "holder.example")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Headers are read as text, whatever arrives as one."""
+"""Headers are read as text, whatever their bytes."""
 
 import pytest
 
@@ -17,11 +17,11 @@ from clawback_common.kafka.envelope import read_headers
         ([("a", b"\xff"), ("a", b"2")], {"a": "2"}),
     ],
 )
-def test_what_is_no_text_is_missing_and_of_several_the_last_counts(
+def test_invalid_text_counts_as_missing_and_the_last_of_several_counts(
     raw: list[tuple[str, bytes | None]] | None, read: dict[str, str]
 ) -> None:
     assert read_headers(raw) == read
 
 
-def test_only_what_is_wanted_is_read() -> None:
+def test_only_the_wanted_headers_are_read() -> None:
     assert read_headers([("a", b"1"), ("b", b"2")], only={"b", "c"}) == {"b": "2"}

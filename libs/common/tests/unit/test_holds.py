@@ -1,4 +1,4 @@
-"""Holds as a sweep asks them."""
+"""Legal holds as a sweep uses them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.retention import Held
+from clawback_common.retention import LegalHolds
 from clawback_contracts.sweep.v1 import Hold
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -17,8 +17,8 @@ def _hold(**said: Any) -> Hold:
     return Hold(hold_id=uuid4(), **said)
 
 
-def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
-    held = Held.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
+def test_a_named_id_is_held_whatever_its_date() -> None:
+    held = LegalHolds.of([_hold(article_ids=("up:b", "up:a"), dated_until=AT), _hold(article_ids=("up:a",))])
     assert held.ids == ("up:a", "up:b")
     assert held.covers("up:a", AT + DAY)
     assert not held.covers("up:c", AT - DAY)
@@ -33,13 +33,13 @@ def test_an_id_that_is_named_is_held_whatever_it_dates_from() -> None:
         (AT, AT + DAY, [0]),
     ],
 )
-def test_a_span_holds_what_dates_from_it_and_its_end_is_not_part_of_it(
+def test_a_span_holds_the_records_dated_in_it_and_excludes_its_end(
     dated_from: datetime | None, dated_until: datetime | None, spared: list[int]
 ) -> None:
-    held = Held.of([_hold(dated_from=dated_from, dated_until=dated_until)])
+    held = LegalHolds.of([_hold(dated_from=dated_from, dated_until=dated_until)])
     assert (held.froms, held.untils) == ([dated_from], [dated_until])
     assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == spared
 
 
-def test_without_holds_nothing_is_spared() -> None:
-    assert not Held.of([]).covers("up:a", AT)
+def test_without_holds_nothing_is_held() -> None:
+    assert not LegalHolds.of([]).covers("up:a", AT)

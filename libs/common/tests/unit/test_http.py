@@ -1,4 +1,4 @@
-"""The application that every API is, as a caller sees it."""
+"""The common application of every API, as a caller sees it."""
 
 import asyncio
 import base64
@@ -168,7 +168,7 @@ async def test_an_error_becomes_its_status(
     assert answer.headers.get("retry-after") == retry_after
 
 
-async def test_a_problem_may_carry_more(client: httpx.AsyncClient) -> None:
+async def test_a_problem_may_have_extra_members(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/v1/fail/gone")).json()["reason"] == "manual"
 
 
@@ -185,14 +185,14 @@ async def test_an_unexpected_error_is_answered_and_logged_without_its_message(
     assert SECRET not in answer.text + str(lines)
 
 
-async def test_nothing_at_a_path_and_a_wrong_method_are_problems(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_and_a_wrong_method_are_problems(client: httpx.AsyncClient) -> None:
     nothing, wrong = await client.get("/api/v1/nope"), await client.delete("/api/v1/items")
     assert (nothing.status_code, nothing.json()["title"]) == (404, "Not Found")
     assert (wrong.status_code, wrong.json()["title"]) == (405, "Method Not Allowed")
     assert wrong.headers["allow"]
 
 
-async def test_each_bad_field_is_named_and_its_value_is_not_repeated(client: httpx.AsyncClient) -> None:
+async def test_each_invalid_field_is_named_without_its_value(client: httpx.AsyncClient) -> None:
     body = {"items": [{"title": 1}, {"title": SECRET, "id": SECRET, SECRET: 1}, {}]}
     answer = await client.post("/api/v1/items", json=body)
     assert answer.status_code == 422
@@ -227,7 +227,7 @@ class Dog(BaseModel):
 
 
 @pytest.mark.parametrize("body", [{"kind": SECRET}, {"kind": "dog", "name": SECRET}])
-def test_words_that_repeat_the_input_are_not_answered(body: dict[str, str]) -> None:
+def test_messages_that_repeat_the_input_are_not_returned(body: dict[str, str]) -> None:
     pets: TypeAdapter[Cat | Dog] = TypeAdapter(Annotated[Cat | Dog, Field(discriminator="kind")])
     with pytest.raises(ValidationError) as caught:
         pets.validate_python(body)
@@ -238,7 +238,7 @@ def test_words_that_repeat_the_input_are_not_answered(body: dict[str, str]) -> N
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{nope", 422), (b'{"a": "\xff"}', 400), (b"[" * 50_000, 400), (b"", 422)]
 )
-async def test_a_body_that_is_no_json_is_a_problem(
+async def test_a_body_that_is_not_json_is_a_problem(
     body: bytes, status: int, client: httpx.AsyncClient
 ) -> None:
     answer = await client.post("/api/v1/items", content=body, headers={"Content-Type": "application/json"})
@@ -276,7 +276,9 @@ async def test_a_body_of_64_kilobytes_passes_where_no_other_limit_is_set(client:
     assert (await client.post("/api/v1/items", content=body + b" ", headers=headers)).status_code == 413
 
 
-async def test_a_request_id_is_taken_answered_and_logged(client: httpx.AsyncClient, logged: Logged) -> None:
+async def test_a_request_id_is_accepted_returned_and_logged(
+    client: httpx.AsyncClient, logged: Logged
+) -> None:
     answer = await client.get("/api/v1/items", headers={"X-Request-ID": "order-66"})
     assert answer.headers["x-request-id"] == "order-66"
     (line,) = [line for line in logged() if line["event"] == "request"]
@@ -285,12 +287,12 @@ async def test_a_request_id_is_taken_answered_and_logged(client: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\u00fc", "a\tb"])
-async def test_a_request_id_that_is_not_sane_is_replaced(given: str, client: httpx.AsyncClient) -> None:
+async def test_an_invalid_request_id_is_replaced(given: str, client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/v1/items", headers=[(b"X-Request-ID", given.encode())])
     assert str(UUID(answer.headers["x-request-id"])) == answer.headers["x-request-id"]
 
 
-async def test_a_trace_that_comes_in_goes_on(client: httpx.AsyncClient, spans: Spans) -> None:
+async def test_an_incoming_trace_is_continued(client: httpx.AsyncClient, spans: Spans) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     await client.get("/api/v1/items", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
     span = spans()[-1]
@@ -311,7 +313,7 @@ async def test_a_request_is_measured_by_its_template(client: httpx.AsyncClient) 
     assert seen("unmatched", "404") == before[1] + 2
 
 
-async def test_probes_are_neither_traced_nor_told_at_info(
+async def test_probes_are_neither_traced_nor_logged_at_info(
     client: httpx.AsyncClient, logged: Logged, spans: Spans
 ) -> None:
     assert (await client.get("/livez")).status_code == 200
@@ -334,7 +336,7 @@ async def test_pages_follow_one_another_to_the_end(client: httpx.AsyncClient) ->
     "cursor",
     ["nonsense!", "e30", encode_cursor("x"), encode_cursor(1, 2), encode_cursor(None), "\u00fc", "a"],
 )
-async def test_a_cursor_that_is_not_ours_is_a_problem(cursor: str, client: httpx.AsyncClient) -> None:
+async def test_an_invalid_cursor_is_a_problem(cursor: str, client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/v1/items", params={"cursor": cursor})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["path"] == "cursor"
@@ -384,7 +386,7 @@ def _bearer(subject: str) -> dict[str, str]:
     return {"Authorization": f"Bearer key of {subject}"}
 
 
-async def test_an_act_needs_a_key_with_the_role_also_in_development(keys_file: KeysFile) -> None:
+async def test_a_command_needs_a_key_with_the_role_also_in_development(keys_file: KeysFile) -> None:
     settings = Settings(api_keys_file=keys_file(ann="officer", bob="holder"))
     async with _client(_app(settings)) as client:
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).json() == "ann"
@@ -410,7 +412,7 @@ async def test_a_read_needs_a_key_where_authentication_is_enabled(
 
 
 @pytest.mark.parametrize(("enable_auth", "with_another_role"), [(False, 200), (True, 403)])
-async def test_reads_for_some_roles_are_for_them_where_authentication_is_enabled(
+async def test_reads_for_some_roles_need_the_role_where_authentication_is_enabled(
     keys_file: KeysFile, *, enable_auth: bool, with_another_role: int
 ) -> None:
     path = "/api/v1/admin/read"
@@ -425,14 +427,14 @@ async def test_without_a_file_no_key_is_valid() -> None:
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 401
 
 
-async def test_a_changed_file_of_keys_is_read_again(keys_file: KeysFile) -> None:
+async def test_a_changed_file_of_keys_is_reloaded(keys_file: KeysFile) -> None:
     async with _client(_app(Settings(api_keys_file=keys_file(ann="officer")))) as client:
         keys_file(bob="officer")
         assert (await client.post("/api/v1/act", headers=_bearer("bob"))).status_code == 200
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 401
 
 
-async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
+async def test_a_file_of_keys_that_becomes_invalid_locks_nobody_out_and_is_reported(
     keys_file: KeysFile, logged: Logged
 ) -> None:
     path = keys_file(ann="officer")
@@ -442,7 +444,7 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
             assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
         path.unlink()
         assert (await client.post("/api/v1/act", headers=_bearer("ann"))).status_code == 200
-    assert sum(line["event"].startswith("API keys cannot be read") for line in logged()) == 4
+    assert sum(line["event"].startswith("API keys cannot be reloaded") for line in logged()) == 4
 
 
 @pytest.mark.parametrize(
@@ -451,16 +453,16 @@ async def test_a_file_of_keys_that_turns_bad_locks_nobody_out_and_is_reported(
         ({"roles": ["licensor"]}, "keys.yaml:1: .0.: the role licensor needs providers"),
         ({"roles": ["officer", "upstream"], "providers": []}, "the role upstream needs providers"),
         ({"providers": ["Not/One"]}, "keys.yaml:2: .*providers.*pattern"),
-        ({"providers": "metabase"}, "providers: a list belongs here"),
-        ({"signing_keys": ["k"]}, "signing_keys: a mapping belongs here"),
+        ({"providers": "metabase"}, "providers: a list is required"),
+        ({"signing_keys": ["k"]}, "signing_keys: a mapping is required"),
         ({"signing_keys": {"a:b": PUBLIC_KEY}}, "signing_keys.a:b.*pattern"),
-        ({"signing_keys": {"k": "c2hvcnQ="}}, "a signing key is not 32 bytes in base64"),
-        ({"signing_keys": {"k": 7}}, "a signing key is not 32 bytes in base64"),
-        ({"sha256": None}, "an entry has sha256 in lower-case hex, or signing_keys"),
+        ({"signing_keys": {"k": "c2hvcnQ="}}, "a signing key must be 32 bytes in base64"),
+        ({"signing_keys": {"k": 7}}, "a signing key must be 32 bytes in base64"),
+        ({"sha256": None}, "an entry needs sha256 in lower-case hex, or signing_keys"),
         ({"provider": ["metabase"]}, "unknown key 'provider'"),
     ],
 )
-def test_what_is_wrong_with_an_entry_of_the_file_of_keys_is_said(
+def test_an_invalid_entry_of_the_file_of_keys_is_reported(
     entry: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys.yaml"
@@ -469,7 +471,7 @@ def test_what_is_wrong_with_an_entry_of_the_file_of_keys_is_said(
         ApiKeys(path)
 
 
-def test_a_key_acts_for_its_providers_and_an_officers_for_all(tmp_path: Path) -> None:
+def test_a_key_acts_for_its_providers_and_an_officers_key_for_all(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     rows: list[dict[str, Any]] = [
         {"subject": "lex", "roles": ["licensor"], "sha256": _sha256("lex"), "providers": ["metabase"]},
@@ -486,7 +488,7 @@ def test_a_key_acts_for_its_providers_and_an_officers_for_all(tmp_path: Path) ->
     assert allowed == {"lex": ["metabase"], "ann": ["metabase", "partner"], "eve": []}
 
 
-def test_subjects_are_those_who_have_an_api_key_each_once(tmp_path: Path) -> None:
+def test_subjects_are_listed_once_each(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     rows: list[dict[str, Any]] = [
         {"subject": "ann", "roles": ["officer"], "sha256": _sha256("ann")},
@@ -498,7 +500,7 @@ def test_subjects_are_those_who_have_an_api_key_each_once(tmp_path: Path) -> Non
     assert ApiKeys.none().subjects() is None
 
 
-def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> None:
+def test_a_signing_key_is_found_by_its_id_and_is_no_api_key(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     entry = {"subject": "ingester", "roles": [], "signing_keys": {"ingester-1": PUBLIC_KEY}}
     path.write_text(yaml.safe_dump([entry]))
@@ -507,19 +509,21 @@ def test_a_signing_key_is_found_by_its_id_and_opens_no_door(tmp_path: Path) -> N
     assert keys.signer("ingester-2") is None
     assert keys.caller("") is None
     path.write_text(yaml.safe_dump([entry, {**entry, "subject": "other"}]))
-    with pytest.raises(Stop, match="a second signing key is named ingester-1"):
+    with pytest.raises(Stop, match="duplicate signing key ingester-1"):
         ApiKeys(path)
 
 
 @pytest.mark.parametrize("wrong", ["{}", "- {subject: eve}", "- [", "\x00"])
-def test_a_file_of_keys_that_is_bad_from_the_start_is_told_in_words(wrong: str, tmp_path: Path) -> None:
+def test_a_file_of_keys_that_is_invalid_from_the_start_is_reported(wrong: str, tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     path.write_text(wrong)
     with pytest.raises(Stop, match=r"API_KEYS_FILE .*keys.yaml cannot be used"):
         _app(Settings(api_keys_file=path))
 
 
-async def test_who_called_is_on_the_line_of_that_request_only(keys_file: KeysFile, logged: Logged) -> None:
+async def test_the_caller_is_on_the_log_line_of_that_request_only(
+    keys_file: KeysFile, logged: Logged
+) -> None:
     async with _client(_app(Settings(api_keys_file=keys_file(ann="officer")))) as client:
         await client.post("/api/v1/act", headers=_bearer("ann"))
         await client.get("/api/v1/read")
@@ -550,29 +554,29 @@ async def test_the_documentation_page_loads_nothing_from_elsewhere(client: httpx
 
 
 @pytest.mark.parametrize("query", ["limt=3", "limit=3&Cursor=x", "limit=3&x=1&x=2"])
-async def test_a_query_parameter_that_is_not_known_is_refused_and_named(
-    client: httpx.AsyncClient, query: str
-) -> None:
+async def test_an_unknown_query_parameter_is_refused_and_named(client: httpx.AsyncClient, query: str) -> None:
     answer = await client.get(f"/api/v1/items?{query}")
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["code"] == "unknown_parameter"
     assert error["path"] in query
-    assert error["message"] == "This path takes cursor, fields, limit."
+    assert error["message"] == "Known parameters: cursor, fields, limit."
 
 
-async def test_a_key_is_needed_before_names_of_parameters_are_told(client: httpx.AsyncClient) -> None:
+async def test_a_key_is_needed_before_parameter_names_are_returned(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/v1/act?x=1")).status_code == 401
-    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0]["message"] == "This path takes none."
+    assert (await client.get("/api/v1/read?x=1")).json()["errors"][0][
+        "message"
+    ] == "This path has no query parameters."
 
 
-async def test_the_documentation_says_who_may_do_what(client: httpx.AsyncClient) -> None:
+async def test_the_documentation_lists_the_roles(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert paths["/api/v1/act"]["post"]["x-roles"] == ["approver", "officer"]
     assert "x-roles" not in paths["/api/v1/read"]["get"]
 
 
-async def test_requests_side_by_side_keep_their_ids_apart(client: httpx.AsyncClient, logged: Logged) -> None:
+async def test_concurrent_requests_keep_their_own_ids(client: httpx.AsyncClient, logged: Logged) -> None:
     names = [f"r-{number}" for number in range(20)]
     answers = await asyncio.gather(
         *(client.get("/api/v1/items", headers={"X-Request-ID": name}) for name in names)

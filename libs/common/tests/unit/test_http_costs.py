@@ -1,4 +1,4 @@
-"""What a stranger's request may cost: no body is read for nothing, and nothing half-sent is kept."""
+"""The cost of unauthenticated requests: no body is read too early, and no incomplete request is kept."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ def _app(**more: Any) -> FastAPI:
 
 
 async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
-    """The status of a POST whose body notes that it was asked for."""
+    """Return the status of a POST that records whether its body was read."""
     status = 0
 
     async def receive() -> dict[str, Any]:
@@ -101,14 +101,14 @@ async def test_a_body_without_a_limit_of_its_own_is_small() -> None:
         assert answer.status_code == 413
 
 
-async def test_what_the_api_answers_is_stored_in_no_cache() -> None:
+async def test_api_responses_are_not_cached() -> None:
     async with _client(_app()) as client:
         answer = await client.get("/api/v1/slow")
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_beyond_the_requests_in_work_the_answer_is_503_and_probes_still_answer() -> None:
+async def test_requests_over_the_limit_get_503_and_probes_still_answer() -> None:
     app = RequestLimit(_app(), FakeClock(), requests_max=2)
     async with _client(app) as client:
         asked = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
@@ -119,7 +119,7 @@ async def test_beyond_the_requests_in_work_the_answer_is_503_and_probes_still_an
         assert (await client.get("/api/v1/slow")).status_code == 200
 
 
-async def test_requests_without_a_key_leave_room_for_others() -> None:
+async def test_unauthenticated_requests_do_not_use_all_capacity() -> None:
     app = RequestLimit(_app(), FakeClock(), requests_max=3, by_prefix={"/api/v1/slow": 1})
     async with _client(app) as client:
         asked = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
@@ -147,7 +147,7 @@ HALF_OPEN = {
 
 @pytest.mark.usefixtures("_short_deadlines")
 @pytest.mark.parametrize("sent", HALF_OPEN.values(), ids=HALF_OPEN)
-async def test_a_request_that_does_not_arrive_is_ended(sent: bytes, unused_tcp_port: int) -> None:
+async def test_a_request_that_does_not_arrive_in_time_is_closed(sent: bytes, unused_tcp_port: int) -> None:
     async with _served(unused_tcp_port):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(sent)
@@ -170,7 +170,7 @@ async def test_a_kept_connection_outlives_the_deadlines(unused_tcp_port: int) ->
 
 
 async def _drip(writer: asyncio.StreamWriter) -> None:
-    """A byte every now and then, which starts no deadline over."""
+    """Send a byte at intervals, which must not restart the deadline."""
     while True:
         await asyncio.sleep(0.1)
         writer.write(b"x")

@@ -1,4 +1,4 @@
-"""What is written to the log, whoever writes it."""
+"""Log output of our code and of libraries."""
 
 import logging
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def _log() -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def test_a_line_has_its_service_its_trace_and_what_was_bound(logged: Logged) -> None:
+def test_a_line_has_its_service_its_trace_and_the_bound_values(logged: Logged) -> None:
     with span("work"), bound_contextvars(request_id="r-1"):
         current = trace_id()
         _log().info("done", count=3)
@@ -50,7 +50,7 @@ def test_a_field_named_as_content_or_secret_is_masked(name: str, logged: Logged)
 
 
 @pytest.mark.parametrize("name", ["content_type", "body_bytes", "keys_count", "title_words", "event"])
-def test_a_field_that_only_speaks_of_content_is_shown(name: str) -> None:
+def test_a_field_about_content_is_shown(name: str) -> None:
     assert not is_sensitive(name)
 
 
@@ -86,7 +86,7 @@ class Colour(Enum):
     RED = "red"
 
 
-def test_an_object_that_nobody_has_looked_at_is_only_named() -> None:
+def test_an_unreviewed_object_is_logged_by_its_type_only() -> None:
     instant = datetime(2026, 3, 1, tzinfo=UTC)
     values = safe({"o": Holder(), "b": SECRET.encode(), "t": instant, "c": Colour.RED, "e": KeyError(SECRET)})
     assert values == {
@@ -104,7 +104,7 @@ def test_a_value_nested_without_end_is_cut() -> None:
     assert safe(endless) == [[[["<list>"]]]]
 
 
-def test_an_error_is_told_by_type_place_and_cause_without_its_message(logged: Logged) -> None:
+def test_an_error_is_logged_by_type_location_and_cause_without_its_message(logged: Logged) -> None:
     try:
         try:
             int(SECRET)
@@ -115,7 +115,9 @@ def test_an_error_is_told_by_type_place_and_cause_without_its_message(logged: Lo
     (line,) = logged()
     assert line["error"] == "Transient: the peer is away"
     assert line["error_causes"] == ["ValueError"]
-    assert line["error_at"][-1].endswith("test_an_error_is_told_by_type_place_and_cause_without_its_message")
+    assert line["error_at"][-1].endswith(
+        "test_an_error_is_logged_by_type_location_and_cause_without_its_message"
+    )
     assert SECRET not in str(line)
 
 
@@ -135,7 +137,7 @@ def test_a_library_that_logs_an_address_does_not_log_its_key(logged: Logged) -> 
     assert logged()[0]["event"] == "HTTP Request: GET https://x.org/?key=[masked]"
 
 
-def test_libraries_are_heard_from_warning_on(logged: Logged) -> None:
+def test_libraries_are_logged_from_warning_on(logged: Logged) -> None:
     assert logged() == []
     configure_logging("test", "info", "json")
     logging.getLogger("aiokafka").info("heartbeat")

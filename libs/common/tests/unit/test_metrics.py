@@ -1,11 +1,11 @@
-"""Rules of a metric's name."""
+"""The naming rules of metrics."""
 
 import pytest
 
 from clawback_common.telemetry.metrics import counter, gauge, histogram, render
 
 
-def test_what_is_declared_is_rendered() -> None:
+def test_declared_metrics_are_rendered() -> None:
     counter("test_things_total", "Things", ("kind",)).labels(kind="a").inc(2)
     gauge("test_age_seconds", "Age").set(3)
     histogram("test_size_bytes", "Size", buckets=(1, 10)).observe(5)
@@ -30,7 +30,7 @@ def test_a_gauge_without_its_unit_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["subject_id", "url", "Kind", "error"])
-def test_a_label_without_a_bound_on_its_values_is_refused(label: str) -> None:
+def test_a_label_with_unlimited_values_is_refused(label: str) -> None:
     with pytest.raises(ValueError, match=label):
         counter("test_refused_total", "", (label,))
 

@@ -1,16 +1,16 @@
-"""Content gives way while something urgent is in hand, and goes on all the same."""
+"""Content is slowed down during urgent work, but not stopped."""
 
 import asyncio
 import time
 
 import pytest
 
-from clawback_common.service.priority import GIVE_WAY_S, LINGER_S, SLICE, Priority
+from clawback_common.service.priority import LINGER_S, PAUSE_S, SLICE, Priority
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long each slice waited, without anybody waiting for it."""
+    """Record the pauses of each slice without waiting."""
     found: list[float] = []
     sleep = asyncio.sleep
 
@@ -26,13 +26,13 @@ async def _taken(lanes: Priority, count: int) -> list[list[int]]:
     return [list(some) async for some in lanes.slices(range(count))]
 
 
-async def test_content_that_nobody_hurries_goes_on_at_once(slept: list[float]) -> None:
+async def test_content_continues_at_once_without_urgent_work(slept: list[float]) -> None:
     taken = await _taken(Priority(), 2 * SLICE + 1)
     assert [one for some in taken for one in some] == list(range(2 * SLICE + 1))
     assert slept == []
 
 
-async def test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_after(
+async def test_content_is_slowed_down_during_urgent_work_and_for_a_moment_after(
     slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
@@ -43,20 +43,20 @@ async def test_content_goes_slowly_while_an_order_is_in_hand_and_for_a_moment_af
         with lanes.urgent():
             pass
         now += 10 * LINGER_S
-        await lanes.give_way()
-    await lanes.give_way()
-    assert slept == [GIVE_WAY_S] * 5
+        await lanes.yield_to_urgent()
+    await lanes.yield_to_urgent()
+    assert slept == [PAUSE_S] * 5
     now += LINGER_S
-    await lanes.give_way()
+    await lanes.yield_to_urgent()
     assert slept[5:] == []
 
 
-async def test_what_fails_is_no_longer_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_work_is_no_longer_urgent(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lanes = Priority()
     with pytest.raises(ValueError, match="of a handler"), lanes.urgent():
         raise ValueError("of a handler")
-    assert lanes.in_hand
+    assert lanes.active
     now += LINGER_S
-    assert not lanes.in_hand
+    assert not lanes.active

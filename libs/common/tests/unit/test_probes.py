@@ -1,4 +1,4 @@
-"""Alive, ready, draining."""
+"""Liveness, readiness, draining."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ async def test_it_is_not_ready_before_its_checks_have_passed(
     assert answer.json() == {"ready": True, "checks": {"database": {"ok": True, "detail": None}}}
 
 
-async def test_one_failing_check_makes_it_unready_and_says_why(
+async def test_one_failing_check_makes_it_unready_with_its_reason(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
     probes.add("broker", _fine)

@@ -1,4 +1,4 @@
-"""A process as an operator sees it: signals, exit codes, words."""
+"""A process as an operator sees it: signals, exit codes, messages."""
 
 import asyncio
 import os
@@ -55,7 +55,7 @@ def _start(body: str, **environment: str) -> "subprocess.Popen[str]":
 
 
 def _play(body: str, *signals: signal.Signals, **environment: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr; the signals are sent once the process says that it is ready."""
+    """Return exit code, stdout and stderr; the signals are sent when the process prints that it is ready."""
     with _start(body, **environment) as process:
         said = ""
         for number in signals:
@@ -72,7 +72,7 @@ def test_what_main_returns_is_the_exit_code(returned: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_the_process_finish_what_it_has_in_hand(number: signal.Signals) -> None:
+def test_a_signal_lets_the_process_finish_its_current_work(number: signal.Signals) -> None:
     body = """
 async def main(stopping):
     ready()
@@ -95,13 +95,13 @@ async def main(stopping):
     assert _play(body, signal.SIGTERM, signal.SIGTERM)[0] == 128 + signal.SIGTERM
 
 
-def test_a_stop_is_told_in_words_and_exits_with_2() -> None:
+def test_a_stop_is_printed_and_exits_with_2() -> None:
     code, _, err = _play('async def main(stopping): raise Stop("the topic differs: run migrate")')
     assert code == 2
     assert err.splitlines()[-1] == "the topic differs: run migrate"
 
 
-def test_a_stop_among_tasks_side_by_side_is_told_in_words() -> None:
+def test_a_stop_in_a_task_group_is_printed() -> None:
     body = """
 async def refuse(): raise Stop("the topic differs: run migrate")
 async def main(stopping):
@@ -122,28 +122,28 @@ def test_an_unexpected_error_is_logged_without_its_message_and_exits_with_1() ->
     assert "the text of somebody else" not in err
 
 
-def test_something_away_exits_with_1_for_another_try() -> None:
+def test_an_unavailable_dependency_exits_with_1_for_a_retry() -> None:
     code, _, err = _play('async def main(stopping): raise Transient("the database is away")')
     assert code == 1
     assert "the database is away" in err
 
 
-def test_settings_that_are_wrong_are_told_in_words_without_their_values() -> None:
+def test_invalid_settings_are_reported_without_their_values() -> None:
     body = "async def main(stopping): ..."
     code, _, err = _play(body, PAUSE_S="hunter2", ENVIRONMENT="development", LOG_FORMAT="json")
     assert code == 2
     assert err == "PAUSE_S: Input should be a valid number, unable to parse string as a number\n"
 
 
-def test_a_list_that_is_no_json_is_told_in_words_without_its_value() -> None:
+def test_a_list_that_is_not_json_is_reported_without_its_value() -> None:
     code, _, err = _play("async def main(stopping): ...", NAMES="hunter2")
     assert code == 2
     assert '"names"' in err
-    assert "it takes JSON" in err
+    assert "the value must be JSON" in err
     assert "hunter2" not in err
 
 
-def test_settings_that_contradict_each_other_are_told_in_their_own_words() -> None:
+def test_contradictory_settings_are_reported_with_their_own_message() -> None:
     code, _, err = _play("async def main(stopping): ...", ENVIRONMENT="production")
     assert code == 2
     assert err.startswith("ENVIRONMENT=production needs ENABLE_AUTH=true")
@@ -184,7 +184,7 @@ async def lifespan(_):
 """
 
 
-def test_a_server_answers_what_was_begun_before_it_ends() -> None:
+def test_a_server_finishes_open_requests_before_it_ends() -> None:
     body = (
         SERVING
         + """
@@ -211,7 +211,7 @@ def _free():
     assert (code, out) == (0, "up\nanswered True\ndown\n")
 
 
-async def test_a_connection_outlives_the_patience_of_clients(unused_tcp_port: int) -> None:
+async def test_a_connection_outlives_the_idle_timeout_of_clients(unused_tcp_port: int) -> None:
     stopping = ShutdownEvent()
     app = Starlette(routes=[Route("/", lambda _: Response(status_code=204))])
     serving = asyncio.create_task(serve(app, "127.0.0.1", unused_tcp_port, stopping))
@@ -243,7 +243,7 @@ async def main(stopping):
     assert (code, out) == (0, "ready\nfinished\n")
 
 
-def test_a_taken_port_is_told_in_words() -> None:
+def test_a_port_in_use_is_reported() -> None:
     body = (
         SERVING
         + """
@@ -275,7 +275,7 @@ async def main(stopping):
     assert err.splitlines()[-1] == "the database is behind: run migrate"
 
 
-def test_what_a_worker_imports_brings_no_web_framework() -> None:
+def test_a_worker_imports_no_web_framework() -> None:
     body = """
 import clawback_common.service.process, clawback_common.service.jobs, clawback_common.http.probe_app
 assert not {"fastapi", "opentelemetry.exporter", "uvicorn", "yaml"} & set(sys.modules)
@@ -285,7 +285,7 @@ async def main(stopping): ...
 
 
 class Rounds:
-    """Ends the loop after so many rounds, each of which does the next thing."""
+    """Ends the loop after a number of rounds; each runs the next action."""
 
     def __init__(self, stopping: ShutdownEvent, *deeds: Callable[[], object]) -> None:
         self._deeds = list(deeds)
@@ -308,17 +308,17 @@ def _raise(error: Exception) -> Callable[[], object]:
     return deed
 
 
-async def test_a_round_that_fails_is_counted_and_the_loop_goes_on(logged: Logged) -> None:
+async def test_a_failed_round_is_counted_and_the_loop_continues(logged: Logged) -> None:
     stopping = ShutdownEvent()
     rounds = Rounds(stopping, _raise(ValueError("x")), _raise(Transient("away")), lambda: None)
     await loop_forever("counted", 0.001, rounds, stopping)
     assert rounds.done == 3
-    assert [line["failures"] for line in logged() if line["event"] == "a round failed"] == [1, 2]
+    assert [line["failures"] for line in logged() if line["event"] == "periodic task failed"] == [1, 2]
     assert REGISTRY.get_sample_value("loop_failures_total", {"loop": "counted"}) == 2
     assert REGISTRY.get_sample_value("loop_last_success_seconds", {"loop": "counted"})
 
 
-async def test_a_round_that_must_not_go_on_ends_the_loop() -> None:
+async def test_a_stop_ends_the_loop() -> None:
     stopping = ShutdownEvent()
     with pytest.raises(Stop):
         await loop_forever("ended", 0.001, Rounds(stopping, _raise(Stop("look")), lambda: None), stopping)
@@ -340,7 +340,7 @@ async def test_failures_wait_longer_each_time() -> None:
     assert stopping.waits == [2, 4, 8, 10, 1]
 
 
-async def test_a_wait_ends_when_asked_to_end() -> None:
+async def test_a_wait_ends_at_shutdown() -> None:
     stopping = ShutdownEvent()
     assert not await stopping.sleep(0.001)
     asyncio.get_running_loop().call_later(0.01, stopping.set)

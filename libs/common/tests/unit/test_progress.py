@@ -1,4 +1,4 @@
-"""Where a partition may be resumed: never behind a record that is not dealt with."""
+"""The resume offset of a partition: never after an unprocessed record."""
 
 from clawback_common.kafka.envelope import Received
 from clawback_common.kafka.progress import Progress
@@ -8,7 +8,7 @@ def record(offset: int, partition: int = 0) -> Received[None]:
     return Received(None, "id", None, "t", partition, offset)
 
 
-def test_a_partition_is_resumed_at_its_first_record_that_is_not_dealt_with() -> None:
+def test_a_partition_resumes_at_its_first_unprocessed_record() -> None:
     records = [record(n) for n in (3, 4, 5, 9)] + [record(7, 1)]
     progress = Progress(records)
     assert progress.first_open() == (("t", 0), 3)
@@ -26,5 +26,5 @@ def test_a_partition_is_resumed_at_its_first_record_that_is_not_dealt_with() -> 
     assert progress.first_open() is None
 
 
-def test_a_record_outside_of_the_batch_is_resumed_behind() -> None:
+def test_a_record_outside_the_batch_resumes_after_itself() -> None:
     assert Progress([]).after([record(7)]) == {("t", 0): 8}

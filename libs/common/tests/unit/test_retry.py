@@ -1,4 +1,4 @@
-"""Trying again, so often and no more."""
+"""Retries, a limited number of times."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from clawback_common.retry import Retry, retrying
 
 
 class Flaky:
-    """Fails with these errors in turn, then answers."""
+    """Fails with these errors in turn, then succeeds."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -29,13 +29,13 @@ class Flaky:
 POLICY = Retry(attempts=3, first_delay_ms=1000, factor=2, jitter=0)
 
 
-async def test_what_passes_is_tried_again_with_growing_delays() -> None:
+async def test_a_temporary_failure_is_retried_with_growing_delays() -> None:
     flaky = Flaky(Transient("a"), Transient("b"))
     assert await retrying(POLICY, flaky, sleep=flaky.sleep) == "done"
     assert flaky.slept == [1.0, 2.0]
 
 
-async def test_the_last_error_is_raised_when_attempts_are_over() -> None:
+async def test_the_last_error_is_raised_after_the_last_attempt() -> None:
     flaky = Flaky(Transient("a"), Transient("b"), Transient("c"))
     with pytest.raises(Transient, match="c"):
         await retrying(POLICY, flaky, sleep=flaky.sleep)
@@ -43,33 +43,33 @@ async def test_the_last_error_is_raised_when_attempts_are_over() -> None:
     assert flaky.slept == [1.0, 2.0]
 
 
-async def test_what_does_not_pass_is_not_tried_again() -> None:
+async def test_a_permanent_failure_is_not_retried() -> None:
     flaky = Flaky(Poison("bad"))
     with pytest.raises(Poison):
         await retrying(POLICY, flaky, sleep=flaky.sleep)
     assert flaky.calls == 1
 
 
-async def test_the_other_side_may_ask_for_a_longer_wait() -> None:
+async def test_a_peer_may_request_a_longer_wait() -> None:
     flaky = Flaky(Transient("a", retry_after_s=30))
     await retrying(POLICY, flaky, sleep=flaky.sleep)
     assert flaky.slept == [30]
 
 
-async def test_a_wait_beyond_our_patience_goes_to_the_caller() -> None:
+async def test_a_wait_beyond_the_maximum_is_raised_to_the_caller() -> None:
     flaky = Flaky(Transient("a", retry_after_s=61))
     with pytest.raises(Transient):
         await retrying(POLICY, flaky, sleep=flaky.sleep)
     assert flaky.slept == []
 
 
-async def test_each_repeated_attempt_is_told() -> None:
+async def test_each_repeated_attempt_is_reported() -> None:
     flaky, told = Flaky(Transient("a"), Transient("b")), list[Exception]()
     await retrying(POLICY, flaky, sleep=flaky.sleep, on_retry=told.append)
     assert [str(error) for error in told] == ["a", "b"]
 
 
-async def test_the_caller_says_what_passes() -> None:
+async def test_the_caller_selects_the_errors_to_retry() -> None:
     flaky = Flaky(ConnectionResetError())
     assert await retrying(POLICY, flaky, on=(OSError,), sleep=flaky.sleep) == "done"
 
@@ -82,6 +82,6 @@ def test_a_delay_is_capped_and_jitter_only_adds() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"attempts": 0}, {"factor": 0.5}, {"jitter": -1}, {"first_delay_ms": -1}])
-def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
+def test_an_invalid_policy_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="retry"):
         Retry(**wrong)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The paths that every service has below its name."""
+"""The endpoints that every service has below its name."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ OPERATOR = {"X-API-Key": "key of an operator"}
 
 
 class Quarantine:
-    """Remembers what it was asked."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -50,7 +50,7 @@ class Quarantine:
         return DeadLetterPage([LETTER], "more")
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
-        """Two went through."""
+        """Return that two succeeded."""
         self.asked.append((which,))
         return Retried(2, 1)
 
@@ -113,14 +113,14 @@ async def test_health_follows_the_checks(
     assert answer.json()["timestamp"] == "2026-03-01T12:00:00Z"
 
 
-async def test_detailed_health_tells_what_it_runs_on(client: httpx.AsyncClient) -> None:
+async def test_detailed_health_reports_the_process(client: httpx.AsyncClient) -> None:
     body = (await client.get("/api/v1/thing/health/detailed")).json()
     assert (body["dlq_depth"], body["worker_seen_at"]) == (3, "2026-03-01T12:00:00Z")
     assert body["memory"]["rss_bytes_max"] >= body["memory"]["rss_bytes"] > 10_000_000
     assert {"python", "aiokafka"} <= set(body["versions"])
 
 
-async def test_detailed_health_answers_although_the_service_cannot_say_all(
+async def test_detailed_health_answers_when_the_services_details_fail(
     client: httpx.AsyncClient, quarantine: Quarantine
 ) -> None:
     quarantine.away = True
@@ -147,7 +147,7 @@ async def test_dead_letters_are_listed_for_operators_only(
     assert quarantine.asked == [(DeadLetterFilter(None, "thing.happened", "not_json", 60.0), 5, "c")]
 
 
-async def test_dead_letters_are_tried_again_by_what_was_named(
+async def test_dead_letters_are_retried_by_the_given_criteria(
     client: httpx.AsyncClient, quarantine: Quarantine
 ) -> None:
     body = {"ids": [str(ONE)], "reason": "not_json"}
@@ -156,10 +156,8 @@ async def test_dead_letters_are_tried_again_by_what_was_named(
     assert quarantine.asked == [(DeadLetterFilter(ids=(ONE,), reason="not_json"),)]
 
 
-async def test_a_retry_that_names_nothing_is_refused(
-    client: httpx.AsyncClient, quarantine: Quarantine
-) -> None:
+async def test_a_retry_without_criteria_is_refused(client: httpx.AsyncClient, quarantine: Quarantine) -> None:
     answer = await client.post("/api/v1/thing/dlq/retry", json={}, headers=OPERATOR)
     assert answer.status_code == 422
-    assert "older_than_s 0 means all" in answer.text
+    assert "older_than_s 0 selects all" in answer.text
     assert quarantine.asked == []

@@ -1,4 +1,4 @@
-"""A service is what its definition says: its command line, and the way back of its dead letters."""
+"""A service is built from its definition: its command line, and the retry of its dead letters."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import pytest
 from clawback_common.config.settings import ServiceSettings
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.service import cli
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_common.service.definition import Api, Command, ServiceDefinition
 from clawback_common.service.process import ExitCode, ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
@@ -19,7 +19,7 @@ from clawback_testing.commands import command
 
 
 class Settings(ServiceSettings):
-    """Of a service that does not exist."""
+    """For a service that does not exist."""
 
     api_port: int = 1
     probe_port: int = 2
@@ -27,12 +27,12 @@ class Settings(ServiceSettings):
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Any]:
-    """Nothing is connected."""
+    """Open a service without connections."""
     yield SimpleNamespace(settings=settings, db=None, clock=None, orders=None)
 
 
 async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
-    """Done, but people must look."""
+    """Return the exit code for attention."""
     assert service.settings.api_port == 1
     return ExitCode.ATTENTION if chosen.to else ExitCode.OK
 
@@ -47,7 +47,7 @@ async def again(_: object) -> None:
 
 
 def definition(**more: Any) -> ServiceDefinition[Any, Any]:
-    """Of a service that does not exist."""
+    """For a service that does not exist."""
     given: dict[str, Any] = {
         "name": "nobody",
         "description": "Does nothing.",
@@ -62,12 +62,14 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["count"], 0), (["count", "--to", "7"], 3)])
-async def test_a_command_gets_its_arguments_and_gives_the_exit_code(arguments: list[str], code: int) -> None:
+async def test_a_command_gets_its_arguments_and_returns_the_exit_code(
+    arguments: list[str], code: int
+) -> None:
     async with opened(Settings()) as service:
         assert await command(definition(), service, *arguments) == code
 
 
-def test_every_service_has_the_roles_that_all_have_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_service_has_the_common_roles_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(definition(), ["--help"])
     assert ended.value.code == 0
@@ -88,10 +90,15 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: nobody" in capsys.readouterr().err
 
 
-def test_a_dead_letter_is_tried_again_by_the_subscriptions_that_are_meant_for_it() -> None:
+def test_a_dead_letter_is_retried_by_the_redrive_subscriptions() -> None:
     service = SimpleNamespace(settings=Settings(), db=None, clock=None, orders=None)
     first, second = (Subscription(topic, (), again) for topic in ("consumed", "tried-again"))
-    found = desk(definition(subscriptions=lambda _: [first], redriven=lambda _: [second]), service)
-    assert found._way_back("tried-again") is not None
-    assert found._way_back("consumed") is None
-    assert desk(definition(subscriptions=lambda _: [first]), service)._way_back("consumed") is not None
+    found = dead_letter_service(
+        definition(subscriptions=lambda _: [first], redriven=lambda _: [second]), service
+    )
+    assert found._handler_for("tried-again") is not None
+    assert found._handler_for("consumed") is None
+    assert (
+        dead_letter_service(definition(subscriptions=lambda _: [first]), service)._handler_for("consumed")
+        is not None
+    )

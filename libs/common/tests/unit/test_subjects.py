@@ -35,12 +35,12 @@ def test_content_is_found_by_each_article_that_its_key_or_its_body_names(
     assert (found.ids, found.named_in_body) == (ids, named)
 
 
-def test_of_what_carries_no_content_any_key_is_a_subject() -> None:
+def test_without_content_any_key_is_a_subject() -> None:
     assert subjects_of(b"run-1", b"{}", content=False).ids == ("run-1",)
     assert subjects_of(b"a\0b" + b"x" * 9_000, None, content=False).ids[0].startswith("a\ufffdb")
     assert len(subjects_of(b"x" * 9_000, None, content=False).ids[0]) == SUBJECT_CHARS_MAX
 
 
-def test_a_body_with_thousands_of_ids_gives_a_few() -> None:
+def test_a_body_with_thousands_of_ids_returns_a_few() -> None:
     body = b",".join(b'"article_id":"up:%d"' % number for number in range(5_000))
     assert len(subjects_of(None, body, content=True).ids) == SUBJECTS_MAX

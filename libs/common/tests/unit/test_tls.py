@@ -1,4 +1,4 @@
-"""TLS: whom clients trust, what a server shows, and that a replaced certificate needs no restart."""
+"""TLS: trusted authorities of clients, the server's certificate, and its reload without a restart."""
 
 import asyncio
 import os
@@ -74,7 +74,9 @@ async def test_with_a_certificate_https_is_served_and_http_is_not(
 
 
 @pytest.mark.usefixtures("_untouched")
-async def test_only_who_trusts_the_authority_connects(authority: Authority, unused_tcp_port: int) -> None:
+async def test_only_clients_that_trust_the_authority_connect(
+    authority: Authority, unused_tcp_port: int
+) -> None:
     address = f"https://127.0.0.1:{unused_tcp_port}/livez"
     async with _serving(unused_tcp_port, _server(authority.certificate("service"))):
         async with httpx.AsyncClient() as stranger:
@@ -86,7 +88,7 @@ async def test_only_who_trusts_the_authority_connects(authority: Authority, unus
 
 
 @pytest.mark.usefixtures("_untouched")
-def test_the_authority_is_trusted_besides_the_systems_by_every_library(authority: Authority) -> None:
+def test_every_library_trusts_the_authority_and_the_systems(authority: Authority) -> None:
     before = len(httpx.create_ssl_context().get_ca_certs())
     tls.trust(authority.cafile)
     assert len(httpx.create_ssl_context().get_ca_certs()) == before + 1
@@ -96,7 +98,7 @@ def test_the_authority_is_trusted_besides_the_systems_by_every_library(authority
 
 
 def _default_authorities() -> list[dict[str, tuple[tuple[tuple[str, str]]]]]:
-    """Those of a context that a library makes without being told anything."""
+    """The authorities of a context that a library creates with its defaults."""
     context = ssl.create_default_context()
     found: list[dict[str, tuple[tuple[tuple[str, str]]]]] = context.get_ca_certs()  # type: ignore[assignment]
     return found
@@ -109,7 +111,7 @@ def test_without_a_file_nothing_is_changed() -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_a_file_of_authorities_that_is_none_stops_the_process(tmp_path: Path, content: str | None) -> None:
+def test_an_invalid_file_of_authorities_stops_the_process(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.crt"
     if content is not None:
         path.write_text(content)
@@ -125,7 +127,7 @@ def test_a_certificate_without_its_key_stops_the_process(authority: Authority) -
         ServerCertificate(one.certfile, one.keyfile.with_name("nowhere"))
 
 
-def test_the_broker_is_shown_a_client_certificate(authority: Authority) -> None:
+def test_a_client_certificate_is_sent_to_the_broker(authority: Authority) -> None:
     made = authority.certificate("service")
     settings = BrokerSettings(
         kafka_security_protocol="SSL",
@@ -156,7 +158,7 @@ async def test_a_replaced_certificate_is_served_without_a_restart(
         assert await _shown(unused_tcp_port, authority) != before
 
 
-def test_a_peer_that_never_ends_tls_delays_nobody(authority: Authority) -> None:
+def test_a_peer_that_never_ends_tls_delays_no_shutdown(authority: Authority) -> None:
     made = authority.certificate("service")
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(made.certfile, made.keyfile)
@@ -181,7 +183,7 @@ def test_a_peer_that_never_ends_tls_delays_nobody(authority: Authority) -> None:
 
 
 def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
-    """Makes the handshake, reads all that comes, and says nothing more until the other is gone."""
+    """Complete the handshake, read everything, and send nothing until the peer has disconnected."""
     connection, _ = listener.accept()
     connection.settimeout(20)
     with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as wrapped:
@@ -195,7 +197,7 @@ def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 
 async def _shown(port: int, authority: Authority) -> bytes | None:
-    """The certificate that a new connection sees."""
+    """Return the certificate of a new connection."""
     context = ssl.create_default_context(cafile=authority.cafile)
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     connection = writer.get_extra_info("ssl_object")

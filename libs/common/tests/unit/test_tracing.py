@@ -38,7 +38,7 @@ def test_the_context_of_a_span_is_its_header() -> None:
     assert int(flags, 16) & 1 == 1
 
 
-def test_a_span_goes_on_with_the_trace_that_came_in(spans: Spans) -> None:
+def test_a_span_continues_the_incoming_trace(spans: Spans) -> None:
     with span("work", kind=SpanKind.SERVER, parent=PARENT):
         assert trace_id() == TRACE
     (work,) = spans()
@@ -59,7 +59,7 @@ def test_a_span_goes_on_with_the_trace_that_came_in(spans: Spans) -> None:
         PARENT.upper(),
     ],
 )
-def test_a_header_that_cannot_be_read_starts_a_new_trace(header: str, spans: Spans) -> None:
+def test_an_unreadable_header_starts_a_new_trace(header: str, spans: Spans) -> None:
     with span("work", parent=header):
         assert trace_id() not in {None, TRACE}
     assert spans()[0].parent is None
@@ -87,13 +87,13 @@ def test_a_batch_of_several_contexts_links_to_each_once(spans: Spans) -> None:
     assert [link.context.trace_id for link in batch.links] == [int(TRACE, 16), int("1" * 32, 16)]
 
 
-def test_a_large_batch_links_to_so_many() -> None:
+def test_a_large_batch_has_a_limited_number_of_links() -> None:
     headers = [f"00-{number:032x}-b7ad6b7169203331-01" for number in range(1, 500)]
     with process_span("things.v1", "reader", headers) as current:
         assert len(getattr(current, "links", ())) == LINKS_MAX
 
 
-def test_a_batch_makes_no_links_that_nobody_will_see(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_a_collector_creates_no_links(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = tracing._provider("quiet", None)
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     with process_span("things.v1", "reader", [PARENT, f"00-{'1' * 32}-b7ad6b7169203331-01"]) as current:
@@ -102,7 +102,7 @@ def test_a_batch_makes_no_links_that_nobody_will_see(monkeypatch: pytest.MonkeyP
         assert trace_id() == TRACE
 
 
-def test_messaging_spans_are_named_and_described_as_the_convention_says(spans: Spans) -> None:
+def test_messaging_spans_follow_the_convention(spans: Spans) -> None:
     with send_span("things.v1", [None]):
         pass
     with process_span("things.v1", "reader", [None, None]):
@@ -120,7 +120,7 @@ def test_messaging_spans_are_named_and_described_as_the_convention_says(spans: S
     }
 
 
-def test_an_error_is_noted_without_its_message(spans: Spans) -> None:
+def test_an_error_is_recorded_without_its_message(spans: Spans) -> None:
     with pytest.raises(ValueError, match="secret"), span("work"):
         raise ValueError("secret")
     (work,) = spans()

@@ -1,4 +1,4 @@
-"""What a condition is, and what is said of it."""
+"""Conditions, and the messages of their alerts."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +13,14 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "a"})
 
 
-def test_the_same_name_and_labels_are_the_same_condition_whatever_is_said() -> None:
+def test_the_same_name_and_labels_are_the_same_condition_whatever_the_summary() -> None:
     other = Condition("PipeLeaks", Severity.CRITICAL, "It gushes.", {"pipe": "a"})
     assert LEAK.fingerprint("svc") == other.fingerprint("svc")
     elsewhere = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "b"})
     assert LEAK.fingerprint("svc") != elsewhere.fingerprint("svc")
 
 
-def test_what_two_services_find_are_two_conditions() -> None:
+def test_conditions_of_two_services_are_different() -> None:
     assert LEAK.fingerprint("svc") != LEAK.fingerprint("other")
 
 
@@ -29,15 +29,15 @@ def test_a_summary_that_is_too_long_is_cut() -> None:
     assert len(AlertRaised.model_validate_json(message.value).summary) == 500
 
 
-def test_what_is_said_and_taken_back_stands_in_the_log_too(logged: Logged) -> None:
-    said = messages.raised("svc", LEAK, 1, NOW)
+def test_raised_and_resolved_alerts_are_logged(logged: Logged) -> None:
+    raised = messages.raised("svc", LEAK, 1, NOW)
     ended = messages.resolved("svc", LEAK.fingerprint("svc"), LEAK.name, 2, NOW)
-    assert said.event_id != ended.event_id
+    assert raised.event_id != ended.event_id
     begun, over = logged()
-    assert (begun["event"], begun["alert"], begun["said"]) == ("alert raised", "PipeLeaks", "It drips.")
+    assert (begun["event"], begun["alert"], begun["detail"]) == ("alert raised", "PipeLeaks", "It drips.")
     assert (over["event"], over["alert"]) == ("alert resolved", "PipeLeaks")
 
 
-def test_the_condition_that_all_may_find_has_its_runbook() -> None:
+def test_the_common_condition_has_a_runbook() -> None:
     runbooks = Path(__file__).parents[4] / "docs" / "runbooks"
     assert (runbooks / f"{unsendable('orders').name}.md").is_file()

@@ -1,1 +1,1 @@
-"""What tests of any service share: clocks, databases, topics. Never imported by a service."""
+"""Test utilities for every service: clocks, databases, topics. Never imported by a service."""

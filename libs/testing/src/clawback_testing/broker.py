@@ -1,4 +1,4 @@
-"""A test's hands on the broker: raw records in, all records out, topics of its own, the contract's topics emptied."""
+"""Broker access for tests: sends raw records, reads all records, creates topics, empties the contract's topics."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,12 +16,12 @@ from clawback_contracts.topics import load_topics
 from clawback_testing.waiting import until
 
 Record: TypeAlias = Any
-"""aiokafka's ``ConsumerRecord``, which carries no types."""
+"""aiokafka's ``ConsumerRecord``, which has no types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One record as bytes, however wrong."""
+    """One record as bytes; may be invalid."""
 
     value: bytes | None
     key: bytes | None = None
@@ -30,11 +30,11 @@ class Raw:
 
     @classmethod
     def of(cls, message: Message, *, source: str = "test") -> "Raw":
-        """A message as a service would send it."""
+        """Return a message as a service would send it."""
         return cls(message.value, message.key.encode(), message.headers(source))
 
-    def but(self, **changed: Any) -> "Raw":
-        """The same with something changed; a header set to ``...`` is left out."""
+    def replace(self, **changed: Any) -> "Raw":
+        """Return the record with these changes; a header set to ``...`` is left out."""
         headers = dict(self.headers) | changed.pop("headers", {})
         return Raw(
             changed.get("value", self.value),
@@ -46,13 +46,13 @@ class Raw:
 
 @dataclass(slots=True)
 class Broker:
-    """Speaks with one broker."""
+    """A client of one broker."""
 
     bootstrap: str
     _made: list[str] = field(default_factory=list)
 
     async def send(self, topic: str, records: Iterable[Raw | Message]) -> list[tuple[int, int]]:
-        """Sends in order; gives each record's partition and offset."""
+        """Send records in order and return the partition and offset of each."""
         raws = [Raw.of(record) if isinstance(record, Message) else record for record in records]
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", max_request_size=8_000_000, linger_ms=2
@@ -68,7 +68,7 @@ class Broker:
         return [(place.partition, place.offset) for place in placed]
 
     async def read(self, topic: str) -> list[Record]:
-        """Every record that is on the topic now, by partition and offset."""
+        """Return every record that is on the topic now, by partition and offset."""
         async with AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, max_partition_fetch_bytes=8_000_000, fetch_max_wait_ms=50
         ) as consumer:
@@ -89,7 +89,7 @@ class Broker:
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     async def events(self, topic: str, *kinds: type[Event]) -> list[Any]:
-        """The events of these kinds on the topic."""
+        """Return the events of these types on the topic."""
         by_type = {kind.TYPE: kind for kind in kinds}
         named = [
             (dict(record.headers)["ce_type"].decode(), record.value) for record in await self.read(topic)
@@ -97,7 +97,7 @@ class Broker:
         return [by_type[type_].model_validate_json(value) for type_, value in named if type_ in by_type]
 
     async def new_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
-        """A topic of this test alone; gives its name. Deleted with the test."""
+        """Create a topic for this test alone and return its name; it is deleted after the test."""
         name = f"test-{uuid4().hex[:12]}"
         async with self.admin() as admin:
             answer = await admin.create_topics(
@@ -108,8 +108,8 @@ class Broker:
         self._made.append(name)
         return name
 
-    async def make_again(self, topic: str) -> None:
-        """Deletes a topic of one partition, and makes it again under its name."""
+    async def recreate(self, topic: str) -> None:
+        """Delete a topic of one partition, and create it again with the same name."""
         async with self.admin() as admin:
             await admin.delete_topics([topic])
 
@@ -120,22 +120,22 @@ class Broker:
             async def listed() -> bool:
                 return not (await admin.describe_topics([topic]))[0]["error_code"]
 
-            await until(made, what="the topic is made again")
+            await until(made, what="the topic is created again")
             await until(listed, what="the topic is listed")
 
-    async def cut(self, topic: str, *, up_to: int | None = None) -> None:
-        """Deletes the records of a topic before an offset (None: all there are)."""
+    async def delete_records(self, topic: str, *, up_to: int | None = None) -> None:
+        """Delete the records of a topic before an offset (None: all records)."""
         async with self.admin() as admin:
-            await _cut(admin, self.bootstrap, [topic], up_to)
+            await _delete_records(admin, self.bootstrap, [topic], up_to)
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """The group's offsets by topic and partition."""
+        """Return the group's offsets by topic and partition."""
         async with self.admin() as admin:
             found = await admin.list_consumer_group_offsets(group)
         return {(place.topic, place.partition): kept.offset for place, kept in found.items()}
 
     async def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Sets offsets of a group that nobody is a member of."""
+        """Set offsets of a group without members."""
         async with AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
         ) as consumer:
@@ -144,14 +144,14 @@ class Broker:
             await consumer.commit(wanted)
 
     async def empty(self) -> None:
-        """No record on the contract's topics, and no group that remembers any."""
+        """Delete all records of the contract's topics, and all consumer groups."""
         async with self.admin() as admin:
-            await _cut(admin, self.bootstrap, list(load_topics()), None)
+            await _delete_records(admin, self.bootstrap, list(load_topics()), None)
             groups = [name for name, *_ in await admin.list_consumer_groups()]
-            await _forget(admin, groups)
+            await _delete_groups(admin, groups)
 
     async def close(self) -> None:
-        """Deletes the topics of this test."""
+        """Delete the topics of this test."""
         if self._made:
             async with self.admin() as admin:
                 await admin.delete_topics(self._made)
@@ -159,7 +159,7 @@ class Broker:
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[Any]:
-        """An administrator's client."""
+        """Open an admin client."""
         client: Any = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await client.start()
         try:
@@ -168,7 +168,7 @@ class Broker:
             await client.close()
 
 
-async def _cut(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | None) -> None:
+async def _delete_records(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | None) -> None:
     places = [
         TopicPartition(described["topic"], partition["partition"])
         for described in await admin.describe_topics(list(topics))
@@ -185,12 +185,12 @@ async def _cut(admin: Any, bootstrap: str, topics: Sequence[str], up_to: int | N
         await admin.delete_records({place: RecordsToDelete(end) for place, end in wanted.items()})
 
 
-async def _forget(admin: Any, groups: Sequence[str]) -> None:
+async def _delete_groups(admin: Any, groups: Sequence[str]) -> None:
     for group in groups:
         coordinator = await admin.find_coordinator(group)
         answer = await admin._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001 - it has no method
         for name, code in answer.results:
             if code:
                 raise AssertionError(
-                    f"the group {name} is still in use (error {code}): a consumer was left behind"
+                    f"the group {name} is still in use (error {code}): a consumer was not stopped"
                 )

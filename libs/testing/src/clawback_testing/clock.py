@@ -1,19 +1,19 @@
-"""A clock that moves only when a test moves it."""
+"""A clock that only the test moves."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """Starts at an instant in 2026 unless told otherwise."""
+    """Starts at an instant in 2026, or at the given one."""
 
     def __init__(self, now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)) -> None:
         self._now = now
 
     def now(self) -> datetime:
-        """The instant it was moved to."""
+        """Return the instant that it was set to."""
         return self._now
 
     def advance(self, **by: float) -> datetime:
-        """Moves on, with the arguments of ``timedelta``."""
+        """Move forward; the arguments are those of ``timedelta``."""
         self._now += timedelta(**by)
         return self._now

@@ -1,4 +1,4 @@
-"""Commands of a service within the test's process, on its objects."""
+"""Runs commands of a service within the test's process, on its objects."""
 
 from typing import Any, TypeVar
 
@@ -10,5 +10,5 @@ T = TypeVar("T", bound=Service)
 
 
 async def command(definition: ServiceDefinition[Any, T], service: T, *arguments: str) -> int:
-    """As from the command line. Gives the exit code."""
+    """Run a command as from the command line and return the exit code."""
     return await run_role(definition, service, parser_of(definition).parse_args(arguments), ShutdownEvent())

@@ -1,4 +1,4 @@
-"""Compliance as a service sees it that asks for all orders: its list of them, over HTTP."""
+"""A fake compliance API: its list of all orders, over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,20 +17,20 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 
 @dataclass(slots=True)
 class Compliance:
-    """Lists every order that it ever gave."""
+    """Lists every order that it has issued."""
 
     url: AnyHttpUrl
     orders: list[ArticleRevoked] = field(default_factory=list)
 
     async def listed(self, _: Request) -> Response:
-        """One page of all."""
+        """Return one page with all orders."""
         items = [order.model_dump(mode="json") for order in self.orders]
         return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
 
 
 @asynccontextmanager
 async def answering(port: int) -> AsyncIterator[Compliance]:
-    """Its server, for the length of a block."""
+    """Run its server for the duration of a block."""
     compliance = Compliance(AnyHttpUrl(f"http://127.0.0.1:{port}"))
     app = Starlette(routes=[Route("/api/v1/compliance/revocations", compliance.listed)])
     stopping = ShutdownEvent()

@@ -1,4 +1,4 @@
-"""A fresh, migrated database a test: copied from a template, dropped when the next one is made."""
+"""A new, migrated database for each test: copied from a template, dropped when the next one is created."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +13,7 @@ from clawback_common.postgres.migrate import Migration, migrate
 
 
 class Databases:
-    """Makes databases on one server; a template for each set of migrations."""
+    """Creates databases on one server, from one template per set of migrations."""
 
     def __init__(self, admin_url: str) -> None:
         self._admin_url = admin_url
@@ -24,7 +24,7 @@ class Databases:
 
     @asynccontextmanager
     async def fresh(self, migrations: Sequence[Migration]) -> AsyncIterator[str]:
-        """The address of a database in which these have run, for as long as the block."""
+        """Create a database with these migrations for the duration of the block; yield its address."""
         template = await self._template(migrations)
         self._count += 1
         name = f"{self._session}_{self._count}"
@@ -35,19 +35,19 @@ class Databases:
             self._used.append(name)
 
     async def close(self) -> None:
-        """Drops what is left, and the templates."""
+        """Drop the remaining databases, and the templates."""
         self._used += self._templates.values()
         self._templates.clear()
         await self._run(*self._drops())
 
     def _drops(self) -> list[str]:
-        """For what the tests before have used."""
+        """Return the statements that drop the databases of earlier tests."""
         drops = [f"DROP DATABASE {name} WITH (FORCE)" for name in self._used]
         self._used.clear()
         return drops
 
     def url(self, name: str) -> str:
-        """The address of a database on this server."""
+        """Return the address of a database on this server."""
         return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{name}"))
 
     async def _template(self, migrations: Sequence[Migration]) -> str:

@@ -1,6 +1,6 @@
-"""Images built for real where a container engine answers; tests that need one are skipped in words where none does.
+"""Builds container images where a container engine is available; otherwise the tests are skipped with the reason.
 
-`PYTHON_IMAGE` names another base image than the one of the Dockerfile.
+`PYTHON_IMAGE` sets another base image than the one of the Dockerfile.
 """
 
 import os
@@ -24,13 +24,13 @@ BASE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
 
 @contextmanager
 def container_engine() -> Iterator["docker.DockerClient"]:
-    """The engine of DOCKER_HOST or the usual socket, with a base image."""
-    import docker  # noqa: PLC0415 - comes with testcontainers, and most tests need none
+    """Yield the engine of DOCKER_HOST or of the default socket, with a base image."""
+    import docker  # noqa: PLC0415 - part of testcontainers; most tests do not need it
     from docker.errors import DockerException  # noqa: PLC0415
 
     host = os.environ.get("DOCKER_HOST", DEFAULT_ENGINE)
     if not _answers(host):
-        pytest.skip(f"no container engine answers at {host}: images are neither built nor started")
+        pytest.skip(f"no container engine at {host}: images are neither built nor started")
     client = docker.DockerClient.from_env(timeout=600)
     try:
         if not client.images.list(name=BASE):
@@ -38,7 +38,7 @@ def container_engine() -> Iterator["docker.DockerClient"]:
     except DockerException as error:
         client.close()
         pytest.skip(
-            f"the engine cannot get the base image {BASE} ({type(error).__name__}); PYTHON_IMAGE names another"
+            f"the engine cannot get the base image {BASE} ({type(error).__name__}); set PYTHON_IMAGE to use another"
         )
     try:
         yield client
@@ -47,15 +47,15 @@ def container_engine() -> Iterator["docker.DockerClient"]:
 
 
 def build(engine: "docker.DockerClient", images: Mapping[str, Mapping[str, str]]) -> None:
-    """Images by tag, from their build arguments; the wheels are fetched on this side, so a build needs no network."""
-    subprocess.run(["make", "wheels"], cwd=ROOT, check=True, timeout=600)  # noqa: S607 - the make of the path
+    """Build images by tag from their build arguments. The wheels are downloaded here, so a build needs no network."""
+    subprocess.run(["make", "wheels"], cwd=ROOT, check=True, timeout=600)  # noqa: S607 - make is found by the path
     for tag, arguments in images.items():
         buildargs = {"PYTHON_IMAGE": BASE, "OFFLINE": "yes", **arguments}
         engine.images.build(path=str(ROOT), tag=tag, buildargs=buildargs, rm=True, forcerm=True)
 
 
 def _answers(host: str) -> bool:
-    """Whether something accepts connections there; the client itself leaks its socket when nothing does."""
+    """Return whether something accepts connections there; Docker's client leaks its socket when nothing does."""
     address = urlsplit(host)
     family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
     with socket.socket(family) as probe:

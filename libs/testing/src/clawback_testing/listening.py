@@ -1,4 +1,4 @@
-"""Tools for tests of what listens: an event of no meaning, and subscribers for as long as a block."""
+"""Tools for tests of subscribers: a meaningless event, and subscribers for the duration of a block."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,11 +18,11 @@ from clawback_testing.waiting import until
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Said(Event):
-    """Somebody said something."""
+class Ping(Event):
+    """A meaningless event."""
 
-    TYPE: ClassVar[str] = "test.said.v1"
-    TOPIC: ClassVar[str] = "said"
+    TYPE: ClassVar[str] = "test.ping.v1"
+    TOPIC: ClassVar[str] = "pings"
     KEY: ClassVar[str] = "who"
 
     who: str = Field(min_length=1)
@@ -30,22 +30,22 @@ class Said(Event):
     words: str = ""
 
 
-def said(number: int, who: str = "ann", words: str = "", *, topic: str = "said") -> Message:
-    """The message; its event id is made of the number."""
-    event = Said(who=who, number=number, words=words)
-    return Message.of(event, event_id("said", number), at=AT, traceparent=None, topic=topic)
+def ping(number: int, who: str = "ann", words: str = "", *, topic: str = "pings") -> Message:
+    """Return the message; its event id is derived from the number."""
+    event = Ping(who=who, number=number, words=words)
+    return Message.of(event, event_id("ping", number), at=AT, traceparent=None, topic=topic)
 
 
 @dataclass(slots=True)
-class Heard:
-    """A handler that remembers; ``trouble`` is awaited before, and may raise."""
+class Recorder:
+    """A handler that records its batches; ``trouble`` is awaited first, and may raise."""
 
     trouble: Callable[[list[int]], Awaitable[None]] | None = None
     batches: list[list[int]] = field(default_factory=list)
     tried: list[list[int]] = field(default_factory=list)
 
-    async def __call__(self, batch: Batch[Said]) -> None:
-        """Handles a batch."""
+    async def __call__(self, batch: Batch[Ping]) -> None:
+        """Handle a batch."""
         numbers = [one.value.number for one in batch]
         self.tried.append(numbers)
         if self.trouble is not None:
@@ -54,13 +54,13 @@ class Heard:
 
     @property
     def numbers(self) -> list[int]:
-        """What was handled, in the order in which it was."""
+        """The numbers of the handled events, in order."""
         return [number for batch in self.batches for number in batch]
 
 
 @asynccontextmanager
 async def listening(context: BusContext, *subscriptions: Subscription) -> AsyncIterator[Bus]:
-    """Subscribers that are assigned before the block, and leave after it."""
+    """Run subscribers that are assigned before the block, and stop after it."""
     bus = Bus(context, subscriptions)
     try:
         await bus.start(ShutdownEvent())
@@ -75,7 +75,7 @@ def _all_assigned(bus: Bus) -> bool:
 
 
 def fails_at(number: int, error: Exception, times: int = 10**9) -> Callable[[list[int]], Awaitable[None]]:
-    """Trouble with every batch that has this number, so many times."""
+    """Return a function that fails for every batch with this number, this many times."""
     left = times
 
     async def trouble(numbers: list[int]) -> Any:

@@ -1,6 +1,6 @@
-"""Fixtures of integration tests: one Kafka, PostgreSQL and Valkey a session, a fresh database a test.
+"""Fixtures of integration tests: one Kafka, PostgreSQL and Valkey per session, a new database per test.
 
-A service's tests say which migrations its database has by a fixture ``migrations`` of their own.
+The tests of a service define the migrations of its database by overriding the fixture ``migrations``.
 """
 
 import asyncio
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 
 
 NAMED_BY_MAX = 100
-"""Characters or bytes of a parameter that may be part of a test's name."""
+"""Longest parameter, in characters or bytes, that may be part of a test's name."""
 
 
 def pytest_configure() -> None:
-    """Structlog's default prints an error with every local variable of every frame, which takes seconds."""
-    _be_quiet()
+    """Silence structlog: its default prints an error with every local variable of every frame, which takes seconds."""
+    _silence_structlog()
 
 
 def pytest_collection_finish() -> None:
-    """All modules are loaded: the garbage collector need not look at them again and again."""
+    """Exclude the loaded modules from garbage collection."""
     tune_gc()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """A test is not named by a whole body: names go into caches and reports, and some bodies have megabytes."""
+    """Keep large parameters out of test names: names go into caches and reports, and some bodies have megabytes."""
     if isinstance(val, bytes | str) and len(val) > NAMED_BY_MAX:
         return f"{argname}-of-{len(val)}"
     return None
 
 
-def _be_quiet() -> None:
+def _silence_structlog() -> None:
     structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
 
 
@@ -59,8 +59,8 @@ def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """A command that a test runs in this process sets its logging up; the next test finds it as it was."""
+def _restore_logging() -> Iterator[None]:
+    """Restore the logging configuration after a command that a test runs in this process."""
     root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
     levels = {name: logging.getLogger(name).level for name in (None, *QUIET)}
     yield
@@ -69,7 +69,7 @@ def _logging_as_it_was() -> Iterator[None]:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
         logging.captureWarnings(capture=False)
-        _be_quiet()
+        _silence_structlog()
 
 
 @pytest.fixture(scope="session")
@@ -81,50 +81,50 @@ def kafka_bootstrap() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """An administrator's address of a PostgreSQL 18."""
+    """The admin address of a PostgreSQL 18."""
     with postgres_server() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    """The address of a Valkey's database, which tests may empty; Redis speaks the same."""
+    """The address of a Valkey database that tests may empty; Redis has the same protocol."""
     with valkey_server() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def databases(postgres_url: str) -> Iterator[Databases]:
-    """Makes fresh databases; their templates last for the session."""
+    """Creates databases; their templates exist for the session."""
     made = Databases(postgres_url)
     yield made
-    with ThreadPoolExecutor(1) as thread:  # the session's own loop, where there is one, is left alone
+    with ThreadPoolExecutor(1) as thread:  # does not use the session's own loop
         thread.submit(asyncio.run, made.close()).result()
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What has run in a test's database: the plumbing's tables; a service's tests say more."""
+    """The migrations of a test's database: the common tables; the tests of a service override it."""
     return load("common", COMMON_PACKAGE)
 
 
 @pytest_asyncio.fixture
 async def database_url(databases: Databases, migrations: Sequence[Migration]) -> AsyncIterator[str]:
-    """The address of a migrated database of this test alone."""
+    """The address of a migrated database for this test alone."""
     async with databases.fresh(migrations) as url:
         yield url
 
 
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A pool on it."""
+    """A pool on this database."""
     async with Database.connect(database_url, connections_max=10, name="test") as db:
         yield db
 
 
 @pytest_asyncio.fixture
 async def broker(kafka_bootstrap: str) -> AsyncIterator[Broker]:
-    """The test's hands on the broker; topics that it makes are deleted with it."""
+    """Access to the broker; topics that it creates are deleted after the test."""
     hands = Broker(kafka_bootstrap)
     yield hands
     await hands.close()
@@ -132,7 +132,7 @@ async def broker(kafka_bootstrap: str) -> AsyncIterator[Broker]:
 
 @pytest_asyncio.fixture
 async def topics(broker: Broker) -> Broker:
-    """The broker with the contract's topics empty and every group forgotten."""
+    """The broker, with the contract's topics empty and all groups deleted."""
     await broker.empty()
     return broker
 
@@ -140,7 +140,7 @@ async def topics(broker: Broker) -> Broker:
 @pytest_asyncio.fixture
 async def valkey(valkey_url: str) -> AsyncIterator["Redis"]:
     """A client of an empty Valkey; its address is ``valkey_url``."""
-    from redis.asyncio import Redis  # noqa: PLC0415 - most tests need none
+    from redis.asyncio import Redis  # noqa: PLC0415 - most tests do not need it
 
     async with Redis.from_url(valkey_url) as client:
         await client.flushdb()
@@ -149,8 +149,8 @@ async def valkey(valkey_url: str) -> AsyncIterator["Redis"]:
 
 @pytest_asyncio.fixture
 async def compliance(unused_tcp_port: int) -> AsyncIterator["Compliance"]:
-    """For a database that is younger than the log's start, as all are here: the topics of a session are emptied."""
-    from clawback_testing.compliance import answering  # noqa: PLC0415 - most tests need none
+    """A fake compliance API. Test databases are older than the log start, because the session's topics are emptied."""
+    from clawback_testing.compliance import answering  # noqa: PLC0415 - most tests do not need it
 
     async with answering(unused_tcp_port) as listing:
         yield listing
@@ -158,7 +158,7 @@ async def compliance(unused_tcp_port: int) -> AsyncIterator["Compliance"]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Moves only when the test moves it."""
+    """A clock that only the test moves."""
     return FakeClock()
 
 
@@ -166,7 +166,7 @@ def clock() -> FakeClock:
 def common_settings(
     kafka_bootstrap: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> CommonSettings:
-    """Of a process that works on this test's broker and database."""
+    """The settings of a process that uses this test's broker and database."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)
     monkeypatch.setenv("DATABASE_URL", database_url)
     return CommonSettings()

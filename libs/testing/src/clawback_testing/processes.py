@@ -1,4 +1,4 @@
-"""A service's roles as processes of their own, with the test's environment; ended with the test."""
+"""Runs a service's roles as separate processes with the test's environment; they end with the test."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ ENDED_S_MAX = 30.0
 
 @dataclass(slots=True, kw_only=True)
 class Processes:
-    """Those of one service."""
+    """The processes of one service."""
 
     service: str
     running: list[asyncio.subprocess.Process] = field(default_factory=list, init=False)
 
     async def start(self, *role: str, kept: bool = False, **env: str) -> asyncio.subprocess.Process:
-        """Start one as a command would; its output is shown where the test fails, or with `kept` piped to the test."""
+        """Start a role. Its output is shown when the test fails, or with `kept` piped to the test."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -33,25 +33,25 @@ class Processes:
         return process
 
     async def ready(self, role: str, port: int) -> asyncio.subprocess.Process:
-        """Start one, and wait until its probe answers that it is ready."""
+        """Start a role, and wait until its readiness probe succeeds."""
         process = await self.start(role, HTTP_PORT=str(port))
 
         async def is_ready() -> bool:
             if process.returncode is not None:
-                raise AssertionError(f"the {role} has ended with {process.returncode}")
+                raise AssertionError(f"the {role} exited with {process.returncode}")
             return await answers(port)
 
         await until(is_ready, deadline_s=READY_S_MAX, what=f"the {role} is ready")
         return process
 
     async def job(self, *role: str, **env: str) -> tuple[int, str]:
-        """Run one to its end; its exit code and its output."""
+        """Run a role to its end and return its exit code and its output."""
         process = await self.start(*role, kept=True, **env)
         out, err = await process.communicate()
         return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
 
     async def end(self) -> None:
-        """Asks all to end, and waits."""
+        """Ask all processes to end, and wait for them."""
         for process in self.running:
             if process.returncode is None:
                 process.terminate()

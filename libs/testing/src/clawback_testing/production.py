@@ -1,4 +1,4 @@
-"""The environment of a service in production, in which nothing is refused: for tests that change one thing of it."""
+"""A production environment that every service accepts, for tests that change one setting of it."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ FILES = (
     "signing.pem",
     "routes.yaml",
 )
-"""What a process reads; empty, for settings look at no content."""
+"""Files that a process reads. They are empty, because settings do not check their content."""
 
 
 def production_env(folder: Path) -> dict[str, str]:
-    """Variables for all five services; their files are made in this folder."""
+    """Return the variables for all five services; their files are created in this folder."""
     for name in FILES:
         (folder / name).touch()
     (folder / "feeds.yaml").write_text(FEEDS)

@@ -1,4 +1,4 @@
-"""Every named query against the migrated schema: a misspelt column is found without running it."""
+"""Prepares every named query against the migrated schema, which finds a misspelt column without running it."""
 
 from importlib.resources import files
 
@@ -8,7 +8,7 @@ from clawback_common.postgres import Database, Queries
 
 
 async def prepare_all(db: Database, package: str) -> list[str]:
-    """Prepares each query of each ``.sql`` file of a package. Gives what is wrong, a line a query."""
+    """Prepare each query of each ``.sql`` file of a package and return the errors, one line per query."""
     wrong = []
     nouns = sorted(
         entry.name.removesuffix(".sql") for entry in files(package).iterdir() if entry.name.endswith(".sql")

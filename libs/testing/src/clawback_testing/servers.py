@@ -1,7 +1,7 @@
-"""A Kafka, a PostgreSQL and a Valkey for one test session, from whoever has them.
+"""A Kafka, a PostgreSQL and a Valkey for one test session.
 
-An address in the environment comes first: it must lead to servers that tests may empty. Then a container engine
-that has the images. Then the local stack, in a folder of its own that is deleted afterwards.
+An address in the environment has precedence; tests may empty the servers there. Otherwise a container engine that has
+the images is used, or else the local stack, in a folder that is deleted afterwards.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ STARTED_S_MAX = 60
 
 @contextmanager
 def kafka_server() -> Iterator[str]:
-    """Bootstrap servers of a broker that has the contract's topics."""
+    """Yield the bootstrap servers of a broker with the contract's topics."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
         _make_topics(given)
@@ -44,7 +44,7 @@ def kafka_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """An administrator's address."""
+    """Yield the admin address of a PostgreSQL."""
     given = os.environ.get("POSTGRES_URL")
     if given:
         yield given
@@ -58,7 +58,7 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def valkey_server() -> Iterator[str]:
-    """The address of a database of a Valkey."""
+    """Yield the address of a Valkey database."""
     given = os.environ.get("REDIS_URL")
     if given:
         yield given
@@ -78,11 +78,11 @@ def _local(part: str) -> Iterator[dict[str, str]]:
 
 @cache
 def _engine_has(image: str) -> bool:
-    """Whether an engine answers and has the image already: a test must not wait for a download."""
+    """Return whether an engine is available and has the image already: a test must not wait for a download."""
     docker = shutil.which("docker")
     if docker is None:
         return False
-    asked = subprocess.run([docker, "image", "inspect", image], capture_output=True, check=False, timeout=30)  # noqa: S603 - arguments are ours
+    asked = subprocess.run([docker, "image", "inspect", image], capture_output=True, check=False, timeout=30)  # noqa: S603 - the arguments are constants
     return asked.returncode == 0
 
 
@@ -90,7 +90,7 @@ def _engine_has(image: str) -> bool:
 def _kafka_container() -> Iterator[str]:
     from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
 
-    # The broker tells its clients where it is, so the port outside must be known before it starts.
+    # The broker advertises its address to clients, so the outer port must be known before it starts.
     with claimed({"kafka": 9092}, prefer_documented=False) as ports:
         container = _container(KAFKA_IMAGE, ports["kafka"], 9092)
         settings = {
@@ -148,7 +148,7 @@ def _container(image: str, outside: int, inside: int) -> Any:
 
 
 def _make_topics(address: str) -> None:
-    """Those that are missing on a broker that is there already, as the local stack makes them."""
+    """Create the missing topics on an existing broker, as the local stack does."""
     settings = BrokerSettings(kafka_bootstrap_servers=address)
-    with ThreadPoolExecutor(1) as thread:  # the session's own loop, where there is one, is left alone
+    with ThreadPoolExecutor(1) as thread:  # does not use the session's own loop
         thread.submit(asyncio.run, provision(settings, [SUBMISSIONS])).result()

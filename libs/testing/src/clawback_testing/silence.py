@@ -1,4 +1,4 @@
-"""A network that goes silent: no byte passes in either direction, and no end is said to either side."""
+"""A network that goes silent: no byte passes in either direction, and neither side sees the connection closed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Network:
-    """The way to one server, through a port of ours."""
+    """The connection to one server, through a local port."""
 
     host: str
     port_behind: int
@@ -17,24 +17,24 @@ class Network:
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    def fall_silent(self) -> None:
-        """As when a node loses its power: both sides wait."""
+    def go_silent(self) -> None:
+        """Stop all traffic, as when a node loses power: both sides wait."""
         self._open.clear()
 
     def recover(self) -> None:
-        """What was sent meanwhile arrives."""
+        """Resume; what was sent meanwhile is delivered."""
         self._open.set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client."""
+        """Handle a client."""
         far_reader, far_writer = await asyncio.open_connection(self.host, self.port_behind)
         self._writers += [writer, far_writer]
         for one in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._carry(*one))
+            task = asyncio.create_task(self._forward(*one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
                 await self._open.wait()
@@ -44,7 +44,7 @@ class Network:
         writer.close()
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Close all connections."""
         for task in list(self._tasks):
             task.cancel()
         for writer in self._writers:
@@ -53,7 +53,7 @@ class Network:
 
 @asynccontextmanager
 async def network(host: str, port: int) -> AsyncIterator[Network]:
-    """A way to a server that can fall silent; open at first."""
+    """Open a forwarded port to a server that can go silent; traffic passes at first."""
     one = Network(host, port)
     one.recover()
     server = await asyncio.start_server(one.connected, "127.0.0.1", 0)

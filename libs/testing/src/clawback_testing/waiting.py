@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, with a deadline and words; never for a time."""
+"""Waiting in tests: for a condition with a deadline, never for a fixed time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,10 +19,10 @@ async def until(condition: Callable[[], T], *, deadline_s: float = ..., what: st
 async def until(
     condition: Callable[[], Any], *, deadline_s: float = 20.0, what: str = "the condition"
 ) -> Any:
-    """Asks again and again until the answer is true in Python's sense, and gives it.
+    """Evaluate the condition repeatedly until it is truthy, and return it.
 
     Raises:
-        AssertionError: it was not so in time; quotes the last answer.
+        AssertionError: it was not true in time; contains the last value.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
@@ -32,5 +32,5 @@ async def until(
         if answer:
             return answer
         if loop.time() > end:
-            raise AssertionError(f"{what} not so after {deadline_s:g} s: {answer!r}")
+            raise AssertionError(f"not true after {deadline_s:g} s: {what}; last value: {answer!r}")
         await asyncio.sleep(0.02)

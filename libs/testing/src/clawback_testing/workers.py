@@ -1,4 +1,4 @@
-"""A worker within the test's own process, and how any process is seen to be ready."""
+"""Runs a worker within the test's own process, and checks the readiness of any process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,8 +20,8 @@ DRAINED_S_MAX = 20.0
 
 
 @asynccontextmanager
-async def at_work(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
-    """It is ready, or has ended by itself; asked to end after the block, and what it ended with is raised."""
+async def running(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
+    """Run a worker: ready, or ended by itself, before the block; asked to end after it. Its error is raised."""
     stopping = ShutdownEvent()
     task = asyncio.create_task(worker.run(plan, stopping))
     try:
@@ -34,7 +34,7 @@ async def at_work(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
-    """The same of a worker with its probes, as its service runs it."""
+    """Run a worker with its probes, as its service runs it."""
     stopping = ShutdownEvent()
     port = settings.http_port or settings.probe_port
 
@@ -56,7 +56,7 @@ async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIt
 
 
 async def answers(port: int) -> bool:
-    """Whether the readiness probe at this port succeeds."""
+    """Return whether the readiness probe at this port succeeds."""
     try:
         async with httpx.AsyncClient() as http:
             return (await http.get(f"http://127.0.0.1:{port}/readyz")).is_success
@@ -65,5 +65,5 @@ async def answers(port: int) -> bool:
 
 
 def ready(worker: Worker) -> bool:
-    """Whether it has looked at its subscriptions and found all well."""
+    """Return whether it has checked its subscriptions and all are consuming."""
     return "subscriptions" in worker.probes.results and worker.probes.ready

@@ -1,4 +1,4 @@
-"""A service without its processes, in a test's words: what comes to it, and what it wants to say."""
+"""A service without its processes, for tests: its input, and its unsent output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, 
 from clawback_testing.clock import FakeClock
 
 
-class Keeping(Protocol):
-    """A service that keeps its state in a database."""
+class StatefulService(Protocol):
+    """A service that stores its state in a database."""
 
     @property
     def db(self) -> Database:
-        """Its own."""
+        """Its own database."""
         ...
 
 
-S = TypeVar("S", bound=Keeping)
+S = TypeVar("S", bound=StatefulService)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class ServiceWorld(Generic[S]):
-    """The service and the time; each service's tests add words of their own."""
+    """The service and the clock; the tests of each service add their own methods."""
 
     service: S
     clock: FakeClock
@@ -38,20 +38,20 @@ class ServiceWorld(Generic[S]):
 
     @property
     def db(self) -> Database:
-        """The service's own."""
+        """The service's own database."""
         return self.service.db
 
     def ago(self, **by: float) -> datetime:
-        """Before now."""
+        """Return an instant before now."""
         return self.clock.now() - timedelta(**by)
 
     @property
     def number(self) -> int:
-        """The first number of an order or version that is given now: milliseconds since the epoch."""
+        """The first number of an order or version issued now: milliseconds since the epoch."""
         return (self.clock.now() - _EPOCH) // timedelta(milliseconds=1)
 
     def received(self, events: Sequence[Event], topic: str | None = None) -> list[Received[Any]]:
-        """A batch from one partition."""
+        """Return a batch from one partition."""
         batch = []
         for event in events:
             arrived_ms = int(self.clock.now().timestamp() * 1000)
@@ -61,7 +61,7 @@ class ServiceWorld(Generic[S]):
         return batch
 
     def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
-        """An order to remove. It follows the number before."""
+        """Return an order to remove; it follows the number before."""
         now = self.clock.now()
         given: dict[str, Any] = {
             **self._order(article_id, number),
@@ -73,7 +73,7 @@ class ServiceWorld(Generic[S]):
         return ArticleRevoked(**(given | more))
 
     def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
-        """An order that ends the one before."""
+        """Return an order that ends the one before."""
         given = {
             **self._order(article_id, number),
             "revocation_id": _revocation_id(article_id, number - 1),
@@ -81,7 +81,7 @@ class ServiceWorld(Generic[S]):
         return ArticleReinstated(**(given | more))
 
     def withholding(self, article_id: str, number: int = 1, **more: Any) -> ArticleWithheld:
-        """An order to keep and not to show."""
+        """Return an order to keep the article and not to show it."""
         given = {
             **self._order(article_id, number),
             "revocation_id": _revocation_id(article_id, number),
@@ -98,26 +98,26 @@ class ServiceWorld(Generic[S]):
         }
 
     async def said(self, *kinds: type[Event]) -> list[Any]:
-        """What waits in the outbox of orders, in its order."""
+        """Return the unsent events in the outbox of orders, in order."""
         return await self._outbox("WHERE sent_at IS NULL", kinds)
 
-    async def ever_said(self, *kinds: type[Event]) -> list[Any]:
-        """What was put into the outbox of orders, sent or not, in its order."""
+    async def queued_events(self, *kinds: type[Event]) -> list[Any]:
+        """Return all events in the outbox of orders, sent or not, in order."""
         return await self._outbox("", kinds)
 
     async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
-        rows = await self.db.fetch(f"SELECT type, value FROM outbox_orders {which} ORDER BY id")  # noqa: S608 - our own words
+        rows = await self.db.fetch(f"SELECT type, value FROM outbox_orders {which} ORDER BY id")  # noqa: S608 - a constant
         wanted = {kind.TYPE for kind in kinds}
         return [
             EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
         ]
 
     async def sent(self) -> None:
-        """The relay has sent everything that waited."""
+        """Mark every unsent row as sent, as the relay would."""
         await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
 
     async def alerts(self) -> list[str]:
-        """The names of the alerts that wait to be sent."""
+        """Return the names of the unsent alerts."""
         return [alert.name for alert in await self.said(AlertRaised)]
 
 

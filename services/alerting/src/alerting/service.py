@@ -69,7 +69,7 @@ def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
         on_set_aside=partial(use_cases.on_set_aside, service=service),
         alerts=OwnLaneAlerts(service),
         purges=(QUARANTINE,),
-        beside=partial(_send_and_watch, service, stopping),
+        background=partial(_send_and_watch, service, stopping),
     )
 
 

@@ -149,20 +149,20 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     for topic, event in topics.items():
         raw = Raw.of(message(event))
         bad = [
-            raw.but(value=None),
-            raw.but(value=b"\xff\xfe"),
-            raw.but(value=canary),
-            raw.but(value=b"[" * 100_000),
-            raw.but(headers={"ce_type": b"clawback.alert.raised.v9"}),
-            raw.but(headers={"ce_id": ...}),
-            raw.but(headers={"ce_type": b"\xff"}),
-            raw.but(key=b"another"),
-            raw.but(key=None),
+            raw.replace(value=None),
+            raw.replace(value=b"\xff\xfe"),
+            raw.replace(value=canary),
+            raw.replace(value=b"[" * 100_000),
+            raw.replace(headers={"ce_type": b"clawback.alert.raised.v9"}),
+            raw.replace(headers={"ce_id": ...}),
+            raw.replace(headers={"ce_type": b"\xff"}),
+            raw.replace(key=b"another"),
+            raw.replace(key=None),
         ]
         count += len(bad)
         await around.broker.send(topic, [*bad[:4], raw, *bad[4:]])
     sweeps = Raw.of(message(_sweep("alerts")))
-    await around.broker.send("sweeps.v1", [sweeps.but(value=b"x"), sweeps.but(key=b"x")])
+    await around.broker.send("sweeps.v1", [sweeps.replace(value=b"x"), sweeps.replace(key=b"x")])
     count += 2
 
     async def all_told() -> bool:

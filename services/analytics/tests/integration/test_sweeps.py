@@ -16,7 +16,7 @@ from analytics.storage.retention import Articles, CachedAnswers
 from clawback_common.errors import Poison, Transient
 from clawback_common.postgres import Database
 from clawback_common.retention import Progress, SweepCounts
-from clawback_common.retention.partitions import writers_gone
+from clawback_common.retention.partitions import wait_for_writers
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted
 from clawback_testing.waiting import until
 from services.analytics.tests.integration.world import World
@@ -135,9 +135,9 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
 
     async def looking(db: Database, table: str) -> None:
         looks.set()
-        await writers_gone(db, table)
+        await wait_for_writers(db, table)
 
-    monkeypatch.setattr("analytics.storage.retention.writers_gone", looking)
+    monkeypatch.setattr("analytics.storage.retention.wait_for_writers", looking)
     described = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
         cells = await world.service.vocabulary.cells(described)
@@ -158,7 +158,7 @@ async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World
     await filled(world)
     request = world.sweep()
     await world.service.sweeper.requested(world.received([request]))
-    await world.service.sweeper.work_off()
+    await world.service.sweeper.process_due()
     (answer,) = await world.said(SweepCompleted)
     assert (answer.sweep_id, answer.owner) == (request.sweep_id, "analytics")
     assert (answer.found, answer.removed, answer.kept) == (2, 2, 2)

@@ -31,7 +31,7 @@ from clawback_contracts.sweep.v1 import SweepCompleted
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.compliance import Compliance
 from clawback_testing.waiting import until
-from clawback_testing.workers import at_work
+from clawback_testing.workers import running
 from services.analytics.tests.integration.world import CANARY, World, message
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,7 @@ async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A worker with everything that a worker has; ended after the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
-        async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
+        async with running(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
             yield ours
 
 
@@ -97,7 +97,7 @@ async def test_orders_that_their_topic_no_longer_has_are_obeyed_before_anything_
     at = world.clock.now()
     compliance.orders.append(world.revocation("up:1"))
     await topics.send("revocations.v1", [message(order, at=at) for order in compliance.orders])
-    await topics.cut("revocations.v1")
+    await topics.delete_records("revocations.v1")
     async with working(settings, world.db):
         await topics.send("articles.v1", [message(world.article(f"up:{n}"), at=at) for n in (1, 2)])
 
@@ -128,9 +128,9 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
             "compliance-runs.v1": run,
         }.items()
     }
-    sent["articles.v1"].append(good.but(value=b'{"x":"' + b"a" * (CONTENT_BYTES_MAX + 20_000) + b'"}'))
+    sent["articles.v1"].append(good.replace(value=b'{"x":"' + b"a" * (CONTENT_BYTES_MAX + 20_000) + b'"}'))
     sent["articles.v1"].append(
-        Raw.of(message(world.article("up:1", 2, topics=({"name": "a\0b"},)), at=at)).but()
+        Raw.of(message(world.article("up:1", 2, topics=({"name": "a\0b"},)), at=at)).replace()
     )
     bad = sum(len(some) for some in sent.values()) - 4
     async with working(settings, world.db):
@@ -172,19 +172,19 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
 def _garbage(good: Raw) -> list[Raw]:
     """What nobody should send."""
     return [
-        good.but(value=None),
-        good.but(value=CANARY.encode()),
-        good.but(value=f'{{"article_id": ["{CANARY}"]}}'.encode()),
-        good.but(value=b"\xff\xfe"),
-        good.but(headers={"ce_id": None}),
-        good.but(headers={"ce_type": b"\xff"}),
-        good.but(headers={"ce_type": ...}),
-        good.but(headers={"ce_type": dict(good.headers)["ce_type"][:-1] + b"9"}),  # type: ignore[index]
-        good.but(headers={"ce_type": b"clawback.unheard.of.v1"}),
-        good.but(key=b"up:other"),
-        good.but(key=None),
-        good.but(key=b"up:\0"),
-        good.but(key=b"x" * 9_000),
+        good.replace(value=None),
+        good.replace(value=CANARY.encode()),
+        good.replace(value=f'{{"article_id": ["{CANARY}"]}}'.encode()),
+        good.replace(value=b"\xff\xfe"),
+        good.replace(headers={"ce_id": None}),
+        good.replace(headers={"ce_type": b"\xff"}),
+        good.replace(headers={"ce_type": ...}),
+        good.replace(headers={"ce_type": dict(good.headers)["ce_type"][:-1] + b"9"}),  # type: ignore[index]
+        good.replace(headers={"ce_type": b"clawback.unheard.of.v1"}),
+        good.replace(key=b"up:other"),
+        good.replace(key=None),
+        good.replace(key=b"up:\0"),
+        good.replace(key=b"x" * 9_000),
     ]
 
 
@@ -220,7 +220,7 @@ async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_ag
 ) -> None:
     good = Raw.of(message(world.article("up:1"), at=world.clock.now()))
     async with working(settings, world.db) as ours:
-        await topics.send("articles.v1", [good.but(headers={"ce_id": None})])
+        await topics.send("articles.v1", [good.replace(headers={"ce_id": None})])
 
         async def set_aside() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))

@@ -69,7 +69,7 @@ SUBJECTS = {
 class World(ServiceWorld[Service]):
     """The service, in a test's words. What it said, it said, whether sent or not."""
 
-    said = ServiceWorld.ever_said
+    said = ServiceWorld.queued_events
 
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""

@@ -252,7 +252,7 @@ async def test_a_request_is_answered_by_the_service(world: World) -> None:
 
 
 async def _worked(world: World) -> bool:
-    await world.service.sweeper.work_off()
+    await world.service.sweeper.process_due()
     return bool(await world.db.fetchval("SELECT bool_and(outcome IS NOT NULL) FROM sweep_task"))
 
 

@@ -124,19 +124,19 @@ async def test_garbage_on_the_topics_is_set_aside_once_and_its_neighbours_go_thr
     raw = Raw.of(message(good, good.notice_id))
     secret = b'{"title": "the text of somebody else"}'
     bad = [
-        raw.but(value=None),
-        raw.but(value=b"\xff\xfe"),
-        raw.but(value=b"not json"),
-        raw.but(value=secret),
-        raw.but(headers={"ce_type": b"clawback.revocation.noticed.v9"}),
-        raw.but(headers={"ce_id": ...}),
-        raw.but(headers={"ce_id": None}),
-        raw.but(headers={"ce_type": b"\xff"}),
-        raw.but(key=b"metabase:other"),
-        raw.but(value=b'{"pad": "' + b"x" * 900_000 + b'"}'),
+        raw.replace(value=None),
+        raw.replace(value=b"\xff\xfe"),
+        raw.replace(value=b"not json"),
+        raw.replace(value=secret),
+        raw.replace(headers={"ce_type": b"clawback.revocation.noticed.v9"}),
+        raw.replace(headers={"ce_id": ...}),
+        raw.replace(headers={"ce_id": None}),
+        raw.replace(headers={"ce_type": b"\xff"}),
+        raw.replace(key=b"metabase:other"),
+        raw.replace(value=b'{"pad": "' + b"x" * 900_000 + b'"}'),
     ]
     await around.broker.send(RevocationNoticed.TOPIC, [*bad[:5], raw, *bad[5:]])
-    await around.broker.send(ArticleRemoved.TOPIC, [raw.but(value=b"not json")])
+    await around.broker.send(ArticleRemoved.TOPIC, [raw.replace(value=b"not json")])
     count = len(bad) + 1
 
     async def all_told() -> bool:
@@ -178,7 +178,7 @@ async def test_a_wiped_broker_loses_nothing_that_is_open(around: Around) -> None
                 "SELECT count(*) = 2 FROM outbox_orders WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
             )
         )
-        await around.broker.cut("revocations.v1")
+        await around.broker.delete_records("revocations.v1")
         assert await around.orders() == []
         async with answering(around, "ingester", "search"):
             await around.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")

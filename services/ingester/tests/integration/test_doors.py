@@ -247,7 +247,7 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
     [
         ('{"articles.v1": ["up"]}', "articles.v1 is no topic of submissions"),
         ('{"article-submissions.up.v1": []}', "needs providers"),
-        ("{", "no YAML"),
+        ("{", "not YAML"),
     ],
 )
 def test_topics_that_cannot_be_right_are_refused(topics: str, said: str) -> None:
@@ -535,7 +535,7 @@ async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, s
 
 async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> None:
     async def behind() -> None:
-        raise Transient("what was there at the start is not dealt with yet")
+        raise Transient("records from before the start are not processed yet")
 
     transport = httpx.ASGITransport(
         application(SERVICE, replace(world.service, orders_applied=behind), Probes())

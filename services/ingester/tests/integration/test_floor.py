@@ -94,7 +94,7 @@ async def test_who_lowers_it_says_so_and_why_and_never_to_a_time_to_come(world: 
     for words in (["--by", "ann"], ["--reason", "x"], []):
         with pytest.raises(Stop, match="--by and --reason"):
             await run(world, "--lower-to", at, *words)
-    with pytest.raises(Stop, match="has not come yet"):
+    with pytest.raises(Stop, match="is in the future"):
         await run(world, "--lower-to", "2099-01-01T00:00:00Z", "--by", "ann", "--reason", "x")
 
 

@@ -6,7 +6,7 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.http.dead_letters import DeadLetterFilter
 from clawback_common.messaging.quarantine import Bad, put
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_testing.commands import command
 from ingester import use_cases
@@ -52,7 +52,7 @@ async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
     world.clock.advance(minutes=1)
-    outcome = await desk(SERVICE, world.service).retry(DeadLetterFilter(older_than_s=0))
+    outcome = await dead_letter_service(SERVICE, world.service).retry(DeadLetterFilter(older_than_s=0))
     assert (outcome.retried, await world.text(A)) == (1, "NEW")
 
 

@@ -127,7 +127,7 @@ async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
     script.answers = [page_of(world, 1, 2)]
 
     async def away(*_: object) -> None:
-        raise Transient("the database does not answer")
+        raise Transient("the database does not respond")
 
     with monkeypatch.context() as patched:
         patched.setattr("ingester.storage.contents.put", away)

@@ -65,7 +65,7 @@ class Reading:
 
     async def noticed(self) -> list[RevocationNoticed]:
         """Every notice so far."""
-        return await self.world.ever_said(RevocationNoticed)
+        return await self.world.queued_events(RevocationNoticed)
 
 
 @pytest_asyncio.fixture

@@ -14,7 +14,7 @@ from clawback_common.kafka.envelope import Message
 from clawback_common.kafka.stalls import OutboxAlerts
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.messaging.quarantine import Bad, put
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_testing.broker import Broker, Raw
@@ -65,7 +65,7 @@ async def test_a_takedown_purges_a_submission_that_came_under_another_key(
 ) -> None:
     good = submission(world, A)
     text = (good.value or b"")[:-30]
-    records = [good.but(key=b"partition-key-3"), good.but(key=b"partition-key-4", value=text)]
+    records = [good.replace(key=b"partition-key-3"), good.replace(key=b"partition-key-4", value=text)]
     kept = await quarantined(world, topics, context, records)
     assert {reason: value is not None for reason, value in kept.items()} == {
         "key_mismatch": True,
@@ -82,7 +82,7 @@ async def test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked(
 ) -> None:
     await world.order(world.revocation(A))
     bad = submission(world, A)
-    records = [bad.but(value=b'{"article_id": "up:a", "title": 7}'), bad.but(key=b"up:z")]
+    records = [bad.replace(value=b'{"article_id": "up:a", "title": 7}'), bad.replace(key=b"up:z")]
     kept = await quarantined(world, topics, context, records)
     assert kept == {"value_invalid": None, "key_mismatch": None}
     assert await world.held(A, "up:z") == set()
@@ -101,7 +101,7 @@ async def test_nothing_is_kept_of_a_submission_about_an_article_of_another_provi
 async def test_content_whose_body_names_no_article_is_kept_for_hours_only(
     world: World, topics: Broker, context: BusContext
 ) -> None:
-    await quarantined(world, topics, context, [submission(world, A).but(value="text".encode("utf-16"))])
+    await quarantined(world, topics, context, [submission(world, A).replace(value="text".encode("utf-16"))])
     hours = await world.db.fetchval(
         "SELECT extract(epoch FROM purge_at - set_aside_at) / 3600 FROM quarantine"
     )
@@ -125,6 +125,6 @@ async def test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic(w
         await put(tx, world.service.orders, [bad], world.clock.now())
         await offsets.move(tx, GROUP, {("revocations.v1", 1): 50})
     world.clock.advance(minutes=1)
-    outcome = await desk(SERVICE, world.service).retry(DeadLetterFilter())
+    outcome = await dead_letter_service(SERVICE, world.service).retry(DeadLetterFilter())
     assert (outcome.retried, await world.state(A)) == (1, "revoked")
     assert await offsets.stored(world.db, GROUP) == {("revocations.v1", 1): 50}

@@ -12,8 +12,8 @@ import pytest
 
 from clawback_common.http.probes import Probes
 from clawback_common.postgres import Transaction
-from clawback_common.retention import Held, Progress, SweepCounts
-from clawback_common.retention.maintenance import put_in_shape
+from clawback_common.retention import LegalHolds, Progress, SweepCounts
+from clawback_common.retention.maintenance import run_maintenance
 from clawback_common.service.api import application
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import NUMBER_MAX
@@ -223,7 +223,7 @@ async def test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody(
             "UPDATE article SET state = 'revoked', order_no = 1 WHERE article_id = $1", OLDER
         )
         await takedown.execute("DELETE FROM article_content WHERE article_id = $1", OLDER)
-        copying = asyncio.create_task(articles._hold(start, before(world), Held.of(asked.holds)))
+        copying = asyncio.create_task(articles._hold(start, before(world), LegalHolds.of(asked.holds)))
         await until(lambda: _waits_for_a_lock(world), what="the copy waits for the takedown")
     await copying
     assert await ids(world, "article_held") == []
@@ -340,7 +340,7 @@ async def test_calls_to_providers_go_by_age(world: World) -> None:
 async def test_a_request_is_answered_by_the_service(world: World, articles: Articles) -> None:
     assert articles.months is world.service.months
     await world.service.sweeper.requested(world.received([request(world)]))
-    await world.service.sweeper.work_off()
+    await world.service.sweeper.process_due()
     answers = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)
     found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in answers]
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
@@ -350,7 +350,7 @@ async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
     world: World, articles: Articles
 ) -> None:
     for action in (Action.VACUUM, Action.REINDEX):
-        sizes = await put_in_shape(world.db, articles.tables, action)
+        sizes = await run_maintenance(world.db, articles.tables, action)
         names = {size.table for size in sizes}
         assert {"article", "article_content_2025_11", "article_content_past", "outbox_news"} < names
     assert await world.text(YOUNG) == "text"

@@ -65,7 +65,7 @@ async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_lets
 ) -> None:
     await world.submit(world.article(A), world.article(B), world.article(C))
     good = Raw.of(message(world.revocation(B)))
-    bad = Raw.of(message(world.revocation(A))).but(value=b'{"article_id": "up:a", "order": "many"}')
+    bad = Raw.of(message(world.revocation(A))).replace(value=b'{"article_id": "up:a", "order": "many"}')
     await listen(context, world, topics, [Raw(None, A.encode()), bad, good])
     assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
     assert [one.article_id for one in await world.news()] == [C]

@@ -39,7 +39,7 @@ from clawback_testing.commands import command
 from clawback_testing.compliance import Compliance
 from clawback_testing.queries import prepare_all
 from clawback_testing.waiting import until
-from clawback_testing.workers import at_work
+from clawback_testing.workers import running
 from ingester.gateways import events, metrics
 from ingester.service import SERVICE, assemble, configured_feeds
 from ingester.settings import Settings
@@ -65,7 +65,7 @@ async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIter
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         feeds = configured_feeds(settings, db, clock, http)
         service = assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
-        async with at_work(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, ShutdownEvent())):
+        async with running(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, ShutdownEvent())):
             yield service
 
 
@@ -157,7 +157,7 @@ async def test_orders_that_their_topic_no_longer_has_are_read_from_compliance_be
 ) -> None:
     compliance.orders.append(world.revocation("up:1"))
     await topics.send("revocations.v1", [message(world, order) for order in compliance.orders])
-    await topics.cut("revocations.v1")
+    await topics.delete_records("revocations.v1")
     async with working(settings, world.db, empty):
         both = [world.article("up:1", source_order=1), world.article("up:2", source_order=1)]
         await topics.send("article-submissions.v1", [message(world, one) for one in both])
@@ -227,9 +227,9 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
     odd = f'{{"article_id": "up:2", "title": {{"{CANARY}": 1}}, "body": "{CANARY}"}}'.encode()
     garbage = [
         good,
-        good.but(value=odd, key=b"up:2"),
-        good.but(value=CANARY.encode()),
-        good.but(key=CANARY.encode()),
+        good.replace(value=odd, key=b"up:2"),
+        good.replace(value=CANARY.encode()),
+        good.replace(key=CANARY.encode()),
     ]
     async with working(settings, world.db, answer):
         await topics.send("article-submissions.v1", garbage)
@@ -337,7 +337,7 @@ async def test_what_a_lost_log_held_is_published_again(
     )
     await publish_lost_again(service, topic)
     assert await world.news() == []
-    await broker.make_again(topic)
+    await broker.recreate(topic)
     await broker.send(topic, [Raw(b"{}")] * grown)
     await publish_lost_again(service, topic)
     assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]

@@ -112,7 +112,7 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             key,
             http,
             pace=Pauses(pause_s),
-            breaker=Breaker("live", clock, failures=100, fine=LIVING),
+            breaker=Breaker("live", clock, failures=100, not_failures=LIVING),
             record_call=record,
             clock=clock,
             options=ClientOptions(retry=Retry(attempts=1)),

@@ -27,17 +27,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("feeds: [", "no YAML"),
-        ("[secret]", "a mapping belongs here"),
+        ("feeds: [", "not YAML"),
+        ("[secret]", "a mapping is required"),
         ("feed: []", "unknown key 'feed'"),
-        ("feeds: secret", "feeds: a list belongs here"),
+        ("feeds: secret", "feeds: a list is required"),
         (
             "feeds:\n  - {name: one, kind: secret}",
             ":2: feeds[0].kind: Input should be 'articles' or 'revoked'",
         ),
         (
             "feeds:\n  - {name: one, kind: revoked}\n  - {name: one, kind: articles}",
-            ":3: a second feed is named one",
+            ":3: duplicate feed one",
         ),
     ],
 )

@@ -25,7 +25,7 @@ from retention.use_cases import Service
 class World(ServiceWorld[Service]):
     """The service, in a test's words. What it said, it said, whether sent or not."""
 
-    said = ServiceWorld.ever_said
+    said = ServiceWorld.queued_events
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Somebody asks for a sweep."""

@@ -50,13 +50,13 @@ def talks_nonsense(request: SweepRequested, owner: str) -> Answers:
     raw = Raw.of(completed(request, owner))
     secret = b'{"title": "the text of somebody else"}'
     return [
-        raw.but(value=None),
-        raw.but(value=b"\xff\xfe"),
-        raw.but(value=b"not json"),
-        raw.but(value=secret),
-        raw.but(headers={"ce_type": b"clawback.sweep.completed.v9"}),
-        raw.but(headers={"ce_id": ...}),
-        raw.but(key=b"somebody-else"),
+        raw.replace(value=None),
+        raw.replace(value=b"\xff\xfe"),
+        raw.replace(value=b"not json"),
+        raw.replace(value=secret),
+        raw.replace(headers={"ce_type": b"clawback.sweep.completed.v9"}),
+        raw.replace(headers={"ce_id": ...}),
+        raw.replace(key=b"somebody-else"),
         raw,
     ]
 

@@ -151,14 +151,14 @@ async def test_a_database_that_is_away_for_a_moment_ends_nothing(
     world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> NoReturn:
-        raise Transient("the database does not answer")
+        raise Transient("the database does not respond")
 
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         with monkeypatch.context() as broken:
             broken.setattr(answers, "of_sweeps", away)
             await until(
-                lambda: "the database does not answer; waiting for it" in lines,
+                lambda: "the database does not respond; waiting for it" in lines,
                 what="it says what it waits for",
             )
         await world.finish(sweep)

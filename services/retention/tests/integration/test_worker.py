@@ -174,7 +174,7 @@ async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around
     await until(around.requests, what="it is asked")
     worker.kill()
     await worker.wait()
-    await around.broker.cut("sweeps.v1")
+    await around.broker.delete_records("sweeps.v1")
     await around.db.execute("UPDATE sweep SET next_send_at = now()")
     async with around.working(), owners(around, alerting=does_it):
         code, said = await sweeping
@@ -186,7 +186,7 @@ async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around
 async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
         code, said = await around.job("worker", DATABASE_URL=empty)
-        assert (code, "run `migrate` of the service first" in said) == (2, True), said
+        assert (code, "run the role `migrate` of the service first" in said) == (2, True), said
         code, said = await around.job("migrate", DATABASE_URL=empty)
         assert (code, "retention/0001_retention.pre.sql" in said) == (0, True), said
     code, said = await around.job("replay-dlq")

@@ -1,9 +1,10 @@
-"""Conditions that are watched: said once, repeated while they last, taken back when they end.
+"""Alerts of a service: raised once, repeated while the condition lasts, resolved when it ends.
 
-Watchers find what holds now, and make a `condition.Condition` of it; `publisher.AlertPublisher` says it in the name of
-its service. `watches` also notes since when a service watches, and when a process of it was last at work.
+A watcher finds the conditions that hold and returns them as `condition.Condition`; `publisher.AlertPublisher` publishes
+them as alerts of the service. `alert_state` also stores when the service was first started and the last heartbeat of
+each role.
 
-A service that uses it has the tables ``watch``, ``beginning`` and ``heartbeat`` among its own migrations; ``incident``
-and ``outbox_orders`` are the plumbing's. Nothing is imported here, so that a condition, which is a plain value, can be
-had alone.
+A service that uses this package needs the tables ``watch``, ``beginning`` and ``heartbeat`` in its own migrations;
+``incident`` and ``outbox_orders`` are in the common migrations. This module imports nothing, so that `condition` can
+be used alone.
 """

@@ -1,4 +1,4 @@
-"""Conditions that hold, since when we watch, and when a process was last seen."""
+"""The stored state of alerts: firing conditions, the first start of the service, heartbeats of its processes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,24 +10,36 @@ from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
 
 SILENT_AFTER = timedelta(seconds=20)
-"""A worker reports every few seconds that it is at work."""
+"""A role without a heartbeat for this long is not running; a worker sends one every few seconds."""
 RAISED_MAX = 500
-"""Conditions that are shown at once."""
+"""Most conditions that are listed at once."""
 SQL = Queries.load(__package__, "alert_state")
 
 
 async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
-    """Locks a watcher's conditions: when each was said last, by fingerprint."""
+    """Lock the conditions of a watcher and return the time of the last publication of each, by fingerprint."""
     return {row["fingerprint"]: row["said_at"] for row in await tx.fetch(SQL["take"], watcher)}
 
 
 async def raise_all(
-    tx: Transaction, watcher: str, conditions: Mapping[str, Condition], now: datetime, said_before: datetime
+    tx: Transaction,
+    watcher: str,
+    conditions: Mapping[str, Condition],
+    now: datetime,
+    published_before: datetime,
 ) -> dict[str, tuple[int, datetime]]:
-    """Notes that these (by fingerprint) are said now, but for those that hold and were said since.
+    """Record that these conditions are published now, except those that fire and were published recently.
 
-    Gives number and time of each saying, by fingerprint: the time is ``now``, or later where another process, whose
-    clock is ahead, has said something of it before.
+    Args:
+        tx: the transaction.
+        watcher: the watcher that found the conditions.
+        conditions: the conditions, by fingerprint.
+        now: the time of publication.
+        published_before: a firing condition is published again if its last publication was by then.
+
+    Returns:
+        Occurrence number and time of each publication, by fingerprint. The time is ``now``, or later where a process
+        whose clock is ahead has published the same condition before.
     """
     found = conditions.values()
     rows = await tx.fetch(
@@ -39,55 +51,55 @@ async def raise_all(
         [condition.severity.value for condition in found],
         [condition.summary for condition in found],
         now,
-        said_before,
+        published_before,
     )
     return {row["fingerprint"]: (row["occurrence"], row["said_at"]) for row in rows}
 
 
 async def resolve(tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Row]:
-    """Notes that these hold no more. Gives fingerprint, name, number and time (as above) of those that did."""
+    """Record that these conditions ended; return fingerprint, name, occurrence and time of those that were firing."""
     return await tx.fetch(SQL["resolve"], fingerprints, now)
 
 
 async def silent(tx: Transaction, watcher: str, since: datetime) -> list[str]:
-    """Locks the conditions that a watcher has not found since then. Gives their fingerprints."""
+    """Lock the conditions that a watcher has not found since then and return their fingerprints."""
     return [row["fingerprint"] for row in await tx.fetch(SQL["silent"], watcher, since)]
 
 
 async def raised(db: Querier) -> list[Row]:
-    """What holds now, at most one more than `RAISED_MAX`."""
+    """Return the firing conditions, at most one more than `RAISED_MAX`."""
     return await db.fetch(SQL["raised"], RAISED_MAX + 1)
 
 
 async def firing(tx: Transaction) -> list[str]:
-    """The fingerprints of all that hold."""
+    """Return the fingerprints of all firing conditions."""
     return [row["fingerprint"] for row in await tx.fetch(SQL["firing"])]
 
 
 async def begin(db: Querier, now: datetime) -> None:
-    """Notes the first start; later ones change nothing."""
+    """Record the first start of the service; later calls change nothing."""
     await db.execute(SQL["begin"], now)
 
 
 async def begun(db: Querier) -> datetime | None:
-    """Since when we watch."""
+    """Return when the service was first started."""
     found: datetime | None = await db.fetchval(SQL["begun"])
     return found
 
 
 async def beat(db: Querier, role: str, now: datetime) -> None:
-    """A process of this role is at work."""
+    """Record a heartbeat of this role."""
     await db.execute(SQL["beat"], role, now)
 
 
 async def seen(db: Querier, role: str) -> datetime | None:
-    """When a process of this role was last at work."""
+    """Return the time of the last heartbeat of this role."""
     found: datetime | None = await db.fetchval(SQL["seen"], role)
     return found
 
 
 async def silence(db: Querier, role: str, now: datetime) -> str | None:
-    """Since when no process of this role is at work, in words; None: one is."""
+    """Return when this role was last seen, as text; None while a process of the role is running."""
     last = await seen(db, role)
     if last is not None and now - last <= SILENT_AFTER:
         return None

@@ -1,5 +1,5 @@
 -- name: take
--- The conditions of one watcher, locked: whoever finds the same at the same time waits, and then says nothing twice.
+-- Locks the conditions of one watcher, so that two processes that find the same condition do not both publish it.
 SELECT fingerprint, name, occurrence, raised_at, said_at
 FROM watch
 WHERE watcher = $1 AND resolved_at IS NULL
@@ -7,8 +7,9 @@ ORDER BY fingerprint
 FOR UPDATE
 
 -- name: raise
--- A condition that held before is the next occurrence; one that holds is said again, if not said lately. Its times only
--- move on, whichever process with whichever clock speaks: whoever receives these alerts orders them by their times.
+-- A condition that has ended and holds again is a new occurrence. A firing one is published again only when its last
+-- publication is old enough. Its times never go back, whatever the clocks of the processes: receivers of alerts order
+-- them by these times.
 INSERT INTO watch AS w (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at)
 SELECT n.fingerprint, $1, n.name, n.labels, n.severity, n.summary, 1, $7, $7
 FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])

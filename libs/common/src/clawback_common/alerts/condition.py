@@ -1,4 +1,4 @@
-"""A condition that a person should know of, and the one that everybody who sends messages may find."""
+"""Conditions that a person must be notified of, and those that every service can raise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from clawback_contracts.alert.v1 import Severity, fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that holds now. The same name and labels are the same condition, however often it is found."""
+    """A condition that holds now. Conditions with the same name and labels are the same condition."""
 
     name: str
     severity: Severity
@@ -16,32 +16,32 @@ class Condition:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, service: str) -> str:
-        """Its identity, of the service that finds it, name and labels."""
+        """Return its identity, derived from the service, the name and the labels."""
         return fingerprint(service, self.name, self.labels)
 
 
 def unsendable(lane: str) -> Condition:
-    """A message that cannot be sent was set aside."""
+    """Return the alert for an outbox row that cannot be sent."""
     return Condition(
         "OutboxRowSetAside",
         Severity.CRITICAL,
-        f"A row of the outbox lane {lane} cannot be sent and is set aside: see the incident.",
+        f"A row of the outbox lane {lane} cannot be sent and was marked as failed: see the incident.",
         {"lane": lane},
     )
 
 
 def outbox_delayed(lane: str) -> Condition:
-    """What was committed is not sent."""
+    """Return the alert for committed messages that are not sent in time."""
     return Condition(
         "OutboxDelayed",
         Severity.CRITICAL if lane == "orders" else Severity.WARNING,
-        f"The oldest message of the outbox lane {lane} waits for too long: see the log of the worker, the broker.",
+        f"The oldest message of the outbox lane {lane} waits too long: check the worker's log and the broker.",
         {"lane": lane},
     )
 
 
 def lane_stalled(group: str, topic: str, kind: str) -> Condition:
-    """A consumer lane waits, for every record fails in the same way."""
+    """Return the alert for a consumer lane that waits because every record fails in the same way."""
     return Condition(
         "LaneStalled",
         Severity.CRITICAL,
@@ -52,7 +52,7 @@ def lane_stalled(group: str, topic: str, kind: str) -> Condition:
 
 
 def handling_failed(group: str, topic: str) -> Condition:
-    """A record was quarantined for an error that nobody expected."""
+    """Return the alert for a record that was quarantined because of an unexpected error."""
     return Condition(
         "RecordHandlingFailed",
         Severity.CRITICAL,
@@ -63,5 +63,5 @@ def handling_failed(group: str, topic: str) -> Condition:
 
 
 def consumer_gap(service: str, detail: str) -> Condition:
-    """Records were deleted before they were handled."""
+    """Return the alert for records that Kafka deleted before they were processed."""
     return Condition("ConsumerGap", Severity.CRITICAL, f"{service} does not start: {detail}"[:500])

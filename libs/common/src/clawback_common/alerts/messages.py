@@ -1,4 +1,4 @@
-"""Alerts: on their topic for whoever routes them, and as a line in the log for whoever reads only that."""
+"""Messages of alerts: published to the topic of alerts and written to the log."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,16 +17,16 @@ _log = structlog.stdlib.get_logger(__name__)
 def raised(
     service: str, condition: Condition, occurrence: int, at: datetime, *, listed: bool = False
 ) -> Message:
-    """Says that it holds. The message's identity is the condition, the number of this saying and its time.
+    """Return the message that raises an alert, and log it.
 
-    A restored database counts again from where it stood; without the time, who has seen the number would pass over what
-    is said under it.
+    The event id is derived from the condition, the occurrence number and the time. A restored database reuses
+    occurrence numbers; without the time, receivers would discard the new alert as a duplicate.
     """
     _log.warning(
         "alert raised",
         alert=condition.name,
         severity=condition.severity,
-        said=condition.summary,
+        detail=condition.summary,
         labels=dict(condition.labels),
     )
     event = AlertRaised(
@@ -43,7 +43,7 @@ def raised(
 
 
 def resolved(service: str, identity: str, name: str, occurrence: int, at: datetime) -> Message:
-    """Takes an alert back."""
+    """Return the message that resolves an alert, and log it."""
     _log.info("alert resolved", alert=name, fingerprint=identity)
     event = AlertResolved(fingerprint=identity, name=name, service=service, resolved_at=at)
     return Message.of(event, _identity(identity, occurrence, at), at=at, traceparent=None)
@@ -59,7 +59,7 @@ def event(
     severity: Severity = Severity.CRITICAL,
     **labels: str,
 ) -> Message:
-    """Raises what is an event rather than a state. The same ``cause`` is the same event."""
+    """Return the message that raises an event rather than a state. The same ``cause`` is the same event."""
     identity = fingerprint(service, name, labels)
     raised = AlertRaised(
         fingerprint=identity,
@@ -74,7 +74,7 @@ def event(
 
 
 def firing(service: str, fingerprints: Sequence[str], at: datetime) -> Message:
-    """Lists the alerts that are firing, of those that are listed."""
+    """Return the list of firing alerts, of those that are raised as listed."""
     name = AlertsFiring.__name__
     key = fingerprint(service, name, {})
     event = AlertsFiring(fingerprint=key, service=service, firing=tuple(fingerprints), listed_at=at)

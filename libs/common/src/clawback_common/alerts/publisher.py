@@ -1,4 +1,4 @@
-"""What is found to hold is said once, repeated while it lasts, and taken back when it ends."""
+"""Publishes alerts: raises a condition once, repeats it while it lasts, and resolves it when it ends."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.service.loops import Loop
 from clawback_contracts.envelope import event_id
 
-SAID_AGAIN = timedelta(hours=1)
-"""A condition that goes on is said again so often."""
+REPEAT_INTERVAL = timedelta(hours=1)
+"""A condition that lasts is published again at this interval."""
 LISTED_EVERY_S = 3_600.0
 LISTED_MAX = 10_000
-"""As many as the contract allows; a service with more lists none."""
+"""The contract's limit; a service with more firing alerts publishes no list."""
 EVENT_OVER = timedelta(hours=24)
 EVENTS = "events"
 Find = Callable[[Transaction], Awaitable[Sequence[Condition]]]
-"""What holds now, looked for in this transaction."""
+"""Finds the conditions that hold now, in this transaction."""
 EVER = timedelta(days=3_650)
-"""However far ahead the clock of the process was that said it last."""
+"""Later than the clock of any other process: publishes a condition again whenever it was published last."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertPublisher:
-    """Speaks in the name of one service. A watcher's name stands for all the conditions that it looks for."""
+    """Publishes the alerts of one service. A watcher is the name of a set of conditions that are found together."""
 
     service: str
     db: Database
@@ -37,41 +37,48 @@ class AlertPublisher:
     outbox: OrdersOutbox
 
     async def on_conditions(self, watcher: str, conditions: Sequence[Condition]) -> None:
-        """What a watcher finds now: the new is raised, what goes on is repeated, what ended is taken back."""
+        """Publish what a watcher finds: raise new conditions, repeat lasting ones, resolve those that ended."""
         async with self.db.transaction() as tx:
-            await self.say(tx, watcher, conditions, self.clock.now())
+            await self.sync(tx, watcher, conditions, self.clock.now())
 
     async def on_found(self, watcher: str, find: Find) -> list[Condition]:
-        """The same, where what holds may begin or end while it is looked for. Gives what was found.
+        """Publish what `find` returns, where conditions may begin or end while it runs.
 
-        The watcher's conditions are locked before `find` looks: what began meanwhile is not resolved.
+        The watcher's conditions are locked before `find` runs, so a condition that begins meanwhile is not resolved.
+
+        Returns:
+            The conditions found.
         """
         async with self.db.transaction() as tx:
             held = await alert_state.take(tx, watcher)
             found = list(await find(tx))
-            await self._conclude(tx, watcher, found, held, self.clock.now())
+            await self._publish_changes(tx, watcher, found, held, self.clock.now())
         return found
 
     async def resolve_stale(self) -> None:
-        """What was an event rather than a state ends when it has not come again for a day."""
+        """Resolve events that have not occurred again for a day."""
         async with self.db.transaction() as tx:
             now = self.clock.now()
             silent = await alert_state.silent(tx, EVENTS, now - EVENT_OVER)
             await self.outbox.put(tx, await self._resolved(tx, silent, now))
 
     def loop(self) -> Loop:
-        """Lists what is firing, in the one process that leads."""
+        """Return the loop that lists the firing alerts, in the leading process."""
         return Loop("alerts", LISTED_EVERY_S, self.list_firing, alone=True)
 
     async def list_firing(self) -> None:
-        """Lists all that holds: what alerting has beyond that ended, though its end was lost or is forgotten."""
+        """Publish the list of firing alerts.
+
+        Alerting ends every alert of this service that is not in the list: its resolution was lost, or this database was
+        restored and does not know the alert.
+        """
         async with self.db.transaction() as tx:
             held = await alert_state.firing(tx)
             if len(held) <= LISTED_MAX:
                 await self.outbox.put(tx, [messages.firing(self.service, held, self.clock.now())])
 
     async def on_set_aside(self, lane: str, what: str) -> None:
-        """A message that cannot be sent was set aside; the rest goes on."""
+        """Open an incident and raise an alert for an outbox row that cannot be sent."""
         async with self.db.transaction() as tx:
             now = self.clock.now()
             await incidents.open_all(
@@ -79,7 +86,7 @@ class AlertPublisher:
             )
             await self.raise_event(tx, [unsendable(lane)], now)
 
-    async def say(
+    async def sync(
         self,
         tx: Transaction,
         watcher: str,
@@ -88,11 +95,19 @@ class AlertPublisher:
         *,
         again: bool = False,
     ) -> None:
-        """``again``: raised also where it was raised a moment ago."""
-        held = await alert_state.take(tx, watcher)
-        await self._conclude(tx, watcher, conditions, held, now, again=again)
+        """Publish the conditions of a watcher in this transaction.
 
-    async def _conclude(
+        Args:
+            tx: the transaction.
+            watcher: the watcher that found the conditions.
+            conditions: the conditions that hold.
+            now: the time of publication.
+            again: also publish conditions that were published a moment ago.
+        """
+        held = await alert_state.take(tx, watcher)
+        await self._publish_changes(tx, watcher, conditions, held, now, again=again)
+
+    async def _publish_changes(
         self,
         tx: Transaction,
         watcher: str,
@@ -102,20 +117,22 @@ class AlertPublisher:
         *,
         again: bool = False,
     ) -> None:
-        messages = await self._raised(tx, watcher, conditions, now, now + EVER if again else now - SAID_AGAIN)
+        messages = await self._raised(
+            tx, watcher, conditions, now, now + EVER if again else now - REPEAT_INTERVAL
+        )
         holding = {one.fingerprint(self.service) for one in conditions}
         messages += await self._resolved(tx, [known for known in held if known not in holding], now)
         await self.outbox.put(tx, messages)
 
     async def raise_event(self, tx: Transaction, conditions: Sequence[Condition], now: datetime) -> None:
-        """Raise what is an event rather than a state, at most once in a while however often it comes."""
-        await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - SAID_AGAIN))
+        """Raise events, each at most once per `REPEAT_INTERVAL` however often it occurs."""
+        await self.outbox.put(tx, await self._raised(tx, EVENTS, conditions, now, now - REPEAT_INTERVAL))
 
     async def begin(
         self, tx: Transaction, watcher: str, conditions: Sequence[Condition], now: datetime
     ) -> None:
-        """Raise at once what the watcher will find, and take back when it finds it no more."""
-        await self.outbox.put(tx, await self._raised(tx, watcher, conditions, now, now - SAID_AGAIN))
+        """Raise at once what the watcher will find later; the watcher resolves it when it no longer holds."""
+        await self.outbox.put(tx, await self._raised(tx, watcher, conditions, now, now - REPEAT_INTERVAL))
 
     async def _raised(
         self,
@@ -123,15 +140,15 @@ class AlertPublisher:
         watcher: str,
         conditions: Sequence[Condition],
         now: datetime,
-        said_before: datetime,
+        published_before: datetime,
     ) -> list[Message]:
         if not conditions:
             return []
         found = {one.fingerprint(self.service): one for one in conditions}
-        said = await alert_state.raise_all(tx, watcher, found, now, said_before)
+        published = await alert_state.raise_all(tx, watcher, found, now, published_before)
         return [
             messages.raised(self.service, found[known], number, at, listed=True)
-            for known, (number, at) in said.items()
+            for known, (number, at) in published.items()
         ]
 
     async def _resolved(self, tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Message]:

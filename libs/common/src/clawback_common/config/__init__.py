@@ -1,1 +1,1 @@
-"""Settings, and what makes them safe beyond development."""
+"""Settings, configuration files, TLS, and the requirements outside development."""

@@ -1,21 +1,21 @@
-"""What a process must not run with outside development: one sentence part for each thing that it needs instead."""
+"""Requirements on settings outside development. Each check yields what is missing, as a part of a sentence."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DEFAULT_SECRETS = frozenset({"", "development"})
-"""Everybody knows them."""
+"""Secrets that are publicly known."""
 
 
 def needs_https(name: str, url: object) -> Iterator[str]:
-    """An address of HTTP with TLS."""
+    """Require an HTTP address with TLS."""
     if urlsplit(str(url)).scheme != "https":
         yield f"{name} with https"
 
 
 def needs_file(name: str, path: Path | None) -> Iterator[str]:
-    """A file that is there and can be read."""
+    """Require a file that exists and can be read."""
     if path is None:
         yield name
         return
@@ -27,15 +27,15 @@ def needs_file(name: str, path: Path | None) -> Iterator[str]:
 
 
 def needs_secret(name: str, value: str) -> Iterator[str]:
-    """A secret that is set, and is not the one of development."""
+    """Require a secret that is set and is not the development default."""
     if value.strip() in DEFAULT_SECRETS:
         yield f"{name} of its own"
 
 
 def needs_safe_postgres(name: str, url: str) -> Iterator[str]:
-    """An address of PostgreSQL whose server is verified, with a password of its own or a client certificate.
+    """Require a PostgreSQL address that verifies the server, with its own password or a client certificate.
 
-    ``sslmode`` must stand in the address: the driver's default, ``prefer``, falls back to a connection without TLS.
+    ``sslmode`` must be in the address: the driver's default, ``prefer``, falls back to a connection without TLS.
     """
     if not url:
         yield name
@@ -50,7 +50,7 @@ def needs_safe_postgres(name: str, url: str) -> Iterator[str]:
 
 
 def needs_safe_redis(name: str, url: str) -> Iterator[str]:
-    """An address of Redis or Valkey with TLS whose certificate is verified, and a password of its own."""
+    """Require an address of Redis or Valkey with TLS, certificate verification, and its own password."""
     parts = urlsplit(url)
     if parts.scheme != "rediss":
         yield f"{name} with rediss://"

@@ -14,27 +14,27 @@ Environment = Literal["development", "staging", "production"]
 
 
 class BrokerSettings(BaseSettings):
-    """What a client of the broker reads. Frozen; a field's name in capitals is its variable. Unit last in the name."""
+    """Settings of a Kafka client. Frozen. The environment variable is the field's name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Environment = "development"
     tls_cafile: Path | None = None
-    """PEM file of certificate authorities that are trusted besides the system's, by every client in the process."""
+    """PEM file of certificate authorities that every client of the process trusts, in addition to the system's."""
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_cafile: Path | None = None
-    """The authorities trusted for the broker, in place of all others."""
+    """Certificate authorities trusted for the broker, instead of all others."""
     kafka_ssl_certfile: Path | None = None
     kafka_ssl_keyfile: Path | None = None
-    """A client certificate and its key, PEM: how we authenticate with the protocol SSL."""
+    """Client certificate and key, PEM: the authentication with the protocol SSL."""
     topic_profile: Literal["production", "local", "residue"] = "local"
 
     def unsafe(self) -> Iterator[str]:
-        """What this process needs outside development and does not have; a subclass adds its own."""
+        """Yield what this process needs outside development and does not have; a subclass adds its own."""
         protocol = self.kafka_security_protocol
         if "SSL" not in protocol:
             yield "KAFKA_SECURITY_PROTOCOL with TLS"
@@ -67,49 +67,49 @@ class BrokerSettings(BaseSettings):
 
 
 class CommonSettings(BrokerSettings):
-    """What every process of a service reads."""
+    """Settings of every process of a service."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
-    """None: text on a terminal, else json."""
+    """None: text on a terminal, JSON otherwise."""
 
     kafka_session_timeout_ms: int = 6_000
-    """30000 in production: below it a killed worker's partitions wait for nobody."""
+    """30000 in production. A shorter timeout reassigns a killed worker's partitions sooner."""
     kafka_heartbeat_interval_ms: int = 500
-    """3000 in production: with it, a second member of a group waits 3 s for its partitions."""
+    """3000 in production. With it, a second member of a group waits 3 s for its partitions."""
     kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
-    """Of what this process sends. Every Kafka client reads ``none`` and ``gzip``; kafkajs, for one, needs a package of
-    its own for each of the others, so agree on them with all who read."""
+    """Compression of the records that this process sends. Every Kafka client reads ``none`` and ``gzip``. Some, such as
+    kafkajs, need an extra package for each of the others: agree on the codec with all consumers."""
     stall_after_records: int = Field(5, ge=2)
-    """So many records in a row that fail alike, with none handled between: the lane waits and pages."""
+    """A lane stalls and raises an alert after this many consecutive records that fail in the same way."""
     check_topics: bool = True
     """Compare the broker's topics with the contract before consuming."""
 
     database_url: SecretStr = SecretStr("")
     postgres_max_connections: int = Field(10, ge=6, le=100)
-    """Of this process; consumers hold one each while they work, and a worker one for each lease that it holds."""
+    """Per process. Each consumer uses one connection while it works, and a worker one for each lease that it holds."""
 
     enable_auth: bool = False
-    """Reads need a key as well; acts always do."""
+    """Requires an API key for reads too; commands always require one."""
     api_keys_file: Path | None = None
-    """API keys by their hashes, and the public keys of those who sign records."""
+    """Hashes of API keys, and public keys of the parties that sign records."""
     signing_key_file: Path | None = None
-    """The private key (Ed25519, PEM) with which a worker signs its records; needed beyond development."""
+    """The private key (Ed25519, PEM) with which a worker signs its records; required outside development."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
-    """0: any free port; the local stack and the manifests say which."""
+    """0: any free port. The local stack and the manifests set it."""
     http_tls_certfile: Path | None = None
     http_tls_keyfile: Path | None = None
-    """The certificate chain and key with which APIs and probes are served over https, PEM; read again when replaced."""
+    """Certificate chain and key, PEM, for HTTPS of APIs and probes; reloaded when the files are replaced."""
     http_tls_terminated: bool = False
-    """TLS ends at a proxy that alone can reach this process; it serves plain HTTP, also outside development."""
+    """TLS ends at a proxy, which alone can reach this process. It serves plain HTTP, also outside development."""
     sweep_age_min_d: Annotated[dict[str, Annotated[float, Field(ge=0)]], NoDecode] = Field(
         default_factory=dict
     )
-    """Days, by class of data: ``articles=30,alerts=7``. Younger records are never removed, whoever asks for it. A
-    class that is not named has its own minimum, 30 days for most."""
+    """Days by data class, such as ``articles=30,alerts=7``. Younger records are never deleted, whoever requests it. A
+    class that is not listed has its own minimum, 30 days for most."""
     drain_timeout_s: float = Field(20, gt=0)
-    """From SIGTERM to the end; what is in hand is finished."""
+    """Time from SIGTERM to exit, in which the process finishes its current work."""
 
     otel_exporter_otlp_endpoint: str | None = None
     otel_service_name: str | None = None
@@ -140,8 +140,8 @@ class CommonSettings(BrokerSettings):
 
 
 class ServiceSettings(CommonSettings):
-    """What the processes of a service read beside that; each service has ports of its own."""
+    """Settings of the processes of one service, with the default ports of the service."""
 
     api_port: int
     probe_port: int
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """Default ports of the roles api and worker; ``HTTP_PORT`` overrides them."""

@@ -1,4 +1,4 @@
-"""TLS of a process: whom all of its clients trust, and the certificate with which it serves."""
+"""TLS of a process: the certificate authorities its clients trust, and the certificate its server presents."""
 
 import os
 import ssl
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from clawback_common.service.process import ShutdownEvent
 
 RELOAD_S = 10.0
-"""A certificate that was replaced is served so soon."""
+"""Interval at which the certificate files are checked for changes."""
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PGSSLROOTCERT")
-"""Where OpenSSL, requests and the driver of PostgreSQL look for authorities: all clients, ours and of libraries."""
+"""Variables in which OpenSSL, requests and PostgreSQL's driver look for certificate authorities."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class ServerTlsSettings(Protocol):
-    """The part of the settings that says how HTTP is served."""
+    """The settings of the TLS server."""
 
     @property
     def http_tls_certfile(self) -> Path | None:
@@ -30,16 +30,16 @@ class ServerTlsSettings(Protocol):
 
     @property
     def http_tls_keyfile(self) -> Path | None:
-        """Its key."""
+        """Its private key."""
 
 
 def trust(cafile: Path | None) -> None:
-    """Trusts these authorities besides the system's, in every client of this process, also inside libraries.
+    """Trust these certificate authorities in addition to the system's, in every client of this process.
 
-    The bundle lies in memory, for a process may have no folder that it can write.
+    This includes clients inside libraries. The bundle is kept in memory, because a process may have no writable folder.
 
     Raises:
-        Stop: the file cannot be read, or holds no certificate.
+        Stop: the file cannot be read, or contains no certificate.
     """
     if cafile is None:
         return
@@ -57,10 +57,10 @@ def trust(cafile: Path | None) -> None:
 
 
 class ServerCertificate:
-    """The certificate that a server shows; read again when its files are replaced.
+    """The certificate of a server; reloaded when its files are replaced.
 
     Raises:
-        Stop: the files cannot be used when the process starts. Later the former certificate stays.
+        Stop: the files cannot be used at start-up. Later, the previous certificate stays in use.
     """
 
     def __init__(self, certfile: Path, keyfile: Path) -> None:
@@ -74,17 +74,17 @@ class ServerCertificate:
 
     @classmethod
     def of(cls, settings: ServerTlsSettings) -> Self | None:
-        """As the settings say; None: plain HTTP."""
+        """Return the configured certificate; None for plain HTTP."""
         certfile, keyfile = settings.http_tls_certfile, settings.http_tls_keyfile
         return None if certfile is None or keyfile is None else cls(certfile, keyfile)
 
     async def renew(self, stopping: "ShutdownEvent") -> None:
-        """Looks at the files again and again until asked to end."""
+        """Check the files periodically until shutdown."""
         while not await stopping.sleep(RELOAD_S):
             self.reload()
 
     def reload(self) -> None:
-        """Uses the files from now on, if they were replaced by a certificate and its key."""
+        """Load the files if they were replaced by a valid certificate and key."""
         try:
             stamp = self._stamped()
             if stamp == self._stamp:
@@ -92,9 +92,11 @@ class ServerCertificate:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._files)
             self.context.load_cert_chain(*self._files)
             self._stamp = stamp
-            _log.info("certificate read again")
+            _log.info("certificate reloaded")
         except (OSError, ssl.SSLError) as error:
-            _log.error("the certificate cannot be read; the former one stays", reason=describe(error))
+            _log.error(
+                "certificate cannot be reloaded, the previous one stays in use", reason=describe(error)
+            )
 
     def _stamped(self) -> tuple[tuple[int, int], ...]:
         found = [path.stat() for path in self._files]

@@ -1,7 +1,7 @@
-"""Configuration files: YAML, checked by a pydantic model, every mistake with its line.
+"""Configuration files: YAML, validated by a pydantic model; every error has its line number.
 
-Scalars are read as they are written; the model says what each must be. A mistake names keys and rules, never a value:
-some of these files hold secrets and addresses.
+Scalars are read as strings; the model converts them. An error contains keys and rules, never a value: some of these
+files contain secrets and addresses.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,28 +14,31 @@ from pydantic import TypeAdapter, ValidationError
 
 M = TypeVar("M")
 Loc = tuple[int | str, ...]
-"""Keys and places of items from the top, as pydantic has them."""
+"""Keys and indexes from the root of the document, as in pydantic's errors."""
 Check = Callable[[M], Iterable[tuple[Loc, str]]]
-"""What a model by itself cannot see, such as a name that nothing has: where, and what is wrong."""
+"""Checks what the model cannot, such as a reference to an unknown name. Yields location and error."""
 PARTS_MAX = 100_000
-"""Of a file, with what its aliases stand for: nobody writes so much by hand."""
+"""Limit on the nodes of a file with its aliases expanded; no file written by hand has so many."""
 _NULL = "tag:yaml.org,2002:null"
 
 
 class FileError(ValueError):
-    """What is wrong with a file: one line a mistake, ``FILE:LINE: words``, in the order of the lines."""
+    """The errors of a file: one line per error, ``FILE:LINE: message``, ordered by line."""
 
 
 def read_file(path: Path, model: type[M], check: Check[M] | None = None) -> M:
-    """A file as the model has it.
+    """Read and validate a file.
 
     Args:
         path: of the file.
-        model: a pydantic model, or whatever pydantic can validate.
-        check: called with what is read, when the model has nothing to object.
+        model: a pydantic model, or any type that pydantic can validate.
+        check: called with the result when the model has accepted it.
+
+    Returns:
+        The validated value.
 
     Raises:
-        FileError: it cannot be read, is no YAML, or is not as the model has it.
+        FileError: the file cannot be read, is not YAML, or is not valid.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -46,7 +49,7 @@ def read_file(path: Path, model: type[M], check: Check[M] | None = None) -> M:
 
 
 def read_text(text: str, name: str, model: type[M], check: Check[M] | None = None) -> M:
-    """The same of a text, which the mistakes call by this name."""
+    """Read and validate a text; errors contain ``name`` in place of the file's name."""
     document = _parsed(text, name)
     try:
         found = TypeAdapter(model).validate_python(document.value)
@@ -61,14 +64,14 @@ def read_text(text: str, name: str, model: type[M], check: Check[M] | None = Non
 
 @dataclass(slots=True)
 class _Document:
-    """A file's content, and the line of each part of it."""
+    """The content of a file, and the line of each part of it."""
 
     value: Any = None
     lines: dict[Loc, int] = field(default_factory=dict)
     mistakes: list[tuple[int, str]] = field(default_factory=list)
 
     def error(self, name: str, mistakes: Iterable[tuple[Loc, str]] = ()) -> FileError:
-        """These mistakes, each at the nearest part that is there, and those of the YAML itself."""
+        """Return these errors, each at the nearest location that exists, and those of the YAML itself."""
         lines = {(self._line(loc), words) for loc, words in mistakes}
         return FileError(
             "\n".join(f"{name}:{line}: {words}" for line, words in sorted({*lines, *self.mistakes}))
@@ -87,11 +90,11 @@ def _parsed(text: str, name: str) -> _Document:
             document.value = _plain(root, (), document, frozenset())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise FileError(f"{name}:{line}: no YAML: {error.problem}") from None
+        raise FileError(f"{name}:{line}: not YAML: {error.problem}") from None
     except yaml.YAMLError:
-        raise FileError(f"{name}:1: no YAML: it has characters that no YAML has") from None
+        raise FileError(f"{name}:1: not YAML: it contains characters that YAML does not allow") from None
     except RecursionError:
-        raise FileError(f"{name}:1: it nests too deep") from None
+        raise FileError(f"{name}:1: too deeply nested") from None
     if document.mistakes:
         raise document.error(name)
     return document
@@ -101,7 +104,7 @@ def _plain(node: yaml.Node, loc: Loc, document: _Document, above: frozenset[int]
     line = node.start_mark.line + 1
     document.lines.setdefault(loc, line)
     if id(node) in above or len(document.lines) > PARTS_MAX:
-        document.mistakes.append((line, "an alias is within itself, or there are too many parts"))
+        document.mistakes.append((line, "an alias contains itself, or the file has too many nodes"))
         return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, loc, document, above | {id(node)})
@@ -115,9 +118,9 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: _Document, above: froze
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            document.mistakes.append((line, f"{_path(loc)}a key is a word"))
+            document.mistakes.append((line, f"{_path(loc)}a key must be a scalar"))
         elif key.value in found:
-            document.mistakes.append((line, f"{_path(loc)}the key {key.value!r} is there twice"))
+            document.mistakes.append((line, f"{_path(loc)}duplicate key {key.value!r}"))
         else:
             document.lines[*loc, key.value] = line
             found[key.value] = _plain(value, (*loc, key.value), document, above)
@@ -131,30 +134,30 @@ def _words(loc: Loc, kind: str, message: str) -> str:
         case "extra_forbidden":
             return f"{_path(loc[:-1])}unknown key {loc[-1]!r}"
         case "model_type" | "dict_type":
-            return f"{_path(loc)}a mapping belongs here"
+            return f"{_path(loc)}a mapping is required"
         case "list_type" | "tuple_type" | "frozen_set_type":
-            return f"{_path(loc)}a list belongs here"
+            return f"{_path(loc)}a list is required"
         case "string_type":
-            return f"{_path(loc)}a text belongs here"
+            return f"{_path(loc)}a text is required"
         case _:
             return f"{_path(loc)}{message.removeprefix('Value error, ')}"
 
 
 def _path(loc: Loc) -> str:
-    """Such as ``receivers[0].mail: ``; empty at the top."""
+    """Return a prefix such as ``receivers[0].mail: ``; empty at the root."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
     return f"{text}: " if text else ""
 
 
 def one_each(entries: Iterable[tuple[Loc, str]], what: str) -> Iterator[tuple[Loc, str]]:
-    """The mistakes of entries that must have different names.
+    """Yield an error for each name that occurs more than once.
 
     Args:
-        entries: where each name is, and the name.
-        what: an entry is, such as ``receiver``.
+        entries: the location of each name, and the name.
+        what: the kind of entry, such as ``receiver``.
     """
     seen = set[str]()
     for loc, name in entries:
         if name in seen:
-            yield loc, f"a second {what} is named {name}"
+            yield loc, f"duplicate {what} {name}"
         seen.add(name)

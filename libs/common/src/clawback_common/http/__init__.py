@@ -1,5 +1,5 @@
-"""HTTP as every service speaks it. Import from the modules: a worker must not pay for FastAPI.
+"""HTTP for every service. Import from the modules, so that a worker does not load FastAPI.
 
-`probes`, `probe_app`, `problem` and `deadletters` are free of it; `app` (`create_app`), `problems`,
-`auth`, `paging`, `bodies`, `routers` and `middleware` are for APIs.
+`probes`, `probe_app`, `problem` and `dead_letters` do not import FastAPI. `app` (`create_app`), `problems`, `auth`,
+`paging`, `bodies`, `routers` and `middleware` are for APIs.
 """

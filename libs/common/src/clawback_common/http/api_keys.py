@@ -1,6 +1,6 @@
-"""API keys and signing keys: who may do what, hashed at rest, read again when their file changes.
+"""API keys and signing keys: who may do what. Stored as hashes; reloaded when their file changes.
 
-Nothing of a web framework is needed here: a worker authenticates records with the same file.
+This module needs no web framework: a worker authenticates records with the same file.
 """
 
 import hashlib
@@ -19,29 +19,29 @@ from clawback_common.telemetry.describe import describe
 from clawback_contracts.signatures import KEY_ID_PATTERN, public_key
 
 BOUND_ROLES = ("licensor", "upstream")
-"""Roles that act for providers, so their keys must name which."""
+"""Roles that act for providers; their keys must list the providers."""
 UNBOUND_ROLE = "officer"
-"""Acts for every provider."""
+"""The role that acts for every provider."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, for decisions and for the record of them."""
+    """The caller of a request, for authorization and for the records of what was done."""
 
     subject: str
     roles: frozenset[str]
     providers: frozenset[str] = frozenset()
-    """Whose articles it may submit or revoke; an officer is not bound."""
+    """The providers whose articles it may submit or revoke; does not restrict an officer."""
 
     def acts_for(self, provider: str) -> bool:
-        """Whether it may submit or revoke articles of this provider."""
+        """Return whether it may submit or revoke articles of this provider."""
         return UNBOUND_ROLE in self.roles or provider in self.providers
 
     @property
     def known(self) -> bool:
-        """False for a reader who showed no key where none was needed."""
+        """False for an anonymous reader, where reads need no key."""
         return self != ANYONE
 
 
@@ -58,12 +58,13 @@ class _Key:
 class ApiKeys:
     """The keys of a YAML file: a list of ``{subject, roles, sha256, providers, signing_keys}``.
 
-    ``sha256`` is the key's hash in lower-case hex. ``providers`` is needed by the roles that act for some.
-    ``signing_keys`` are Ed25519 public keys (base64) by the id that a signature names; an entry may have these alone.
+    ``sha256`` is the hash of the key in lower-case hex. ``providers`` is required for roles that act for providers.
+    ``signing_keys`` maps the key ids that signatures use to Ed25519 public keys (base64). An entry may have signing
+    keys only.
 
     Raises:
-        Stop: the file cannot be read when the process starts. Later a bad file is reported and the
-            keys before it stay valid, for half a written file must lock nobody out.
+        Stop: the file cannot be read at start-up. Later, an invalid file is reported and the previous keys stay valid,
+            so that a half-written file locks nobody out.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -79,11 +80,11 @@ class ApiKeys:
 
     @classmethod
     def none(cls) -> Self:
-        """No key is valid: acts are refused, and reads too where they need one."""
+        """Return an instance without keys: commands are refused, and reads too where they need a key."""
         return cls(None)
 
     def caller(self, key: str) -> Caller | None:
-        """Whose key this is; every hash is compared, in constant time."""
+        """Return the owner of this key; every hash is compared, in constant time."""
         self._refresh()
         given = hashlib.sha256(key.encode()).hexdigest()
         found = None
@@ -93,21 +94,21 @@ class ApiKeys:
         return found
 
     def providers_of(self, subject: str) -> frozenset[str]:
-        """For whose articles any key of this subject acts."""
+        """Return the providers of all keys of this subject."""
         self._refresh()
         return frozenset().union(
             *(entry.caller.providers for entry in self._keys if entry.caller.subject == subject)
         )
 
     def subjects(self) -> frozenset[str] | None:
-        """Everybody who has an API key; None where there is no file of keys."""
+        """Return all subjects with an API key; None when no file of keys is configured."""
         if self._path is None:
             return None
         self._refresh()
         return frozenset(entry.caller.subject for entry in self._keys if entry.sha256 is not None)
 
     def signer(self, key_id: str) -> tuple[Caller, bytes] | None:
-        """Whose signing key this is, and its public key."""
+        """Return the owner of this signing key, and its public key."""
         self._refresh()
         for entry in self._keys:
             if key_id in entry.signing_keys:
@@ -122,9 +123,9 @@ class ApiKeys:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._keys = _read(self._path)
-                _log.info("API keys read again", keys_count=len(self._keys))
+                _log.info("API keys reloaded", keys_count=len(self._keys))
         except (OSError, ValueError) as error:
-            _log.error("API keys cannot be read; the former ones stay", reason=_reason(error))
+            _log.error("API keys cannot be reloaded, the previous ones stay valid", reason=_reason(error))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -151,20 +152,20 @@ class _Entry(BaseModel):
         try:
             return {key_id: public_key(text) for key_id, text in written.items()}
         except (TypeError, ValueError):
-            raise ValueError("a signing key is not 32 bytes in base64") from None
+            raise ValueError("a signing key must be 32 bytes in base64") from None
 
     @model_validator(mode="after")
     def _can_be_used(self) -> Self:
         if self.sha256 is None and not self.signing_keys:
-            raise ValueError("an entry has sha256 in lower-case hex, or signing_keys, or both")
+            raise ValueError("an entry needs sha256 in lower-case hex, or signing_keys, or both")
         bound = [role for role in BOUND_ROLES if role in self.roles]
         if bound and not self.providers:
-            raise ValueError(f"the role {bound[0]} needs providers: whose articles it may act on")
+            raise ValueError(f"the role {bound[0]} needs providers: those whose articles it may act on")
         return self
 
     @property
     def key(self) -> _Key:
-        """As it is looked up."""
+        """Return the entry in the form in which keys are looked up."""
         return _Key(Caller(self.subject, self.roles, self.providers), self.sha256, self.signing_keys)
 
 

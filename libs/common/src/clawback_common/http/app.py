@@ -1,4 +1,4 @@
-"""The application that every API is: probes, metrics, documentation, problems, ids, keys, limits."""
+"""The FastAPI application of every API: probes, metrics, documentation, problems, request ids, keys and limits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -22,21 +22,21 @@ from clawback_common.http.routing import Router
 PREFIX = "/api/v1"
 OPENAPI = "/openapi.json"
 HOLDINGS_BYTES_MAX = 200_000
-"""500 of the longest ids, as JSON: a question that several services answer."""
+"""500 of the longest ids as JSON: the limit for the holdings query, which several services serve."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class HttpSettings(Protocol):
-    """The part of the settings that an API needs."""
+    """The settings of an API."""
 
     @property
     def enable_auth(self) -> bool:
-        """Reads need a key."""
+        """Whether reads need a key."""
 
     @property
     def api_keys_file(self) -> Path | None:
-        """Where the keys are; nothing: no key is valid."""
+        """The file of API keys; None: no key is valid."""
 
 
 def create_app(
@@ -51,17 +51,17 @@ def create_app(
     requests_max: Mapping[str, int] | None = None,
     clock: Clock | None = None,
 ) -> FastAPI:
-    """An API with its routers under `/api/v1`, and beside them what every service answers.
+    """Create an API with its routers under `/api/v1`, and the endpoints of every service.
 
     Args:
         title: of the documentation.
         version: of the service.
-        settings: keys, and whether reads need one.
-        probes: what `/readyz` answers from.
+        settings: the file of keys, and whether reads need a key.
+        probes: the source of `/readyz`.
         routers: with paths below `/api/v1`.
-        lifespan: what to start and stop around serving.
-        body_bytes_max: limits by the beginning of a path, in bytes, where 64 KB are not right.
-        requests_max: limits of requests in work by the beginning of a path, for doors that strangers can hold open.
+        lifespan: started before and stopped after serving.
+        body_bytes_max: size limits in bytes by path prefix, where 64 KB is not right.
+        requests_max: limits on concurrent requests by path prefix, for endpoints that anonymous clients can occupy.
         clock: for the time in problems.
 
     Raises:
@@ -99,7 +99,7 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-"""FastAPI's own records the messages of errors and the values of inputs; ours does not."""
+"""FastAPI's own instrumentation records error messages and input values; ours does not."""
 
 _FIELD_ERROR = {
     "type": "object",
@@ -143,7 +143,7 @@ _PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": _PROBLEM, "5XX": _
 
 
 class _Api(FastAPI):
-    """Documents our problems once, in place of FastAPI's own validation error."""
+    """Documents our problems instead of FastAPI's own validation error."""
 
     @override
     def openapi(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""Who calls, by the API key of a request.
+"""Authentication of requests by API key.
 
-Acts always need a key. Reads need one when `enable_auth` is set; a key that is offered must be valid
-in any case.
+Commands always need a key. Reads need one when `enable_auth` is set. A key that is sent must be valid in any case.
 """
 
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="header")
 
 
 def caller_of(request: Request) -> Caller | None:
-    """The caller whose key came with the request, None without one. The key is looked up once a request.
+    """Return the caller of the request, None without a key. The key is looked up once per request.
 
     Raises:
         Problem: 401, the key is not valid.
@@ -50,18 +49,18 @@ def _documented(
     _bearer_key: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
     _header_key: Annotated[str | None, Security(_header)] = None,
 ) -> None:
-    """Where a key may stand, for the documentation."""
+    """Describe for the documentation where a request carries its key."""
 
 
 class Gate:
-    """A dependency that admits a caller, or answers 401 or 403. It needs the request's head alone."""
+    """A dependency that admits a caller, or answers 401 or 403. It reads only the request's headers."""
 
     def __init__(self, roles: Sequence[str], *, open_without_auth: bool) -> None:
         self.roles = tuple(roles)
         self._open_without_auth = open_without_auth
 
     def admit(self, request: Request) -> Caller:
-        """Who calls.
+        """Return the caller.
 
         Raises:
             Problem: 401 without a valid key where one is needed, 403 without one of the roles.
@@ -76,17 +75,17 @@ class Gate:
         return caller
 
     async def __call__(self, request: Request, _: Annotated[None, Depends(_documented)]) -> Caller:
-        """As a dependency of a route."""
+        """Admit the caller, as a dependency of a route."""
         return self.admit(request)
 
 
 def require(*roles: str) -> Gate:
-    """For commands: a valid key with one of these roles (with none given, any valid key)."""
+    """Return the gate of a command: a valid key with one of these roles, or any valid key without roles."""
     return Gate(roles, open_without_auth=False)
 
 
 def reader(*roles: str) -> Gate:
-    """For reads: as `require`, but open to anyone where authentication is not enabled."""
+    """Return the gate of a read: as `require`, but open to anyone when authentication is not enabled."""
     return Gate(roles, open_without_auth=True)
 
 

@@ -1,4 +1,4 @@
-"""Reading a JSON body by hand, where its raw bytes matter or its shape is hostile."""
+"""Parses JSON bodies by hand, where the raw bytes matter or the input may be hostile."""
 
 import re
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from clawback_common.http.problem import Problem, field_error
 
 DEPTH_MAX = 32
-"""Our models nest five deep."""
+"""Our models nest five levels deep."""
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -16,9 +16,9 @@ _OTHERS = bytes(code for code in range(256) if code not in b"[]{}")
 
 
 def nests_deeper(raw: bytes, depth_max: int = DEPTH_MAX) -> bool:
-    """True when the JSON nests deeper, found without parsing it: a parser's stack is what is attacked.
+    """Return whether the JSON nests deeper, without parsing it: deep nesting attacks a parser's stack.
 
-    Linear in the body: strings go, brackets stay, and each round takes the innermost pairs away.
+    Linear in the size of the body: strings are removed, brackets are kept, and each round removes the innermost pairs.
     """
     if raw.count(b"[") + raw.count(b"{") <= depth_max:
         return False
@@ -32,7 +32,7 @@ def nests_deeper(raw: bytes, depth_max: int = DEPTH_MAX) -> bool:
 
 
 def parse_json(raw: bytes, *, depth_max: int = DEPTH_MAX) -> object:
-    """The body's value.
+    """Return the value of the body.
 
     Raises:
         Problem: 422 with the code `not_utf8`, `too_deep` or `json_invalid`.
@@ -46,11 +46,11 @@ def parse_json(raw: bytes, *, depth_max: int = DEPTH_MAX) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise _refused("json_invalid", f"The body is not JSON, from character {error.pos} on.") from None
+        raise _refused("json_invalid", f"The body is not valid JSON from character {error.pos} on.") from None
 
 
 async def read_json(request: Request, *, depth_max: int = DEPTH_MAX) -> object:
-    """`parse_json` of the request's body, within the limit of its path."""
+    """Read and parse the request's body, within the size limit of its path."""
     return parse_json(await request.body(), depth_max=depth_max)
 
 

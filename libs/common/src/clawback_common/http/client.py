@@ -1,4 +1,4 @@
-"""The one client of sibling services: our key, the trace, limits of time, and errors in words."""
+"""The HTTP client for other services of this system: API key, trace context, timeouts and readable errors."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +15,11 @@ from clawback_common.telemetry import traceparent
 M = TypeVar("M", bound=BaseModel)
 CONNECT_S = 5.0
 DETAIL_MAX = 300
-"""Characters of a problem's own words in an error."""
+"""Characters of a problem's detail that an error quotes."""
 
 
 def bearer(key_file: Path | None) -> dict[str, str]:
-    """The header that shows the key in this file; it is read at each call, so a new key needs no restart.
+    """Return the header with the key from this file. It is read for each call, so a new key needs no restart.
 
     Raises:
         Transient: the file cannot be read now, for instance while it is being replaced.
@@ -34,13 +34,13 @@ def bearer(key_file: Path | None) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """The API of a sibling service.
+    """The API of another service.
 
     Attributes:
         name: of the service, for errors.
         url: scheme and host.
-        key_file: of the key that is shown; None: none is needed.
-        http: shared connections; closed by who made it.
+        key_file: file with the API key; None when no key is needed.
+        http: shared connections; closed by their creator.
         timeout_s: for one call.
     """
 
@@ -53,16 +53,16 @@ class Sibling:
     async def send(
         self, method: str, path: str, *, timeout_s: float | None = None, **more: Any
     ) -> httpx.Response:
-        """The answer, whatever its status.
+        """Send a request and return the response, whatever its status.
 
         Args:
             method: of the request.
-            path: below ``/api/v1``, or from ``/api/`` on.
+            path: below ``/api/v1``, or starting with ``/api/``.
             timeout_s: for this call, instead of the client's.
-            more: as httpx takes it, such as ``json`` and ``params``.
+            more: arguments of httpx, such as ``json`` and ``params``.
 
         Raises:
-            Transient: there is no answer, or our key cannot be read.
+            Transient: there is no response, or our key cannot be read.
         """
         base = str(self.url).rstrip("/")
         address = f"{base}{path}" if path.startswith("/api/") else f"{base}/api/v1{path}"
@@ -72,13 +72,13 @@ class Sibling:
         try:
             return await self.http.request(method, address, headers=headers, timeout=limit, **more)
         except httpx.HTTPError as error:
-            raise Transient(f"{self.name} does not answer ({type(error).__name__})") from None
+            raise Transient(f"{self.name} does not respond ({type(error).__name__})") from None
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """The answer of success.
+        """Send a request and return the successful response.
 
         Raises:
-            Transient: there is none; says with which status and words it was refused.
+            Transient: there is none; contains the status and the detail of the problem.
         """
         response = await self.send(method, path, **more)
         if not response.is_success:
@@ -86,38 +86,38 @@ class Sibling:
         return response
 
     async def read(self, model: type[M], method: str, path: str, **more: Any) -> M:
-        """The answer of success, as the model has it.
+        """Send a request and return the successful response, parsed as the model.
 
         Raises:
-            Transient: there is none, or one that cannot be read.
+            Transient: there is none, or it cannot be parsed.
         """
         return self.parsed(model, await self.call(method, path, **more))
 
     def parsed(self, model: type[M], response: httpx.Response) -> M:
-        """An answer's body, as the model has it.
+        """Parse the body of a response as the model.
 
         Raises:
-            Transient: it cannot be read.
+            Transient: it cannot be parsed.
         """
         try:
             return model.model_validate_json(response.content)
         except ValidationError:
-            raise Transient(f"{self.name} answers unreadably") from None
+            raise Transient(f"{self.name} sent a response that cannot be parsed") from None
 
     def refused(self, path: str, response: httpx.Response) -> Transient:
-        """The error for an answer that is none of success: its status, and the problem's words without content."""
+        """Return the error for an unsuccessful response: its status, and the problem's detail without content."""
         try:
             detail = str(response.json().get("detail", ""))[:DETAIL_MAX]
         except (ValueError, AttributeError):
             detail = ""
         words = f"{response.status_code}: {detail}" if detail else str(response.status_code)
-        return Transient(f"{self.name} answers {path.partition('?')[0]} with {words}")
+        return Transient(f"{self.name} answered {path.partition('?')[0]} with {words}")
 
 
 @asynccontextmanager
 async def sibling(
     name: str, url: AnyHttpUrl, key_file: Path | None, timeout_s: float = 10.0
 ) -> AsyncIterator[Sibling]:
-    """A client with connections of its own, for the length of a block."""
+    """Open a client with its own connections for the duration of a block."""
     async with httpx.AsyncClient(follow_redirects=False) as http:
         yield Sibling(name, url, key_file, http, timeout_s)

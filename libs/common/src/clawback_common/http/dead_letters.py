@@ -1,4 +1,4 @@
-"""What the dead letter paths need of a quarantine; apart from the router, so that workers can import it."""
+"""Types of the dead-letter endpoints; separate from the router, so that workers can import them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which records: those that fit all that is given.
+    """Selects records that match every given criterion.
 
-    `ids` are quarantine ids, `type` the event's, `older_than_s` counts from setting aside; `resolved`
-    includes those that were dealt with.
+    `ids` are quarantine ids, `type` is the event type, `older_than_s` is measured from the quarantine time; `resolved`
+    includes resolved records.
     """
 
     ids: tuple[UUID, ...] | None = None
@@ -23,7 +23,7 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterPage:
-    """Records without their bytes, newest first, and where the next page begins."""
+    """Records without their bytes, newest first, and the cursor of the next page."""
 
     items: Sequence[Mapping[str, Any]]
     next_cursor: str | None = None
@@ -31,19 +31,19 @@ class DeadLetterPage:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many went through the same guard as everything, and how many failed again."""
+    """How many records were reprocessed successfully, and how many failed again."""
 
     retried: int
     failed: int
 
 
 class DeadLetters(Protocol):
-    """Records set aside, and another try."""
+    """Lists and retries quarantined records."""
 
     async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
-        """One page; a cursor that is not ours raises `Poison`."""
+        """Return one page; an invalid cursor raises `Poison`."""
         ...
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
-        """Handle them again, now."""
+        """Process the records again, now."""
         ...

@@ -1,4 +1,4 @@
-"""The documentation page of an API, served from this process alone: no browser loads anything from elsewhere."""
+"""The documentation page of an API, served from this process alone: the browser loads nothing from elsewhere."""
 
 from importlib.resources import files
 from typing import Final
@@ -15,11 +15,11 @@ ASSETS: Final = {
     "swagger-ui.css": "text/css",
     "favicon.png": "image/png",
 }
-"""The files of Swagger UI, from the package that carries them."""
+"""The files of Swagger UI, from the package that contains them."""
 
 
 def docs_routes(title: str, openapi_url: str) -> list[BaseRoute]:
-    """``/docs``, and the files that it needs.
+    """Return ``/docs``, and the files that it needs.
 
     Args:
         title: of the API.

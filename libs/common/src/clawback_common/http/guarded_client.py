@@ -1,7 +1,7 @@
-"""Requests to addresses that others registered: where they may lead, how long they may take, how much they may answer.
+"""HTTP requests to addresses that others registered: limits on destinations, duration and size of responses.
 
-A name is resolved once for each request, and the connection goes to the address that was checked: a name that
-resolves differently a moment later leads nowhere else. TLS still checks the certificate against the name.
+A name is resolved once per request, and the connection goes to the address that was checked. A name that resolves
+differently a moment later cannot redirect the request. TLS still verifies the certificate against the name.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from clawback_common.errors import Transient
 
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a name, for a port; blocks."""
+"""Returns the addresses of a name for a port; blocks."""
 
 TIMEOUT_S = 10.0
-"""From the look-up of the name to the last byte."""
+"""From the name lookup to the last byte."""
 ANSWER_BYTES_MAX = 65_536
 _ADDRESSES_TRIED_MAX = 3
 _RESOLVERS_MAX = 64
-"""Threads. A name server that does not answer holds one, and the event loop's own are not used."""
+"""Threads. A name server that does not answer occupies one; the event loop's own threads are not used."""
 _NEVER = tuple(
     ip_network(one)
     for one in (
@@ -37,34 +37,34 @@ _NEVER = tuple(
         "192.0.0.192/32",
     )
 )
-"""Link-local addresses and the clouds' metadata services: no list of networks allows them."""
+"""Link-local addresses and the metadata services of cloud providers: no list of allowed networks permits them."""
 _TRANSLATED = tuple(ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""NAT64, 6to4 and Teredo: an IPv4 address inside, which may be any."""
+"""NAT64, 6to4 and Teredo: the address embeds an IPv4 address, which may be any."""
 
 
 class AddressRefused(Transient):
-    """The address may not be called. It may be allowed later, or its name resolve to another one."""
+    """The address is not allowed now. It may be allowed later, or its name may resolve to another address."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """Where requests may lead."""
+    """The addresses that requests may go to."""
 
     public_only: bool
-    """https alone, and no address that is not global; False in development: any address."""
+    """HTTPS and global addresses only. False in development: any address."""
     networks: tuple[Network, ...] = ()
-    """Allowed besides."""
+    """Additional allowed networks."""
 
     def check_url(self, url: str) -> httpx.URL:
-        """The address in its parts, where its form is allowed.
+        """Parse an address whose form is allowed.
 
         Raises:
-            AddressRefused: no http(s) address, one without TLS, or one with credentials.
+            AddressRefused: it is not an HTTP(S) address, has no TLS, or contains credentials.
         """
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL:
-            raise AddressRefused("the address is no URL") from None
+            raise AddressRefused("the address is not a URL") from None
         if parsed.userinfo:
             raise AddressRefused("the address contains credentials")
         if parsed.scheme not in ({"https"} if self.public_only else {"http", "https"}):
@@ -74,7 +74,7 @@ class AddressRules:
         return parsed
 
     def check_addresses(self, addresses: Sequence[str]) -> None:
-        """Every address that a name resolves to, for any of them may be the one that is connected to.
+        """Check every address that a name resolves to, because the connection may go to any of them.
 
         Raises:
             AddressRefused: one of them is not allowed, or there is none.
@@ -102,18 +102,18 @@ class AddressRules:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect."""
+    """The destination of a connection."""
 
     url: httpx.URL
-    """With the address in place of the name."""
+    """The URL with the address in place of the name."""
     name: str
-    """For TLS."""
+    """The name, for TLS."""
     host: str
-    """The header, with the name and its port."""
+    """The Host header: the name and its port."""
 
 
 class Addresses:
-    """Finds where a registered address leads, and whether it may."""
+    """Resolves registered addresses and checks that they are allowed."""
 
     def __init__(self, rules: AddressRules, resolve: Resolve | None = None) -> None:
         self._rules = rules
@@ -121,14 +121,14 @@ class Addresses:
         self._resolvers = ThreadPoolExecutor(_RESOLVERS_MAX, "resolve")
 
     def close(self) -> None:
-        """No more look-ups; one that is under way is not waited for."""
+        """Stop lookups; a running one is not waited for."""
         self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, url: str) -> None:
-        """What is checked at each request, for whoever registers the address.
+        """Run the checks of a request, for the registration of an address.
 
         Raises:
-            AddressRefused: it would not be called.
+            AddressRefused: a request to it would be refused.
         """
         try:
             async with asyncio.timeout(TIMEOUT_S):
@@ -137,10 +137,10 @@ class Addresses:
             raise AddressRefused("the name could not be resolved in time") from None
 
     async def targets(self, url: str) -> list[Target]:
-        """Where to connect, to be tried in turn.
+        """Return the destinations, to be tried in order.
 
         Raises:
-            AddressRefused: nowhere.
+            AddressRefused: there is none.
         """
         parsed = self._rules.check_url(url)
         port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
@@ -158,7 +158,7 @@ class Addresses:
 
 
 class GuardedClient:
-    """Sends requests: to addresses that others registered, or without `Addresses` to our own, in the same bounds."""
+    """Sends requests to addresses that others registered, or without `Addresses` to our own, with the same limits."""
 
     def __init__(
         self, http: httpx.AsyncClient, addresses: Addresses | None = None, *, timeout_s: float = TIMEOUT_S
@@ -168,19 +168,19 @@ class GuardedClient:
         self._timeout_s = timeout_s
 
     async def post_json(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of the answer, which has the status 200.
+        """Post JSON and return the body of the response, whose status is 200.
 
         Raises:
-            AddressRefused: it may not be called.
-            Transient: no answer in time, another status, an encoded or too large one.
+            AddressRefused: the address is not allowed.
+            Transient: no response in time, another status, or an encoded or too large response.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._post(url, body, headers or {})
         except TimeoutError:
-            raise Transient(f"no complete answer within {self._timeout_s:g} s") from None
+            raise Transient(f"no complete response within {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Transient(f"no answer ({type(error).__name__})") from None
+            raise Transient(f"no response ({type(error).__name__})") from None
 
     async def _post(self, url: str, body: object, headers: Mapping[str, str]) -> bytes:
         if self._addresses is None:
@@ -216,7 +216,7 @@ class GuardedClient:
 
 
 def guarded_http() -> httpx.AsyncClient:
-    """For addresses that others registered: no proxy, no redirect, and no connection that a second name could share."""
+    """Create a client for registered addresses: no proxy, no redirects, no connection shared between names."""
     return httpx.AsyncClient(
         verify=httpx.create_ssl_context(),
         trust_env=False,
@@ -226,20 +226,20 @@ def guarded_http() -> httpx.AsyncClient:
 
 
 def resolve_name(name: str, port: int) -> list[str]:
-    """The addresses of a name, in the order in which to try them."""
+    """Return the addresses of a name, in the order in which to try them."""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 async def _read(response: httpx.Response) -> bytes:
     if response.status_code != httpx.codes.OK:
-        raise Transient(f"answered with status {response.status_code}")
+        raise Transient(f"the response has the status {response.status_code}")
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise Transient("the answer is encoded, which was not accepted")
+        raise Transient("the response has a content encoding, which the request did not accept")
     chunks, size = [], 0
     async for chunk in response.aiter_raw():
         size += len(chunk)
         if size > ANSWER_BYTES_MAX:
-            raise Transient(f"the answer has more than {ANSWER_BYTES_MAX} bytes")
+            raise Transient(f"the response has more than {ANSWER_BYTES_MAX} bytes")
         chunks.append(chunk)
     return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Holdings over HTTP: whether a service that stores articles holds any of these; alike for every one."""
+"""The holdings endpoint of every service that stores articles: which of the given ids it holds."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
@@ -10,7 +10,7 @@ from clawback_common.http.routing import Router
 from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
 
 Held = Callable[[Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]]
-"""Those of the ids that are held, as content or in quarantine, and the last order applied to each that has one."""
+"""Returns the ids that are held, as content or in quarantine, and the last order applied to each id that has one."""
 _Reader = Annotated[Caller, Depends(reader())]
 
 
@@ -18,7 +18,7 @@ def holdings_router(service: str, held: Held) -> Router:
     """`holdings`."""
     router = Router(prefix=f"/{service}", tags=["holdings"])
 
-    @router.post("/holdings", summary="Are these ids held? Asked of what is stored, and of the quarantine")
+    @router.post("/holdings", summary="Which of these ids are held, in storage or in quarantine")
     async def holdings(_: _Reader, question: HoldingsQuestion) -> HoldingsAnswer:
         there, applied = await held(question.article_ids)
         items = {one: Holding.HELD if one in there else Holding.GONE for one in question.article_ids}

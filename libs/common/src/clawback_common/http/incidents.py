@@ -1,4 +1,4 @@
-"""Incidents over HTTP: what waits for a person, and that one has looked; alike for every service."""
+"""The incident endpoints of every service: list open incidents and close them."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -16,16 +16,16 @@ from clawback_common.postgres import Querier
 from clawback_common.postgres.pool import Row
 
 Close = Callable[[UUID, str, str], Awaitable[Row | None]]
-"""Closes an incident, given by whom and why; None: there is no such open incident."""
+"""Closes an incident; gets the caller and the note. Returns None when there is no such open incident."""
 _Reader = Annotated[Caller, Depends(reader())]
 _Officer = Annotated[Caller, Depends(require("officer"))]
 
 
 def incidents_router(service: str, db: Querier, close: Close) -> Router:
-    """`incidents`, and their end."""
+    """Return the router with `incidents` and `incidents/{incident_id}/close`."""
     router = Router(prefix=f"/{service}", tags=["incidents"])
 
-    @router.get("/incidents", summary="What waits for a person, newest first")
+    @router.get("/incidents", summary="Incidents that a person must close, newest first")
     async def list_incidents(
         _: _Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
     ) -> Page[Incident]:
@@ -36,13 +36,11 @@ def incidents_router(service: str, db: Querier, close: Close) -> Router:
         items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
         return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))
 
-    @router.post(
-        "/incidents/{incident_id}/close", summary="A person has looked; what was withheld for it is released"
-    )
+    @router.post("/incidents/{incident_id}/close", summary="Close an incident and release what it withholds")
     async def close_incident(caller: _Officer, incident_id: UUID, body: IncidentNote) -> Incident:
         closed = await close(incident_id, caller.subject, body.note)
         if closed is None:
-            raise Problem(404, "There is no such open incident.")
+            raise Problem(404, "There is no open incident with this id.")
         return Incident.model_validate(dict(closed))
 
     return router

@@ -1,6 +1,6 @@
-"""What happens around every request: an id, a span, a measurement, a line in the log, a limit.
+"""Middleware of every request: request id, span, metrics, access log and limits.
 
-Plain ASGI: Starlette's base class would run each request in a task of its own and lose the context.
+Plain ASGI: Starlette's base class would run each request in a separate task and lose the context.
 """
 
 import re
@@ -21,15 +21,15 @@ from clawback_common.telemetry.metrics import histogram
 from clawback_common.telemetry.tracing import note_error, span
 
 BODY_BYTES_MAX = 65_536
-"""Where a path has no limit of its own: no command of ours is longer."""
+"""For paths without their own limit; no command is longer."""
 REQUESTS_MAX = 200
-"""In work at once in one process; what comes beyond is answered 503 at once instead of waiting for its turn."""
+"""Concurrent requests in one process; further ones are answered 503 at once instead of being queued."""
 QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds for ever: told at debug, and no span."""
+"""Requested every few seconds: logged at debug, without a span."""
 
 _DURATION = histogram(
     "http_server_request_duration_seconds",
-    "From the request's head to the last byte of the answer",
+    "From the request's head to the last byte of the response",
     ("method", "route", "status"),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -39,14 +39,14 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class RequestContext:
-    """Outermost: gives each request its id and span, and answers what nobody caught as a 500."""
+    """The outermost middleware: assigns request id and span, and answers unhandled errors with 500."""
 
     def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self._app = app
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, as ASGI has it."""
+        """Process one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,15 +56,15 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             exchange = _Exchange(self._app, self._clock, scope, send, request_id)
             if scope["path"] in QUIET_PATHS:
-                await exchange.play(receive, None)
+                await exchange.run(receive, None)
                 return
             method = _method(scope)
             with span(method, kind=SpanKind.SERVER, parent=headers.get("traceparent")) as current:
-                await exchange.play(receive, current)
+                await exchange.run(receive, current)
 
 
 class _Exchange:
-    """One request and its answer, as it goes by."""
+    """One request and its response."""
 
     def __init__(self, app: ASGIApp, clock: Clock, scope: Scope, send: Send, request_id: str) -> None:
         self._app, self._clock, self._scope = app, clock, scope
@@ -72,14 +72,14 @@ class _Exchange:
         self._status: int | None = None
         self._failed = False
 
-    async def play(self, receive: Receive, current: Span | None) -> None:
+    async def run(self, receive: Receive, current: Span | None) -> None:
         began_s = time.perf_counter()
         try:
             await self._app(self._scope, receive, self._answer)
-        except Exception as error:  # noqa: BLE001 - the outermost frame of a request: it answers and reports
+        except Exception as error:  # noqa: BLE001 - the outermost frame of a request: it responds and logs
             await self._unexpected(error, receive, current)
         finally:
-            self._tell(time.perf_counter() - began_s, current)
+            self._record(time.perf_counter() - began_s, current)
             structlog.contextvars.unbind_contextvars("subject")
 
     async def _answer(self, message: Message) -> None:
@@ -88,7 +88,7 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             headers["X-Content-Type-Options"] = "nosniff"
-            if self._scope["path"].startswith("/api/"):  # a cache would keep what was revoked since
+            if self._scope["path"].startswith("/api/"):  # a cache would keep content that is revoked later
                 headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 
@@ -101,8 +101,8 @@ class _Exchange:
             response = respond(problem_of(error), instance=self._scope["path"], clock=self._clock)
             await response(self._scope, receive, self._answer)
 
-    def _tell(self, took_s: float, current: Span | None) -> None:
-        """The measurement, the span's end and the log line, of an answer or of a caller who left."""
+    def _record(self, took_s: float, current: Span | None) -> None:
+        """Record the metrics, the span and the log line of a response, or of a client that disconnected."""
         method, route, status = _method(self._scope), _route(self._scope), self._status or 499
         _DURATION.labels(method=method, route=route, status=str(status)).observe(took_s)
         tell = _log.debug if current is None else _log.info
@@ -117,10 +117,10 @@ class _Exchange:
 
 
 class RequestLimit:
-    """Answers 503 while `requests_max` requests are in work; probes and metrics are always answered.
+    """Answers 503 while `requests_max` requests are running. Probes and metrics are always answered.
 
-    `by_prefix` maps the beginning of a path to a limit of its own within that: where a body is read before anybody
-    is known, slow strangers must not take the room of all.
+    `by_prefix` maps path prefixes to their own limits within that. Where a body is read before the caller is
+    authenticated, slow clients must not occupy all of the capacity.
     """
 
     def __init__(
@@ -135,13 +135,13 @@ class RequestLimit:
         self._in_work = dict.fromkeys(self._limits, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, as ASGI has it."""
+        """Process one request."""
         if scope["type"] != "http" or scope["path"] in QUIET_PATHS:
             await self._app(scope, receive, send)
             return
         counted = [prefix for prefix in self._limits if scope["path"].startswith(prefix)]
         if any(self._in_work[prefix] >= self._limits[prefix] for prefix in counted):
-            problem = Problem(503, "Too many requests are in work.", retry_after_s=1.0)
+            problem = Problem(503, "Too many concurrent requests.", retry_after_s=1.0)
             await respond(problem, instance=scope["path"], clock=self._clock)(scope, receive, send)
             return
         for prefix in counted:
@@ -154,9 +154,9 @@ class RequestLimit:
 
 
 class BodyLimit:
-    """Refuses a body over its path's limit with 413, from its declared length or while it arrives.
+    """Refuses a body over the limit of its path with 413, from its declared length or while it arrives.
 
-    `by_prefix` maps the beginning of a path to its limit in bytes; the longest that fits counts.
+    `by_prefix` maps path prefixes to limits in bytes; the longest matching prefix counts.
     """
 
     def __init__(self, app: ASGIApp, clock: Clock, by_prefix: Mapping[str, int]) -> None:
@@ -164,7 +164,7 @@ class BodyLimit:
         self._by_prefix = sorted(by_prefix.items(), key=lambda item: len(item[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, as ASGI has it."""
+        """Process one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -180,12 +180,12 @@ class BodyLimit:
 
 
 def too_large(limit: int) -> Problem:
-    """A 413 that ends the connection, for the rest of the body is not read."""
+    """Return a 413 that closes the connection, because the rest of the body is not read."""
     return Problem(413, f"The body is larger than {limit} bytes.", headers={"Connection": "close"})
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    """`receive` that fails once more than `limit` bytes have come."""
+    """Return a `receive` that fails once more than `limit` bytes have arrived."""
     seen = 0
 
     async def counted() -> Message:
@@ -206,10 +206,10 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The template that matched, so that ids in paths make no new time series.
+    """Return the template of the matched route, so that ids in paths create no new time series.
 
-    FastAPI leaves the router's own route in the scope, without the prefix that it was included under;
-    the whole path stands in the scope's `fastapi` part.
+    FastAPI leaves the router's own route in the scope, without the prefix under which it was included; the full path is
+    in the scope's `fastapi` part.
     """
     included = scope.get("fastapi", {}).get("effective_route_context")
     return getattr(included or scope.get("route"), "path_format", None) or "unmatched"

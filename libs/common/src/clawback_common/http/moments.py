@@ -1,4 +1,4 @@
-"""Instants in queries and bodies: UTC, and far enough from the calendar's ends to calculate with."""
+"""Instants in queries and bodies: UTC, and far enough from the calendar's limits for arithmetic."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,7 +15,7 @@ def _aware(given: datetime) -> datetime:
 
 def _bounded(given: datetime) -> datetime:
     if not EARLIEST <= given <= LATEST:
-        raise ValueError("an instant from 1900 to 2200 is expected")
+        raise ValueError("an instant between 1900 and 2200 is expected")
     return given.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""What OpenAPI says of bodies that are read by hand, and of headers that are checked by hand."""
+"""OpenAPI descriptions of bodies that are parsed by hand and headers that are checked by hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ Schema = dict[str, Any]
 
 
 def schema_of(model: type[BaseModel], *, closed: bool = False) -> Schema:
-    """A model's schema without references: in the document they would lead nowhere.
+    """Return the schema of a model without references, which the document could not resolve.
 
-    ``closed``: unknown fields are refused, though the model would leave them out.
+    ``closed``: unknown fields are refused, although the model would ignore them.
     """
     whole = model.model_json_schema()
     found = _inlined({name: part for name, part in whole.items() if name != "$defs"}, whole.get("$defs", {}))
@@ -20,7 +20,7 @@ def schema_of(model: type[BaseModel], *, closed: bool = False) -> Schema:
 
 
 def items_of(schema: Schema, items_max: int) -> Schema:
-    """Many of them: ``{"items": […]}``, the only form of a batch."""
+    """Return the schema of a batch of items: ``{"items": […]}``."""
     return {
         "type": "object",
         "required": ["items"],
@@ -30,7 +30,7 @@ def items_of(schema: Schema, items_max: int) -> Schema:
 
 
 def json_body(schemas: Sequence[Schema], **others: Schema) -> Schema:
-    """The request's body: JSON of one of these forms, or another type of content.
+    """Describe the request's body: JSON of one of these forms, or another content type.
 
     Args:
         schemas: of the forms in JSON.
@@ -43,7 +43,7 @@ def json_body(schemas: Sequence[Schema], **others: Schema) -> Schema:
 
 
 def header(name: str, description: str) -> Schema:
-    """A header that the request needs."""
+    """Describe a header that the request needs."""
     return {
         "name": name,
         "in": "header",

@@ -1,4 +1,4 @@
-"""Lists in pages: `?limit=&cursor=` in, `{"items", "next_cursor"}` out, `?fields=` for less."""
+"""Paged lists: query parameters `?limit=&cursor=`, response `{"items", "next_cursor"}`, `?fields=` to select fields."""
 
 import base64
 import binascii
@@ -20,10 +20,10 @@ _OLDEST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 T = TypeVar("T")
 
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items a page")]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items per page")]
 """Give it a default where it is used: ``limit: Limit = 100``."""
 
-Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the previous page")]
 
 
 class Page(BaseModel, Generic[T]):
@@ -34,20 +34,20 @@ class Page(BaseModel, Generic[T]):
 
 
 def page(items: Sequence[Any], next_cursor: str | None = None) -> dict[str, Any]:
-    """The body of one page."""
+    """Return the body of one page."""
     return {"items": items, "next_cursor": next_cursor}
 
 
 def encode_cursor(*position: str | float | None) -> str:
-    """An opaque cursor from where a page ended, such as its last row's time and id."""
+    """Return an opaque cursor for the position at which a page ended, such as time and id of its last row."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
-    """The position in a cursor, checked to hold values of these types.
+    """Return the position in a cursor, checked to contain values of these types.
 
     Raises:
-        Problem: 422, when it is not one of ours.
+        Problem: 422, the cursor is not valid.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -65,10 +65,10 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
 
 
 def decode_instant(text: str) -> datetime:
-    """An instant in a cursor, in UTC.
+    """Return an instant of a cursor, in UTC.
 
     Raises:
-        Problem: 422, when it is none, or lies at the calendar's ends.
+        Problem: 422, it is not an instant, or is at the calendar's limits.
     """
     try:
         found = datetime.fromisoformat(text)
@@ -80,19 +80,19 @@ def decode_instant(text: str) -> datetime:
 
 
 def decode_newest_first(cursor: str | None) -> tuple[datetime, UUID]:
-    """The instant and id before which a page of a newest-first list begins; without a cursor, the first page.
+    """Return the instant and id before which a page of a newest-first list begins; without a cursor, the first page.
 
     Raises:
-        Problem: 422, when it is not one of ours.
+        Problem: 422, the cursor is not valid.
     """
     return _decode_time_and_id(cursor) if cursor else _NEWEST
 
 
 def decode_oldest_first(cursor: str | None) -> tuple[datetime, UUID]:
-    """The instant and id after which a page of an oldest-first list begins; without a cursor, the first page.
+    """Return the instant and id after which a page of an oldest-first list begins; without a cursor, the first page.
 
     Raises:
-        Problem: 422, when it is not one of ours.
+        Problem: 422, the cursor is not valid.
     """
     return _decode_time_and_id(cursor) if cursor else _OLDEST
 
@@ -106,10 +106,10 @@ def _decode_time_and_id(cursor: str) -> tuple[datetime, UUID]:
 
 
 def next_by_time(rows: Sequence[Row], limit: int, at: str, key: str) -> str | None:
-    """The cursor of the next page of a list by time and id; None when this is the last.
+    """Return the cursor of the next page of a list ordered by time and id; None on the last page.
 
     Args:
-        rows: of this page, of which one more than ``limit`` was read.
+        rows: of this page; one more than ``limit`` was read.
         limit: items of this page.
         at: the column with the time.
         key: the column with the id.
@@ -121,10 +121,10 @@ def next_by_time(rows: Sequence[Row], limit: int, at: str, key: str) -> str | No
 
 
 def bad_cursor() -> Problem:
-    """The 422 for a cursor that no page of ours gave."""
+    """Return the 422 for an invalid cursor."""
     return Problem(
         422,
-        "The cursor is not one that a page of this list gave.",
+        "The cursor was not returned by a page of this list.",
         errors=[field_error("cursor", "bad_cursor", "Not a cursor of this list")],
     )
 
@@ -139,16 +139,16 @@ def _chosen(
 
 
 Fields = Annotated[frozenset[str] | None, Depends(_chosen)]
-"""The names in `?fields=`, None when all are wanted."""
+"""The names in `?fields=`; None when all fields are wanted."""
 
 
 def project(
     items: Iterable[Mapping[str, T]], fields: frozenset[str] | None, known: Collection[str]
 ) -> list[dict[str, T]]:
-    """The items with only the fields asked for.
+    """Return the items with only the requested fields.
 
     Raises:
-        Problem: 422, when a field asked for is not among the `known`.
+        Problem: 422, a requested field is not among the `known` ones.
     """
     if fields is None:
         return [dict(item) for item in items]

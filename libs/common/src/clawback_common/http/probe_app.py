@@ -1,6 +1,6 @@
-"""The few paths by which a process is watched; all that a worker serves.
+"""The probe endpoints, which are all that a worker serves.
 
-Starlette alone: FastAPI would cost a worker half a second and fifteen megabytes.
+Starlette only: FastAPI would cost a worker half a second and fifteen megabytes.
 """
 
 from starlette.applications import Starlette
@@ -13,12 +13,12 @@ from clawback_common.telemetry.metrics import CONTENT_TYPE, render
 
 
 def probe_app(probes: Probes) -> Starlette:
-    """`/livez`, `/readyz` and `/metrics`."""
+    """Return an application with `/livez`, `/readyz` and `/metrics`."""
     return Starlette(routes=probe_routes(probes))
 
 
 def probe_routes(probes: Probes) -> list[BaseRoute]:
-    """`/livez` (this process turns), `/readyz` (200 or 503 with each check), `/metrics`."""
+    """Return `/livez` (the process responds), `/readyz` (200 or 503 with each check) and `/metrics`."""
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")

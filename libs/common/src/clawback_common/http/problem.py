@@ -1,4 +1,4 @@
-"""One answer that is an error: apart from the web framework, so that what judges input can say it anywhere."""
+"""An error response, independent of the web framework, so that validation code can raise it anywhere."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -12,16 +12,16 @@ _ECHO_MIN: Final = 3
 
 
 class Problem(ClawbackError):
-    """An answer that is an error.
+    """An error response.
 
     Args:
         status: the HTTP status.
         detail: what the caller can do about it; no values of its input.
-        errors: one object a field: ``path``, ``code``, ``message``.
-        title: a short name of the kind of problem; by default the status's own.
-        retry_after_s: seconds after which another try makes sense.
+        errors: one object per field: ``path``, ``code``, ``message``.
+        title: a short name of the kind of problem; by default the phrase of the status.
+        retry_after_s: seconds after which to try again.
         headers: further headers.
-        extra: further members of the body, such as when and why something is gone.
+        extra: further members of the body, such as when and why something was deleted.
     """
 
     def __init__(
@@ -44,18 +44,18 @@ class Problem(ClawbackError):
 
 
 def field_error(path: str, code: str, message: str) -> dict[str, str]:
-    """One member of `errors`: `items[3].title`, `missing`, `Field required`."""
+    """Return one member of `errors`: `items[3].title`, `missing`, `Field required`."""
     return {"path": path, "code": code, "message": message}
 
 
 def invalid(details: Iterable[Any], *, skip: int = 1) -> Problem:
-    """A 422 from pydantic's error details; `skip` parts of each location say only where it came in."""
+    """Return a 422 from pydantic's error details; `skip` leading parts of each location are left out."""
     errors = [field_error(_path(detail, skip), str(detail["type"]), _message(detail)) for detail in details]
     return Problem(422, f"{len(errors)} field(s) are not valid.", errors=errors)
 
 
 def phrase(status: int) -> str:
-    """The status in words."""
+    """Return the reason phrase of the status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -63,12 +63,12 @@ def phrase(status: int) -> str:
 
 
 def _path(detail: Mapping[str, Any], skip: int) -> str:
-    """Where in the body; of a body that is no JSON, the whole of it."""
+    """Return the location in the body; of a body that is not JSON, the whole of it."""
     return "" if detail["type"] == "json_invalid" else place(detail["loc"][skip:])
 
 
 def _message(detail: Mapping[str, Any]) -> str:
-    """Pydantic's words, unless they repeat the input."""
+    """Return pydantic's message, unless it repeats the input."""
     given, words = detail.get("input"), str(detail["msg"]).removeprefix("Value error, ")
     echoes = isinstance(given, str) and len(given) >= _ECHO_MIN and given in words
     return "Not valid" if echoes or detail["type"] in _INPUT_IN_MESSAGE else words

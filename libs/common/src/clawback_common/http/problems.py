@@ -1,7 +1,7 @@
-"""Every error an API answers, as `application/problem+json` (RFC 9457) with our `error` object.
+"""Error responses of an API, as `application/problem+json` (RFC 9457) with our `error` object.
 
-Nothing of an input's value and nothing of an unexpected error's message is answered; the `trace_id`
-leads an operator to the log line.
+A response contains neither input values nor the message of an unexpected error. Its `trace_id` leads an operator to
+the log line.
 """
 
 from http import HTTPStatus
@@ -22,13 +22,13 @@ from clawback_common.telemetry.tracing import trace_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5.0
-"""Told when the error does not know better: a broker or database back from a restart."""
+"""Used when the error has no value of its own: enough for a broker or database that restarts."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def respond(problem: Problem, *, instance: str, clock: Clock) -> Response:
-    """The problem as a response about the path `instance`."""
+    """Return the problem as a response for the path `instance`."""
     retry_after = _whole_seconds(problem.retry_after_s)
     body = problem.extra | {
         "type": "about:blank",
@@ -53,14 +53,14 @@ def respond(problem: Problem, *, instance: str, clock: Clock) -> Response:
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that stands for an error; for one that is not ours, a 500 that says nothing of it."""
+    """Return the problem for an error; for an unexpected error, a 500 without its message."""
     match error:
         case Problem():
             problem = error
         case RequestValidationError():
             problem = invalid(error.errors())
         case HTTPException():
-            problem = Problem(error.status_code, _told(error), headers=error.headers)
+            problem = Problem(error.status_code, _detail_of(error), headers=error.headers)
         case Transient():
             wait_s = RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
             problem = Problem(503, str(error), retry_after_s=wait_s)
@@ -71,12 +71,12 @@ def problem_of(error: Exception) -> Problem:
         case Poison():
             problem = Problem(422, str(error), errors=[field_error("", error.reason, error.detail)])
         case _:
-            problem = Problem(500, "Something went wrong here; the trace id leads to it.")
+            problem = Problem(500, "Internal error; find it in the log by the trace id.")
     return problem
 
 
 def add_handlers(app: FastAPI, clock: Clock) -> None:
-    """Answer every error that a route raises as a problem; the unexpected is the middleware's."""
+    """Answer every error that a route raises with a problem; the middleware answers unexpected ones."""
 
     async def answer(request: Request, error: Exception) -> Response:
         return respond(problem_of(error), instance=request.url.path, clock=clock)
@@ -93,13 +93,13 @@ def add_handlers(app: FastAPI, clock: Clock) -> None:
     app.add_exception_handler(ClawbackError, answer_ours)
 
 
-def _told(error: HTTPException) -> str:
+def _detail_of(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND and error.detail == phrase(404):
-        return "There is nothing at this path."
+        return "There is no resource at this path."
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return "This path does not take this method; the Allow header says which."
+        return "This path does not support this method; the Allow header lists those it supports."
     if error.detail == "There was an error parsing the body":
-        return "The body cannot be read: it is not UTF-8, or nests too deep."
+        return "The body cannot be read: it is not UTF-8, or nests too deeply."
     return error.detail
 
 

@@ -1,7 +1,7 @@
-"""HTTP/1.1 with deadlines: a request that does not arrive in time frees its connection.
+"""HTTP/1.1 with deadlines: the connection of a request that does not arrive in time is closed.
 
-Uvicorn limits how long an idle connection is kept, not how long a request may take to arrive: half a head, or a body
-of one byte a minute, would be kept for ever.
+Uvicorn limits how long an idle connection is kept, but not how long a request may take to arrive. An incomplete head,
+or a body of one byte per minute, would keep a connection open for ever.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class DeadlineProtocol(H11Protocol):
     head_s_max: ClassVar[float] = 10.0
     """From the connection's start, or a request's first byte, to the end of its head."""
     body_s_max: ClassVar[float] = 60.0
-    """From the end of the head to the end of the body; 10 MB at 170 kB/s. Also of a body that was refused."""
+    """From the end of the head to the end of the body; 10 MB at 170 kB/s. Also applies to a refused body."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -47,7 +47,7 @@ class DeadlineProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _expect(self, state: Any) -> None:
-        """A new deadline where another part of a request is to arrive, none where nothing is."""
+        """Set a new deadline when another part of a request must arrive; otherwise remove it."""
         arriving = state if state in (h11.IDLE, h11.SEND_BODY) else None
         if arriving is self._arriving:
             return

@@ -1,4 +1,4 @@
-"""The paths that every service answers below its own name: health, runs of jobs, dead letters."""
+"""Endpoints that every service has below its own name: health, job runs, dead letters."""
 
 import platform
 import resource
@@ -29,7 +29,7 @@ from clawback_common.telemetry.describe import describe
 Details = Callable[[], Awaitable[Mapping[str, Any]]]
 
 AGE_S_MAX = 10 * 366 * 86_400
-"""Ten years; an age without a bound overflows the calendar."""
+"""Ten years; an unlimited age would exceed the calendar."""
 _STARTED_S = time.monotonic()
 _Reader = Annotated[Caller, Depends(reader())]
 _Operator = Annotated[Caller, Depends(require("operator"))]
@@ -38,13 +38,13 @@ _Operator = Annotated[Caller, Depends(require("operator"))]
 def health_router(
     service: str, version: str, probes: Probes, *, details: Details | None = None, clock: Clock | None = None
 ) -> Router:
-    """`health` (200 when healthy or degraded, else 503) and `health/detailed`.
+    """Return `health` (200 when healthy or degraded, else 503) and `health/detailed`.
 
     Args:
         service: its name in the path.
         version: of the service.
-        probes: whose results decide.
-        details: what the service adds: use of the pool, lags, depths.
+        probes: the checks that decide the status.
+        details: additional facts from the service: pool usage, lags, queue depths.
         clock: for the timestamp.
     """
     router = Router(prefix=f"/{service}", tags=["health"])
@@ -59,7 +59,7 @@ def health_router(
             "checks": probes.answer()["checks"],
         }
 
-    @router.get("/health", summary="Whether this service works", responses={503: {"model": ServiceHealth}})
+    @router.get("/health", summary="Health of this service", responses={503: {"model": ServiceHealth}})
     async def health_brief(response: Response) -> ServiceHealth:
         found = ServiceHealth.model_validate(health())
         response.status_code = status_code(found.status)
@@ -67,7 +67,7 @@ def health_router(
 
     @router.get(
         "/health/detailed",
-        summary="What it runs on, and how it is",
+        summary="Health of this service in detail",
         responses={503: {"model": DetailedHealth}},
     )
     async def health_detailed(_: _Reader, response: Response) -> DetailedHealth:
@@ -78,7 +78,7 @@ def health_router(
             "versions": {"python": platform.python_version()}
             | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg")},
         }
-        found = DetailedHealth.model_validate(health() | own | await _told(details))
+        found = DetailedHealth.model_validate(health() | own | await _safe_details(details))
         response.status_code = status_code(found.status)
         return found
 
@@ -86,12 +86,12 @@ def health_router(
 
 
 def status_code(status: HealthStatus) -> int:
-    """200 for what is healthy or degraded, else 503."""
+    """Return 200 for healthy or degraded, else 503."""
     return 503 if status == "unhealthy" else 200
 
 
-async def _told(details: Details | None) -> dict[str, Any]:
-    """What the service adds; what it cannot say for now must not take the rest of the page with it."""
+async def _safe_details(details: Details | None) -> dict[str, Any]:
+    """Return the service's details; an error in them must not fail the whole page."""
     try:
         return dict(await details()) if details else {}
     except Transient as error:
@@ -116,10 +116,10 @@ class JobRun(BaseModel):
 
 
 def jobs_router(service: str, db: Querier) -> Router:
-    """`jobs`: every run of every job, newest first."""
+    """Return `jobs`: every run of every job, newest first."""
     router = Router(prefix=f"/{service}", tags=["jobs"])
 
-    @router.get("/jobs", summary="Runs of jobs, newest first")
+    @router.get("/jobs", summary="Job runs, newest first")
     async def list_runs(
         _: _Reader,
         limit: Limit = 100,
@@ -137,7 +137,7 @@ def jobs_router(service: str, db: Querier) -> Router:
 
 
 class RetryRequest(BaseModel):
-    """Which dead letters to try again: those that fit all that is given, and something must be."""
+    """Selects the dead letters to retry: those that match every given criterion; at least one is required."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -149,24 +149,24 @@ class RetryRequest(BaseModel):
     @model_validator(mode="after")
     def _not_everything_by_accident(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("name ids, type, reason or older_than_s; older_than_s 0 means all")
+            raise ValueError("give ids, type, reason or older_than_s; older_than_s 0 selects all")
         return self
 
 
 class RetryAnswer(BaseModel):
-    """How it went."""
+    """The result of a retry."""
 
     retried: int
     failed: int
 
 
 class DeadLetterListed(BaseModel):
-    """A record that could not be used, without its content."""
+    """A quarantined record, without its content."""
 
     id: UUID
     source: str
     topic: str
-    """Or the name of where its body came from."""
+    """Its topic, or the name of the source of its body."""
     partition: int
     kafka_offset: int
     event_id: str | None
@@ -180,14 +180,14 @@ class DeadLetterListed(BaseModel):
     resolved_at: datetime | None
     resolution: str | None
     kept: bool
-    """Its bytes are still there, so it can be tried again."""
+    """Its bytes are still stored, so it can be retried."""
 
 
 def dlq_router(service: str, letters: DeadLetters) -> Router:
-    """`GET dlq` and `POST dlq/retry`, for operators: a record's reason may name what readers need not know."""
+    """Return `GET dlq` and `POST dlq/retry`, for operators: the reason of a record may be confidential to readers."""
     router = Router(prefix=f"/{service}", tags=["dead letters"])
 
-    @router.get("/dlq", summary="Records that could not be used, without their content")
+    @router.get("/dlq", summary="Quarantined records, without their content")
     async def list_dead_letters(
         _: _Operator,
         *,
@@ -196,14 +196,14 @@ def dlq_router(service: str, letters: DeadLetters) -> Router:
         event_type: Annotated[str | None, Query(alias="type", max_length=200)] = None,
         reason: Annotated[str | None, Query(max_length=200)] = None,
         older_than_s: Annotated[float | None, Query(ge=0, le=AGE_S_MAX)] = None,
-        resolved: Annotated[bool, Query(description="Also those that were dealt with")] = False,
+        resolved: Annotated[bool, Query(description="Include resolved records")] = False,
     ) -> Page[DeadLetterListed]:
         which = DeadLetterFilter(None, event_type, reason, older_than_s, resolved)
         found = await letters.list(which, limit, cursor)
         items = [DeadLetterListed.model_validate(dict(item)) for item in found.items]
         return Page(items=items, next_cursor=found.next_cursor)
 
-    @router.post("/dlq/retry", summary="Try records again, through the same guard as everything")
+    @router.post("/dlq/retry", summary="Retry quarantined records, with the same checks as any other record")
     async def retry_dead_letters(_: _Operator, request: RetryRequest) -> RetryAnswer:
         ids = tuple(request.ids) if request.ids else None
         which = DeadLetterFilter(ids, request.type, request.reason, request.older_than_s)
@@ -214,7 +214,7 @@ def dlq_router(service: str, letters: DeadLetters) -> Router:
 
 
 def rss_bytes() -> int:
-    """Memory that this process occupies now; its highest so far where the system does not say."""
+    """Return the memory that this process uses now; its peak where the system does not report that."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

@@ -1,7 +1,7 @@
-"""Routers whose routes check the caller, and the names of query parameters, before they read the body.
+"""Routers whose routes check the caller and the names of query parameters before they read the body.
 
-FastAPI reads and parses a body before it solves dependencies: a caller without a key could make it parse megabytes. And
-it ignores query parameters that it does not know: whoever misspells a filter would get everything.
+FastAPI reads and parses a body before it resolves dependencies: a caller without a key could make it parse megabytes.
+And it ignores unknown query parameters: a caller who misspells a filter would get unfiltered results.
 """
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -22,7 +22,7 @@ NAMES_MAX = 20
 
 
 class GatedRoute(APIRoute):
-    """Checks the gates among its dependencies and the query's names, then goes on as FastAPI does."""
+    """Checks its gates and the names of query parameters, then continues as FastAPI does."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -48,7 +48,7 @@ class GatedRoute(APIRoute):
 
 
 class Router(APIRouter):
-    """The router that every service uses; an application takes no other."""
+    """The router that every service uses; an application accepts no other."""
 
     def __init__(
         self,
@@ -61,22 +61,26 @@ class Router(APIRouter):
 
 
 def require_known(request: Request, names: frozenset[str]) -> None:
-    """Refuses a query with another parameter than these.
+    """Refuse a query with other parameters than these.
 
     Raises:
-        Problem: 422, naming each.
+        Problem: 422, naming each unknown parameter.
     """
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
-        known = f"This path takes {', '.join(sorted(names))}." if names else "This path takes none."
+        known = (
+            f"Known parameters: {', '.join(sorted(names))}."
+            if names
+            else "This path has no query parameters."
+        )
         errors = [
             field_error(name[:NAME_CHARS_MAX], "unknown_parameter", known) for name in unknown[:NAMES_MAX]
         ]
-        raise Problem(422, f"{len(unknown)} query parameter(s) are not known here.", errors=errors)
+        raise Problem(422, f"{len(unknown)} unknown query parameter(s).", errors=errors)
 
 
 def _parts(dependant: Dependant) -> Iterator[Dependant]:
-    """A route's own parameters, and those of all its dependencies."""
+    """Yield a route's own parameters, and those of all its dependencies."""
     yield dependant
     for dependency in dependant.dependencies:
         yield from _parts(dependency)

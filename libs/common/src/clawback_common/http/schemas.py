@@ -1,4 +1,4 @@
-"""Parts of requests and answers that every service has."""
+"""Models of requests and responses that every service uses."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -10,7 +10,7 @@ HealthStatus: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """The error of one field."""
 
     path: str = Field(examples=["items[3].title"])
     code: str = Field(examples=["missing"])
@@ -18,12 +18,12 @@ class FieldError(BaseModel):
 
 
 class Incident(BaseModel):
-    """What no retry resolves: it stays open until a person closes it."""
+    """A problem that no retry solves; it stays open until a person closes it."""
 
     id: UUID
     kind: str
     subject: str | None
-    """The article that it concerns."""
+    """The article concerned."""
     detail: str
     opened_at: datetime
     closed_at: datetime | None
@@ -32,7 +32,7 @@ class Incident(BaseModel):
 
 
 class IncidentNote(BaseModel):
-    """Why an incident may be closed."""
+    """The reason for closing an incident."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,14 +40,14 @@ class IncidentNote(BaseModel):
 
 
 class CheckResult(BaseModel):
-    """What one readiness check found when it last ran."""
+    """The last result of one readiness check."""
 
     ok: bool
     detail: str | None
 
 
 class ServiceHealth(BaseModel):
-    """Whether one service works."""
+    """The health of one service."""
 
     status: HealthStatus
     timestamp: datetime
@@ -57,14 +57,14 @@ class ServiceHealth(BaseModel):
 
 
 class Memory(BaseModel):
-    """Of the process, in bytes."""
+    """Memory of the process, in bytes."""
 
     rss_bytes: int
     rss_bytes_max: int
 
 
 class DetailedHealth(ServiceHealth):
-    """The same, with what the process runs on and what its service adds, under names of the service's own."""
+    """Health with details of the process, and details of the service under its own names."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,1 +1,1 @@
-"""Kafka: batch subscribers that lose nothing, producers that confirm, topics as the contract has them."""
+"""Kafka: batch subscribers that lose no record, producers that wait for confirmation, topics as in the contract."""

@@ -1,7 +1,7 @@
-"""``python -m clawback_common.kafka provision``: makes the topics of the contract that are missing.
+"""``python -m clawback_common.kafka provision``: creates the topics of the contract that are missing.
 
-Named are the topics of single writers, such as ``article-submissions.acme.v1``. ``--grant PARTY=USER`` gives a user of
-the broker the rights of a service, of an ``upstream`` or of a ``downstream`` system.
+The arguments are topics of single writers, such as ``article-submissions.acme.v1``. ``--grant PARTY=USER`` grants a
+user of the broker the ACLs of a service, or of an ``upstream`` or ``downstream`` system.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from clawback_contracts.topics import OUTSIDE
 
 
 def main(arguments: list[str]) -> int:
-    """Exit codes: 0 done, 1 the broker does not answer, 2 usage or a refusal."""
+    """Run the command. Exit codes: 0 done, 1 the broker does not respond, 2 wrong usage or refused by the broker."""
     wanted = _parser().parse_args(arguments)
     try:
         settings = load_or_exit(BrokerSettings)
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     except Stop as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(f"topics made: {', '.join(made) or 'none, all are there'}\n")
+    sys.stdout.write(f"topics created: {', '.join(made) or 'none, all of them exist'}\n")
     for user, given in wanted.grant:
         sys.stdout.write(f"{user} has {len(given)} rights\n")
     return 0
@@ -51,7 +51,7 @@ def _granted(word: str) -> tuple[str, list[Right]]:
     try:
         return user or party, rights(party, user or party if party in OUTSIDE else None)
     except KeyError:
-        raise ArgumentTypeError(f"{party!r} is no service, and neither upstream nor downstream") from None
+        raise ArgumentTypeError(f"{party!r} is neither a service nor upstream or downstream") from None
 
 
 async def _provision(

@@ -1,4 +1,4 @@
-"""Who a record is from: Kafka names nobody, so its signature does, made with a key that we know."""
+"""Authentication of records: Kafka records no sender, so a record is signed with a key that we know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from clawback_contracts.topics import load_topics
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """The keys that we know, and whether records need the signature of one."""
+    """The known keys, and whether records must be signed with one of them."""
 
     keys: ApiKeys
     required: bool = False
-    """A record on a topic that our services alone write must be signed by one of its writers."""
+    """Records on a topic that only our services write must be signed by one of its writers."""
 
     @classmethod
     def of(cls, settings: CommonSettings) -> Self:
-        """As a process is configured.
+        """Create it from the settings of a process.
 
         Raises:
             Stop: the file of keys cannot be read.
@@ -34,11 +34,11 @@ class Authentication:
 
     @classmethod
     def none(cls) -> Self:
-        """Nobody is known, and nobody has to be."""
+        """Return an instance that knows no keys and requires no signature."""
         return cls(ApiKeys.none())
 
     def sender(self, signed: Signed | None) -> Caller | None:
-        """Who signed a record; None when it is not signed, or not by a key in our file."""
+        """Return the signer; None when the record is not signed, or not with a key in our file."""
         found = self.keys.signer(signed.signature.key_id) if signed else None
         if signed is None or found is None:
             return None
@@ -46,10 +46,10 @@ class Authentication:
         return sender if signed.by(public_key) else None
 
     def require(self, topic: str, event: Event, sender: Caller | None) -> None:
-        """Refuses a record that none of the topic's writers signed, or another than the one it names.
+        """Refuse a record that is not signed by a writer of the topic, or not by the sender that it names.
 
         Raises:
-            Poison: it is not theirs.
+            Poison: the signature is missing or belongs to another party.
         """
         known = load_topics().get(topic) if self.required else None
         if known is None or not known.signers:
@@ -57,11 +57,11 @@ class Authentication:
         if sender is None or sender.subject not in known.signers:
             raise Poison("not_authenticated", "no writer of this topic has signed it")
         if event.SENDER is not None and getattr(event, event.SENDER) != sender.subject:
-            raise Poison("not_authenticated", f"its {event.SENDER} is not who signed it")
+            raise Poison("not_authenticated", f"its {event.SENDER} is not the signer")
 
 
 def signed_part(record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Signed | None:
-    """A record's signature with what it is of; None when it has none that could fit."""
+    """Return a record's signature with the data that it covers; None without a well-formed one."""
     signature = Signature.read(headers.get(HEADER))
     if signature is None or record.value is None:
         return None

@@ -1,4 +1,4 @@
-"""All subscriptions of a worker on one broker: started together, watched together, drained together."""
+"""All subscriptions of a worker on one broker: started, monitored and drained together."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,13 +39,13 @@ class Bus:
         refuse_commit_first(self._broker)
 
     async def start(self, stop: ShutdownEvent) -> None:
-        """Starts consuming; waits for a broker that is away, until ``stop``."""
+        """Start consuming; wait for an unavailable broker until ``stop``."""
         for subscriber in self.subscribers:
             subscriber.stopping = stop
         delay_s = 0.5
         while not stop.is_set():
             try:
-                await self._start_side_by_side()
+                await self._start_concurrently()
             except (KafkaError, OSError, Transient) as error:
                 _log.warning("waiting for the broker", error=error)
                 await self.stop()
@@ -54,8 +54,11 @@ class Bus:
             else:
                 return
 
-    async def _start_side_by_side(self) -> None:
-        """Members of a group that join one after the other deal out its partitions each time, half a second each."""
+    async def _start_concurrently(self) -> None:
+        """Start all subscribers concurrently.
+
+        Members that join a group one after the other cause a rebalance each, of half a second.
+        """
         await self._broker.connect()
         starts = [one.inner.start() for one in self.subscribers]
         for outcome in await asyncio.gather(*starts, return_exceptions=True):
@@ -64,10 +67,10 @@ class Bus:
         self._broker.running = True
 
     async def listen(self, stop: ShutdownEvent) -> None:
-        """Until asked to end.
+        """Wait until shutdown.
 
         Raises:
-            Stop: records are gone that were never handled.
+            Stop: Kafka deleted records that were never processed.
         """
         refused = asyncio.ensure_future(self._context.refused.get())
         asked = asyncio.ensure_future(stop.wait())
@@ -80,21 +83,22 @@ class Bus:
             asked.cancel()
 
     async def stop(self) -> None:
-        """Stops polling, finishes what is in hand, commits it, leaves the groups."""
+        """Stop polling, finish the current batches, commit them and leave the groups."""
         await self._broker.stop()
         for subscriber in self.subscribers:
-            subscriber.lost()  # or the next consumer would hand out records before it knows where to start
+            # Otherwise the next consumer would return records before its start position is known.
+            subscriber.on_revoked()
 
     @property
     def caught_up(self) -> bool:
-        """Whether every lane that keeps its own offsets has read what was there when it began."""
+        """Whether every lane with its own offsets has processed what was on its topic at the start."""
         return all(one.caught_up for one in self.subscribers)
 
     async def ready(self) -> None:
-        """A readiness check.
+        """Check the readiness of all subscriptions.
 
         Raises:
-            Transient: says which subscription is not consuming.
+            Transient: a subscription is not consuming; contains its name.
         """
         for subscriber in self.subscribers:
             reason = subscriber.ready()
@@ -103,15 +107,15 @@ class Bus:
 
 
 def refuse_commit_first(broker: KafkaBroker) -> None:
-    """Refuses a broker on which any subscriber would commit before it has handled.
+    """Refuse a broker with a subscriber that would commit before the records are processed.
 
     Raises:
-        Stop: names the subscriber.
+        Stop: contains the topics of the subscriber.
     """
     for subscriber in broker.subscribers:
         if getattr(subscriber, "ack_policy", None) is not AckPolicy.NACK_ON_ERROR:
             names = ", ".join(getattr(subscriber, "topic_names", ["?"]))
             raise Stop(
-                f"the subscriber of {names} would commit before handling or on an error: "
+                f"the subscriber of {names} would commit before processing, or after an error: "
                 "subscribe through clawback_common.kafka"
             )

@@ -1,6 +1,7 @@
-"""Has the service, in all its processes, dealt with what was on a topic when this process started?
+"""Catch-up: whether the service has processed everything that was on a topic when this process started.
 
-A database that was restored knows again what it had been told to forget, so nothing is served from it before.
+A restored database contains content that was deleted after the backup. So nothing is served before the
+service, in all of its processes, has caught up.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,20 @@ from clawback_common.postgres import Database
 
 
 class CatchUp:
-    """Says no until the service's own offsets have passed where the topic ended at the first question."""
+    """Fails until the service's own offsets have reached the end that the topic had at the first check."""
 
     def __init__(
         self, settings: CommonSettings, db: Database, service: str, topic: str, *, refilled: bool = False
     ) -> None:
-        """``refilled``: a worker of the service reads from its writer what a lost log had; that is waited for."""
+        """Create the check.
+
+        Args:
+            settings: of the service.
+            db: the service's own.
+            service: its name.
+            topic: the topic.
+            refilled: a worker of the service backfills the records of a lost log from their writer; wait for that too.
+        """
         self._settings = settings
         self._db = db
         self._service = service
@@ -28,10 +37,10 @@ class CatchUp:
         self._done = False
 
     async def check(self) -> str | None:
-        """A readiness check.
+        """Check the readiness.
 
         Raises:
-            Transient: not caught up, or it cannot be known yet.
+            Transient: not caught up, or not known yet.
         """
         if self._done:
             return None
@@ -44,16 +53,16 @@ class CatchUp:
             ours = await self._in_this_log(ours)
         if any(ours[number] < goal for number, goal in goals.items()):
             raise Transient(
-                f"{self._topic}: what was there at the start is not dealt with yet", retry_after_s=1
+                f"{self._topic}: records from before the start are not processed yet", retry_after_s=1
             )
         self._done = True
         return None
 
     async def begin(self) -> dict[int, int]:
-        """Notes where the topic ends, the first time; gives the end of each partition that has records.
+        """Record the end of the topic at the first call; return the end of each partition that has records.
 
         Raises:
-            Transient: the broker does not answer.
+            Transient: the broker does not respond.
         """
         if self._goals is None:
             ends = await log_ends(self._settings, self._topic)
@@ -61,16 +70,18 @@ class CatchUp:
         return self._goals
 
     def was_there(self, partition: int, offset: int) -> bool:
-        """Whether a record lay on the topic when it was noted where it ends."""
+        """Return whether a record was on the topic when its end was recorded."""
         return self._goals is not None and offset < self._goals.get(partition, 0)
 
     async def _require_this_log(self, stored: Mapping[tuple[str, int], int]) -> None:
-        """An offset beyond the end is of a log that was deleted: what it had is not read from its writer yet."""
+        """Refuse an offset beyond the end: its log was deleted, and the writer's records are not backfilled yet."""
         ends = await log_ends(self._settings, self._topic)
         if any(stored.get((self._topic, number), 0) > end for number, (_, end) in ends.items()):
-            raise Transient(f"{self._topic}: what a lost log had is not read yet", retry_after_s=1)
+            raise Transient(
+                f"{self._topic}: the records of a lost log are not backfilled yet", retry_after_s=1
+            )
 
     async def _in_this_log(self, ours: dict[int, int]) -> dict[int, int]:
-        """An offset beyond the end is of a log that was deleted: of this one nothing was dealt with."""
+        """Reset offsets beyond the end: they belong to a deleted log, so nothing of this log has been processed."""
         ends = await log_ends(self._settings, self._topic)
         return {n: offset if offset <= ends.get(n, (0, 0))[1] else 0 for n, offset in ours.items()}

@@ -1,4 +1,4 @@
-"""How every client of ours reaches the broker."""
+"""Connection settings of every Kafka client."""
 
 import ssl
 from typing import Any
@@ -13,11 +13,11 @@ from clawback_common.telemetry.describe import describe
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
 METADATA_MAX_AGE_MS = 10_000
-"""A group that joined before its topics were there (a broker that came back empty) is deaf for so long."""
+"""A group that joined before its topics existed (on a broker that came back empty) receives nothing for this long."""
 
 
 def connection(settings: BrokerSettings) -> dict[str, Any]:
-    """Arguments that aiokafka's producer, consumer and admin client share."""
+    """Return the arguments that aiokafka's producer, consumer and admin client share."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "security_protocol": settings.kafka_security_protocol,
@@ -36,7 +36,7 @@ def connection(settings: BrokerSettings) -> dict[str, Any]:
 
 
 def framework_connection(settings: BrokerSettings) -> dict[str, Any]:
-    """The same, in FastStream's words."""
+    """Return the same settings as arguments of FastStream."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "metadata_max_age_ms": METADATA_MAX_AGE_MS,

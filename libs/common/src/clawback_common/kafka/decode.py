@@ -1,4 +1,4 @@
-"""From raw records to events, each for itself: a bad one never takes a neighbour with it."""
+"""Decodes raw records into events, each record independently: a bad record does not affect the others."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,15 +18,15 @@ from clawback_contracts.envelope import Event, major
 from clawback_contracts.signatures import HEADER
 
 NEEDED = frozenset(("ce_id", "ce_type", "traceparent", HEADER))
-"""Headers of a good record that are read at all; of a bad one, all are kept."""
+"""The headers that are read of a valid record; of an invalid one, all are kept."""
 EVENT_ID_CHARS_MAX = 200
-"""By contract it is a uuid; it becomes part of an index."""
+"""By contract the event id is a UUID; it becomes part of an index."""
 VALUE_BYTES_MAX = 1_000_000
-"""Above what contracts allow; such a value is not even parsed."""
+"""More than the contracts allow; a larger value is not parsed."""
 
 
 class Decoder:
-    """Knows the events of one subscription by their type."""
+    """Decodes the events of one subscription by their type."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Decoder:
         self._names = {name_version[0] for type_ in self._adapters if (name_version := major(type_))}
 
     def decode(self, records: Iterable[ConsumerRecord[Any, Any]]) -> tuple[list[Received[Any]], list[Bad]]:
-        """The records that could be read, in order, and those that could not."""
+        """Return the records that can be decoded, in order, and those that cannot."""
         good: list[Received[Any]] = []
         bad: list[Bad] = []
         for record in records:
@@ -57,7 +57,7 @@ class Decoder:
                 self._authentication.require(record.topic, value, sender)
             except Poison as error:
                 bad.append(self.refused(record, error))
-            except Exception as error:  # noqa: BLE001 - whatever a record does to its reader, its neighbours are read
+            except Exception as error:  # noqa: BLE001 - a record that breaks the decoder must not stop the others
                 bad.append(self.refused(record, Poison("decode_failed", describe(error)[:500])))
             else:
                 good.append(
@@ -76,7 +76,7 @@ class Decoder:
         return good, bad
 
     def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
-        """The record as it came, for the quarantine."""
+        """Return the unchanged record, for the quarantine."""
         headers = read_headers(record.headers)
         sender = self._authentication.sender(signed_part(record, headers))
         subjects = subjects_of(record.key, record.value, content=self._content)
@@ -126,12 +126,12 @@ class Decoder:
             return adapter
         name_version = major(ce_type)
         if name_version and name_version[0] in self._names:
-            raise Poison("version_unknown", f"major version {name_version[1]} of a type known here")
-        raise Poison("type_unknown", "ce_type is none that this topic carries")
+            raise Poison("version_unknown", f"major version {name_version[1]} of a known type")
+        raise Poison("type_unknown", "ce_type is not a type of this topic")
 
 
 def _holds_nul(parsed: object) -> bool:
-    """Whether any text in it has the character that PostgreSQL's text cannot hold."""
+    """Return whether any text in it contains NUL, which PostgreSQL's text cannot store."""
     waiting = [parsed]
     while waiting:
         match waiting.pop():

@@ -1,4 +1,4 @@
-"""CloudEvents in Kafka headers: written from an event, read from whatever arrived."""
+"""CloudEvents in Kafka headers: written from an event, read from received records."""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class Message:
     def of(
         cls, event: Event, event_id: UUID, *, at: datetime, traceparent: str | None, topic: str | None = None
     ) -> "Message":
-        """Wraps an event; ``topic`` only where its name is not fixed."""
+        """Wrap an event; ``topic`` is needed only where the name of the topic is not fixed."""
         value = event.model_dump_json(exclude_none=True).encode()
         return cls(event_id, topic or event.TOPIC, event.key, event.TYPE, value, at, traceparent)
 
     def headers(self, source: str, signer: Signer | None = None) -> Headers:
-        """CloudEvents 1.0, Kafka binary binding, and a signature where there is somebody who signs."""
+        """Return the headers of CloudEvents 1.0, Kafka binary binding, and a signature when there is a signer."""
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", str(self.event_id).encode()),
@@ -54,11 +54,11 @@ class Message:
 def read_headers(
     raw: Iterable[tuple[str, bytes | None]] | None, only: Container[str] | None = None
 ) -> dict[str, str]:
-    """Headers as text. Null and non-UTF-8 values are left out, so that what needs one finds it missing.
+    """Return headers as text. Null and non-UTF-8 values are left out, as if they were missing.
 
     Args:
-        raw: as the consumer gives them.
-        only: the names that are wanted; None: all.
+        raw: as the consumer returns them.
+        only: the names that are wanted; None for all.
     """
     headers: dict[str, str] = {}
     for name, value in raw or ():
@@ -70,19 +70,19 @@ def read_headers(
             text = None
         if text is not None:
             headers[name] = text
-        else:  # of several under one name the last counts
+        else:  # the last of several with the same name counts
             headers.pop(name, None)
     return headers
 
 
 class Signed(NamedTuple):
-    """A signature, and what of the record it is of."""
+    """A signature, and the parts of the record that it covers."""
 
     signature: Signature
     content: bytes
 
     def by(self, public_key: bytes) -> bool:
-        """Whether this key's owner signed it."""
+        """Return whether the owner of this key signed it."""
         return self.signature.fits(public_key, self.content)
 
 
@@ -90,7 +90,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Received(NamedTuple, Generic[T_co]):
-    """One record that could be read, and where it is. A tuple: it is made for every record."""
+    """One decoded record and its position. A tuple, because one is created for every record."""
 
     value: T_co
     event_id: str
@@ -99,17 +99,17 @@ class Received(NamedTuple, Generic[T_co]):
     partition: int
     offset: int
     sender: Caller | None = None
-    """Who signed it with a key in our file; None: nobody whom we know."""
+    """The owner of the signing key, when the key is in our file; else None."""
     signed: Signed | None = None
-    """Its signature, for who knows other keys."""
+    """The signature, for consumers that know other keys."""
     timestamp_ms: int | None = None
-    """The broker's own time of the record, since the epoch; the same however often the record is read."""
+    """The broker's timestamp of the record, in ms since the epoch; the same however often the record is read."""
     next_offset: int | None = None
-    """Where its partition may be resumed once the batch is committed; None: after the batch's last record."""
+    """Resume offset of the partition after this batch is committed; None: after the last record of the batch."""
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Its id, in the name of who signed it: a sender chooses ids, and must not take another's place."""
+        """Return the event id with its signer: senders choose ids, so ids of two senders must not collide."""
         return self.sender.subject if self.sender else "", self.event_id
 
 
@@ -117,5 +117,5 @@ Batch = Sequence[Received[T_co]]
 
 
 def traceparents(batch: Batch[object]) -> list[str]:
-    """The distinct trace contexts of a batch, in order of arrival."""
+    """Return the distinct trace contexts of a batch, in order of arrival."""
     return list(dict.fromkeys(one.traceparent for one in batch if one.traceparent))

@@ -1,4 +1,4 @@
-"""A gap: the group's or the service's own offset lies before the log's start: records are gone that nobody handled."""
+"""Gaps: an offset of the group or the service is before the log start, so Kafka deleted unprocessed records."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -14,23 +14,23 @@ from clawback_common.kafka.connection import connection
 from clawback_common.postgres import Database
 
 Stored: TypeAlias = Mapping[tuple[str, int], int]
-"""The next offset of each (topic, partition), as the service's own database has it."""
+"""The next offset of each (topic, partition) in the service's own database."""
 
 
 async def require_no_gap(
     settings: CommonSettings, service: str, topics: Mapping[str, str], stored: Stored | None = None
 ) -> None:
-    """Refuses to consume past records that were never seen.
+    """Refuse to skip records that were never processed.
 
     Args:
         settings: the service's.
         service: its name.
         topics: the consumer group of each topic.
-        stored: of the topics whose offsets the service keeps itself. The broker forgets a group's after a week.
+        stored: offsets of the topics whose offsets the service keeps itself. The broker deletes a group's after a week.
 
     Raises:
-        Stop: names each partition with what is missing, and the command that accepts it.
-        Transient: the broker does not answer.
+        Stop: contains each partition with the missing offsets, and the command that accepts the gap.
+        Transient: the broker does not respond.
     """
     gaps = [
         f"{place.topic}-{place.partition} offsets {known} to {first - 1}"
@@ -48,9 +48,9 @@ async def require_no_gap(
 async def accept_gaps(
     settings: CommonSettings, topics: Mapping[str, str], db: Database, service: str
 ) -> list[str]:
-    """Moves the groups, and the service's own offsets, to the log's start where they lie behind.
+    """Move the offsets of the groups and of the service that are before the log start to the log start.
 
-    Only while the workers are stopped. ``topics`` gives the consumer group of each topic.
+    The workers must be stopped. ``topics`` gives the consumer group of each topic.
     """
     stored = await offsets.stored(db, service)
     moved: dict[TopicPartition, int] = {}
@@ -77,19 +77,19 @@ async def _accept(
     positions = await _positions(settings, group, topics, stored)
     behind = {place: first for place, known, first in positions if known is not None and known < first}
     if behind:
-        async with _looking(settings, group) as consumer:
+        async with _offset_reader(settings, group) as consumer:
             consumer.assign(list(behind))
             await consumer.commit(behind)
     return behind
 
 
 async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int, int]]:
-    """The first and the next offset of each partition of a topic.
+    """Return the first and the next offset of each partition of a topic.
 
     Raises:
-        Transient: the broker does not answer.
+        Transient: the broker does not respond.
     """
-    async with _looking(settings) as consumer:
+    async with _offset_reader(settings) as consumer:
         places = await _partitions(consumer, [topic])
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return {place.partition: (first[place], end[place]) for place in places}
@@ -98,8 +98,8 @@ async def log_ends(settings: CommonSettings, topic: str) -> dict[int, tuple[int,
 async def _positions(
     settings: CommonSettings, group: str, topics: Iterable[str], stored: Stored
 ) -> list[tuple[TopicPartition, int | None, int]]:
-    """(partition, the smaller of committed and own offset, first offset in the log) of every partition."""
-    async with _looking(settings, group) as consumer:
+    """Return (partition, smaller of committed and own offset, first offset in the log) of every partition."""
+    async with _offset_reader(settings, group) as consumer:
         places = await _partitions(consumer, topics)
         consumer.assign(places)
         first = await consumer.beginning_offsets(places)
@@ -112,14 +112,14 @@ async def _positions(
 
 
 @asynccontextmanager
-async def _looking(settings: CommonSettings, group: str | None = None) -> AsyncIterator[Any]:
-    """A consumer that takes part in nothing."""
+async def _offset_reader(settings: CommonSettings, group: str | None = None) -> AsyncIterator[Any]:
+    """Open a consumer that joins no group and subscribes to nothing."""
     consumer = AIOKafkaConsumer(**connection(settings), group_id=group, enable_auto_commit=False)
     try:
         await consumer.start()
         yield consumer
     except (KafkaError, OSError) as error:
-        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+        raise Transient(f"the broker does not respond ({type(error).__name__})") from None
     finally:
         await consumer.stop()
 

@@ -1,4 +1,4 @@
-"""Rights of users at a broker that has an authorizer: given as the contract says, and none taken away."""
+"""ACLs of users on a broker with an authorizer: creates those of the contract, and deletes none."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,11 +17,11 @@ _ALLOW = 3
 
 
 async def grant(settings: BrokerSettings, user: str, rights: Iterable[Right]) -> None:
-    """Gives a user rights; those that it has already stay.
+    """Grant ACLs to a user; existing ACLs stay.
 
     Raises:
         Stop: the broker refuses, or has no authorizer.
-        Transient: the broker does not answer.
+        Transient: the broker does not respond.
     """
     async with admin(settings) as client:
         for right in rights:
@@ -42,5 +42,5 @@ async def _grant(client: Any, user: str, right: Right) -> None:
     ((code, message, *_),) = answer.creation_responses
     if code:
         raise Stop(
-            f"the broker gives {user} no right to {right.operation} {right.resource} {right.name}: {message}"
+            f"the broker refused to grant {user} {right.operation} on {right.resource} {right.name}: {message}"
         )

@@ -1,7 +1,7 @@
-"""Where a group stands on a topic, kept in its own database in the transaction of the effect.
+"""The position of a group on a topic, stored in the service's database in the transaction of the effect.
 
-A database that is restored from yesterday stands where it stood yesterday: from the smaller of its offsets and
-the group's it reads again what it has forgotten.
+A database that is restored from a backup has the position of that backup. Consuming from the smaller of its offsets
+and the group's redelivers the records that it has lost.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SQL = Queries.load(__package__, "offsets")
 
 
 async def keep(tx: Transaction, group: str, batch: Batch[object]) -> None:
-    """Notes where each partition of the batch may be resumed."""
+    """Store the offset at which each partition of the batch is resumed."""
     after: dict[tuple[str, int], int] = {}
     for one in batch:
         place = (one.topic, one.partition)
@@ -23,7 +23,7 @@ async def keep(tx: Transaction, group: str, batch: Batch[object]) -> None:
 
 
 async def move(tx: Transaction, group: str, after: Mapping[tuple[str, int], int]) -> None:
-    """Notes the next offset of each (topic, partition); one that is further already stays."""
+    """Store the next offset of each (topic, partition); a larger stored offset stays."""
     places = sorted(after)
     await tx.execute(
         SQL["keep"], group, [t for t, _ in places], [p for _, p in places], [after[place] for place in places]
@@ -31,7 +31,7 @@ async def move(tx: Transaction, group: str, after: Mapping[tuple[str, int], int]
 
 
 async def rewind(tx: Transaction, group: str, to: Mapping[tuple[str, int], int]) -> None:
-    """Goes back to these offsets, for partitions whose log is another one now."""
+    """Set these offsets even if smaller, for partitions whose log was replaced."""
     places = sorted(to)
     await tx.execute(
         SQL["rewind"], group, [t for t, _ in places], [p for _, p in places], [to[place] for place in places]
@@ -39,6 +39,6 @@ async def rewind(tx: Transaction, group: str, to: Mapping[tuple[str, int], int])
 
 
 async def stored(db: Querier, group: str) -> dict[tuple[str, int], int]:
-    """The next offset of each (topic, partition) that was ever noted."""
+    """Return the next offset of each (topic, partition) that was ever stored."""
     rows = await db.fetch(SQL["stored"], group)
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}

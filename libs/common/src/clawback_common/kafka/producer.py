@@ -1,4 +1,4 @@
-"""A producer that tells of each message where it lies or why it cannot be sent."""
+"""A producer that returns for each message its position, or the reason why it was not sent."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,31 +17,31 @@ from clawback_common.kafka.envelope import Message
 from clawback_contracts.signatures import Signer
 
 SEND_S_MAX = 60.0
-"""An idempotent producer can hang in an outage; after this it is thrown away for a new one."""
+"""An idempotent producer can hang in an outage; after this time it is replaced."""
 REQUEST_BYTES_MAX = 2 * 1024 * 1024
 
 
 TOPIC_S_MAX = 3.0
-"""How long a topic that the broker does not know may hold up the others."""
+"""How long a topic that the broker does not know may delay the other topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Where a confirmed message lies."""
+    """The position of a confirmed message."""
 
     partition: int
     offset: int
 
 
 Outcome: TypeAlias = Sent | Poison | Transient
-Handed: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
-NOT_HANDED = Transient("the broker took too long")
-NOT_CONFIRMED = Transient("the broker did not confirm")
-REFUSED = Poison("too_large", "the broker refused its size")
+PendingSend: TypeAlias = "asyncio.Future[RecordMetadata] | Poison | Transient"
+NOT_ENQUEUED = Transient("the broker took too long")
+NOT_CONFIRMED = Transient("the broker did not confirm the message")
+REFUSED = Poison("too_large", "the broker refused the size of the message")
 
 
 class Producer:
-    """Idempotent, acknowledged by all in-sync replicas. Opened when first used, and anew after a fatal error."""
+    """Idempotent, with acks=all. Opened at first use, and opened again after a fatal error."""
 
     def __init__(
         self, settings: CommonSettings, source: str, *, linger_ms: int = 5, signer: Signer | None = None
@@ -69,14 +69,14 @@ class Producer:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
-                raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+                raise Transient(f"the broker does not respond ({type(error).__name__})") from None
             self._producer = producer
         return self._producer
 
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Sends all and waits for all; what became of each, in the order given.
+        """Send all messages and wait for all; return the outcome of each, in the given order.
 
-        ``Transient`` is not confirmed and may have arrived all the same; ``Poison`` can never be sent.
+        A ``Transient`` message is not confirmed, but may have been stored. A ``Poison`` message can never be sent.
 
         Raises:
             Transient: there is no connection; nothing was sent.
@@ -86,40 +86,42 @@ class Producer:
         outcomes = await self._send(messages)
         if len(messages) > 1:
             for number, outcome in enumerate(outcomes):
-                if outcome is REFUSED:  # with its whole batch; alone it shows whether it was this one
+                if (
+                    outcome is REFUSED
+                ):  # with its whole batch: send it alone to find out whether it is too large itself
                     (outcomes[number],) = await self._send([messages[number]])
         return outcomes
 
     async def _send(self, messages: Sequence[Message]) -> list[Outcome]:
         producer = await self._open()
-        handed: list[Handed] = [NOT_HANDED] * len(messages)
+        pending: list[PendingSend] = [NOT_ENQUEUED] * len(messages)
         with suppress(TimeoutError):
             async with asyncio.timeout(SEND_S_MAX):
-                lost = await self._topics_not_there(producer, {message.topic for message in messages})
+                unknown = await self._unknown_topics(producer, {message.topic for message in messages})
                 for number, message in enumerate(messages):
-                    handed[number] = lost.get(message.topic) or await self._hand_over(producer, message)
-                futures = [one for one in handed if isinstance(one, asyncio.Future)]
+                    pending[number] = unknown.get(message.topic) or await self._enqueue(producer, message)
+                futures = [one for one in pending if isinstance(one, asyncio.Future)]
                 if futures:
                     await asyncio.wait(futures)
-        outcomes = [_outcome(one) for one in handed]
-        if any(one in {NOT_CONFIRMED, NOT_HANDED, REFUSED} for one in outcomes):
-            await self.close()  # its numbering may be broken now
+        outcomes = [_outcome(one) for one in pending]
+        if any(one in {NOT_CONFIRMED, NOT_ENQUEUED, REFUSED} for one in outcomes):
+            await self.close()  # its sequence numbers may be inconsistent now
         return outcomes
 
-    async def _topics_not_there(
+    async def _unknown_topics(
         self, producer: AIOKafkaProducer, topics: Iterable[str]
     ) -> dict[str, Transient]:
-        """The topics that the broker does not know now: their messages wait, the others must not."""
-        lost = {}
+        """Return the topics that the broker does not know now: only their messages wait."""
+        unknown = {}
         for topic in sorted(topics):
             try:
                 async with asyncio.timeout(TOPIC_S_MAX):
                     await producer.partitions_for(topic)
             except (KafkaError, TimeoutError):
-                lost[topic] = Transient(f"the broker does not know the topic {topic}")
-        return lost
+                unknown[topic] = Transient(f"the broker does not know the topic {topic}")
+        return unknown
 
-    async def _hand_over(self, producer: AIOKafkaProducer, message: Message) -> Handed:
+    async def _enqueue(self, producer: AIOKafkaProducer, message: Message) -> PendingSend:
         try:
             future: asyncio.Future[RecordMetadata] = await producer.send(
                 message.topic,
@@ -134,7 +136,7 @@ class Producer:
         return future
 
     async def close(self) -> None:
-        """Sends what is in hand for a moment, then lets go."""
+        """Flush for up to five seconds, then close the connection."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, OSError, TimeoutError):
@@ -145,16 +147,16 @@ def _codec(settings: CommonSettings) -> str | None:
     return None if settings.kafka_compression == "none" else settings.kafka_compression
 
 
-def _outcome(handed: Handed) -> Outcome:
-    if not isinstance(handed, asyncio.Future):
-        return handed
-    if not handed.done():
-        handed.cancel()
-    if handed.cancelled() or not handed.done():
+def _outcome(pending: PendingSend) -> Outcome:
+    if not isinstance(pending, asyncio.Future):
+        return pending
+    if not pending.done():
+        pending.cancel()
+    if pending.cancelled() or not pending.done():
         return NOT_CONFIRMED
-    error = handed.exception()
+    error = pending.exception()
     if error is None:
-        placed = handed.result()
+        placed = pending.result()
         return Sent(placed.partition, placed.offset)
     if isinstance(error, MessageSizeTooLargeError):
         return REFUSED

@@ -1,4 +1,4 @@
-"""Which records of a batch are dealt with, and where each partition may therefore be resumed."""
+"""Progress within a batch: which records are done, and where each partition can be resumed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -10,7 +10,7 @@ Place: TypeAlias = tuple[str, int]
 
 
 class Record(Protocol):
-    """Anything that was read from a partition."""
+    """A record that was read from a partition."""
 
     @property
     def topic(self) -> str:
@@ -29,7 +29,7 @@ class Record(Protocol):
 
 
 class Progress:
-    """Of one batch. A partition is resumed at its first record that is not dealt with."""
+    """The progress of one batch. A partition is resumed at its first record that is not done."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._open: dict[Place, set[int]] = {}
@@ -39,7 +39,7 @@ class Progress:
         self._count = sum(map(len, self._open.values()))
 
     def after(self, done: Iterable[Record]) -> dict[Place, int]:
-        """Where the partitions of these records may be resumed once these are dealt with as well."""
+        """Return the resume offsets of the partitions of these records, once these records are done too."""
         also: dict[Place, set[int]] = {}
         for record in done:
             also.setdefault((record.topic, record.partition), set()).add(record.offset)
@@ -49,17 +49,17 @@ class Progress:
         }
 
     def positioned(self, batch: Batch[Any]) -> Sequence[Received[Any]]:
-        """The batch, each record with where its partition may be resumed; a whole batch ends where it says itself."""
+        """Return the batch with the resume offset in each record; a complete batch needs none."""
         if len(batch) == self._count:
             return batch
         after = self.after(batch)
         return [one._replace(next_offset=after[one.topic, one.partition]) for one in batch]
 
     def first_open(self) -> tuple[Place, int] | None:
-        """The first record of a partition that is not dealt with."""
+        """Return the first record of a partition that is not done."""
         return next(((place, min(left)) for place, left in self._open.items() if left), None)
 
     def close(self, done: Iterable[Record]) -> None:
-        """These are dealt with."""
+        """Mark these records as done."""
         for record in done:
             self._open.get((record.topic, record.partition), set()).discard(record.offset)

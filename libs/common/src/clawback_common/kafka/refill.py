@@ -1,8 +1,9 @@
-"""What a topic no longer has, from the pages of who wrote it: for a database that stands before the log's start.
+"""Backfill: reads records that a topic no longer has from the list of the service that wrote them.
 
-That is one restored from long ago, or an empty one beside an old cluster: reading on from the log's start would pass
-over in silence what was deleted meanwhile. A position beyond the log's end is of a log that is gone; what it had after
-the backup of a restored database is only with its writer.
+It is needed when the position in the database is before the log start: after a restore from an old backup, or with an
+empty database and an old cluster. Consuming from the log start would silently skip the deleted records. A position
+beyond the log end belongs to a log that no longer exists; what that log received after the backup of a restored
+database is available only from the writer.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,16 +32,16 @@ Pages = AsyncIterator[Items]
 
 
 async def pages(writer: str, url: AnyHttpUrl, key_file: Path | None, path: str) -> Pages:
-    """Every page of a list with ``after``, from its beginning to its end. Connects when the first is asked for.
+    """Yield every page of a list with ``after``, from start to end. Connects when the first page is requested.
 
     Args:
         writer: the service that wrote the topic.
         url: its address.
-        key_file: of our key there.
+        key_file: file with our API key there.
         path: of the list, below ``/api/v1``.
 
     Raises:
-        Transient: no answer, or one that cannot be read.
+        Transient: no response, or one that cannot be parsed.
         Stop: the key or the address is wrong.
     """
     after, caught_up = "", False
@@ -53,14 +54,14 @@ async def pages(writer: str, url: AnyHttpUrl, key_file: Path | None, path: str) 
 async def _page(client: Sibling, path: str, after: str) -> tuple[Items, str, bool]:
     answer = await client.send("GET", path, params={"after": after, "limit": PAGE})
     if answer.status_code in _REFUSED:
-        raise Stop(f"{client.name} answers {path} with {answer.status_code}: check the address and the key")
+        raise Stop(f"{client.name} answered {path} with {answer.status_code}: check the address and the key")
     if not answer.is_success:
         raise client.refused(path, answer)
     try:
         page = answer.json()
         return page["items"], page["next_cursor"], page["caught_up"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Transient(f"{client.name} gives no page that can be read ({type(error).__name__})") from None
+        raise Transient(f"{client.name} sent a page that cannot be parsed ({type(error).__name__})") from None
 
 
 async def refill(
@@ -72,24 +73,27 @@ async def refill(
     read: Callable[[Mapping[str, Any]], Event],
     handle: Callable[[Batch[Any]], Awaitable[None]],
 ) -> int:
-    """Hands over all that is listed, if the log no longer has all that this service has not read. Gives how many.
+    """Process all listed records, if the log no longer has everything that this service has not processed.
 
-    The batches carry no position: the handler must not note one.
+    The batches have no position, so the handler must not store one.
+
+    Returns:
+        The number of records.
 
     Raises:
-        Transient: the broker or the list does not answer; what was handed over may come again.
+        Transient: the broker or the list does not respond; records that were processed may be processed again.
     """
     ends, ours = await log_ends(settings, topic), await offsets.stored(db, service)
     behind = {n: first for n, (first, end) in ends.items() if not first <= ours.get((topic, n), 0) <= end}
     if not behind:
         return 0
-    _log.warning("backfilling records that the log no longer has", topic=topic, partitions=len(behind))
+    _log.warning("backfilling records that the topic no longer has", topic=topic, partitions=len(behind))
     count = 0
     async for items in listed:
         try:
             events = [read(item) for item in items]
         except ValueError:
-            raise Transient(f"{topic}: its writer lists what cannot be read") from None
+            raise Transient(f"{topic}: its writer lists a record that cannot be parsed") from None
         await handle([Received(event, "", None, topic, -1, -1) for event in events])
         count += len(events)
     async with db.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Lanes that wait because the service is at fault rather than a record: each is recorded, and a person is paged."""
+"""Lanes that stall because the service is at fault rather than a record: each stall is stored and raises an alert."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ REPEAT_INTERVAL = timedelta(hours=1)
 
 
 class LaneAlerts(Protocol):
-    """How a service raises and resolves alerts on its lanes."""
+    """Raises and resolves alerts on the lanes of a service."""
 
     async def raise_one(self, tx: Transaction, condition: Condition) -> None:
-        """It holds."""
+        """Raise the alert."""
         ...
 
     async def resolve_one(self, tx: Transaction, condition: Condition) -> None:
-        """It no longer holds."""
+        """Resolve the alert."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxAlerts:
-    """Through the service's outbox, as events."""
+    """Publishes the alerts through the service's outbox, as events."""
 
     service: str
     outbox: OrdersOutbox
@@ -48,13 +48,13 @@ class OutboxAlerts:
 
 
 def _milliseconds(instant: datetime) -> int:
-    """Part of the event's id: neither a restored database nor a second process gives it again."""
+    """Part of the event id, so that neither a restored database nor a second process reuses an id."""
     return int(instant.timestamp() * 1_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """Of one lane: a topic and a consumer group."""
+    """The stalls of one lane: a topic and a consumer group."""
 
     db: Database
     clock: Clock
@@ -63,10 +63,10 @@ class Stalls:
     topic: str
 
     async def stalled(self, partition: int, offset: int, kind: str) -> None:
-        """Records that the lane waits at this record, and pages, once an hour.
+        """Store that the lane is stalled at this record, and raise the alert, once per hour.
 
         Args:
-            partition: where.
+            partition: the partition.
             offset: the first record that is not handled.
             kind: SQLSTATE or type of the error.
         """
@@ -77,12 +77,12 @@ class Stalls:
                 await self.alerts.raise_one(tx, lane_stalled(self.group, self.topic, kind))
 
     async def kinds(self, partitions: list[int]) -> set[str]:
-        """The errors at which these partitions stalled."""
+        """Return the errors at which these partitions stalled."""
         rows = await self.db.fetch(SQL["kinds"], self.group, self.topic, partitions)
         return {row["kind"] for row in rows}
 
     async def resumed(self, next_offsets: Mapping[int, int]) -> None:
-        """Records that these partitions went on; the alert is resolved when no partition of the lane waits."""
+        """Store that these partitions resumed; resolve the alert when no partition of the lane is stalled."""
         numbers = sorted(next_offsets)
         async with self.db.transaction() as tx:
             place = (self.group, self.topic)

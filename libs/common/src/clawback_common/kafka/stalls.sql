@@ -1,5 +1,5 @@
 -- name: stalled
--- Gives a row when the lane's first report is due, or the next one after an hour.
+-- Returns a row when the first alert of the lane is due, or the next one after an hour.
 INSERT INTO stalled_lane AS s (consumer_group, topic, partition, kafka_offset, kind, stalled_at, reported_at)
 VALUES ($1, $2, $3, $4, $5, $6, $6)
 ON CONFLICT (consumer_group, topic, partition) DO UPDATE
@@ -11,7 +11,7 @@ RETURNING consumer_group
 SELECT kind FROM stalled_lane WHERE consumer_group = $1 AND topic = $2 AND partition = ANY ($3::int[])
 
 -- name: resumed
--- Gives the partitions that went on behind the record at which they had stalled.
+-- Returns the partitions that have processed the record at which they had stalled.
 DELETE FROM stalled_lane AS s
 USING unnest($3::int[], $4::bigint[]) AS r (partition, next_offset)
 WHERE s.consumer_group = $1 AND s.topic = $2 AND s.partition = r.partition AND s.kafka_offset < r.next_offset

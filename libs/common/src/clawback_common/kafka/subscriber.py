@@ -1,8 +1,8 @@
-"""The one way in which a service subscribes: batches, nothing committed before it is handled, nothing lost.
+"""The subscriber of every service: batches, commits after processing, no record lost.
 
-Around FastStream's batch subscriber, whose defaults lose records: it commits first, drops a batch for one bad
-header, and loops a thousand times a second over one that fails. Several subscribers of one group overlap their
-batches; each partition keeps its order.
+It wraps FastStream's batch subscriber, whose defaults lose records: it commits first, drops a batch because of one
+invalid header, and retries a failing batch a thousand times a second. Several subscribers of one group process batches
+concurrently; each partition keeps its order.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from faststream.kafka.message import KafkaAckableMessage
 from clawback_common.errors import Stop
 from clawback_common.kafka import offsets
 from clawback_common.kafka.handling import Handling
-from clawback_common.kafka.stepping import step_over_unreadable
 from clawback_common.kafka.subscription import BusContext, Subscription
+from clawback_common.kafka.undecodable import skip_undecodable
 from clawback_common.retry import Retry
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.telemetry import counter, histogram
 
 UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
-"""Where to start is asked until somebody answers: going on without it would pass over what a restore undid."""
+"""The start position is requested until it is known. Without it, records that a restore undid would be skipped."""
 BACK_OFF_S_MAX = 30.0
 WAIT_MS = 500
-"""A subscriber of a quiet topic looks up so often; what arrives wakes it at once."""
+"""Poll timeout on an idle topic; new records end the wait immediately."""
 
-_HANDLED = counter("bus_handled_total", "Records that a subscriber has dealt with.", ("topic",))
-_FAILED = counter("bus_failed_batches_total", "Batches that failed and come again.", ("topic",))
-_SECONDS = histogram("bus_batch_seconds", "Time to deal with one batch.", ("topic",))
+_HANDLED = counter("bus_handled_total", "Records that a subscriber has handled or quarantined.", ("topic",))
+_FAILED = counter("bus_failed_batches_total", "Batches that failed and are redelivered.", ("topic",))
+_SECONDS = histogram("bus_batch_seconds", "Time to process one batch.", ("topic",))
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -51,13 +51,13 @@ class Subscriber:
         self.group = self._handling.group
         self._failures = 0
         self.stopping = ShutdownEvent()
-        self._careful: Any = None
+        self._tolerant: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
-        self._placed = asyncio.Event()
+        self._positioned = asyncio.Event()
         self._behind: dict[TopicPartition, int] = {}
-        """Where the log ended when we began, for partitions that we have not read so far."""
+        """The log end at assignment, for partitions that have not been read up to it yet."""
         self._next: dict[TopicPartition, int] = {}
-        """The offset that we read next."""
+        """The next offset to read."""
         settings = context.settings
         self.inner = broker.subscriber(
             subscription.topic,
@@ -76,53 +76,53 @@ class Subscriber:
             listener=_Listener(self),
             title=f"{subscription.topic}-{number}",
         )
-        self.inner.get_msg = self._take  # type: ignore[method-assign] # as said there
+        self.inner.get_msg = self._poll  # type: ignore[method-assign] # see _poll
         self.inner(self._handle)
 
-    async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
-        """The next records, as soon as there are some; the framework sleeps, deaf, after each empty answer.
+    async def _poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
+        """Return the next records as soon as there are some; the framework would sleep after each empty poll.
 
-        What the framework does not expect ends its loop for ever, so nothing of the kind leaves this.
+        An unexpected exception would end the framework's loop for ever, so none leaves this method.
         """
         try:
             return await self._next_records(consumer)
         except (KafkaError, ConsumerStoppedError):
             raise
-        except Exception as error:  # noqa: BLE001 - as said above
+        except Exception as error:  # noqa: BLE001 - see above
             _log.exception("records could not be read", topic=self.subscription.topic, error=error)
             await asyncio.sleep(1.0)
             return ()
 
     async def _next_records(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
-        await self._placed.wait()  # the client hands out records before the listener could say where to start
+        await (
+            self._positioned.wait()
+        )  # the client may return records before the listener has set the start position
         for place in consumer.assignment() - self._next.keys():
             self._next[place] = await consumer.position(place)
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
         try:
             for place, records in found.items():
-                await self._placed_where_expected(consumer, place, records[0].offset)
-        except Exception:  # who gets them never hands them over, so they must be read again
+                await self._check_position(consumer, place, records[0].offset)
+        except Exception:  # the records are not returned, so they must be read again
             for place, records in found.items():
-                with suppress(IllegalStateError):  # no longer ours
+                with suppress(IllegalStateError):  # no longer assigned
                     consumer.seek(place, records[0].offset)
             raise
         self._next |= {place: records[-1].offset + 1 for place, records in found.items()}
         return tuple(chain.from_iterable(found.values()))
 
-    async def _placed_where_expected(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int
-    ) -> None:
+    async def _check_position(self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
         expected = self._next.get(place, offset)
         if offset > expected:
-            await self._overtaken(consumer, place)
+            await self._on_gap(consumer, place)
         elif offset < expected:
-            await self._begun_anew(consumer, place, offset)
+            await self._on_smaller_offset(consumer, place, offset)
 
-    async def _overtaken(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
-        """A hole before what we read: a transaction's marker, or records that were deleted before we came to them.
+    async def _on_gap(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
+        """Handle a jump in the offsets: a transaction marker, or records that Kafka deleted before they were read.
 
-        The client goes on from the log's start without a word. Nothing is committed behind the hole: the process
-        ends, and refuses to start until a person has accepted the gap.
+        The client silently continues from the log start. Nothing is committed after the gap: the process ends, and
+        refuses to start until a person has accepted the gap.
         """
         first = (await consumer.beginning_offsets([place]))[place]
         if first > self._next[place]:
@@ -134,14 +134,14 @@ class Subscriber:
             )
             await asyncio.Event().wait()
 
-    async def _begun_anew(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int) -> None:
-        """A batch that comes again, or a log that was wiped: shorter now than what we have read."""
+    async def _on_smaller_offset(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int) -> None:
+        """Handle a smaller offset: a redelivered batch, or a log that was deleted and is shorter now."""
         end = (await consumer.end_offsets([place]))[place]
         if self.subscription.own_offsets and end < self._next[place]:
-            await self._go_back({(place.topic, place.partition): first})
+            await self._reset_offsets({(place.topic, place.partition): first})
 
     async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaAckableMessage:
-        """Tolerant: reads no header, so that no header can fail the batch."""
+        """Wrap the records without reading a header, so that no header can fail the batch."""
         first = records[0]
         return KafkaAckableMessage(
             body=b"",
@@ -160,10 +160,12 @@ class Subscriber:
             self._context.refuse(error)
             raise
         except Exception as error:
-            # Raised on, so that the batch comes again; slowly, for what fails at once would fail a thousand times.
+            # Raised again, so that the batch is redelivered. The pause keeps it from failing a thousand times a second.
             _FAILED.labels(topic).inc()
             self._failures += 1
-            _log.exception("batch failed and comes again", topic=topic, failures=self._failures, error=error)
+            _log.exception(
+                "batch failed and is redelivered", topic=topic, failures=self._failures, error=error
+            )
             await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
             raise
         self._failures = 0
@@ -173,22 +175,23 @@ class Subscriber:
         _HANDLED.labels(topic).inc(len(records))
         _SECONDS.labels(topic).observe(time.monotonic() - started)
 
-    def be_careful(self) -> None:
-        """Once a consumer: a record that cannot even be unpacked does not stop its partition."""
+    def tolerate_undecodable(self) -> None:
+        """Make the consumer skip undecodable records, so that one cannot stop its partition. Once per consumer."""
         consumer = self.inner.consumer
-        if consumer is not self._careful:
-            self._careful = consumer
-            step_over_unreadable(consumer, self._unpackable)
+        if consumer is not self._tolerant:
+            self._tolerant = consumer
+            skip_undecodable(consumer, self._on_undecodable)
 
-    async def _unpackable(self, topic: str, partition: int, offset: int) -> None:
-        await self._handling.unpackable(topic, partition, offset)
+    async def _on_undecodable(self, topic: str, partition: int, offset: int) -> None:
+        await self._handling.quarantine_undecodable(topic, partition, offset)
         self._reached(topic, partition, offset + 1)
         self._next[TopicPartition(topic, partition)] = offset + 1
 
     async def start_from(self, assigned: set[TopicPartition]) -> None:
-        """Starts from the smaller of our own offsets and the group's; where either is unknown, from the log's start.
+        """Start from the smaller of our own offset and the group's; where either is unknown, from the log start.
 
-        A group without offsets has lost them together with the log, or never was: ours may speak of another log.
+        A group without offsets has lost them together with the log, or never existed; then our own offset may belong to
+        another log.
         """
         self._behind.clear()
         self._next.clear()
@@ -197,12 +200,12 @@ class Subscriber:
             await self._rewind(consumer, assigned)
         self.assigned = frozenset(assigned)
         self._handling.assigned({place.partition for place in assigned})
-        self._placed.set()
+        self._positioned.set()
 
-    def lost(self) -> None:
-        """Its partitions are being assigned again, or it has stopped."""
+    def on_revoked(self) -> None:
+        """Reset the position, because the partitions are being reassigned or the consumer has stopped."""
         self.assigned = None
-        self._placed.clear()
+        self._positioned.clear()
 
     async def _rewind(self, consumer: Any, assigned: set[TopicPartition]) -> None:
         ours = await offsets.stored(self._context.db, self._context.service)
@@ -222,30 +225,30 @@ class Subscriber:
             if not known and stored is not None:
                 another_log[place.topic, place.partition] = start
         if another_log:
-            await self._go_back(another_log)
+            await self._reset_offsets(another_log)
 
-    async def _go_back(self, to: dict[tuple[str, int], int]) -> None:
-        """What the database knows of an earlier log says nothing of this one."""
+    async def _reset_offsets(self, to: dict[tuple[str, int], int]) -> None:
+        """Replace the stored offsets of an earlier log, which do not apply to this one."""
         async with self._context.db.transaction() as tx:
             await offsets.rewind(tx, self._context.service, to)
 
     def _reached(self, topic: str, partition: int, offset: int) -> None:
-        """Notes that all before this offset is dealt with."""
+        """Record that everything before this offset is processed."""
         place = TopicPartition(topic, partition)
         if offset >= self._behind.get(place, offset + 1):
             del self._behind[place]
 
     @property
     def caught_up(self) -> bool:
-        """Whether what was on the topic at the start is dealt with; only lanes with their own offsets must."""
+        """Whether the records from before the start are processed; applies only to lanes with their own offsets."""
         waits = self.subscription.own_offsets and self.subscription.must_catch_up
         return not waits or (self.assigned is not None and not self._behind)
 
     def ready(self, silent_s_max: float = 10.0) -> str | None:
-        """None when it is consuming, else why not.
+        """Return None when it is consuming, else the reason.
 
-        Where it keeps its own offsets it must have caught up first: a database that was restored knows again what
-        it had been told to forget.
+        A lane with its own offsets must have caught up first: a restored database contains content that was deleted
+        after the backup.
         """
         consumer = self.inner.consumer
         if consumer is None or self.assigned is None:
@@ -254,14 +257,14 @@ class Subscriber:
         for place in self.assigned:
             asked_ms = consumer.last_poll_timestamp(place) if place in consumer.assignment() else None
             if asked_ms is not None and now_ms - asked_ms > silent_s_max * 1000:
-                return f"{place.topic}: the broker has not answered for {silent_s_max:.0f} s"
+                return f"{place.topic}: the broker has not responded for {silent_s_max:.0f} s"
         if self._behind:
-            return f"{self.subscription.topic}: catching up with what was there at the start"
+            return f"{self.subscription.topic}: catching up with records from before the start"
         return None
 
 
 async def _raw(message: KafkaAckableMessage) -> Any:
-    """The handler gets the records as they came."""
+    """Return the records unchanged for the handler."""
     return message.raw_message
 
 
@@ -270,21 +273,21 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._subscriber = subscriber
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """What was in hand comes again to whoever gets the partition; effects are idempotent."""
+        """Records in processing are redelivered to the new owner of the partition; effects are idempotent."""
         if revoked:
-            self._subscriber.lost()
+            self._subscriber.on_revoked()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Decides where to start; asked to end meanwhile, it starts nowhere."""
+        """Set the start position; during a shutdown, set none."""
         subscriber = self._subscriber
-        subscriber.be_careful()
+        subscriber.tolerate_undecodable()
         failures = 0
         while not subscriber.stopping.is_set():
             try:
                 await subscriber.start_from(assigned)
-            except Exception as error:  # noqa: BLE001 - the client would go on, and start anywhere
+            except Exception as error:  # noqa: BLE001 - the client would continue, with an arbitrary start position
                 failures += 1
-                _log.info("waiting to know where to start", topic=subscriber.subscription.topic, error=error)
+                _log.info("waiting for the start position", topic=subscriber.subscription.topic, error=error)
                 await subscriber.stopping.sleep(UNTIL_KNOWN.delay_s(failures))
             else:
                 return

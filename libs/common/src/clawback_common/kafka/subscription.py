@@ -1,4 +1,4 @@
-"""What a service listens to, and what all of its subscribers share."""
+"""A subscription of a service, and what all of its subscribers share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,36 +24,36 @@ OnBad = Callable[[Transaction, Sequence[Bad]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a service listens to, and who deals with it."""
+    """A topic that a service consumes, and its handler."""
 
     topic: str
     events: tuple[type[Event], ...]
     handler: Handler
     lane: str | None = None
-    """A consumer group of its own, ``<group>.<lane>``: no rebalance of other topics disturbs it."""
+    """A separate consumer group, ``<group>.<lane>``: rebalances of other topics do not affect it."""
     parallel: int = 1
-    """Subscribers in this process: so many batches overlap."""
+    """Subscribers in this process, which is the number of concurrent batches."""
     records_max: int = 200
     fetch_bytes_max: int = 1_048_576
     """Bytes of one partition that are fetched, and kept in memory, at once: enough for ``records_max`` records."""
     value_bytes_max: int = VALUE_BYTES_MAX
     own_offsets: bool = False
-    """The handler keeps the offsets in the database; start from the smaller of those and the group's."""
+    """The handler stores the offsets in the database; consumption starts from the smaller of those and the group's."""
     must_catch_up: bool = True
-    """With own offsets: the process is not ready before what was there at its start is dealt with."""
+    """With own offsets: the process is not ready before it has processed the records from before its start."""
     on_bad: OnBad | None = None
-    """Told in the transaction that sets records aside."""
+    """Called in the transaction that quarantines records."""
     forbidden: ForbiddenIds | None = None
-    """For topics that carry content: about which ids no bytes may be kept in quarantine."""
+    """For topics with content: the ids about which no bytes may be stored in quarantine."""
 
     @property
     def content(self) -> bool:
-        """Whether its records carry content."""
+        """Whether its records contain content."""
         return self.forbidden is not None
 
 
 def group_of(service: str, subscription: Subscription) -> str:
-    """The consumer group of a service's subscription."""
+    """Return the consumer group of a service's subscription."""
     return f"{service}.{subscription.lane}" if subscription.lane else service
 
 
@@ -72,5 +72,5 @@ class BusContext:
     refused: asyncio.Queue[Stop] = field(default_factory=asyncio.Queue)
 
     def refuse(self, why: Stop) -> None:
-        """This process must not go on listening."""
+        """Stop consuming in this process."""
         self.refused.put_nowait(why)

@@ -1,4 +1,4 @@
-"""The identity that the broker gives a topic when it is made: a log that was made again under its name has another."""
+"""The id that the broker gives a topic at creation: a topic that was deleted and created again has another one."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from clawback_common.kafka.topics import admin
 
 _METADATA = 3
 _VERSION = 11
-"""Of the request, spoken since Kafka 2.8. The client's own versions end before topics have ids."""
+"""Version of the request, supported since Kafka 2.8. The client's own versions have no topic ids."""
 _NO_ID = bytes(16)
 _TAGS = ("tags", TaggedFields)
 
@@ -101,10 +101,10 @@ class _Metadata(Request[_Question]):  # type: ignore[misc]  # likewise
 
 
 async def topic_id(settings: BrokerSettings, topic: str) -> UUID:
-    """The identity of the topic of now.
+    """Return the current id of the topic.
 
     Raises:
-        Transient: the broker does not answer, or has no such topic.
+        Transient: the broker does not respond, or has no such topic.
     """
     async with admin(settings) as client:
         answer = await client._send_request(_Metadata(topic))  # noqa: SLF001 - it has no method

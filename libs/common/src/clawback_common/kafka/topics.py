@@ -1,4 +1,4 @@
-"""The broker's topics against the contract: made as it says, and never consumed when they differ."""
+"""Compares the broker's topics with the contract: creates missing ones, refuses to consume differing ones."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,35 +14,35 @@ from clawback_common.kafka.connection import connection
 from clawback_contracts.topics import Topic, load_topics, topic_named
 
 CHECKED = ("cleanup.policy", "retention.ms", "segment.ms", "message.timestamp.type")
-"""The settings that promises hang on."""
+"""The topic settings that our guarantees depend on."""
 
 
 @asynccontextmanager
 async def admin(settings: BrokerSettings) -> AsyncIterator[Any]:
-    """An admin client.
+    """Open an admin client.
 
     Raises:
-        Transient: the broker does not answer.
+        Transient: the broker does not respond.
     """
     client = AIOKafkaAdminClient(**connection(settings))
     try:
         await client.start()
         yield client
     except (KafkaError, OSError) as error:
-        raise Transient(f"the broker does not answer ({type(error).__name__})") from None
+        raise Transient(f"the broker does not respond ({type(error).__name__})") from None
     finally:
         await client.close()
 
 
 async def provision(settings: BrokerSettings, of_writers: Sequence[str] = ()) -> list[str]:
-    """Makes the topics that are missing. Gives their names.
+    """Create the missing topics and return their names.
 
     Args:
-        settings: which broker.
+        settings: of the broker.
         of_writers: topics of single writers, which no file names.
 
     Raises:
-        Stop: the contract knows no such topic, or the broker refuses.
+        Stop: the contract has no such topic, or the broker refuses.
     """
     profile = settings.topic_profile
     topics = [*load_topics().values(), *_known(of_writers).values()]
@@ -64,7 +64,7 @@ async def provision(settings: BrokerSettings, of_writers: Sequence[str] = ()) ->
             for name, code, *_ in response.topic_errors:
                 error = for_code(code)
                 if code and error is not TopicAlreadyExistsError:
-                    raise Stop(f"the broker refused to make the topic {name}: {error.__name__}")
+                    raise Stop(f"the broker refused to create the topic {name}: {error.__name__}")
     return [topic.name for topic in missing]
 
 
@@ -72,16 +72,16 @@ def _known(names: Iterable[str]) -> dict[str, Topic]:
     found = {name: topic_named(name) for name in names}
     strangers = sorted(name for name, topic in found.items() if topic is None)
     if strangers:
-        raise Stop(f"the contract knows no topic {', '.join(strangers)}")
+        raise Stop(f"the contract has no topic {', '.join(strangers)}")
     return {name: topic for name, topic in found.items() if topic is not None}
 
 
 async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None:
-    """Refuses topics that differ from the contract; one that is missing may still be made.
+    """Refuse topics that differ from the contract. A missing topic may still be created.
 
     Raises:
-        Stop: names each difference.
-        Transient: the broker does not answer, or has no such topics: names them.
+        Stop: contains each difference.
+        Transient: the broker does not respond, or topics are missing; contains their names.
     """
     names = list(names)
     contract = _known(names)
@@ -102,14 +102,14 @@ async def require_topics(settings: CommonSettings, names: Iterable[str]) -> None
     missing = [name for name in names if name not in partitions]
     if missing:
         raise Transient(
-            f"no such topics: {', '.join(missing)}. They are made by 'python -m clawback_common.kafka provision'"
+            f"missing topics: {', '.join(missing)}. Create them with 'python -m clawback_common.kafka provision'"
         )
 
 
 def differences(
     topic: Topic, settings: CommonSettings, partitions: int, config: Mapping[str, str]
 ) -> list[str]:
-    """What is wrong with a topic, in words."""
+    """Return the differences of a topic, as text."""
     profile = settings.topic_profile
     wrong = []
     if partitions < topic.partitions(profile):

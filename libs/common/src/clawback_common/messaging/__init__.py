@@ -1,1 +1,1 @@
-"""What goes out and comes in: outboxes, inbox, quarantine, dead letters, incidents."""
+"""Outgoing and incoming messages: outboxes, inbox, quarantine, dead letters, incidents."""

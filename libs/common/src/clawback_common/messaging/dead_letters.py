@@ -1,4 +1,4 @@
-"""Dead letters tried again: the quarantined record goes through the same handler as any other."""
+"""Retries of dead letters: a quarantined record is processed by the same handler as any other."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,15 +21,15 @@ from clawback_common.telemetry import describe
 
 RETRY_MAX = 500
 Redrive = Callable[[Row], Awaitable[None]]
-"""Handles one quarantined record again; raises what is still wrong with it."""
+"""Processes one quarantined record again; raises the error if it fails again."""
 SourceRedrive = Callable[[str], Redrive | None]
-"""The way back of what came from a source; None: there is none."""
+"""Returns what retries the records of a source; None when nothing does."""
 
 
 def redrive_by_subscription(
     group: str, subscriptions: Sequence[Subscription], authentication: Authentication
 ) -> dict[str, Redrive]:
-    """For each topic of a group: decode the record anew and hand it to the handler."""
+    """Return for each topic of a group a function that decodes a record again and passes it to the handler."""
     return {
         subscription.topic: _through(group, subscription, authentication) for subscription in subscriptions
     }
@@ -63,15 +63,15 @@ def _through(group: str, subscription: Subscription, authentication: Authenticat
 
 
 class DeadLetterService:
-    """A service's quarantine, listed and tried again."""
+    """Lists and retries the quarantine of a service."""
 
-    def __init__(self, db: Database, clock: Clock, way_back: Callable[[str], Redrive | None]) -> None:
+    def __init__(self, db: Database, clock: Clock, handler_for: Callable[[str], Redrive | None]) -> None:
         self._db = db
         self._clock = clock
-        self._way_back = way_back
+        self._handler_for = handler_for
 
     async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
-        """One page, newest first, without the bytes."""
+        """Return one page, newest first, without the bytes."""
         before, before_id = _position(cursor)
         rows = await self._page(which, before, before_id, limit + 1)
         items = [dict(row) for row in rows[:limit]]
@@ -81,7 +81,7 @@ class DeadLetterService:
         )
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
-        """Handles up to 500 records again, one by one: a bad one must not hold up the others."""
+        """Process up to 500 records again, one by one, so that a failing one does not stop the others."""
         before, before_id = _position(None)
         rows = await self._page(which, before, before_id, RETRY_MAX)
         outcomes = [await self._again(row["id"]) for row in rows if row["kept"]]
@@ -93,8 +93,8 @@ class DeadLetterService:
             return None
         row = taken[0]
         try:
-            await (self._way_back(row["topic"]) or _no_way_back)(row)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one record, the others have their turn
+            await (self._handler_for(row["topic"]) or _no_handler)(row)
+        except Exception as error:  # noqa: BLE001 - an error of one record must not stop the others
             reason, detail = (
                 (error.reason, error.detail)
                 if isinstance(error, Poison)
@@ -120,8 +120,8 @@ class DeadLetterService:
         )
 
 
-async def _no_way_back(_: Row) -> None:
-    raise Poison("no_way_back", "nothing here handles what came by this door")
+async def _no_handler(_: Row) -> None:
+    raise Poison("no_way_back", "this service has no handler for records of this source")
 
 
 def _position(cursor: str | None) -> tuple[datetime, UUID]:

@@ -1,4 +1,4 @@
-"""The inbox: an effect that is no fold by key happens once an event id, however often the event arrives."""
+"""The inbox: processes an event that is not idempotent once, however often it is delivered."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ SQL = Queries.load(__package__, "inbox")
 
 
 EventKey: TypeAlias = tuple[str, str]
-"""Who sent it, and its id: another sender's event with the same id is another event."""
+"""Sender and event id. Equal event ids of two senders are different events."""
 
 
 async def take(tx: Transaction, consumer: str, events: Sequence[EventKey], now: datetime) -> set[EventKey]:
-    """Notes the events in this transaction. Gives those that are new to the consumer: act on these alone."""
+    """Record the events in this transaction; return those that are new to the consumer and must be processed."""
     sources, ids = [source for source, _ in events], [event_id for _, event_id in events]
     rows = await tx.fetch(SQL["take"], consumer, sources, ids, now)
     return {(row["source"], row["event_id"]) for row in rows}

@@ -1,4 +1,4 @@
-"""Incidents: what no retry mends. Each stays open until a person closes it, with a name and a note."""
+"""Incidents: problems that no retry solves. Each stays open until a person closes it, with a name and a note."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ SQL = Queries.load(__package__, "incidents")
 async def open_all(
     tx: Transaction, kind: str, incidents: Sequence[tuple[UUID, str | None, str]], now: datetime
 ) -> None:
-    """Opens incidents (id, subject, detail without content); one that is known stays as it is."""
+    """Open incidents (id, subject, detail without content); one that exists stays unchanged."""
     ids, subjects, details = zip(*incidents, strict=True) if incidents else ((), (), ())
     await tx.execute(SQL["open"], list(ids), kind, list(subjects), list(details), now)
 
@@ -22,7 +22,7 @@ async def open_all(
 async def open_for_unreadable(
     tx: Transaction, bad: Sequence[Bad], now: datetime, *, kind: str = "unreadable_record"
 ) -> None:
-    """Opens one for each record that was quarantined, under the quarantine's id."""
+    """Open an incident for each record that was quarantined, with the id of its quarantine row."""
     await open_all(
         tx,
         kind,
@@ -32,15 +32,15 @@ async def open_for_unreadable(
 
 
 async def close(tx: Transaction, incident_id: UUID, by: str, note: str, now: datetime) -> Row | None:
-    """Closes one. Gives it, or None when there is no such open incident."""
+    """Close an incident and return it; return None when there is no such open incident."""
     return await tx.fetchrow(SQL["close"], incident_id, now, by, note)
 
 
 async def page(db: Querier, *, closed_too: bool, before: datetime, before_id: UUID, limit: int) -> list[Row]:
-    """Incidents, newest first, before a place in that order."""
+    """Return incidents, newest first, before a position in that order."""
     return await db.fetch(SQL["page"], closed_too, before, before_id, limit)
 
 
 async def open_count(db: Querier) -> int:
-    """How many wait for a person."""
+    """Return the number of open incidents."""
     return int(await db.fetchval(SQL["open_count"]))

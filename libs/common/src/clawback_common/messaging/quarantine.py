@@ -1,7 +1,8 @@
-"""Quarantine: records that could not be used, kept whole in our own database; the dead letter points here.
+"""Quarantine: records that could not be processed, stored complete in the service's database.
 
-The bytes are content. A takedown purges them by any id that they may be about; where their body names none, they go
-after hours. Of a record that may be about a revoked or foreign article no bytes are kept at all.
+The dead letter refers to the row here. The bytes are content. A takedown deletes them by any article id that they may
+be about. Where the body contains no id, they are deleted after hours. Of a record that may be about a revoked article,
+or one that its sender may not submit, no bytes are stored.
 """
 
 import re
@@ -30,52 +31,52 @@ HEADERS_MAX = 100
 TEXT_CHARS_MAX = 500
 
 ForbiddenIds = Callable[[Transaction, Sequence[str]], Awaitable[set[str]]]
-"""Of these ids, those about which no bytes may be kept: they are revoked, or not allowed for their sender."""
+"""Returns those of the ids about which no bytes may be stored: revoked, or not allowed for their sender."""
 
 _REASON = re.compile(r"[a-z0-9_]{1,64}")
 
-_SET_ASIDE = counter("quarantine_set_aside_total", "Records that could not be used.", ("topic", "reason"))
+_SET_ASIDE = counter("quarantine_set_aside_total", "Records that were quarantined.", ("topic", "reason"))
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A record that could not be used, and why."""
+    """A record that could not be processed, and the reason."""
 
     error: Poison
     source: str
-    """The consumer group, feed or door."""
+    """The consumer group, feed or source."""
     topic: str
-    """The topic, or the door's name."""
+    """The topic, or the name of the source."""
     partition: int = 0
     offset: int = 0
     at: datetime | None = None
     event_id: str | None = None
     subjects: tuple[str, ...] = ()
-    """Every id that it may be about, the key's first: by any of them a takedown finds it."""
+    """Every id that the record may be about, the key's first; a takedown finds it by any of them."""
     identified: bool = True
-    """Whether its body names what it is about; of content that does not, a takedown may miss the bytes."""
+    """Whether the body contains the id it is about. Otherwise a takedown may not find its bytes."""
     type: str | None = None
     key: bytes | None = None
     value: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     sender: str | None = None
-    """Who signed it, where a key that we know did."""
+    """The signer, when the signature is of a known key."""
 
     @property
     def subject(self) -> str | None:
-        """What its key, else its body, says that it is about."""
+        """The id in its key, else in its body."""
         return self.subjects[0] if self.subjects else None
 
     def without_bytes(self) -> "Bad":
-        """The same, with nothing of what it says."""
+        """Return the same record without any of its content."""
         return replace(self, key=None, value=None, headers={})
 
     def minimal(self) -> "Bad":
-        """What can always be stored: the place and the reason, and ids of articles."""
+        """Return what can always be stored: the position, the reason, and ids of articles."""
         reason = self.error.reason if _REASON.fullmatch(self.error.reason) else "refused"
         return replace(
             self.without_bytes(),
-            error=Poison(reason, "the record could not be quarantined whole"),
+            error=Poison(reason, "the record could not be quarantined completely"),
             event_id=None,
             type=None,
             subjects=tuple(one for one in self.subjects if is_article_id(one)),
@@ -83,7 +84,7 @@ class Bad:
 
     @property
     def id(self) -> UUID:
-        """The same record of the same log is the same row; a log that was wiped begins anew."""
+        """The id of the row, the same for the same record of the same log; a new log has new ids."""
         return event_id(
             "quarantine", self.source, self.topic, self.partition, self.offset, self.at, self.event_id
         )
@@ -96,7 +97,7 @@ async def put(
     now: datetime,
     forbidden: ForbiddenIds | None = None,
 ) -> list[UUID]:
-    """Sets records aside, each with one dead letter however often it comes. Gives the ids that are new."""
+    """Quarantine records, each with one dead letter however often it is delivered; return the new ids."""
     unique = {bad.id: bad for bad in bads}
     dropped = await _forbidden(tx, list(unique.values()), forbidden)
     rows = [bad.without_bytes() if key in dropped else bad for key, bad in unique.items()]
@@ -130,7 +131,7 @@ async def put(
 
 
 async def _forbidden(tx: Transaction, bads: Sequence[Bad], forbidden: ForbiddenIds | None) -> set[UUID]:
-    """The records of which no bytes may be kept."""
+    """Return the records of which no bytes may be stored."""
     subjects = sorted({one for bad in bads for one in bad.subjects}) if forbidden else []
     if forbidden is None or not subjects:
         return set()
@@ -146,7 +147,7 @@ def _purge_at(bad: Bad, now: datetime) -> datetime | None:
 
 
 def _storable(text: str | None) -> str | None:
-    """PostgreSQL's text holds no NUL."""
+    """Replace NUL, which PostgreSQL's text cannot store."""
     return None if text is None else text.replace("\0", "\ufffd")[:TEXT_CHARS_MAX]
 
 
@@ -178,24 +179,24 @@ def _dead_letter(bad: Bad, now: datetime) -> Message:
 
 
 async def purge(tx: Transaction, subjects: Sequence[str], now: datetime) -> set[str]:
-    """Removes the bytes of all records that may be about these ids. Gives the ids about which there were any."""
+    """Delete the bytes of all records that may be about these ids; return the ids that had any."""
     await tx.execute(SQL["lock_subjects"], subjects)
     return {row["subject"] for row in await tx.fetch(SQL["purge_subjects"], subjects, now)}
 
 
 async def held(db: Querier, subjects: Sequence[str]) -> set[str]:
-    """The ids about which bytes are still kept."""
+    """Return the ids about which bytes are stored."""
     return {row["subject"] for row in await db.fetch(SQL["held"], subjects)}
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """That a record could not be used, and why; nothing of what it says."""
+    """The reason why a record could not be processed, without its content."""
 
     topic: str
     """Or the source of a body."""
     sender: str | None
-    """Who signed it."""
+    """The signer."""
     subjects: tuple[str, ...]
     reason: str
     detail: str
@@ -203,7 +204,7 @@ class Refusal:
 
 
 async def refusals(db: Querier, event_id: str) -> list[Refusal]:
-    """The records of this event id that could not be used, whoever sent them, the newest first."""
+    """Return the refusals of records with this event id, of any sender, newest first."""
     rows = await db.fetch(SQL["of_event"], _storable(event_id))
     return [
         Refusal(
@@ -219,13 +220,13 @@ async def refusals(db: Querier, event_id: str) -> list[Refusal]:
 
 
 async def tidy(db: Database, now: datetime) -> None:
-    """Purges bytes by age, slice after slice."""
+    """Delete expired bytes, in slices."""
     while (await db.execute(SQL["purge_old"], now, SLICE)).endswith(f" {SLICE}"):
         pass
 
 
 def instant(timestamp_ms: int | None) -> datetime | None:
-    """Kafka's timestamp as an instant; None for what is none."""
+    """Return Kafka's timestamp as an instant; None for an invalid one."""
     if timestamp_ms is None or timestamp_ms < 0:
         return None
     try:

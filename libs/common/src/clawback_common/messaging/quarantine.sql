@@ -1,11 +1,11 @@
 -- name: lock_subjects
--- Whoever quarantines a record on an id, and whoever purges that id, take turns: an id without a row cannot be locked
--- otherwise. Sorted, so that two of them never wait for each other.
+-- Serializes transactions that quarantine a record about an id and those that purge that id: an id without a row cannot
+-- be locked otherwise. Sorted, so that two of them cannot deadlock.
 SELECT pg_advisory_xact_lock(20987, s.number)
 FROM (SELECT DISTINCT hashtext(id) AS number FROM unnest($1::text[]) AS i (id) ORDER BY 1) AS s
 
 -- name: put
--- A repeated batch sets the same records aside again: the first time counts.
+-- A redelivered batch quarantines the same records again: the first row stays.
 INSERT INTO quarantine (id, source, topic, partition, kafka_offset, event_id, subjects, type, reason, detail,
                         record_key, value, headers, set_aside_at, purge_at, resolved_at, resolution, arrived_at,
                         sender)
@@ -22,7 +22,7 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id
 
 -- name: purge_subjects
--- What a takedown removes: the records that may be about these ids. The reason and the place stay.
+-- A takedown deletes the bytes of the records that may be about these ids. Reason and position stay.
 WITH purged AS (
     UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', purge_at = NULL,
            resolved_at = coalesce(resolved_at, $2), resolution = coalesce(resolution, 'removed')
@@ -32,7 +32,7 @@ WITH purged AS (
 SELECT DISTINCT s.subject FROM purged CROSS JOIN unnest(purged.subjects) AS s (subject) WHERE s.subject = ANY ($1::text[])
 
 -- name: purge_old
--- A slice of what is past its date. By ctid, so that no plan reads the whole table.
+-- A slice of the expired bytes. By ctid, so that no plan reads the whole table.
 UPDATE quarantine SET value = NULL, record_key = NULL, headers = '{}', purge_at = NULL,
        resolved_at = coalesce(resolved_at, $1::timestamptz), resolution = coalesce(resolution, 'expired')
 WHERE ctid = ANY (ARRAY(
@@ -56,7 +56,7 @@ ORDER BY set_aside_at DESC, id DESC
 LIMIT $8
 
 -- name: of_event
--- The facts about records of this id, the newest first; few have one id, for a sender chooses it.
+-- Facts about records with this event id, newest first. Usually few have the same id, but senders choose the ids.
 SELECT topic, sender, subjects, reason, detail, coalesce(arrived_at, set_aside_at) AS arrived_at
 FROM quarantine
 WHERE event_id = $1
@@ -72,7 +72,7 @@ ORDER BY set_aside_at, id
 FOR UPDATE SKIP LOCKED
 
 -- name: retried
--- What a takedown resolved meanwhile stays as the takedown left it.
+-- A record that a takedown has resolved meanwhile stays unchanged.
 UPDATE quarantine
 SET retries = retries + 1,
     resolved_at = CASE WHEN $3::text IS NOT NULL THEN $2::timestamptz END,

@@ -1,7 +1,7 @@
-"""Orders that do not follow the last one that a store has applied: remembered until their issuer was asked.
+"""Orders that do not follow the last order that a store has applied; stored until compliance has confirmed them.
 
-Something is missing between the two, or nobody issued the new one. The store withholds the article at once, and then
-applies what the issuer says.
+Either an order between the two is missing, or compliance did not issue the new one. The store withholds the article at
+once, and then applies the orders that compliance returns.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,16 +25,16 @@ from clawback_contracts.revocation.folding import AnyOrder
 
 SQL = Queries.load(__package__, "unconfirmed")
 FAILED_AGAIN = timedelta(seconds=30)
-"""So much later an article comes again whose answer has failed."""
+"""Delay before an article is asked again after a failed answer."""
 FAILURES_MAX = 3
-"""Ends a round; those that were not asked come again in ten seconds."""
+"""A round ends after this many failures; the articles that were not asked are due again in ten seconds."""
 _NONE_KNOWN = 404
 
 
 async def put(
     tx: Transaction, orders: Sequence[AnyOrder], traceparents: Mapping[str, str | None], now: datetime
 ) -> None:
-    """Remembers these, one an article; of two on one article the greater."""
+    """Store these orders, one per article; of two on one article, the one with the greater number."""
     if orders:
         await tx.execute(
             SQL["put"],
@@ -47,7 +47,7 @@ async def put(
 
 
 async def due(db: Database, now: datetime) -> list[Row]:
-    """Up to 50 for which their issuer is to be asked now; each comes again in ten seconds if it is not answered."""
+    """Return up to 50 orders that are due to be confirmed; each is due again in ten seconds if it is not answered."""
     return await db.fetch(SQL["due"], now)
 
 
@@ -57,10 +57,10 @@ async def ask(
     issuer: Callable[[str], Awaitable[list[AnyOrder]]],
     confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
 ) -> None:
-    """Asks for what is due. One article whose answer fails comes again later than the others, and stops none of them.
+    """Ask for the orders that are due. An article whose answer fails is asked again later and does not stop the others.
 
     Raises:
-        Transient: some answers in one round have failed; so many that the issuer may be away end the round.
+        Transient: an answer failed. After several failures the issuer may be unavailable, and the round ends.
     """
     failures: list[Transient] = []
     for doubtful in await due(db, now):
@@ -76,15 +76,15 @@ async def ask(
 
 
 async def answered(tx: Transaction, article_id: str, order_no: int) -> bool:
-    """Forgets an order that was asked for; False: a greater one came meanwhile, or another process was quicker."""
+    """Delete a confirmed order; return False when a greater one arrived or another process was faster."""
     return bool(await tx.fetch(SQL["answered"], article_id, order_no))
 
 
 async def issued(compliance: AnyHttpUrl, key_file: Path | None, article_id: str) -> list[AnyOrder]:
-    """Every order that compliance has issued on an article.
+    """Return every order that compliance has issued on an article.
 
     Raises:
-        Transient: no answer, or one that cannot be read.
+        Transient: no response, or one that cannot be parsed.
     """
     path = f"/compliance/takedowns/{article_id}"
     async with sibling("compliance", compliance, key_file) as issuer:
@@ -96,11 +96,13 @@ async def issued(compliance: AnyHttpUrl, key_file: Path | None, article_id: str)
     try:
         return [order_listed(item) for item in answer.json()["orders"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise Transient(f"compliance does not say which orders it issued ({type(error).__name__})") from None
+        raise Transient(
+            f"compliance sent a list of orders that cannot be parsed ({type(error).__name__})"
+        ) from None
 
 
 class CompliancePeer(Protocol):
-    """The part of the settings that says where compliance is asked."""
+    """The settings for calls to compliance."""
 
     @property
     def compliance_url(self) -> AnyHttpUrl:
@@ -108,7 +110,7 @@ class CompliancePeer(Protocol):
 
     @property
     def compliance_api_key_file(self) -> Path | None:
-        """Our key there."""
+        """File with our API key there."""
 
 
 async def confirm(
@@ -117,7 +119,7 @@ async def confirm(
     settings: CompliancePeer,
     confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
 ) -> None:
-    """Asks compliance for the orders on articles in doubt, and hands each answer over.
+    """Ask compliance for the orders on articles with unconfirmed orders, and pass each answer to `confirmed`.
 
     Raises:
         Transient: as `ask`.
@@ -127,7 +129,7 @@ async def confirm(
 
 
 def was_issued(doubtful: Row, orders: Sequence[AnyOrder]) -> bool:
-    """Whether compliance issued the order that was asked for."""
+    """Return whether compliance has issued the unconfirmed order."""
     wanted = (doubtful["order_no"], doubtful["revocation_id"])
     return any((order.order, order.revocation_id) == wanted for order in orders)
 
@@ -135,7 +137,7 @@ def was_issued(doubtful: Row, orders: Sequence[AnyOrder]) -> bool:
 async def report_not_issued(
     tx: Transaction, outbox: OrdersOutbox, service: str, doubtful: Row, now: datetime
 ) -> None:
-    """An order that nobody issued is an incident, and an alert."""
+    """Open an incident and raise an alert for an order that compliance did not issue."""
     article_id, order_no = doubtful["article_id"], doubtful["order_no"]
     incident_id = event_id("order_not_issued", article_id, order_no)
     await incidents.open_all(

@@ -8,7 +8,7 @@ SET order_no = excluded.order_no, revocation_id = excluded.revocation_id, tracep
 WHERE excluded.order_no > u.order_no
 
 -- name: due
--- Taken for ten seconds, so that two processes do not ask for the same, and one that dies loses none.
+-- Reserved for ten seconds, so that two processes do not ask for the same order, and a crash loses none.
 UPDATE unconfirmed_order SET next_ask_at = $1::timestamptz + interval '10 seconds'
 WHERE article_id IN (
     SELECT article_id FROM unconfirmed_order WHERE next_ask_at <= $1

@@ -1,4 +1,4 @@
-"""PostgreSQL: one pool, transactions that know what to do after their commit, named queries, migrations."""
+"""PostgreSQL: a connection pool, transactions with callbacks after the commit, named queries, migrations."""
 
 from clawback_common.postgres.pool import Database, Querier, Transaction
 from clawback_common.postgres.queries import Queries

@@ -1,5 +1,5 @@
 -- name: bytes
--- Of a table, or of all its partitions.
+-- The size of a table, or of all its partitions.
 SELECT sum(pg_relation_size(coalesce(t.relid, $1::text::regclass)))::bigint
 FROM (SELECT) AS one
 LEFT JOIN LATERAL pg_partition_tree($1::text::regclass) AS t ON t.isleaf

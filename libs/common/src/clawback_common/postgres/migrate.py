@@ -1,11 +1,12 @@
-"""Migrations: numbered SQL files, each run once, in a transaction of its own, under a lock.
+"""Migrations: numbered SQL files, each run once, in its own transaction, under an advisory lock.
 
-``NNNN_name.pre.sql`` runs before the new code starts and must suit the old code too; ``NNNN_name.post.sql``
-runs when no old process is left. A component is a folder with such files: the plumbing's tables are one,
-a service's another.
+``NNNN_name.pre.sql`` runs before the new code starts and must be compatible with the old code. ``NNNN_name.post.sql``
+runs when no old process is left. A component is a folder with such files: the common tables are one component, the
+tables of a service another.
 
-A migration waits only seconds for a lock, lets everybody pass who has queued behind it, and tries again. One whose
-first line is ``-- concurrently`` runs outside a transaction, statement by statement, for indexes of large tables.
+A migration waits only seconds for a lock, so that the sessions queued behind it can continue, and then tries again. A
+file whose first line is ``-- concurrently`` runs outside a transaction, statement by statement, for indexes of large
+tables.
 """
 
 import hashlib
@@ -26,9 +27,9 @@ _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+)\.(pre|post)\.sql$")
 _END = re.compile(r";[ \t]*$", re.MULTILINE)
 _LOCK = 0x636C6177
 _S_MAX = 6 * 3600.0
-"""A migration may take long, and so may the turn of another runner; the pool's patience is for queries."""
+"""Time limit for a migration and for the wait for another runner; the pool's shorter limit is for queries."""
 _LOCK_S_MAX = 4
-"""Longer, and readers and writers that queue behind us would notice."""
+"""A longer wait would be noticeable to the readers and writers that queue behind it."""
 _LOCKING = Retry(attempts=60, first_delay_ms=1_000, factor=1.5, delay_ms_max=15_000)
 """About a quarter of an hour: a dump of the database may hold its locks for long."""
 _CONCURRENTLY = "-- concurrently\n"
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file."""
+    """One migration file."""
 
     component: str
     file: str
@@ -53,17 +54,17 @@ class Migration:
 
     @property
     def concurrently(self) -> bool:
-        """Runs outside a transaction: each statement must be safe to repeat."""
+        """Whether it runs outside a transaction; each statement must then be safe to repeat."""
         return self.sql.startswith(_CONCURRENTLY)
 
     @property
     def sha256(self) -> str:
-        """Of its text: a file that has run is never edited."""
+        """The hash of its text: a file that has run must not be edited."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def load(component: str, package: str) -> list[Migration]:
-    """The migrations in a package's folder, in their order."""
+    """Return the migrations in a package's folder, in order."""
     found = []
     for entry in files(package).iterdir():
         match = _FILE.match(entry.name)
@@ -79,12 +80,12 @@ COMMON_PACKAGE = "clawback_common.postgres.migrations"
 
 
 def of_service(name: str) -> list[Migration]:
-    """Those of every service, and its own, which lie in its package ``storage.migrations``."""
+    """Return the common migrations, and those of the service in its package ``storage.migrations``."""
     return [*load("common", COMMON_PACKAGE), *load(name, f"{name}.storage.migrations")]
 
 
 async def pending(db: Querier, migrations: Sequence[Migration]) -> list[Migration]:
-    """Those that have not run; an edited one is a ``Stop``."""
+    """Return the migrations that have not run; raise ``Stop`` for one that was edited after it had run."""
     if await db.fetchval("SELECT to_regclass('schema_migration')") is None:
         return list(migrations)
     rows = await db.fetch("SELECT component, file, sha256 FROM schema_migration")
@@ -94,13 +95,13 @@ async def pending(db: Querier, migrations: Sequence[Migration]) -> list[Migratio
         if seen is not None and seen != migration.sha256:
             raise Stop(
                 f"migration {migration.component}/{migration.file} was edited after it had run: "
-                "restore the file and put the change into a new one"
+                "restore the file and put the change into a new migration"
             )
     return [m for m in migrations if (m.component, m.file) not in done]
 
 
 async def migrate(db: Database, migrations: Sequence[Migration], phases: Sequence[Phase]) -> list[str]:
-    """Runs what is pending in these phases; two callers at once take turns. Gives the names of what ran."""
+    """Run the pending migrations of these phases and return their names. Concurrent callers run one after the other."""
     ran = []
     async with db.session() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=_S_MAX)
@@ -144,17 +145,17 @@ async def _note(connection: Any, migration: Migration) -> None:
 
 
 def _statements(sql: str) -> list[str]:
-    """Each ends with a semicolon at the end of a line."""
+    """Split the file into statements, each ending with a semicolon at the end of a line."""
     return [statement for part in _END.split(sql) if (statement := part.strip())]
 
 
 async def require_migrated(db: Database, migrations: Sequence[Migration]) -> None:
-    """Refuses to go on against a database that is behind.
+    """Refuse a database with pending migrations.
 
     Raises:
-        Stop: names what is missing and the command that runs it.
+        Stop: contains the pending migrations and the command that runs them.
     """
     behind = [m for m in await pending(db, migrations) if m.phase == "pre"]
     if behind:
         names = ", ".join(f"{m.component}/{m.file}" for m in behind)
-        raise Stop(f"pending migrations ({names}): run `migrate` of the service first")
+        raise Stop(f"pending migrations ({names}): run the role `migrate` of the service first")

@@ -1,12 +1,12 @@
-"""The pool, and the transaction.
+"""The connection pool, and transactions.
 
-Errors of the driver are renamed here by what to do next, and lose their text, which can quote a row. The class of the
-SQLSTATE decides: a lost or refused connection, a full disk, a deadlock, a serialization failure are ``Transient``;
-a statement that is wrong is a ``Defect`` of ours; a value that PostgreSQL cannot hold is ``Poison``. Anything else
-passes as it is.
+Errors of the driver are translated into our errors, without their text, which may quote a row. The class of the
+SQLSTATE decides: a lost or refused connection, a full disk, a deadlock or a serialization failure is ``Transient``; an
+invalid statement is a ``Defect``; a value that PostgreSQL cannot store is ``Poison``. Any other error is raised
+unchanged.
 
-A peer that is lost without a word, a client or a server, is noticed within 30 seconds at either end: the server then
-releases the locks of its session, and the client connects again.
+A peer that disappears without closing the connection is detected within 30 seconds on either side: the server releases
+the locks of the session, and the client connects again.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from clawback_common.errors import ClawbackError, Defect, Poison, Transient
 Row: TypeAlias = asyncpg.Record
 
 COMMAND_S_MAX = 60.0
-"""No query of ours takes longer; one that does waits for somebody."""
+"""No query of ours takes longer; one that does is waiting for a lock."""
 
 ACQUIRE_S_MAX = 20.0
-"""All connections are in use for so long: whoever holds them waits for somebody, perhaps for us."""
+"""Limit for acquiring a connection. When it is reached, the holders of all connections probably wait for locks."""
 
 IDLE_IN_TRANSACTION_S_MAX = 20
-"""A frozen process keeps neither row locks nor a lease for longer."""
+"""A frozen process holds row locks or a lease no longer than this."""
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 10, 5, 3
 UNACKNOWLEDGED_MS_MAX = 30_000
 _SERVER_SETTINGS = {
@@ -52,7 +52,7 @@ _SOCKET_OPTIONS = (
 _UNAVAILABLE = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58"})
 """Connection, login, missing database, rollback, resources, object state, operator intervention, system error."""
 _TIMED_OUT = frozenset({"25P03", "25P04"})
-"""Of class 25, what a frozen process finds when it wakes up: its transaction was ended."""
+"""In class 25, the errors of a frozen process when it resumes: the server has ended its transaction."""
 _DEFECTIVE = frozenset({"25", "42"})
 """Transaction state; syntax, unknown names and missing privileges."""
 _REFUSED = frozenset({"22", "23", "54"})
@@ -69,16 +69,16 @@ def _renamed() -> Iterator[None]:
             raise
         raise renamed from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-        raise Transient(f"the database does not answer ({type(error).__name__})") from None
+        raise Transient(f"the database does not respond ({type(error).__name__})") from None
 
 
 def _by_sqlstate(error: asyncpg.PostgresError) -> ClawbackError | None:
     sqlstate, name = error.sqlstate or "", type(error).__name__
     match sqlstate[:2]:
         case found if found in _UNAVAILABLE or sqlstate in _TIMED_OUT:
-            return Transient(f"the database does not answer ({name})")
+            return Transient(f"the database does not respond ({name})")
         case found if found in _DEFECTIVE:
-            return Defect(f"the database refuses the statement ({name}, SQLSTATE {sqlstate})")
+            return Defect(f"the database rejected the statement ({name}, SQLSTATE {sqlstate})")
         case found if found in _REFUSED:
             return Poison("database_refused_value", name, sqlstate)
         case _:
@@ -86,27 +86,27 @@ def _by_sqlstate(error: asyncpg.PostgresError) -> ClawbackError | None:
 
 
 class Querier(Protocol):
-    """Who can be asked: the database, or a transaction."""
+    """Runs statements: the database, or a transaction."""
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
-        """All rows."""
+        """Return all rows."""
         ...
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         ...
 
     async def fetchval(self, sql: str, *args: object) -> Any:
-        """The first column of the first row."""
+        """Return the first column of the first row."""
         ...
 
     async def execute(self, sql: str, *args: object) -> str:
-        """The command's tag."""
+        """Run the statement and return its command tag."""
         ...
 
 
 class Transaction:
-    """One transaction; what must happen only if it commits is handed to ``on_commit``."""
+    """One transaction, with callbacks that run only after a commit."""
 
     __slots__ = ("_after", "_connection")
 
@@ -115,50 +115,50 @@ class Transaction:
         self._after: list[Callable[[], None]] = []
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
-        """All rows."""
+        """Return all rows."""
         rows: list[Row] = await self._connection.fetch(sql, *args)
         return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         row: Row | None = await self._connection.fetchrow(sql, *args)
         return row
 
     async def fetchval(self, sql: str, *args: object) -> Any:
-        """The first column of the first row."""
+        """Return the first column of the first row."""
         return await self._connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> str:
-        """The command's tag."""
+        """Run the statement and return its command tag."""
         tag: str = await self._connection.execute(sql, *args)
         return tag
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """COPY rows into a table."""
+        """Insert rows into a table with COPY."""
         await self._connection.copy_records_to_table(table, records=rows, columns=columns)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
-        """Called once, in order, after the commit and never after a rollback."""
+        """Call this once after the commit, in order of registration, and never after a rollback."""
         if callback not in self._after:
             self._after.append(callback)
 
     def committed(self) -> None:
-        """For the database alone."""
+        """Run the callbacks; called by `Database` only."""
         for callback in self._after:
             callback()
 
 
 Fence: TypeAlias = Callable[[Transaction], Awaitable[None]]
 FENCE: ContextVar[Fence | None] = ContextVar("FENCE", default=None)
-"""Checked first in every transaction of the block that set it; raises where the block's work is no longer allowed."""
+"""Checked first in every transaction of the block that set it; raises when the block may no longer write."""
 
 
 async def _keep_session(_: object) -> None:
-    """No session state is ever changed, so a released connection needs no round trip to be reset."""
+    """Skip the session reset of a released connection, because no session state is ever changed."""
 
 
 class _Connection(asyncpg.Connection):
-    """Notices a server that is lost without a word."""
+    """Detects a server that disappears without closing the connection."""
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *args: Any, **kwargs: Any) -> None:
         super().__init__(protocol, transport, *args, **kwargs)
@@ -166,7 +166,7 @@ class _Connection(asyncpg.Connection):
         if connected is not None and connected.family != socket.AF_UNIX:
             for name, level, value in _SOCKET_OPTIONS:
                 if hasattr(socket, name):
-                    with suppress(OSError):  # a system may know the name and refuse it
+                    with suppress(OSError):  # a system may define the option and refuse it
                         connected.setsockopt(level, getattr(socket, name), value)
 
 
@@ -181,12 +181,12 @@ class Database:
     async def connect(
         cls, url: str, *, connections_max: int = 10, name: str = ""
     ) -> AsyncIterator["Database"]:
-        """Opens the pool without connecting yet: a database that is down makes a process unready, not dead.
+        """Open the pool without connecting: a database that is down makes a process unready, but does not stop it.
 
         Args:
             url: ``postgresql://user:password@host:port/database``.
             connections_max: upper bound of the pool.
-            name: the ``application_name`` under which an operator sees us.
+            name: the ``application_name`` that operators see.
         """
         pool: Any = asyncpg.create_pool(
             url,
@@ -207,7 +207,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits on leaving, rolls back on an error; then runs what waited for the commit."""
+        """Commit at the end of the block, or roll back on an error; then run the callbacks of the commit."""
         fence = FENCE.get()
         with _renamed():
             async with self._acquired() as connection:
@@ -220,9 +220,9 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
-        """A driver's connection of one's own, for what outlives a transaction or may not run in one.
+        """Acquire a connection of the driver, for work that outlives a transaction or cannot run in one.
 
-        A fence is checked before: what such a session does must be safe to repeat.
+        The fence is checked only once, before the block, so the work must be safe to repeat.
         """
         if FENCE.get() is not None:
             async with self.transaction():
@@ -232,31 +232,31 @@ class Database:
                 yield connection
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
-        """All rows."""
-        async with self._asked() as connection:
+        """Return all rows."""
+        async with self._statement_connection() as connection:
             rows: list[Row] = await connection.fetch(sql, *args)
             return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
-        """The first row."""
-        async with self._asked() as connection:
+        """Return the first row."""
+        async with self._statement_connection() as connection:
             row: Row | None = await connection.fetchrow(sql, *args)
             return row
 
     async def fetchval(self, sql: str, *args: object) -> Any:
-        """The first column of the first row."""
-        async with self._asked() as connection:
+        """Return the first column of the first row."""
+        async with self._statement_connection() as connection:
             return await connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> str:
-        """The command's tag."""
-        async with self._asked() as connection:
+        """Run the statement and return its command tag."""
+        async with self._statement_connection() as connection:
             tag: str = await connection.execute(sql, *args)
             return tag
 
     @asynccontextmanager
-    async def _asked(self) -> AsyncIterator[Any]:
-        """For one statement: it commits by itself, or under a fence in a transaction that checks it."""
+    async def _statement_connection(self) -> AsyncIterator[Any]:
+        """Acquire a connection for one statement, in autocommit mode, or under a fence in a checked transaction."""
         if FENCE.get() is not None:
             async with self.transaction() as tx:
                 yield tx

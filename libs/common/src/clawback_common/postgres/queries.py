@@ -1,6 +1,6 @@
-"""Named queries: SQL lives in a ``.sql`` file beside the module that calls it, and can be pasted into psql.
+"""Named queries: SQL is in a ``.sql`` file next to the module that uses it, and can be pasted into psql.
 
-A query begins with ``-- name: take`` and runs to the next name. The lines between say why it is as it is.
+A query starts at ``-- name: take`` and ends at the next name. Comments between the name and the SQL explain it.
 """
 
 import re
@@ -13,7 +13,7 @@ _NAME = re.compile(r"^-- name: *(\w+) *$", re.MULTILINE)
 
 
 class Queries(Mapping[str, str]):
-    """The queries of one noun, by name; an unknown name fails when the module is imported or first asked."""
+    """The queries of one file, by name; an unknown name raises `KeyError`."""
 
     def __init__(self, origin: str, by_name: dict[str, str]) -> None:
         self._origin = origin
@@ -21,7 +21,7 @@ class Queries(Mapping[str, str]):
 
     @classmethod
     def load(cls, package: str, noun: str) -> "Queries":
-        """Reads ``<noun>.sql`` of the package."""
+        """Read ``<noun>.sql`` of the package."""
         text = files(package).joinpath(f"{noun}.sql").read_text(encoding="utf-8")
         parts = _NAME.split(text)[1:]
         return cls(f"{package}/{noun}.sql", dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True)))

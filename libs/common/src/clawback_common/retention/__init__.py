@@ -1,19 +1,19 @@
-"""What an owner of data does when it is asked to let go of what is old, or to keep its tables in good shape.
+"""The owner's side of retention: deletes old records on request, and maintains tables.
 
-A service says which classes of data it owns (`classes.DataClass`); the `sweeper.Sweeper` takes the requests, works
-them off one at a time, and answers each, however often it comes.
+A service declares the classes of data that it owns (`classes.DataClass`). The `sweeper.Sweeper` receives the requests,
+processes one at a time, and answers each, however often it is delivered.
 """
 
 from clawback_common.retention.aged import AgedTableClass
 from clawback_common.retention.classes import AGE_MIN, DataClass, Progress, SweepCounts, require_action
-from clawback_common.retention.holds import Held
+from clawback_common.retention.holds import LegalHolds
 from clawback_common.retention.sweeper import Sweeper
 
 __all__ = [
     "AGE_MIN",
     "AgedTableClass",
     "DataClass",
-    "Held",
+    "LegalHolds",
     "Progress",
     "SweepCounts",
     "Sweeper",

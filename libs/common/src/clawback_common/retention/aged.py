@@ -1,4 +1,4 @@
-"""A simple table of which what is old goes, in slices."""
+"""A class of data in a single table, whose old rows are deleted in slices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,44 +6,44 @@ from datetime import timedelta
 
 from clawback_common.postgres import Database, Transaction
 from clawback_common.retention.classes import AGE_MIN, Progress, SweepCounts, require_action
-from clawback_common.retention.holds import Held
+from clawback_common.retention.holds import LegalHolds
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000
-"""Rows a transaction: a tenth of a second, so that nobody waits for it."""
+"""Rows per transaction: a tenth of a second, so that other transactions hardly wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgedTableClass:
-    """A class that is one table. Names are ours, constants of the code, and become SQL as they are."""
+    """A class of data in one table. The names are constants of the code and are inserted into the SQL unchanged."""
 
     db: Database
     name: str
     table: str
     key: str
-    """The column that is its primary key."""
+    """The primary key column."""
     dated_by: str
-    """The column that says how old a row is; a row without a date stays."""
+    """The column with the age of a row; a row without a date is kept."""
     only: str = "true"
-    """A condition in SQL, for rows that may go at all: ``resolved_at IS NOT NULL``."""
+    """An SQL condition on the rows that may be deleted at all: ``resolved_at IS NOT NULL``."""
     held_by: str | None = None
-    """The column with the id that a hold may name; None: holds speak of these rows by date alone."""
+    """The column with the id that a hold may name; None: holds apply to these rows by date only."""
     action: Action = Action.DELETE
     age_min: timedelta = AGE_MIN
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The one."""
+        """The table."""
         return (self.table,)
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """How many are old, and how many of these are held."""
+        """Count the old rows, and how many of them are held."""
         row = await self.db.fetchrow(self._count_sql, request.before, *_arrays(request))
         found, held = (row["found"], row["held"]) if row else (0, 0)
         return SweepCounts(found, found - held, held)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Removes slice after slice."""
+        """Delete the rows, slice by slice."""
         require_action(request, self.action)
         while await self._slice(request, progress):
             pass
@@ -85,5 +85,5 @@ class AgedTableClass:
 
 
 def _arrays(request: SweepRequested) -> Sequence[object]:
-    held = Held.of(request.holds)
+    held = LegalHolds.of(request.holds)
     return held.ids, held.froms, held.untils

@@ -1,6 +1,6 @@
-"""Archives: compressed files of JSON lines in a folder, with a manifest that has the hash of each.
+"""Archives: compressed files of JSON lines in a folder, with a manifest that contains the hash of each file.
 
-Nothing counts as archived before it was read back from the disk and compared. The functions block: call them in a
+A record counts as archived only after it was read back from the disk and compared. The functions block: call them in a
 thread.
 """
 
@@ -24,18 +24,18 @@ from clawback_contracts.sweep.v1 import Archive
 FORMAT = "clawback-archive/1"
 MANIFEST = "manifest.json"
 RECORDS_MAX = 10_000
-"""In one file: some megabytes, so that a damaged one costs little."""
+"""Per file: some megabytes, so that a damaged file loses few records."""
 
 
 class Record(NamedTuple):
-    """One archived record: whose shape it has, and what it says."""
+    """One archived record: the name of its schema, and its content."""
 
     schema: str
     value: Mapping[str, Any]
 
 
 class File(BaseModel):
-    """One file, as the manifest says."""
+    """One file, as listed in the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class File(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an archive holds."""
+    """The contents of an archive."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,22 +55,22 @@ class Manifest(BaseModel):
     written_at: datetime
     records: int
     schemas: dict[str, int]
-    """Records of each."""
+    """Number of records by schema."""
     files: tuple[File, ...]
 
 
 class ArchiveFolder:
-    """Where a service writes its archives."""
+    """The folder of a service's archives."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @classmethod
     def at(cls, url: str) -> "ArchiveFolder":
-        """The folder at ``file:///…``.
+        """Return the folder at ``file:///…``.
 
         Raises:
-            Stop: it is another kind of address, or no absolute folder.
+            Stop: the URL has another scheme, or the path is not absolute.
         """
         parts = urlsplit(url)
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
@@ -81,7 +81,7 @@ class ArchiveFolder:
         return cls(Path(unquote(parts.path)))
 
     def write(self, name: str, records: Iterable[Record], written_at: datetime) -> Archive:
-        """Writes an archive and reads it back; one of that name that was begun before is replaced.
+        """Write an archive and read it back; replace an incomplete one of that name.
 
         Args:
             name: a path below the folder, ``<class>/<sweep>/<number>``.
@@ -90,7 +90,7 @@ class ArchiveFolder:
 
         Raises:
             Transient: the folder cannot be written.
-            Poison: what is read back is not what was written.
+            Poison: the data read back differs from the data written.
         """
         folder = self.root / name
         try:
@@ -110,7 +110,7 @@ class ArchiveFolder:
             )
             text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
             _put(folder / MANIFEST, text)
-            _settle(folder, self.root)
+            _sync_folders(folder, self.root)
         except OSError as error:
             raise Transient(f"the archive cannot be written ({type(error).__name__})") from None
         found = verify(folder / MANIFEST)
@@ -125,31 +125,33 @@ class ArchiveFolder:
 
 
 def verify(manifest: Path) -> Manifest:
-    """Reads every file of an archive and compares it with the manifest.
+    """Read every file of an archive and compare it with the manifest.
 
     Raises:
-        Poison: ``archive_damaged``, and which file.
+        Poison: ``archive_damaged``, with the name of the file.
     """
-    said = _manifest(manifest)
+    expected = _manifest(manifest)
     schemas = Counter[str]()
-    for file in said.files:
+    for file in expected.files:
         data = _bytes(manifest.parent / file.name)
         if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
-            raise Poison("archive_damaged", f"{file.name} is not the file that was written")
+            raise Poison("archive_damaged", f"{file.name} differs from the file that was written")
         found = Counter(record.schema for record in _records(file.name, data))
         if found.total() != file.records:
-            raise Poison("archive_damaged", f"{file.name} does not hold the records that the manifest says")
+            raise Poison(
+                "archive_damaged", f"{file.name} does not contain the records that the manifest lists"
+            )
         schemas += found
-    if dict(schemas) != said.schemas or sum(file.records for file in said.files) != said.records:
-        raise Poison("archive_damaged", "the files do not hold the records that the manifest says")
-    return said
+    if dict(schemas) != expected.schemas or sum(file.records for file in expected.files) != expected.records:
+        raise Poison("archive_damaged", "the files do not contain the records that the manifest lists")
+    return expected
 
 
 def read(manifest: Path) -> Iterator[Record]:
-    """Every record, in order, from files that were compared with the manifest first."""
-    said = verify(manifest)
+    """Yield every record in order, after the files were compared with the manifest."""
+    verified = verify(manifest)
     return chain.from_iterable(
-        _records(file.name, _bytes(manifest.parent / file.name)) for file in said.files
+        _records(file.name, _bytes(manifest.parent / file.name)) for file in verified.files
     )
 
 
@@ -172,17 +174,17 @@ def _write_part(folder: Path, number: int, part: Sequence[Record], schemas: Coun
 
 
 def _put(path: Path, data: bytes) -> None:
-    """The whole file under its name, or none: also when the power fails."""
-    beside = path.with_name(f"{path.name}.tmp")
-    with beside.open("wb") as file:
+    """Write the whole file under its name, or none, also after a power failure."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    temporary.replace(path)
 
 
-def _settle(folder: Path, root: Path) -> None:
-    """The names too are on the disk before anybody relies on them."""
+def _sync_folders(folder: Path, root: Path) -> None:
+    """Sync the folders too, so that the file names are on the disk."""
     for one in (folder, *folder.parents):
         handle = os.open(one, os.O_RDONLY)
         try:
@@ -197,9 +199,9 @@ def _manifest(path: Path) -> Manifest:
     try:
         found = Manifest.model_validate_json(_bytes(path))
     except ValidationError:
-        raise Poison("archive_damaged", f"{path.name} is no manifest of ours") from None
+        raise Poison("archive_damaged", f"{path.name} is not a valid manifest") from None
     if found.format != FORMAT:
-        raise Poison("archive_damaged", f"{path.name} is of another format than {FORMAT}")
+        raise Poison("archive_damaged", f"{path.name} has another format than {FORMAT}")
     return found
 
 
@@ -216,4 +218,4 @@ def _records(name: str, data: bytes) -> Iterator[Record]:
             found = orjson.loads(line)
             yield Record(found["schema"], found["record"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
-        raise Poison("archive_damaged", f"{name} cannot be unpacked") from None
+        raise Poison("archive_damaged", f"{name} cannot be decompressed") from None

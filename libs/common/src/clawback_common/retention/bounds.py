@@ -1,4 +1,4 @@
-"""The bounds that an owner sets to a request to remove something, whoever sent it."""
+"""The owner's limits on a request to delete data, whoever sent it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.sweep.v1 import Hold, SweepRequested
 
 ANSWER_HOLDS_MAX, ANSWER_BYTES_MAX = 1_000, 500_000
-"""Omitted holds in one answer, which must fit into a message."""
+"""Limits on the omitted holds in one answer, which must fit into a message."""
 
 
 class SweepRefused(Poison):
-    """The request exceeds the owner's own bounds; nothing was touched."""
+    """The request exceeds the owner's limits; nothing was deleted."""
 
     def __init__(self, detail: str, omitted: Sequence[Hold] = ()) -> None:
         super().__init__("sweep_refused", detail)
@@ -27,7 +27,7 @@ class SweepRefused(Poison):
 async def require_allowed(
     db: Querier, owned: DataClass, request: SweepRequested, age_min: timedelta, now: datetime
 ) -> None:
-    """Checks a request to remove something against what the owner itself knows.
+    """Check a request to delete data against the owner's limits.
 
     Raises:
         SweepRefused: another action than the class allows, a limit later than the minimum age allows, or a hold that
@@ -38,7 +38,7 @@ async def require_allowed(
         allowed, wanted = owned.action.value, request.action.value
         raise SweepRefused(f"{owned.name} is removed by {allowed}, not by {wanted}")
     if request.before is None:
-        raise Poison("limit_missing", "without 'before' nothing is old")
+        raise Poison("limit_missing", "the request has no 'before'")
     if request.before > now - max(age_min, timedelta(0)):
         raise SweepRefused(
             f"the limit {request.before:%Y-%m-%d %H:%M} UTC is later than the minimum age of {age_min} allows"
@@ -52,13 +52,13 @@ async def require_allowed(
 
 
 def age_min(owned: DataClass, ages_min_d: Mapping[str, float]) -> timedelta:
-    """The minimum age of a class: as set, else its own."""
+    """Return the minimum age of a class: the configured one, else the default of the class."""
     days = ages_min_d.get(owned.name)
     return owned.age_min if days is None else timedelta(days=days)
 
 
 def fitting(holds: Sequence[Hold]) -> tuple[Hold, ...]:
-    """As many of these as an answer can carry."""
+    """Return as many of these holds as fit into an answer."""
     found: list[Hold] = []
     left = ANSWER_BYTES_MAX
     for hold in holds[:ANSWER_HOLDS_MAX]:
@@ -69,11 +69,11 @@ def fitting(holds: Sequence[Hold]) -> tuple[Hold, ...]:
 
 
 def refused(service: str, data_class: str, sweep_id: UUID) -> Condition:
-    """A request was refused: retention has forgotten a hold or is misconfigured, or somebody else sent it."""
+    """Return the alert for a refused request: retention lost a hold, is misconfigured, or did not send it."""
     return Condition(
         "SweepRefused",
         Severity.CRITICAL,
-        f"{service} refused to remove {data_class}: sweep {sweep_id} exceeds the owner's own bounds. Nothing was "
+        f"{service} refused to remove {data_class}: sweep {sweep_id} exceeds the owner's own limits. Nothing was "
         "removed. Find out who sent it and why.",
         {"data_class": data_class},
     )

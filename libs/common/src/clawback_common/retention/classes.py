@@ -1,4 +1,4 @@
-"""A class of data, as its owner sees it: counted without being touched, removed in steps that can be resumed."""
+"""A class of data from its owner's view: can be counted without changes, and removed in resumable steps."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,54 +11,54 @@ from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 
 Keep = Callable[[Transaction, Mapping[str, Any]], Awaitable[None]]
 AGE_MIN = timedelta(days=30)
-"""A request that would remove younger records is a mistake, or not retention's."""
+"""Default minimum age. A request to remove younger records is a mistake, or was not sent by retention."""
 COUNTS = ("found", "removed", "held", "kept")
 
 
 @dataclass(frozen=True, slots=True)
 class SweepCounts:
-    """What a sweep found, or would find, in records."""
+    """What a sweep found, or would find; numbers of records."""
 
     found: int
     """Older than the limit."""
     removed: int
-    """Of these, gone; when counted only: that would go."""
+    """Of these, removed; in a count, those that would be removed."""
     held: int = 0
-    """Spared for a hold."""
+    """Kept because of a hold."""
     kept: int = 0
-    """Rows that outlive it by rule, without content."""
+    """Rows that the rules keep, without content."""
     archives: tuple[Archive, ...] = ()
 
 
 class Progress:
-    """How far a sweep is: counts and notes, kept in the transaction of the slice that they tell of."""
+    """The progress of a sweep: counts and notes, stored in the transaction of the slice that they describe."""
 
     def __init__(self, kept: Mapping[str, Any] | None = None, keep: Keep | None = None) -> None:
-        """Starts from what was kept.
+        """Start from the stored progress.
 
         Args:
-            kept: what was noted before.
-            keep: stores it; None: it is remembered by this object alone, as in a test of one class.
+            kept: the progress stored so far.
+            keep: stores it; None: only this object has it, as in a test of one class.
         """
         self._notes: dict[str, Any] = dict(kept or {})
         self._keep = keep
         self._open: tuple[Transaction, dict[str, Any]] | None = None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A note, as it was last committed."""
+        """Return a note, as last committed."""
         return self._notes.get(name, default)
 
     def count(self, name: str) -> int:
-        """So many until now; 0 for a name never added to."""
+        """Return the count so far; 0 for a name that was never added to."""
         return int(self._notes.get(name, 0))
 
     async def note(self, tx: Transaction, notes: Mapping[str, Any] | None = None, **added: int) -> None:
-        """Adds to counts (``found``, ``removed``, ``held``, ``kept``, or names of one's own) and sets notes.
+        """Add to counts (``found``, ``removed``, ``held``, ``kept``, or other names) and set notes.
 
-        They hold when the transaction commits. Notes are JSON.
+        They take effect when the transaction commits. Notes are JSON.
 
         Raises:
-            Conflict: it was asked anew meanwhile, with other holds perhaps, or another worker has it: begin again.
+            Conflict: the sweep was requested again meanwhile, perhaps with other holds, or another worker has it.
         """
         now = self._open[1] if self._open and self._open[0] is tx else dict(self._notes)
         now.update(notes or {})
@@ -73,8 +73,8 @@ class Progress:
         if self._open is not None:
             self._notes, self._open = self._open[1], None
 
-    def tally(self, archives: Sequence[Archive] = ()) -> SweepCounts:
-        """The counts so far."""
+    def counts(self, archives: Sequence[Archive] = ()) -> SweepCounts:
+        """Return the counts so far."""
         found, removed, held, kept = (self.count(name) for name in COUNTS)
         return SweepCounts(found, removed, held, kept, tuple(archives))
 
@@ -84,41 +84,42 @@ class DataClass(Protocol):
 
     @property
     def name(self) -> str:
-        """As policies call it: ``alerts``."""
+        """Its name in policies: ``alerts``."""
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """For vacuum, analyze and reindex; partitions are found by their parent."""
+        """Its tables, for vacuum, analyze and reindex; partitions are found by their parent."""
 
     @property
     def action(self) -> Action:
-        """The only one by which its records are removed."""
+        """The only action that removes its records."""
 
     @property
     def age_min(self) -> timedelta:
-        """Younger records are never removed, whoever asks; ``SWEEP_AGE_MIN_D`` sets another."""
+        """Younger records are never removed, whoever requests it; ``SWEEP_AGE_MIN_D`` overrides it."""
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """What `remove` would do. Touches nothing."""
+        """Count what `remove` would do, without changes."""
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Removes what is older than ``request.before`` and not held, in slices; goes on from ``progress``.
+        """Remove what is older than ``request.before`` and not held, in slices; continue from ``progress``.
 
         Safe to repeat, also from the beginning.
 
         Raises:
-            Poison: this class is not swept in this way; nothing was touched.
-            Transient: something does not answer; it is tried again.
+            Poison: this class cannot be removed in this way; nothing was changed.
+            Transient: a dependency does not respond; the sweep is tried again.
         """
 
 
 def require_action(request: SweepRequested, action: Action) -> None:
-    """Refuses a request to remove by another action than this one.
+    """Refuse a request to remove data by another action than this one.
 
     Raises:
         Poison: ``action_refused``.
     """
     if request.action is not action:
         raise Poison(
-            "action_refused", f"{request.data_class} goes by {action.value}, not by {request.action.value}"
+            "action_refused",
+            f"{request.data_class} is removed by {action.value}, not by {request.action.value}",
         )

@@ -1,4 +1,4 @@
-"""The command that prints a retention floor, and lowers it after a mistake. A floor rises by sweeps alone."""
+"""The command that prints a retention floor, and lowers it after a mistake. Only sweeps raise a floor."""
 
 import argparse
 import sys
@@ -19,36 +19,36 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """How a service reads its floor and lowers it. Nothing older than the floor is accepted."""
+    """How a service reads and lowers its floor. Records older than the floor are not accepted."""
 
     read: Callable[[Querier], Awaitable[datetime | None]]
     lower: Callable[[Querier, datetime], Awaitable[bool]]
-    """Whether it was higher."""
+    """Returns whether the floor was higher."""
     repair: Callable[[datetime], Awaitable[int]] | None = None
-    """Lets back in what dates from since then; can be repeated. Gives for how many records."""
+    """Accepts records dated since then again and returns their number; can be repeated."""
 
 
 def require_not_in_future(floor: datetime, now: datetime) -> None:
-    """Refuses a floor that would reject everything that arrives.
+    """Refuse a floor that would reject everything that arrives.
 
     Raises:
         Poison: ``floor_in_future``.
     """
     if floor > now:
-        raise Poison("floor_in_future", f"{floor:%Y-%m-%d %H:%M} UTC has not come yet")
+        raise Poison("floor_in_future", f"{floor:%Y-%m-%d %H:%M} UTC is in the future")
 
 
 async def run_role(db: Database, clock: Clock, floor: Floor, chosen: argparse.Namespace) -> int:
-    """``floor``: prints the floor; with ``--lower-to`` lowers and records it. 0 done, also when it was lower already.
+    """Run ``floor``: print the floor; with ``--lower-to``, lower it and record that. 0 also when it was lower already.
 
     Raises:
-        Stop: name or reason is missing, or the instant has not come yet.
+        Stop: name or reason is missing, or the instant is in the future.
     """
     if chosen.lower_to is not None:
         if not chosen.by or not chosen.reason:
             raise Stop("--lower-to needs --by and --reason")
         if chosen.lower_to > clock.now():
-            raise Stop("--lower-to has not come yet: everything that arrives would be refused")
+            raise Stop("--lower-to is in the future: everything that arrives would be refused")
         await _lower(db, clock, floor, chosen)
     found = await floor.read(db)
     sys.stdout.write(f"floor: {found.isoformat() if found else 'none'}\n")
@@ -67,4 +67,4 @@ async def _lower(db: Database, clock: Clock, floor: Floor, chosen: argparse.Name
         repaired = await floor.repair(chosen.lower_to) if floor.repair else 0
         job.count(lowered=int(lowered), repaired=repaired)
     _log.warning("the retention floor was lowered", by=chosen.by, former=former, floor=chosen.lower_to)
-    sys.stdout.write(f"records that are accepted again when they are delivered again: {repaired}\n")
+    sys.stdout.write(f"records that are accepted when they are delivered again: {repaired}\n")

@@ -1,4 +1,4 @@
-"""Legal holds, as a sweep needs them: who is spared, asked of one record or as arrays for SQL."""
+"""Legal holds in the form that a sweep needs: a check of one record, or arrays for SQL."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from datetime import datetime
 from clawback_contracts.sweep.v1 import Hold
 
 Span = tuple[datetime | None, datetime | None]
-"""From, until (not included); None: without beginning, without end."""
+"""Start, and end (exclusive); None: unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """All holds of one request, folded. An id that a hold names is held whatever it dates from."""
+class LegalHolds:
+    """All holds of one request, combined. An id that a hold names is held whatever its date."""
 
     ids: tuple[str, ...]
     """Sorted; for ``= ANY ($n::text[])``."""
     spans: tuple[Span, ...]
 
     @classmethod
-    def of(cls, holds: Iterable[Hold]) -> "Held":
-        """Folds them: ids of those that name some, spans of those that name none."""
+    def of(cls, holds: Iterable[Hold]) -> "LegalHolds":
+        """Combine holds: the ids of those that name any, the spans of those that name none."""
         every = tuple(holds)
         ids = sorted({one for hold in every for one in hold.article_ids})
         spans = {(hold.dated_from, hold.dated_until) for hold in every if not hold.article_ids}
@@ -28,16 +28,16 @@ class Held:
 
     @property
     def froms(self) -> list[datetime | None]:
-        """Beginnings of the spans, beside ``untils``, for ``unnest``; NULL: without beginning."""
+        """Starts of the spans, parallel to ``untils``, for ``unnest``; NULL: unlimited."""
         return [span[0] for span in self.spans]
 
     @property
     def untils(self) -> list[datetime | None]:
-        """Ends of the spans; NULL: without end."""
+        """Ends of the spans; NULL: unlimited."""
         return [span[1] for span in self.spans]
 
     def covers(self, record_id: str | None = None, dated: datetime | None = None) -> bool:
-        """Whether a record of this id, dating from then, is spared."""
+        """Return whether a record with this id and date is held."""
         if record_id is not None and record_id in self.ids:
             return True
         return dated is not None and any(

@@ -1,4 +1,4 @@
-"""The legal holds that an owner knows, from every request and every change that it received."""
+"""The legal holds that an owner has received, in requests and in changes of holds."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ SCOPE = ("article_ids", "dated_from", "dated_until")
 async def update(
     tx: Transaction, data_class: str, holds: Sequence[Hold], ended: Sequence[EndedHold], now: datetime
 ) -> None:
-    """Stores the holds of a class, and ends those that two people ended."""
-    sound = [one for one in holds if not _contradicts_itself(one)]
+    """Store the holds of a class, and end those that two people ended."""
+    sound = [one for one in holds if not _is_empty_span(one)]
     if sound and await _save(tx, data_class, sound, now):
         await tx.execute(SQL["release"], data_class)
     if ended:
@@ -31,7 +31,7 @@ async def update(
 
 
 async def _save(tx: Transaction, data_class: str, holds: Sequence[Hold], now: datetime) -> bool:
-    """Whether any was not known, or known as ended."""
+    """Return whether any of them was unknown, or known as ended."""
     once = list({one.hold_id: one for one in holds}.values())
     rows = await tx.fetch(
         SQL["save"],
@@ -46,7 +46,7 @@ async def _save(tx: Transaction, data_class: str, holds: Sequence[Hold], now: da
 
 
 async def omitted(db: Querier, data_class: str, holds: Iterable[Hold]) -> list[Hold]:
-    """The holds in force that are not among these, or are there with another scope."""
+    """Return the holds in force that are missing from these, or have another scope there."""
     named = {one.hold_id: one for one in holds}
     known = [
         Hold(
@@ -60,8 +60,8 @@ async def omitted(db: Querier, data_class: str, holds: Iterable[Hold]) -> list[H
     return [one for one in known if one.hold_id not in named or _scope(named[one.hold_id]) != _scope(one)]
 
 
-def _contradicts_itself(hold: Hold) -> bool:
-    """Its span ends before it begins: no person placed that."""
+def _is_empty_span(hold: Hold) -> bool:
+    """Return whether its span ends before it starts; no person can have placed such a hold."""
     return (
         hold.dated_from is not None and hold.dated_until is not None and hold.dated_from >= hold.dated_until
     )
@@ -72,5 +72,5 @@ def _scope(hold: Hold) -> tuple[object, ...]:
 
 
 async def purge(db: Querier, before: datetime) -> None:
-    """Deletes a slice of the holds that ended before then."""
+    """Delete a slice of the holds that ended before then."""
     await db.execute(SQL["purge"], before)

@@ -1,5 +1,5 @@
 -- name: save
--- The scope of a hold never changes: what names a known hold with another scope must not replace it.
+-- The scope of a hold never changes: a known hold with another scope must not replace it.
 INSERT INTO known_hold AS k (data_class, hold_id, scope, placed_by, confirmed_by, known_at)
 SELECT $1, h.hold_id, h.scope, h.placed_by, h.confirmed_by, $6
 FROM unnest($2::uuid[], $3::jsonb[], $4::text[], $5::text[]) AS h (hold_id, scope, placed_by, confirmed_by)
@@ -12,7 +12,7 @@ WHERE k.ended_at IS NOT NULL OR k.placed_by IS NULL AND excluded.placed_by IS NO
 RETURNING (old.hold_id IS NULL OR old.ended_at IS NOT NULL) AS new
 
 -- name: end
--- Two different people end a hold; one alone only what this person placed, and nobody confirmed.
+-- A hold is ended by two different people; or by the person who placed it, when nobody has confirmed it.
 UPDATE known_hold AS k
 SET ended_at = e.ended_at, ended_by = array_remove(ARRAY[e.first, e.second], NULL)
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) AS e (hold_id, first, second, ended_at)
@@ -25,7 +25,7 @@ WHERE data_class = $1 AND ended_at IS NULL
 ORDER BY hold_id
 
 -- name: release
--- A sweep that runs begins again when a hold becomes known, and is judged again with it.
+-- A running sweep starts again when a hold becomes known, and is checked again with that hold.
 UPDATE sweep_task SET taken_by = NULL WHERE data_class = $1 AND outcome IS NULL
 
 -- name: purge

@@ -1,4 +1,4 @@
-"""Tables put in good shape: vacuum, analyze, reindex, and how large and how bloated they were before and after."""
+"""Maintenance of tables: vacuum, analyze, reindex, with size and bloat before and after."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from clawback_contracts.sweep.v1 import Action, TableSize
 
 SQL = Queries.load(__package__, "sizes")
 _S_MAX = 6 * 3_600.0
-"""A large table takes long, and nobody waits for it: none of the three locks out readers or writers."""
+"""A large table takes long, which is harmless: none of the three blocks readers or writers."""
 _COMMANDS = {
     Action.VACUUM: "VACUUM (ANALYZE) {}",
     Action.ANALYZE: "ANALYZE {}",
@@ -17,17 +17,17 @@ _COMMANDS = {
 _INSIDE = "SELECT least(1, (dead_tuple_percent + approx_free_percent) / 100) FROM pgstattuple_approx($1::oid)"
 
 
-async def put_in_shape(
+async def run_maintenance(
     db: Database, tables: Sequence[str], action: Action, *, dry_run: bool = False
 ) -> list[TableSize]:
-    """Does it to each table, partition by partition; a dry run only measures.
+    """Run the action on each table, partition by partition; a dry run only measures.
 
     Returns:
-        Bytes with indexes and TOAST. Bloat from the pages themselves where ``pgstattuple`` is installed, else from
-        the statistics.
+        Bytes, including indexes and TOAST. Bloat from the pages where ``pgstattuple`` is installed, else from the
+        statistics.
 
     Raises:
-        Transient: the database does not answer, or somebody held a lock for too long.
+        Transient: the database does not respond, or another session held a lock for too long.
     """
     leaves = await db.fetch(SQL["leaves"], tables)
     before = await _sizes(db, [leaf["table_oid"] for leaf in leaves])
@@ -57,7 +57,7 @@ async def _do(connection: Any, table: int, name: str, action: Action) -> None:
 
 
 async def _sizes(db: Querier, tables: Sequence[int]) -> dict[int, tuple[int, float]]:
-    """Bytes and bloat, by table."""
+    """Return bytes and bloat, by table."""
     found = {row["table_oid"]: (row["bytes"], row["bloat"]) for row in await db.fetch(SQL["sizes"], tables)}
     if await db.fetchval(SQL["can_look_inside"]):
         for table, (size, _) in found.items():

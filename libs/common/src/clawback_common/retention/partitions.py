@@ -1,6 +1,6 @@
-"""Tables partitioned by month: months are made when they are needed, and go as a whole when they are old.
+"""Tables partitioned by month: partitions are created when needed, and dropped when old.
 
-What is partitioned here is what is large; nothing that must outlive a month lies in it.
+Only large tables are partitioned; rows that must outlive their month are stored elsewhere.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from clawback_common.retry import Retry, retrying
 
 SQL = Queries.load(__package__, "partitions")
 LOCK_MS_MAX = 500
-"""Whoever comes meanwhile waits behind us for a lock that we wait for: so we let go soon, and try again."""
+"""Queries queue behind our pending ACCESS EXCLUSIVE lock, so we use a short lock_timeout and retry."""
 LOCKING = Retry(attempts=20, first_delay_ms=200, factor=1.5, delay_ms_max=5_000)
 WRITERS_S_MAX = 60.0
 _STATEMENT_S_MAX = 600.0
@@ -32,11 +32,11 @@ class Month:
     start: datetime
     attached: bool
     pending: bool
-    """Its detaching was begun and not finished."""
+    """Its detach was started and not finished."""
 
 
 class MonthPartitions:
-    """The months of one table; knows those it has seen."""
+    """The monthly partitions of one table; remembers those it has seen."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class MonthPartitions:
         first: datetime,
         oldest: Callable[[], Awaitable[datetime | None]] | None = None,
     ) -> None:
-        """Names the table and its bounds.
+        """Set the table and its bounds.
 
         Args:
             db: the service's own.
-            parent: the partitioned table; its months are ``<parent>_2026_11``.
-            first: months before have no partition of their own; those rows lie in one that the service made.
-            oldest: what dates from before is refused anyway, so its month is not made again. None: no such limit.
+            parent: the partitioned table; its partitions are named ``<parent>_2026_11``.
+            first: earlier months have no partition of their own; their rows are in one that the service creates.
+            oldest: rows dated earlier are refused anyway, so their month is not created again. None: no such limit.
         """
         self._db = db
         self._parent = parent
@@ -60,7 +60,7 @@ class MonthPartitions:
         self._there: set[str] = set()
 
     async def make(self, dates: Iterable[datetime]) -> None:
-        """Makes the months of these dates, in UTC, where they are missing. Two makers at once are fine."""
+        """Create the missing partitions for these dates, in UTC. Concurrent calls are safe."""
         one_a_month = {(date.year, date.month): date for date in dates}
         wanted = {month_of(date) for date in one_a_month.values() if date >= self._first}
         missing = [start for start in wanted if self.name_of(start) not in self._there]
@@ -74,7 +74,7 @@ class MonthPartitions:
                 self._there.add(self.name_of(start))
 
     async def make_all(self, since: datetime, until: datetime) -> None:
-        """Makes every month from one instant to another: other processes may remember some that are gone."""
+        """Create every month between two instants: other processes may remember partitions that no longer exist."""
         self._there.clear()
         month = month_of(max(since, self._first))
         while month <= until:
@@ -86,7 +86,7 @@ class MonthPartitions:
         return f"{self._parent}_{start:%Y_%m}"
 
     async def all(self) -> list[Month]:
-        """Every month that has a table, the oldest first."""
+        """Return every month that has a table, oldest first."""
         return await self._months(self._db)
 
     async def _months(self, db: Querier) -> list[Month]:
@@ -101,14 +101,14 @@ class MonthPartitions:
         ]
 
     async def over(self, limit: datetime) -> list[Month]:
-        """The months that ended at or before the limit, those too that an interrupted sweep left detached."""
+        """Return the months that ended at or before the limit, including those that an interrupted sweep detached."""
         return [month for month in await self.all() if month_after(month.start) <= limit]
 
     async def drop(self, month: Month) -> None:
-        """Detaches a month without locking out readers or writers, and drops it; goes on where another stopped.
+        """Detach a month without blocking readers or writers, and drop it; continue an interrupted drop.
 
         Raises:
-            Transient: others held their locks for too long; what was done stays done.
+            Transient: other sessions held their locks for too long; completed steps stay done.
         """
         await retrying(LOCKING, lambda: self._drop(month.name))
         self._there.discard(month.name)
@@ -119,13 +119,13 @@ class MonthPartitions:
             try:
                 for pending in [
                     one for one in await self._months(connection) if one.pending
-                ]:  # only one can be
+                ]:  # at most one exists
                     await self._alter(connection, pending.name, "FINALIZE")
                 if any(one.name == name and one.attached for one in await self._months(connection)):
                     await self._alter(connection, name, "CONCURRENTLY")
                 await connection.execute(f"DROP TABLE IF EXISTS {name}", timeout=_STATEMENT_S_MAX)
             finally:
-                with suppress(Exception):  # a lost connection has lost its settings too
+                with suppress(Exception):  # a lost connection has no settings to reset
                     await connection.execute("RESET lock_timeout")
 
     async def _alter(self, connection: Any, name: str, how: str) -> None:
@@ -133,7 +133,7 @@ class MonthPartitions:
         await connection.execute(command, timeout=_STATEMENT_S_MAX)
 
     async def _make(self, start: datetime) -> None:
-        # Attached rather than created in place: that takes a lock which readers and writers do not wait for.
+        # Attached instead of created in place: that would take a lock that blocks readers and writers.
         name = self.name_of(start)
         async with self._db.transaction() as tx:
             await tx.execute("SELECT pg_advisory_xact_lock(hashtext($1))", self._parent)
@@ -146,19 +146,19 @@ class MonthPartitions:
 
 
 async def empty(tx: Transaction, name: str) -> None:
-    """Empties a partition at once, so that nothing lies in a detached table where nobody looks for it.
+    """Truncate a partition, so that a detached table contains no forgotten rows.
 
     Raises:
-        Transient: somebody holds a lock on it; try again.
+        Transient: another session holds a lock on it; try again.
     """
     await tx.execute(f"SET LOCAL lock_timeout = {LOCK_MS_MAX}")
     await tx.execute(f"TRUNCATE {name}")
 
 
-async def writers_gone(db: Database, table: str, pause_s: float = 0.02) -> None:
-    """Waits until every transaction is over that was writing to a table when this was called.
+async def wait_for_writers(db: Database, table: str, pause_s: float = 0.02) -> None:
+    """Wait for all transactions that were writing to a table when this was called.
 
-    Who begins later sees what was committed before this was called.
+    A transaction that starts later sees what was committed before the call.
 
     Raises:
         Transient: one of them takes longer than a minute.
@@ -177,10 +177,10 @@ async def _writers(db: Database, table: str) -> set[str]:
 
 
 def month_of(date: datetime) -> datetime:
-    """The first instant of its month, in UTC."""
+    """Return the first instant of its month, in UTC."""
     return date.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_after(start: datetime) -> datetime:
-    """The first instant of the next month."""
+    """Return the first instant of the next month."""
     return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)

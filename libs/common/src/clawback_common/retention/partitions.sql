@@ -1,5 +1,5 @@
 -- name: of_parent
--- The parent's partitions, those too whose detaching was interrupted, and tables of such a name that are detached.
+-- The parent's partitions, including those whose detach was interrupted, and detached tables with such a name.
 SELECT c.relname AS name, i.inhrelid IS NOT NULL AS attached, coalesce(i.inhdetachpending, false) AS pending
 FROM pg_class AS c
 LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid AND i.inhparent = $1::regclass
@@ -8,7 +8,7 @@ WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = $1::regcla
 ORDER BY c.relname
 
 -- name: writers
--- Transactions that have begun to write to a table and are not over.
+-- Transactions that have written to a table and are still open.
 SELECT virtualtransaction AS writer
 FROM pg_locks
 WHERE locktype = 'relation' AND relation = $1::regclass AND granted

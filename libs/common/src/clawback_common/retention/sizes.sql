@@ -1,5 +1,5 @@
 -- name: leaves
--- A table, or the partitions that hold its rows.
+-- A table, or the partitions that contain its rows.
 SELECT coalesce(tree.relid, t.name::regclass)::oid AS table_oid, coalesce(tree.relid, t.name::regclass)::text AS name
 FROM unnest($1::text[]) AS t (name)
 LEFT JOIN LATERAL pg_partition_tree(t.name::regclass) AS tree ON tree.isleaf
@@ -11,7 +11,7 @@ SELECT EXISTS (
 )
 
 -- name: sizes
--- Bloat as the statistics tell it: the share of rows that are dead.
+-- Bloat from the statistics: the share of dead rows.
 SELECT c.oid AS table_oid, pg_total_relation_size(c.oid) AS bytes,
        coalesce(s.n_dead_tup::float8 / nullif(s.n_live_tup + s.n_dead_tup, 0), 0) AS bloat
 FROM pg_class AS c
@@ -19,7 +19,7 @@ LEFT JOIN pg_stat_user_tables AS s ON s.relid = c.oid
 WHERE c.oid = ANY ($1::oid[])
 
 -- name: unfinished_indexes
--- What an interrupted REINDEX CONCURRENTLY leaves behind: invalid copies that are kept up to date for nobody.
+-- Invalid index copies left by an interrupted REINDEX CONCURRENTLY, which are still updated.
 SELECT i.indexrelid::regclass::text AS name
 FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indexrelid

@@ -1,6 +1,6 @@
 -- name: note
--- A repeat replaces the request, and with it the holds. One that failed is worked at again when it is asked anew; one
--- that is done stays so, and is answered again by who called this.
+-- A repeated request replaces the stored one, including its holds. A failed sweep starts again when it is requested
+-- again; a completed one stays completed, and the caller sends its answer again.
 INSERT INTO sweep_task AS t (sweep_id, data_class, action, request, attempt, traceparent, noted_at, next_at)
 SELECT r.sweep_id, r.data_class, r.action, r.request, r.attempt, r.traceparent, $7, $7
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[])
@@ -23,7 +23,7 @@ RETURNING new.sweep_id, new.outcome, new.answer
 SELECT EXISTS (SELECT FROM sweep_task WHERE outcome IS NULL AND next_at <= $1)
 
 -- name: take
--- Whoever took it before may write nothing of it any more.
+-- The previous worker of the sweep can no longer write its progress.
 UPDATE sweep_task SET taken_by = $2, started_at = coalesce(started_at, $1)
 WHERE sweep_id = (
     SELECT sweep_id FROM sweep_task WHERE outcome IS NULL AND next_at <= $1 ORDER BY next_at, sweep_id LIMIT 1

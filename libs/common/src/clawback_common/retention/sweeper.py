@@ -1,4 +1,4 @@
-"""The owner's side of a sweep: the request is noted, worked off by one worker at a time, and answered."""
+"""The owner's side of a sweep: stores the request, processes it in one worker at a time, and answers it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -41,23 +41,25 @@ from clawback_contracts.sweep.v1 import (
 SQL = Queries.load(__package__, "sweep")
 LEASE = "sweeps"
 TRIES = Retry(attempts=10, first_delay_ms=1_000, factor=3, delay_ms_max=600_000)
-"""About an hour: then a person hears of it, and a repeat goes on from there."""
+"""About an hour; then the sweep fails, a person is notified, and a repeated request continues from there."""
 LOOK_S = 2.0
-"""A request wakes the worker that noted it; other workers look so often."""
+"""Polling interval for requests that another worker has stored; a worker's own requests wake it at once."""
 KEPT = timedelta(days=90)
-"""A finished task, to be answered again: longer than a request lies on its topic."""
+"""How long a finished task is kept, to be answered again: longer than a request stays on its topic."""
 ENDED_HOLDS_KEPT = timedelta(days=365)
-"""An ended hold: who ended it, and when."""
+"""How long it is recorded who ended a hold, and when."""
 SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0)
 
 _REMOVED = counter("sweep_removed_total", "Records that sweeps removed.", ("data_class",))
-_TOOK = histogram("sweep_seconds", "From taking up a sweep to its answer.", ("data_class",), buckets=SECONDS)
+_TOOK = histogram(
+    "sweep_seconds", "From the start of a sweep to its answer.", ("data_class",), buckets=SECONDS
+)
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A request that this worker has taken up."""
+    """A request that this worker is processing."""
 
     request: SweepRequested
     started_at: datetime
@@ -66,7 +68,7 @@ class Task:
 
 
 class Sweeper:
-    """Of one service. ``subscription`` and ``loop`` belong into its worker's plan."""
+    """The sweeps of one service. Add ``subscription`` and ``loop`` to the spec of its worker."""
 
     def __init__(
         self,
@@ -77,15 +79,15 @@ class Sweeper:
         classes: Sequence[DataClass] = (),
         ages_min_d: Mapping[str, float] | None = None,
     ) -> None:
-        """Names the service and what it owns.
+        """Set the service and its classes of data.
 
         Args:
-            service_name: as ``SweepRequested.owners`` calls it.
+            service_name: its name in ``SweepRequested.owners``.
             db: the service's own.
             clock: for the times.
-            orders_outbox: takes the answers.
-            classes: what it owns, beside the runs of its jobs.
-            ages_min_d: days, by class: younger records are never removed; others have their class's own.
+            orders_outbox: sends the answers.
+            classes: the classes that it owns, besides the job runs.
+            ages_min_d: minimum ages in days by class, instead of those of the classes.
         """
         self._service = service_name
         self._db = db
@@ -94,30 +96,32 @@ class Sweeper:
         runs = AgedTableClass(db=db, name="job_runs", table="job_run", key="id", dated_by="ended_at")
         self._classes: dict[str, DataClass] = {one.name: one for one in (*classes, runs)}
         if len(self._classes) != len(classes) + 1:
-            raise Stop(f"{service_name} names one class of data twice")
+            raise Stop(f"{service_name} declares a class of data twice")
         self._ages_min = {name: bounds.age_min(one, ages_min_d or {}) for name, one in self._classes.items()}
         self._sleeper = Sleeper()
         self._me = uuid4()
 
     def subscription(self) -> Subscription:
-        """The requests, on a lane of their own."""
+        """The requests, with a consumer group of their own."""
         events = (SweepRequested, HoldsChanged)
         return Subscription(SweepRequested.TOPIC, events, self.requested, lane="sweeps")
 
     def loop(self) -> Loop:
-        """Works the tasks off. Interrupted at the end of the process: the next goes on from there."""
+        """Processes the tasks. Interrupted at shutdown; the next process continues."""
         return Loop("sweeps", 0.01, self._work, interrupt=True)
 
     async def requested(self, batch: Batch[SweepRequested | HoldsChanged]) -> None:
-        """Notes what we are asked; what is done already is answered again. Stores the holds that it names."""
+        """Store the requests and the holds that they name; answer completed sweeps again."""
         newest: dict[UUID, Received[SweepRequested]] = {}
         for one in _requests(batch):
             if self._service in one.value.owners:
                 held = newest.get(one.value.sweep_id)
                 newest[one.value.sweep_id] = max(held or one, one, key=lambda r: r.value.attempt)
         async with self._db.transaction() as tx:
-            for said in (one.value for one in batch if one.value.data_class in self._classes):
-                await known_holds.update(tx, said.data_class, said.holds, said.ended_holds, self._clock.now())
+            for event in (one.value for one in batch if one.value.data_class in self._classes):
+                await known_holds.update(
+                    tx, event.data_class, event.holds, event.ended_holds, self._clock.now()
+                )
             if not newest:
                 return
             ended = [row for row in await self._note(tx, list(newest.values())) if row["outcome"]]
@@ -143,12 +147,12 @@ class Sweeper:
 
     async def _work(self) -> None:
         await self._sleeper.sleep(LOOK_S)
-        await self.work_off()
+        await self.process_due()
         await self._db.execute(SQL["purge"], self._clock.now() - KEPT)
         await known_holds.purge(self._db, self._clock.now() - ENDED_HOLDS_KEPT)
 
-    async def work_off(self) -> None:
-        """Works until no task is due, unless another worker is at it."""
+    async def process_due(self) -> None:
+        """Process until no task is due, unless another worker does."""
         while await self._db.fetchval(SQL["due"], self._clock.now()):
             try:
                 async with leases.alone(self._db, LEASE) as alone:
@@ -156,7 +160,7 @@ class Sweeper:
                         return
                     await self._one()
             except LeaseLost as error:
-                _log.warning("another worker goes on with the sweep", error=error)
+                _log.warning("another worker continues the sweep", error=error)
                 return
 
     async def _one(self) -> None:
@@ -168,12 +172,12 @@ class Sweeper:
         began = time.monotonic()
         attributes = {"sweep.class": request.data_class, "sweep.action": request.action}
         with span("sweep", parent=row["traceparent"], attributes=attributes):
-            answer = await self._deal_with(task)
+            answer = await self._process(task)
             if answer is not None and await self._end(answer):
                 _TOOK.labels(self._label(request)).observe(time.monotonic() - began)
 
-    async def _deal_with(self, task: Task) -> SweepAnswer | None:
-        """The answer; None where it is to be taken up again."""
+    async def _process(self, task: Task) -> SweepAnswer | None:
+        """Return the answer; None when the task must be processed again."""
         try:
             return await self._done(task)
         except Conflict:
@@ -184,9 +188,9 @@ class Sweeper:
                 return None
             return self._failed(task, error)
         except SweepRefused as refused:
-            told = {"refused": True, "omitted_holds": bounds.fitting(refused.omitted)}
-            return self._failed(task, refused).model_copy(update=told)
-        except Exception as error:  # noqa: BLE001 - whatever it is, who asked must hear of it
+            refusal = {"refused": True, "omitted_holds": bounds.fitting(refused.omitted)}
+            return self._failed(task, refused).model_copy(update=refusal)
+        except Exception as error:  # noqa: BLE001 - any error must be reported to the requester
             return self._failed(task, error)
 
     async def _done(self, task: Task) -> SweepCompleted:
@@ -194,7 +198,7 @@ class Sweeper:
         if owned is None:
             raise Poison("class_unknown", f"{self._service} owns no class of this name")
         if not request.action.removes:
-            sizes = await maintenance.put_in_shape(
+            sizes = await maintenance.run_maintenance(
                 self._db, owned.tables, request.action, dry_run=request.dry_run
             )
             return self._completed(task, SweepCounts(0, 0), sizes)
@@ -203,26 +207,26 @@ class Sweeper:
             return self._completed(task, await owned.count(request))
         progress = Progress(task.progress, self._keeper(request))
         removed_before = progress.count("removed")
-        tally = await owned.remove(request, progress)
-        _REMOVED.labels(owned.name).inc(max(0, tally.removed - removed_before))
-        return self._completed(task, tally)
+        counts = await owned.remove(request, progress)
+        _REMOVED.labels(owned.name).inc(max(0, counts.removed - removed_before))
+        return self._completed(task, counts)
 
     def _keeper(self, request: SweepRequested) -> Any:
         async def keep(tx: Transaction, notes: Mapping[str, Any]) -> None:
             noted = orjson.dumps(notes).decode()
             if not await tx.fetchval(SQL["progress"], request.sweep_id, self._me, request.attempt, noted):
-                raise Conflict("the sweep was asked anew, or another worker has it")
+                raise Conflict("the sweep was requested again, or another worker has it")
 
         return keep
 
-    def _completed(self, task: Task, tally: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
+    def _completed(self, task: Task, counts: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
         return SweepCompleted(
             **self._common(task),
-            found=tally.found,
-            removed=tally.removed,
-            held=tally.held,
-            kept=tally.kept,
-            archives=tally.archives,
+            found=counts.found,
+            removed=counts.removed,
+            held=counts.held,
+            kept=counts.kept,
+            archives=counts.archives,
             tables=tuple(tables),
         )
 
@@ -244,7 +248,7 @@ class Sweeper:
         }
 
     async def _end(self, answer: SweepAnswer) -> bool:
-        """Notes the end and queues the answer. False: it was asked anew meanwhile, and is taken up again."""
+        """Store the end and queue the answer; return False when the sweep was requested again meanwhile."""
         outcome = "failed" if isinstance(answer, SweepFailed) else "completed"
         async with self._db.transaction() as tx:
             ended = await tx.fetchval(
@@ -266,7 +270,7 @@ class Sweeper:
         failures = task.failures + 1
         wait = timedelta(seconds=max(TRIES.delay_s(failures), error.retry_after_s or 0))
         _log.warning(
-            "a sweep is tried again",
+            "sweep postponed",
             data_class=self._label(task.request),
             failures=failures,
             error=error,
@@ -283,7 +287,7 @@ class Sweeper:
         return replace(raised, event_id=event_id("alert", found.name, self._service, sweep_id, attempt))
 
     def _label(self, request: SweepRequested) -> str:
-        """A metric's label has few values, whatever is asked."""
+        """Return the class as a metric label, with few values whatever is requested."""
         return request.data_class if request.data_class in self._classes else "unknown"
 
 
@@ -292,6 +296,6 @@ def _requests(batch: Batch[SweepRequested | HoldsChanged]) -> list[Received[Swee
 
 
 def _again(row: Row, attempt: int) -> SweepAnswer:
-    """The stored answer, to the sending that asked last."""
+    """Return the stored answer for the last attempt of the request."""
     kind = SweepFailed if row["outcome"] == "failed" else SweepCompleted
     return kind.model_validate_json(row["answer"]).model_copy(update={"attempt": attempt})

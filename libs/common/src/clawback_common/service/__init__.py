@@ -1,1 +1,1 @@
-"""What every service is, from its definition: the command line, the worker, the API, migrations and common commands."""
+"""The common parts of every service: command line, worker, API, migrations and common commands."""

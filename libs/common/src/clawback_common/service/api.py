@@ -1,4 +1,4 @@
-"""The API process of a service, from its definition."""
+"""The API process of a service, built from its definition."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from clawback_common.http.routers import dlq_router, health_router, jobs_router
 from clawback_common.http.routing import Router
 from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
-from clawback_common.service.dead_letters import desk
+from clawback_common.service.dead_letters import dead_letter_service
 from clawback_common.service.definition import Service, ServiceDefinition
 from clawback_common.service.process import ShutdownEvent, serve
 
@@ -26,12 +26,14 @@ T = TypeVar("T", bound=Service)
 
 
 def application(definition: ServiceDefinition[Any, T], service: T, probes: Probes) -> FastAPI:
-    """Its routes, and those of every service: incidents, holdings, runs of jobs, dead letters, health.
+    """Create the application with the service's routes and the common ones.
+
+    The common routes are incidents, holdings, job runs, dead letters and health.
 
     Args:
         definition: of the service.
         service: its objects.
-        probes: what its readiness is made of; the definition may add to it.
+        probes: the readiness checks; the definition may add some.
     """
     release = version(f"clawback-{definition.name}")
     own = definition.api(service, probes)
@@ -44,7 +46,7 @@ def application(definition: ServiceDefinition[Any, T], service: T, probes: Probe
             *own.routers,
             *_common(definition, service),
             jobs_router(definition.name, service.db),
-            dlq_router(definition.name, desk(definition, service)),
+            dlq_router(definition.name, dead_letter_service(definition, service)),
             health_router(definition.name, release, probes, details=own.details, clock=service.clock),
         ],
         lifespan=own.lifespan,
@@ -67,7 +69,7 @@ async def _close(service: Service, incident_id: UUID, by: str, note: str) -> Row
 
 
 async def serve_api(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
-    """Serves until asked to end."""
+    """Serve until shutdown."""
     probes = Probes()
 
     async def database() -> None:

@@ -1,4 +1,4 @@
-"""Parts of command lines that several services have. Imports nothing that a role may not need."""
+"""Command-line arguments that several services use. Imports only what every role needs."""
 
 import argparse
 from datetime import UTC, datetime
@@ -9,33 +9,33 @@ SECONDS_MAX = 3_600
 
 
 def floor_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of the command ``floor``."""
+    """Add the arguments of the command ``floor``."""
     parser.add_argument("--lower-to", type=_instant, metavar="INSTANT", help="such as 2024-03-01T00:00:00Z")
     parser.add_argument("--by", type=words, metavar="NAME", help="who lowers it")
-    parser.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
+    parser.add_argument("--reason", type=words, metavar="TEXT", help="why; recorded with the change")
 
 
 def _instant(written: str) -> datetime:
     found = datetime.fromisoformat(written)
     if found.tzinfo is None:
-        raise argparse.ArgumentTypeError("an instant has its offset, such as Z")
+        raise argparse.ArgumentTypeError("an instant needs an offset, such as Z")
     return found.astimezone(UTC)
 
 
 def words(written: str) -> str:
-    """A name or a reason, as it is recorded."""
+    """Return a name or a reason, checked and stripped."""
     if not 0 < len(written.strip()) <= WORDS_MAX or "\0" in written:
         raise argparse.ArgumentTypeError(f"1 to {WORDS_MAX} characters")
     return written.strip()
 
 
 def minutes(written: str) -> float:
-    """Up to a day."""
+    """Return minutes, up to a day."""
     return _up_to(MINUTES_MAX, written)
 
 
 def seconds(written: str) -> float:
-    """Up to an hour."""
+    """Return seconds, up to an hour."""
     return _up_to(SECONDS_MAX, written)
 
 

@@ -1,4 +1,4 @@
-"""The command line of a service: its roles, and the exit codes that schedulers read."""
+"""The command line of a service: its roles, and the exit codes for schedulers."""
 
 import argparse
 import sys
@@ -16,12 +16,12 @@ T = TypeVar("T", bound=Service)
 Phase = Literal["pre", "post"]
 PHASES: dict[str, tuple[Phase, ...]] = {"pre": ("pre",), "post": ("post",), "all": ("pre", "post")}
 EXIT_CODES = (
-    "0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 3 done but people must look."
+    "0 done, 1 failed and worth a retry, 2 wrong usage or configuration, 3 done, but a person must act."
 )
 
 
 def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | None = None) -> int:
-    """Runs one role until it ends.
+    """Run one role until it ends.
 
     Args:
         definition: of the service.
@@ -44,7 +44,7 @@ def main(definition: ServiceDefinition[Any, Any], arguments: Sequence[str] | Non
 
 
 def parser_of(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParser:
-    """Reads a command line of the service."""
+    """Return the parser of the service's command line."""
     parser = argparse.ArgumentParser(
         prog=definition.name, description=definition.description, epilog=f"Exit codes: {EXIT_CODES}"
     )
@@ -68,12 +68,12 @@ def parser_of(definition: ServiceDefinition[Any, Any]) -> argparse.ArgumentParse
 async def run_role(
     definition: ServiceDefinition[Any, T], service: T, chosen: argparse.Namespace, stopping: ShutdownEvent
 ) -> int:
-    """Runs what the command line asks for. Gives the exit code."""
+    """Run the selected role and return the exit code."""
     match chosen.role:
         case "worker":
             await work(definition, service, stopping)
         case "api":
-            # FastAPI is imported by this role alone: a worker is ready sooner.
+            # Only this role imports FastAPI, so that a worker is ready sooner.
             from clawback_common.service.api import serve_api  # noqa: PLC0415
 
             await serve_api(definition, service, stopping)
@@ -92,7 +92,7 @@ async def run_role(
 async def bring_up_to_date(
     definition: ServiceDefinition[Any, Any], db: Database, phases: Sequence[Phase]
 ) -> None:
-    """Runs the migrations that have not run yet, and says which."""
+    """Run the pending migrations and print their names."""
     ran = await migrate(db, definition.all_migrations(), phases)
     _print(f"migrations run: {', '.join(ran) or 'none, the database is up to date'}")
 

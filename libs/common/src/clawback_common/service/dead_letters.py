@@ -1,4 +1,4 @@
-"""What every service does with records that it could not use, and with records that are gone."""
+"""The common commands for quarantined records, and for records that Kafka deleted."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,8 +15,8 @@ T = TypeVar("T", bound=Service)
 Print = Callable[[str], object]
 
 
-def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService:
-    """A service's quarantine: a record is tried again by the handler of its topic, or as its source needs it."""
+def dead_letter_service(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService:
+    """Return the dead-letter service: retries a record with the handler of its topic, or of its source."""
     subscriptions = (definition.redriven or definition.subscriptions)(service)
     by_topic = redrive_by_subscription(definition.name, subscriptions, Authentication.of(service.settings))
     by_source = definition.other_sources(service) if definition.other_sources else _none
@@ -26,18 +26,18 @@ def desk(definition: ServiceDefinition[Any, T], service: T) -> DeadLetterService
 
 
 def _none(_: str) -> None:
-    """Everything came by a topic."""
+    """Return no handler: all records come from topics."""
 
 
 async def replay(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
-    """Tries every quarantined record again. 0: all were handled; 3: some still cannot be."""
-    outcome = await desk(definition, service).retry(DeadLetterFilter(older_than_s=0))
+    """Retry every quarantined record and return the exit code: 0 when all succeeded, 3 when some failed again."""
+    outcome = await dead_letter_service(definition, service).retry(DeadLetterFilter(older_than_s=0))
     report(f"dead letters: {outcome.retried} reprocessed, {outcome.failed} failed again")
     return ExitCode.ATTENTION if outcome.failed else ExitCode.OK
 
 
 async def accept_gap(definition: ServiceDefinition[Any, T], service: T, report: Print) -> int:
-    """Moves the consumer groups past records that are gone; its workers must be stopped."""
+    """Move the consumer groups past the deleted records; the workers must be stopped."""
     topics = {one.topic: group_of(definition.name, one) for one in definition.subscriptions(service)}
     moved = await accept_gaps(service.settings, topics, service.db, definition.name)
     report(f"accepted: {', '.join(moved) or 'no gap'}")

@@ -1,4 +1,4 @@
-"""A service's definition: everything that tells it from the other services, in one value."""
+"""The definition of a service: everything that distinguishes it from the other services, in one value."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """What every service is made of: the kit needs no more of it."""
+    """The parts of a service that the common code needs."""
 
     @property
     def settings(self) -> ServiceSettings:
@@ -40,12 +40,12 @@ class Service(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The time."""
+        """The clock."""
         ...
 
     @property
     def orders(self) -> OrdersOutbox:
-        """The outbox that is sent first."""
+        """The outbox of messages that must not wait."""
         ...
 
 
@@ -54,75 +54,75 @@ T = TypeVar("T", bound=Service)
 
 
 def _no_arguments(_: ArgumentParser) -> None:
-    """Most commands take none."""
+    """Add no arguments: the default of most commands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[T]):
-    """A job that a scheduler or a person starts from the command line."""
+    """A command that a scheduler or a person runs."""
 
     name: str
     help: str
     run: Callable[[T, Namespace, ShutdownEvent], Awaitable[int]]
-    """Gives the exit code."""
+    """Runs the command and returns the exit code."""
     arguments: Callable[[ArgumentParser], None] = _no_arguments
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineCommand:
-    """One that needs neither settings nor servers."""
+    """A command that needs neither settings nor servers."""
 
     name: str
     help: str
     run: Callable[[Namespace], int]
-    """Gives the exit code."""
+    """Runs the command and returns the exit code."""
     arguments: Callable[[ArgumentParser], None] = _no_arguments
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What a service's API has beside what every API has."""
+    """What a service adds to the common API."""
 
     routers: "Sequence[Router]"
     details: Callable[[], Awaitable[dict[str, Any]]]
-    """Of the service's health, for its page."""
+    """Details for the service's health page."""
     body_bytes_max: Mapping[str, int] = field(default_factory=dict)
-    """By the path's beginning."""
+    """By path prefix."""
     requests_max: Mapping[str, int] = field(default_factory=dict)
-    """In work at once, by the path's beginning."""
+    """Limits on concurrent requests, by path prefix."""
     lifespan: "Lifespan | None" = None
-    """What it starts and stops around serving."""
+    """What it starts before and stops after serving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDefinition(Generic[S, T]):
-    """One of the services."""
+    """The definition of one service."""
 
     name: str
     description: str
     """For its command line."""
     settings: type[S]
     open: Callable[[S], AbstractAsyncContextManager[T]]
-    """Makes its objects; connects nothing before it is used."""
+    """Creates its objects; connects nothing before it is used."""
     subscriptions: Callable[[T], Sequence[Subscription]]
-    """What its worker consumes."""
+    """The subscriptions of its worker."""
     plan: Callable[[T, ShutdownEvent], WorkerSpec]
-    """What its worker does beside consuming."""
+    """What its worker does besides consuming."""
     api: "Callable[[T, Probes], Api]"
-    """Imports what only the API needs by itself, so that a worker is ready sooner."""
+    """Creates its API. Imports what only the API needs inside the function, so that a worker is ready sooner."""
     held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
-    """Which of these articles it holds, and the last order applied to each; None: it stores no articles."""
+    """Returns which of these articles it holds, and the last order applied to each; None: it stores no articles."""
     close_incident: Callable[[T, UUID, str, str], Awaitable[Row | None]] | None = None
-    """Closes an incident, given by whom and why, and releases what was withheld for it; None: nothing was."""
+    """Closes an incident, given the caller and the note, and releases what it withholds; None: it withholds nothing."""
     commands: Sequence[Command[T]] = ()
     offline_commands: Sequence[OfflineCommand] = ()
     redriven: "Callable[[T], Sequence[Subscription]] | None" = None
-    """Its subscriptions as a second try of old records needs them; None: as they are."""
+    """The subscriptions for retries of quarantined records; None: the same as those of the worker."""
     other_sources: Callable[[T], SourceRedrive] | None = None
-    """The ways back of what was set aside and came by no topic."""
+    """The retry handlers of quarantined records that came from no topic."""
     news: Callable[[T], NewsOutbox] | None = None
     """Its second outbox, whose rows are rendered when they are sent; None: it has none."""
 
     def all_migrations(self) -> list[Migration]:
-        """Those of every service, and its own."""
+        """Return the common migrations, and its own."""
         return of_service(self.name)

@@ -1,4 +1,4 @@
-"""The event loop of every process: uvloop, with bounds for what TLS waits for."""
+"""The event loop of every process: uvloop, with limits on TLS handshakes and shutdowns."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import uvloop
 from typing_extensions import override
 
 CLIENT_SHUTDOWN_S = 0.25
-"""Brokers do not answer the end of TLS; uvloop waits 30 s for that, longer than a worker may take to drain."""
+"""Brokers do not answer a TLS shutdown. uvloop waits 30 s for it, longer than the drain time of a worker."""
 SERVER_SHUTDOWN_S = 3.0
-"""For the rest of an answer to a slow client, and its end of TLS."""
+"""Time for the rest of a response to a slow client, and for the client's TLS shutdown."""
 HANDSHAKE_S = 10.0
-"""A client that begins TLS and does not go on holds its connection for so long."""
+"""Time for a TLS handshake; then the connection is closed."""
 
 
 class Loop(uvloop.Loop):
-    """Ends connections with TLS in time."""
+    """Limits the time of TLS handshakes and shutdowns."""
 
     @override
     async def create_connection(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Every run of every job, in the database of its service: why, when, how it ended, what it counted.
+"""Records every run of every job in the database of its service: cause, times, outcome, counts.
 
     async with jobs.run(db, clock, "poll:main", cause="schedule") as run:
-        run.count(noticed=3)
+        run.count(found=3)
 
-The block's end is the run's end: `done`, or `failed` with the error that left it.
+The run ends with the block: `done`, or `failed` with the error that the block raised.
 """
 
 import asyncio
@@ -28,23 +28,23 @@ from clawback_common.telemetry.tracing import span
 Outcome = Literal["running", "done", "failed", "skipped", "attention"]
 
 BEAT_S = 15.0
-"""So often a run says that it lives, and what it has counted so far."""
+"""Heartbeat interval; a heartbeat also stores the counts so far."""
 DEAD_AFTER = timedelta(seconds=90)
-"""Six beats: a database that restarts must not make a living run look dead."""
+"""A run without a heartbeat for this long has failed. Six intervals, so that a database restart is tolerated."""
 
 _SQL = Queries.load(__package__, "jobs")
 _RECORDING = Retry(attempts=5, first_delay_ms=250)
 _RUNS = counter("job_runs_total", "Runs of jobs that ended", ("job", "outcome"))
-_LAST_DONE = gauge("job_last_done_seconds", "Unix time at which the job last ended well", ("job",))
+_LAST_DONE = gauge("job_last_done_seconds", "Unix time at which the job last succeeded", ("job",))
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class AlreadyRunning(Conflict):
-    """The job must run alone, and another run of it is under way; this one is recorded as skipped."""
+    """The job is exclusive, and another run of it is running; this run is recorded as skipped."""
 
 
 class Run:
-    """A run under way; what is told to it is recorded."""
+    """A run in progress; its counts and notes are recorded."""
 
     def __init__(self, job: str) -> None:
         self.id = uuid4()
@@ -60,21 +60,21 @@ class Run:
             self.counts[name] = self.counts.get(name, 0) + amount
 
     def retried(self, _error: Exception | None = None) -> None:
-        """One attempt of something had to be repeated; fits `retrying`'s `on_retry`."""
+        """Count a repeated attempt; can be used as `on_retry` of `retrying`."""
         self.retries += 1
 
     def needs_attention(self, note: str) -> None:
-        """Done, but people must look, and at what; a note without content."""
+        """Mark the run as done, but requiring a person; the note says why, without content."""
         self.outcome, self.note = "attention", note
 
     def skipped(self, note: str) -> None:
-        """There was nothing that this run could or should do, and why."""
+        """Mark the run as skipped, because it could or should do nothing; the note says why."""
         self.outcome, self.note = "skipped", note
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A run as it is recorded."""
+    """A recorded run."""
 
     id: UUID
     job: str
@@ -97,14 +97,14 @@ async def run(
     Args:
         db: the service's own.
         clock: for the times.
-        job: its name, from a small set: it is a metric's label.
+        job: its name, from a small set, because it is a metric label.
         cause: `schedule`, `request`, `start`, …
-        subject: what or whom it concerns; the caller who asked, mostly.
-        exclusive: refuse when a run of the job is under way in any process.
+        subject: what or whom it concerns; usually the caller.
+        exclusive: refuse when a run of the job is running in any process.
 
     Raises:
-        AlreadyRunning: only where `exclusive`.
-        Transient: the database is away, so the run cannot be recorded.
+        AlreadyRunning: only when `exclusive`.
+        Transient: the database is unavailable, so the run cannot be recorded.
     """
     current = Run(job)
     await _begin(db, clock, current, cause, subject, exclusive=exclusive)
@@ -129,14 +129,14 @@ async def page(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 100,
 ) -> list[Record]:
-    """Runs, newest first; `before` is start and id of the last one of the page before."""
+    """Return runs, newest first; `before` is start time and id of the last run of the previous page."""
     started_at, run_id = before or (None, None)
     rows = await db.fetch(_SQL["page"], job, outcome, started_at, run_id, limit)
     return [Record(**{**row, "counts": orjson.loads(row["counts"])}) for row in rows]
 
 
 async def last_done(db: Querier) -> dict[str, datetime]:
-    """When each job last ended well; a job that never did is not in it."""
+    """Return when each job last succeeded; a job that never did is left out."""
     return {row["job"]: row["ended_at"] for row in await db.fetch(_SQL["last_done"])}
 
 
@@ -154,7 +154,7 @@ async def _begin(
             await tx.execute(_SQL["skip"], *values)
     if begun is None:
         _RUNS.labels(job=current.job, outcome="skipped").inc()
-        raise AlreadyRunning(f"{current.job} already runs")
+        raise AlreadyRunning(f"{current.job} is already running")
 
 
 async def _beat(db: Database, clock: Clock, current: Run) -> None:
@@ -169,7 +169,7 @@ async def _end(db: Database, clock: Clock, current: Run) -> None:
     try:
         await retrying(_RECORDING, lambda: db.execute(_SQL["end"], current.id, current.outcome, *values))
     except (Transient, Conflict) as error:
-        # The next run finds it without a beat; the error of the block itself must not be hidden.
+        # The next run finds it without a heartbeat. The error of the block itself must not be hidden.
         _log.error("the end of a run could not be recorded", job=current.job, error=error)
     _RUNS.labels(job=current.job, outcome=current.outcome).inc()
     if current.outcome in {"done", "attention"}:

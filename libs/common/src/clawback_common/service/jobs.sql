@@ -1,12 +1,12 @@
 -- name: abandon
--- A run whose process no longer says that it lives has failed, or it would stand as running for ever.
+-- A run without heartbeats has failed; otherwise it would be listed as running for ever.
 UPDATE job_run
-SET outcome = 'failed', ended_at = $2, error = 'its process ended without a word'
+SET outcome = 'failed', ended_at = $2, error = 'heartbeat lost'
 WHERE job = $1 AND outcome = 'running' AND beat_at < $3
 RETURNING id
 
 -- name: begin
--- No row comes back when the job must run alone and already runs.
+-- Returns no row when the job is exclusive and already running.
 INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, outcome)
 VALUES ($1, $2, $3, $4, $5, $6, $6, 'running')
 ON CONFLICT DO NOTHING
@@ -14,13 +14,13 @@ RETURNING id
 
 -- name: skip
 INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, ended_at, outcome, error)
-VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 'skipped', 'it already runs')
+VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 'skipped', 'already running')
 
 -- name: beat
 UPDATE job_run SET beat_at = $2, counts = $3::jsonb, retries = $4 WHERE id = $1 AND outcome = 'running'
 
 -- name: end
--- Also of a run that was taken for dead meanwhile: what it says of itself is truer.
+-- Also updates a run that was considered dead meanwhile: its own outcome is more accurate.
 UPDATE job_run
 SET outcome = $2, ended_at = $3, beat_at = $3, counts = $4::jsonb, retries = $5, error = $6
 WHERE id = $1
@@ -35,7 +35,7 @@ ORDER BY started_at DESC, id DESC
 LIMIT $5
 
 -- name: last_done
--- When each job last ended well; people having to look is well for the job.
+-- When each job last succeeded; the outcome 'attention' counts as success of the job.
 WITH RECURSIVE jobs AS (
     (SELECT job FROM job_run ORDER BY job LIMIT 1)
     UNION ALL

@@ -1,9 +1,9 @@
-"""Leases: what only one process may do at a time, and what happens when that process freezes or its node is lost.
+"""Leases: work that only one process may do at a time, with takeover when that process freezes or its node is lost.
 
-A lease is a row with a holder, an end by the database's clock, and a token that grows with each holder. The holder
-renews it at a third of its time. When it does not, because it is frozen or its node is lost, the lease expires and
-another process acquires it. A former holder that wakes up changes nothing: each of its transactions checks the token
-under a row lock (a fencing token), and fails.
+A lease is a row with a holder, an expiry time by the database's clock, and a token that grows with each holder. The
+holder renews it at a third of its duration. If the holder is frozen or its node is lost, the lease expires and another
+process acquires it. A former holder that resumes cannot change anything: each of its transactions checks the token
+under a row lock (fencing token) and fails.
 
     async with leases.held(db, "sweeps") as lease:
         if lease is not None:
@@ -30,30 +30,30 @@ from clawback_common.telemetry import gauge
 
 SQL = Queries.load(__package__, "leases")
 LEASE_S = 15.0
-"""Another process takes over this long after the last renewal."""
+"""Time after the last renewal at which another process takes over."""
 RENEWALS = 3
-"""In the time of a lease: two may fail."""
+"""Renewals within the duration of a lease: two may fail."""
 LOOK_S = 1.0
-"""How often a process that waits for a lease looks whether it is free."""
+"""Interval at which a waiting process checks whether a lease is free."""
 
 _HELD = gauge("lease_held_state", "1 while this process holds the lease.", ("lease",))
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class LeaseLost(Conflict):
-    """Another process holds the lease now, or may hold it: stop this work, and acquire the lease again."""
+    """Another process holds the lease, or may hold it: stop this work, and acquire the lease again."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the lease {name} was lost to another process")
 
 
 class Lease:
-    """A lease that this process holds, or held until another acquired it."""
+    """A lease that this process holds, or held until another process acquired it."""
 
     def __init__(
         self, db: Database, session: Any, name: str, token: int, holder: UUID, duration_s: float
     ) -> None:
-        """For `held`."""
+        """Create it; called by `held` only."""
         self.name = name
         self.token = token
         self.lost = asyncio.Event()
@@ -64,7 +64,7 @@ class Lease:
         self._ends_at = time.monotonic() + duration_s
 
     def require(self) -> None:
-        """Refuses to begin what a transaction cannot fence, such as sending.
+        """Check the lease before work that a transaction cannot fence, such as sending.
 
         Raises:
             LeaseLost: it is lost, its session has ended, or it was not renewed in time.
@@ -73,10 +73,10 @@ class Lease:
             raise LeaseLost(self.name)
 
     async def check(self, tx: Transaction) -> None:
-        """Until this transaction ends, nobody else acquires the lease.
+        """Check the lease in a transaction; no other process can acquire it before the transaction ends.
 
         Raises:
-            LeaseLost: somebody has.
+            LeaseLost: another process has acquired it.
         """
         if await tx.fetchval(SQL["check"], self.name, self.token, self._holder) is None:
             self.lost.set()
@@ -84,7 +84,7 @@ class Lease:
 
     @contextmanager
     def fence(self) -> Iterator[None]:
-        """Every transaction and statement of the database in this block, and in tasks begun in it, checks the lease."""
+        """Check the lease in every transaction and statement of this block, and of tasks started in it."""
         outer = FENCE.get()
 
         async def check(tx: Transaction) -> None:
@@ -100,7 +100,7 @@ class Lease:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction that checks the lease first.
+        """Open a transaction that checks the lease first.
 
         Raises:
             LeaseLost: nothing was changed.
@@ -113,16 +113,16 @@ class Lease:
     def _ended(self) -> bool:
         try:
             return bool(self._session.is_closed())
-        except asyncpg.InterfaceError:  # the pool took it back when it was lost
+        except asyncpg.InterfaceError:  # the pool has taken it back after the connection was lost
             return True
 
     async def keep(self) -> None:
-        """Renews the lease until it is lost or its session ends."""
+        """Renew the lease until it is lost or its session ends."""
         pause_s = self._duration_s / RENEWALS
         while not self.lost.is_set():
             await asyncio.sleep(pause_s)
             began = time.monotonic()
-            with suppress(Exception):  # the next renewal may succeed; what is not renewed expires
+            with suppress(Exception):  # the next renewal may succeed; without one the lease expires
                 renewed = await self._session.fetchval(
                     SQL["renew"],
                     self.name,
@@ -138,10 +138,10 @@ class Lease:
                 self.lost.set()
 
     async def release(self) -> None:
-        """Another process can acquire it at once."""
+        """Release the lease, so that another process can acquire it at once."""
         if self._ended:
             return
-        with suppress(Exception):  # it expires, or ends with the session
+        with suppress(Exception):  # the lease expires, or ends with the session
             await self._session.execute(SQL["release"], self.name, self.token, self._holder, timeout=5)
             await self._session.execute(SQL["unlock_session"], self.name, self.token, timeout=5)
 
@@ -150,16 +150,16 @@ class Lease:
 async def held(
     db: Database, name: str, *, duration_s: float | None = None, patient: bool = False
 ) -> AsyncIterator[Lease | None]:
-    """The lease for the time of the block; None when another process holds it.
+    """Hold the lease during the block; yield None when another process holds it.
 
     Args:
         db: the service's own.
         name: one lease per name and database.
-        duration_s: it expires this long after the last renewal; `LEASE_S` where it is None.
-        patient: wait while the holder does not renew, so that a lease of a dead process is no reason to give up.
+        duration_s: it expires this long after the last renewal; `LEASE_S` when None.
+        patient: wait while the holder does not renew, so that the lease of a dead process is taken over.
 
     Raises:
-        Transient: the database does not answer.
+        Transient: the database does not respond.
     """
     seconds = LEASE_S if duration_s is None else duration_s
     lease = None
@@ -182,7 +182,7 @@ async def held(
 
 @asynccontextmanager
 async def alone(db: Database, name: str, *, patient: bool = False) -> AsyncIterator[bool]:
-    """True for the one process that may do it now; whatever it changes in the block is fenced.
+    """Yield True in the only process that may do the work now; every change in the block is fenced.
 
     Raises:
         LeaseLost: in the block, when another process has taken over.
@@ -196,7 +196,7 @@ async def alone(db: Database, name: str, *, patient: bool = False) -> AsyncItera
 
 
 class Leadership:
-    """One process of a service leads it, until it ends: what it watches is judged by one clock."""
+    """Leadership of one process of a service until it ends, so that time-based decisions use one clock."""
 
     def __init__(self, db: Database, name: str = "leader") -> None:
         self._db = db
@@ -206,21 +206,21 @@ class Leadership:
 
     @property
     def lease(self) -> Lease | None:
-        """The lease, while this process leads."""
+        """The lease, while this process is the leader."""
         return self._lease if self._lease is not None and not self._lease.lost.is_set() else None
 
     async def led(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Does it where this process leads, fenced by the lease; nothing where another does."""
+        """Run the work, fenced by the lease, if this process is the leader."""
         await self._tried.wait()
         if self.lease is not None:
             with self.lease.fence():
                 try:
                     await work()
                 except LeaseLost as error:
-                    _log.warning("another process leads now", error=error)
+                    _log.warning("lost the leadership to another process", error=error)
 
     async def run(self, stop: ShutdownEvent) -> None:
-        """Leads, or waits until it may."""
+        """Lead, or wait until the lease is free."""
         while not stop.is_set():
             try:
                 async with held(self._db, self._name) as lease:
@@ -229,7 +229,7 @@ class Leadership:
                     if lease is not None:
                         await _either(stop, lease)
             except ClawbackError as error:
-                _log.warning("leadership waits", error=error)
+                _log.warning("waiting for the leadership", error=error)
             finally:
                 self._lease = None
             await stop.sleep(LOOK_S)
@@ -269,6 +269,6 @@ async def _try(db: Database, session: Any, name: str, duration_s: float) -> Leas
             token = await session.fetchval(SQL["create"], name, holder, duration)
         if token is None:
             return None
-        # Before the commit: from then on the others look for this lock.
+        # Before the commit, because from then on other processes check this lock.
         await session.execute(SQL["lock_session"], name, token)
     return Lease(db, session, name, token, holder, duration_s)

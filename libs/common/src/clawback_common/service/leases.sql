@@ -1,13 +1,13 @@
 -- name: create
--- The first lease of this name.
+-- The first lease with this name.
 INSERT INTO lease (name, token, holder, until) VALUES ($1, 1, $2, clock_timestamp() + $3)
 ON CONFLICT (name) DO NOTHING
 RETURNING token
 
 -- name: acquire
 -- A lease is free when it has expired, or when the session of its holder has ended: the holder keeps an advisory lock on
--- name and token in its session. A row that is locked is not waited for: a transaction of the holder is not over yet, or
--- somebody else is acquiring. The advisory lock that is tried here ends with this statement.
+-- name and token in its session. A locked row is skipped: a transaction of the holder is still open, or another process
+-- is acquiring the lease. The advisory lock that is tested here is released after this statement.
 WITH free AS MATERIALIZED (
     SELECT name FROM lease
     WHERE name = $1
@@ -21,15 +21,15 @@ WHERE l.name = free.name
 RETURNING l.token
 
 -- name: lock_session
--- Ends with the session, so a killed process leaves no lease behind; a frozen process or a lost node keeps it, and
--- for these the lease expires.
+-- Ends with the session, so a killed process leaves no lease behind. A frozen process or a lost node keeps it; then the
+-- lease expires.
 SELECT pg_advisory_lock(hashtext($1), ($2::bigint % 2147483647)::int)
 
 -- name: unlock_session
 SELECT pg_advisory_unlock(hashtext($1), ($2::bigint % 2147483647)::int)
 
 -- name: renew
--- No key column changes, so the holder's own transactions do not delay it.
+-- Updates no key column, so the holder's own transactions do not delay it.
 UPDATE lease SET until = clock_timestamp() + $4 WHERE name = $1 AND token = $2 AND holder = $3
 RETURNING token
 
@@ -37,7 +37,7 @@ RETURNING token
 UPDATE lease SET holder = NULL, until = clock_timestamp() WHERE name = $1 AND token = $2 AND holder = $3
 
 -- name: check
--- Until the transaction ends, nobody else can acquire the lease.
+-- Until the transaction ends, no other process can acquire the lease.
 SELECT token FROM lease WHERE name = $1 AND token = $2 AND holder = $3 FOR KEY SHARE
 
 -- name: until

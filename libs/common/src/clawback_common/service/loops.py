@@ -1,4 +1,4 @@
-"""What a worker does again and again."""
+"""Periodic tasks of a worker."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Something done again and again."""
+    """A periodic task."""
 
     name: str
     every_s: float
     work: Callable[[], Awaitable[object]]
     interrupt: bool = False
-    """Ended in the middle when the process is asked to end: it may wait for long, and loses nothing."""
+    """Whether it is cancelled at shutdown: it may wait for long, and cancelling it loses nothing."""
     alone: bool = False
-    """Done in the one process that leads the service; whatever it changes is fenced by the leader's lease."""
+    """Whether it runs only in the leading process, with every change fenced by the leader's lease."""

@@ -1,4 +1,4 @@
-"""Takedowns before articles, within a process too: content goes slowly while something urgent is in hand."""
+"""Takedowns before articles within a process: articles are slowed down while urgent work is running."""
 
 import asyncio
 import time
@@ -8,15 +8,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 SLICE = 16
-"""Articles: a few milliseconds of work."""
-GIVE_WAY_S = 0.1
-"""How long a slice waits: a flood of orders slows content down, and does not stop it."""
+"""Number of articles that take a few milliseconds."""
+PAUSE_S = 0.1
+"""Pause before a slice: many orders slow articles down, but do not stop them."""
 LINGER_S = 0.5
-"""An order that has left this process is in the hands of others, who need the machine as much."""
+"""Urgency continues for this long after the work, because other processes then need the CPU for the same order."""
 
 
 class Priority:
-    """What the lanes of one process agree on."""
+    """The state that the lanes of one process share."""
 
     def __init__(self) -> None:
         self._urgent = 0
@@ -24,7 +24,7 @@ class Priority:
 
     @contextmanager
     def urgent(self) -> Iterator[None]:
-        """Something is in hand that articles must not hold up."""
+        """Mark the block as urgent work that articles must not delay."""
         self._urgent += 1
         try:
             yield
@@ -33,17 +33,17 @@ class Priority:
             self._lingers_until_s = time.monotonic() + LINGER_S
 
     @property
-    def in_hand(self) -> bool:
-        """Whether something urgent is, or was a moment ago."""
+    def active(self) -> bool:
+        """Whether urgent work is running, or was a moment ago."""
         return self._urgent > 0 or time.monotonic() < self._lingers_until_s
 
-    async def give_way(self) -> None:
-        """Content waits a little while something urgent is in hand."""
-        if self.in_hand:
-            await asyncio.sleep(GIVE_WAY_S)
+    async def yield_to_urgent(self) -> None:
+        """Pause for a moment if urgent work is running."""
+        if self.active:
+            await asyncio.sleep(PAUSE_S)
 
     async def slices(self, items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
-        """A few at a time, giving way before each."""
+        """Yield the items in small slices, with a pause before each if urgent work is running."""
         for start in range(0, len(items), SLICE):
-            await self.give_way()
+            await self.yield_to_urgent()
             yield items[start : start + SLICE]

@@ -1,7 +1,7 @@
-"""A process from start to exit: telemetry on, signals that drain, errors told in words, exit codes.
+"""A process from start to exit: telemetry, graceful shutdown on signals, readable errors, exit codes.
 
-0 done, 1 failed and worth another try, 2 wrong usage or configuration or a person must look, 3 done
-but people must look (returned by jobs).
+Exit codes: 0 done, 1 failed and worth a retry, 2 wrong usage or configuration, or a person must act first, 3 done, but
+a person must act (returned by jobs).
 """
 
 import asyncio
@@ -39,32 +39,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 IDLE_S = 75
-"""Connections are kept for longer than clients and balancers reuse them: who closes first closes under a request."""
+"""Keep-alive timeout, longer than that of clients and load balancers. If the server closed an idle connection first,
+a request sent at that moment would be lost."""
 M_ARENA_MAX = -8
-"""glibc's number of this option of ``mallopt``."""
+"""The number of this ``mallopt`` option in glibc."""
 CONNECTIONS_MAX = 1_000
-"""Of one process, idle ones included; a request on a further one is answered 503."""
+"""Per process, including idle connections; a request on a further one is answered 503."""
 
 
 class ExitCode(IntEnum):
-    """How a process ends."""
+    """Exit codes of a process."""
 
     OK = 0
     RETRY = 1
-    """Worth another try."""
+    """Failed and worth a retry."""
     CONFIG = 2
-    """Wrong usage or configuration, or a person must look first."""
+    """Wrong usage or configuration, or a person must act first."""
     ATTENTION = 3
-    """Done, but people must look: returned by jobs."""
+    """Done, but a person must act; returned by jobs."""
 
 
-_LOOP_FAILURES = counter("loop_failures_total", "Rounds of a periodic task that failed", ("loop",))
-_LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last round that worked", ("loop",))
+_LOOP_FAILURES = counter("loop_failures_total", "Failed rounds of a periodic task", ("loop",))
+_LOOP_SUCCESS = gauge("loop_last_success_seconds", "Unix time of the last successful round", ("loop",))
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class TelemetrySettings(Protocol):
-    """The part of the settings that a process needs before it can say anything."""
+    """The settings of logging, TLS and tracing, which a process needs first."""
 
     @property
     def log_level(self) -> str:
@@ -72,26 +73,26 @@ class TelemetrySettings(Protocol):
 
     @property
     def log_format(self) -> LogFormat | None:
-        """As `configure_logging` takes it."""
+        """As in `configure_logging`."""
 
     @property
     def tls_cafile(self) -> Path | None:
-        """Authorities that its clients trust besides the system's."""
+        """Certificate authorities that its clients trust in addition to the system's."""
 
     @property
     def otel_service_name(self) -> str | None:
-        """The name in traces, where it is not the service's."""
+        """The name in traces, if it differs from the service's."""
 
     @property
     def otel_exporter_otlp_endpoint(self) -> str | None:
-        """A collector's base address, or nothing."""
+        """A collector's base address, or None."""
 
 
 class ShutdownEvent(asyncio.Event):
-    """Set once, when the process was asked to end: stop taking work, finish what was begun."""
+    """Set once, when shutdown is requested: take no more work, finish the current work."""
 
     async def sleep(self, seconds: float) -> bool:
-        """Wait so long, or until asked to end: True when asked."""
+        """Wait for this long, or until shutdown; return True at shutdown."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)
         return self.is_set()
@@ -101,7 +102,7 @@ Main = Callable[[ShutdownEvent], Awaitable[int | None]]
 
 
 def load_or_exit(load: Callable[[], T]) -> T:
-    """What `load` returns (the settings, mostly); what is wrong with it goes to stderr in words.
+    """Return what `load` returns (usually the settings); print its errors to stderr and exit.
 
     Raises:
         SystemExit: 2, on a `Stop` or settings that do not validate.
@@ -109,22 +110,22 @@ def load_or_exit(load: Callable[[], T]) -> T:
     try:
         return load()
     except Stop as error:
-        _say(str(error))
+        _print_error(str(error))
     except SettingsError as error:
-        _say(f'{error}: it takes JSON, such as ["one", "two"]')
+        _print_error(f'{error}: the value must be JSON, such as ["one", "two"]')
     except ValidationError as error:
         for detail in error.errors(include_input=False, include_context=False, include_url=False):
             name = "_".join(str(part) for part in detail["loc"]).upper()
             words = detail["msg"].removeprefix("Value error, ")
-            _say(f"{name}: {words}" if name else words)
+            _print_error(f"{name}: {words}" if name else words)
     raise SystemExit(ExitCode.CONFIG)
 
 
 def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
-    """Run `main` on uvloop until it returns; its number, or 0, is the exit code to leave with.
+    """Run `main` on uvloop until it returns; return its result, or 0, as the exit code.
 
-    The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` got, the second ends the process at
-    once. A `Stop` is told in words on stderr (2), any other error is logged (1).
+    The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` gets; the second ends the process at once. A
+    `Stop` is printed to stderr (2); any other error is logged (1).
     """
     _allocate_from_one_arena()
     configure_logging(service, settings.log_level, settings.log_format)
@@ -133,23 +134,26 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
         trust(settings.tls_cafile)
         with asyncio.Runner(loop_factory=Loop) as runner:
             return runner.run(_until_done(main)) or 0
-    except Exception as error:  # noqa: BLE001 - the process ends here, and must say why without the values
+    except Exception as error:  # noqa: BLE001 - the process ends here and must log the reason without values
         return _ended_by(error)
     finally:
         shutdown_tracing()
 
 
 def _allocate_from_one_arena() -> None:
-    """Python's threads take turns, so one arena serves them all; with one a thread, much memory stays half empty."""
-    with contextlib.suppress(AttributeError, OSError):  # another libc has no such option
+    """Use a single malloc arena.
+
+    Python runs one thread at a time, so one arena is enough. One arena per thread would leave much memory half empty.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another libc does not have this option
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def tune_gc() -> None:
-    """Tell the garbage collector that what a service has loaded stays, and that its batches are large.
+    """Exclude the loaded modules from garbage collection, and raise the thresholds for large batches.
 
-    Python looks at all of it again and again otherwise, each time a few hundred values of a batch were
-    made: a third of the time to read one.
+    Otherwise Python scans all of them again after each few hundred values of a batch, which takes a third of the time
+    to read one.
     """
     gc.freeze()
     gc.set_threshold(30_000, 10, 10)
@@ -163,10 +167,10 @@ async def loop_forever(
     *,
     backoff_s_max: float = 60,
 ) -> None:
-    """Do `work` every so many seconds until asked to end; a failed round is counted, and waits longer.
+    """Run `work` at this interval until shutdown; a failed round is counted, and the next one is delayed.
 
     Raises:
-        Stop: going on would be wrong; everything else is logged and tried again.
+        Stop: raised by `work`; any other error is logged and the work is tried again.
     """
     failures = 0
     while not stopping.is_set():
@@ -174,10 +178,10 @@ async def loop_forever(
             await work()
         except Stop:
             raise
-        except Exception as error:  # noqa: BLE001 - the outermost loop of a task, where it reports and goes on
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a task logs the error and continues
             failures += 1
             _LOOP_FAILURES.labels(loop=name).inc()
-            _log.error("a round failed", loop=name, failures=failures, exc_info=error)
+            _log.error("periodic task failed", loop=name, failures=failures, exc_info=error)
         else:
             failures = 0
             _LOOP_SUCCESS.labels(loop=name).set_to_current_time()
@@ -196,20 +200,20 @@ async def serve(
     drain_s: float = 0.0,
     grace_s: int = 10,
 ) -> None:
-    """Serve HTTP until asked to end, then answer what was begun.
+    """Serve HTTP until shutdown, then finish the open requests.
 
     Args:
-        app: its lifespan is entered here, so that its `Stop` reaches `run`.
+        app: its lifespan is entered here, so that a `Stop` in it reaches `run`.
         host: the interface to listen on.
-        port: 0 takes a free one.
-        stopping: ends it.
-        tls: serves https with this certificate.
-        probes: told that it drains, so that readiness turns first.
-        drain_s: seconds between not ready and closed, for balancers to notice.
-        grace_s: seconds that open requests may take.
+        port: 0 selects a free one.
+        stopping: ends serving.
+        tls: serve HTTPS with this certificate.
+        probes: marked as draining, so that readiness fails first.
+        drain_s: seconds between failing readiness and closing, for load balancers to react.
+        grace_s: seconds for open requests to finish.
 
     Raises:
-        Stop: the port is taken.
+        Stop: the port is in use.
     """
     listener, server = _listen(host, port), _server(app, tls, grace_s)
     async with app.router.lifespan_context(app):
@@ -232,7 +236,7 @@ async def serve(
 
 
 def _server(app: "Starlette", tls: "ServerCertificate | None", grace_s: int) -> "Server":
-    from uvicorn import Config, Server  # noqa: PLC0415 - a job that serves nothing does without
+    from uvicorn import Config, Server  # noqa: PLC0415 - a job without a server does not need it
 
     from clawback_common.http.protocol import DeadlineProtocol  # noqa: PLC0415 - likewise
 
@@ -250,16 +254,16 @@ def _server(app: "Starlette", tls: "ServerCertificate | None", grace_s: int) -> 
         ssl_context_factory=(lambda *_: tls.context) if tls else None,
     )
     server = Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # they are ours
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign] # our handlers stay
     return server
 
 
 def _ended_by(error: Exception) -> int:
-    """Tell why, and the exit code; among errors of side-by-side tasks a `Stop` is what counts."""
+    """Log the reason and return the exit code; in a group of errors, a `Stop` takes precedence."""
     stop = _stop_in(error)
     if stop is not None:
-        _log.error("stopped: a person must look", reason=str(stop))
-        _say(str(stop))
+        _log.error("stopped: a person must act", reason=str(stop))
+        _print_error(str(stop))
         return ExitCode.CONFIG
     if isinstance(error, ClawbackError):
         _log.error("failed", exc_info=error)
@@ -279,20 +283,22 @@ async def _until_done(main: Main) -> int | None:
     stopping = ShutdownEvent()
     loop.set_exception_handler(_report)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _asked, number, stopping)
+        loop.add_signal_handler(number, _on_signal, number, stopping)
     return await main(stopping)
 
 
-def _asked(number: signal.Signals, stopping: ShutdownEvent) -> None:
+def _on_signal(number: signal.Signals, stopping: ShutdownEvent) -> None:
     if stopping.is_set():
         os._exit(128 + number)
-    _log.info("asked to end", signal=number.name)
+    _log.info("shutdown requested", signal=number.name)
     stopping.set()
 
 
 def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What nobody awaited: asyncio's own line holds the error's message, this one does not."""
-    _log.error("an error that nobody awaited", what=context.get("message"), exc_info=context.get("exception"))
+    """Log an error that nobody awaited, without the error's message, which asyncio's own log line contains."""
+    _log.error(
+        "unhandled error in the event loop", what=context.get("message"), exc_info=context.get("exception")
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -307,5 +313,5 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _say(words: str) -> None:
+def _print_error(words: str) -> None:
     sys.stderr.write(f"{words}\n")

@@ -1,4 +1,4 @@
-"""The worker of a service, from its definition."""
+"""The worker of a service, built from its definition."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> Worker:
-    """A worker process; its probes are served at this port."""
+    """Return a worker process that serves its probes at this port."""
     return Worker(
         definition.name,
         service.settings,
@@ -33,15 +33,15 @@ def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> W
 
 
 def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> WorkerSpec:
-    """Everything that it does."""
+    """Return the complete spec of the worker."""
     return replace(definition.plan(service, stopping), subscriptions=definition.subscriptions(service))
 
 
 async def work(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
-    """Consumes, and does what is due by time, until asked to end.
+    """Consume, and run the periodic tasks, until shutdown.
 
     Raises:
-        Stop: it must not work as things are; says why.
+        Stop: the worker must not run in the current state; contains the reason.
     """
     settings = service.settings
     process = worker_of(definition, service, settings.http_port or settings.probe_port)
@@ -55,13 +55,13 @@ async def without_broker(
     loops: Sequence[Loop],
     stopping: ShutdownEvent,
 ) -> None:
-    """Does what is due by time whether the broker answers or not; it waits for the database alone.
+    """Run periodic tasks whether or not the broker is available; they need only the database.
 
     Args:
         definition: of the service.
         service: its objects.
-        begin: done once, before the loops.
-        loops: what is due by time.
+        begin: called once, before the loops.
+        loops: the periodic tasks.
         stopping: ends them.
 
     Raises:

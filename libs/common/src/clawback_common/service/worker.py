@@ -1,7 +1,7 @@
-"""What every worker is: probes from the first moment, then checks that refuse, then relays, subscribers and loops.
+"""The worker process of every service: probes first, then start-up checks, then relays, subscribers and loops.
 
-It waits for a database or broker that is away instead of dying, and on SIGTERM stops in the order in which
-nothing is lost: listen no more, finish what is in hand, send what was committed, leave.
+It waits for an unavailable database or broker instead of exiting. On SIGTERM it stops in an order in which nothing is
+lost: stop consuming, finish the current batches, send what was committed, exit.
 """
 
 import asyncio
@@ -60,28 +60,28 @@ SetAside = Callable[[str, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a service's worker does, beyond what every worker does."""
+    """What a service's worker does besides the common parts."""
 
     subscriptions: Sequence[Subscription] = ()
     loops: Sequence[Loop] = ()
     prepare: Callable[[], Awaitable[None]] | None = None
-    """Done once, when all checks have passed."""
+    """Called once, when all checks have passed."""
     close: Callable[[], Awaitable[None]] | None = None
-    """Done once, when nothing is consumed any more."""
+    """Called once, when consuming has ended."""
     publish: Render | None = None
-    """What a reference in the outbox of news says; None: this service has no news."""
+    """Renders the references in the outbox of news; None: this service has no news."""
     may_publish: Callable[[], Awaitable[bool]] | None = None
-    """Asked until it is so; news wait for it."""
+    """Called until it returns True; news wait for it."""
     on_set_aside: SetAside | None = None
-    """Told the lane and the row that cannot be sent."""
+    """Called with the lane and the row that cannot be sent."""
     alerts: LaneAlerts | None = None
-    """How alerts on lanes are raised; None: through the outbox."""
+    """Raises the alerts of lanes; None: through the outbox."""
     purges: Sequence[Aged] = ()
-    """Rows of the service's own tables that end by age alone."""
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
-    """Runs from the first moment, whether the broker answers or not."""
+    """Rows of the service's own tables that expire by age alone."""
+    background: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Runs from the start, whether or not the broker is available."""
     resent: Sequence[str] = ()
-    """Topics, beside that of alerts, to which the priority lane sends again what the broker has lost."""
+    """Topics, besides the topic of alerts, to which the priority lane sends lost records again."""
 
 
 class Worker:
@@ -112,10 +112,10 @@ class Worker:
         self._news = news_outbox
 
     async def run(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
-        """Works until asked to end.
+        """Run until shutdown.
 
         Raises:
-            Stop: it must not work as things are; says why.
+            Stop: the worker must not run in the current state; contains the reason.
         """
         self.probes.add("database", self._database_answers)
         self.probes.add("subscriptions", _not_started)
@@ -131,24 +131,24 @@ class Worker:
                 )
             )
             tasks.create_task(self.probes.watch(stopping))
-            if plan.beside is not None:
-                tasks.create_task(plan.beside())
-            await self._until_allowed(plan, stopping)
+            if plan.background is not None:
+                tasks.create_task(plan.background())
+            await self._wait_for_checks(plan, stopping)
             if not stopping.is_set():
                 await self._work(plan, stopping, tasks)
 
     async def _database_answers(self) -> None:
         await self._db.fetchval("SELECT 1")
 
-    async def _until_allowed(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
-        """Waits for what is away; refuses what is wrong."""
+    async def _wait_for_checks(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
+        """Wait for unavailable dependencies; raise ``Stop`` for errors that need a person."""
         topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
         while not stopping.is_set():
             try:
                 await require_migrated(self._db, self._migrations)
                 if self._settings.check_topics:
                     await require_topics(self._settings, topics)
-                if plan.prepare is not None:  # it also refills what may be refilled
+                if plan.prepare is not None:  # it also runs backfills
                     await plan.prepare()
                 await self._require_no_gap(plan, topics)
             except Transient as error:
@@ -172,7 +172,7 @@ class Worker:
             raise
 
     async def _report_gap(self, plan: WorkerSpec, gap: Stop) -> None:
-        """An incident and an alert, which is sent before the process ends."""
+        """Open an incident and raise an alert, which is sent before the process ends."""
         now, condition = self._clock.now(), consumer_gap(self.name, str(gap))
         number = int(now.timestamp() * 1000)
         async with self._db.transaction() as tx:
@@ -230,7 +230,7 @@ class Worker:
         )
 
     def _loops(self, plan: WorkerSpec, relays: Sequence[Relay]) -> list[Loop]:
-        """The service's own, and those of every worker."""
+        """Return the loops of the service, and those of every worker."""
         return [
             *plan.loops,
             Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
@@ -240,7 +240,7 @@ class Worker:
         ]
 
     async def _drain(self, relays: Sequence[Relay], tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Waits until what was committed is sent; what hangs is ended, and the next process sends it."""
+        """Wait until committed messages are sent; cancel hanging relays, whose rows the next process sends."""
         for relay in relays:
             relay.wake()
         _, hanging = await asyncio.wait(tasks, timeout=self._settings.drain_timeout_s)
@@ -263,7 +263,7 @@ class Worker:
         return relay
 
     async def _publish(self, plan: WorkerSpec, bus: Bus, relay: Relay, draining: ShutdownEvent) -> None:
-        """Sends news once nothing that we were told before is left to be obeyed."""
+        """Send news only when all orders from before the start have been applied."""
         while not await self._may_publish(plan, bus):
             if await draining.sleep(0.1):
                 return
@@ -289,12 +289,12 @@ class Worker:
                 self._orders.wake()
 
     async def _tidy(self, purges: Sequence[Aged]) -> None:
-        """Quarantine first: its bytes are content. One step that fails stops no other."""
+        """Delete expired rows, first the bytes in quarantine, which are content. A failing step stops no other."""
         now = self._clock.now()
         try:
             await quarantine.tidy(self._db, now)
         except ClawbackError as error:
-            _log.warning("bytes in quarantine are not deleted", error=error)
+            _log.warning("expired bytes in quarantine were not deleted", error=error)
         await purging.purge(self._db, [*purging.COMMON, *purges], now)
 
 
@@ -312,10 +312,10 @@ async def _not_started() -> None:
 
 
 def signer_of(settings: CommonSettings) -> Signer | None:
-    """Who signs this worker's records.
+    """Return the signer of this worker's records.
 
     Raises:
-        Stop: the key is missing where it is needed, or cannot be read.
+        Stop: the key is required and missing, or cannot be read.
     """
     if settings.signing_key_file is None:
         if settings.environment != "development":

@@ -1,4 +1,4 @@
-"""What a process tells of itself: logs, metrics and traces, none of which carry content."""
+"""Logs, metrics and traces of a process, none of which contain content."""
 
 from clawback_common.telemetry.describe import describe
 from clawback_common.telemetry.logs import configure_logging

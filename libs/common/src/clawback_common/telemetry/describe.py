@@ -1,7 +1,7 @@
-"""Say what went wrong without saying what was in it.
+"""Descriptions of errors without the values in them.
 
-Messages of other people's errors carry values: a constraint's row, a field's input, an address with
-its key. So of an error that is not ours only the type and a few names from the schema are told.
+Messages of foreign errors contain values: a constraint's row, a field's input, an address with its key. So an error
+that is not ours is described only by its type and a few names from the schema.
 """
 
 import errno
@@ -12,18 +12,18 @@ from typing import Any
 from clawback_common.errors import ClawbackError
 
 PLACES_MAX = 10
-"""Of a batch with thousands of bad fields the first ten show the pattern."""
+"""In a batch with thousands of invalid fields, the first ten show the pattern."""
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _SCHEMA_FIELDS = ("schema_name", "table_name", "column_name", "constraint_name")
 
 
 def describe(error: BaseException) -> str:
-    """One line on the error, safe to log, to store and to answer with.
+    """Return one line about the error that may be logged, stored and returned to callers.
 
-    Ours are told in full: their text is safe by contract. Of a validation error the fields and the
-    codes, of a database error the SQLSTATE and the names concerned, of a group its members; of any
-    other the type alone.
+    Our own errors are given in full, because their text contains no values. A validation error is given by its fields
+    and codes, a database error by its SQLSTATE and the names concerned, a group by its members, any other error by its
+    type.
     """
     kind = type(error).__name__
     if isinstance(error, ClawbackError):
@@ -34,9 +34,9 @@ def describe(error: BaseException) -> str:
 
 
 def place(parts: Iterable[Any]) -> str:
-    """A location as people write it: ``("items", 3, "title")`` becomes ``items[3].title``.
+    """Return a location in common notation: ``("items", 3, "title")`` becomes ``items[3].title``.
 
-    A part that cannot be a field's name was a key in the input, so it is shown as ``*``.
+    A part that cannot be a field name was a key in the input, so it is shown as ``*``.
     """
     written = ""
     for part in parts:
@@ -49,7 +49,7 @@ def place(parts: Iterable[Any]) -> str:
 
 
 def _detail(error: BaseException) -> str:
-    """What may be told of an error that is not ours, with its leading separator; often nothing."""
+    """Return the safe details of a foreign error, with their leading separator; often empty."""
     errors = getattr(error, "errors", None)
     if callable(errors):
         return _validation(errors())
@@ -66,9 +66,9 @@ def _detail(error: BaseException) -> str:
 
 
 def _validation(details: object) -> str:
-    """Where and how an input broke its model, never the input: ``: items[3].title missing``."""
+    """Return where and how an input violated its model, without the input: ``: items[3].title missing``."""
     if not isinstance(details, Sequence):
         return ""
-    told = [f"{place(d.get('loc', ()))} {d.get('type', '')}".strip() for d in details if isinstance(d, dict)]
-    more = f" and {len(told) - PLACES_MAX} more" if len(told) > PLACES_MAX else ""
-    return f": {', '.join(told[:PLACES_MAX])}{more}"
+    shown = [f"{place(d.get('loc', ()))} {d.get('type', '')}".strip() for d in details if isinstance(d, dict)]
+    more = f" and {len(shown) - PLACES_MAX} more" if len(shown) > PLACES_MAX else ""
+    return f": {', '.join(shown[:PLACES_MAX])}{more}"

@@ -1,8 +1,8 @@
-"""Structured logs: ours and those of every library, one line an event, on stderr.
+"""Structured logs of our code and of every library, one line per event, on stderr.
 
-JSON when nobody watches, aligned text on a terminal. Each line has the service, the trace and what
-was bound to the context (`request_id`). Errors are told by type and place, not by their message:
-see `describe`; what else must not be written is masked: see `redact`.
+JSON by default, aligned text on a terminal. Each line contains the service, the trace and the values bound to the
+context (`request_id`). Errors are logged by type and location, without their message: see `describe`. Other sensitive
+values are masked: see `redact`.
 """
 
 import logging
@@ -23,21 +23,21 @@ from clawback_common.telemetry.tracing import trace_id
 LogFormat = Literal["json", "text"]
 
 _MISLEADING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Controls, line separators and marks of direction: shown raw, a line says something else than it holds."""
+"""Control characters, line separators and direction marks: shown raw, they make a line look different from its text."""
 _FRAMES_MAX = 12
 _CAUSES_MAX = 4
 QUIET = ("aiokafka", "asyncio", "faststream", "httpcore", "httpx", "kafka", "urllib3", "uvicorn")
-"""Libraries that tell every request and heartbeat at info, and at debug the bytes of what they carry: content."""
+"""Libraries that log every request and heartbeat at info, and the bytes of what they carry, content, at debug."""
 
 _Event: TypeAlias = MutableMapping[str, Any]
 
 
 def configure_logging(service: str, level: str = "info", log_format: LogFormat | None = None) -> None:
-    """Send all logging of this process to stderr, in one form; may be called again.
+    """Send all logging of this process to stderr, in one format; may be called again.
 
     Args:
-        service: told on every line.
-        level: debug, info, warning or error; libraries tell warnings only, at debug also what they call info.
+        service: added to every line.
+        level: debug, info, warning or error; libraries log from warning, at debug from info.
         log_format: None is text on a terminal and JSON elsewhere.
     """
     pretty = log_format == "text" or (log_format is None and sys.stderr.isatty())
@@ -65,7 +65,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat |
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
-    """Writes to what stderr is at the time, for tests and terminals exchange it."""
+    """Writes to the current stderr, which tests and terminals may replace."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
@@ -74,7 +74,7 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 
 def _processors(service: str) -> list[Any]:
-    """What each event goes through before it is rendered, whoever logged it."""
+    """Return the processors of each event before it is rendered, whoever logged it."""
 
     def add_service(_logger: object, _method: str, event: _Event) -> _Event:
         event["service"] = service
@@ -87,7 +87,7 @@ def _processors(service: str) -> list[Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
         _add_trace,
-        _tell_errors,
+        _describe_errors,
     ]
 
 
@@ -98,8 +98,8 @@ def _add_trace(_logger: object, _method: str, event: _Event) -> _Event:
     return event
 
 
-def _tell_errors(_logger: object, _method: str, event: _Event) -> _Event:
-    """Replace a traceback by the error's description and the places it went through."""
+def _describe_errors(_logger: object, _method: str, event: _Event) -> _Event:
+    """Replace a traceback by the error's description and its locations."""
     given = event.pop("exc_info", None)
     event.pop("stack_info", None)
     if isinstance(given, tuple):
@@ -115,7 +115,7 @@ def _tell_errors(_logger: object, _method: str, event: _Event) -> _Event:
 
 
 def places(error: BaseException) -> list[str]:
-    """Where the error went through, innermost last: ``file.py:12 function``, at most twelve."""
+    """Return the locations of the traceback, innermost last: ``file.py:12 function``, at most twelve."""
     frames = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -145,7 +145,7 @@ def _arguments_are_safe(record: logging.LogRecord) -> bool:
 
 
 def _argument(value: object) -> object:
-    """The value, unless its text may hold a message: errors, bytes and records of a topic."""
+    """Return the value, unless its text may contain a message: errors, bytes and records of a topic."""
     if isinstance(value, BaseException | bytes | bytearray) or type(value).__name__ == "ConsumerRecord":
         return safe(value)
     return value

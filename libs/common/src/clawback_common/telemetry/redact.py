@@ -1,7 +1,7 @@
-"""The last line of defence between content and the log: masks by a field's name, kind and length.
+"""The last protection against content in the log: masks values by field name, type and length.
 
-The first line is not to log it. This one catches what slipped in, also from libraries: a field named
-as content or as a secret, an address with its key, an object whose text nobody has looked at.
+The first protection is not to log content. This one masks what was logged by mistake, also by libraries: a field with
+the name of content or of a secret, an address with its key, an object whose text nobody has reviewed.
 """
 
 import re
@@ -16,7 +16,7 @@ from clawback_common.telemetry.describe import describe
 
 MASK = "[masked]"
 TEXT_MAX = 1000
-"""Characters; our own lines are far shorter, a text that strayed in is longer."""
+"""Characters; our own lines are far shorter."""
 
 _DEPTH_MAX = 4
 _ITEMS_MAX = 50
@@ -65,7 +65,7 @@ _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask an event's fields; structlog's own, with a leading underscore, pass."""
+    """Mask an event's fields; structlog's own, with a leading underscore, are unchanged."""
     for name in event:
         if not name.startswith("_"):
             event[name] = MASK if is_sensitive(name) else safe(event[name])
@@ -73,26 +73,26 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def is_sensitive(name: str) -> bool:
-    """True when a field of this name holds content or a secret, judged by its last word."""
+    """Return True when a field with this name contains content or a secret, judged by its last word."""
     return re.split(r"[_.\-\s]", name.lower())[-1] in _NAMES
 
 
 def safe(value: object, depth: int = 0) -> object:
-    """The value as it may be written: plain values pass, texts are masked, other objects are named."""
+    """Return the value in a loggable form: plain values unchanged, texts masked, other objects by their type."""
     match value:
         case Enum():
-            told: object = _text(str(value.value))
+            shown: object = _text(str(value.value))
         case None | bool() | int() | float():
-            told = value
+            shown = value
         case BaseException():
-            told = describe(value)
+            shown = describe(value)
         case str() | UUID() | date() | timedelta() | PurePath():
-            told = _text(str(value))
+            shown = _text(str(value))
         case bytes() | bytearray() | memoryview():
-            told = f"<{len(value)} bytes>"
+            shown = f"<{len(value)} bytes>"
         case _:
-            told = _compound(value, depth)
-    return told
+            shown = _compound(value, depth)
+    return shown
 
 
 def _compound(value: object, depth: int) -> object:
@@ -108,7 +108,7 @@ def _compound(value: object, depth: int) -> object:
 
 
 def _text(text: str) -> str:
-    """The text without the secrets of addresses and headers in it, cut to length."""
+    """Return the text without the secrets of addresses and headers in it, cut to the maximum length."""
     for pattern, kept in _PATTERNS:
         text = pattern.sub(kept, text)
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}… ({len(text)} characters)"

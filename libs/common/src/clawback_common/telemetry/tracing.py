@@ -1,8 +1,8 @@
-"""One trace from the first request to the last answer, also through messages and batches.
+"""Traces from the first request to the last response, also through messages and batches.
 
-The SDK is always on, so that ids are valid and a trace goes on through us even when nobody collects
-it here; spans are exported only when an endpoint is set. The framework's own instrumentation is not
-used: it names spans topic first and makes a batch the child of one of its records.
+The SDK is always on, so that ids are valid and a trace continues through this process even when nobody collects it
+here. Spans are exported only when an endpoint is set. The framework's own instrumentation is not used: it names spans
+topic first, and makes a batch the child of one of its records.
 """
 
 import re
@@ -31,24 +31,24 @@ from typing_extensions import override
 from clawback_common.telemetry.describe import describe
 
 LINKS_MAX = 64
-"""A batch of hundreds of records links to the first of them; a trace view shows no more."""
+"""A batch of hundreds of records links to the first ones only; a trace view shows no more."""
 ALONE_MAX = 2
-"""So many contexts tell whether a batch has only one."""
+"""Number of contexts that shows whether a batch has only one."""
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _PLAIN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""Nearly all headers; they need not be taken apart."""
+"""The form of nearly all headers, which then need no parsing."""
 _TRACER = trace.get_tracer("clawback")
 
 
 def configure_tracing(
     service: str, endpoint: str | None = None, *, processors: Sequence[SpanProcessor] = ()
 ) -> TracerProvider:
-    """Make this process's tracer: once a process, a second call keeps the first provider.
+    """Create this process's tracer provider; a second call keeps the first one.
 
     Args:
-        service: the name that the spans are shown under.
-        endpoint: the base address of an OTLP collector over HTTP, or nothing: no export.
+        service: the name under which the spans are shown.
+        endpoint: the base address of an OTLP collector over HTTP; None: no export.
         processors: further receivers of finished spans.
     """
     current = trace.get_tracer_provider()
@@ -61,19 +61,19 @@ def configure_tracing(
 
 
 def shutdown_tracing() -> None:
-    """Send what is still waiting; call it last."""
+    """Export the pending spans; call it last."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()
 
 
 def traceparent() -> str | None:
-    """The W3C header of the current span, for a message or a request that leaves; None outside one."""
+    """Return the W3C header of the current span, for an outgoing message or request; None outside a span."""
     return _header(trace.get_current_span().get_span_context())
 
 
 def valid_traceparent(header: str | None) -> str | None:
-    """A W3C header that came from outside, as we would write it; None for one that is missing or malformed."""
+    """Return an incoming W3C header as we would write it; None when it is missing or malformed."""
     if header is None or _PLAIN.fullmatch(header):
         return header
     context = _parse(header)
@@ -81,7 +81,7 @@ def valid_traceparent(header: str | None) -> str | None:
 
 
 def trace_id() -> str | None:
-    """The current trace's id, 32 hex digits; None outside a span."""
+    """Return the current trace id, 32 hex digits; None outside a span."""
     context = trace.get_current_span().get_span_context()
     return format_trace_id(context.trace_id) if context.is_valid else None
 
@@ -95,14 +95,14 @@ def span(
     links: Iterable[str | None] = (),
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Iterator[Span]:
-    """A span around the block, current within it; an error that leaves it is noted by `describe`.
+    """Create a span around the block, current within it; an error that leaves it is recorded by `describe`.
 
     Args:
-        name: low in variety: no ids.
-        kind: who waits for whom, in OpenTelemetry's terms.
-        parent: a traceparent that came from outside; without one the current span is the parent.
+        name: with few variants: no ids.
+        kind: the span kind of OpenTelemetry.
+        parent: an incoming traceparent; without one the current span is the parent.
         links: traceparents of other causes; unreadable and repeated ones are left out.
-        attributes: no content, ever.
+        attributes: never content.
     """
     with _span(name, kind, _parse(parent), _distinct(links), attributes) as current:
         yield current
@@ -140,7 +140,7 @@ def batch_span(
     kind: SpanKind = SpanKind.CONSUMER,
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Iterator[Span]:
-    """A span for a batch: the child of its records' one trace context, else linked to each of theirs."""
+    """Create a span for a batch: the child of its records' single trace context, else linked to each of theirs."""
     provider = trace.get_tracer_provider()
     nobody_looks = isinstance(provider, _Provider) and not provider.collected
     causes = _distinct(traceparents, ALONE_MAX if nobody_looks else LINKS_MAX)
@@ -151,26 +151,26 @@ def batch_span(
 
 
 def process_span(topic: str, group: str, traceparents: Sequence[str | None]) -> AbstractContextManager[Span]:
-    """The span of handling a batch from a topic, one traceparent (or None) a record."""
+    """Create the span of handling a batch from a topic, with one traceparent (or None) per record."""
     attributes = _messaging("process", topic, len(traceparents)) | {"messaging.consumer.group.name": group}
     return batch_span(f"process {topic}", traceparents, kind=SpanKind.CONSUMER, attributes=attributes)
 
 
 def send_span(topic: str, traceparents: Sequence[str | None]) -> AbstractContextManager[Span]:
-    """The span of sending a batch to a topic, one traceparent (or None) a record."""
+    """Create the span of sending a batch to a topic, with one traceparent (or None) per record."""
     attributes = _messaging("send", topic, len(traceparents))
     return batch_span(f"send {topic}", traceparents, kind=SpanKind.PRODUCER, attributes=attributes)
 
 
 def note_error(current: Span, error: BaseException) -> None:
-    """Mark the span as failed by this error, in `describe`'s words."""
+    """Mark the span as failed by this error, as described by `describe`."""
     words = describe(error)
     current.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": words})
     current.set_status(StatusCode.ERROR, words)
 
 
 class _Provider(TracerProvider):
-    """Knows whether anybody receives its spans, for most processes run without a collector."""
+    """Knows whether anything receives its spans: most processes run without a collector."""
 
     collected = False
 
@@ -183,7 +183,7 @@ class _Provider(TracerProvider):
 def _provider(service: str, endpoint: str | None) -> TracerProvider:
     provider = _Provider(resource=Resource.create({"service.name": service}))
     if endpoint:
-        # Half a second and ten megabytes that a process without a collector should not pay.
+        # A process without a collector saves half a second and ten megabytes.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
@@ -210,7 +210,7 @@ def _header(context: SpanContext) -> str | None:
 
 
 def _parse(header: str | None) -> SpanContext | None:
-    """The context that a traceparent names; None for one that is missing, malformed or all zeros."""
+    """Return the context of a traceparent; None when it is missing, malformed or all zeros."""
     match = _TRACEPARENT.fullmatch(header) if header else None
     if match is None or match[1] == "ff" or (match[1] == "00" and match[5]):
         return None
@@ -221,6 +221,6 @@ def _parse(header: str | None) -> SpanContext | None:
 
 
 def _distinct(headers: Iterable[str | None], at_most: int = LINKS_MAX) -> list[SpanContext]:
-    """The readable contexts, each once, in the order of their first appearance; no more than can be shown."""
+    """Return the readable contexts, each once, in the order of their first appearance, up to a maximum."""
     contexts = (_parse(header) for header in dict.fromkeys(headers))
     return list(islice((context for context in contexts if context is not None), at_most))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from analytics.domain.facets import ArticleFacts, Facets
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
-from clawback_common.retention import Held
+from clawback_common.retention import LegalHolds
 from clawback_common.retention.floor import require_not_in_future
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 
@@ -153,13 +153,13 @@ async def raise_floor(db: Querier, before: datetime, now: datetime) -> None:
     await db.execute(SQL["raise_floor"], before)
 
 
-async def old(db: Querier, before: datetime, spared: Held) -> tuple[int, int]:
+async def old(db: Querier, before: datetime, spared: LegalHolds) -> tuple[int, int]:
     """How many are older, and how many of these a hold spares."""
     row = await db.fetchrow(SQL["old"], before, spared.ids, spared.froms, spared.untils)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
-async def empty_old(tx: Transaction, before: datetime, spared: Held, rows_max: int) -> list[Facets]:
+async def empty_old(tx: Transaction, before: datetime, spared: LegalHolds, rows_max: int) -> list[Facets]:
     """Takes so many of what is older and not spared. Gives by what they were counted."""
     taken = await tx.fetch(SQL["take_old"], before, spared.ids, spared.froms, spared.untils, rows_max)
     rows = await tx.fetch(SQL["empty"], [row["article_id"] for row in taken], before)

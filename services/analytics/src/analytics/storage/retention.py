@@ -8,8 +8,8 @@ from analytics.domain.counting import Delta
 from analytics.storage import facets, rollups
 from clawback_common.clock import Clock
 from clawback_common.postgres import Database
-from clawback_common.retention import AGE_MIN, Held, Progress, SweepCounts, require_action
-from clawback_common.retention.partitions import writers_gone
+from clawback_common.retention import AGE_MIN, LegalHolds, Progress, SweepCounts, require_action
+from clawback_common.retention.partitions import wait_for_writers
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000
@@ -31,7 +31,7 @@ class Articles:
         """How many are old, and how many of these are held."""
         if request.before is None:
             return SweepCounts(0, 0)
-        found, held = await facets.old(self.db, request.before, Held.of(request.holds))
+        found, held = await facets.old(self.db, request.before, LegalHolds.of(request.holds))
         return SweepCounts(found, found - held, held, found - held)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
@@ -48,14 +48,14 @@ class Articles:
         """Nothing that goes now is let in from now on."""
         if request.before is not None:
             await facets.raise_floor(self.db, request.before, self.clock.now())
-            await writers_gone(self.db, "facet")
+            await wait_for_writers(self.db, "facet")
 
     async def slice(self, request: SweepRequested, progress: Progress) -> int:
         """Takes some of what is old and not held, and their counts. Gives how many articles that were."""
         if request.before is None:
             return 0
         async with self.db.transaction() as tx:
-            emptied = await facets.empty_old(tx, request.before, Held.of(request.holds), SLICE)
+            emptied = await facets.empty_old(tx, request.before, LegalHolds.of(request.holds), SLICE)
             await progress.note(tx, removed=len(emptied), kept=len(emptied))
             delta = Delta()
             for one in emptied:

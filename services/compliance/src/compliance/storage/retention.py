@@ -9,7 +9,7 @@ from functools import partial
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention import Held, Progress, SweepCounts, require_action
+from clawback_common.retention import LegalHolds, Progress, SweepCounts, require_action
 from clawback_common.retention.archive import ArchiveFolder
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 from compliance.storage import sweeps
@@ -113,4 +113,4 @@ async def _remove_alone(kind: str, tx: Transaction, taken: Slice) -> int:
 def _limit(request: SweepRequested) -> Limit:
     if request.before is None:
         raise Poison("limit_missing", "without 'before' nothing is old")
-    return Limit(request.before, Held.of(request.holds))
+    return Limit(request.before, LegalHolds.of(request.holds))

@@ -8,7 +8,7 @@ import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from clawback_common.retention import Held
+from clawback_common.retention import LegalHolds
 from clawback_common.retention.archive import Record
 
 SQL = Queries.load(__package__, "sweeps")
@@ -23,7 +23,7 @@ class Limit:
     """What a sweep takes: what was closed before, unless it is held."""
 
     before: datetime
-    held: Held
+    held: LegalHolds
 
     @property
     def arrays(self) -> tuple[object, ...]:

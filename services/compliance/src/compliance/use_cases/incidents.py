@@ -22,7 +22,7 @@ async def on_unreadable(tx: Transaction, bad: Sequence[Bad], service: Service) -
         now = service.clock.now()
         await incidents.open_for_unreadable(tx, bad, now)
         waiting = [condition.unreadable(await incidents.open_count(tx))]
-        await service.alert_publisher.say(tx, INCIDENTS, waiting, now, again=True)
+        await service.alert_publisher.sync(tx, INCIDENTS, waiting, now, again=True)
 
 
 async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Service, now: datetime) -> None:
@@ -50,5 +50,5 @@ async def close_incident(service: Service, incident_id: UUID, by: str, note: str
         now = service.clock.now()
         closed = await incidents.close(tx, incident_id, by, note, now)
         if closed is not None and not await incidents.open_count(tx):
-            await service.alert_publisher.say(tx, INCIDENTS, [], now)
+            await service.alert_publisher.sync(tx, INCIDENTS, [], now)
     return closed

@@ -177,4 +177,4 @@ async def _report_forged(
         now,
     )
     waiting = [condition.unreadable(await incidents.open_count(tx))]
-    await service.alert_publisher.say(tx, INCIDENTS, waiting, now, again=True)
+    await service.alert_publisher.sync(tx, INCIDENTS, waiting, now, again=True)

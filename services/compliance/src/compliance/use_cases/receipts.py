@@ -191,7 +191,7 @@ async def _wrong(tx: Transaction, looked: HoldingsCheck, service: Service, now: 
     since = await controls.record(tx, looked.store, asked, looked.missed, now)
     wrong = since is not None and now - since >= fair_time(looked.store)
     conditions = [condition.store_wrong(looked.store)] if wrong else []
-    await service.alert_publisher.say(tx, f"holdings:{looked.store}", conditions, now)
+    await service.alert_publisher.sync(tx, f"holdings:{looked.store}", conditions, now)
     return wrong
 
 

@@ -7,14 +7,21 @@ from datetime import UTC, datetime, timedelta
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention import AGE_MIN, AgedTableClass, Held, Progress, SweepCounts, require_action
+from clawback_common.retention import (
+    AGE_MIN,
+    AgedTableClass,
+    LegalHolds,
+    Progress,
+    SweepCounts,
+    require_action,
+)
 from clawback_common.retention.partitions import (
     LOCKING,
     Month,
     MonthPartitions,
     empty,
     month_after,
-    writers_gone,
+    wait_for_writers,
 )
 from clawback_common.retry import retrying
 from clawback_contracts.sweep.v1 import Action, SweepRequested
@@ -61,7 +68,7 @@ class Articles:
         require_action(request, self.action)
         limit = _limit(request)
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
-        await writers_gone(self.db, "article")
+        await wait_for_writers(self.db, "article")
         for month in await self.months.over(limit.before):
             await self._month_goes(month, limit, progress)
         await self._rest_goes(limit, progress)
@@ -87,7 +94,7 @@ class Articles:
             await retrying(LOCKING, lambda: self._empty(month, progress))
         await self.months.drop(month)
 
-    async def _hold(self, start: datetime, end: datetime, held: Held) -> None:
+    async def _hold(self, start: datetime, end: datetime, held: LegalHolds) -> None:
         """Documents that are held are copied, slice after slice, before the others go."""
         if not held.ids and not held.spans:
             return
@@ -133,4 +140,4 @@ def api_calls(db: Database) -> AgedTableClass:
 def _limit(request: SweepRequested) -> Limit:
     if request.before is None:
         raise Poison("limit_missing", "without 'before' nothing is old")
-    return Limit(request.before, Held.of(request.holds))
+    return Limit(request.before, LegalHolds.of(request.holds))

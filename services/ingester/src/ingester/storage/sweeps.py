@@ -6,7 +6,7 @@ from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.retention.floor import require_not_in_future
-from clawback_common.retention.holds import Held
+from clawback_common.retention.holds import LegalHolds
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000
@@ -22,7 +22,7 @@ class Limit:
     """What a sweep takes: all that dates from before, unless it is held."""
 
     before: datetime
-    held: Held
+    held: LegalHolds
 
     @property
     def arrays(self) -> tuple[object, ...]:
@@ -72,7 +72,7 @@ async def outliving(db: Querier, before: datetime) -> int:
 
 
 async def held_in(
-    db: Querier, start: datetime, end: datetime, after: Place | None, held: Held
+    db: Querier, start: datetime, end: datetime, after: Place | None, held: LegalHolds
 ) -> list[Place]:
     """A slice of the documents of a span that are held, behind a place."""
     at, article_id = after or (start, "")

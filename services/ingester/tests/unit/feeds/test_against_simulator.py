@@ -84,7 +84,7 @@ async def feed(request: pytest.FixtureRequest) -> AsyncIterator[Feed]:
             "development",
             http,
             pace=AtOnce(),
-            breaker=Breaker("simulator", clock, failures=1000, fine=LIVING),
+            breaker=Breaker("simulator", clock, failures=1000, not_failures=LIVING),
             record_call=record,
             clock=clock,
             options=ClientOptions(format=request.param, retry=ONCE, body_bytes_max=20_000_000),

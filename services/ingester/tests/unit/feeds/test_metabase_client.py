@@ -53,7 +53,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
-        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, fine=LIVING)
+        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, not_failures=LIVING)
         self.client = MetabaseClient(
             "http://provider.example/",
             KEY,

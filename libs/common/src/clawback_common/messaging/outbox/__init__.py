@@ -1,6 +1,7 @@
-"""Messages out: written in the transaction of the effect, sent afterwards by a relay, at least once.
+"""Outboxes: messages are stored in the transaction of the effect, and a relay sends them later, at least once.
 
-Two lanes, each with its own table, relay and producer. ``orders`` carries whole messages that must not wait;
-``news`` carries references that are rendered when they are sent. Neither needs an order of sending, since every
-receiver folds by number, so both are read by an unsent flag: no cursor to lose, no horizon to wait for.
+There are two lanes, each with its own table, relay and producer. ``orders`` contains complete messages that must not
+wait. ``news`` contains references that are rendered when they are sent. Neither lane needs to be sent in order,
+because receivers compare numbers. So both are read by an unsent flag: there is no cursor to lose and no horizon to
+wait for.
 """

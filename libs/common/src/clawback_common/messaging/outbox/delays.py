@@ -1,4 +1,4 @@
-"""Outboxes that do not get through: the age of the oldest row that was not sent is watched, and a person is paged."""
+"""Delayed outboxes: raises an alert when the oldest unsent row of a lane is too old."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,13 +12,16 @@ from clawback_common.postgres import Database, Queries
 
 SQL = Queries.load(__package__, "delays")
 AGE_MAX = {"orders": timedelta(minutes=5), "news": timedelta(minutes=30)}
-"""News wait behind a backlog, or until the revocations were read; the other lane waits for nothing."""
+"""News may wait behind a backlog, or until the revocations are read; the other lane waits for nothing."""
 REPEAT_INTERVAL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxDelays:
-    """Of one service. The alert on the lane that carries alerts travels on it: until then, only the metric shows it."""
+    """The delays of one service.
+
+    The alert of the lane that carries alerts is sent on that lane itself; until then only the metric shows the delay.
+    """
 
     service: str
     db: Database
@@ -26,7 +29,7 @@ class OutboxDelays:
     outbox: OrdersOutbox
 
     async def watch(self, relay: Relay) -> None:
-        """Raises the alert on a lane, repeats it every hour, resolves it."""
+        """Raise the alert of a lane, repeat it every hour, resolve it."""
         now, lane = self.clock.now(), relay.lane
         oldest = await relay.oldest()
         late = oldest is not None and now - oldest > AGE_MAX[lane]
@@ -44,5 +47,5 @@ class OutboxDelays:
 
 
 def _milliseconds(now: datetime) -> int:
-    """Part of the event's id: a restored database does not give it again."""
+    """Part of the event id, so that a restored database does not reuse an id."""
     return int(now.timestamp() * 1_000)

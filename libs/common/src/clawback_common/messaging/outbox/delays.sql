@@ -1,5 +1,5 @@
 -- name: delayed
--- Gives a row when the first report of a lane is due, or the next one.
+-- Returns a row when the first alert of a lane is due, or the next one.
 INSERT INTO outbox_delay AS d (lane, reported_at) VALUES ($1, $2)
 ON CONFLICT (lane) DO UPDATE SET reported_at = excluded.reported_at WHERE d.reported_at <= $3
 RETURNING lane

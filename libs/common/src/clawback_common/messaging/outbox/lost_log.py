@@ -1,4 +1,4 @@
-"""A log that is gone with what was sent to it: the outbox still has that, and sends it again."""
+"""Lost logs: when the broker has lost a topic's records, the outbox sends them again."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class Log(NamedTuple):
-    """A topic as the broker has it now."""
+    """A topic in its current state on the broker."""
 
     topic: str
     topic_id: UUID
@@ -26,26 +26,29 @@ class Log(NamedTuple):
 
 
 async def log_of(settings: CommonSettings, topic: str) -> Log:
-    """The log of now.
+    """Return the current log.
 
     Raises:
-        Transient: the broker does not answer, or has no such topic.
+        Transient: the broker does not respond, or has no such topic.
     """
     return Log(topic, await topic_id(settings, topic), await log_ends(settings, topic))
 
 
 async def send_again(db: Database, lane: Mapping[str, str], log: Log, now: datetime, *arguments: Any) -> bool:
-    """Queues again what was sent, if the log that it was sent to is gone.
+    """Queue the sent rows again, if the log that they were sent to is lost.
 
-    A topic that was made again has another id, however far it has grown since; one that lost records ends before what
-    was confirmed.
+    A topic that was created again has another id, however many records it has since received. A log that lost records
+    ends before offsets that were confirmed.
 
     Args:
-        db: where the outbox is.
+        db: the database with the outbox.
         lane: its queries ``last_sent`` and ``send_again``.
-        log: what it is sent to.
+        log: the current log.
         now: the time.
         arguments: of both queries: what was sent, and since when.
+
+    Returns:
+        Whether the log is lost.
     """
     async with db.transaction() as tx:
         before = await tx.fetchval(SQL["known"], log.topic)
@@ -59,5 +62,5 @@ async def send_again(db: Database, lane: Mapping[str, str], log: Log, now: datet
         if before in {None, log.topic_id} and whole:
             return False
         await tx.execute(lane["send_again"], *arguments)
-    _log.warning("the log that was written is gone; what it had is sent again", topic=log.topic)
+    _log.warning("topic log lost, its messages are sent again", topic=log.topic)
     return True

@@ -1,4 +1,4 @@
-"""The lane of references, rendered when they are sent: what was withdrawn meanwhile is never said."""
+"""The lane of references, rendered when they are sent, so that withdrawn content is never published."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ SQL = Queries.load(__package__, "news")
 
 
 class NewsOutbox:
-    """Takes references into a transaction; the relay is woken when it commits."""
+    """Stores references in a transaction and wakes the relay after the commit."""
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self.wake = wake or (lambda: None)
@@ -25,17 +25,17 @@ class NewsOutbox:
         parents: Sequence[str | None],
         at: datetime,
     ) -> None:
-        """Queues references, of equal length with their versions and trace contexts."""
+        """Queue references; versions and trace contexts have the same length."""
         if refs:
             await tx.execute(SQL["put"], refs, versions, parents, at)
             tx.on_commit(self.wake)
 
 
 async def send_lost_again(db: Database, log: Log, now: datetime, kept: timedelta) -> bool:
-    """Queues again what was sent within the time that the topic keeps records, if the log that has it is gone."""
+    """Queue again what was sent within the topic's retention time, if the log is lost."""
     return await lost_log.send_again(db, SQL, log, now, now - kept)
 
 
 def lane(render: Render) -> Lane:
-    """The lane, given who knows what a reference says."""
+    """Return the lane with this renderer of references."""
     return Lane("news", SQL, render)

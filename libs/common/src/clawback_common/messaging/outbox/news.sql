@@ -19,20 +19,20 @@ ORDER BY id
 LIMIT $2
 
 -- name: sent
--- A row without a partition was passed over: what it refers to may no longer be said, or was said anew since.
+-- A row without a partition was skipped: its article may no longer be published, or was published again later.
 UPDATE outbox_news AS o
 SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
 FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
 WHERE o.id = s.id
 
 -- name: last_sent
--- The greatest offset of each partition that was confirmed since then.
+-- The greatest confirmed offset of each partition since then.
 SELECT partition, max(kafka_offset) AS kafka_offset FROM outbox_news
 WHERE sent_at >= $1 AND partition IS NOT NULL
 GROUP BY partition
 
 -- name: send_again
--- What the broker has lost is said again, as it is now; receivers fold by version.
+-- Sends lost messages again, in their current version; receivers ignore a version that they have.
 UPDATE outbox_news SET sent_at = NULL, partition = NULL, kafka_offset = NULL
 WHERE sent_at >= $1 AND partition IS NOT NULL AND set_aside IS NULL
 

@@ -13,16 +13,16 @@ SQL = Queries.load(__package__, "orders")
 
 
 class OrdersOutbox:
-    """Takes messages into a transaction; the relay is woken when it commits."""
+    """Stores messages in a transaction and wakes the relay after the commit."""
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self.wake = wake or _nobody
 
     async def put(self, tx: Transaction, messages: Sequence[Message], *, again: bool = False) -> None:
-        """Queues messages. One that is queued or sent already stays as it is, or with ``again`` is sent anew."""
+        """Queue messages. One that is already queued or sent stays unchanged, or with ``again`` is sent once more."""
         if not messages:
             return
-        # The rows are taken in one order by every writer, or two of them could wait for one another.
+        # Every writer locks the rows in the same order, so that two of them cannot deadlock.
         rows = sorted({m.event_id: m for m in messages}.values(), key=lambda m: m.event_id)
         await tx.execute(
             SQL["put"],
@@ -39,20 +39,20 @@ class OrdersOutbox:
 
 
 async def send_lost_again(db: Database, log: Log, now: datetime, kept: timedelta) -> bool:
-    """Queues again what was sent within the time that the topic keeps records, if the log that has it is gone.
+    """Queue again what was sent within the topic's retention time, if the log is lost.
 
-    Who has read it folds it once more, or knows its identity. Whose database was restored too has forgotten it, and
-    learns it so.
+    A receiver that has processed a message ignores it by its number or id. A receiver whose database was restored too
+    gets the messages that it has lost.
     """
     return await lost_log.send_again(db, SQL, log, now, log.topic, now - kept)
 
 
 def _nobody() -> None:
-    """An API process has no relay; the worker's finds the row by itself."""
+    """Do nothing: an API process has no relay, and the worker's relay finds the row by polling."""
 
 
 async def render(_: Querier, rows: Sequence[Waiting]) -> list[Rendered]:
-    """A row is the message."""
+    """Return the rows as messages: a row contains the complete message."""
     return [
         Message(r["event_id"], r["topic"], r["key"], r["type"], r["value"], r["queued_at"], r["traceparent"])
         for r in rows

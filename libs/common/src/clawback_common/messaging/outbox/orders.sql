@@ -1,6 +1,6 @@
 -- name: put
--- The same event again (an order sent anew, a dead letter of a repeated batch) is the same row. Only with
--- "again" is it sent once more.
+-- The same event again (a resent order, a dead letter of a redelivered batch) is the same row. It is sent once more
+-- only with "again".
 INSERT INTO outbox_orders AS o (event_id, topic, key, type, value, traceparent, queued_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])
 ON CONFLICT (event_id) DO UPDATE
@@ -8,7 +8,7 @@ ON CONFLICT (event_id) DO UPDATE
     WHERE $8 AND o.sent_at IS NOT NULL AND o.set_aside IS NULL
 
 -- name: waiting
--- As many as are 8 MiB together, and at least one. Values are measured without being read.
+-- Up to 8 MiB together, and at least one row. Values are measured without being read.
 SELECT id, event_id, topic, key, type, value, traceparent, queued_at, following IS NOT NULL AS followed
 FROM (
     SELECT *, lead(id) OVER by_id AS following, sum(octet_length(value)) OVER by_id - octet_length(value) AS bytes_before
@@ -32,13 +32,13 @@ FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_of
 WHERE o.id = s.id
 
 -- name: last_sent
--- The greatest offset of each partition of a topic that was confirmed since then.
+-- The greatest confirmed offset of each partition of a topic since then.
 SELECT partition, max(kafka_offset) AS kafka_offset FROM outbox_orders
 WHERE topic = $1 AND sent_at >= $2 AND partition IS NOT NULL
 GROUP BY partition
 
 -- name: send_again
--- What the broker has lost; receivers fold it.
+-- Sends again what the broker has lost; receivers ignore what they have.
 UPDATE outbox_orders SET sent_at = NULL, partition = NULL, kafka_offset = NULL
 WHERE topic = $1 AND sent_at >= $2 AND partition IS NOT NULL AND set_aside IS NULL
 

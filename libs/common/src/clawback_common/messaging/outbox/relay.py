@@ -1,8 +1,8 @@
-"""Sends what an outbox holds. One relay of a lane is at work at a time: the holder of the lane's lease.
+"""Sends the rows of an outbox. At most one relay per lane is active: the holder of the lane's lease.
 
-A commit in the same process wakes it; rows of other processes are found by looking. A row is marked after the
-broker has confirmed it, so after a crash some are sent twice and none is lost. A relay that was frozen and wakes up
-may send some again, which receivers fold; it marks nothing, because its lease is lost.
+A commit in the same process wakes the relay; rows of other processes are found by polling. A row is marked after the
+broker has confirmed it, so after a crash some are sent twice and none is lost. A relay that was frozen may send some
+rows again when it resumes, which receivers ignore. It marks nothing, because it has lost its lease.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,19 +30,19 @@ from clawback_common.telemetry.tracing import send_span
 Waiting: TypeAlias = asyncpg.Record
 Rendered: TypeAlias = Message | None
 Render: TypeAlias = Callable[[Querier, Sequence[Waiting]], Awaitable[Sequence[Rendered]]]
-"""The messages of these rows, or of the first of them, at least one, where all would be too many bytes."""
+"""Returns the messages of these rows, or of the first ones, at least one, when all would be too many bytes."""
 
 BATCH = 500
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-"""A batch is over with the message that reaches this: what is sent at once must fit into the memory of a small pod."""
+"""A batch ends with the message that reaches this size, so that it fits into the memory of a small pod."""
 RESTART_BATCHES = 10
-"""Full batches until the relay looks for rows from the beginning again."""
+"""Number of full batches after which the relay reads from the first unsent row again."""
 LOOK_S = 0.1
-"""How long a row of another process may wait to be found."""
+"""The longest time after which a busy relay finds a row of another process."""
 LOOK_S_MAX = 0.4
 
 _SENT = counter("outbox_sent_total", "Messages that the broker confirmed.", ("lane",))
-_SKIPPED = counter("outbox_skipped_total", "References that had nothing left to say.", ("lane",))
+_SKIPPED = counter("outbox_skipped_total", "References whose article may no longer be published.", ("lane",))
 _SET_ASIDE = counter("outbox_set_aside_total", "Rows that cannot be sent.", ("lane",))
 _WAITING = gauge("outbox_waiting_messages", "Rows not sent yet.", ("lane",))
 _AGE = gauge("outbox_oldest_seconds", "Age of the oldest row not sent yet.", ("lane",))
@@ -51,13 +51,13 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One outbox: its queries, and how a row becomes a message."""
+    """One outbox: its queries, and the function that renders its rows as messages."""
 
     name: str
     sql: Mapping[str, str]
     render: Render
     urgent: bool = False
-    """What it sends, articles give way to."""
+    """Articles are delayed while this lane sends."""
 
     @property
     def lease(self) -> str:
@@ -67,19 +67,19 @@ class Lane:
 
 @dataclass(slots=True)
 class _Batch:
-    """The rows that are sent together; ``followed``: more were waiting behind them."""
+    """Rows that are sent together; ``followed``: more rows wait behind them."""
 
     rows: Sequence[Waiting]
     followed: bool
 
     def keep_first(self, count: int) -> None:
-        """Those behind wait for the next batch."""
+        """Keep the first rows; the others wait for the next batch."""
         if count < len(self.rows):
             self.rows, self.followed = self.rows[:count], True
 
 
 class Relay:
-    """Runs in a worker until told to stop; ``wake`` says that there is something to send."""
+    """Runs in a worker until shutdown; ``wake`` announces new rows."""
 
     def __init__(
         self,
@@ -101,11 +101,11 @@ class Relay:
         self._full_batches = 0
 
     def wake(self) -> None:
-        """Something was committed."""
+        """Send soon: something was committed."""
         self._sleeper.wake()
 
     async def run(self, stop: ShutdownEvent) -> None:
-        """Sends until ``stop`` is set and what was committed before has gone out."""
+        """Send until ``stop`` is set and everything that was committed before is sent."""
         while True:
             try:
                 async with leases.held(self._db, self._lane.lease) as lease:
@@ -132,13 +132,13 @@ class Relay:
                 idle_s = min(idle_s * 1.5, LOOK_S_MAX)
 
     async def send_some(self, lease: Lease) -> int:
-        """Sends one batch; gives how many rows it dealt with.
+        """Send one batch and return its number of rows.
 
         Raises:
-            LeaseLost: another process sends; nothing was marked.
+            LeaseLost: another process sends; no row was marked.
         """
         if not self._lane.urgent:
-            await self._priority.give_way()
+            await self._priority.yield_to_urgent()
         rows = await self._db.fetch(self._lane.sql["waiting"], self._sent_up_to, BATCH)
         if not rows:
             if self._sent_up_to:
@@ -148,31 +148,32 @@ class Relay:
         batch = _Batch(rows, followed=rows[-1]["followed"])
         try:
             with self._priority.urgent() if self._lane.urgent else nullcontext():
-                await self._deal_with(batch, lease)
+                await self._process(batch, lease)
         finally:
-            self._go_on_behind(batch)
+            self._advance(batch)
         return len(batch.rows)
 
-    def _go_on_behind(self, batch: "_Batch") -> None:
-        """Past the rows just sent lie dead index entries until a vacuum; skipping them is only a hint.
+    def _advance(self, batch: "_Batch") -> None:
+        """Move the start of the next query past these rows: their dead index entries stay until a vacuum.
 
-        A batch with nothing behind it starts from the beginning again, and so does every tenth: a row committed late,
-        or sent again, or not confirmed, does not wait behind a whole backlog. Rows that wait for what is away are
-        passed over as well: those behind them must not wait.
+        The position is only a hint. After a batch with no rows behind it, and after every tenth, the next query starts
+        from the first unsent row again, so that a row that was committed late, queued again or not confirmed does not
+        wait behind a whole backlog. Rows that wait for an unavailable topic are skipped too, so that the rows behind
+        them do not wait.
         """
         self._full_batches += 1
         again = not batch.followed or self._full_batches % RESTART_BATCHES == 0
         self._sent_up_to = 0 if again else batch.rows[-1]["id"]
 
-    async def _deal_with(self, batch: "_Batch", lease: Lease) -> None:
+    async def _process(self, batch: "_Batch", lease: Lease) -> None:
         try:
             rendered = await self._lane.render(self._db, batch.rows)
         except Poison as error:
-            await self._alone_or_aside(batch.rows, error, lease)
+            await self._isolate(batch.rows, error, lease)
             return
         batch.keep_first(len(rendered))
         messages = [message for message in rendered if message]
-        lease.require()  # what was rendered before a freeze may have been withdrawn since
+        lease.require()  # an article may have been withdrawn since it was rendered, if the process was frozen
         with send_span(_topic(messages, self._lane.name), [message.traceparent for message in messages]):
             outcomes = iter(await self._producer.send(messages))
         places: list[tuple[Waiting, Sent | None]] = []
@@ -180,7 +181,7 @@ class Relay:
         for row, message in zip(batch.rows, rendered, strict=True):
             match next(outcomes) if message else None:
                 case Poison() as unsendable:
-                    await self._set_aside(row, unsendable, lease)
+                    await self._mark_failed(row, unsendable, lease)
                 case Transient() as away:
                     waits.add(str(away))
                 case place:
@@ -189,12 +190,12 @@ class Relay:
         if waits:
             raise Transient("; ".join(sorted(waits)))
 
-    async def _alone_or_aside(self, rows: Sequence[Waiting], error: Poison, lease: Lease) -> None:
+    async def _isolate(self, rows: Sequence[Waiting], error: Poison, lease: Lease) -> None:
         if len(rows) == 1:
-            await self._set_aside(rows[0], error, lease)
+            await self._mark_failed(rows[0], error, lease)
         else:
             for row in rows:
-                await self._deal_with(_Batch([row], followed=True), lease)
+                await self._process(_Batch([row], followed=True), lease)
 
     async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
         async with lease.transaction() as tx:
@@ -209,7 +210,7 @@ class Relay:
         _SENT.labels(self._lane.name).inc(len(places) - skipped)
         _SKIPPED.labels(self._lane.name).inc(skipped)
 
-    async def _set_aside(self, row: Waiting, error: Poison, lease: Lease) -> None:
+    async def _mark_failed(self, row: Waiting, error: Poison, lease: Lease) -> None:
         _SET_ASIDE.labels(self._lane.name).inc()
         _log.error("row cannot be sent", lane=self._lane.name, row=row["id"], error=error)
         with lease.fence():
@@ -219,16 +220,16 @@ class Relay:
 
     @property
     def lane(self) -> str:
-        """Its lane's name."""
+        """The name of its lane."""
         return self._lane.name
 
     async def oldest(self) -> datetime | None:
-        """Since when the oldest row waits that can be sent; None: nothing waits."""
+        """Return the queue time of the oldest row that can be sent; None when there is none."""
         depth = await self._db.fetchrow(self._lane.sql["depth"])
         return depth["oldest"] if depth else None
 
     async def measure(self) -> None:
-        """Measures what waits."""
+        """Update the metrics of the unsent rows."""
         depth = await self._db.fetchrow(self._lane.sql["depth"])
         now = self._clock.now()
         if depth is not None:

@@ -1,1 +1,1 @@
-"""Tables of the plumbing, which every service database has."""
+"""Migrations of the common tables, which every service's database has."""

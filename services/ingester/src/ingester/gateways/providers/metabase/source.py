@@ -67,7 +67,7 @@ def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings
 
 
 def _connector(feed: FeedSettings, around: Surroundings) -> Connect:
-    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+    breaker = Breaker(feed.name, around.clock, not_failures=LIVING)
     revoked_cursor = RevokedCursor()
 
     def connect(poll_id: UUID) -> MetabaseClient:

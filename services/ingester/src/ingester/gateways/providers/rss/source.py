@@ -63,7 +63,7 @@ def _connector(
     feed: FeedSettings, options: Options, authorization: SecretStr | None, around: Surroundings
 ) -> Connect:
     headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
-    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+    breaker = Breaker(feed.name, around.clock, not_failures=LIVING)
 
     def connect(poll_id: UUID) -> FeedClient:
         pace, record = around.pace(feed, PAUSE), around.record(feed, poll_id)

@@ -1,4 +1,4 @@
-"""A record that the client cannot unpack costs that record alone."""
+"""A record that the client cannot decode does not affect other records."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from typing_extensions import override
 
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Heard, Said, listening, said
+from clawback_testing.listening import Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
 
 class NotUtf8(str):
-    """A header's name as a client in another language may send it."""
+    """A header name as a client in another language may send it."""
 
     __slots__ = ()
 
     @override
     def encode(self, *_: Any) -> bytes:
-        """Bytes that are no text."""
+        """Bytes that are not text."""
         return b"\xff\xfe\xfd"
 
 
@@ -37,13 +37,13 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(partitions=2)
-    spoilt = Raw.of(said(99))
+    spoilt = Raw.of(ping(99))
     spoilt = Raw(spoilt.value, spoilt.key, [*spoilt.headers, (NotUtf8("x"), b"y")], partition=0)
-    good = [Raw.of(said(n)).but(partition=n % 2) for n in range(10)]
+    good = [Raw.of(ping(n)).replace(partition=n % 2) for n in range(10)]
     for batch in (good[:5], [spoilt], good[5:], [spoilt]):
         await broker.send(topic, batch)
-    heard = Heard()
-    subscription = Subscription(topic, (Said,), heard, own_offsets=True)
+    heard = Recorder()
+    subscription = Subscription(topic, (Ping,), heard, own_offsets=True)
     async with listening(context, subscription):
         await until(lambda: sorted(heard.numbers) == list(range(10)), what="every neighbour")
 
