@@ -186,9 +186,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",
-                "    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])",
+                "    became = await store(service, usable, source=feed.name, bad=bad, steps=[step])",
                 "    async with service.db.transaction() as tx:\n        await beside(tx)\n"
-                "    became = await store(service, usable, door=feed.name, bad=bad)",
+                "    became = await store(service, usable, source=feed.name, bad=bad)",
             ),
         ),
         at(POLLS, "test_a_page_that_cannot_be_stored_does_not_move_the_cursor"),

@@ -79,8 +79,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/status_schemas.py",
-                "condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
-                "condition.Standing(run.last_completed_at, 0, overdue, waiting)",
+                "condition.ComplianceState(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
+                "condition.ComplianceState(run.last_completed_at, 0, overdue, waiting)",
             ),
         ),
         at(f"{TESTS}/test_api.py", "test_status_is_failing_while_runs_fail_and_compliant_when_one_completes"),

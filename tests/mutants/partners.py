@@ -82,8 +82,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/entrypoints/http/submissions.py",
-                "    taken = judged.without(await articles.revoked(service.db, ids), REVOKED)\n",
-                "    taken = judged if ids else judged\n",
+                "    taken = validated.without(await articles.revoked(service.db, ids), REVOKED)\n",
+                "    taken = validated if ids else validated\n",
             ),
         ),
         at(STATUS, "test_submitting_a_revoked_article_says_that_it_is_not_stored"),

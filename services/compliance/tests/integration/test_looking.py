@@ -12,7 +12,7 @@ from clawback_common.clock import SystemClock
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import use_cases
-from compliance.domain.obligation import CONTROLS, FAIR_TIME
+from compliance.domain.obligation import CONTROLS, GRACE_PERIOD
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.verification import CLAIMS_MAX, HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
@@ -240,7 +240,7 @@ async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
     verifier = await _removed_from_analytics(world, neighbour)
     for _ in range(len(LIVE) // CONTROLS):
         assert await _looked(world, verifier) == "removed"
-    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     assert await _looked(world, verifier) == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 

@@ -161,7 +161,7 @@ async def test_what_was_not_archived_does_not_go(
 ) -> None:
     """A record that comes to an order while it is archived."""
     await years_pass(world)
-    take = sweeps.take_orders
+    take = sweeps.lock_orders
 
     async def short(*args: Any) -> Any:
         taken = await take(*args)

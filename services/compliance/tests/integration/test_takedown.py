@@ -378,7 +378,7 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
         (a.revocation_id, b.revocation_id) for a, b in pairs if a.revocation_id < b.revocation_id
     )
     async with world.db.transaction() as other:
-        await revocations.take(other, [low])
+        await revocations.lock_orders(other, [low])
         reinstating = asyncio.create_task(use_cases.reinstate(high, "officer", "by mistake", world.service))
         await _until_waiting(world)
         await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)

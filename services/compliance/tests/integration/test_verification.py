@@ -12,7 +12,7 @@ from clawback_common.http.guarded_client import Addresses, AddressRules, Guarded
 from clawback_contracts.alert.v1 import AlertResolved
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from compliance import use_cases
-from compliance.domain.obligation import CONTROLS, FAIR_TIME, HoldingsCheck
+from compliance.domain.obligation import CONTROLS, GRACE_PERIOD, HoldingsCheck
 from compliance.gateways.stores import HoldingsClient, first_that_fit
 from compliance.storage.controls import MISSING_MAX
 from compliance.use_cases.controls import Controls
@@ -134,7 +134,7 @@ async def test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls(
     await _removed_from_analytics(world)
     first = _with_analytics(world, neighbour)
     assert await _look_again(world, first, "analytics") == "removed"
-    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     for _ in range(5):
         for worker in (first, _with_analytics(world, neighbour)):  # one that has just begun each time
             assert await _look_again(world, worker, "analytics") == "removed"
@@ -159,7 +159,7 @@ async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
     for _ in range(3):
         await _look_again(world, verifier, "analytics")
         neighbour.questions.clear()
-    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     await _removed(world, B, holder="analytics")
     await verifier.look()
     assert min(LIVE) in neighbour.questions[0]

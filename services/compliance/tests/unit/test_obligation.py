@@ -24,7 +24,7 @@ from compliance.domain.obligation import (
     State,
     fold,
     proof,
-    seen,
+    verdict,
 )
 from compliance.domain.order import Kind
 
@@ -34,13 +34,13 @@ CONSUMER = Obligation(
     holder="search",
     kind=HolderKind.CONSUMER,
     order_kind=Kind.REVOKED,
-    looked_at=False,
+    verifiable=False,
     superseded=False,
     copy_kinds=("content", "index"),
     state=State.NOTIFIED,
     answers={},
 )
-STORE = replace(CONSUMER, holder="ingester", kind=HolderKind.STORE, looked_at=True)
+STORE = replace(CONSUMER, holder="ingester", kind=HolderKind.STORE, verifiable=True)
 ALL_REMOVED = {"content": Outcome.REMOVED, "index": Outcome.NEVER_HELD}
 
 
@@ -109,16 +109,16 @@ removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), outco
 
 @given(
     said=st.lists(removals, max_size=8),
-    looked_at=st.booleans(),
+    verifiable=st.booleans(),
     superseded=st.booleans(),
     order_kind=st.sampled_from(Kind),
 )
 def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
-    *, said: list[dict[str, Outcome]], looked_at: bool, superseded: bool, order_kind: Kind
+    *, said: list[dict[str, Outcome]], verifiable: bool, superseded: bool, order_kind: Kind
 ) -> None:
     rank = {State.OPEN: 0, State.NOTIFIED: 1, State.REMOVED: 2, State.VERIFIED: 3, State.SUPERSEDED: 3}
     obligation = replace(
-        CONSUMER, state=State.OPEN, looked_at=looked_at, superseded=superseded, order_kind=order_kind
+        CONSUMER, state=State.OPEN, verifiable=verifiable, superseded=superseded, order_kind=order_kind
     )
     for number, one in enumerate(said, 1):
         folded, _ = fold(obligation, _answer(one, number), NOW)
@@ -128,7 +128,7 @@ def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
         obligation = folded
     if obligation.state in {State.REMOVED, State.VERIFIED, State.SUPERSEDED}:
         assert set(obligation.copy_kinds) <= set(obligation.answers)
-    if looked_at and order_kind is Kind.REVOKED:
+    if verifiable and order_kind is Kind.REVOKED:
         assert obligation.state is not State.VERIFIED
 
 
@@ -141,7 +141,7 @@ ANSWERED = HoldingsCheck(
 def test_only_gone_is_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
     for looked in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
-        sights = [seen(looked, one, 3) for one in "abcd"]
+        sights = [verdict(looked, one, 3) for one in "abcd"]
         assert sights == [
             HoldingsVerdict.GONE,
             HoldingsVerdict.HELD,
@@ -151,10 +151,10 @@ def test_only_gone_is_gone() -> None:
 
 
 def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
-    assert seen(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
+    assert verdict(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
     for control in (Holding.UNKNOWN, None):
         answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
-        assert seen(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
+        assert verdict(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
     answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
     looked = replace(ANSWERED, answers=answers, **more)
     assert proof(looked, "a", 3) is expected
-    assert seen(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
+    assert verdict(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
 
 
 def test_an_event_becomes_an_answer() -> None:

@@ -11,15 +11,15 @@ from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.deadline import Deadlines
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import (
+    ArticleHead,
     IssueOrder,
     Kind,
     Order,
     ResendOrder,
-    Standing,
     decide,
-    lift,
     next_number,
     next_send_at,
+    reinstatement,
     revocation_id,
 )
 
@@ -29,17 +29,17 @@ DAILY = Deadlines(DAY)
 ARTICLE = "metabase:1"
 NUMBER = 1_772_366_400_000
 """NOW in milliseconds since the epoch."""
-UNTOUCHED = Standing(ARTICLE, 0, revoked=False, revocation_id=None)
-REVOKED = Standing(ARTICLE, 1, revoked=True, revocation_id=revocation_id(ARTICLE, 1))
-REINSTATED = Standing(ARTICLE, 2, revoked=False, revocation_id=revocation_id(ARTICLE, 2))
+UNTOUCHED = ArticleHead(ARTICLE, 0, revoked=False, revocation_id=None)
+REVOKED = ArticleHead(ARTICLE, 1, revoked=True, revocation_id=revocation_id(ARTICLE, 1))
+REINSTATED = ArticleHead(ARTICLE, 2, revoked=False, revocation_id=revocation_id(ARTICLE, 2))
 
 
 def _notice(notice_id: UUID | None = None, revoked_at: datetime | None = None) -> Notice:
     return Notice(notice_id or uuid4(), ARTICLE, Reason.LICENSOR, "feed", NOW, revoked_at)
 
 
-def _decide(standing: Standing, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
-    return list(decide(standing, notices, known or {}, now=NOW, deadlines=DAILY))
+def _decide(head: ArticleHead, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
+    return list(decide(head, notices, known or {}, now=NOW, deadlines=DAILY))
 
 
 def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
@@ -119,16 +119,16 @@ def test_past_its_deadline_when_first_seen_is_backlog() -> None:
 
 
 def test_only_the_revocation_that_stands_can_be_lifted() -> None:
-    lifting = lift(
+    lifting = reinstatement(
         REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadlines=DAILY, reason="an error"
     )
     assert lifting is not None
     assert (lifting.order_no, lifting.previous_order) == (NUMBER, 1)
     assert (lifting.kind, lifting.lifts) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
-    for standing in (UNTOUCHED, REINSTATED, Standing(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
+    for head in (UNTOUCHED, REINSTATED, ArticleHead(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
         assert (
-            lift(
-                standing,
+            reinstatement(
+                head,
                 revocation_id(ARTICLE, 1),
                 now=NOW,
                 lifted_by="officer",
@@ -187,23 +187,23 @@ def test_the_next_sending_always_lies_ahead_within_the_hour_and_after_three_days
 def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[int, bool]]) -> None:
     """Any history of notices and reinstatements."""
     pool = [UUID(int=n) for n in range(6)]
-    standing, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
+    head, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
     for which, lifting in steps:
-        before = standing.order_no
-        if lifting and standing.revoked and standing.revocation_id:
-            given_ = lift(
-                standing, standing.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
+        before = head.order_no
+        if lifting and head.revoked and head.revocation_id:
+            given_ = reinstatement(
+                head, head.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
             )
             assert given_ is not None
-            standing = Standing(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
+            head = ArticleHead(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
         else:
-            for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
+            for decision in decide(head, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
                 if isinstance(decision, IssueOrder):
                     revoked_by.append(pool[which])
-                    standing = Standing(
+                    head = ArticleHead(
                         ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id
                     )
                 known.setdefault((pool[which], ARTICLE), decision.revocation_id)
             assert (pool[which], ARTICLE) in known
-        assert standing.order_no in {before, max(before + 1, NUMBER)}
+        assert head.order_no in {before, max(before + 1, NUMBER)}
     assert len(revoked_by) == len(set(revoked_by))

@@ -24,7 +24,7 @@ from ingester.entrypoints.commands import COMMANDS
 from ingester.entrypoints.consumers import subscriptions
 from ingester.entrypoints.schedules import loops
 from ingester.gateways.providers import feeds_of
-from ingester.gateways.providers.port import Feed, Surroundings
+from ingester.gateways.providers.port import Feed, ProviderContext
 from ingester.settings import Settings
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
@@ -67,8 +67,10 @@ def configured_feeds(
     Raises:
         Stop: a feed names a provider that nobody here can read.
     """
-    around = Surroundings(settings, clock, http, lambda feed, pause: KeyPace(feed, db, pause), recorder(db))
-    return feeds_of(settings.feed_list, around)
+    context = ProviderContext(
+        settings, clock, http, lambda feed, pause: KeyPace(feed, db, pause), recorder(db)
+    )
+    return feeds_of(settings.feed_list, context)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ async def test_a_floor_is_never_in_the_future(world: World, articles: Articles) 
     later = world.clock.now() + timedelta(seconds=1)
     with pytest.raises(Poison, match="floor_in_future"):
         await articles.remove(request(world, before=later), Progress())
-    assert await sweeps.floor(world.db) is None
+    assert await sweeps.retention_floor(world.db) is None
     assert len(await ids(world, "article_content")) == 4
 
 

@@ -20,7 +20,7 @@ A = "up:1"
 
 
 async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
-    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), door="http")
+    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), source="http")
 
 
 async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
@@ -137,7 +137,7 @@ async def test_a_body_is_not_newer_than_one_that_came_after_it_however_many_item
 ) -> None:
     many = [world.article(f"up:{n}") for n in range(2, 2_002)]
     first = deliveries([(one, None) for one in [*many, world.article(A, "OLD")]], world.clock.now())
-    await use_cases.store(world.service, first, door="http")
+    await use_cases.store(world.service, first, source="http")
     world.clock.advance(microseconds=500)
     await _received_over_http(world, world.article(A, "NEW"))
     assert await world.text(A) == "NEW"

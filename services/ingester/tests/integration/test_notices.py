@@ -113,7 +113,7 @@ async def test_while_a_notice_waits_for_its_order_the_article_is_not_published(
         deliveries(
             [(world.article("metabase:1"), None), (world.article("metabase:2"), None)], world.clock.now()
         ),
-        door="feed",
+        source="feed",
     )
     await noticed(world, script, "1")
     assert [one.article_id for one in await world.news()] == ["metabase:2"]
@@ -196,7 +196,7 @@ async def test_what_was_stored_while_a_notice_was_open_is_published_when_an_ende
     revoked = world.revocation(article_id, 5)
     await world.order(revoked, world.reinstatement(article_id, 6))
     stored = deliveries([(world.article(article_id), None)], world.clock.now())
-    await use_cases.store(world.service, stored, door="feed")
+    await use_cases.store(world.service, stored, source="feed")
     assert await world.news() == []
     await world.order(revoked.model_copy(update={"attempt": 2, "notice_ids": (notice.notice_id,)}))
     assert [one.article_id for one in await world.news()] == [article_id]

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from clawback_testing.clock import FakeClock
-from ingester.gateways.providers.port import Resting
+from ingester.gateways.providers.port import PausedByProvider
 from ingester.settings import FeedKind, FeedSettings
 from ingester.storage import feeds
 from ingester.use_cases import Service
@@ -180,7 +180,7 @@ async def test_no_answer_stops_a_key_for_longer_than_a_day(world: World) -> None
     pace = KeyPace(FeedSettings(name="f", kind="articles"), world.db, world.service.settings.pause)
     await pace.take()
     await pace.end(1e9)
-    with pytest.raises(Resting):
+    with pytest.raises(PausedByProvider):
         await pace.take()
     await passes(world, 86_400)
     await pace.take()
@@ -196,5 +196,5 @@ async def test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_fo
     await other.take()
     await other.end(500)
     await pace.end(None)
-    with pytest.raises(Resting):
+    with pytest.raises(PausedByProvider):
         await pace.take()

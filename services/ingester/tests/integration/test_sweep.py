@@ -310,7 +310,7 @@ async def test_a_delivery_that_had_begun_before_the_floor_rose_is_waited_for(
     async with world.db.transaction() as delivery:
         await delivery.execute("UPDATE article SET updated_at = updated_at WHERE article_id = $1", YOUNG)
         sweep = asyncio.create_task(articles.remove(request(world), Progress()))
-        await until(lambda: sweeps.floor(world.db), what="the floor")
+        await until(lambda: sweeps.retention_floor(world.db), what="the floor")
         assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG]
     await sweep
     assert await ids(world, "article_content") == [YOUNG]

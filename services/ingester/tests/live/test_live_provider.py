@@ -23,7 +23,7 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.gateways.providers.answers import UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import LIVING
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES
 from ingester.gateways.providers.metabase.tree import Answer, read
 from ingester.gateways.providers.port import ApiCall
 from ingester.gateways.providers.scalars import instant
@@ -112,7 +112,7 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             key,
             http,
             pace=Pauses(pause_s),
-            breaker=Breaker("live", clock, failures=100, fine=LIVING),
+            breaker=Breaker("live", clock, failures=100, fine=NOT_OUTAGES),
             record_call=record,
             clock=clock,
             options=ClientOptions(retry=Retry(attempts=1)),

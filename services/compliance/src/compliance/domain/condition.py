@@ -34,7 +34,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ComplianceState:
     """What the status is reckoned from."""
 
     last_completed_at: datetime | None
@@ -57,21 +57,19 @@ _STATUS: Mapping[str, Status] = {
 """What each reason makes of the status, the gravest first."""
 
 
-def reasons(standing: Standing, now: datetime) -> list[Reason]:
+def reasons(figures: ComplianceState, now: datetime) -> list[Reason]:
     """Everything that stands against ``compliant``, the gravest first."""
-    run, last = run_state(standing.last_completed_at, now), standing.last_completed_at
+    run, last = run_state(figures.last_completed_at, now), figures.last_completed_at
     age_h = int((now - last).total_seconds() // 3600) if last else 0
     found = [
+        Reason("obligations_overdue", figures.overdue, "See /compliance/overdue; call the holders that owe."),
         Reason(
-            "obligations_overdue", standing.overdue, "See /compliance/overdue; call the holders that owe."
-        ),
-        Reason(
-            "runs_failing", standing.runs_failed, "See the error of the last run; fix its cause, run again."
+            "runs_failing", figures.runs_failed, "See the error of the last run; fix its cause, run again."
         ),
         Reason("never_run", int(run == "unknown"), "Have a first run made: POST /compliance/runs."),
         Reason("run_overdue", age_h if run == "overdue" else 0, "See whether the scheduler starts runs."),
         Reason(
-            "incidents_open", standing.open_incidents, "See /compliance/incidents; find out what each says."
+            "incidents_open", figures.open_incidents, "See /compliance/incidents; find out what each says."
         ),
     ]
     return [one for one in found if one.figure]

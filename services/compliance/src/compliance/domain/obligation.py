@@ -19,14 +19,14 @@ class State(StrEnum):
     NOTIFIED = "notified"
     """The broker confirmed the order."""
     REMOVED = "removed"
-    """The holder says so; where we can look, we have not looked yet."""
+    """The holder says so; where we can look, we have not checked yet."""
     VERIFIED = "verified"
     SUPERSEDED = "superseded"
     """A later order on the article took its place."""
 
 
 CLOSED = frozenset({State.VERIFIED, State.SUPERSEDED})
-_GONE = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
+_REMOVED = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Obligation:
     holder: str
     kind: HolderKind
     order_kind: Kind
-    looked_at: bool
+    verifiable: bool
     """We can ask the holder for its holdings, so its word alone closes nothing."""
     superseded: bool
     """We gave a later order on this article."""
@@ -149,7 +149,7 @@ def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligat
     if obligation.state is State.REMOVED:
         return heard, ReceiptOutcome.REPEATED
     removed = replace(heard, state=State.REMOVED, removed_at=now)
-    if obligation.order_kind is Kind.REVOKED and obligation.looked_at:
+    if obligation.order_kind is Kind.REVOKED and obligation.verifiable:
         return removed, ReceiptOutcome.REMOVED
     return replace(removed, state=State.VERIFIED, verified_at=now, evidence=evidence), ReceiptOutcome.CLOSED
 
@@ -164,12 +164,12 @@ def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
         return obligation.order_kind is Kind.WITHHELD
     if outcome is Outcome.REINSTATED:
         return obligation.order_kind is Kind.REINSTATED
-    return outcome in _GONE
+    return outcome in _REMOVED
 
 
 LISTS = "ingester"
 """The store that lists the articles holds what it lists at every moment."""
-FAIR_TIME = timedelta(minutes=10)
+GRACE_PERIOD = timedelta(minutes=10)
 """Any other may be behind, or have swept before the ingester has: what it misses for longer it answers wrongly."""
 CONTROLS = 5
 """In each question to a store of ours; they must be held, or the answers on the others are worth nothing."""
@@ -205,9 +205,9 @@ class HoldingsCheck:
         return any(self.answers.get(one, Holding.UNKNOWN) is Holding.UNKNOWN for one in self.controls)
 
 
-def fair_time(store: str) -> timedelta:
+def grace_period(store: str) -> timedelta:
     """For how long this store may miss what must be held."""
-    return timedelta(0) if store == LISTS else FAIR_TIME
+    return timedelta(0) if store == LISTS else GRACE_PERIOD
 
 
 class HoldingsVerdict(StrEnum):
@@ -229,12 +229,14 @@ class Proof(StrEnum):
     """The row that guards the article has applied the order."""
 
 
-def seen(looked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool = False) -> HoldingsVerdict:
+def verdict(
+    checked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool = False
+) -> HoldingsVerdict:
     """What one answer is worth: unknown, left out, not proven, or from a store that answers wrongly is not gone."""
-    if wrong or looked.unsure:
+    if wrong or checked.unsure:
         return HoldingsVerdict.UNKNOWN
-    match looked.answers.get(article_id):
-        case Holding.GONE if proof(looked, article_id, order_no) is not None:
+    match checked.answers.get(article_id):
+        case Holding.GONE if proof(checked, article_id, order_no) is not None:
             return HoldingsVerdict.GONE
         case Holding.HELD:
             return HoldingsVerdict.HELD
@@ -242,18 +244,18 @@ def seen(looked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool =
             return HoldingsVerdict.UNKNOWN
 
 
-def proof(looked: HoldingsCheck, article_id: str, order_no: int) -> Proof | None:
+def proof(checked: HoldingsCheck, article_id: str, order_no: int) -> Proof | None:
     """Why a store's "gone" is believed, if it is.
 
     A store that says which orders it has applied must have applied this one: what it has not heard of may still be
     published there. Where fewer than `CONTROLS` articles were found held, it must say so.
     """
-    if not looked.ours:
+    if not checked.ours:
         return Proof.ANSWER
-    if looked.orders is not None and looked.orders.get(article_id, 0) < order_no:
+    if checked.orders is not None and checked.orders.get(article_id, 0) < order_no:
         return None
-    if len(looked.held) >= CONTROLS:
+    if len(checked.held) >= CONTROLS:
         return Proof.CONTROLS
-    if looked.orders is not None and (looked.held or (looked.few_live and not looked.controls)):
+    if checked.orders is not None and (checked.held or (checked.few_live and not checked.controls)):
         return Proof.ORDER
     return None

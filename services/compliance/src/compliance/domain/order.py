@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArticleHead:
     """An article's row: the last order on it; number 0 and live before the first."""
 
     article_id: str
@@ -138,7 +138,7 @@ def sending_id(article_id: str, order_no: int, attempt: int) -> UUID:
 
 
 def decide(
-    standing: Standing,
+    head: ArticleHead,
     notices: Sequence[Notice],
     known: Mapping[NoticeKey, UUID],
     *,
@@ -152,7 +152,7 @@ def decide(
     joins the revocation that stands, or begins a new one.
 
     Args:
-        standing: the article's row, taken.
+        head: the article's row, taken.
         notices: on this article, in order of arrival; the same one may come twice.
         known: the order that each known notice got.
         now: when they arrived.
@@ -160,29 +160,29 @@ def decide(
         limited: new notices that need a second person: alone, they withhold the article and do not revoke it.
     """
     distinct = list({notice.key: notice for notice in notices}.values())
-    decisions: list[Decision] = list(_said_again(distinct, known))
+    decisions: list[Decision] = list(_repeats(distinct, known))
     new = tuple(notice for notice in distinct if notice.key not in known)
     if not new:
         return decisions
     withholds = all(notice.key in limited for notice in new)
-    stands = standing.revoked or (withholds and standing.withheld)
-    if stands and standing.revocation_id is not None:
+    stands = head.revoked or (withholds and head.withheld)
+    if stands and head.revocation_id is not None:
         # who may not revoke an article does not make its revocation late either
         counted = [notice for notice in new if notice.allowed]
         starts = min((clock_start(notice, now) for notice in counted), default=None)
-        joined = ResendOrder(standing.revocation_id, new, new, starts, deadlines.due_at(counted, now))
+        joined = ResendOrder(head.revocation_id, new, new, starts, deadlines.due_at(counted, now))
         return _joined(decisions, joined)
     deciding = new if withholds else [notice for notice in new if notice.key not in limited]
     started_at = min(clock_start(notice, now) for notice in deciding)
-    order_no = next_number(standing.order_no, now)
+    order_no = next_number(head.order_no, now)
     first = deciding[0]
     said = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
     decisions.append(
         IssueOrder(
-            revocation_id=revocation_id(standing.article_id, order_no),
-            article_id=standing.article_id,
+            revocation_id=revocation_id(head.article_id, order_no),
+            article_id=head.article_id,
             order_no=order_no,
-            previous_order=standing.order_no,
+            previous_order=head.order_no,
             kind=Kind.WITHHELD if withholds else Kind.REVOKED,
             reason=first.reason,
             ordered_at=now,
@@ -197,7 +197,7 @@ def decide(
     return decisions
 
 
-def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[ResendOrder]:
+def _repeats(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[ResendOrder]:
     repeats: dict[UUID, list[Notice]] = {}
     for notice in notices:
         if notice.key in known:
@@ -218,18 +218,18 @@ def _joined(decisions: list[Decision], joined: ResendOrder) -> list[Decision]:
     return [*rest, replace(joined, notices=cited + joined.notices)]
 
 
-def lift(
-    standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadlines: Deadlines, reason: str
+def reinstatement(
+    head: ArticleHead, revoked: UUID, *, now: datetime, lifted_by: str, deadlines: Deadlines, reason: str
 ) -> IssueOrder | None:
     """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
-    if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
+    if not (head.revoked or head.withheld) or head.revocation_id != revoked:
         return None
-    order_no = next_number(standing.order_no, now)
+    order_no = next_number(head.order_no, now)
     return IssueOrder(
-        revocation_id=revocation_id(standing.article_id, order_no),
-        article_id=standing.article_id,
+        revocation_id=revocation_id(head.article_id, order_no),
+        article_id=head.article_id,
         order_no=order_no,
-        previous_order=standing.order_no,
+        previous_order=head.order_no,
         kind=Kind.REINSTATED,
         reason=reason,
         ordered_at=now,
@@ -257,7 +257,7 @@ class Order:
     ordered_at: datetime
     lifts: UUID | None
     attempts: int
-    pressing_since: datetime
+    resend_from: datetime
     closed: bool
     traceparent: str | None
 
@@ -286,28 +286,28 @@ class Order:
             ordered_at=new.ordered_at,
             lifts=new.lifts,
             attempts=1,
-            pressing_since=new.ordered_at,
+            resend_from=new.ordered_at,
             closed=False,
             traceparent=new.traceparent,
         )
 
 
-def reissued(standing: Order, last: int, now: datetime) -> IssueOrder:
+def reissued(order: Order, last: int, now: datetime) -> IssueOrder:
     """The last order, issued again above a number that a store knows and we have forgotten."""
     number = next_number(last, now)
     return IssueOrder(
-        revocation_id=revocation_id(standing.article_id, number),
-        article_id=standing.article_id,
+        revocation_id=revocation_id(order.article_id, number),
+        article_id=order.article_id,
         order_no=number,
         previous_order=last,
-        kind=standing.kind,
-        reason=standing.reason,
+        kind=order.kind,
+        reason=order.reason,
         ordered_at=now,
         ordered_by=REISSUED,
-        clock_started_at=standing.clock_started_at,
-        due_at=standing.due_at,
-        revoked_at=standing.revoked_at,
-        traceparent=standing.traceparent,
+        clock_started_at=order.clock_started_at,
+        due_at=order.due_at,
+        revoked_at=order.revoked_at,
+        traceparent=order.traceparent,
     )
 
 
@@ -319,14 +319,14 @@ RESEND_AFTER = (*_STEPS, *[_HOUR] * 72, _DAY)
 """From the first, second, … time that a holder still held what it reported removed, to the next sending to it."""
 
 
-def next_send_at(pressing_since: datetime, now: datetime) -> datetime:
+def next_send_at(resend_from: datetime, now: datetime) -> datetime:
     """When an order that stays open is sent again: 1, 5 and 15 minutes after, then every hour, after three days daily.
 
     Reckoned from its beginning and not from the last sending, so that a notice that repeats neither hurries nor
     postpones it.
     """
     for step in _STEPS:
-        if pressing_since + step > now:
-            return pressing_since + step
-    every = _HOUR if now - pressing_since < _HOURLY_FOR else _DAY
-    return pressing_since + ((now - pressing_since) // every + 1) * every
+        if resend_from + step > now:
+            return resend_from + step
+    every = _HOUR if now - resend_from < _HOURLY_FOR else _DAY
+    return resend_from + ((now - resend_from) // every + 1) * every

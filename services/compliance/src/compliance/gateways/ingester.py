@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from clawback_common.http.client import Sibling
 from clawback_contracts.envelope import ArticleId
 
-_LOOK_S = 2.0
+_CHECK_S = 2.0
 
 
 class Poll(BaseModel):
@@ -75,7 +75,7 @@ class Ingester:
         response = await self.api.call("POST", path, timeout_s=self.poll_timeout_s)
         async with asyncio.timeout(self.poll_timeout_s):
             while response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_CHECK_S)
                 response = await self.api.call("GET", response.headers["location"])
         return self.api.parsed(Poll, response)
 

@@ -22,7 +22,7 @@ VERIFIED = counter("compliance_verified_total", "Obligations closed by looking."
 STILL_HELD = counter(
     "compliance_still_held_total", "Articles that a holder said it removed and has.", ("holder",)
 )
-LOOKS_FAILED = counter(
+CHECKS_FAILED = counter(
     "compliance_looks_failed_total", "Questions for holdings without a useful answer.", ("holder",)
 )
 OVERDUE = gauge("compliance_overdue_items", "Prompt obligations past due.", ("holder",))

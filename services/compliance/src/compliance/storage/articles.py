@@ -5,28 +5,30 @@ from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from compliance.domain.order import IssueOrder, Kind, Standing
+from compliance.domain.order import ArticleHead, IssueOrder, Kind
 
 SQL = Queries.load(__package__, "articles")
 _STATES = {Kind.REVOKED: "revoked", Kind.WITHHELD: "withheld", Kind.REINSTATED: "live"}
 
 
-async def take(tx: Transaction, article_ids: Iterable[str], now: datetime) -> dict[str, Standing]:
+async def lock_or_create(
+    tx: Transaction, article_ids: Iterable[str], now: datetime
+) -> dict[str, ArticleHead]:
     """Locks the rows of these articles until the transaction ends, making those that are missing."""
-    rows = await tx.fetch(SQL["take"], sorted(set(article_ids)), now)
-    return {row["article_id"]: _standing(row) for row in rows}
+    rows = await tx.fetch(SQL["lock_or_create"], sorted(set(article_ids)), now)
+    return {row["article_id"]: _head(row) for row in rows}
 
 
-async def take_by_revocation(tx: Transaction, revocation_id: object) -> Standing | None:
+async def lock_by_revocation(tx: Transaction, revocation_id: object) -> ArticleHead | None:
     """Locks the row of the article that an order is on; None when there is no such order."""
-    row = await tx.fetchrow(SQL["take_by_revocation"], revocation_id)
-    return _standing(row) if row else None
+    row = await tx.fetchrow(SQL["lock_by_revocation"], revocation_id)
+    return _head(row) if row else None
 
 
-async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
+async def save(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     """Makes these orders the last ones of their articles, whose rows are taken."""
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [order.article_id for order in ordered],
         [order.order_no for order in ordered],
         [_STATES[order.kind] for order in ordered],
@@ -53,8 +55,8 @@ async def one(db: Querier, article_id: str) -> Row | None:
     return await db.fetchrow(SQL["one"], article_id)
 
 
-def _standing(row: Row) -> Standing:
-    return Standing(
+def _head(row: Row) -> ArticleHead:
+    return ArticleHead(
         row["article_id"],
         row["order_no"],
         row["state"] == "revoked",

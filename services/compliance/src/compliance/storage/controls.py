@@ -22,12 +22,12 @@ async def record(
 
     Gives the earliest time since which one is missed.
     """
-    known = {row["article_id"]: row["missing_since"] for row in await tx.fetch(SQL["take"], store)}
+    known = {row["article_id"]: row["missing_since"] for row in await tx.fetch(SQL["lock"], store)}
     found = sorted((known.keys() & set(asked)) - set(missed))
     if found:
         await tx.execute(SQL["found"], store, found)
     new = sorted(set(missed) - known.keys())
     if new:
-        await tx.execute(SQL["put"], store, new, now, MISSING_MAX)
+        await tx.execute(SQL["save"], store, new, now, MISSING_MAX)
     left = [since for article_id, since in known.items() if article_id not in found]
     return min([*left, *([now] if new else [])], default=None)

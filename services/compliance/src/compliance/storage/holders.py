@@ -18,21 +18,21 @@ _LOCK = 0x686F6C64
 
 async def lock_shared(tx: Transaction) -> None:
     """No holder joins or leaves until this transaction ends."""
-    await tx.execute(SQL["hold_still"], _LOCK)
+    await tx.execute(SQL["lock_shared"], _LOCK)
 
 
 async def lock_exclusive(tx: Transaction) -> None:
     """Nobody gives an order until this transaction ends; waits for those who are about it."""
-    await tx.execute(SQL["hold_alone"], _LOCK)
+    await tx.execute(SQL["lock_exclusive"], _LOCK)
 
 
-async def put(
+async def save(
     tx: Transaction, registration: HolderRegistration, changed_by: str, change: str, now: datetime
 ) -> int:
     """Registers a holder, or changes what it registered with. Gives the number of the change."""
     url = registration.holdings_url
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         registration.name,
         registration.kind.value,
         registration.group,

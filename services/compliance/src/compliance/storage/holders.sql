@@ -1,12 +1,12 @@
--- name: hold_still
+-- name: lock_shared
 -- Shared by all who oblige holders, alone for who changes them: else a holder that joins while an order is given
 -- would owe it nothing. Taken in a statement of its own, for a statement sees what was there when it began.
 SELECT pg_advisory_xact_lock_shared($1)
 
--- name: hold_alone
+-- name: lock_exclusive
 SELECT pg_advisory_xact_lock($1)
 
--- name: put
+-- name: save
 INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact,
                          forgets_after_h, status, registered_at, registered_by, signing_keys)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11, $12::jsonb)

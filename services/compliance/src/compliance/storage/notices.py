@@ -136,7 +136,7 @@ async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
     ]
 
 
-async def put(
+async def save(
     tx: Transaction,
     notices: Sequence[Notice],
     decisions: Sequence[Decision],
@@ -159,7 +159,7 @@ async def put(
     ]
     if rows:
         await tx.execute(
-            SQL["put"],
+            SQL["save"],
             [notice.notice_id for notice, *_ in rows],
             [notice.article_id for notice, *_ in rows],
             [notice.reason for notice, *_ in rows],
@@ -178,7 +178,7 @@ async def put(
     polled = [notice for notice in notices if notice.poll_id is not None]
     if polled:
         await tx.execute(
-            SQL["put_polls"],
+            SQL["save_polls"],
             [notice.poll_id for notice in polled],
             [notice.notice_id for notice in polled],
             [notice.article_id for notice in polled],

@@ -7,7 +7,7 @@ FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
 LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id
 LEFT JOIN revocation AS r ON r.revocation_id = n.revocation_id
 
--- name: put
+-- name: save
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note,
                     revocation_id, backlog, counted_for, request_id, received_at)
 SELECT n.*, $14
@@ -82,7 +82,7 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS n (notice_id, article_id, o
 JOIN revocation AS r USING (article_id, order_no)
 ON CONFLICT (notice_id, article_id) DO NOTHING
 
--- name: put_polls
+-- name: save_polls
 -- A poll may bring a notice that an earlier one brought: it counts for both.
 INSERT INTO poll_notice (poll_id, notice_id, article_id)
 SELECT poll_id, notice_id, article_id

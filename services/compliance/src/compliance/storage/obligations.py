@@ -57,25 +57,25 @@ async def supersede(tx: Transaction, revocation_ids: Iterable[UUID], now: dateti
     await tx.execute(SQL["supersede"], sorted(set(revocation_ids)), now)
 
 
-async def set_back(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
+async def update_due(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
     """Moves the deadlines of these orders forward in time where they were later."""
-    await tx.execute(SQL["set_back"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
+    await tx.execute(SQL["update_due"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
 
 
-async def take(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
+async def lock(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
     """Locks obligations by order and holder. Those that there are not are left out."""
     places = {place.revocation_id: place for place, _ in wanted}
     keys = sorted({(place.revocation_id, holder) for place, holder in wanted})
-    rows = await tx.fetch(SQL["take"], [order for order, _ in keys], [holder for _, holder in keys])
+    rows = await tx.fetch(SQL["lock"], [order for order, _ in keys], [holder for _, holder in keys])
     return {
         (row["revocation_id"], row["holder"]): _obligation(row, places[row["revocation_id"]]) for row in rows
     }
 
 
-async def put(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
+async def save(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
     """Writes obligations that are taken."""
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [o.revocation_id for o in obligations],
         [o.holder for o in obligations],
         [_json(o.answers) for o in obligations],
@@ -165,9 +165,9 @@ async def still_held(db: Querier) -> list[Condition]:
     return [still_held_of(row["holder"], row["articles"]) for row in await db.fetch(SQL["still_held"])]
 
 
-async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
+async def postpone_check(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
     """Puts off looking: the holder did not know, or its word does not count now."""
-    await tx.execute(SQL["look_later"], holder, revocation_ids, at)
+    await tx.execute(SQL["postpone_check"], holder, revocation_ids, at)
 
 
 async def expire(db: Querier, now: datetime) -> int:
@@ -186,9 +186,9 @@ async def lateness(db: Querier, now: datetime) -> list[Lateness]:
     return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
 
 
-async def standing(db: Querier) -> list[Row]:
+async def open_by_holder(db: Querier) -> list[Row]:
     """What is open by holder, kind of order and state; a holder that owes nothing has one row without a kind."""
-    return await db.fetch(SQL["standing"])
+    return await db.fetch(SQL["open_by_holder"])
 
 
 async def overdue(
@@ -258,7 +258,7 @@ def _obligation(row: Row, place: Place) -> Obligation:
         holder=row["holder"],
         kind=HolderKind(row["kind"]),
         order_kind=place.kind,
-        looked_at=row["looked_at"],
+        verifiable=row["verifiable"],
         superseded=place.superseded,
         copy_kinds=tuple(row["copy_kinds"]),
         state=State(row["state"]),

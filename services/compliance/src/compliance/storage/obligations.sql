@@ -32,7 +32,7 @@ UPDATE obligation
 SET state = 'superseded', superseded_at = $2, updated_at = $2, look_at = NULL, evidence = '{"how": "later order"}'
 WHERE revocation_id = ANY ($1::uuid[]) AND state IN ('open', 'notified', 'removed')
 
--- name: set_back
+-- name: update_due
 -- Something earlier became known: the clock of what is still open starts earlier. Not for a holder that joined later,
 -- whose clock began when it did.
 UPDATE obligation AS o
@@ -41,16 +41,16 @@ FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, due_at), revocat
 WHERE o.revocation_id = n.revocation_id AND o.kind <> 'expiry' AND o.due_at > n.due_at
   AND r.revocation_id = o.revocation_id AND h.name = o.holder AND h.registered_at <= r.ordered_at
 
--- name: take
+-- name: lock
 SELECT o.revocation_id, o.holder, o.kind, o.copy_kinds, o.answers, o.state, o.attempts, o.notified_at, o.removed_at,
-       o.verified_at, o.superseded_at, o.reopened, o.evidence, o.opened_at, h.kind = 'store' OR h.holdings_url IS NOT NULL AS looked_at
+       o.verified_at, o.superseded_at, o.reopened, o.evidence, o.opened_at, h.kind = 'store' OR h.holdings_url IS NOT NULL AS verifiable
 FROM obligation AS o
 JOIN holder AS h ON h.name = o.holder
 JOIN unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder) USING (revocation_id, holder)
 ORDER BY o.revocation_id, o.holder
 FOR NO KEY UPDATE OF o
 
--- name: put
+-- name: save
 UPDATE obligation AS o
 SET answers = n.answers, state = n.state, attempts = n.attempts, notified_at = n.notified_at,
     removed_at = n.removed_at, verified_at = n.verified_at, superseded_at = n.superseded_at,
@@ -164,7 +164,7 @@ WHERE reopened > 0 AND state IN ('open', 'notified', 'removed')
 GROUP BY holder
 ORDER BY holder
 
--- name: look_later
+-- name: postpone_check
 UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 
 -- name: expire
@@ -190,7 +190,7 @@ WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND r.ki
 GROUP BY holder
 ORDER BY holder
 
--- name: standing
+-- name: open_by_holder
 -- Of every active holder and of whoever else owes something, also where nothing is open; what is only withheld has no
 -- deadline.
 SELECT n.holder, o.kind, o.state, coalesce(o.obligations, 0) AS obligations, o.oldest_at, o.next_due_at

@@ -20,11 +20,11 @@ _STRAY = frozenset({ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, Re
 _DAY = timedelta(days=1)
 
 
-async def put(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime) -> None:
+async def save(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime) -> None:
     """Records each answer once, and of those that answer nothing a bounded number."""
     rows = await _bounded(tx, answers, now)
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [answer.receipt_id for answer, _ in rows],
         [answer.article_id for answer, _ in rows],
         [answer.order_no for answer, _ in rows],

@@ -1,4 +1,4 @@
--- name: put
+-- name: save
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
                      authenticated, answer_sha256, received_at)
 SELECT n.*, $12

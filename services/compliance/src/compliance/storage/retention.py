@@ -59,9 +59,9 @@ class Records:
         if self.folder is None:
             raise Poison("archive_missing", "ARCHIVE_URL is not set, and nothing goes that was not archived")
         limit = _limit(request)
-        await self._all_of(sweeps.take_orders, sweeps.remove_orders, limit, request, progress)
+        await self._all_of(sweeps.lock_orders, sweeps.delete_orders, limit, request, progress)
         for kind in sweeps.ALONE:
-            take, remove = partial(_take_alone, kind), partial(_remove_alone, kind)
+            take, remove = partial(_lock_alone, kind), partial(_delete_alone, kind)
             await self._all_of(take, remove, limit, request, progress)
         left, held, kept = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
@@ -102,12 +102,12 @@ class Records:
         return await asyncio.to_thread(self.folder.write, name, taken.records, self.clock.now())
 
 
-async def _take_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
-    return await sweeps.take_alone(tx, kind, limit)
+async def _lock_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
+    return await sweeps.lock_alone(tx, kind, limit)
 
 
-async def _remove_alone(kind: str, tx: Transaction, taken: Slice) -> int:
-    return await sweeps.remove_alone(tx, kind, taken)
+async def _delete_alone(kind: str, tx: Transaction, taken: Slice) -> int:
+    return await sweeps.delete_alone(tx, kind, taken)
 
 
 def _limit(request: SweepRequested) -> Limit:

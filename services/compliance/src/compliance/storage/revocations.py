@@ -50,11 +50,11 @@ class CommittedFeed:
         return await self._db.fetch(SQL["feed"], after, self._up_to, limit)
 
 
-async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
+async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     """Records new orders, with their first sending."""
     rows = [Order.of(order) for order in ordered]
     await tx.execute(
-        SQL["put"],
+        SQL["insert"],
         [row.revocation_id for row in rows],
         [row.article_id for row in rows],
         [row.order_no for row in rows],
@@ -68,7 +68,7 @@ async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> 
         [order.ordered_by for order in ordered],
         [order.backlog for order in ordered],
         [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
-        [next_send_at(row.pressing_since, now) for row in rows],
+        [next_send_at(row.resend_from, now) for row in rows],
         [row.traceparent for row in rows],
         [row.previous_order for row in rows],
     )
@@ -86,9 +86,9 @@ async def existing(tx: Transaction, revocation_ids: Iterable[UUID]) -> set[UUID]
     return {row["revocation_id"] for row in await tx.fetch(SQL["existing"], sorted(set(revocation_ids)))}
 
 
-async def lift(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
+async def reinstate(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
     """Notes who lifted a revocation."""
-    await tx.execute(SQL["lift"], revocation_id, now, lifted_by)
+    await tx.execute(SQL["reinstate"], revocation_id, now, lifted_by)
 
 
 async def close_earlier(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> list[UUID]:
@@ -109,20 +109,20 @@ async def lock(tx: Transaction, article_ids: Iterable[str], revocation_ids: Iter
         await tx.execute(SQL["lock"], on, these)
 
 
-async def take(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
+async def lock_orders(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
     """Locks these orders."""
-    return [_order(row) for row in await tx.fetch(SQL["take"], sorted(set(revocation_ids)))]
+    return [_order(row) for row in await tx.fetch(SQL["lock_orders"], sorted(set(revocation_ids)))]
 
 
-async def take_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
+async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
     """Locks some of the open orders that are to be sent again."""
-    return [_order(row) for row in await tx.fetch(SQL["take_due"], now, limit)]
+    return [_order(row) for row in await tx.fetch(SQL["lock_due"], now, limit)]
 
 
-async def take_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
+async def lock_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
     """Locks orders by article and number. Those that there are not are left out."""
     wanted = sorted(set(orders))
-    rows = await tx.fetch(SQL["take_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
+    rows = await tx.fetch(SQL["lock_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
     return {
         (row["article_id"], row["order_no"]): Place(
             row["revocation_id"],
@@ -146,7 +146,7 @@ async def sent(
         [sending_id(order.article_id, order.order_no, order.attempts) for order in orders],
         [order.clock_started_at for order in orders],
         [order.due_at for order in orders],
-        [order.pressing_since for order in orders],
+        [order.resend_from for order in orders],
         [_next(order, now, no_later.get(order.revocation_id)) for order in orders],
     )
 
@@ -165,7 +165,7 @@ async def send_from(tx: Transaction, times: Mapping[UUID, datetime]) -> None:
 
 
 def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
-    regular = next_send_at(order.pressing_since, now)
+    regular = next_send_at(order.resend_from, now)
     return regular if no_later is None else min(regular, no_later)
 
 
@@ -173,7 +173,7 @@ async def close_if_complete(
     tx: Transaction, revocation_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, datetime]:
     """Closes those of the taken orders that nobody has to answer any more. Gives when each was ordered."""
-    rows = await tx.fetch(SQL["settle"], sorted(set(revocation_ids)), now)
+    rows = await tx.fetch(SQL["close_if_complete"], sorted(set(revocation_ids)), now)
     return {row["revocation_id"]: row["ordered_at"] for row in rows}
 
 
@@ -182,9 +182,9 @@ async def reopen(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime)
     await tx.execute(SQL["reopen"], sorted(set(revocation_ids)), now)
 
 
-async def take_standing_since(tx: Transaction, since: datetime) -> list[UUID]:
+async def lock_in_force_since(tx: Transaction, since: datetime) -> list[UUID]:
     """Locks the revocations that stand and were ordered since then."""
-    return [row["revocation_id"] for row in await tx.fetch(SQL["take_standing_since"], since)]
+    return [row["revocation_id"] for row in await tx.fetch(SQL["lock_in_force_since"], since)]
 
 
 async def ordered_before(db: Querier, revocation_ids: Sequence[UUID | None], at: datetime) -> set[UUID]:
@@ -245,7 +245,7 @@ def _order(row: Row) -> Order:
         ordered_at=row["ordered_at"],
         lifts=row["lifts"],
         attempts=row["attempts"],
-        pressing_since=row["pressing_since"],
+        resend_from=row["pressing_since"],
         closed=row["closed_at"] is not None,
         traceparent=row["traceparent"],
     )

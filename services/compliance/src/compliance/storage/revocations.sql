@@ -1,4 +1,4 @@
--- name: put
+-- name: insert
 INSERT INTO revocation (revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
                         revoked_at, ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at,
                         traceparent)
@@ -11,7 +11,7 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::uu
      AS n (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
            ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent, previous_order)
 
--- name: lift
+-- name: reinstate
 UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
 
 -- name: close_earlier
@@ -47,7 +47,7 @@ WHERE article_id = ANY ($1::text[]) OR revocation_id = ANY ($2::uuid[])
 ORDER BY revocation_id
 FOR NO KEY UPDATE
 
--- name: take
+-- name: lock_orders
 -- Rows of this table are always taken before rows of obligation, and in the order of their ids.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
        ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
@@ -56,7 +56,7 @@ WHERE revocation_id = ANY ($1::uuid[])
 ORDER BY revocation_id
 FOR NO KEY UPDATE
 
--- name: take_due
+-- name: lock_due
 -- What stays open and was not sent for its time. One whose last sending still waits in the outbox is sent already.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
        ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
@@ -68,7 +68,7 @@ ORDER BY next_send_at
 LIMIT $2
 FOR NO KEY UPDATE SKIP LOCKED
 
--- name: take_by_order
+-- name: lock_by_order
 SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no AS last_order_no
 FROM revocation AS r
 JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id, order_no)
@@ -85,7 +85,7 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestampt
      AS n (revocation_id, attempts, event_id, clock_started_at, due_at, pressing_since, next_send_at)
 WHERE r.revocation_id = n.revocation_id
 
--- name: settle
+-- name: close_if_complete
 -- An order is closed when nobody who must answer promptly is left to answer.
 UPDATE revocation AS r
 SET closed_at = $2, next_send_at = NULL
@@ -112,7 +112,7 @@ SET next_send_at = n.send_at
 FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, send_at)
 WHERE r.revocation_id = n.revocation_id AND r.closed_at IS NULL
 
--- name: take_standing_since
+-- name: lock_in_force_since
 -- Revocations that a holder who joins now may still read of: their articles were on the brokers until a while ago.
 SELECT r.revocation_id
 FROM revocation AS r JOIN article AS a USING (article_id, revocation_id)

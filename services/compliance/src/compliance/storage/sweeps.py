@@ -45,9 +45,9 @@ async def tally(db: Querier, limit: Limit) -> tuple[int, int, int]:
     return (row["going"], row["held"], row["kept"]) if row else (0, 0, 0)
 
 
-async def take_orders(tx: Transaction, limit: Limit) -> Slice:
+async def lock_orders(tx: Transaction, limit: Limit) -> Slice:
     """Orders with their notices, obligations and receipts."""
-    rows = await tx.fetch(SQL["take_orders"], *limit.arrays, SLICE)
+    rows = await tx.fetch(SQL["lock_orders"], *limit.arrays, SLICE)
     keys = (
         [row["revocation_id"] for row in rows],
         [row["article_id"] for row in rows],
@@ -56,20 +56,20 @@ async def take_orders(tx: Transaction, limit: Limit) -> Slice:
     return Slice(_records(await tx.fetch(SQL["records_of_orders"], *keys)) if rows else [], keys)
 
 
-async def remove_orders(tx: Transaction, taken: Slice) -> int:
+async def delete_orders(tx: Transaction, taken: Slice) -> int:
     """Removes them with all that belongs to them. Gives how many records."""
-    return int(await tx.fetchval(SQL["remove_orders"], *taken.keys))
+    return int(await tx.fetchval(SQL["delete_orders"], *taken.keys))
 
 
-async def take_alone(tx: Transaction, kind: str, limit: Limit) -> Slice:
+async def lock_alone(tx: Transaction, kind: str, limit: Limit) -> Slice:
     """Records of one of the kinds in ``ALONE``."""
-    rows = await tx.fetch(SQL[f"take_{kind}"], *limit.arrays, SLICE)
+    rows = await tx.fetch(SQL[f"lock_{kind}"], *limit.arrays, SLICE)
     return Slice(_records(rows), ([row["key"] for row in rows],))
 
 
-async def remove_alone(tx: Transaction, kind: str, taken: Slice) -> int:
+async def delete_alone(tx: Transaction, kind: str, taken: Slice) -> int:
     """Removes them. Gives how many."""
-    return int((await tx.execute(SQL[f"remove_{kind}"], *taken.keys)).rsplit(" ", 1)[-1])
+    return int((await tx.execute(SQL[f"delete_{kind}"], *taken.keys)).rsplit(" ", 1)[-1])
 
 
 def _records(rows: Sequence[Row]) -> list[Record]:

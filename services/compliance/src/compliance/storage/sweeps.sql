@@ -1,4 +1,4 @@
--- name: take_orders
+-- name: lock_orders
 -- A slice of the orders that may go: closed before the limit, with nobody left to answer, not held, no revocation that
 -- stands (it answers a notice that is repeated after years), and not referred to by one that is still there.
 SELECT r.revocation_id, r.article_id, r.order_no
@@ -33,7 +33,7 @@ UNION ALL
 SELECT 'receipt', to_jsonb(t) FROM receipt AS t JOIN gone AS g ON t.article_id = g.article_id AND t.order_no = g.order_no
 ORDER BY schema, record
 
--- name: remove_orders
+-- name: delete_orders
 WITH gone AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 ), noticed AS (
@@ -52,7 +52,7 @@ WITH gone AS (
 SELECT (SELECT count(*) FROM noticed) + (SELECT count(*) FROM polled) + (SELECT count(*) FROM obliged)
        + (SELECT count(*) FROM answered) + (SELECT count(*) FROM ordered)
 
--- name: take_receipts
+-- name: lock_receipts
 -- Receipts that outlived their order's turn: on one that stands and is closed, or on none that we know.
 SELECT 'receipt' AS schema, t.id::text AS key, to_jsonb(t) AS record
 FROM receipt AS t
@@ -67,10 +67,10 @@ ORDER BY t.id
 LIMIT $5
 FOR UPDATE OF t
 
--- name: remove_receipts
+-- name: delete_receipts
 DELETE FROM receipt WHERE id = ANY ($1::text[]::bigint[])
 
--- name: take_runs
+-- name: lock_runs
 -- Not the newest that completed: from it is told whether the next is late.
 SELECT 'run' AS schema, run_id::text AS key, to_jsonb(u) AS record
 FROM run AS u
@@ -82,10 +82,10 @@ ORDER BY u.run_id
 LIMIT $5
 FOR UPDATE OF u
 
--- name: remove_runs
+-- name: delete_runs
 DELETE FROM run WHERE run_id = ANY ($1::text[]::uuid[])
 
--- name: take_holder_changes
+-- name: lock_holder_changes
 -- Not the last of each holder: it says what holds.
 SELECT 'holder_change' AS schema, c.id::text AS key, to_jsonb(c) AS record
 FROM holder_change AS c
@@ -97,10 +97,10 @@ ORDER BY c.id
 LIMIT $5
 FOR UPDATE OF c
 
--- name: remove_holder_changes
+-- name: delete_holder_changes
 DELETE FROM holder_change WHERE id = ANY ($1::text[]::bigint[])
 
--- name: take_notice_requests
+-- name: lock_notice_requests
 SELECT 'notice_request' AS schema, q.request_id::text AS key, to_jsonb(q) AS record
 FROM notice_request AS q
 WHERE q.made_at < $1 AND q.executed_at IS NOT NULL
@@ -111,7 +111,7 @@ ORDER BY q.request_id
 LIMIT $5
 FOR UPDATE OF q
 
--- name: remove_notice_requests
+-- name: delete_notice_requests
 DELETE FROM notice_request WHERE request_id = ANY ($1::text[]::uuid[])
 
 -- name: tally

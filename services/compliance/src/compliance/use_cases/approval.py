@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, IssueOrder, Kind, ResendOrder, Standing
+from compliance.domain.order import ArticleHead, Decision, IssueOrder, Kind, ResendOrder
 from compliance.domain.request import Request, RequestKind
 from compliance.storage import notices, requests, revocations
 from compliance.use_cases.service import Service
@@ -63,7 +63,7 @@ async def limits(
     tx: Transaction,
     noticed: Sequence[Notice],
     known: Mapping[NoticeKey, UUID],
-    standing: Mapping[str, Standing],
+    heads: Mapping[str, ArticleHead],
     service: Service,
     mode: Mode,
 ) -> Limits:
@@ -72,7 +72,7 @@ async def limits(
     counts: dict[str, set[str]] = {}
     before: dict[str, int] = {}
     for notice in noticed:
-        if notice.key in known or standing[notice.article_id].revoked or mode is Mode.APPROVED:
+        if notice.key in known or heads[notice.article_id].revoked or mode is Mode.APPROVED:
             continue
         if mode is Mode.WITHHELD or not notice.allowed:
             found.limited.add(notice.key)
@@ -97,12 +97,12 @@ async def gather(
     tx: Transaction,
     decisions: Sequence[Decision],
     limits: Limits,
-    standing: Mapping[str, Standing],
+    heads: Mapping[str, ArticleHead],
     service: Service,
 ) -> list[Decision]:
     """Puts what records have withheld into requests. Gives the decisions, their notices with their requests."""
     waiting: dict[tuple[str, str], dict[str, None]] = {}
-    for notice in _withheld(decisions, limits, standing):
+    for notice in _withheld(decisions, limits, heads):
         if notice.request_id is None and notice.subject is not None:
             waiting.setdefault((notice.subject, notice.reason), {})[notice.article_id] = None
     if not waiting:
@@ -125,7 +125,7 @@ async def gather(
 
 
 def _withheld(
-    decisions: Sequence[Decision], limits: Limits, standing: Mapping[str, Standing]
+    decisions: Sequence[Decision], limits: Limits, heads: Mapping[str, ArticleHead]
 ) -> list[Notice]:
     """The new notices that wait for a second person: where another revokes the article anyway, none does."""
     found: list[Notice] = []
@@ -133,7 +133,7 @@ def _withheld(
         match one:
             case IssueOrder(kind=Kind.WITHHELD):
                 found += one.notices
-            case ResendOrder() if one.new and standing[one.new[0].article_id].withheld:
+            case ResendOrder() if one.new and heads[one.new[0].article_id].withheld:
                 found += one.new
             case _:
                 pass

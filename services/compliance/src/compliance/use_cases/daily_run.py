@@ -17,8 +17,8 @@ from compliance.use_cases.runs import check_completed, check_failed, check_start
 from compliance.use_cases.service import Service
 
 LEASE = "run"
-LOOK_S = 0.2
-LOOK_S_MAX = 1.0
+CHECK_S = 0.2
+CHECK_S_MAX = 1.0
 
 Say = Callable[[str], object]
 
@@ -113,14 +113,14 @@ class Check:
         """Waits for the worker to record and close what these polls brought, at most as long as it may."""
         noticed = sum(poll.noticed for poll in polls)
         until = self.service.clock.now() + self.wait
-        said, warned, look_s = "", False, LOOK_S
+        said, warned, look_s = "", False, CHECK_S
         while True:
             progress = await progress_of(polls, self.service)
             total = progress.open + progress.closed
             line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
             if line != said and noticed:
                 self.say(line)
-                said, look_s = line, LOOK_S
+                said, look_s = line, CHECK_S
             if progress.recorded >= noticed and not progress.open:
                 return progress
             if self.service.clock.now() >= until:
@@ -128,7 +128,7 @@ class Check:
             warned = warned or await self._warn_without_worker()
             if await self.stopping.sleep(look_s):
                 raise CannotCheck("asked to end before it was done")
-            look_s = min(look_s * 1.5, LOOK_S_MAX)
+            look_s = min(look_s * 1.5, CHECK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
         silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())

@@ -32,13 +32,13 @@ async def holder_registered(registration: HolderRegistration, by: str, service: 
         there = await holders.one(tx, registration.name)
         if there is not None and there["status"] == "active":
             if holders.registration(there) != registration:
-                revision = await holders.put(tx, registration, by, "changed", now)
+                revision = await holders.save(tx, registration, by, "changed", now)
                 changed = condition.holder_changed(registration.name, "changed", by, revision)
                 await service.alert_publisher.raise_event(tx, [changed], now)
             return
-        standing = await revocations.take_standing_since(tx, now - ON_BROKERS)
-        await holders.put(tx, registration, by, "registered", now)
-        obliged = await obligations.open_all(tx, standing, now, registration.name)
+        in_force = await revocations.lock_in_force_since(tx, now - ON_BROKERS)
+        await holders.save(tx, registration, by, "registered", now)
+        obliged = await obligations.open_all(tx, in_force, now, registration.name)
         if obliged and registration.kind is not HolderKind.EXPIRY:
             await revocations.reopen(tx, obliged, now)
 
@@ -51,7 +51,7 @@ async def resend(name: str, by: str, service: Service) -> int:
     async with service.db.transaction() as tx:
         now = service.clock.now()
         unanswered = await obligations.unanswered(tx, name, RESENT_MAX)
-        taken = await revocations.take(tx, unanswered)
+        taken = await revocations.lock_orders(tx, unanswered)
         again = await obligations.resend(tx, name, [one.revocation_id for one in taken], now)
         await revocations.send_from(tx, dict.fromkeys(again, now))
         await holders.resent(tx, name, by, now)
@@ -93,7 +93,7 @@ async def close_unverifiable(service: Service, limit: int = 500) -> int:
     async with service.db.transaction() as tx:
         now = service.clock.now()
         found = await obligations.unverifiable(tx, limit)
-        await revocations.take(tx, (order for order, _ in found))
+        await revocations.lock_orders(tx, (order for order, _ in found))
         closed = await obligations.close_unverifiable(tx, found, now)
         await close_if_complete(tx, closed, now)
     return len(found)

@@ -74,9 +74,9 @@ async def take_notices(
     now = service.clock.now()
     await holders.lock_shared(tx)
     await approval.lock_subjects(tx, noticed)
-    standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
+    heads = await articles.lock_or_create(tx, (notice.article_id for notice in noticed), now)
     known, reused = await notices.known(tx, noticed, revoking_only=mode is Mode.APPROVED)
-    limits = await approval.limits(tx, noticed, known, standing, service, mode)
+    limits = await approval.limits(tx, noticed, known, heads, service, mode)
     by_article: dict[str, list[Notice]] = {}
     for notice in noticed:
         by_article.setdefault(notice.article_id, []).append(notice)
@@ -84,7 +84,7 @@ async def take_notices(
         decision
         for article_id, said in by_article.items()
         for decision in order.decide(
-            standing[article_id],
+            heads[article_id],
             said,
             known,
             now=now,
@@ -92,10 +92,10 @@ async def take_notices(
             limited=limits.limited,
         )
     ]
-    decisions = await approval.gather(tx, decisions, limits, standing, service)
+    decisions = await approval.gather(tx, decisions, limits, heads, service)
     await carry_out(tx, decisions, service, now)
-    await notices.put(tx, noticed, decisions, now, limits.counted)
-    await _say_backlog(tx, decisions, service, now)
+    await notices.save(tx, noticed, decisions, now, limits.counted)
+    await _report_backlog(tx, decisions, service, now)
     await reused_ids(tx, [*reused, *repeated_ids(noticed)], service, now)
     metrics.count(decisions)
     return {notice.article_id: known[notice.key] for notice in noticed if notice.key in known} | {
@@ -110,15 +110,15 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
     later = [decision for decision in new if decision.previous_order > 0]
     await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
-        await articles.put(tx, new, now)
-        await revocations.put(tx, new, now)
+        await articles.save(tx, new, now)
+        await revocations.insert(tx, new, now)
         if later:
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
         cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
         await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
     if again:
-        taken = await revocations.take(tx, (decision.revocation_id for decision in again))
+        taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
         said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
         await send_again(tx, taken, service, now, earliest=earliest, cited=said)
@@ -143,7 +143,7 @@ async def send_again(
     owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
     await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
     if set_back:
-        await obligations.set_back(tx, set_back, now)
+        await obligations.update_due(tx, set_back, now)
     addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
     await service.orders.put(tx, events.orders(again, cited or {}, now, addressed))
     metrics.SENT_AGAIN.inc(len(again))
@@ -153,12 +153,12 @@ async def resend_due(service: Service, limit: int = 500) -> int:
     """Send open orders again whose time has come. Gives how many."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        due = await revocations.take_due(tx, now, limit)
+        due = await revocations.lock_due(tx, now, limit)
         settled = await close_if_complete(tx, [one.revocation_id for one in due], now)
-        pressing = [one for one in due if one.revocation_id not in settled]
-        owing = await obligations.owing(tx, [one.revocation_id for one in pressing], now)
-        to_send = [one for one in pressing if owing.get(one.revocation_id, Owing()).due]
-        later = [one for one in pressing if one not in to_send]
+        resendable = [one for one in due if one.revocation_id not in settled]
+        owing = await obligations.owing(tx, [one.revocation_id for one in resendable], now)
+        to_send = [one for one in resendable if owing.get(one.revocation_id, Owing()).due]
+        later = [one for one in resendable if one not in to_send]
         if to_send:
             await send_again(tx, to_send, service, now)
         if later:
@@ -178,18 +178,18 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
         now = service.clock.now()
         await holders.lock_shared(tx)
         await approval.may_reinstate(tx, lifted_by, service)
-        standing = await articles.take_by_revocation(tx, revocation_id)
-        if standing is None:
+        head = await articles.lock_by_revocation(tx, revocation_id)
+        if head is None:
             raise Conflict("there is no such order")
-        if standing.withheld and await requests.wanted(tx, [standing.article_id]):
+        if head.withheld and await requests.wanted(tx, [head.article_id]):
             raise Conflict("this article is withheld until somebody decides on its request: refuse that")
-        lifting = order.lift(
-            standing, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
+        lifting = order.reinstatement(
+            head, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
         )
         if lifting is None:
             raise Conflict("this order does not stand: it was lifted, or a later one took its place")
-        await revocations.lock(tx, [standing.article_id], [])
-        await revocations.lift(tx, revocation_id, lifted_by, now)
+        await revocations.lock(tx, [head.article_id], [])
+        await revocations.reinstate(tx, revocation_id, lifted_by, now)
         await carry_out(tx, [lifting], service, now)
     metrics.count([lifting])
     return lifting
@@ -205,7 +205,7 @@ async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now
     return set(closed)
 
 
-async def _say_backlog(
+async def _report_backlog(
     tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime
 ) -> None:
     late: dict[str, int] = {}

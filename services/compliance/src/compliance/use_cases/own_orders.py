@@ -64,7 +64,7 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
     if not found:
         return
     await holders.lock_shared(tx)
-    await articles.take(tx, (one.article_id for one in found), now)
+    await articles.lock_or_create(tx, (one.article_id for one in found), now)
     await revocations.lock(tx, (one.article_id for one in found), [])
     there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
     there |= await revocations.existing(tx, (one.revocation_id for one in found))
@@ -74,9 +74,9 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
         if not isinstance(one, ArticleReinstated) or one.revocation_id in there
     ]
     await articles.raise_heads(tx, [(one.article_id, one.order) for one in found], now)
-    await revocations.put(tx, ordered, now)
+    await revocations.insert(tx, ordered, now)
     heads = {one.article_id: one for one in ordered}
-    await articles.put(tx, list(heads.values()), now)
+    await articles.save(tx, list(heads.values()), now)
     await _supersede(tx, ordered, now)
     await obligations.open_all(tx, (one.revocation_id for one in heads.values()), now)
     await revocations.reopen(tx, (one.revocation_id for one in heads.values()), now)
@@ -102,7 +102,7 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     await service.require_own_orders()
     now = service.clock.now()
     await holders.lock_shared(tx)
-    known = await articles.take(tx, contradicted, now)
+    known = await articles.lock_or_create(tx, contradicted, now)
     highest = next_number(0, now + CLOCK_AHEAD_MAX)
     believed = {
         article_id: number
@@ -112,16 +112,16 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     if not believed:
         return []
     await articles.raise_heads(tx, believed.items(), now)
-    standing = await articles.take(tx, believed, now)
+    heads = await articles.lock_or_create(tx, believed, now)
     await revocations.lock(tx, believed, [])
     in_force = {
         one.revocation_id: one
-        for one in standing.values()
+        for one in heads.values()
         if (one.revoked or one.withheld) and one.revocation_id is not None
     }
     again = [
         reissued(one, in_force[one.revocation_id].order_no, now)
-        for one in await revocations.take(tx, in_force)
+        for one in await revocations.lock_orders(tx, in_force)
     ]
     await carry_out(tx, again, service, now)
     return again
@@ -136,11 +136,11 @@ async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: 
     if not answers:
         return
     now = service.clock.now()
-    standing = await articles.take(tx, (one.article_id for one in answers), now)
+    heads = await articles.lock_or_create(tx, (one.article_id for one in answers), now)
     noticed = {
         one.article_id: forgotten(one.article_id, one.order_no, one.holder, one.answered_at)
         for one in answers
-        if standing[one.article_id].order_no == one.order_no and not standing[one.article_id].revoked
+        if heads[one.article_id].order_no == one.order_no and not heads[one.article_id].revoked
     }
     if noticed:
         await take_notices(tx, list(noticed.values()), service)
@@ -153,7 +153,7 @@ async def _supersede(tx: Transaction, ordered: Sequence[IssueOrder], now: dateti
         await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
     for one in ordered:
         if one.lifts is not None:
-            await revocations.lift(tx, one.lifts, one.ordered_by, one.ordered_at)
+            await revocations.reinstate(tx, one.lifts, one.ordered_by, one.ordered_at)
 
 
 async def _report_forged(

@@ -9,7 +9,7 @@ from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
-from compliance.domain.obligation import Answer, HoldingsCheck, HoldingsVerdict, ReceiptOutcome, fair_time
+from compliance.domain.obligation import Answer, HoldingsCheck, HoldingsVerdict, ReceiptOutcome, grace_period
 from compliance.domain.order import Order
 from compliance.gateways import metrics
 from compliance.storage import controls, holders, obligations, receipts, revocations
@@ -109,13 +109,13 @@ async def _take_answers(
     tx: Transaction, answers: Sequence[Answer], service: Service
 ) -> list[tuple[Answer, ReceiptOutcome]]:
     now = service.clock.now()
-    places = await revocations.take_by_order(tx, ((a.article_id, a.order_no) for a in answers))
+    places = await revocations.lock_by_order(tx, ((a.article_id, a.order_no) for a in answers))
     wanted = [
         (places[answer.article_id, answer.order_no], answer.holder)
         for answer in answers
         if (answer.article_id, answer.order_no) in places
     ]
-    owed = await obligations.take(tx, wanted)
+    owed = await obligations.lock(tx, wanted)
     before = dict(owed)
     meant = []
     for answer in answers:
@@ -132,13 +132,13 @@ async def _take_answers(
             meant.append((answer, meaning))
     changed = [folded for key, folded in owed.items() if folded != before[key]]
     if changed:
-        await obligations.put(tx, changed, now)
+        await obligations.save(tx, changed, now)
         for one in changed:
             if one.verified_at == now and one.opened_at is not None:
                 metrics.closed(one.holder, [one.opened_at], now)
         await close_if_complete(tx, [folded.revocation_id for folded in changed], now)
-    await receipts.put(tx, meant, now)
-    await _say_strays(tx, meant, service, now)
+    await receipts.save(tx, meant, now)
+    await _report_strays(tx, meant, service, now)
     if any(meaning is ReceiptOutcome.REMOVED for _, meaning in meant):
         tx.on_commit(service.verifiers.wake)
     for _, meaning in meant:
@@ -157,10 +157,10 @@ async def on_holdings_checked(asked: Iterable[UUID], looked: HoldingsCheck, serv
     found: dict[HoldingsVerdict, list[Order]] = {sight: [] for sight in HoldingsVerdict}
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        taken = await revocations.take(tx, asked)
+        taken = await revocations.lock_orders(tx, asked)
         wrong = looked.ours and await _wrong(tx, looked, service, now)
         for one in taken:
-            found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
+            found[obligation.verdict(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
         if gone := found[HoldingsVerdict.GONE]:
             proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
             opened = await obligations.verify(tx, looked.store, proven, now)
@@ -170,10 +170,10 @@ async def on_holdings_checked(asked: Iterable[UUID], looked: HoldingsCheck, serv
             await _reopen_contradicted(tx, looked.store, held, service, now)
         if unknown := found[HoldingsVerdict.UNKNOWN]:
             ids = [one.revocation_id for one in unknown]
-            await obligations.look_later(tx, looked.store, ids, now + CHECK_AGAIN)
+            await obligations.postpone_check(tx, looked.store, ids, now + CHECK_AGAIN)
     metrics.VERIFIED.labels(looked.store).inc(len(found[HoldingsVerdict.GONE]))
     if wrong or found[HoldingsVerdict.UNKNOWN]:
-        metrics.LOOKS_FAILED.labels(looked.store).inc()
+        metrics.CHECKS_FAILED.labels(looked.store).inc()
 
 
 async def on_holdings_unavailable(
@@ -181,15 +181,15 @@ async def on_holdings_unavailable(
 ) -> None:
     """The holder did not answer: nothing is known of it, so nothing is said of it. Look later."""
     at = service.clock.now() + after
-    await obligations.look_later(service.db, holder, list(asked), at)
-    metrics.LOOKS_FAILED.labels(holder).inc()
+    await obligations.postpone_check(service.db, holder, list(asked), at)
+    metrics.CHECKS_FAILED.labels(holder).inc()
 
 
 async def _wrong(tx: Transaction, looked: HoldingsCheck, service: Service, now: datetime) -> bool:
     """Whether a store misses what it must hold for longer than it may be behind. Raised and resolved here alone."""
     asked = [*looked.controls, *looked.not_needed]
     since = await controls.record(tx, looked.store, asked, looked.missed, now)
-    wrong = since is not None and now - since >= fair_time(looked.store)
+    wrong = since is not None and now - since >= grace_period(looked.store)
     conditions = [condition.store_wrong(looked.store)] if wrong else []
     await service.alert_publisher.say(tx, f"holdings:{looked.store}", conditions, now)
     return wrong
@@ -218,7 +218,7 @@ async def _reopen_contradicted(
         metrics.STILL_HELD.labels(holder).inc(len(again))
 
 
-async def _say_strays(
+async def _report_strays(
     tx: Transaction, meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service, now: datetime
 ) -> None:
     found = {

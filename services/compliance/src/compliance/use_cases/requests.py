@@ -11,7 +11,7 @@ from uuid import UUID
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain import order
-from compliance.domain.order import IssueOrder, Standing
+from compliance.domain.order import ArticleHead, IssueOrder
 from compliance.domain.request import SLICE, Request, RequestKind
 from compliance.gateways import metrics
 from compliance.storage import articles, holders, notices, requests, revocations
@@ -182,9 +182,9 @@ async def _release(tx: Transaction, request: Request, ids: Sequence[str], servic
     """What is withheld and no other request wants revoked is in use again."""
     now = service.clock.now()
     await holders.lock_shared(tx)
-    standing = await articles.take(tx, ids, now)
+    heads = await articles.lock_or_create(tx, ids, now)
     wanted = await requests.wanted(tx, ids, other_than=request.request_id)
-    held = [one for one in standing.values() if one.withheld and one.article_id not in wanted]
+    held = [one for one in heads.values() if one.withheld and one.article_id not in wanted]
     await _end(tx, held, request, f"request refused by {request.refused_by}", service, now)
 
 
@@ -192,17 +192,17 @@ async def _reinstate(tx: Transaction, request: Request, ids: Sequence[str], serv
     """Revocations that stood when the request was made; what was revoked since then stays revoked."""
     now = service.clock.now()
     await holders.lock_shared(tx)
-    standing = await articles.take(tx, ids, now)
+    heads = await articles.lock_or_create(tx, ids, now)
     older = await revocations.ordered_before(
-        tx, [one.revocation_id for one in standing.values() if one.revoked], request.made_at
+        tx, [one.revocation_id for one in heads.values() if one.revoked], request.made_at
     )
-    lifted = [one for one in standing.values() if one.revoked and one.revocation_id in older]
+    lifted = [one for one in heads.values() if one.revoked and one.revocation_id in older]
     await _end(tx, lifted, request, request.note or request.reason, service, now)
 
 
 async def _end(
     tx: Transaction,
-    standing: Sequence[Standing],
+    heads: Sequence[ArticleHead],
     request: Request,
     reason: str,
     service: Service,
@@ -210,8 +210,8 @@ async def _end(
 ) -> None:
     by = f"request:{request.request_id}"
     ended: list[IssueOrder] = []
-    for one in standing:
-        lifting = one.revocation_id and order.lift(
+    for one in heads:
+        lifting = one.revocation_id and order.reinstatement(
             one, one.revocation_id, now=now, lifted_by=by, deadlines=service.deadlines, reason=reason
         )
         if lifting:
@@ -220,6 +220,6 @@ async def _end(
         await revocations.lock(tx, [one.article_id for one in ended], [])
         for lifting in ended:
             if lifting.lifts is not None:
-                await revocations.lift(tx, lifting.lifts, by, now)
+                await revocations.reinstate(tx, lifting.lifts, by, now)
         await carry_out(tx, ended, service, now)
         metrics.count(ended)

@@ -65,7 +65,7 @@ async def measure_open(service: Service, now: datetime) -> None:
     """What each holder has not closed, how old it is, and how long is left; of every holder, from the start."""
     oldest: dict[str, datetime] = {}
     next_due: dict[str, datetime] = {}
-    rows = await obligations.standing(service.db)
+    rows = await obligations.open_by_holder(service.db)
     for one in (metrics.OPEN, metrics.OLDEST_OPEN, metrics.NEXT_DUE):
         one.clear()
     for row in rows:

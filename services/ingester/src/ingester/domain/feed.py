@@ -34,14 +34,14 @@ class RevokedEntry:
     sequence: str | None
     revoked_at: datetime | None
 
-    def notice_id(self, feed: str, lifted_order: int | None) -> UUID:
+    def notice_id(self, feed: str, reinstated_order: int | None) -> UUID:
         """The same entry seen again is the same notice.
 
         A list without sequence numbers cannot tell an old entry from a new one, so after a reinstatement
-        (``lifted_order``) an entry without number counts as new: rather one takedown too many.
+        (``reinstated_order``) an entry without number counts as new: rather one takedown too many.
         """
         mark = self.sequence or (
-            self.revoked_at.isoformat() if self.revoked_at else f"after {lifted_order or 0}"
+            self.revoked_at.isoformat() if self.revoked_at else f"after {reinstated_order or 0}"
         )
         return event_id("notice", feed, self.article_id, mark)
 

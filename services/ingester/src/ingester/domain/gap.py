@@ -13,7 +13,7 @@ ABSENT_MIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OldestEntry:
     """The oldest entry that the provider still holds: its sequence, and when it was harvested where it says so."""
 
     sequence: int | None
@@ -49,7 +49,11 @@ class Gap:
 
 
 def past_the_window(
-    cursor: str | None, complete_at: datetime | None, oldest: Held | None, now: datetime, window: timedelta
+    cursor: str | None,
+    complete_at: datetime | None,
+    oldest: OldestEntry | None,
+    now: datetime,
+    window: timedelta,
 ) -> Gap | None:
     """The articles that have left the provider's window since the feed was last read to its end.
 

@@ -61,7 +61,7 @@ async def _show(feed: Feed, service: Service) -> None:
 async def floor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
     """``ingester floor``: prints the retention floor, or lowers it and lets the provider deliver again."""
     articles = Articles(service.db, service.clock, service.months)
-    ours = floor.Floor(sweeps.floor, sweeps.lower_floor, articles.reopen)
+    ours = floor.Floor(sweeps.retention_floor, sweeps.lower_floor, articles.reopen)
     return await floor.run_role(service.db, service.clock, ours, chosen)
 
 

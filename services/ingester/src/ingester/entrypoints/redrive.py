@@ -20,14 +20,14 @@ def by_source(service: Service) -> SourceRedrive:
     feeds = {without_slice(name): feed for name, feed in service.feeds.items()}
     body = _from_body(service, ApiKeys(service.settings.api_keys_file))
 
-    def way_back(source: str) -> Redrive | None:
+    def handler_for(source: str) -> Redrive | None:
         kind, _, name = source.partition(":")
         if kind in {"webhook", "http"}:
             return body
         feed = feeds.get(without_slice(name)) if kind == "feed" else None
         return _from_feed(service, feed, name) if feed is not None else None
 
-    return way_back
+    return handler_for
 
 
 def _from_feed(service: Service, feed: Feed, name: str) -> Redrive:
@@ -44,12 +44,12 @@ def _from_body(service: Service, keys: ApiKeys) -> Redrive:
         errors, article = validate_item(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
-        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), door=row["topic"])
+        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), source=row["topic"])
 
     return again
 
 
-def _who_may(keys: ApiKeys, door: str) -> Sequence[str]:
-    """Whose ids come by this door, also the second time: the partner's own, or those of the subject's keys now."""
-    kind, _, name = door.partition(":")
+def _who_may(keys: ApiKeys, source: str) -> Sequence[str]:
+    """Whose ids come by this source, also the second time: the partner's own, or those of the subject's keys now."""
+    kind, _, name = source.partition(":")
     return (name,) if kind == "webhook" else sorted(keys.providers_of(name))

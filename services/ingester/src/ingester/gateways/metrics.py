@@ -4,8 +4,8 @@ from clawback_common.telemetry import counter, gauge
 
 DELIVERED = counter(
     "ingester_deliveries_total",
-    "Articles that came in, by door and what became of them.",
-    ("door", "outcome"),
+    "Articles that came in, by source and outcome.",
+    ("source", "outcome"),
 )
 NOTICED = counter("ingester_notices_total", "New notices, by who gave them.", ("feed",))
 ORDERED = counter("ingester_orders_total", "Orders that arrived, repeats included.", ("kind",))

@@ -23,7 +23,7 @@ ESTIMATED = (
 """Tables, and indexes over the articles of one state."""
 
 
-class Taken(NamedTuple):
+class Upserted(NamedTuple):
     """An identity row after a delivery."""
 
     article_id: str
@@ -43,10 +43,10 @@ class Returned(NamedTuple):
     state: str
 
 
-async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Taken]:
+async def upsert(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Upserted]:
     """Takes the rows and decides under their locks. The batch has each id once, sorted; what is too old is missing."""
     rows = await tx.fetch(
-        SQL["take"],
+        SQL["upsert"],
         [d.article_id for d in batch],
         [d.article.published_at for d in batch],
         [d.source_order for d in batch],
@@ -56,7 +56,7 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
         [d.document_hash for d in batch],
         [d.source_position for d in batch],
     )
-    return [Taken._make(row) for row in rows]
+    return [Upserted._make(row) for row in rows]
 
 
 async def lock_or_create(tx: Transaction, article_ids: Sequence[str], now: datetime) -> dict[str, OrderHead]:
@@ -104,14 +104,14 @@ async def too_old(db: Querier, found: Sequence[ArticleSubmitted], now: datetime)
     return {row["article_id"] for row in await db.fetch(SQL["too_old"], ids, dates, now)}
 
 
-async def doubt(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
+async def mark_unconfirmed(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
     """Makes locked rows unreadable until compliance was asked for their orders."""
-    await tx.execute(SQL["doubt"], article_ids, now)
+    await tx.execute(SQL["mark_unconfirmed"], article_ids, now)
 
 
-async def believe(tx: Transaction, article_id: str, now: datetime) -> Row | None:
+async def mark_confirmed(tx: Transaction, article_id: str, now: datetime) -> Row | None:
     """Ends what ``doubt`` did. Gives id, version and state, or None where there was no doubt."""
-    return await tx.fetchrow(SQL["believe"], article_id, now)
+    return await tx.fetchrow(SQL["mark_confirmed"], article_id, now)
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:

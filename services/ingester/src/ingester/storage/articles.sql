@@ -1,4 +1,4 @@
--- name: take
+-- name: upsert
 -- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
 -- ids and decides under their locks: a revoked id stays revoked, an older source_order changes nothing, and of equal ones
 -- the position decides. Both are raised even by what is refused, so that an old text stays old after a reinstatement.
@@ -85,12 +85,12 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::ti
 WHERE a.article_id = o.article_id
 RETURNING a.article_id, a.version, a.state, a.kept_from, o.returns
 
--- name: doubt
+-- name: mark_unconfirmed
 -- An order on these does not follow the last one: not readable and not published until compliance was asked.
 UPDATE article SET unconfirmed = true, updated_at = $2, state = CASE state WHEN 'revoked' THEN state ELSE 'withheld' END
 WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
 
--- name: believe
+-- name: mark_confirmed
 -- Compliance has said which orders there are: what only the doubt withheld is in use again.
 UPDATE article
 SET unconfirmed = false, updated_at = $2,

@@ -8,21 +8,21 @@ from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.storage import sweeps
-from ingester.storage.articles import Returned, Taken
+from ingester.storage.articles import Returned, Upserted
 
 SQL = Queries.load(__package__, "contents")
 FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-async def put(tx: Transaction, taken: Sequence[Taken], by_id: Mapping[str, Delivery]) -> None:
-    """Stores the documents of the rows that were taken."""
-    if taken:
+async def save(tx: Transaction, stored: Sequence[Upserted], by_id: Mapping[str, Delivery]) -> None:
+    """Stores the documents of the rows that were stored."""
+    if stored:
         await tx.execute(
-            SQL["put"],
-            [row.kept_from for row in taken],
-            [row.article_id for row in taken],
-            [row.version for row in taken],
-            [by_id[row.article_id].document for row in taken],
+            SQL["save"],
+            [row.kept_from for row in stored],
+            [row.article_id for row in stored],
+            [row.version for row in stored],
+            [by_id[row.article_id].document for row in stored],
         )
 
 
@@ -37,11 +37,11 @@ async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
     return {row["article_id"] for row in rows}
 
 
-async def renumber(tx: Transaction, returned: Sequence[Returned]) -> None:
+async def set_versions(tx: Transaction, returned: Sequence[Returned]) -> None:
     """Gives documents the new version of their rows."""
     if returned:
         await tx.execute(
-            SQL["renumber"],
+            SQL["set_versions"],
             [row.kept_from for row in returned],
             [row.article_id for row in returned],
             [row.version for row in returned],
@@ -62,4 +62,4 @@ class Months(MonthPartitions):
 
     def __init__(self, db: Database) -> None:
         """All that is older than the first lies in one partition, so that odd dates cannot make thousands of them."""
-        super().__init__(db, "article_content", FIRST_MONTH, partial(sweeps.floor, db))
+        super().__init__(db, "article_content", FIRST_MONTH, partial(sweeps.retention_floor, db))

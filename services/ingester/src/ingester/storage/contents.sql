@@ -1,4 +1,4 @@
--- name: put
+-- name: save
 INSERT INTO article_content (kept_from, article_id, version, document)
 SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[])
 ON CONFLICT (kept_from, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
@@ -15,7 +15,7 @@ WITH in_month AS (
 )
 SELECT article_id FROM in_month UNION SELECT article_id FROM apart
 
--- name: renumber
+-- name: set_versions
 -- The text is the same; its version is the row's.
 UPDATE article_content AS c SET version = n.version
 FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS n (kept_from, article_id, version)

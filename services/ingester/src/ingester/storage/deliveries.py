@@ -20,7 +20,7 @@ class Known:
     answer: dict[str, Any]
 
 
-async def put(
+async def insert(
     db: Database,
     provider: str,
     webhook_id: str,
@@ -33,7 +33,7 @@ async def put(
     """Stores a webhook's raw body. False: its id is known."""
     encoded = orjson.dumps(answer).decode()
     return (
-        await db.fetchval(SQL["put"], provider, webhook_id, sha256, body, encoded, traceparent, now)
+        await db.fetchval(SQL["insert"], provider, webhook_id, sha256, body, encoded, traceparent, now)
         is not None
     )
 

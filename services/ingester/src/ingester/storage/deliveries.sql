@@ -1,4 +1,4 @@
--- name: put
+-- name: insert
 -- The raw body is stored before it is acknowledged. A repeat changes nothing.
 INSERT INTO delivery (provider, webhook_id, body_sha256, body, answer, traceparent, received_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -21,7 +21,7 @@ RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class FeedLease:
     """A feed that is ours to drain."""
 
     cursor: str | None
@@ -97,7 +97,7 @@ async def due(db: Querier, name: str, every: timedelta) -> bool:
 
 async def lease(
     tx: Transaction, name: str, poll_id: UUID, cause: str, now: datetime, every: timedelta | None = None
-) -> Leased | None:
+) -> FeedLease | None:
     """Takes the feed for one pass; None when another pass is under way.
 
     With ``every`` the pass is one on schedule: None also when it is not due, because another process has made it.
@@ -106,7 +106,7 @@ async def lease(
     if row is None:
         return None
     await tx.execute(SQL["begin"], poll_id, name, cause, now)
-    return Leased(*row)
+    return FeedLease(*row)
 
 
 async def under_way(db: Querier, name: str) -> UUID | None:
@@ -200,7 +200,7 @@ async def all_feeds(db: Querier) -> list[Row]:
 
 
 async def resume(db: Querier, name: str, now: datetime) -> bool:
-    """Starts a stopped feed again, after a person has mended the cause."""
+    """Starts a stopped feed again, after a person has repaired_body the cause."""
     return await db.fetchval(SQL["resume"], name, now) is not None
 
 

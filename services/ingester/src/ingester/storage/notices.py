@@ -11,7 +11,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
 SQL = Queries.load(__package__, "notices")
 
 
-async def put(
+async def insert(
     tx: Transaction, notices: Sequence[RevocationNoticed], traceparents: Sequence[str | None]
 ) -> list[RevocationNoticed]:
     """Notes notices of one feed, reason and time. Gives those that were not known."""
@@ -19,7 +19,7 @@ async def put(
         return []
     first = notices[0]
     rows = await tx.fetch(
-        SQL["put"],
+        SQL["insert"],
         [n.notice_id for n in notices],
         [n.article_id for n in notices],
         first.noticed_by,
@@ -34,9 +34,11 @@ async def put(
     return [n for n in notices if (n.notice_id, n.article_id) in new]
 
 
-async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
+async def reinstated_orders(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
     """The last order of each id that was revoked once and is not now."""
-    return {row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["standing"], article_ids)}
+    return {
+        row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["reinstated_orders"], article_ids)
+    }
 
 
 async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> set[str]:

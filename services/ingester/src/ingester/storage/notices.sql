@@ -1,4 +1,4 @@
--- name: put
+-- name: insert
 -- A repeat of what is known is no new notice. Gives those that are new.
 INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, revoked_at, earliest_at, poll_id, traceparent,
                     next_send_at)
@@ -8,7 +8,7 @@ FROM unnest($1::uuid[], $2::text[], $8::timestamptz[], $9::text[])
 ON CONFLICT (notice_id, article_id) DO NOTHING
 RETURNING notice_id, article_id
 
--- name: standing
+-- name: reinstated_orders
 -- Orders seen here that a new sighting of the same revocation must be told apart from.
 SELECT article_id, order_no FROM article WHERE article_id = ANY ($1::text[]) AND order_no > 0 AND state <> 'revoked'
 

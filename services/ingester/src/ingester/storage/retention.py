@@ -63,11 +63,11 @@ class Articles:
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
         await writers_gone(self.db, "article")
         for month in await self.months.over(limit.before):
-            await self._month_goes(month, limit, progress)
-        await self._rest_goes(limit, progress)
-        await self._all_of(sweeps.let_go, limit, progress, "removed")
-        await self._all_of(sweeps.forget, limit, progress, "forgotten")
-        await self._all_of(sweeps.forget_set_aside, limit, progress, "set_aside")
+            await self._remove_month(month, limit, progress)
+        await self._remove_rest(limit, progress)
+        await self._repeat(sweeps.delete_released, limit, progress, "removed")
+        await self._repeat(sweeps.delete_ids, limit, progress, "forgotten")
+        await self._repeat(sweeps.delete_quarantined, limit, progress, "set_aside")
         found, held = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
         return SweepCounts(removed + found, removed, held, await self._kept(limit, held))
@@ -81,7 +81,7 @@ class Articles:
             reopened += more
         return reopened
 
-    async def _month_goes(self, month: Month, limit: Limit, progress: Progress) -> None:
+    async def _remove_month(self, month: Month, limit: Limit, progress: Progress) -> None:
         if month.attached and not month.pending:
             await self._hold(month.start, month_after(month.start), limit.held)
             await retrying(LOCKING, lambda: self._empty(month, progress))
@@ -100,11 +100,11 @@ class Articles:
     async def _empty(self, month: Month, progress: Progress) -> None:
         """In one moment, and before it is detached: a takedown finds a text in its month, or it is gone."""
         async with self.db.transaction() as tx:
-            found, held = await sweeps.in_month(tx, month.start, month_after(month.start))
+            found, held = await sweeps.count_month(tx, month.start, month_after(month.start))
             await empty(tx, month.name)
             await progress.note(tx, removed=max(0, found - held))
 
-    async def _rest_goes(self, limit: Limit, progress: Progress) -> None:
+    async def _remove_rest(self, limit: Limit, progress: Progress) -> None:
         """What is old in the month of the limit, and in the partition of all that is older than the first month."""
         await self._hold(BEGINNING, limit.before, limit.held)
         gone = 1
@@ -113,7 +113,7 @@ class Articles:
                 gone, held = await sweeps.remove(tx, limit)
                 await progress.note(tx, removed=gone - held)
 
-    async def _all_of(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
+    async def _repeat(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
         gone = 1
         while gone:  # not until a short one: of a slice, some may have gone by themselves
             async with self.db.transaction() as tx:
@@ -122,7 +122,7 @@ class Articles:
 
     async def _kept(self, limit: Limit, held: int) -> int:
         """Ids that outlive their text; the ids of what is held have theirs still."""
-        return max(0, await sweeps.outliving(self.db, limit.before) - held)
+        return max(0, await sweeps.count_retained(self.db, limit.before) - held)
 
 
 def api_calls(db: Database) -> AgedTableClass:

@@ -33,7 +33,7 @@ class Found(NamedTuple):
     """None: the article has no row, for it was too old."""
 
 
-async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
+async def save(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
     """Records what became of each; of one that is there twice, that it was stored."""
     if not records:
         return
@@ -43,7 +43,7 @@ async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> N
             by_origin[one.origin] = one
     rows = list(by_origin.values())
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [one.origin.event_id for one in rows],
         [one.origin.source for one in rows],
         [one.article_id for one in rows],

@@ -1,4 +1,4 @@
--- name: put
+-- name: save
 -- A record that comes again keeps what it became, unless it is stored only now.
 INSERT INTO submitted AS s (event_id, source, article_id, outcome, version, received_at)
 SELECT n.*, $6

@@ -30,9 +30,9 @@ class Limit:
         return (self.before, self.held.ids, self.held.froms, self.held.untils)
 
 
-async def floor(db: Querier) -> datetime | None:
+async def retention_floor(db: Querier) -> datetime | None:
     """What dates from before is refused; None: nothing was ever swept."""
-    found: datetime | None = await db.fetchval(SQL["floor"])
+    found: datetime | None = await db.fetchval(SQL["retention_floor"])
     return found
 
 
@@ -66,9 +66,9 @@ async def tally(db: Querier, limit: Limit) -> tuple[int, int]:
     return (row["found"], row["held"]) if row else (0, 0)
 
 
-async def outliving(db: Querier, before: datetime) -> int:
+async def count_retained(db: Querier, before: datetime) -> int:
     """Old identity rows that no sweep takes."""
-    return int(await db.fetchval(SQL["outliving"], before))
+    return int(await db.fetchval(SQL["count_retained"], before))
 
 
 async def held_in(
@@ -89,9 +89,9 @@ async def hold(tx: Transaction, places: Sequence[Place], now: datetime) -> None:
     await tx.execute(SQL["hold"], dates, ids, now)
 
 
-async def in_month(tx: Transaction, start: datetime, end: datetime) -> tuple[int, int]:
+async def count_month(tx: Transaction, start: datetime, end: datetime) -> tuple[int, int]:
     """Documents of a month, and how many of these are held apart as well."""
-    row = await tx.fetchrow(SQL["in_month"], start, end)
+    row = await tx.fetchrow(SQL["count_month"], start, end)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
@@ -104,19 +104,19 @@ async def remove(tx: Transaction, limit: Limit) -> tuple[int, int]:
     return len(rows), sum(row["held"] for row in rows)
 
 
-async def let_go(tx: Transaction, limit: Limit) -> int:
+async def delete_released(tx: Transaction, limit: Limit) -> int:
     """A slice of the documents that were held, and are so no longer. Gives how many."""
-    return _count(await tx.execute(SQL["let_go"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_released"], *limit.arrays, SLICE))
 
 
-async def forget(tx: Transaction, limit: Limit) -> int:
+async def delete_ids(tx: Transaction, limit: Limit) -> int:
     """A slice of identity rows that need not outlive their text. Gives how many."""
-    return _count(await tx.execute(SQL["forget"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_ids"], *limit.arrays, SLICE))
 
 
-async def forget_set_aside(tx: Transaction, limit: Limit) -> int:
+async def delete_quarantined(tx: Transaction, limit: Limit) -> int:
     """A slice of old records of the quarantine. Gives how many."""
-    return _count(await tx.execute(SQL["forget_set_aside"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_quarantined"], *limit.arrays, SLICE))
 
 
 def _count(tag: str) -> int:

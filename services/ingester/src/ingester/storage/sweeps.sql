@@ -1,4 +1,4 @@
--- name: floor
+-- name: retention_floor
 SELECT nullif(kept_from, '-infinity') FROM floor
 
 -- name: raise_floor
@@ -40,7 +40,7 @@ FROM (
     SELECT article_id, kept_from FROM article_held WHERE kept_from < $1
 ) AS c
 
--- name: outliving
+-- name: count_retained
 -- Identity rows older than the limit that stay without their text: revoked, ordered, or given to anyone. No partial
 -- index over these: they are nearly all, and each delivery would pay for it.
 SELECT count(*) FROM article WHERE kept_from < $1 AND (given OR order_no > 0 OR state = 'revoked')
@@ -84,7 +84,7 @@ JOIN article AS a ON a.article_id = c.article_id AND a.state <> 'revoked'
 WHERE c.kept_from = ANY ($1::timestamptz[]) AND c.article_id = ANY ($2::text[])
 ON CONFLICT (article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
--- name: in_month
+-- name: count_month
 SELECT count(*) AS found,
        (SELECT count(*) FROM article_held WHERE kept_from >= $1 AND kept_from < $2) AS held
 FROM article_content
@@ -93,7 +93,7 @@ WHERE kept_from >= $1 AND kept_from < $2
 -- name: remove
 DELETE FROM article_content WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
 
--- name: let_go
+-- name: delete_released
 -- Documents held apart of which no hold speaks any more.
 DELETE FROM article_held
 WHERE article_id IN (
@@ -104,7 +104,7 @@ WHERE article_id IN (
     ORDER BY c.article_id LIMIT $5 FOR UPDATE
 )
 
--- name: forget
+-- name: delete_ids
 -- Identity rows of which nobody was ever given the text, and no order nor notice spoke. All others outlive their text:
 -- a revocation in year three reaches everybody who was served in year one.
 DELETE FROM article
@@ -119,7 +119,7 @@ WHERE article_id IN (
     ORDER BY a.article_id LIMIT $5 FOR UPDATE
 )
 
--- name: forget_set_aside
+-- name: delete_quarantined
 -- Their bytes went long ago, by a takedown or by age; the fact goes now.
 DELETE FROM quarantine
 WHERE id IN (

@@ -30,9 +30,9 @@ async def on_revoked_entries(
     if not revoked_entries:
         return 0
     now = service.clock.now()
-    standing = await notices.standing(tx, [s.article_id for s in revoked_entries])
+    reinstated = await notices.reinstated_orders(tx, [s.article_id for s in revoked_entries])
     noticed = {
-        (notice_id := s.notice_id(feed, standing.get(s.article_id))): RevocationNoticed(
+        (notice_id := s.notice_id(feed, reinstated.get(s.article_id))): RevocationNoticed(
             notice_id=notice_id,
             article_id=s.article_id,
             reason=Reason.LICENSOR,
@@ -83,7 +83,7 @@ async def _notice(
     tx: Transaction, service: Service, noticed: Sequence[RevocationNoticed], now: datetime
 ) -> int:
     trace = traceparent()
-    new = await notices.put(tx, noticed, [trace] * len(noticed))
+    new = await notices.insert(tx, noticed, [trace] * len(noticed))
     await service.orders.put(tx, events.notices(new, now, trace))
     if new:
         metrics.NOTICED.labels(new[0].noticed_by).inc(len(new))

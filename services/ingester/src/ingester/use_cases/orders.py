@@ -64,7 +64,7 @@ async def _fold(
     doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
     if doubtful:
         await unconfirmed.put(tx, doubtful, traces, now)
-        await articles.doubt(tx, [order.article_id for order in doubtful], now)
+        await articles.mark_unconfirmed(tx, [order.article_id for order in doubtful], now)
     applied = [one for one in batch if one.value.order <= rows[one.value.article_id].after.order_no]
     await service.orders.put(
         tx,
@@ -109,7 +109,7 @@ async def _apply(
     if not folded:
         return
     returned = await articles.apply_orders(tx, folded, now)
-    await contents.renumber(tx, returned)
+    await contents.set_versions(tx, returned)
     live = [row for row in returned if row.state == "live"]
     await service.news.put(
         tx,
@@ -155,7 +155,7 @@ async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrde
             return
         if batch:
             await _fold(tx, service, batch, {article_id: trace}, now, confirmed=True)
-        row = await articles.believe(tx, article_id, now)
+        row = await articles.mark_confirmed(tx, article_id, now)
         if row is not None and row["version"] and row["state"] == "live":
             await service.news.put(tx, [article_id], [row["version"]], [trace], now)
         if not unconfirmed.was_issued(doubtful, issued):

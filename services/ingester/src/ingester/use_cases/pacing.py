@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clawback_common.postgres import Database
-from ingester.gateways.providers.port import ApiCall, RecordCall, Resting
+from ingester.gateways.providers.port import ApiCall, PausedByProvider, RecordCall
 from ingester.settings import FeedSettings
 from ingester.storage import feeds
 
 WAIT_S_MIN = 0.001
-LOOK_S_MAX = 1.0
+CHECK_S_MAX = 1.0
 """A turn that is waited for may come sooner: the call before it ends."""
-REST_S_MAX = 60.0
+PROVIDER_PAUSE_S_MAX = 60.0
 """A rest that the provider has asked for is waited for so long, else the pass fails and is made again later."""
 RETRY_AFTER_S_MAX = 86_400.0
 """No answer stops a key for longer than a day."""
@@ -37,7 +37,7 @@ class KeyPace:
         """Waits for a turn.
 
         Raises:
-            Resting: the provider has asked for a longer rest than `REST_S_MAX`.
+            PausedByProvider: the provider has asked for a longer rest than `PROVIDER_PAUSE_S_MAX`.
         """
         while True:
             turn = await feeds.take_turn(self._db, self._key, self._pause, urgent=self._urgent)
@@ -45,9 +45,9 @@ class KeyPace:
                 self._turn = turn
                 return
             wait_s = turn.total_seconds()
-            if wait_s > max(REST_S_MAX, 2 * self._pause.total_seconds()):
-                raise Resting(wait_s)
-            await asyncio.sleep(min(max(wait_s, WAIT_S_MIN), LOOK_S_MAX))
+            if wait_s > max(PROVIDER_PAUSE_S_MAX, 2 * self._pause.total_seconds()):
+                raise PausedByProvider(wait_s)
+            await asyncio.sleep(min(max(wait_s, WAIT_S_MIN), CHECK_S_MAX))
 
     async def end(self, retry_after_s: float | None) -> None:
         """Ends the turn; the key rests for the pause, and as long as the provider has asked for."""

@@ -28,7 +28,7 @@ from ingester.use_cases.notices import on_feed_gap, on_revoked_entries, on_unrea
 from ingester.use_cases.service import GROUP, Service
 from ingester.use_cases.storing import Step, store
 
-JOIN_LOOK_S = 0.2
+JOIN_CHECK_S = 0.2
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -105,7 +105,7 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
                 row["caught_up"],
                 row["error"],
             )
-        await asyncio.sleep(JOIN_LOOK_S)
+        await asyncio.sleep(JOIN_CHECK_S)
         if await feeds.under_way(service.db, feed.name) != poll_id:
             row = await feeds.poll(service.db, poll_id)
             poll_id = poll_id if row is not None and row["ended_at"] is not None else None
@@ -152,7 +152,7 @@ class _Turned:
     reached_at: datetime | None = None
 
 
-async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
+async def _drain(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id: UUID) -> PollResult:
     reader = feed.source.connect(poll_id)
     leased = await _of_origin(feed, service, leased, poll_id)
     await _notice_gap(feed, service, reader, leased)
@@ -181,7 +181,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
                 ask = replace(ask, cursor=page.cursor, sizes=ask.sizes.then(page.count))
 
 
-async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
+async def _of_origin(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id: UUID) -> feeds.FeedLease:
     """The feed as this provider and key have it: after a change of either, its cursor is reset to the oldest entry."""
     former = Origin(leased.endpoint or "", leased.key_mark or "")
     if former == feed.source.origin:
@@ -202,7 +202,7 @@ async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id
     return replace(leased, cursor=None, last_complete_at=None, page_max=0)
 
 
-async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feeds.Leased) -> None:
+async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feeds.FeedLease) -> None:
     """After an absence: asks whether the provider still holds what follows our cursor, and reports what it does not."""
     now, complete_at, window = service.clock.now(), leased.last_complete_at, feed.source.window
     if window is None or leased.cursor is None or complete_at is None:
@@ -258,13 +258,13 @@ async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
     bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
     unreadable = [_bad(feed, entry, trace) for entry in page.bad if entry.revocation]
 
-    async def beside(tx: Transaction) -> None:
+    async def step(tx: Transaction) -> None:
         await on_unreadable_entries(tx, service, unreadable)
         await turn(tx)
         await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
     usable = [one for one in incoming if not one.too_large]
-    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])
+    became = await store(service, usable, source=feed.name, bad=bad, steps=[step])
     for field, count in page.not_understood.items():
         metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
     return became.too_old
@@ -280,11 +280,11 @@ async def entry_again(feed: Feed, name: str, entry: bytes, arrived_at: datetime,
     if page.bad:
         raise Poison(page.bad[0].code, page.bad[0].detail)
 
-    async def beside(tx: Transaction) -> None:
+    async def step(tx: Transaction) -> None:
         await on_revoked_entries(tx, service, name, _revoked_entries(feed, page), uuid4(), arrived_at)
 
     incoming = deliveries(((article, None) for article in page.articles), arrived_at)
-    await store(service, incoming, door=name, beside=[beside])
+    await store(service, incoming, source=name, steps=[step])
 
 
 def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:

@@ -16,7 +16,7 @@ from ingester.domain.article import Delivery, Origin, is_allowed, newest, record
 from ingester.domain.submission import Outcome
 from ingester.gateways import metrics
 from ingester.storage import articles, contents, submitted
-from ingester.storage.articles import Taken
+from ingester.storage.articles import Upserted
 from ingester.storage.submitted import Submitted
 from ingester.use_cases.service import GROUP, Service
 
@@ -57,17 +57,17 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
             "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
         )
     keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
-    await store(service, incoming, door=SUBMISSIONS, beside=keep)
+    await store(service, incoming, source=SUBMISSIONS, steps=keep)
 
 
 async def store(
     service: Service,
     incoming: Sequence[Delivery],
     *,
-    door: str,
+    source: str,
     bad: Sequence[Bad] = (),
     providers: Sequence[str] | None = None,
-    beside: Sequence[Step] = (),
+    steps: Sequence[Step] = (),
 ) -> Stored:
     """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing.
 
@@ -80,14 +80,14 @@ async def store(
         became = await _store(tx, service, chosen, incoming, now)
         if bad:
             await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
-        for step in beside:
+        for step in steps:
             await step(tx)
     if not incoming and not bad:
         return became
-    metrics.DELIVERED.labels(door, "stored").inc(became.stored)
-    metrics.DELIVERED.labels(door, "too_old").inc(became.too_old)
-    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - became.stored - became.too_old)
-    metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
+    metrics.DELIVERED.labels(source, "stored").inc(became.stored)
+    metrics.DELIVERED.labels(source, "too_old").inc(became.too_old)
+    metrics.DELIVERED.labels(source, "unchanged").inc(len(incoming) - became.stored - became.too_old)
+    metrics.DELIVERED.labels(source, "quarantined").inc(len(bad))
     return became
 
 
@@ -111,11 +111,11 @@ async def _store(
     if not chosen:
         return Stored()
     by_id = {delivery.article_id: delivery for delivery in chosen}
-    rows = await articles.take(tx, chosen, now)
-    await submitted.put(tx, _outcomes(incoming, by_id, rows), now)
-    taken = [row for row in rows if row.stored]
-    await contents.put(tx, taken, by_id)
-    live = [row for row in taken if row.state == "live"]
+    rows = await articles.upsert(tx, chosen, now)
+    await submitted.save(tx, _outcomes(incoming, by_id, rows), now)
+    stored = [row for row in rows if row.stored]
+    await contents.save(tx, stored, by_id)
+    live = [row for row in stored if row.state == "live"]
     await service.news.put(
         tx,
         [row.article_id for row in live],
@@ -123,11 +123,11 @@ async def _store(
         [by_id[row.article_id].traceparent for row in live],
         now,
     )
-    return Stored(len(taken), len(chosen) - len(rows))
+    return Stored(len(stored), len(chosen) - len(rows))
 
 
 def _outcomes(
-    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Taken]
+    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Upserted]
 ) -> list[Submitted]:
     """What became of each delivery whose sender may ask: of several on one article, the newest was stored."""
     found = {row.article_id: row for row in rows}

@@ -15,7 +15,7 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import LIVING, Action, ProviderFailure
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES, Action, ProviderFailure
 from ingester.gateways.providers.metabase.values import Page, Slice
 from ingester.gateways.providers.port import ApiCall, Bad, Revoked
 
@@ -84,7 +84,7 @@ async def feed(request: pytest.FixtureRequest) -> AsyncIterator[Feed]:
             "development",
             http,
             pace=AtOnce(),
-            breaker=Breaker("simulator", clock, failures=1000, fine=LIVING),
+            breaker=Breaker("simulator", clock, failures=1000, fine=NOT_OUTAGES),
             record_call=record,
             clock=clock,
             options=ClientOptions(format=request.param, retry=ONCE, body_bytes_max=20_000_000),

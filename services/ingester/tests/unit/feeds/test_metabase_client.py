@@ -17,7 +17,7 @@ from clawback_testing.clock import FakeClock
 from ingester.gateways.providers.answers import Unreachable, Unreadable, UnreadableAnswer
 from ingester.gateways.providers.http_body import Body
 from ingester.gateways.providers.metabase.client import ClientOptions, Endpoint, MetabaseClient, RevokedCursor
-from ingester.gateways.providers.metabase.codes import LIVING, MustWait, ProviderDown, Refused
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES, MustWait, ProviderDown, Refused
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.port import ApiCall
 
@@ -53,7 +53,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
-        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, fine=LIVING)
+        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, fine=NOT_OUTAGES)
         self.client = MetabaseClient(
             "http://provider.example/",
             KEY,

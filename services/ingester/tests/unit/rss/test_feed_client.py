@@ -21,7 +21,7 @@ from clawback_testing.clock import FakeClock
 from ingester.domain.pages import End, PageSizes
 from ingester.gateways.providers import port
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
-from ingester.gateways.providers.port import ApiCall, Feed, Page, RecordCall, Surroundings
+from ingester.gateways.providers.port import ApiCall, Feed, Page, ProviderContext, RecordCall
 from ingester.gateways.providers.rss import feeds
 from ingester.gateways.providers.rss.client import LIMITS
 from ingester.settings import FeedSettings, Settings
@@ -58,9 +58,9 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        around = Surroundings(Settings(), self._clock, self._http, self.pace, self.record)
+        context = ProviderContext(Settings(), self._clock, self._http, self.pace, self.record)
         listed = {"name": "agency-a", "kind": "articles", "url": URL, "licence": "A", **self.options}
-        (self.feed,) = feeds(FeedSettings.model_validate(listed), around)
+        (self.feed,) = feeds(FeedSettings.model_validate(listed), context)
 
     @property
     def _clock(self) -> Clock:

@@ -21,10 +21,10 @@ from compliance.use_cases import Service
 
 def commands(service: Service) -> list[Router]:
     """All that is done."""
-    return [*requesting(service), _lifting(service), registering(service), _minding(service)]
+    return [*requesting(service), _reinstating_one(service), registering(service), _minding(service)]
 
 
-def _lifting(service: Service) -> Router:
+def _reinstating_one(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["orders"])
 
     @router.post(

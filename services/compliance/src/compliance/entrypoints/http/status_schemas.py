@@ -154,8 +154,8 @@ async def status_now(service: Service) -> StatusAnswer:
     run = await _runs(service, now)
     waiting = await incidents.open_count(service.db)
     overdue = sum(one.overdue for one in late)
-    standing = condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
-    found = condition.reasons(standing, now)
+    figures = condition.ComplianceState(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
+    found = condition.reasons(figures, now)
     raised = await alert_state.raised(service.db)
     return StatusAnswer(
         status=condition.overall(found),

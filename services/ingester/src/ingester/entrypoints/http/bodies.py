@@ -1,4 +1,4 @@
-"""A body of one article or of many, judged item by item: one bad item costs no good one."""
+"""A body of one article or of many, validated item by item: one bad item costs no good one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ _ARTICLE: TypeAdapter[ArticleSubmitted] = TypeAdapter(ArticleSubmitted)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedItem:
     """An item that cannot be taken: its place, why, and itself."""
 
     index: int
@@ -71,7 +71,7 @@ class ValidationResult:
     """What a body holds."""
 
     accepted: Sequence[ArticleSubmitted]
-    refused: Sequence[Refused]
+    refused: Sequence[RejectedItem]
     indexes: Sequence[int] = ()
     """Of the accepted items, in the body."""
     body: Body = Body(())
@@ -84,7 +84,7 @@ class ValidationResult:
         kept: list[tuple[int, ArticleSubmitted]] = []
         for index, article in zip(self.indexes, self.accepted, strict=True):
             if article.article_id in article_ids:
-                refused.append(Refused(index, [dict(error)], None))
+                refused.append(RejectedItem(index, [dict(error)], None))
             else:
                 kept.append((index, article))
         refused.sort(key=lambda one: one.index)
@@ -139,12 +139,12 @@ def validate_items(raw: bytes, providers: Sequence[str], *, standard: bool = Fal
     body = _body(parse_json(raw), standard=standard)
     accepted: list[ArticleSubmitted] = []
     indexes: list[int] = []
-    refused: list[Refused] = []
+    refused: list[RejectedItem] = []
     for index, item in enumerate(body.items):
         encoded = orjson.dumps(item)
         errors, article = validate_item(encoded, providers)
         if article is None:
-            refused.append(Refused(index, errors, encoded))
+            refused.append(RejectedItem(index, errors, encoded))
         else:
             accepted.append(article)
             indexes.append(index)

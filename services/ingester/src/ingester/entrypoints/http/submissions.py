@@ -115,7 +115,7 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
         request: Request, response: Response, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
     ) -> SubmissionAnswer:
         unverified = secrets.claimed(provider, request.headers, service.clock.now())
-        status, answer = await deliveries.take(service, provider, unverified, await request.body())
+        status, answer = await deliveries.accept(service, provider, unverified, await request.body())
         response.status_code = status
         return SubmissionAnswer.model_validate(answer)
 
@@ -131,10 +131,12 @@ async def _take(
     """
     now, providers = service.clock.now(), sorted(caller.providers)
     source, body_id = f"http:{caller.subject}", sha256.hex()[:BODY_ID_CHARS]
-    judged = validate_items(body, providers)
-    judged = judged.without(await articles.too_old(service.db, judged.accepted, now), TOO_OLD).require_some()
-    ids = [article.article_id for article in judged.accepted]
-    taken = judged.without(await articles.revoked(service.db, ids), REVOKED)
+    validated = validate_items(body, providers)
+    validated = validated.without(
+        await articles.too_old(service.db, validated.accepted, now), TOO_OLD
+    ).require_some()
+    ids = [article.article_id for article in validated.accepted]
+    taken = validated.without(await articles.revoked(service.db, ids), REVOKED)
     answer = taken.answer(body_id)
 
     async def remember(tx: Any) -> None:
@@ -144,21 +146,23 @@ async def _take(
     await use_cases.store(
         service,
         numbered(
-            ((article, traceparent()) for article in judged.accepted),
+            ((article, traceparent()) for article in validated.accepted),
             now,
-            [Origin(source, one) for one in judged.event_ids(body_id)],
+            [Origin(source, one) for one in validated.event_ids(body_id)],
         ),
-        door=SUBMISSIONS,
-        bad=_refused(judged, source, body_id),
+        source=SUBMISSIONS,
+        bad=_refused(validated, source, body_id),
         providers=providers,
-        beside=[remember],
+        steps=[remember],
     )
     taken.require_some()
     return answer
 
 
-def _refused(judged: ValidationResult, source: str, body_id: str) -> list[quarantine.Bad]:
-    return [deliveries.refused_as_bad(source, body_id, one) for one in judged.refused if one.raw is not None]
+def _refused(validated: ValidationResult, source: str, body_id: str) -> list[quarantine.Bad]:
+    return [
+        deliveries.refused_as_bad(source, body_id, one) for one in validated.refused if one.raw is not None
+    ]
 
 
 async def _status(service: Service, caller: Caller, event_id: str) -> SubmissionStatus:

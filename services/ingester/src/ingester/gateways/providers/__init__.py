@@ -6,17 +6,17 @@ from pkgutil import iter_modules
 from typing import cast
 
 from clawback_common.errors import Stop
-from ingester.gateways.providers.port import Feed, Sources, Surroundings
+from ingester.gateways.providers.port import Feed, ProviderContext, Sources
 from ingester.settings import FeedSettings
 
 
-def feeds_of(listed: Sequence[FeedSettings], around: Surroundings) -> dict[str, Feed]:
+def feeds_of(listed: Sequence[FeedSettings], context: ProviderContext) -> dict[str, Feed]:
     """Every feed of these entries, by name.
 
     Raises:
         Stop: an entry names no provider that can be read, or one that refuses the entry.
     """
-    return {feed.name: feed for entry in listed for feed in _provider(entry)(entry, around)}
+    return {feed.name: feed for entry in listed for feed in _provider(entry)(entry, context)}
 
 
 def _provider(entry: FeedSettings) -> Sources:

@@ -54,7 +54,7 @@ class Request:
         params: of the query; None: the address has its own.
         headers: beside those that every call has.
         cursor: that is on record.
-        failures_speak: the body of a failure says something, so it is read.
+        read_error_body: the body of a failure says something, so it is read.
     """
 
     endpoint: str
@@ -62,12 +62,12 @@ class Request:
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
-    failures_speak: bool = True
+    read_error_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came, unpacked, and not yet judged."""
+    """What came, unpacked, and not yet validated."""
 
     status: int
     headers: httpx.Headers
@@ -101,7 +101,7 @@ class Caller:
         breaker: around every attempt.
         record_call: awaited after every attempt.
         clock: for records and Retry-After.
-        worth_a_retry: not the breaker's refusal: while it is open the feed pauses instead of burning retries.
+        retryable: not the breaker's refusal: while it is open the feed pauses instead of burning retries.
         limits: what someone may tune.
         sleep: between attempts.
     """
@@ -111,7 +111,7 @@ class Caller:
     breaker: CircuitBreaker
     record_call: RecordCall
     clock: Clock
-    worth_a_retry: tuple[type[ClawbackError], ...]
+    retryable: tuple[type[ClawbackError], ...]
     limits: Limits = field(default_factory=Limits)
     sleep: Sleep = asyncio.sleep
 
@@ -130,7 +130,7 @@ class Caller:
             with self.breaker.calling():
                 return await self._paced(request, read, items)
 
-        return await retrying(self.limits.retry, attempt, on=self.worth_a_retry, sleep=self.sleep)
+        return await retrying(self.limits.retry, attempt, on=self.retryable, sleep=self.sleep)
 
     async def _paced(
         self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]
@@ -183,7 +183,7 @@ class Caller:
         )
         async with stream as response:
             status = exchange.http_status = response.status_code
-            speaks = asked.failures_speak or status == HTTPStatus.OK
+            speaks = asked.read_error_body or status == HTTPStatus.OK
             body = await read_body(response, limits.body_bytes_max) if speaks else b""
         exchange.body_bytes = len(body)
         return Answer(status, response.headers, body, retry_after_s(response.headers, self.clock.now()))

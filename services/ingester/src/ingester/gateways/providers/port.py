@@ -16,7 +16,7 @@ from clawback_common.clock import Clock
 from clawback_common.errors import ClawbackError, Transient
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.feed import Origin
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes
 from ingester.settings import FeedSettings, Settings
 
@@ -25,7 +25,7 @@ class Refused(ClawbackError):
     """The key or the call is refused: the same call would be refused again, so the feed stops and a person looks."""
 
 
-class Resting(Transient):
+class PausedByProvider(Transient):
     """The provider has asked that the key is not called for so long: nobody called, and nobody waits here."""
 
     def __init__(self, wait_s: float) -> None:
@@ -104,7 +104,7 @@ class Reader(Protocol):
         """What follows the cursor; from the oldest entry where there is none."""
         ...
 
-    async def oldest(self) -> Held | None:
+    async def oldest(self) -> OldestEntry | None:
         """The oldest entry that the provider still holds; None: it holds nothing."""
         ...
 
@@ -176,7 +176,7 @@ class Pace(Protocol):
         """Waits until the key may be called, and takes that turn.
 
         Raises:
-            Resting: the provider has asked for a longer rest than anybody waits for here.
+            PausedByProvider: the provider has asked for a longer rest than anybody waits for here.
         """
         ...
 
@@ -229,7 +229,7 @@ class CircuitBreaker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ProviderContext:
     """What a provider is given by the service around it."""
 
     settings: Settings
@@ -241,6 +241,6 @@ class Surroundings:
     """Of one pass."""
 
 
-Sources = Callable[[FeedSettings, Surroundings], Iterable[Feed]]
+Sources = Callable[[FeedSettings, ProviderContext], Iterable[Feed]]
 """What each provider's package has under the name ``feeds``: the feeds of one entry of FEEDS, for a provider may share
 one among several clients. Raises `Stop` for an entry that it cannot use, in words."""

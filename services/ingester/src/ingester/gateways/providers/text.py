@@ -47,8 +47,8 @@ def repaired(raw: bytes) -> bytes | None:
         parts += (_REFERENCE.sub(_referred, text[at:start]), text[start : end + 3])
         at = end + 3
     parts.append(_REFERENCE.sub(_referred, text[at:]))
-    mended = "".join(parts).encode()
-    return None if mended == raw else mended
+    repaired_body = "".join(parts).encode()
+    return None if repaired_body == raw else repaired_body
 
 
 def _quiet(match: re.Match[str]) -> str:

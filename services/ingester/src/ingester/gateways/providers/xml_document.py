@@ -71,10 +71,10 @@ def root_of(body: bytes) -> etree._Element:
 
 
 def _root_repaired(body: bytes) -> etree._Element:
-    mended = repaired(body)
+    repaired_body = repaired(body)
     try:
-        if mended is not None:
-            return _parse(mended)
+        if repaired_body is not None:
+            return _parse(repaired_body)
     except etree.XMLSyntaxError:
         pass
     raise UnreadableAnswer(Unreadable.MALFORMED) from None

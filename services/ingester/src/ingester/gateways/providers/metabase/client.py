@@ -38,7 +38,7 @@ QUERY_CHARS_MAX: Final = 10_000
 OLDEST: Final = "0"
 """The cursor of a feed's first call. There is none for "newest": that would skip all that came between."""
 
-_WORTH_A_RETRY: Final = (MustWait, ProviderDown, UnreadableAnswer, Unreachable)
+_RETRYABLE: Final = (MustWait, ProviderDown, UnreadableAnswer, Unreachable)
 """Not the breaker's refusal: while it is open the feed pauses instead of burning retries."""
 
 CursorName = Literal["sequence_id", "sequenceId"]
@@ -116,7 +116,7 @@ class MetabaseClient:
         self._options = options or ClientOptions()
         self._revoked_cursor = revoked_cursor or RevokedCursor()
         self._calls = Caller(
-            http, pace, breaker, record_call, clock, _WORTH_A_RETRY, limits=self._options, sleep=sleep
+            http, pace, breaker, record_call, clock, _RETRYABLE, limits=self._options, sleep=sleep
         )
 
     @override

@@ -92,7 +92,7 @@ class ProviderDown(ProviderFailure, Transient):
     """The provider failed (``transient``): try again."""
 
 
-LIVING: Final = (Refused, MustWait)
+NOT_OUTAGES: Final = (Refused, MustWait)
 """Answers of a provider that works; a circuit breaker must not count them as its failure."""
 
 

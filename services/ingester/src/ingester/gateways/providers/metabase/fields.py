@@ -140,18 +140,20 @@ def leave(fields: Fields, name: str, rest: list[Tree]) -> None:
         del fields[name]
 
 
-def _flat(value: Tree, around: set[str]) -> list[Tree]:
+def _flat(value: Tree, wrappers: set[str]) -> list[Tree]:
     """The members of a list, without objects of one of these names, or other lists, around them."""
     if isinstance(value, list):
         return [
-            member for one in value for member in (_flat(one, around) if _is_around(one, around) else [one])
+            member
+            for one in value
+            for member in (_flat(one, wrappers) if _is_wrapper(one, wrappers) else [one])
         ]
     if isinstance(value, dict) and len(value) == 1:
         ((key, inner),) = value.items()
-        if key in around or isinstance(inner, list):
-            return _flat(inner, around)
+        if key in wrappers or isinstance(inner, list):
+            return _flat(inner, wrappers)
     return [value]
 
 
-def _is_around(value: Tree, names: set[str]) -> bool:
+def _is_wrapper(value: Tree, names: set[str]) -> bool:
     return isinstance(value, list) or (isinstance(value, dict) and len(value) == 1 and set(value) <= names)

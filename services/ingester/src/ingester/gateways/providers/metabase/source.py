@@ -11,14 +11,14 @@ import httpx
 from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
 from ingester.domain.feed import Origin, name_of_slice
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
 from ingester.gateways.providers.metabase import values
 from ingester.gateways.providers.metabase.client import OLDEST, ClientOptions, MetabaseClient, RevokedCursor
-from ingester.gateways.providers.metabase.codes import LIVING
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_revoked
-from ingester.gateways.providers.port import Feed, Page, Surroundings
+from ingester.gateways.providers.port import Feed, Page, ProviderContext
 from ingester.gateways.providers.quiet_httpx import without_secrets
 from ingester.gateways.providers.scalars import int64
 from ingester.settings import FeedSettings, Settings
@@ -28,7 +28,7 @@ ARTICLES_LIMIT, REVOKED_LIMIT = 500, 10_000
 Connect = Callable[[UUID], MetabaseClient]
 
 
-def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
+def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
     """The feed of an entry; with slices, a feed of articles is one feed a slice.
 
     Raises:
@@ -36,13 +36,13 @@ def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
     """
     if listed.options:
         raise Stop(f"feed {listed.name}: metabase has no {', '.join(sorted(listed.options))}")
-    origin = _origin(around.settings)
+    origin = _origin(context.settings)
     if listed.kind == "revoked":
-        yield Feed(listed, RevokedSource(listed, around.settings, origin, _connector(listed, around)))
+        yield Feed(listed, RevokedSource(listed, context.settings, origin, _connector(listed, context)))
         return
-    for settings, part in _slices(listed, around.settings):
-        connect = _connector(settings, around)
-        yield Feed(settings, ArticlesSource(settings, around.settings, origin, connect, part))
+    for settings, part in _slices(listed, context.settings):
+        connect = _connector(settings, context)
+        yield Feed(settings, ArticlesSource(settings, context.settings, origin, connect, part))
 
 
 def _origin(settings: Settings) -> Origin:
@@ -66,20 +66,20 @@ def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings
     ]
 
 
-def _connector(feed: FeedSettings, around: Surroundings) -> Connect:
-    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+def _connector(feed: FeedSettings, context: ProviderContext) -> Connect:
+    breaker = Breaker(feed.name, context.clock, fine=NOT_OUTAGES)
     revoked_cursor = RevokedCursor()
 
     def connect(poll_id: UUID) -> MetabaseClient:
         return MetabaseClient(
-            str(around.settings.metabase_url),
-            around.settings.metabase_api_key.get_secret_value(),
-            around.http,
-            pace=around.pace(feed, around.settings.pause),
+            str(context.settings.metabase_url),
+            context.settings.metabase_api_key.get_secret_value(),
+            context.http,
+            pace=context.pace(feed, context.settings.pause),
             breaker=breaker,
-            record_call=around.record(feed, poll_id),
-            clock=around.clock,
-            options=ClientOptions(format=around.settings.metabase_format),
+            record_call=context.record(feed, poll_id),
+            clock=context.clock,
+            options=ClientOptions(format=context.settings.metabase_format),
             revoked_cursor=revoked_cursor,
         )
 
@@ -178,13 +178,13 @@ class ArticlesReader:
         """See `Reader`."""
         return _of_articles(await self.client.articles(cursor or OLDEST, limit, self.part))
 
-    async def oldest(self) -> Held | None:
+    async def oldest(self) -> OldestEntry | None:
         """See `Reader`."""
         page = await self.client.articles(OLDEST, 1, self.part)
         if not page.count:
             return None
         at = next((one.harvested_at for one in page.articles), None)
-        return Held(int(page.last_sequence) if page.last_sequence else None, at)
+        return OldestEntry(int(page.last_sequence) if page.last_sequence else None, at)
 
     async def newest(self) -> str | None:
         """See `Reader`."""
@@ -205,7 +205,7 @@ class RevokedReader:
         """See `Reader`."""
         return _of_revoked(await self.client.revoked(cursor or OLDEST, limit))
 
-    async def oldest(self) -> Held | None:
+    async def oldest(self) -> OldestEntry | None:
         """See `Reader`. A call costs as much as any, and what it said would not be of use."""
         return None
 

@@ -277,7 +277,7 @@ def _loads_leniently(body: bytes) -> Any:
 
 
 def _members(value: object, name: str | None = None) -> list[Item] | None:
-    """A list, or the one list inside an object, as a converter from XML writes it; or one entry without a list around.
+    """A list, or the one list inside an object, as a converter from XML writes it; or one entry without a list context.
 
     Nothing at all (null, an empty text or object) is no list: it says nothing, least of all that there is nothing.
     """

@@ -35,9 +35,9 @@ class ServerDown(Answered, Transient):
     """The server failed: try again."""
 
 
-LIVING: Final = (Refused, MustWait)
+NOT_OUTAGES: Final = (Refused, MustWait)
 """Answers of a server that works; a circuit breaker must not count them as its failure."""
-WORTH_A_RETRY: Final = (MustWait, ServerDown, UnreadableAnswer, Unreachable)
+RETRYABLE: Final = (MustWait, ServerDown, UnreadableAnswer, Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class FeedClient:
             self.url,
             headers={"Accept": MEDIA, **self.headers, **conditions},
             cursor=known.written if known else None,
-            failures_speak=False,
+            read_error_body=False,
         )
         return await self.caller.get(request, lambda answer: _understood(answer, known), _items)
 

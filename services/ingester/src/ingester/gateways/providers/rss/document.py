@@ -1,4 +1,4 @@
-"""A document of RSS 2.0 or Atom: judged as a whole, and taken apart into its entries, which are not judged yet."""
+"""Documents of RSS 2.0 and Atom: checks the document as a whole and splits it into entries, unvalidated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -14,13 +14,13 @@ from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted, Licence, Source
 from ingester.domain.feed import Origin
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes
 from ingester.domain.unparsed_fields import ANY_FIELD
 from ingester.gateways.providers.answers import UnreadableAnswer
 from ingester.gateways.providers.calls import Caller
-from ingester.gateways.providers.port import Bad, Feed, Page, Revoked, Surroundings
-from ingester.gateways.providers.rss.client import LIMITS, LIVING, WORTH_A_RETRY, FeedClient, State
+from ingester.gateways.providers.port import Bad, Feed, Page, ProviderContext, Revoked
+from ingester.gateways.providers.rss.client import LIMITS, NOT_OUTAGES, RETRYABLE, FeedClient, State
 from ingester.gateways.providers.rss.cursor import Cursor
 from ingester.gateways.providers.rss.document import entry_of
 from ingester.gateways.providers.rss.entry import (
@@ -40,13 +40,13 @@ LIMIT = 500
 Connect = Callable[[UUID], FeedClient]
 
 
-def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
+def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
     """The feed of an entry.
 
     Raises:
         Stop: the entry has what cannot be used.
     """
-    options = Options.of(listed, around.settings)
+    options = Options.of(listed, context.settings)
     authorization = options.authorization(listed.name)
     settings = listed.model_copy(update={"key": _key(listed, options)})
     holder = Holder(
@@ -55,19 +55,19 @@ def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
         Licence(name=options.licence),
         options.language,
     )
-    connect = _connector(settings, options, authorization, around)
-    yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, around.clock))
+    connect = _connector(settings, options, authorization, context)
+    yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, context.clock))
 
 
 def _connector(
-    feed: FeedSettings, options: Options, authorization: SecretStr | None, around: Surroundings
+    feed: FeedSettings, options: Options, authorization: SecretStr | None, context: ProviderContext
 ) -> Connect:
     headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
-    breaker = Breaker(feed.name, around.clock, fine=LIVING)
+    breaker = Breaker(feed.name, context.clock, fine=NOT_OUTAGES)
 
     def connect(poll_id: UUID) -> FeedClient:
-        pace, record = around.pace(feed, PAUSE), around.record(feed, poll_id)
-        caller = Caller(around.http, pace, breaker, record, around.clock, WORTH_A_RETRY, LIMITS)
+        pace, record = context.pace(feed, PAUSE), context.record(feed, poll_id)
+        caller = Caller(context.http, pace, breaker, record, context.clock, RETRYABLE, LIMITS)
         return FeedClient(options.url.get_secret_value(), headers, caller)
 
     return connect
@@ -155,7 +155,7 @@ class FeedReader:
         self._state, self._given = None, 0
         return replace(page, cursor=state.cursor.written)
 
-    async def oldest(self) -> Held | None:
+    async def oldest(self) -> OldestEntry | None:
         """See `Reader`. What has left the document is not known, so nothing is said of what is left."""
         return None
 
@@ -169,7 +169,7 @@ class FeedReader:
 
 
 def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: datetime) -> Page:
-    """These entries, judged one by one."""
+    """These entries, validated one by one."""
     articles: list[ArticleSubmitted] = []
     revoked: list[Revoked] = []
     bad: list[Bad] = []
