@@ -166,7 +166,7 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(
     first = asyncio.create_task(check.asked("schedule", "first"))
     await entered.wait()
     assert await check.asked("schedule", "second") == ExitCode.OK
-    assert lines[-1] == "another run is at work; this one has nothing to do"
+    assert lines[-1] == "another run is active; nothing to do"
     go_on.set()
     assert await first == ExitCode.OK
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
@@ -243,7 +243,7 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
     assert await check.asked("schedule", "second") == ExitCode.OK
     assert len(await world.said(RunCompleted)) == 1
     (dead,) = await world.said(RunFailed)
-    assert dead.error == "its process ended without a word"
+    assert dead.error == "its process ended without reporting a result"
 
 
 async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, check: Check) -> None:

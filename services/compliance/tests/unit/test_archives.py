@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_whole_archive_is_told_with_its_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SERVICE, ["archive", "verify", str(folder)]) == 0
-    assert "2 archives are as they were written" in capsys.readouterr().out
+    assert "2 archives are unchanged" in capsys.readouterr().out
 
 
 def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

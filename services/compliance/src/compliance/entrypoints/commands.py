@@ -1,4 +1,4 @@
-"""What a scheduler or a person starts by a command, and what it prints."""
+"""Commands of compliance for schedulers and people, with their output."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -17,19 +17,19 @@ from compliance.use_cases.watching import watch_time
 
 
 def say(line: str) -> None:
-    """A line for whoever reads along, at once."""
+    """Prints a line and flushes it."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 async def run_command(service: Service, chosen: Namespace, stopping: ShutdownEvent) -> int:
-    """``compliance run``: 0 all closed, 1 the provider failed, 3 something is open or overdue."""
+    """Runs ``compliance run``. Returns 0: all closed; 1: the provider failed; 3: something is open or overdue."""
     check = Check(service, service.ingester, stopping, say, timedelta(minutes=chosen.wait))
     return await check.asked("schedule", "command")
 
 
 async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> int:
-    """``compliance health``: closes what time has closed, says what is late. 0 nothing, 3 people must look."""
+    """Runs ``compliance health``: closes expired obligations. Returns 0: nothing is late; 3: a person must act."""
     async with jobs.run(service.db, service.clock, "health", cause="schedule") as job:
         now = service.clock.now()
         found = await watch_time(service)
@@ -48,7 +48,7 @@ async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> i
         for condition_ in found:
             say(f"{condition_.severity.value}: {condition_.summary}")
         if service.settings.mock:
-            say("COMPLIANCE=mock: this is no evidence")
+            say("COMPLIANCE=mock: this is not evidence")
         if not found and state == "ok" and not failed:
             say("nothing is overdue or at risk")
             return ExitCode.OK
@@ -58,14 +58,23 @@ async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> i
 
 def _run_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--wait", type=minutes, default=15.0, metavar="MIN", help="for obligations to close (default 15)"
+        "--wait",
+        type=minutes,
+        default=15.0,
+        metavar="MIN",
+        help="how long to wait for obligations to close (default 15)",
     )
 
 
 COMMANDS = (
-    Command("run", "the daily run", run_command, _run_arguments),
-    Command("health", "what is late; closes what time has closed", health_command),
+    Command(
+        "run",
+        "poll every revocation feed, wait for the takedowns, and record the result",
+        run_command,
+        _run_arguments,
+    ),
+    Command("health", "report what is late; close expired obligations", health_command),
 )
 OFFLINE_COMMANDS = (
-    OfflineCommand("archive", "look into what was archived", archive_command, archive_arguments),
+    OfflineCommand("archive", "verify or print archived records", archive_command, archive_arguments),
 )

@@ -8,7 +8,7 @@ SELECT article_id FROM control_missing WHERE store = $1 ORDER BY article_id
 DELETE FROM control_missing WHERE store = $1 AND article_id = ANY ($2::text[])
 
 -- name: save
--- A few of each store are enough to know that it answers wrongly.
+-- A few missing controls per store are enough to show that it is unreliable.
 INSERT INTO control_missing (store, article_id, missing_since)
 SELECT $1, article_id, $3
 FROM unnest($2::text[]) AS n (article_id)

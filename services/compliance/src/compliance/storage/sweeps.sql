@@ -1,6 +1,6 @@
 -- name: lock_orders
--- A slice of the orders that may go: closed before the limit, with nobody left to answer, not held, no revocation that
--- stands (it answers a notice that is repeated after years), and not referred to by one that is still there.
+-- A slice of deletable orders: closed before the limit, without open obligations, not held, not a revocation in force
+-- (it answers a notice that is repeated after years), and not referenced by an order that still exists.
 SELECT r.revocation_id, r.article_id, r.order_no
 FROM revocation AS r
 WHERE r.closed_at < $1
@@ -17,7 +17,7 @@ LIMIT $5
 FOR UPDATE OF r
 
 -- name: records_of_orders
--- Everything that goes with these orders, as it stands.
+-- Everything that is deleted with these orders, in its current form.
 WITH gone AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 )
@@ -53,7 +53,7 @@ SELECT (SELECT count(*) FROM noticed) + (SELECT count(*) FROM polled) + (SELECT 
        + (SELECT count(*) FROM answered) + (SELECT count(*) FROM ordered)
 
 -- name: lock_receipts
--- Receipts that outlived their order's turn: on one that stands and is closed, or on none that we know.
+-- Receipts that are not deleted with their order: the order is in force and closed, or unknown.
 SELECT 'receipt' AS schema, t.id::text AS key, to_jsonb(t) AS record
 FROM receipt AS t
 WHERE t.received_at < $1
@@ -71,7 +71,7 @@ FOR UPDATE OF t
 DELETE FROM receipt WHERE id = ANY ($1::text[]::bigint[])
 
 -- name: lock_runs
--- Not the newest that completed: from it is told whether the next is late.
+-- Excludes the newest completed run: the check for an overdue run needs it.
 SELECT 'run' AS schema, run_id::text AS key, to_jsonb(u) AS record
 FROM run AS u
 WHERE u.ended_at < $1 AND u.state IN ('completed', 'failed')
@@ -86,7 +86,7 @@ FOR UPDATE OF u
 DELETE FROM run WHERE run_id = ANY ($1::text[]::uuid[])
 
 -- name: lock_holder_changes
--- Not the last of each holder: it says what holds.
+-- Excludes the last change of each holder: it is the current registration.
 SELECT 'holder_change' AS schema, c.id::text AS key, to_jsonb(c) AS record
 FROM holder_change AS c
 WHERE c.changed_at < $1
@@ -115,7 +115,7 @@ FOR UPDATE OF q
 DELETE FROM notice_request WHERE request_id = ANY ($1::text[]::uuid[])
 
 -- name: tally
--- What is older than the limit and closed; of this what a hold spares, and what stays since it stands.
+-- Closed records older than the limit, those that a hold protects, and those that are kept because they are in force.
 WITH old AS (
     SELECT r.revocation_id, r.article_id, r.order_no,
            (r.article_id = ANY ($2::text[])

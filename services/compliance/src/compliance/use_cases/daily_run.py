@@ -1,4 +1,4 @@
-"""The daily check: polls every feed of revocations, waits until what came is carried out, and leaves a record."""
+"""The daily check: polls every feed of revocations, waits until the takedowns are closed, and records the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: for whom, how long it may wait, and whom it tells how it goes."""
+    """One check, with its time limit and its output function."""
 
     service: Service
     ingester: Ingester
@@ -34,15 +34,15 @@ class Check:
     wait: timedelta
 
     async def asked(self, cause: str, asked_by: str) -> int:
-        """Asks for a run and does it; gives the exit code. Two at once: one works, the other says so.
+        """Requests a run and executes it; returns the exit code. If another run is active, it does nothing.
 
-        The lease of a run whose process froze or whose node was lost expires within seconds: it is waited for.
+        The lease of a frozen or lost process expires within seconds; this function waits for it.
         """
         run_id, service = uuid4(), self.service
         try:
             async with leases.alone(service.db, LEASE, patient=True) as alone:
                 if not alone:
-                    self.say("another run is at work; this one has nothing to do")
+                    self.say("another run is active; nothing to do")
                     return ExitCode.OK
                 now = service.clock.now()
                 await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
@@ -52,7 +52,7 @@ class Check:
             return ExitCode.ATTENTION
 
     async def requested(self) -> None:
-        """Does the run that was asked for first, if there is one and nobody is at work."""
+        """Executes the oldest requested run, if there is one and no run is active."""
         run_id = await runs.next_requested(self.service.db)
         if run_id is None:
             return
@@ -73,17 +73,18 @@ class Check:
 
     async def _run(self, run_id: UUID, job: jobs.Run) -> int:
         if not await check_started(run_id, self.service):
-            self.say(f"run {run_id} was begun by another process")
+            self.say(f"run {run_id} was started by another process")
             return ExitCode.OK
         self.say(
-            f"run {run_id} begins" + (" (COMPLIANCE=mock: no evidence)" if self.service.settings.mock else "")
+            f"run {run_id} begins"
+            + (" (COMPLIANCE=mock: not evidence)" if self.service.settings.mock else "")
         )
         try:
             polls = await self._polls(run_id)
             job.count(noticed=sum(poll.noticed for poll in polls))
             progress = await self._until_closed(polls)
         except (ClawbackError, TimeoutError) as error:
-            words = str(error) or "the poll took too long"
+            words = str(error) or "the poll timed out"
             await check_failed(run_id, words, self.service)
             self.say(f"FAILED: {words}")
             return ExitCode.RETRY
@@ -102,7 +103,7 @@ class Check:
             self.say(f"polling {feed} …")
             poll = await self.ingester.poll(feed)
             if not poll.caught_up:
-                raise CannotCheck(f"the poll of {feed} ended before it had caught up")
+                raise CannotCheck(f"the poll of {feed} ended before it reached the end of the feed")
             self.say(f"{feed}: caught up, {poll.noticed} notices")
             polls.append(poll)
             told.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
@@ -110,7 +111,7 @@ class Check:
         return polls
 
     async def _until_closed(self, polls: Sequence[Poll]) -> Progress:
-        """Waits for the worker to record and close what these polls brought, at most as long as it may."""
+        """Waits until the polls' notices are recorded and their obligations closed, at most until the time limit."""
         noticed = sum(poll.noticed for poll in polls)
         until = self.service.clock.now() + self.wait
         said, warned, look_s = "", False, CHECK_S
@@ -127,7 +128,7 @@ class Check:
                 return progress
             warned = warned or await self._warn_without_worker()
             if await self.stopping.sleep(look_s):
-                raise CannotCheck("asked to end before it was done")
+                raise CannotCheck("stopped before the check was complete")
             look_s = min(look_s * 1.5, CHECK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
@@ -152,4 +153,4 @@ class Check:
 
 
 class CannotCheck(ClawbackError):
-    """The check cannot come to its end; it is worth another try."""
+    """The check cannot be completed; it can be repeated."""

@@ -1,4 +1,4 @@
-"""Notices become orders, and orders are sent until they are answered."""
+"""Notices become orders, and orders are resent until they are answered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ from compliance.use_cases.service import GROUP, Service
 
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
-    """Answer each notice with its order, new or repeated, however often it comes."""
+    """Answers each notice with its order, new or repeated, however often it arrives."""
     required = service.settings.enable_auth
     noticed = authoritative(
         [Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch]
@@ -43,7 +43,7 @@ async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, posit
 
 
 def sender_of(caller: Caller | None, *, required: bool) -> Sender:
-    """Who sent a record. Where none needs a signature, as in development, one without is taken for the ingester's."""
+    """Returns the sender of a record. Without required signatures, an unsigned record counts as the ingester's."""
     if caller is None:
         return NOBODY if required else FEEDS
     if caller.subject == INGESTER:
@@ -59,16 +59,19 @@ async def take_notices(
     *,
     mode: Mode = Mode.LIMITED,
 ) -> dict[str, UUID]:
-    """Orders what these notices demand. Gives the order of each article.
+    """Issues or repeats the orders for these notices.
 
     Args:
-        tx: commits all of it, or nothing.
-        noticed: in order of arrival.
-        service: where it is written down.
-        mode: whether a second person is needed.
+        tx: The transaction; everything is committed together.
+        noticed: The notices in order of arrival.
+        service: The service.
+        mode: Whether a second person is needed.
+
+    Returns:
+        The order of each article.
 
     Raises:
-        Transient: orders that we issued are not all known yet.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     now = service.clock.now()
@@ -104,7 +107,7 @@ async def take_notices(
 
 
 async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
-    """Gives the new orders, and sends the others once more."""
+    """Issues the new orders, and sends the others again."""
     new = [decision for decision in decisions if isinstance(decision, IssueOrder)]
     again = [decision for decision in decisions if isinstance(decision, ResendOrder)]
     later = [decision for decision in new if decision.previous_order > 0]
@@ -133,9 +136,9 @@ async def send_again(
     earliest: Mapping[UUID, tuple[datetime | None, datetime | None]] | None = None,
     cited: Mapping[UUID, Sequence[UUID]] | None = None,
 ) -> None:
-    """Sends orders that are taken once more, with a clock set back where that is called for.
+    """Sends locked orders again, with an earlier clock start if a notice requires it.
 
-    Every holder applies what it reads; those that still owe an answer are asked for one, and no others.
+    Every holder applies the order; only those with open obligations are asked to answer.
     """
     times = earliest or {}
     again = [one.sent_again(*times.get(one.revocation_id, (None, None))) for one in taken]
@@ -150,7 +153,7 @@ async def send_again(
 
 
 async def resend_due(service: Service, limit: int = 500) -> int:
-    """Send open orders again whose time has come. Gives how many."""
+    """Resends open orders that are due. Returns how many."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
         due = await revocations.lock_due(tx, now, limit)
@@ -167,11 +170,11 @@ async def resend_due(service: Service, limit: int = 500) -> int:
 
 
 async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> IssueOrder:
-    """Lift the revocation that stands on an article, or the withholding for which there is no request any more.
+    """Reinstates a revoked article, or one that is withheld without an open request.
 
     Raises:
-        Conflict: it is not the one that stands, or the officer has lifted too many alone.
-        Transient: orders that we issued are not all known yet.
+        Conflict: It is not the order in force, or the officer has reached the limit.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     async with service.db.transaction() as tx:
@@ -182,12 +185,12 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
         if head is None:
             raise Conflict("there is no such order")
         if head.withheld and await requests.wanted(tx, [head.article_id]):
-            raise Conflict("this article is withheld until somebody decides on its request: refuse that")
+            raise Conflict("this article is withheld until a decision on its request: refuse that request")
         lifting = order.reinstatement(
             head, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
         )
         if lifting is None:
-            raise Conflict("this order does not stand: it was lifted, or a later one took its place")
+            raise Conflict("this order is not in force: it was reinstated, or a later one replaced it")
         await revocations.lock(tx, [head.article_id], [])
         await revocations.reinstate(tx, revocation_id, lifted_by, now)
         await carry_out(tx, [lifting], service, now)
@@ -196,7 +199,7 @@ async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Ser
 
 
 async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Closes orders that nobody has to answer any more."""
+    """Closes orders without open prompt obligations."""
     if not revocation_ids:
         return set()
     closed = await revocations.close_if_complete(tx, revocation_ids, now)

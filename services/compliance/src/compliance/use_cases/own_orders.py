@@ -1,7 +1,7 @@
-"""What our own topic still knows of orders that our database has forgotten, because it was restored from a backup.
+"""Recovery of orders that the database lost in a restore, from our own topic.
 
-Every order was committed before it was sent, so one on the topic that the database does not know was lost in a restore,
-or compliance never issued it. Until everything that was there at the start was read, no order is issued.
+Every order is committed before it is sent. So an order on the topic that the database does not know was lost in a
+restore, or compliance never issued it. No order is issued before the topic is read up to its end at the start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from compliance.use_cases.service import GROUP, Service
 
 
 async def on_own_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
-    """Recover orders that the database has forgotten, with the notices that they answer."""
+    """Recovers orders that the database lost, with the notices that they answer."""
     if service.own_orders is not None:
         await service.own_orders.begin()
     async with service.db.transaction() as tx:
@@ -43,10 +43,10 @@ async def on_own_orders(batch: Batch[AnyOrder], service: Service, *, positions: 
 
 
 def _is_ours(one: Received[AnyOrder], service: Service, now: datetime) -> bool:
-    """Whether compliance has sent this order.
+    """Returns whether compliance issued this order.
 
-    Its signature says so. Without authentication nothing is signed: then only what lay on the topic when this process
-    started can have been lost in a restore, for nothing is issued before all of that was read.
+    The signature proves it. Without authentication there are no signatures. Then only orders that were on the topic
+    when this process started can be lost ones, because nothing is issued before all of them are read.
     """
     if one.value.order > next_number(0, now + CLOCK_AHEAD_MAX):
         return False
@@ -58,7 +58,7 @@ def _is_ours(one: Received[AnyOrder], service: Service, now: datetime) -> bool:
 
 
 async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service, now: datetime) -> None:
-    """The latest sending of each order, in the order of their numbers: each takes the place of those before it."""
+    """Recovers the latest sending of each order, in the order of their numbers: each replaces the earlier ones."""
     latest = {(one.article_id, one.order): one for one in sorted(orders, key=lambda one: one.attempt)}
     found = [latest[key] for key in sorted(latest)]
     if not found:
@@ -85,19 +85,19 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
 
 
 async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[IssueOrder]:
-    """Order again, above what our stores know, what is revoked or withheld here and was superseded there.
+    """Issues orders again with numbers above those that our stores know.
 
-    A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
-    notice that is still valid, so the article is revoked, or withheld, again; nothing that a holder knows is numbered
-    higher.
+    A database that was restored without the topic has lost later orders: an article is revoked or withheld here, and a
+    store knows a later order. The known notice is still valid, so the article is revoked or withheld again, with a
+    number above every number that a holder knows.
 
     Args:
-        tx: commits all of it, or nothing.
-        contradicted: articles, and a number that a store knows of on each, 0 where it named none.
-        service: where it is written down.
+        tx: The transaction; everything is committed together.
+        contradicted: The articles, with the number that a store knows of each; 0 if it named none.
+        service: The service.
 
     Raises:
-        Transient: orders that we issued are not all known yet.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     now = service.clock.now()
@@ -128,10 +128,10 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
 
 
 async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
-    """Revoke what a store of ours was ordered to remove, where nobody but the store knows of the order any more.
+    """Revokes articles that a store of ours was ordered to remove by an order that only the store knows.
 
-    A database that was restored, without the topic that could tell, has forgotten the revocation and the notice behind
-    it. Other holders may not have removed their copies. `reissue` has raised the heads to these numbers before.
+    A database that was restored without the topic has lost the revocation and its notice. Other holders may not have
+    removed their copies. `reissue` has already raised the order numbers.
     """
     if not answers:
         return
@@ -159,7 +159,7 @@ async def _supersede(tx: Transaction, ordered: Sequence[IssueOrder], now: dateti
 async def _report_forged(
     forged: Sequence[Received[AnyOrder]], tx: Transaction, service: Service, now: datetime
 ) -> None:
-    """Orders on our topic that we did not issue: nothing is done for them, and an officer must look."""
+    """Opens incidents for orders on our topic that compliance did not issue; the orders are not applied."""
     if not forged:
         return
     found = {(one.value.article_id, one.value.order): one for one in forged}
