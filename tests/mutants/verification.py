@@ -104,7 +104,7 @@ MUTANTS = (
             Change(
                 f"{COMPLIANCE}/use_cases/verification.py",
                 "        await self._sleeper.sleep(IDLE_S)\n        await self._begin()\n",
-                "        await self._sleeper.sleep(IDLE_S)\n        await self.look()\n",
+                "        await self._sleeper.sleep(IDLE_S)\n        await self.verify()\n",
             ),
         ),
         at(VERIFICATION, "test_a_holder_that_drips_delays_only_itself"),

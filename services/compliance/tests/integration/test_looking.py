@@ -29,7 +29,7 @@ def neighbour() -> Neighbour:
     return Neighbour(held=set(LIVE), listed=set(LIVE))
 
 
-def _looker(world: World, neighbour: Neighbour) -> HoldingsVerifier:
+def _verifier(world: World, neighbour: Neighbour) -> HoldingsVerifier:
     return HoldingsVerifier(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
 
 
@@ -48,7 +48,7 @@ async def test_what_is_gone_is_verified_and_the_question_has_controls(
     world: World, neighbour: Neighbour
 ) -> None:
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, neighbour).verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
     (question,) = neighbour.questions
     assert question[0] == A
@@ -62,22 +62,22 @@ async def test_what_is_gone_is_verified_and_the_question_has_controls(
 async def test_a_store_that_still_holds_it_owes_it_again(world: World, neighbour: Neighbour) -> None:
     neighbour.held.add(A)
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, neighbour).verify()
     assert (await world.states(A))[1, "ingester"] == "open"
 
 
 async def test_a_store_that_calls_everything_gone_proves_nothing(world: World, neighbour: Neighbour) -> None:
     neighbour.held.clear()
     await _removed(world)
-    verifier = _looker(world, neighbour)
-    await verifier.look()
+    verifier = _verifier(world, neighbour)
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
     neighbour.held |= LIVE
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed", "it is left alone for a moment"
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
@@ -85,15 +85,15 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
     world: World, neighbour: Neighbour
 ) -> None:
     await _removed(world)
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     await verifier._controls.refresh(world.service)
     neighbour.held.clear()
     neighbour.listed.clear()
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == []
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified", (
         "nothing is left to be held; the row has the order"
     )
@@ -120,34 +120,34 @@ async def test_a_store_that_does_not_know_of_a_control_is_not_believed(
 ) -> None:
     neighbour.answers = dict.fromkeys(LIVE, "unknown")
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, neighbour).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 @pytest.mark.parametrize("failing", [500, 404])
 async def test_no_answer_is_never_gone(world: World, neighbour: Neighbour, failing: int) -> None:
     await _removed(world)
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     neighbour.failing = failing
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
     neighbour.failing = None
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
 async def test_an_unreadable_answer_is_never_gone(world: World, neighbour: Neighbour) -> None:
     neighbour.answers = {A: "perhaps"}
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, neighbour).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 async def test_a_store_without_an_address_is_not_believed(world: World, neighbour: Neighbour) -> None:
     await _removed(world)
     lost = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
-    await HoldingsVerifier(lost, neighbour.holdings(), Controls(neighbour.ingester())).look()
+    await HoldingsVerifier(lost, neighbour.holdings(), Controls(neighbour.ingester())).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
@@ -159,8 +159,8 @@ async def test_a_consumer_that_registered_an_address_is_looked_at_as_well(
     neighbour.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
-    verifier = _looker(world, neighbour)
-    await verifier.look()
+    verifier = _verifier(world, neighbour)
+    await verifier.verify()
     assert (await world.states(A))[1, "search"] == "open"
     assert neighbour.questions == [[A]]
 
@@ -169,9 +169,9 @@ async def test_more_than_a_question_holds_is_asked_in_turns(world: World, neighb
     ids = [f"metabase:{n}" for n in range(600)]
     orders = await world.revoke(*ids)
     await world.receipts(*(world.receipt(order, "ingester") for order in orders))
-    verifier = _looker(world, neighbour)
-    assert await verifier.look()
-    assert not await verifier.look()
+    verifier = _verifier(world, neighbour)
+    assert await verifier.verify()
+    assert not await verifier.verify()
     assert [len(question) for question in neighbour.questions] == [
         CLAIMS_MAX + CONTROLS,
         600 - CLAIMS_MAX + CONTROLS,
@@ -208,7 +208,7 @@ async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Holding
 
 async def _looked(world: World, verifier: HoldingsVerifier) -> str:
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     return (await world.states(A))[1, "analytics"]
 
 

@@ -31,7 +31,7 @@ def neighbour() -> Neighbour:
     return Neighbour(held=set(LIVE), listed=set(LIVE))
 
 
-def _looker(world: World, neighbour: Neighbour) -> HoldingsVerifier:
+def _verifier(world: World, neighbour: Neighbour) -> HoldingsVerifier:
     return HoldingsVerifier(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
 
 
@@ -50,7 +50,7 @@ async def _state(world: World, article_id: str, holder: str) -> str:
 
 async def _look_again(world: World, verifier: HoldingsVerifier, holder: str = "ingester") -> str:
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     return await _state(world, A, holder)
 
 
@@ -61,13 +61,13 @@ async def _resolved(world: World) -> list[str]:
 async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once(
     world: World, neighbour: Neighbour
 ) -> None:
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     await verifier._controls.refresh(world.service)
     await _removed(world, *LIVE)
     neighbour.held.clear()
     neighbour.listed = {f"metabase:other-{n}" for n in range(50)}
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 0
     assert await world.alerts() == ["StoreAnswersWrongly"]
     assert set(neighbour.questions[0]) & neighbour.listed, "the controls were fetched again"
@@ -80,7 +80,7 @@ async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_
 ) -> None:
     neighbour.held = neighbour.listed = set(sorted(LIVE)[:live])
     neighbour.applied = applied
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     (number,) = await _removed(world, A)
     assert await _look_again(world, verifier) == "removed"
     neighbour.applied = number
@@ -95,7 +95,7 @@ async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it
     world: World, neighbour: Neighbour
 ) -> None:
     neighbour.applied = 0
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     (number,) = await _removed(world, A)
     assert await _look_again(world, verifier) == "removed"
     neighbour.applied = number
@@ -108,7 +108,7 @@ async def test_a_store_that_does_not_say_what_it_applied_is_believed_for_its_con
 ) -> None:
     neighbour.applied = None
     await _removed(world, A)
-    await _looker(world, neighbour).look()
+    await _verifier(world, neighbour).verify()
     assert await _state(world, A, "ingester") == "verified"
 
 
@@ -116,7 +116,7 @@ def _with_analytics(world: World, neighbour: Neighbour) -> HoldingsVerifier:
     address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
     settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
     object.__setattr__(world.service, "settings", settings)
-    return _looker(world, neighbour)
+    return _verifier(world, neighbour)
 
 
 async def _removed_from_analytics(world: World) -> None:
@@ -161,7 +161,7 @@ async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
         neighbour.questions.clear()
     world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     await _removed(world, B, holder="analytics")
-    await verifier.look()
+    await verifier.verify()
     assert min(LIVE) in neighbour.questions[0]
     assert await _state(world, B, "analytics") == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
@@ -180,7 +180,7 @@ async def test_a_question_without_an_answer_neither_raises_nor_resolves(
 ) -> None:
     neighbour.held.clear()
     await _removed(world, A)
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, neighbour)
     await _look_again(world, verifier)
     assert await world.alerts() == ["StoreAnswersWrongly"]
     neighbour.failing = failing
@@ -244,9 +244,9 @@ async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
     await use_cases.holder_registered(there, "operator", world.service)
     await _removed(world, A, holder="search")
-    verifier, pauses = _looker(world, neighbour), []
+    verifier, pauses = _verifier(world, neighbour), []
     for _ in range(9):
-        await verifier.look()
+        await verifier.verify()
         at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
         pauses.append((at - world.clock.now()).total_seconds())
         world.clock.advance(seconds=pauses[-1])

@@ -100,7 +100,7 @@ def run_condition(
     """
     if now - (last_completed_at or watching_since) <= RUN_AGE_MAX:
         return None
-    said = (
+    text = (
         f"The last compliance run completed at {last_completed_at:%Y-%m-%d %H:%M} UTC"
         if last_completed_at
         else f"No compliance run completed since {watching_since:%Y-%m-%d %H:%M} UTC, when monitoring began"
@@ -108,7 +108,7 @@ def run_condition(
     return Condition(
         "ComplianceRunOverdue",
         Severity.CRITICAL,
-        f"{said}: check that the scheduler starts `compliance run`, and why runs fail.",
+        f"{text}: check that the scheduler starts `compliance run`, and why runs fail.",
     )
 
 

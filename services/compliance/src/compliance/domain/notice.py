@@ -115,9 +115,9 @@ def clock_start(notice: Notice, now: datetime) -> datetime:
     notice. A time in the future does not count: a sender's wrong clock must not postpone a deadline.
     """
     noticed_at = min(notice.noticed_at, now)
-    for said in (notice.revoked_at, notice.earliest_at):
-        if said is not None and OLDEST <= said <= noticed_at:
-            return said
+    for candidate in (notice.revoked_at, notice.earliest_at):
+        if candidate is not None and OLDEST <= candidate <= noticed_at:
+            return candidate
     return max(noticed_at, OLDEST)
 
 

@@ -165,8 +165,8 @@ def decide(
     if not new:
         return decisions
     withholds = all(notice.key in limited for notice in new)
-    stands = head.revoked or (withholds and head.withheld)
-    if stands and head.revocation_id is not None:
+    in_force = head.revoked or (withholds and head.withheld)
+    if in_force and head.revocation_id is not None:
         # a sender who must not revoke the article does not change its deadline
         counted = [notice for notice in new if notice.allowed]
         starts = min((clock_start(notice, now) for notice in counted), default=None)
@@ -176,7 +176,7 @@ def decide(
     started_at = min(clock_start(notice, now) for notice in deciding)
     order_no = next_number(head.order_no, now)
     first = deciding[0]
-    said = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
+    revoked_at = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
     decisions.append(
         IssueOrder(
             revocation_id=revocation_id(head.article_id, order_no),
@@ -189,7 +189,7 @@ def decide(
             ordered_by=first.noticed_by,
             clock_started_at=started_at,
             due_at=deadlines.due_at(deciding, now) or started_at + deadlines.usual,
-            revoked_at=min(said, default=None),
+            revoked_at=min(revoked_at, default=None),
             notices=new,
             traceparent=first.traceparent,
         )

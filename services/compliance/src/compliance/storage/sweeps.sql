@@ -18,10 +18,10 @@ FOR UPDATE OF r
 
 -- name: records_of_orders
 -- Everything that is deleted with these orders, in its current form.
-WITH gone AS (
+WITH removable AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 )
-SELECT 'revocation' AS schema, to_jsonb(r) AS record FROM revocation AS r JOIN gone USING (revocation_id)
+SELECT 'revocation' AS schema, to_jsonb(r) AS record FROM revocation AS r JOIN removable USING (revocation_id)
 UNION ALL
 SELECT 'notice', to_jsonb(n) FROM notice AS n WHERE n.revocation_id = ANY ($1::uuid[])
 UNION ALL
@@ -30,11 +30,11 @@ FROM poll_notice AS p JOIN notice AS n USING (notice_id, article_id) WHERE n.rev
 UNION ALL
 SELECT 'obligation', to_jsonb(o) FROM obligation AS o WHERE o.revocation_id = ANY ($1::uuid[])
 UNION ALL
-SELECT 'receipt', to_jsonb(t) FROM receipt AS t JOIN gone AS g ON t.article_id = g.article_id AND t.order_no = g.order_no
+SELECT 'receipt', to_jsonb(t) FROM receipt AS t JOIN removable AS g ON t.article_id = g.article_id AND t.order_no = g.order_no
 ORDER BY schema, record
 
 -- name: delete_orders
-WITH gone AS (
+WITH removable AS (
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g (revocation_id, article_id, order_no)
 ), noticed AS (
     DELETE FROM notice WHERE revocation_id = ANY ($1::uuid[]) RETURNING notice_id
@@ -45,7 +45,7 @@ WITH gone AS (
 ), obliged AS (
     DELETE FROM obligation WHERE revocation_id = ANY ($1::uuid[]) RETURNING 1
 ), answered AS (
-    DELETE FROM receipt AS t USING gone AS g WHERE t.article_id = g.article_id AND t.order_no = g.order_no RETURNING 1
+    DELETE FROM receipt AS t USING removable AS g WHERE t.article_id = g.article_id AND t.order_no = g.order_no RETURNING 1
 ), ordered AS (
     DELETE FROM revocation WHERE revocation_id = ANY ($1::uuid[]) RETURNING 1
 )
@@ -122,28 +122,28 @@ WITH old AS (
        OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                   WHERE coalesce(r.closed_at >= h.dated_from, true) AND coalesce(r.closed_at < h.dated_until, true))) AS held,
            EXISTS (SELECT FROM article AS a
-                   WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id) AS stands
+                   WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id) AS in_force
     FROM revocation AS r
     WHERE r.closed_at < $1
       AND NOT EXISTS (SELECT FROM obligation AS o
                       WHERE o.revocation_id = r.revocation_id AND o.state IN ('open', 'notified', 'removed'))
-), gone AS (
+), removable AS (
     SELECT * FROM old AS g
-    WHERE NOT g.held AND NOT g.stands
+    WHERE NOT g.held AND NOT g.in_force
       AND NOT EXISTS (SELECT FROM revocation AS later
-                      LEFT JOIN old AS l ON l.revocation_id = later.revocation_id AND NOT l.held AND NOT l.stands
+                      LEFT JOIN old AS l ON l.revocation_id = later.revocation_id AND NOT l.held AND NOT l.in_force
                       WHERE later.lifts = g.revocation_id AND l.revocation_id IS NULL)
 )
-SELECT (SELECT count(*) FROM gone)
-       + (SELECT count(*) FROM notice JOIN gone USING (revocation_id))
-       + (SELECT count(*) FROM poll_notice JOIN notice USING (notice_id, article_id) JOIN gone USING (revocation_id))
-       + (SELECT count(*) FROM obligation JOIN gone USING (revocation_id))
-       + (SELECT count(*) FROM receipt AS t JOIN gone AS g ON t.article_id = g.article_id AND t.order_no = g.order_no)
+SELECT (SELECT count(*) FROM removable)
+       + (SELECT count(*) FROM notice JOIN removable USING (revocation_id))
+       + (SELECT count(*) FROM poll_notice JOIN notice USING (notice_id, article_id) JOIN removable USING (revocation_id))
+       + (SELECT count(*) FROM obligation JOIN removable USING (revocation_id))
+       + (SELECT count(*) FROM receipt AS t JOIN removable AS g ON t.article_id = g.article_id AND t.order_no = g.order_no)
        + (SELECT count(*) FROM receipt AS t
           WHERE t.received_at < $1 AND NOT (t.article_id = ANY ($2::text[])
        OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                   WHERE coalesce(t.received_at >= h.dated_from, true) AND coalesce(t.received_at < h.dated_until, true)))
-            AND NOT EXISTS (SELECT FROM gone AS g WHERE t.article_id = g.article_id AND t.order_no = g.order_no)
+            AND NOT EXISTS (SELECT FROM removable AS g WHERE t.article_id = g.article_id AND t.order_no = g.order_no)
             AND NOT EXISTS (SELECT FROM revocation AS r
                             WHERE r.article_id = t.article_id AND r.order_no = t.order_no
                               AND (r.closed_at IS NULL OR r.closed_at >= $1)))
@@ -162,5 +162,5 @@ SELECT (SELECT count(*) FROM gone)
             AND NOT (q.article_ids && $2::text[] OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
                WHERE coalesce(q.made_at >= h.dated_from, true) AND coalesce(q.made_at < h.dated_until, true))))
        AS going,
-       (SELECT count(*) FROM old WHERE held AND NOT stands) AS held,
-       (SELECT count(*) FROM old WHERE stands) AS kept
+       (SELECT count(*) FROM old WHERE held AND NOT in_force) AS held,
+       (SELECT count(*) FROM old WHERE in_force) AS kept

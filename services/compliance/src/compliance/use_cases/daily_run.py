@@ -98,7 +98,7 @@ class Check:
         if not feeds:
             raise CannotCheck("the ingester has no feed of revocations, so nothing was checked")
         polls: list[Poll] = []
-        told = []
+        recorded_polls = []
         for feed in feeds:
             self.say(f"polling {feed} …")
             poll = await self.ingester.poll(feed)
@@ -106,30 +106,30 @@ class Check:
                 raise CannotCheck(f"the poll of {feed} ended before it reached the end of the feed")
             self.say(f"{feed}: caught up, {poll.noticed} notices")
             polls.append(poll)
-            told.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
-            await runs.polled(self.service.db, run_id, told, sum(one.noticed for one in polls))
+            recorded_polls.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
+            await runs.polled(self.service.db, run_id, recorded_polls, sum(one.noticed for one in polls))
         return polls
 
     async def _until_closed(self, polls: Sequence[Poll]) -> Progress:
         """Waits until the polls' notices are recorded and their obligations closed, at most until the time limit."""
         noticed = sum(poll.noticed for poll in polls)
         until = self.service.clock.now() + self.wait
-        said, warned, look_s = "", False, CHECK_S
+        printed, warned, check_s = "", False, CHECK_S
         while True:
             progress = await progress_of(polls, self.service)
             total = progress.open + progress.closed
             line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
-            if line != said and noticed:
+            if line != printed and noticed:
                 self.say(line)
-                said, look_s = line, CHECK_S
+                printed, check_s = line, CHECK_S
             if progress.recorded >= noticed and not progress.open:
                 return progress
             if self.service.clock.now() >= until:
                 return progress
             warned = warned or await self._warn_without_worker()
-            if await self.stopping.sleep(look_s):
+            if await self.stopping.sleep(check_s):
                 raise CannotCheck("stopped before the check was complete")
-            look_s = min(look_s * 1.5, CHECK_S_MAX)
+            check_s = min(check_s * 1.5, CHECK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
         silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())

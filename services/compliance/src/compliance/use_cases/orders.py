@@ -85,10 +85,10 @@ async def take_notices(
         by_article.setdefault(notice.article_id, []).append(notice)
     decisions = [
         decision
-        for article_id, said in by_article.items()
+        for article_id, received in by_article.items()
         for decision in order.decide(
             heads[article_id],
-            said,
+            received,
             known,
             now=now,
             deadlines=service.deadlines,
@@ -123,8 +123,8 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
     if again:
         taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
-        said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
-        await send_again(tx, taken, service, now, earliest=earliest, cited=said)
+        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
+        await send_again(tx, taken, service, now, earliest=earliest, cited=cited)
 
 
 async def send_again(

@@ -146,34 +146,34 @@ async def _take_answers(
     return meant
 
 
-async def on_holdings_checked(asked: Iterable[UUID], looked: HoldingsCheck, service: Service) -> None:
+async def on_holdings_checked(asked: Iterable[UUID], checked: HoldingsCheck, service: Service) -> None:
     """Closes verified obligations, reopens those still held, and postpones those that are unknown.
 
     Args:
         asked: The orders of the question.
-        looked: The holder's answer.
+        checked: The holder's answer.
         service: The service.
     """
     found: dict[HoldingsVerdict, list[Order]] = {sight: [] for sight in HoldingsVerdict}
     async with service.db.transaction() as tx:
         now = service.clock.now()
         taken = await revocations.lock_orders(tx, asked)
-        wrong = looked.ours and await _wrong(tx, looked, service, now)
+        wrong = checked.ours and await _wrong(tx, checked, service, now)
         for one in taken:
-            found[obligation.verdict(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
+            found[obligation.verdict(checked, one.article_id, one.order_no, wrong=wrong)].append(one)
         if gone := found[HoldingsVerdict.GONE]:
-            proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
-            opened = await obligations.verify(tx, looked.store, proven, now)
-            metrics.closed(looked.store, opened, now)
+            proven = {one.revocation_id: _evidence(checked, one, now) for one in gone}
+            opened = await obligations.verify(tx, checked.store, proven, now)
+            metrics.closed(checked.store, opened, now)
             await close_if_complete(tx, list(proven), now)
         if held := found[HoldingsVerdict.HELD]:
-            await _reopen_contradicted(tx, looked.store, held, service, now)
+            await _reopen_contradicted(tx, checked.store, held, service, now)
         if unknown := found[HoldingsVerdict.UNKNOWN]:
             ids = [one.revocation_id for one in unknown]
-            await obligations.postpone_check(tx, looked.store, ids, now + CHECK_AGAIN)
-    metrics.VERIFIED.labels(looked.store).inc(len(found[HoldingsVerdict.GONE]))
+            await obligations.postpone_check(tx, checked.store, ids, now + CHECK_AGAIN)
+    metrics.VERIFIED.labels(checked.store).inc(len(found[HoldingsVerdict.GONE]))
     if wrong or found[HoldingsVerdict.UNKNOWN]:
-        metrics.CHECKS_FAILED.labels(looked.store).inc()
+        metrics.CHECKS_FAILED.labels(checked.store).inc()
 
 
 async def on_holdings_unavailable(
@@ -185,23 +185,23 @@ async def on_holdings_unavailable(
     metrics.CHECKS_FAILED.labels(holder).inc()
 
 
-async def _wrong(tx: Transaction, looked: HoldingsCheck, service: Service, now: datetime) -> bool:
+async def _wrong(tx: Transaction, checked: HoldingsCheck, service: Service, now: datetime) -> bool:
     """Returns whether a store has missed control articles for too long. Only here the alert is raised and resolved."""
-    asked = [*looked.controls, *looked.not_needed]
-    since = await controls.record(tx, looked.store, asked, looked.missed, now)
-    wrong = since is not None and now - since >= grace_period(looked.store)
-    conditions = [condition.store_wrong(looked.store)] if wrong else []
-    await service.alert_publisher.say(tx, f"holdings:{looked.store}", conditions, now)
+    asked = [*checked.controls, *checked.not_needed]
+    since = await controls.record(tx, checked.store, asked, checked.missed, now)
+    wrong = since is not None and now - since >= grace_period(checked.store)
+    conditions = [condition.store_wrong(checked.store)] if wrong else []
+    await service.alert_publisher.say(tx, f"holdings:{checked.store}", conditions, now)
     return wrong
 
 
-def _evidence(looked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
+def _evidence(checked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
     """Returns the evidence for a verification."""
     evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
-    proof = obligation.proof(looked, order.article_id, order.order_no)
-    evidence |= {"proof": proof, "controls": len(looked.held), "control_ids": looked.held}
-    if looked.orders is not None:
-        evidence["applied_order"] = looked.orders.get(order.article_id)
+    proof = obligation.proof(checked, order.article_id, order.order_no)
+    evidence |= {"proof": proof, "controls": len(checked.held), "control_ids": checked.held}
+    if checked.orders is not None:
+        evidence["applied_order"] = checked.orders.get(order.article_id)
     return evidence
 
 
@@ -234,5 +234,5 @@ async def _report_strays(
         # a holder that reads from the beginning answers orders that were closed before it registered
         if not (meaning == ReceiptOutcome.NOT_OBLIGED.value and name in registered)
     }
-    said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
-    await service.alert_publisher.raise_event(tx, said, now)
+    conditions = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
+    await service.alert_publisher.raise_event(tx, conditions, now)

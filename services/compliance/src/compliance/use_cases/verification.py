@@ -50,7 +50,7 @@ class HoldingsVerifier:
         await self._sleeper.sleep(IDLE_S)
         await self._begin()
 
-    async def look(self) -> bool:
+    async def verify(self) -> bool:
         """Asks each holder about its reported removals and waits for all answers. Returns whether there may be more."""
         return any(await asyncio.gather(*await self._begin()))
 
@@ -67,7 +67,7 @@ class HoldingsVerifier:
         for claim in await obligations.claims(self._service.db, now, CLAIMS_MAX, self._asking):
             by_holder.setdefault(claim.holder, []).append(claim)
         for holder, claims in by_holder.items():
-            task = asyncio.create_task(self._look_at(holder, claims))
+            task = asyncio.create_task(self._verify_holder(holder, claims))
             self._asking[holder] = task
             task.add_done_callback(partial(self._done, holder))
         return [self._asking[holder] for holder in by_holder]
@@ -81,12 +81,12 @@ class HoldingsVerifier:
         else:
             self._sleeper.wake()  # removals reported in the meantime have waited
 
-    async def _look_at(self, holder: str, claims: Sequence[Claim]) -> bool:
+    async def _verify_holder(self, holder: str, claims: Sequence[Claim]) -> bool:
         fitting = stores.first_that_fit(claim.article_id for claim in claims)
         asked = {claim.revocation_id: claim.article_id for claim in claims[:fitting]}
         try:
-            with span("look", attributes={"holder": holder, "articles": len(asked)}):
-                looked = await self._ask(holder, claims[:fitting])
+            with span("verify holdings", attributes={"holder": holder, "articles": len(asked)}):
+                checked = await self._ask(holder, claims[:fitting])
         except Transient as error:
             _log.warning(
                 "the holdings of a holder cannot be checked", holder=holder, articles=len(asked), error=error
@@ -94,7 +94,7 @@ class HoldingsVerifier:
             await on_holdings_unavailable(asked, holder, self._service, self._pause(holder, claims[0]))
             return False
         del self._failures[holder]
-        await on_holdings_checked(asked, looked, self._service)
+        await on_holdings_checked(asked, checked, self._service)
         return len(claims) >= CLAIMS_MAX or fitting < len(claims)
 
     def _pause(self, holder: str, claim: Claim) -> timedelta:
