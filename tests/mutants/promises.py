@@ -23,7 +23,7 @@ MUTANTS = (
     ),
     Mutant(
         "clock that a time in the future postpones",
-        (Change(NOTICE, "OLDEST <= said <= noticed_at:", "OLDEST <= said:"),),
+        (Change(NOTICE, "OLDEST <= candidate <= noticed_at:", "OLDEST <= candidate:"),),
         at(NOTICE_TESTS, "test_a_time_of_revocation_in_the_future_postpones_nothing"),
     ),
     Mutant(

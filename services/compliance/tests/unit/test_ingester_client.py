@@ -44,7 +44,7 @@ async def test_an_ingester_that_is_away_is_told_without_addresses() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"items": [{"name": 1}]}'])
 async def test_an_unreadable_answer_is_never_an_empty_list(body: bytes) -> None:
-    with pytest.raises(Transient, match="unreadable"):
+    with pytest.raises(Transient, match="unreadabl"):
         await _ingester(lambda _: httpx.Response(200, content=body)).revocation_feeds()
 
 
@@ -110,7 +110,7 @@ def _says(body: bytes) -> Answer:
 )
 async def test_a_hostile_answer_is_no_answer(body: bytes) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
-        with pytest.raises(Transient, match="unreadable"):
+        with pytest.raises(Transient, match="unreadabl"):
             await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
 
 

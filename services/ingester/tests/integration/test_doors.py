@@ -277,7 +277,11 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_vers
     assert (await submit(http, item(B), **{"Idempotency-Key": "k"})).status_code == 409
 
 
-TOO_OLD = {"path": "published_at", "code": "too_old", "message": "It dates from before what is kept."}
+TOO_OLD = {
+    "path": "published_at",
+    "code": "too_old",
+    "message": "The article is older than the retention period.",
+}
 
 
 async def test_what_is_older_than_the_floor_is_answered_as_refused(

@@ -158,7 +158,7 @@ async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_
     for name in (ARTICLES, REVOKED):
         result = await simulated.poll(name)
         assert not result.caught_up
-        assert "the provider asked for a rest" in str(result.error)
+        assert "the provider requested a pause" in str(result.error)
     calls = (await simulated.provider.truth()).calls
     assert {name: (one.total, one.hasty) for name, one in calls.items()} == {"articles": (1, 0)}
     await passes(simulated.world, 90)

@@ -372,7 +372,7 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
     await watch_feeds(world.service)
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
-    assert "10 pages on without coming to its end" in alert.summary
+    assert "10 pages were read without reaching the end" in alert.summary
     assert "within 22 h" in alert.summary
 
 
@@ -510,7 +510,7 @@ async def test_the_command_tells_what_a_pass_brought(
     assert await command(SERVICE, world.service, "poll", feed.name) == 0
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
     assert await command(SERVICE, world.service, "poll", feed.name) == 1
-    assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
+    assert "stopped: the provider reported FAILURE 9999" in capsys.readouterr().out
 
 
 async def test_with_compliance_required_nothing_is_published_while_revocations_are_unread(

@@ -1,4 +1,4 @@
-"""What the worker does again and again."""
+"""The loops of the worker."""
 
 from functools import partial
 
@@ -9,13 +9,13 @@ from ingester.use_cases import Service, publishing, watching
 from ingester.use_cases.poll_runs import poll_on_schedule
 
 LOG_CHECK_S = 15.0
-"""How often the ingester looks whether the log of articles is still the one that it wrote."""
+"""How often the ingester checks whether the topic of articles still has the log that it wrote."""
 DUE_CHECK_S_MAX = 5.0
-"""How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
+"""How often a worker checks whether a poll is due; the due time is in the database, for all workers."""
 
 
 def loops(service: Service) -> list[Loop]:
-    """All of them; what watches is done by one worker alone."""
+    """Returns all loops; monitoring loops run in one worker only."""
     polls = [
         Loop(
             f"poll {name}",

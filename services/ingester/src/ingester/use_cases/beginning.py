@@ -1,4 +1,4 @@
-"""What is done once when a worker starts."""
+"""Tasks that run once when a worker starts."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from ingester.use_cases.service import GROUP, Service
 
 
 async def begin(service: Service) -> None:
-    """Declares the feeds, obeys the orders that their topic no longer has, publishes what a lost log held."""
+    """Declares the feeds, applies orders that expired from their topic, and republishes a lost log."""
     kinds = [feed.settings.kind for feed in service.feeds.values()]
     await feeds.declare(service.db, list(service.feeds), kinds, service.clock.now())
     settings = service.settings

@@ -1,4 +1,4 @@
-"""Articles come in by many doors; all are stored here, and published in their turn."""
+"""Storage of articles from all sources, and their publication."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,22 +21,25 @@ from ingester.storage.submitted import Submitted
 from ingester.use_cases.service import GROUP, Service
 
 Step = Callable[[Transaction], Awaitable[None]]
-"""Something that must be true together with what is stored."""
+"""A function that runs in the transaction of the stored articles."""
 SUBMISSIONS = "submissions"
 
 
 class Stored(NamedTuple):
-    """What became of deliveries."""
+    """The result for deliveries."""
 
     stored: int = 0
     too_old: int = 0
-    """Refused: older than what was swept."""
+    """Refused: older than the retention floor."""
 
 
 async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, positions: bool = True) -> None:
-    """An upstream system published articles: store them, and publish them in our turn.
+    """Stores and publishes the articles of upstream systems.
 
-    ``positions``: note where we are on the topic, which a retry of old records must not.
+    Args:
+        batch: The submissions.
+        service: The service.
+        positions: Whether to store positions on the topic; False for a retry of old records.
     """
     providers = service.settings.topics_of_submissions
     for one in batch:
@@ -54,7 +57,7 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
     ]
     if any(one.too_large for one in incoming):
         raise Poison(
-            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
+            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is serialized again"
         )
     keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
     await store(service, incoming, source=SUBMISSIONS, steps=keep)
@@ -69,9 +72,15 @@ async def store(
     providers: Sequence[str] | None = None,
     steps: Sequence[Step] = (),
 ) -> Stored:
-    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing.
+    """Stores and publishes deliveries, quarantines bad items, and runs the steps, in one transaction.
 
-    ``providers``: whose ids the sender may use; None where its ids are its own.
+    Args:
+        service: The service.
+        incoming: The deliveries.
+        source: The source, for metrics.
+        bad: The records to quarantine.
+        providers: The providers whose ids the sender may use; None: any.
+        steps: Functions to run in the same transaction.
     """
     now = service.clock.now()
     chosen = newest(incoming)
@@ -92,7 +101,7 @@ async def store(
 
 
 def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
-    """Ids about which nothing may be kept in quarantine: revoked ones, and those that the sender may not use."""
+    """Returns a check for ids that must not be kept in quarantine: revoked ones, and others' ids."""
 
     async def forbidden(tx: Transaction, article_ids: Sequence[str]) -> set[str]:
         foreign = {one for one in article_ids if providers is not None and not is_allowed(one, providers)}
@@ -129,7 +138,7 @@ async def _store(
 def _outcomes(
     incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Upserted]
 ) -> list[Submitted]:
-    """What became of each delivery whose sender may ask: of several on one article, the newest was stored."""
+    """Returns the outcome of each delivery with an origin: of several on one article, the newest was stored."""
     found = {row.article_id: row for row in rows}
     outcomes = []
     for one in incoming:

@@ -1,4 +1,4 @@
-"""Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
+"""Webhooks: stored with their raw body when they arrive, and processed from this queue."""
 
 import hashlib
 from datetime import datetime
@@ -33,10 +33,10 @@ BATCH = 20
 async def accept(
     service: Service, provider: str, unverified: Unverified, body: bytes
 ) -> tuple[int, dict[str, Any]]:
-    """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
+    """Verifies and stores a webhook. Returns 202, or 200 for a repeated one.
 
     Raises:
-        Problem: 401, 422 as ``Unverified`` and ``validate_items`` say; 409 the id is known with another body.
+        Problem: 401 or 422, see ``Unverified`` and ``validate_items``; 409: the id is known with another body.
     """
     now = service.clock.now()
     webhook_id = unverified.verify(body)
@@ -58,7 +58,7 @@ async def accept(
 
 
 async def process_waiting(service: Service) -> None:
-    """Processes what waits, one webhook after the other, until none does."""
+    """Processes all waiting webhooks one after the other."""
     while rows := await state.waiting(service.db, BATCH):
         for row in rows:
             with span("process webhook", parent=row["traceparent"]):
@@ -86,7 +86,7 @@ async def _process(service: Service, row: Row) -> None:
 
 
 def _validate_again(row: Row) -> ValidationResult:
-    """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
+    """Validates it by the current rules; a body that is no longer valid goes to quarantine as a whole."""
     try:
         return validate_items(row["body"], (row["provider"],), standard=True)
     except Problem as problem:
@@ -100,7 +100,7 @@ async def _done(service: Service, row: Row, tx: Transaction) -> None:
 def refused_as_bad(
     source: str, delivery_id: str, refused: RejectedItem, arrived_at: datetime | None = None
 ) -> Bad:
-    """An item of a body for the quarantine; ``arrived_at`` where that is not now."""
+    """Returns a rejected item as a record for quarantine. ``arrived_at``: None means now."""
     first = refused.errors[0]
     subjects = subjects_of(None, refused.raw, content=True)
     return Bad(

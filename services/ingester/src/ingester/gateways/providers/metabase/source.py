@@ -1,4 +1,4 @@
-"""Metabase's feeds, as the ingester reads every provider's."""
+"""Metabase's feeds, as implementations of `Source` and `Reader`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ from ingester.gateways.providers.scalars import int64
 from ingester.settings import FeedSettings, Settings
 
 ARTICLES_LIMIT, REVOKED_LIMIT = 500, 10_000
-"""What the provider gives at most; it may give fewer."""
+"""The provider's maximum; it may return fewer."""
 Connect = Callable[[UUID], MetabaseClient]
 
 
 def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
-    """The feed of an entry; with slices, a feed of articles is one feed a slice.
+    """Returns the feed of an entry; a feed of articles with slices becomes one feed per slice.
 
     Raises:
-        Stop: the entry has what Metabase does not know.
+        Stop: The entry has options that Metabase does not support.
     """
     if listed.options:
-        raise Stop(f"feed {listed.name}: metabase has no {', '.join(sorted(listed.options))}")
+        raise Stop(f"feed {listed.name}: metabase does not support {', '.join(sorted(listed.options))}")
     origin = _origin(context.settings)
     if listed.kind == "revoked":
         yield Feed(listed, RevokedSource(listed, context.settings, origin, _connector(listed, context)))
@@ -46,14 +46,14 @@ def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
 
 
 def _origin(settings: Settings) -> Origin:
-    """The provider's address without what is secret in it, and a mark of the key."""
+    """Returns the provider's address without secrets, and a fingerprint of the key."""
     endpoint = without_secrets(httpx.URL(str(settings.metabase_url)))
     key = settings.metabase_api_key.get_secret_value().encode()
     return Origin(endpoint, blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
 
 
 def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings, Slice | None]]:
-    """Each slice has the number of the wire in its name, so that another base gives no slice another one's cursor."""
+    """Returns the slices; a name contains the slice number sent to the provider, so no base reuses another's cursor."""
     slices, first = settings.metabase_slices, settings.metabase_slice_base
     if slices == 1:
         return [(listed, None)]
@@ -88,7 +88,7 @@ def _connector(feed: FeedSettings, context: ProviderContext) -> Connect:
 
 @dataclass(frozen=True, slots=True)
 class MetabaseSource:
-    """What both feeds have in common."""
+    """The common part of both feeds."""
 
     feed: FeedSettings
     settings: Settings
@@ -98,7 +98,7 @@ class MetabaseSource:
 
 @dataclass(frozen=True, slots=True)
 class ArticlesSource(MetabaseSource):
-    """The feed of articles, or one slice of it, read like a feed of its own."""
+    """The feed of articles, or one slice of it, which is polled like a separate feed."""
 
     part: Slice | None = None
 
@@ -124,7 +124,9 @@ class ArticlesSource(MetabaseSource):
         """See `Source`."""
         place = int64(cursor)
         if place is None:
-            raise ValueError("the cursor of a feed of articles is a number, the sequenceId of an article")
+            raise ValueError(
+                "the cursor of a feed of articles must be a number, the sequenceId of an article"
+            )
         return place
 
     def read_entry(self, entry: bytes, received_at: datetime) -> Page:
@@ -134,7 +136,7 @@ class ArticlesSource(MetabaseSource):
 
 @dataclass(frozen=True, slots=True)
 class RevokedSource(MetabaseSource):
-    """The feed of revocations, which are not sliced."""
+    """The feed of revocations, which has no slices."""
 
     @property
     def limit(self) -> int:
@@ -143,7 +145,7 @@ class RevokedSource(MetabaseSource):
 
     @property
     def window(self) -> None:
-        """How far back it reaches is not known."""
+        """See `Source`. The window is not known."""
         return None
 
     def connect(self, poll_id: UUID) -> "RevokedReader":
@@ -157,7 +159,7 @@ class RevokedSource(MetabaseSource):
         )
 
     def place(self, cursor: str) -> int | None:
-        """See `Source`. Cursors of revocations have no order that is known: any may skip some."""
+        """See `Source`. Cursors of revocations have no known order: any change may skip entries."""
         del cursor
         return None
 
@@ -169,7 +171,7 @@ class RevokedSource(MetabaseSource):
 
 @dataclass(frozen=True, slots=True)
 class ArticlesReader:
-    """One pass over the feed of articles."""
+    """One poll of the feed of articles."""
 
     client: MetabaseClient
     part: Slice | None
@@ -197,7 +199,7 @@ class ArticlesReader:
 
 @dataclass(frozen=True, slots=True)
 class RevokedReader:
-    """One pass over the feed of revocations."""
+    """One poll of the feed of revocations."""
 
     client: MetabaseClient
 
@@ -206,7 +208,7 @@ class RevokedReader:
         return _of_revoked(await self.client.revoked(cursor or OLDEST, limit))
 
     async def oldest(self) -> OldestEntry | None:
-        """See `Reader`. A call costs as much as any, and what it said would not be of use."""
+        """See `Reader`. The result would not be used, so no call is made."""
         return None
 
     async def newest(self) -> str | None:
@@ -233,7 +235,7 @@ def _of_revoked(page: values.RevokedPage) -> Page:
 
 
 def _page_of(entry: bytes, name: str) -> bytes:
-    """The entry as the only one of a page's list, in the format that it came in."""
+    """Returns the entry as the only one of a page's list, in its original format."""
     listed = name.encode()
     if entry.lstrip().startswith(b"<"):
         body = b"<" + listed + b">" + entry + b"</" + listed + b">"

@@ -1,4 +1,4 @@
-"""Feeds of RSS and Atom, as the ingester reads every provider's."""
+"""Feeds of RSS and Atom, as implementations of `Source` and `Reader`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -34,17 +34,17 @@ from ingester.gateways.providers.rss.options import Options
 from ingester.settings import FeedSettings
 
 PAUSE = timedelta(seconds=1)
-"""Between two calls to one host: several feeds of it are not asked in one moment."""
+"""The pause between two calls to one host, so that its feeds are not requested at the same time."""
 LIMIT = 500
-"""Entries that are stored at once, unless the feed says otherwise."""
+"""Entries stored per transaction, unless the feed's configuration sets it."""
 Connect = Callable[[UUID], FeedClient]
 
 
 def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
-    """The feed of an entry.
+    """Returns the feed of an entry.
 
     Raises:
-        Stop: the entry has what cannot be used.
+        Stop: The entry is invalid.
     """
     options = Options.of(listed, context.settings)
     authorization = options.authorization(listed.name)
@@ -74,14 +74,14 @@ def _connector(
 
 
 def _key(listed: FeedSettings, options: Options) -> str:
-    """Whose pace it is: the host's, or the key's that the entry names; never that of another provider's key."""
+    """Returns the key of the rate limit: the host, or the key that the entry names; never another provider's key."""
     named = listed.key if "key" in listed.model_fields_set else options.address.host
     return f"rss:{named}"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSource:
-    """One feed: articles, and revocations among them."""
+    """One feed of articles, and of revocations among them."""
 
     feed: FeedSettings
     origin: Origin
@@ -96,7 +96,7 @@ class FeedSource:
 
     @property
     def window(self) -> None:
-        """How far back it reaches is not known: it holds so many entries, however old."""
+        """See `Source`. The window is not known: a document has a number of entries of any age."""
         return None
 
     def connect(self, poll_id: UUID) -> "FeedReader":
@@ -104,14 +104,14 @@ class FeedSource:
         return FeedReader(self.client(poll_id), self.holder, self.clock)
 
     def end(self, page: Page, sizes: PageSizes, cursor: str | None) -> End:
-        """See `Source`. The last page of the document has its cursor, those before have none."""
+        """See `Source`. The last page of the document has its cursor, earlier ones have none."""
         del sizes, cursor
         return End.MORE if page.cursor is None else End.COMPLETE
 
     def place(self, cursor: str) -> int | None:
-        """See `Source`. States of a document have no order that is known."""
+        """See `Source`. States of a document have no known order."""
         if Cursor.read(cursor) is None:
-            raise ValueError("the cursor of a feed of rss is one that it had: the state of its document")
+            raise ValueError("the cursor of a feed of rss must be a former one: the state of its document")
         return None
 
     def read_entry(self, entry: bytes, received_at: datetime) -> Page:
@@ -125,7 +125,7 @@ class FeedSource:
 
 @dataclass(slots=True)
 class FeedReader:
-    """One pass over a feed: the document is asked for once, and given out in pages."""
+    """One poll of a feed: the document is requested once, and returned in pages."""
 
     client: FeedClient
     holder: Holder
@@ -156,11 +156,11 @@ class FeedReader:
         return replace(page, cursor=state.cursor.written)
 
     async def oldest(self) -> OldestEntry | None:
-        """See `Reader`. What has left the document is not known, so nothing is said of what is left."""
+        """See `Reader`. It is not known what has left the document, so there is no oldest entry."""
         return None
 
     async def newest(self) -> str | None:
-        """See `Reader`. A document that changes is read whole, so no entry can be skipped."""
+        """See `Reader`. A changed document is read as a whole, so no entry can be skipped."""
         return None
 
     async def page_limit(self) -> int | None:
@@ -169,7 +169,7 @@ class FeedReader:
 
 
 def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: datetime) -> Page:
-    """These entries, validated one by one."""
+    """Validates these entries one by one."""
     articles: list[ArticleSubmitted] = []
     revoked: list[Revoked] = []
     bad: list[Bad] = []
@@ -192,7 +192,7 @@ def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: date
 
 
 def _bad(index: int, entry: etree._Element, holder: Holder, poison: Poison) -> Bad:
-    """Without a sequence, for two entries may have the same time: what tells them apart is their bytes."""
+    """Returns an unusable entry without a sequence: times are not unique, so its bytes identify it."""
     revocation = is_revocation(entry)
     known_as = None if revocation else id_of(entry, holder)
     raw = etree.tostring(entry, encoding="utf-8", with_tail=False)
