@@ -24,7 +24,7 @@ Submitted = tuple[ArticleSubmitted, str | None]
 
 
 async def store(connection: Any, batch: Sequence[Submitted]) -> None:
-    """Rows taken, documents stored, outbox filled, what became of each recorded: one transaction."""
+    """Rows taken, documents stored, outbox filled, what result of each recorded: one transaction."""
     now = datetime.now(UTC)
     by_id = {article.article_id: (article, trace) for article, trace in batch}
     ids = sorted(by_id)

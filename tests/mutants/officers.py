@@ -109,8 +109,8 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{TESTS}/test_owing.py",
-            "test_a_takedown_with_more_receipts_than_a_page_says_so_and_gives_the_rest",
+            f"{TESTS}/test_open_obligations.py",
+            "test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_rest",
         ),
     ),
     Mutant(

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class DoesNotFit(Exception):
-    """The catalogue speaks of a text that does not stand in the source once."""
+    """The catalogue reads_body of a text that does not stand in the source once."""
 
 
 class Planting(MetaPathFinder):

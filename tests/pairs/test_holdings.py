@@ -39,7 +39,7 @@ from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import KINDS, World, service_of
-from services.compliance.tests.integration.neighbours import holdings_client
+from services.compliance.tests.integration.fake_ingester import holdings_client
 from services.ingester.tests.integration.world import World as IngesterWorld
 
 pytestmark = pytest.mark.integration

@@ -1,4 +1,4 @@
-"""What a holder declares never stops a takedown."""
+"""A holder's registration never blocks a takedown."""
 
 import httpx
 import pytest

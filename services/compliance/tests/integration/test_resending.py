@@ -1,4 +1,4 @@
-"""What stays open is sent again: to whom, and how often."""
+"""Open orders are resent: to which holders, and when."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,7 +17,7 @@ A, B = "metabase:1", "metabase:2"
 async def _sent_in(
     world: World, minutes: int, answer: Callable[[ArticleRevoked], Awaitable[None]]
 ) -> list[int]:
-    """The minutes at which the order is sent again, when each sending is answered so."""
+    """Returns the minutes at which the order is resent, with these answers to each sending."""
     begun, moments = world.clock.now(), []
     for minute in range(1, minutes + 1):
         await world.sent()

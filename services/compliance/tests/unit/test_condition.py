@@ -1,4 +1,4 @@
-"""Which conditions time makes, and what is known."""
+"""Conditions that depend on time, and the compliance status."""
 
 from datetime import UTC, datetime, timedelta
 

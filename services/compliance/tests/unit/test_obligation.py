@@ -1,4 +1,4 @@
-"""What each answer makes of an obligation."""
+"""The effect of receipts on an obligation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_answers_add_up_by_kind() -> None:
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
 
 
-def test_the_word_of_a_holder_that_we_can_look_at_closes_nothing() -> None:
+def test_a_receipt_of_a_holder_with_checkable_holdings_closes_nothing() -> None:
     folded, meaning = fold(STORE, _answer(ALL_REMOVED), NOW)
     assert (folded.state, meaning, folded.verified_at) == (State.REMOVED, ReceiptOutcome.REMOVED, None)
 
@@ -98,7 +98,7 @@ def test_what_is_closed_stays_closed(state: State) -> None:
     assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, ReceiptOutcome.REPEATED)
 
 
-def test_a_holder_that_forgets_by_age_is_closed_by_age_alone() -> None:
+def test_an_expiry_holder_is_closed_only_by_age() -> None:
     expiry = replace(CONSUMER, kind=HolderKind.EXPIRY, state=State.OPEN)
     assert fold(expiry, _answer(ALL_REMOVED), NOW)[0] == expiry
 

@@ -1,4 +1,4 @@
-"""Notices are open until the order that cites them is seen; time brings embargoes and licences to their end."""
+"""Notices are open until the order that cites them arrives; embargoes and licences end by time."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ A, B = "up:a", "up:b"
 
 
 async def noticed(world: World, script: Script, *ids: str) -> list[RevocationNoticed]:
-    """The provider lists these; gives the notices that wait to be sent."""
+    """The provider lists these; returns the notices in the outbox."""
     script.answers.append(revoked_page(*ids, cursor="c"))
     await polling.poll(script.feed(), world.service, "test")
     found: list[RevocationNoticed] = await world.said(RevocationNoticed)

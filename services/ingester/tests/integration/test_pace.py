@@ -1,4 +1,4 @@
-"""The pace of a provider's key: never too early, and never before the time that the provider has asked for."""
+"""The rate limit of a provider's key: no call before the pause, or the provider's requested pause, has passed."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ PAUSE = timedelta(seconds=20)
 
 @pytest.fixture
 def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that a turn was waited for; they pass at once."""
+    """The seconds that a turn was waited for; they pass at once."""
     found: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -56,7 +56,7 @@ async def test_a_thousand_calls_of_two_feeds_are_never_too_early_for_a_provider_
 
 
 async def wait(world: World, *, urgent: bool, key: str = "k") -> timedelta | None:
-    """Takes a turn and ends it at once, so that the pause has begun; else how long to wait at most."""
+    """Takes a turn and ends it at once, so that the pause starts; else returns the maximum time to wait."""
     turn = await feeds.take_turn(world.db, key, PAUSE, urgent=urgent)
     if isinstance(turn, timedelta):
         return turn
@@ -65,7 +65,7 @@ async def wait(world: World, *, urgent: bool, key: str = "k") -> timedelta | Non
 
 
 async def passes(world: World, seconds: float) -> None:
-    """So much time passes for the key: what lies ahead of it comes nearer."""
+    """Advances the time for the key."""
     passed = timedelta(seconds=seconds)
     await world.db.execute(
         "UPDATE key_pace SET next_at = next_at - $1::interval, urgent_until = urgent_until - $1::interval",
@@ -75,7 +75,7 @@ async def passes(world: World, seconds: float) -> None:
 
 async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
     assert await wait(world, urgent=False) is None
-    left = await wait(world, urgent=True)  # it waits, and has said so
+    left = await wait(world, urgent=True)  # it waits, and has left its mark
     assert left is not None
     assert timedelta(seconds=15) < left <= PAUSE
     await passes(world, 20)
@@ -99,7 +99,7 @@ async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: W
 
 async def test_who_was_first_holds_up_nobody_afterwards(world: World) -> None:
     await wait(world, urgent=False)
-    await wait(world, urgent=True)  # it waits, and has said so
+    await wait(world, urgent=True)  # it waits, and has left its mark
     await passes(world, 20)
     assert await wait(world, urgent=True) is None
     await passes(world, 20)

@@ -1,4 +1,4 @@
-"""What a file of feeds and a key must be, when a process starts and not when they are first needed."""
+"""The file of feeds and the key are checked at start-up."""
 
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_a_good_file_of_feeds_is_read(file: Path) -> None:
         ({"kind": "articles", "tier": "free", "every": "90s"}, 1.5),
     ],
 )
-def test_a_feed_is_polled_as_its_tier_says(feed: dict[str, str], minutes: float) -> None:
+def test_a_feed_is_polled_at_the_interval_of_its_tier(feed: dict[str, str], minutes: float) -> None:
     assert FeedSettings.model_validate({"name": "one", **feed}).interval_s == minutes * 60
 
 

@@ -42,7 +42,7 @@ class Sender:
 
 
 FEEDS = Sender(INGESTER, speaks_for_feeds=True)
-NOBODY = Sender(UNAUTHENTICATED)
+UNKNOWN_SENDER = Sender(UNAUTHENTICATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +129,13 @@ def authoritative(notices: Sequence[Notice]) -> list[Notice]:
     return [one for one in notices if one.authority == highest[one.key]]
 
 
-def forgotten(article_id: str, order_no: int, holder: str, answered_at: datetime) -> Notice:
+def lost_notice(article_id: str, order_no: int, holder: str, answered_at: datetime) -> Notice:
     """Returns a substitute for the notices of an order that only a store of ours knows; their content is lost."""
     return Notice(
         notice_id=event_id("forgotten_order", article_id, order_no),
         article_id=article_id,
         reason=Reason.MANUAL,
-        noticed_by=f"the answer of {holder} to a forgotten order",
+        noticed_by=f"the answer of {holder} to a lost order",
         noticed_at=answered_at,
     )
 

@@ -26,7 +26,7 @@ def archive_command(chosen: Namespace) -> int:
 def verify_command(path: Path) -> int:
     """Runs ``compliance archive verify PATH``. Returns 0 if every file is unchanged, 3 if one differs."""
     found = _manifests(path)
-    code = _each(path, found, _tell)
+    code = _each(path, found, _print_result)
     if code == ExitCode.OK:
         sys.stdout.write(f"{len(found)} archives are unchanged\n")
     return code
@@ -49,7 +49,7 @@ def _each(path: Path, manifests: Sequence[Path], do: Callable[[Path], None]) -> 
     return ExitCode.OK if manifests else ExitCode.ATTENTION
 
 
-def _tell(one: Path) -> None:
+def _print_result(one: Path) -> None:
     manifest = verify(one)
     counts = ", ".join(f"{count} {name}" for name, count in manifest.schemas.items())
     sys.stdout.write(f"{one}: {manifest.records} records ({counts})\n")

@@ -16,7 +16,7 @@ from compliance.use_cases.daily_run import Check
 from compliance.use_cases.watching import watch_time
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Prints a line and flushes it."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -24,7 +24,7 @@ def say(line: str) -> None:
 
 async def run_command(service: Service, chosen: Namespace, stopping: ShutdownEvent) -> int:
     """Runs ``compliance run``. Returns 0: all closed; 1: the provider failed; 3: something is open or overdue."""
-    check = Check(service, service.ingester, stopping, say, timedelta(minutes=chosen.wait))
+    check = Check(service, service.ingester, stopping, print_line, timedelta(minutes=chosen.wait))
     return await check.asked("schedule", "command")
 
 
@@ -35,22 +35,22 @@ async def health_command(service: Service, _: Namespace, __: ShutdownEvent) -> i
         found = await watch_time(service)
         last = await runs.last_completed(service.db)
         state = condition.run_state(last, now)
-        say(f"last completed run: {last.isoformat(timespec='seconds') if last else 'never'} ({state})")
+        print_line(f"last completed run: {last.isoformat(timespec='seconds') if last else 'never'} ({state})")
         failed = await runs.failed_in_a_row(service.db)
         if failed:
-            say(f"runs that failed since: {failed}")
+            print_line(f"runs that failed since: {failed}")
         for one in await obligations.lateness(service.db, now):
-            say(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
+            print_line(f"{one.holder}: {one.overdue} overdue, {one.at_risk} at risk")
         for counted in await obligations.counts(service.db):
-            say(
+            print_line(
                 f"obligations{' of expiry holders' if counted.by_time else ''}, {counted.state}: {counted.obligations}"
             )
         for condition_ in found:
-            say(f"{condition_.severity.value}: {condition_.summary}")
+            print_line(f"{condition_.severity.value}: {condition_.summary}")
         if service.settings.mock:
-            say("COMPLIANCE=mock: this is not evidence")
+            print_line("COMPLIANCE=mock: this is not evidence")
         if not found and state == "ok" and not failed:
-            say("nothing is overdue or at risk")
+            print_line("nothing is overdue or at risk")
             return ExitCode.OK
         job.needs_attention("runs or obligations are late, runs fail, or no run ever completed")
         return ExitCode.ATTENTION

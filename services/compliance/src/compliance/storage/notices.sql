@@ -92,9 +92,9 @@ ON CONFLICT DO NOTHING
 
 -- name: of_polls
 -- Only prompt obligations count, because the others are closed by time.
-WITH brought AS (SELECT DISTINCT notice_id, article_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
-     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN brought USING (notice_id, article_id))
-SELECT (SELECT count(*) FROM brought) AS recorded,
+WITH of_polls AS (SELECT DISTINCT notice_id, article_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
+     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN of_polls USING (notice_id, article_id))
+SELECT (SELECT count(*) FROM of_polls) AS recorded,
        count(*) FILTER (WHERE o.state IN ('open', 'notified', 'removed')) AS open,
        count(*) FILTER (WHERE o.state NOT IN ('open', 'notified', 'removed')) AS closed
 FROM obligation AS o JOIN ordered USING (revocation_id)

@@ -20,7 +20,7 @@ LEASE = "run"
 CHECK_S = 0.2
 CHECK_S_MAX = 1.0
 
-Say = Callable[[str], object]
+Output = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Check:
     service: Service
     ingester: Ingester
     stopping: ShutdownEvent
-    say: Say
+    output: Output
     wait: timedelta
 
     async def asked(self, cause: str, asked_by: str) -> int:
@@ -42,13 +42,13 @@ class Check:
         try:
             async with leases.alone(service.db, LEASE, patient=True) as alone:
                 if not alone:
-                    self.say("another run is active; nothing to do")
+                    self.output("another run is active; nothing to do")
                     return ExitCode.OK
                 now = service.clock.now()
                 await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
                 return await self._recorded(run_id, cause, asked_by)
         except LeaseLost as error:
-            self.say(f"FAILED: {error}")
+            self.output(f"FAILED: {error}")
             return ExitCode.ATTENTION
 
     async def requested(self) -> None:
@@ -73,9 +73,9 @@ class Check:
 
     async def _run(self, run_id: UUID, job: jobs.Run) -> int:
         if not await check_started(run_id, self.service):
-            self.say(f"run {run_id} was started by another process")
+            self.output(f"run {run_id} was started by another process")
             return ExitCode.OK
-        self.say(
+        self.output(
             f"run {run_id} begins"
             + (" (COMPLIANCE=mock: not evidence)" if self.service.settings.mock else "")
         )
@@ -86,7 +86,7 @@ class Check:
         except (ClawbackError, TimeoutError) as error:
             words = str(error) or "the poll timed out"
             await check_failed(run_id, words, self.service)
-            self.say(f"FAILED: {words}")
+            self.output(f"FAILED: {words}")
             return ExitCode.RETRY
         except BaseException as error:
             await check_failed(run_id, f"ended by {type(error).__name__}", self.service)
@@ -100,11 +100,11 @@ class Check:
         polls: list[Poll] = []
         recorded_polls = []
         for feed in feeds:
-            self.say(f"polling {feed} …")
+            self.output(f"polling {feed} …")
             poll = await self.ingester.poll(feed)
             if not poll.caught_up:
                 raise CannotCheck(f"the poll of {feed} ended before it reached the end of the feed")
-            self.say(f"{feed}: caught up, {poll.noticed} notices")
+            self.output(f"{feed}: caught up, {poll.noticed} notices")
             polls.append(poll)
             recorded_polls.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
             await runs.polled(self.service.db, run_id, recorded_polls, sum(one.noticed for one in polls))
@@ -120,7 +120,7 @@ class Check:
             total = progress.open + progress.closed
             line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
             if line != printed and noticed:
-                self.say(line)
+                self.output(line)
                 printed, check_s = line, CHECK_S
             if progress.recorded >= noticed and not progress.open:
                 return progress
@@ -134,7 +134,7 @@ class Check:
     async def _warn_without_worker(self) -> bool:
         silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())
         if silent:
-            self.say(
+            self.output(
                 f"WARNING: no worker heartbeat ({silent}); notices will not be processed until `compliance worker` runs"
             )
         return silent is not None
@@ -142,10 +142,10 @@ class Check:
     async def _ended(self, run_id: UUID, polls: Sequence[Poll], progress: Progress, job: jobs.Run) -> int:
         completed = await check_completed(run_id, polls, progress, self.service)
         if completed is None:
-            self.say("another process has ended this run")
+            self.output("another process has ended this run")
             return ExitCode.ATTENTION
         job.count(closed=completed.closed, open=completed.open, overdue=completed.overdue)
-        self.say(
+        self.output(
             f"run completed: {completed.noticed} notices, {completed.closed} obligations closed, "
             f"{completed.open} open, {completed.overdue} overdue"
         )

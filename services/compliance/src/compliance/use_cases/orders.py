@@ -14,7 +14,7 @@ from compliance.domain import condition, order
 from compliance.domain.notice import (
     FEEDS,
     INGESTER,
-    NOBODY,
+    UNKNOWN_SENDER,
     Notice,
     Sender,
     authoritative,
@@ -45,7 +45,7 @@ async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, posit
 def sender_of(caller: Caller | None, *, required: bool) -> Sender:
     """Returns the sender of a record. Without required signatures, an unsigned record counts as the ingester's."""
     if caller is None:
-        return NOBODY if required else FEEDS
+        return UNKNOWN_SENDER if required else FEEDS
     if caller.subject == INGESTER:
         return FEEDS
     providers = frozenset[str]() if caller.roles.isdisjoint(BOUND_ROLES) else caller.providers

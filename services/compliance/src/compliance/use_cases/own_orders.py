@@ -15,7 +15,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
-from compliance.domain.notice import forgotten
+from compliance.domain.notice import lost_notice
 from compliance.domain.obligation import Answer
 from compliance.domain.order import CLOCK_AHEAD_MAX, IssueOrder, next_number, recovered, reissued
 from compliance.gateways import metrics
@@ -127,7 +127,7 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     return again
 
 
-async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
+async def revoke_lost(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
     """Revokes articles that a store of ours was ordered to remove by an order that only the store knows.
 
     A database that was restored without the topic has lost the revocation and its notice. Other holders may not have
@@ -138,7 +138,7 @@ async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: 
     now = service.clock.now()
     heads = await articles.lock_or_create(tx, (one.article_id for one in answers), now)
     noticed = {
-        one.article_id: forgotten(one.article_id, one.order_no, one.holder, one.answered_at)
+        one.article_id: lost_notice(one.article_id, one.order_no, one.holder, one.answered_at)
         for one in answers
         if heads[one.article_id].order_no == one.order_no and not heads[one.article_id].revoked
     }

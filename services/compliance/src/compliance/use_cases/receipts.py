@@ -14,7 +14,7 @@ from compliance.domain.order import Order
 from compliance.gateways import metrics
 from compliance.storage import controls, holders, obligations, receipts, revocations
 from compliance.use_cases.orders import close_if_complete
-from compliance.use_cases.own_orders import reissue, revoke_forgotten
+from compliance.use_cases.own_orders import reissue, revoke_lost
 from compliance.use_cases.service import GROUP, Service
 
 CHECK_AGAIN = timedelta(seconds=5)
@@ -40,7 +40,7 @@ async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positio
     if contradicted:
         async with service.db.transaction() as tx:
             again = await reissue(tx, contradicted, service)
-            await revoke_forgotten(tx, _removed(meant, contradicted), service)
+            await revoke_lost(tx, _removed(meant, contradicted), service)
             if positions:
                 await offsets.keep(tx, GROUP, batch)
         metrics.count(again)
@@ -161,8 +161,8 @@ async def on_holdings_checked(asked: Iterable[UUID], checked: HoldingsCheck, ser
         wrong = checked.ours and await _wrong(tx, checked, service, now)
         for one in taken:
             found[obligation.verdict(checked, one.article_id, one.order_no, wrong=wrong)].append(one)
-        if gone := found[HoldingsVerdict.GONE]:
-            proven = {one.revocation_id: _evidence(checked, one, now) for one in gone}
+        if removed := found[HoldingsVerdict.GONE]:
+            proven = {one.revocation_id: _evidence(checked, one, now) for one in removed}
             opened = await obligations.verify(tx, checked.store, proven, now)
             metrics.closed(checked.store, opened, now)
             await close_if_complete(tx, list(proven), now)

@@ -196,8 +196,8 @@ async def _reinstate(tx: Transaction, request: Request, ids: Sequence[str], serv
     older = await revocations.ordered_before(
         tx, [one.revocation_id for one in heads.values() if one.revoked], request.made_at
     )
-    lifted = [one for one in heads.values() if one.revoked and one.revocation_id in older]
-    await _end(tx, lifted, request, request.note or request.reason, service, now)
+    in_force = [one for one in heads.values() if one.revoked and one.revocation_id in older]
+    await _end(tx, in_force, request, request.note or request.reason, service, now)
 
 
 async def _end(
@@ -211,15 +211,15 @@ async def _end(
     by = f"request:{request.request_id}"
     ended: list[IssueOrder] = []
     for one in heads:
-        lifting = one.revocation_id and order.reinstatement(
+        reinstating = one.revocation_id and order.reinstatement(
             one, one.revocation_id, now=now, lifted_by=by, deadlines=service.deadlines, reason=reason
         )
-        if lifting:
-            ended.append(lifting)
+        if reinstating:
+            ended.append(reinstating)
     if ended:
         await revocations.lock(tx, [one.article_id for one in ended], [])
-        for lifting in ended:
-            if lifting.lifts is not None:
-                await revocations.reinstate(tx, lifting.lifts, by, now)
+        for reinstating in ended:
+            if reinstating.lifts is not None:
+                await revocations.reinstate(tx, reinstating.lifts, by, now)
         await carry_out(tx, ended, service, now)
         metrics.count(ended)

@@ -121,9 +121,9 @@ class HoldingsVerifier:
         sample = await self._controls.some(self._service, store)
         asked = list(dict.fromkeys([*ids, *sample.ids]))
         answer = await self._client.ask_own(str(address), asked, settings.stores_api_key_file)
-        gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
-        missed = await self._controls.still_listed(gone) if gone else set()
-        not_needed = [one for one in gone if one not in missed]
+        reported_gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
+        missed = await self._controls.still_listed(reported_gone) if reported_gone else set()
+        not_needed = [one for one in reported_gone if one not in missed]
         return HoldingsCheck(
             store,
             answer.items,

@@ -46,7 +46,7 @@ class CursorChange:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedPage:
+class PageFigures:
     """The figures of a page in the feed's row.
 
     Attributes:
@@ -120,10 +120,10 @@ async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
     return await db.fetchval(SQL["renew"], name, poll_id, LEASE) is not None
 
 
-async def turn_page(tx: Transaction, name: str, poll_id: UUID, page: TurnedPage, now: datetime) -> bool:
+async def save_page(tx: Transaction, name: str, poll_id: UUID, page: PageFigures, now: datetime) -> bool:
     """Advances the cursor, in the transaction of the page's content. False if the lease was lost: roll back."""
     moved = await tx.fetchval(
-        SQL["turn_page"],
+        SQL["save_page"],
         name,
         poll_id,
         page.cursor,

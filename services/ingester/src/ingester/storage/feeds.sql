@@ -30,7 +30,7 @@ UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_p
 -- name: begin
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 
--- name: turn_page
+-- name: save_page
 -- The cursor advances in the transaction of the page's content, and only under our lease. $7 is null while pages
 -- follow. $10 is the size of the previous page if this one shows that the provider had cut it: the same size repeatedly
 -- is the provider's limit.

@@ -110,18 +110,20 @@ class Articles:
     async def _remove_rest(self, limit: Limit, progress: Progress) -> None:
         """Deletes old documents in the month of the limit, and in the partition before the first month."""
         await self._hold(BEGINNING, limit.before, limit.held)
-        gone = 1
-        while gone:
+        deleted = 1
+        while deleted:
             async with self.db.transaction() as tx:
-                gone, held = await sweeps.remove(tx, limit)
-                await progress.note(tx, removed=gone - held)
+                deleted, held = await sweeps.remove(tx, limit)
+                await progress.note(tx, removed=deleted - held)
 
     async def _repeat(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
-        gone = 1
-        while gone:  # not until a slice is not full: some of its rows may have been deleted in the meantime
+        deleted = 1
+        while (
+            deleted
+        ):  # not until a slice is not full: some of its rows may have been deleted in the meantime
             async with self.db.transaction() as tx:
-                gone = await some(tx, limit)
-                await progress.note(tx, None, **{counted: gone})
+                deleted = await some(tx, limit)
+                await progress.note(tx, None, **{counted: deleted})
 
     async def _kept(self, limit: Limit, held: int) -> int:
         """Returns the number of ids that are kept without a document; held articles still have theirs."""

@@ -84,7 +84,7 @@ async def held_in(
 
 
 async def hold(tx: Transaction, places: Sequence[Place], now: datetime) -> None:
-    """Copies documents to the table of held ones, which is not deleted with a month; revoked articles are not copied."""
+    """Copies documents to the table of held ones, which stays when a month is deleted; skips revoked articles."""
     dates, ids = [place[0] for place in places], [place[1] for place in places]
     await tx.execute(SQL["lock"], ids)
     await tx.execute(SQL["hold"], dates, ids, now)

@@ -19,6 +19,6 @@ async def begin(service: Service) -> None:
     listed = pages(
         "compliance", settings.compliance_url, settings.compliance_api_key_file, "/compliance/revocations"
     )
-    obey = partial(on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    apply = partial(on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, apply)
     await publish_lost_again(service)

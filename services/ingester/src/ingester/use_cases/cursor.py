@@ -78,14 +78,14 @@ async def _gap(
     if cursor is not None:
         ends = (former or "the beginning", cursor)
         what = "articles" if feed.settings.kind == "articles" else "revocations"
-        return None if _is_back(feed, former, cursor) else Gap(what, complete_at, now, ends)
+        return None if _skips_nothing(feed, former, cursor) else Gap(what, complete_at, now, ends)
     if window is None:
         return None
     oldest = await feed.source.connect(uuid4()).oldest()
     return past_the_window(former, complete_at, oldest, now, window)
 
 
-def _is_back(feed: Feed, former: str | None, cursor: str) -> bool:
+def _skips_nothing(feed: Feed, former: str | None, cursor: str) -> bool:
     """Returns whether nothing is skipped. If cursors have no known order, any change may skip entries."""
     if cursor == former:
         return True

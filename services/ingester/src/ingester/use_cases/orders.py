@@ -61,10 +61,10 @@ async def _fold(
     removed = await contents.remove(tx, await articles.months(tx, removing))
     purged = await quarantine.purge(tx, removing, now)
     await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
-    doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
-    if doubtful:
-        await unconfirmed.put(tx, doubtful, traces, now)
-        await articles.mark_unconfirmed(tx, [order.article_id for order in doubtful], now)
+    in_question = [row.unconfirmed for row in rows.values() if row.unconfirmed]
+    if in_question:
+        await unconfirmed.put(tx, in_question, traces, now)
+        await articles.mark_unconfirmed(tx, [order.article_id for order in in_question], now)
     applied = [one for one in batch if one.value.order <= rows[one.value.article_id].after.order_no]
     await service.orders.put(
         tx,
@@ -144,22 +144,22 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
     )
 
 
-async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
+async def on_confirmed(service: Service, in_question: Row, issued: Sequence[AnyOrder]) -> None:
     """Applies the orders that compliance issued on an article; any other one becomes an incident."""
     now = service.clock.now()
-    article_id, trace = doubtful["article_id"], doubtful["traceparent"]
+    article_id, trace = in_question["article_id"], in_question["traceparent"]
     batch = [Received(order, "", trace, order.TOPIC, -1, -1) for order in issued]
     async with service.db.transaction() as tx:
         await articles.lock_or_create(tx, [article_id], now)
-        if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
+        if not await unconfirmed.answered(tx, article_id, in_question["order_no"]):
             return
         if batch:
             await _fold(tx, service, batch, {article_id: trace}, now, confirmed=True)
         row = await articles.mark_confirmed(tx, article_id, now)
         if row is not None and row["version"] and row["state"] == "live":
             await service.news.put(tx, [article_id], [row["version"]], [trace], now)
-        if not unconfirmed.was_issued(doubtful, issued):
-            await unconfirmed.report_not_issued(tx, service.orders, GROUP, doubtful, now)
+        if not unconfirmed.was_issued(in_question, issued):
+            await unconfirmed.report_not_issued(tx, service.orders, GROUP, in_question, now)
 
 
 async def confirm(service: Service) -> None:

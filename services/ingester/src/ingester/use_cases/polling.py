@@ -119,7 +119,7 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
             await asyncio.sleep(feeds.LEASE.total_seconds() / 3)
             with suppress(
                 ClawbackError
-            ):  # the database may be unavailable for a moment; turn_page checks the lease
+            ):  # the database may be unavailable for a moment; save_page checks the lease
                 await feeds.renew(service.db, name, poll_id)
 
     task = asyncio.create_task(keep())
@@ -132,7 +132,7 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _PageRequest:
     """One page to request: its cursor, and what earlier pages have shown."""
 
     poll_id: UUID
@@ -143,7 +143,7 @@ class _Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Turned:
+class _StoredPage:
     """A stored page."""
 
     end: End
@@ -160,10 +160,10 @@ async def _drain(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id:
     await _notice_gap(feed, service, reader, leased)
     result = PollResult(poll_id, feed.name)
     sizes = PageSizes(feed.source.limit, largest_ever=leased.page_max)
-    ask = _Ask(poll_id, leased.cursor, sizes, leased.last_complete_at)
+    ask = _PageRequest(poll_id, leased.cursor, sizes, leased.last_complete_at)
     while True:
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
-            page = await _turn_page(feed, service, reader, ask)
+            page = await _read_page(feed, service, reader, ask)
         result = replace(
             result,
             pages=result.pages + 1,
@@ -231,11 +231,11 @@ async def _ask_for_page_limit(feed: Feed, service: Service, reader: Reader) -> N
     await feeds.note_page_limit(service.db, feed.name, stated)
 
 
-async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) -> _Turned:
+async def _read_page(feed: Feed, service: Service, reader: Reader, ask: _PageRequest) -> _StoredPage:
     """Requests a page and stores its articles, notices and unusable entries with its cursor, in one transaction."""
     asked_at = service.clock.now()
     page = await reader.page(ask.cursor, ask.sizes.asked)
-    turned = _Turned(
+    turned = _StoredPage(
         feed.source.end(page, ask.sizes, ask.cursor),
         page.count,
         page.cursor,
@@ -268,10 +268,10 @@ async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
         await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
     usable = [one for one in incoming if not one.too_large]
-    became = await store(service, usable, source=feed.name, bad=bad, steps=[step])
+    result = await store(service, usable, source=feed.name, bad=bad, steps=[step])
     for field, count in page.not_understood.items():
         metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
-    return became.too_old
+    return result.too_old
 
 
 async def entry_again(feed: Feed, name: str, entry: bytes, arrived_at: datetime, service: Service) -> None:
@@ -299,9 +299,9 @@ def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:
 
 
 async def _turn(
-    tx: Transaction, feed: Feed, service: Service, ask: _Ask, page: _Turned, asked_at: datetime
+    tx: Transaction, feed: Feed, service: Service, ask: _PageRequest, page: _StoredPage, asked_at: datetime
 ) -> None:
-    turned = feeds.TurnedPage(
+    turned = feeds.PageFigures(
         cursor=page.cursor,
         received=page.count,
         noticed=page.noticed,
@@ -310,7 +310,7 @@ async def _turn(
         complete_as_of=asked_at if page.end is End.COMPLETE else None,
         reached_at=page.reached_at,
     )
-    if not await feeds.turn_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
+    if not await feeds.save_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
         raise Conflict(
             f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored"
         )

@@ -86,18 +86,18 @@ async def store(
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
-        became = await _store(tx, service, chosen, incoming, now)
+        result = await _store(tx, service, chosen, incoming, now)
         if bad:
             await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
         for step in steps:
             await step(tx)
     if not incoming and not bad:
-        return became
-    metrics.DELIVERED.labels(source, "stored").inc(became.stored)
-    metrics.DELIVERED.labels(source, "too_old").inc(became.too_old)
-    metrics.DELIVERED.labels(source, "unchanged").inc(len(incoming) - became.stored - became.too_old)
+        return result
+    metrics.DELIVERED.labels(source, "stored").inc(result.stored)
+    metrics.DELIVERED.labels(source, "too_old").inc(result.too_old)
+    metrics.DELIVERED.labels(source, "unchanged").inc(len(incoming) - result.stored - result.too_old)
     metrics.DELIVERED.labels(source, "quarantined").inc(len(bad))
-    return became
+    return result
 
 
 def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:

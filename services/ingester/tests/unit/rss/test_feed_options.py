@@ -1,4 +1,4 @@
-"""An entry of FEEDS that cannot be used ends the process with words that name the feed and the option alone."""
+"""An invalid entry of FEEDS stops the process with a text that names only the feed and the option."""
 
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
     assert options().authorization("agency-a") is None
 
 
-def test_what_the_options_say_of_a_source_fits_the_contract() -> None:
+def test_the_source_options_match_the_contract() -> None:
     found = options(source_key="k" * 500, source_name="n", licence="l" * 500)
     assert Source(key=found.source_key or "", name=found.source_name).name == "n"
     assert Licence(name=found.licence).name == found.licence

@@ -31,12 +31,12 @@ def _reinstating_one(service: Service) -> Router:
         "/revocations/{revocation_id}/reinstate", status_code=202, summary="Reinstate a revoked article"
     )
     async def reinstate(revocation_id: UUID, body: ReinstateBody, caller: Officer) -> Reinstated:
-        lifting = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
+        reinstating = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
         return Reinstated(
-            revocation_id=lifting.revocation_id,
-            lifts=lifting.lifts,
-            article_id=lifting.article_id,
-            order=lifting.order_no,
+            revocation_id=reinstating.revocation_id,
+            lifts=reinstating.lifts,
+            article_id=reinstating.article_id,
+            order=reinstating.order_no,
         )
 
     @router.post(

@@ -183,8 +183,8 @@ class Caller:
         )
         async with stream as response:
             status = exchange.http_status = response.status_code
-            speaks = asked.read_error_body or status == HTTPStatus.OK
-            body = await read_body(response, limits.body_bytes_max) if speaks else b""
+            reads_body = asked.read_error_body or status == HTTPStatus.OK
+            body = await read_body(response, limits.body_bytes_max) if reads_body else b""
         exchange.body_bytes = len(body)
         return Answer(status, response.headers, body, retry_after_s(response.headers, self.clock.now()))
 

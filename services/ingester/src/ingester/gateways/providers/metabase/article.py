@@ -36,14 +36,14 @@ _DATA_FORMATS: Final = frozenset({"text", "audio", "video", "image"})
 _SURELY_SMALL: Final = CONTENT_BYTES_MAX // 2
 
 
-class Understood(NamedTuple):
+class ParsedArticle(NamedTuple):
     """An article, and its fields that could not be read completely; these are in ``extra``."""
 
     article: ArticleSubmitted
     not_understood: frozenset[str]
 
 
-def article_from(fields: Fields, received_at: datetime) -> Understood:
+def article_from(fields: Fields, received_at: datetime) -> ParsedArticle:
     """Returns the article in a plain tree, which this function consumes.
 
     Args:
@@ -65,16 +65,16 @@ def article_from(fields: Fields, received_at: datetime) -> Understood:
     article = article.model_copy(update={"extra": fields})
     if size > _SURELY_SMALL and (size := len(article.model_dump_json().encode())) > CONTENT_BYTES_MAX:
         raise Poison("too_large", f"{size} bytes of {CONTENT_BYTES_MAX}")
-    return Understood(article, frozenset(reader.not_understood))
+    return ParsedArticle(article, frozenset(reader.not_understood))
 
 
 def _values(reader: FieldReader, fields: Fields, received_at: datetime) -> dict[str, Any]:
     """Returns the model's fields; the order matters, because each removes its own fields from the tree."""
     take, text = reader.take, reader.text
     values: dict[str, Any] = {
-        "article_id": f"{PROVIDER}:{reader.essential(fields, 'id', provider_id, 'id')}",
-        "source_order": reader.essential(fields, "sequenceId", int64, "sequence"),
-        "embargoed_until": reader.promise(fields, "embargoDate", instant, "embargo_unreadable"),
+        "article_id": f"{PROVIDER}:{reader.required(fields, 'id', provider_id, 'id')}",
+        "source_order": reader.required(fields, "sequenceId", int64, "sequence"),
+        "embargoed_until": reader.strict(fields, "embargoDate", instant, "embargo_unreadable"),
         "licence_ends_at": _licence_end(reader, fields),
         "published_at": _published(reader, fields, received_at),
         "harvested_at": take(fields, "harvestDate", instant),
@@ -107,7 +107,7 @@ def _values(reader: FieldReader, fields: Fields, received_at: datetime) -> dict[
 def _licence_end(reader: FieldReader, fields: Fields) -> datetime | None:
     """Returns the earlier end: of the article's licence or of its content's."""
     ends = (
-        reader.promise(fields, name, instant, "licence_end_unreadable")
+        reader.strict(fields, name, instant, "licence_end_unreadable")
         for name in ("licenseEndDate", "contentLicenseEndDate")
     )
     return min((end for end in ends if end is not None), default=None)

@@ -246,14 +246,14 @@ class MetabaseClient:
             {"key": self._key, **params, "format": self._options.format},
             cursor=params.get("sequence_id", params.get("sequenceId")),
         )
-        return await self._calls.get(request, lambda answer: _understood(answer, read), _items)
+        return await self._calls.get(request, lambda answer: _interpret(answer, read), _items)
 
 
 def _items(value: object) -> int | None:
     return value.count if isinstance(value, Page | RevokedPage) else None
 
 
-def _understood(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
+def _interpret(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
     """Interprets a response: the envelope's status first, then the HTTP status."""
     status = answer.status
     if status < HTTPStatus.MULTIPLE_CHOICES:

@@ -40,7 +40,7 @@ class FieldReader:
         """Returns and removes a field's text."""
         return self.take(fields, name, str)
 
-    def essential(self, fields: Fields, name: str, read: Callable[[str], T | None], snake: str) -> T:
+    def required(self, fields: Fields, name: str, read: Callable[[str], T | None], snake: str) -> T:
         """Returns and removes a required field's value.
 
         Raises:
@@ -53,7 +53,7 @@ class FieldReader:
             raise Poison(f"{snake}_unreadable", name)
         return value
 
-    def promise(self, fields: Fields, name: str, read: Callable[[str], T | None], reason: str) -> T | None:
+    def strict(self, fields: Fields, name: str, read: Callable[[str], T | None], reason: str) -> T | None:
         """Returns and removes an optional value that must not be ignored.
 
         Raises:

@@ -13,7 +13,7 @@ from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.unparsed_fields import ANY_FIELD
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
-from ingester.gateways.providers.metabase.article import Understood, article_from
+from ingester.gateways.providers.metabase.article import ParsedArticle, article_from
 from ingester.gateways.providers.metabase.codes import failure
 from ingester.gateways.providers.metabase.tree import BARE_IDS, Answer, Item, Tree, read
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage
@@ -155,7 +155,7 @@ def _article_items(answer: Answer) -> Sequence[Item]:
 # Entries
 
 
-def _article(index: int, item: Item, received_at: datetime) -> tuple[Understood | Bad, str | None]:
+def _article(index: int, item: Item, received_at: datetime) -> tuple[ParsedArticle | Bad, str | None]:
     """Returns the article or its error, and its sequence."""
     found_id = sequence = None
     try:

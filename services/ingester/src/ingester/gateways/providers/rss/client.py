@@ -77,14 +77,14 @@ class FeedClient:
             cursor=known.written if known else None,
             read_error_body=False,
         )
-        return await self.caller.get(request, lambda answer: _understood(answer, known), _items)
+        return await self.caller.get(request, lambda answer: _interpret(answer, known), _items)
 
 
 def _items(state: State | None) -> int:
     return len(state.document.entries) if state else 0
 
 
-def _understood(answer: Answer, known: Cursor | None) -> State | None:
+def _interpret(answer: Answer, known: Cursor | None) -> State | None:
     """Interprets the status, then parses the document."""
     status = answer.status
     if status == HTTPStatus.NOT_MODIFIED and known is not None and known.conditions:

@@ -46,7 +46,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedArticle:
     """An article, and its fields that exist and could not be read."""
 
     article: ArticleSubmitted
@@ -78,7 +78,7 @@ def id_of(entry: etree._Element, holder: Holder) -> str | None:
     return _id(holder.feed, key) if key else None
 
 
-def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -> Understood:
+def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -> ParsedArticle:
     """Returns the article.
 
     Args:
@@ -103,7 +103,7 @@ def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -
         )
     except ValidationError as error:
         raise Poison("invalid", places(error)) from None
-    return Understood(article, frozenset(fields.not_understood))
+    return ParsedArticle(article, frozenset(fields.not_understood))
 
 
 def _times(fields: "_Fields", received_at: datetime) -> dict[str, Any]:
