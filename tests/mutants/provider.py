@@ -185,7 +185,7 @@ MUTANTS = (
                 "key_mark = $4, state = 'new',",
             ),
         ),
-        at(CURSOR, "test_a_pass_running_does_not_take_a_cursor_back_that_a_person_has_set"),
+        at(CURSOR, "test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set"),
     ),
     Mutant(
         "a cursor that is set skips articles in silence",

@@ -117,7 +117,7 @@ class World(ServiceWorld[Service]):
         """Delivers receipts in one batch."""
         await use_cases.on_receipts(self.received(events), self.service)
 
-    async def looked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
+    async def checked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
         """Applies a store's answers about its reported removals, with its controls held."""
         rows = await self.db.fetch(
             "SELECT revocation_id, article_id FROM obligation JOIN revocation USING (revocation_id)"

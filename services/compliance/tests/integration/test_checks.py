@@ -225,7 +225,7 @@ async def test_an_overdue_obligation_of_any_notice_needs_attention(world: World,
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     assert (await world.said(RunCompleted))[0].overdue == 2
     await world.close(order)
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 

@@ -34,7 +34,7 @@ async def test_what_is_closed_is_not_owed_and_the_last_answer_is_shown(
     closed, held = await world.revoke(A, C)
     await world.close(closed)
     await world.receipts(world.receipt(held, "ingester"))
-    await world.looked("ingester", {C: Holding.HELD})
+    await world.checked("ingester", {C: Holding.HELD})
     (item,) = (await http.get("/compliance/holders/ingester/owed")).json()["items"]
     assert (item["article_id"], item["reopened"], item["state"]) == (C, 1, "open")
     assert item["last_answer"]["attempt"] == 1

@@ -92,7 +92,7 @@ async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: Wo
         (1, "kafka"): "open",
     }
     assert await world.closed(order.revocation_id) is None
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     assert (await world.states(A))[1, "ingester"] == "verified"
     assert await world.closed(order.revocation_id) == world.clock.now()
 
@@ -121,14 +121,14 @@ async def test_a_receipt_wakes_the_verifier_only_after_its_commit(world: World) 
 async def test_unknown_counts_as_not_removed(world: World, answer: Holding | None) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: answer} if answer else {})
+    await world.checked("ingester", {A: answer} if answer else {})
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 async def test_what_is_still_held_is_open_again_and_alerted(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
     assert (await world.states(A))[1, "ingester"] == "open"
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
     assert await world.alerts() == ["RemovedButStillHeld"]
@@ -137,7 +137,7 @@ async def test_what_is_still_held_is_open_again_and_alerted(world: World) -> Non
 async def test_a_store_that_reports_controls_as_gone_verifies_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: Holding.GONE}, controls=LIVE, missed=LIVE[:1])
+    await world.checked("ingester", {A: Holding.GONE}, controls=LIVE, missed=LIVE[:1])
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
@@ -361,7 +361,7 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
         world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
         use_cases.resend_due(world.service),
     )
-    await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
+    await world.checked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
 
 

@@ -95,13 +95,13 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
 async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
     await watch_time(world.service)
     assert await world.alerts() == ["RemovedButStillHeld"]
     await world.receipts(world.receipt(order, "ingester"))
     await watch_time(world.service)
     assert await _names(world, AlertResolved) == []
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     await watch_time(world.service)
     assert await _names(world, AlertResolved) == ["RemovedButStillHeld"]
 

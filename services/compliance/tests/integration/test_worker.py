@@ -113,7 +113,7 @@ async def test_a_worker_killed_in_the_middle_loses_no_notice_and_gives_no_number
     assert sorted(article_id for article_id, _ in given) == sorted(ids)
 
 
-async def test_garbage_on_the_topics_is_quarantined_once_and_its_other_entries_go_through(
+async def test_garbage_on_the_topics_is_quarantined_once_and_the_others_are_processed(
     around: Around,
 ) -> None:
     good = RevocationNoticed(

@@ -119,7 +119,7 @@ async def test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap(
         await run(simulated, "unknown", "--to-oldest")
 
 
-async def test_a_pass_running_does_not_take_a_cursor_back_that_a_person_has_set(
+async def test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles")

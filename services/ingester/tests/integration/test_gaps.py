@@ -71,7 +71,7 @@ async def test_an_absence_that_the_provider_bridges_leaves_no_gap(simulated: Sim
     assert await watch(simulated) == []
 
 
-async def test_a_pass_that_fails_after_the_gap_was_seen_names_it_once(simulated: Simulated) -> None:
+async def test_a_poll_that_fails_after_the_gap_was_seen_names_it_once(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     await simulated.pass_by(hours=90)

@@ -159,7 +159,7 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
     assert (await drained(world, feed)).noticed == 1
 
 
-async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
+async def test_a_poll_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
@@ -197,7 +197,7 @@ async def test_a_second_caller_joins_the_running_poll(world: World, script: Scri
     assert (len(script.cursors), len(script.polls)) == (2, 1)
 
 
-async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Script) -> None:
+async def test_a_poll_whose_process_died_is_taken_over(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     async with world.db.transaction() as tx:
@@ -247,7 +247,7 @@ async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World
         await passed(world, "5 seconds")
 
 
-async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Script) -> None:
+async def test_a_poll_that_was_interrupted_is_still_due(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     begun = asyncio.Event()
@@ -399,9 +399,7 @@ async def test_a_full_page_without_a_next_cursor_fails(world: World, script: Scr
     assert "cursor_stands_still" in result.error
 
 
-async def test_a_bad_entry_is_quarantined_and_its_other_entries_are_stored(
-    world: World, script: Script
-) -> None:
+async def test_a_bad_entry_is_quarantined_and_the_others_are_stored(world: World, script: Script) -> None:
     feed = script.feed("articles")
     bad = Bad(1, "9", "2", "date_invalid", "publishedDate", b"<article>canary</article>")
     script.answers = [articles_page(world.article("metabase:1", source_order=1), bad=[bad], cursor="2")]

@@ -70,7 +70,7 @@ async def test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_las
     assert (result.caught_up, result.pages, result.noticed) == (True, 4, 11)
 
 
-async def test_a_page_of_articles_that_is_shorter_than_another_of_the_pass_is_the_last_one(
+async def test_a_page_of_articles_that_is_shorter_than_another_of_the_poll_is_the_last_one(
     world: World, script: Script
 ) -> None:
     sizes, first = (4, 4, 1), 1

@@ -60,7 +60,7 @@ async def listen(context: BusContext, world: World, broker: Broker, records: Seq
         await until(handled, what="all orders dealt with")
 
 
-async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_lets_other_entries_through(
+async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does_not_block_others(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     await world.submit(world.article(A), world.article(B), world.article(C))

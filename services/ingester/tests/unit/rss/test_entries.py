@@ -111,7 +111,7 @@ def test_an_entry_without_an_id_is_known_by_its_link(atom: Write, rss: Write, pa
 @pytest.mark.parametrize(
     "entry", ["<item/>", "<item><title>t</title><guid> </guid></item>", "<item><guid/></item>"]
 )
-def test_an_entry_that_cannot_be_known_again_is_quarantined_and_its_other_entries_are_not(
+def test_an_entry_that_cannot_be_known_again_is_quarantined_and_the_others_are_not(
     entry: str, rss: Write, page: Read
 ) -> None:
     found = page(rss(ITEM + entry + ITEM.replace("g-1", "g-2")))
