@@ -153,7 +153,7 @@ class World(ServiceWorld[Service]):
         await self.receipts(
             *(self.receipt(order, name) for order in orders for name in ("ingester", "search"))
         )
-        await self.looked("ingester", {order.article_id: Holding.GONE for order in orders})
+        await self.checked("ingester", {order.article_id: Holding.GONE for order in orders})
 
 
 def service_of(settings: Settings, db: Database, clock: Clock) -> Service:
