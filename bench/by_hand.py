@@ -24,14 +24,14 @@ Submitted = tuple[ArticleSubmitted, str | None]
 
 
 async def store(connection: Any, batch: Sequence[Submitted]) -> None:
-    """Rows taken, documents stored, outbox filled, what became of each recorded: one transaction."""
+    """Rows taken, documents stored, outbox filled, what result of each recorded: one transaction."""
     now = datetime.now(UTC)
     by_id = {article.article_id: (article, trace) for article, trace in batch}
     ids = sorted(by_id)
     taking = [by_id[article_id][0] for article_id in ids]
     async with connection.transaction():
         rows = await connection.fetch(
-            articles.SQL["take"],
+            articles.SQL["upsert"],
             ids,
             [article.published_at for article in taking],
             [article.source_order for article in taking],
@@ -42,7 +42,7 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
             [0] * len(ids),
         )
         await connection.execute(
-            submitted.SQL["put"],
+            submitted.SQL["save"],
             [row["article_id"] for row in rows],
             [TOPIC] * len(rows),
             [row["article_id"] for row in rows],
@@ -57,7 +57,7 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
 
 async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitted], now: datetime) -> None:
     await connection.execute(
-        contents.SQL["put"],
+        contents.SQL["save"],
         [row["kept_from"] for row in stored],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],

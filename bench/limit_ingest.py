@@ -79,7 +79,7 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
     taking = [by_id[article_id] for article_id in sorted(by_id)]
     async with connection.transaction():
         rows = await connection.fetch(
-            articles.SQL["take"],
+            articles.SQL["upsert"],
             [article.article_id for article in taking],
             [article.published_at for article in taking],
             [article.source_order for article in taking],
@@ -91,7 +91,7 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
         )
         documents = [by_hand.document(by_id[row["article_id"]]) for row in rows]
         await connection.execute(
-            contents.SQL["put"],
+            contents.SQL["save"],
             [row["kept_from"] for row in rows],
             [row["article_id"] for row in rows],
             [row["version"] for row in rows],

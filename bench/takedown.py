@@ -42,7 +42,7 @@ BY_HAND_TABLES = """
     );
 """
 LOADED_EVERY_S = 0.1
-"""Notices under load come at this pace, whatever became of those before."""
+"""Notices under load come at this pace, whatever result of those before."""
 WORKER = "ingester-worker"
 READ = (
     ("compliance", RevocationNoticed.TOPIC),

@@ -23,7 +23,7 @@ OUTBOX = f"{COMMON_TESTS}/test_outbox.py"
 RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
 NOTICES = f"{INGESTER_TESTS}/integration/test_notices.py"
 POLLS = f"{INGESTER_TESTS}/integration/test_polls.py"
-DOORS = f"{INGESTER_TESTS}/integration/test_doors.py"
+DOORS = f"{INGESTER_TESTS}/integration/test_http_api.py"
 CHECKS = f"{COMPLIANCE_TESTS}/test_checks.py"
 
 
@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
         at(
             RULES,
             "test_a_revoked_article_is_removed_and_never_stored_again",
-            "test_any_sequence_of_texts_and_orders_ends_as_the_rules_say",
+            "test_any_sequence_of_versions_and_orders_ends_by_the_rules",
         ),
     ),
     Mutant(
@@ -186,9 +186,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",
-                "    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])",
+                "    result = await store(service, usable, source=feed.name, bad=bad, steps=[step])",
                 "    async with service.db.transaction() as tx:\n        await beside(tx)\n"
-                "    became = await store(service, usable, door=feed.name, bad=bad)",
+                "    result = await store(service, usable, source=feed.name, bad=bad)",
             ),
         ),
         at(POLLS, "test_a_page_that_cannot_be_stored_does_not_move_the_cursor"),
@@ -224,7 +224,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "removed = set(await articles.months(tx, removing))",
             ),
         ),
-        at(RULES, "test_a_receipt_goes_out_only_with_the_removal_it_speaks_of"),
+        at(RULES, "test_a_receipt_is_sent_only_with_the_removal_that_it_reports"),
     ),
     Mutant(
         "a run record only when something was found",

@@ -57,7 +57,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",
-                "            await revoke_forgotten(tx, _removed(meant, contradicted), service)\n",
+                "            await revoke_lost(tx, _removed(meant, contradicted), service)\n",
                 "",
             ),
         ),

@@ -67,7 +67,7 @@ MUTANTS = (
                 "    WHERE a.kept_from",
             ),
         ),
-        at(INGESTER_SWEEPS, "test_old_text_goes_and_ids_that_were_given_stay"),
+        at(INGESTER_SWEEPS, "test_old_documents_are_deleted_and_published_ids_stay"),
     ),
     Mutant(
         "sweep that spares the revoked",
@@ -108,7 +108,7 @@ MUTANTS = (
         at(ANALYTICS_SWEEPS, "test_what_is_old_goes_and_what_is_held_stays"),
     ),
     Mutant(
-        "hold that no request speaks of",
+        "hold that no request reads_body of",
         (
             Change(
                 f"{RETENTION}/gateways/events.py",

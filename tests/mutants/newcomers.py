@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMPLIANCE = "services/compliance/src/compliance"
-TEST = "services/compliance/tests/integration/test_newcomers.py"
+TEST = "services/compliance/tests/integration/test_new_holders.py"
 
 MUTANTS = (
     Mutant(
@@ -15,7 +15,7 @@ MUTANTS = (
                 "CASE WHEN $3::text IS NOT DISTINCT FROM $3 THEN r.due_at",
             ),
         ),
-        at(TEST, "test_a_newcomer_has_the_whole_time_for_an_order_that_is_overdue"),
+        at(TEST, "test_a_new_holder_has_the_full_time_for_an_overdue_order"),
     ),
     Mutant(
         "newcomer whose clock began before it came",
@@ -26,7 +26,7 @@ MUTANTS = (
                 "AND h.registered_at <= now() + interval '100 years'",
             ),
         ),
-        at(TEST, "test_an_earlier_clock_that_becomes_known_later_is_not_the_newcomer_s"),
+        at(TEST, "test_an_earlier_clock_that_becomes_known_later_does_not_apply_to_a_new_holder"),
     ),
     Mutant(
         "newcomer that is taken for a stranger",
@@ -37,7 +37,7 @@ MUTANTS = (
                 "if meaning",
             ),
         ),
-        at(TEST, "test_a_newcomer_that_answers_what_was_closed_before_it_came_is_no_stray"),
+        at(TEST, "test_a_new_holders_receipt_for_an_order_closed_before_is_not_a_stray"),
     ),
     Mutant(
         "resending that waits for its time",

@@ -21,7 +21,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/unit/test_order.py",
-            "test_a_database_that_forgot_its_orders_never_gives_a_number_again",
+            "test_a_database_that_lost_its_orders_never_issues_a_number_again",
         ),
     ),
     Mutant(
@@ -35,7 +35,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_rules.py",
-            "test_a_version_that_a_restored_database_has_forgotten_is_not_given_again",
+            "test_a_version_that_a_restored_database_lost_is_not_assigned_again",
         ),
     ),
     Mutant(
@@ -63,7 +63,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
-            "test_forgotten_orders_are_known_again_and_the_next_is_above_them",
+            "test_lost_orders_are_recovered_and_the_next_number_is_above_them",
         ),
     ),
     Mutant(

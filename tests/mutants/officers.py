@@ -79,8 +79,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/status_schemas.py",
-                "condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
-                "condition.Standing(run.last_completed_at, 0, overdue, waiting)",
+                "condition.ComplianceState(run.last_completed_at, run.failed_in_a_row, overdue, waiting)",
+                "condition.ComplianceState(run.last_completed_at, 0, overdue, waiting)",
             ),
         ),
         at(f"{TESTS}/test_api.py", "test_status_is_failing_while_runs_fail_and_compliant_when_one_completes"),
@@ -109,8 +109,8 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{TESTS}/test_owing.py",
-            "test_a_takedown_with_more_receipts_than_a_page_says_so_and_gives_the_rest",
+            f"{TESTS}/test_open_obligations.py",
+            "test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_rest",
         ),
     ),
     Mutant(

@@ -170,7 +170,9 @@ MUTANTS = (
         "unsigned notice revokes",
         (
             Change(
-                f"{COMPLIANCE}/use_cases/orders.py", "return NOBODY if required else FEEDS", "return FEEDS"
+                f"{COMPLIANCE}/use_cases/orders.py",
+                "return UNKNOWN_SENDER if required else FEEDS",
+                "return FEEDS",
             ),
         ),
         at(REQUESTS, "test_a_sender_who_may_not_revoke_only_withholds"),
@@ -182,7 +184,7 @@ MUTANTS = (
                 f"{COMPLIANCE}/use_cases/orders.py", "if caller.subject == INGESTER:", "if caller.subject:"
             ),
         ),
-        at(REQUESTS, "test_only_the_ingester_is_believed_about_feeds_and_polls"),
+        at(REQUESTS, "test_only_the_ingester_may_name_feeds_and_polls"),
     ),
     Mutant(
         "refusal that forgets other requests",

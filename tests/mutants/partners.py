@@ -37,7 +37,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what became of a record told to any upstream system",
+        "what result of a record told to any upstream system",
         (
             Change(
                 f"{INGESTER}/entrypoints/http/submissions.py",
@@ -48,7 +48,7 @@ MUTANTS = (
         at(STATUS, "test_what_one_sender_sent_is_unknown_to_another"),
     ),
     Mutant(
-        "what became of a notice told to any licensor",
+        "what result of a notice told to any licensor",
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/notice_status.py",
@@ -66,7 +66,7 @@ MUTANTS = (
         (Change(f"{INGESTER}/entrypoints/http/bodies.py", ', extra="forbid")', ")"),),
         at(
             "services/ingester/tests/integration/test_bodies.py",
-            "test_a_field_that_we_do_not_know_costs_its_item_alone_and_is_named",
+            "test_an_unknown_field_rejects_only_its_item_and_is_named",
         ),
     ),
     Mutant(
@@ -82,11 +82,11 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/entrypoints/http/submissions.py",
-                "    taken = judged.without(await articles.revoked(service.db, ids), REVOKED)\n",
-                "    taken = judged if ids else judged\n",
+                "    taken = validated.without(await articles.revoked(service.db, ids), REVOKED)\n",
+                "    taken = validated if ids else validated\n",
             ),
         ),
-        at(STATUS, "test_submitting_a_revoked_article_says_that_it_is_not_stored"),
+        at(STATUS, "test_submitting_a_revoked_article_reports_that_it_is_not_stored"),
     ),
     Mutant(
         "a record on its way to the broker called published",

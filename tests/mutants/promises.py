@@ -23,7 +23,7 @@ MUTANTS = (
     ),
     Mutant(
         "clock that a time in the future postpones",
-        (Change(NOTICE, "OLDEST <= said <= noticed_at:", "OLDEST <= said:"),),
+        (Change(NOTICE, "OLDEST <= candidate <= noticed_at:", "OLDEST <= candidate:"),),
         at(NOTICE_TESTS, "test_a_time_of_revocation_in_the_future_postpones_nothing"),
     ),
     Mutant(
@@ -45,7 +45,7 @@ MUTANTS = (
     Mutant(
         "feed of the free tier polled like one of the premium tier",
         (Change(INGESTER_SETTINGS, '("articles", "free"): 86_400.0', '("articles", "free"): 900.0'),),
-        at(SETTINGS_TESTS, "test_a_feed_is_polled_as_its_tier_says"),
+        at(SETTINGS_TESTS, "test_a_feed_is_polled_at_the_interval_of_its_tier"),
     ),
     Mutant(
         "file of feeds that is read when it is first needed",

@@ -11,7 +11,7 @@ GAPS = f"{INTEGRATION}/test_gaps.py"
 CURSOR = f"{INTEGRATION}/test_cursor.py"
 REVOKED = "services/ingester/tests/unit/feeds/test_revoked_page.py"
 ARTICLES = "services/ingester/tests/unit/feeds/test_articles_page.py"
-UNDERSTANDING = f"{INTEGRATION}/test_understanding.py"
+UNDERSTANDING = f"{INTEGRATION}/test_unparsed_fields.py"
 ANSWERS = "services/ingester/tests/unit/feeds/test_answers.py"
 SLICES = f"{INTEGRATION}/test_slices.py"
 
@@ -25,7 +25,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(ANSWERS, "test_the_code_decides_and_the_status_stands_in"),
+        at(ANSWERS, "test_the_code_decides_and_the_status_is_the_fallback"),
     ),
     Mutant(
         "a slice of a feed has the cursor of another one when the base changes",
@@ -159,7 +159,7 @@ MUTANTS = (
         at(
             GAPS,
             "test_what_left_the_window_while_nobody_read_is_named_until_a_person_has_seen_it",
-            "test_a_provider_whose_window_is_shorter_than_we_were_told_leaves_a_gap_as_well",
+            "test_a_provider_with_a_shorter_window_than_configured_leaves_a_gap_too",
         ),
     ),
     Mutant(
@@ -179,7 +179,7 @@ MUTANTS = (
                 "key_mark = $4, state = 'new',",
             ),
         ),
-        at(CURSOR, "test_a_pass_under_way_does_not_take_a_cursor_back_that_a_person_has_set"),
+        at(CURSOR, "test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set"),
     ),
     Mutant(
         "a cursor that is set skips articles in silence",
@@ -192,7 +192,7 @@ MUTANTS = (
         ),
         at(
             CURSOR,
-            "test_the_newest_skips_what_lies_between_and_says_so",
+            "test_the_newest_cursor_skips_entries_and_reports_the_gap",
             "test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap",
         ),
     ),
@@ -207,7 +207,7 @@ MUTANTS = (
         ),
         at(
             CURSOR,
-            "test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_begins_anew_with_a_message",
+            "test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_starts_again_with_an_alert",
         ),
     ),
     Mutant(
@@ -254,7 +254,7 @@ MUTANTS = (
         ),
         at(
             REVOKED,
-            "test_a_bare_id_is_a_number_and_what_is_none_beside_one_is_set_aside",
+            "test_a_bare_id_is_a_number_and_any_other_text_is_quarantined",
             "test_an_unexpected_body_is_an_error_and_never_nothing_revoked",
         ),
     ),

@@ -16,7 +16,7 @@ MUTANTS = (
                 'given = {"If-None-Match": "", "If-Modified-Since": ""}',
             ),
         ),
-        at(FEED, "test_a_feed_that_has_not_changed_costs_one_call_and_stores_nothing"),
+        at(FEED, "test_an_unchanged_feed_needs_one_call_and_stores_nothing"),
     ),
     Mutant(
         "an entry is numbered by its publication, whatever was changed since",
@@ -45,13 +45,13 @@ MUTANTS = (
         (Change(f"{PROVIDERS}/rss/entry.py", "moment <= received_at + AHEAD_MAX", "moment"),),
         at(
             f"{UNIT}/test_entries.py",
-            "test_a_time_far_ahead_is_not_believed_for_it_would_keep_out_all_that_follows",
+            "test_a_time_far_in_the_future_is_ignored_because_it_would_block_all_updates",
         ),
     ),
     Mutant(
         "a deleted entry that does not say of what is an entry like others",
         (Change(f"{PROVIDERS}/rss/source.py", "poison.detail, raw, revocation)", "poison.detail, raw)"),),
-        at(FEED, "test_a_deleted_entry_that_does_not_say_of_what_is_an_incident_and_an_alert"),
+        at(FEED, "test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert"),
     ),
     Mutant(
         "the cursor of a long document moves with its first page",

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Change, Mutant, at
 SWEEPING = "libs/common/src/clawback_common/retention"
 BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
 PERIODIC = "tests/periodic/test_periodic_queries.py"
-FLOOR = "services/ingester/tests/integration/test_floor.py"
+FLOOR = "services/ingester/tests/integration/test_retention_floor.py"
 
 MUTANTS = (
     Mutant(
@@ -55,8 +55,8 @@ MUTANTS = (
             ),
         ),
         at(
-            "services/ingester/tests/integration/test_doors.py",
-            "test_what_is_older_than_the_floor_is_answered_as_refused",
+            "services/ingester/tests/integration/test_http_api.py",
+            "test_what_is_older_than_the_retention_floor_is_answered_as_refused",
         ),
     ),
     Mutant(

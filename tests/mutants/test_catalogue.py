@@ -1,4 +1,4 @@
-"""The catalogue of mistakes fits the source that it speaks of, and names tests that exist."""
+"""The catalogue of mistakes fits the source that it reads_body of, and names tests that exist."""
 
 import ast
 import subprocess

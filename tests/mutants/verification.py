@@ -16,7 +16,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/domain/obligation.py",
-                "    if looked.orders is not None and (looked.held or (looked.few_live and not looked.controls)):\n"
+                "    if checked.orders is not None and (checked.held or (checked.few_live and not checked.controls)):\n"
                 "        return Proof.ORDER\n    return None\n",
                 "    return Proof.ORDER\n",
             ),
@@ -35,7 +35,7 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/domain/obligation.py",
-                "    if looked.orders is not None and looked.orders.get(article_id, 0) < order_no:\n"
+                "    if checked.orders is not None and checked.orders.get(article_id, 0) < order_no:\n"
                 "        return None\n",
                 "",
             ),
@@ -104,7 +104,7 @@ MUTANTS = (
             Change(
                 f"{COMPLIANCE}/use_cases/verification.py",
                 "        await self._sleeper.sleep(IDLE_S)\n        await self._begin()\n",
-                "        await self._sleeper.sleep(IDLE_S)\n        await self.look()\n",
+                "        await self._sleeper.sleep(IDLE_S)\n        await self.verify()\n",
             ),
         ),
         at(VERIFICATION, "test_a_holder_that_drips_delays_only_itself"),

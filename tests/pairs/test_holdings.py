@@ -39,7 +39,7 @@ from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import KINDS, World, service_of
-from services.compliance.tests.integration.neighbours import holdings_client
+from services.compliance.tests.integration.fake_ingester import holdings_client
 from services.ingester.tests.integration.world import World as IngesterWorld
 
 pytestmark = pytest.mark.integration
@@ -151,7 +151,7 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
     return World(service, clock)
 
 
-def _looker(world: World, peers: Peers) -> HoldingsVerifier:
+def _verifier(world: World, peers: Peers) -> HoldingsVerifier:
     api = Sibling("the ingester", AnyHttpUrl("http://ingester"), peers.key_file, peers.http)
     controls = Controls(Ingester(api, 30))
     return HoldingsVerifier(world.service, holdings_client(peers.http), controls)
@@ -167,7 +167,7 @@ async def _removed(world: World, peers: Peers) -> None:
 
 async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World, peers: Peers) -> None:
     await _removed(world, peers)
-    await _looker(world, peers).look()
+    await _verifier(world, peers).verify()
     assert await world.states(REVOKED) == {
         (1, "ingester"): "verified",
         (1, "analytics"): "verified",
@@ -177,19 +177,19 @@ async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World,
 
 async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, peers: Peers) -> None:
     await _removed(world, peers)
-    await _looker(world, peers).look()
+    await _verifier(world, peers).verify()
     assert peers.shown == [None]
 
 
 async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
     await _removed(world, peers)
-    verifier = _looker(world, peers)
+    verifier = _verifier(world, peers)
     peers.accept("second")
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(REVOKED))[1, "ingester"] == "removed"
     peers.key_file.write_text("second")
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(REVOKED))[1, "ingester"] == "verified"
 
 
@@ -197,7 +197,7 @@ async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) ->
     await _removed(world, peers)
     settings = world.service.settings.model_copy(update={"stores_api_key_file": None})
     keyless = replace(world.service, settings=settings)
-    await _looker(World(keyless, world.clock), peers).look()
+    await _verifier(World(keyless, world.clock), peers).verify()
     states = await world.states(REVOKED)
     assert {states[1, name] for name in STORES} == {"removed"}
 
@@ -206,12 +206,12 @@ async def test_a_store_that_has_not_heard_of_the_order_verifies_nothing(world: W
     (order,) = await world.revoke(REVOKED)
     await peers.ingester.order(order)
     await world.receipts(*(world.receipt(order, name) for name in STORES))
-    verifier = _looker(world, peers)
-    await verifier.look()
+    verifier = _verifier(world, peers)
+    await verifier.verify()
     assert await _states(world) == {"ingester": "verified", "analytics": "removed", "search": "open"}
     await peers.analytics.order(order)
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await _states(world))["analytics"] == "verified"
 
 

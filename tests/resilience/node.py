@@ -39,7 +39,7 @@ from ingester.settings import Settings as IngesterSettings
 from ingester.use_cases import Service as Ingester
 from ingester.use_cases import polling
 from services.compliance.tests.integration.conftest import service_of
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 from services.ingester.tests.integration.world import Script, revoked_page
 
 LOOK_S = 0.05
@@ -95,7 +95,7 @@ class Node:
             await self.pause("run")
             return 0
 
-        ingester = replace(Neighbour(brings=brings).ingester(), poll_timeout_s=POLL_S_MAX)
+        ingester = replace(FakeIngester(brings=brings).ingester(), poll_timeout_s=POLL_S_MAX)
         check = Check(self.compliance, ingester, ShutdownEvent(), str, timedelta(0))
         await check.asked("schedule", self.name)
 

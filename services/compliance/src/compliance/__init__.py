@@ -1,1 +1,1 @@
-"""Turns notices into orders and sees every copy removed."""
+"""Turns revocation notices into orders and verifies that every copy is removed."""

@@ -1,4 +1,4 @@
-"""Compliance as a service: its definition, and the one place where its objects are made."""
+"""The definition of the service, and the only place where its objects are created."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def assemble(
     holdings: HoldingsClient,
     own_orders: CatchUp | None = None,
 ) -> Service:
-    """The objects of compliance."""
+    """Creates the objects of compliance."""
     owned = (Records(db, clock, settings.archive_folder),)
     return Service(
         settings=settings,
@@ -61,7 +61,7 @@ def assemble(
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service with its database and its clients; nothing is connected before it is used."""
+    """Opens the service with its database and clients; connections are made on first use."""
     url = settings.database_url.get_secret_value()
     async with (
         Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db,
@@ -80,7 +80,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 
 
 def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
-    """What its worker does beside consuming."""
+    """Returns the tasks of the worker besides consuming."""
     controls = Controls(service.ingester)
     verifier = HoldingsVerifier(service, service.holdings, controls)
     return WorkerSpec(
@@ -100,7 +100,7 @@ def _api(service: Service, probes: Probes) -> Api:
 
 SERVICE = ServiceDefinition(
     name=GROUP,
-    description="Turns notices into orders and sees every copy removed.",
+    description="Turns revocation notices into orders and verifies that every copy is removed.",
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,

@@ -1,4 +1,4 @@
-"""Compliance's settings."""
+"""The settings of compliance."""
 
 import json
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from clawback_contracts.revocation.v1 import Reason
 
 
 class Settings(ServiceSettings):
-    """Read from the environment; see ``ServiceSettings``."""
+    """The settings, read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8002
     probe_port: int = 8102
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     takedown_deadline_h: float = Field(24, gt=0, le=24 * 365)
-    """From the start of the clock to the end of every copy; the licence contract says how long."""
+    """Hours from the start of the clock to the removal of every copy; set it to the term of the licence contract."""
     takedown_deadlines_h: Annotated[
         dict[
             Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
@@ -33,48 +33,49 @@ class Settings(ServiceSettings):
         ],
         NoDecode,
     ] = Field(default_factory=dict)
-    """The same by reason, where it is another: ``court_order=6,erasure_request=12``, or a JSON object. A reason that is
-    named here may be given in a notice over HTTP, beside the known ones."""
+    """Deadlines of the reasons that differ: ``court_order=6,erasure_request=12``, or a JSON object. A reason named here
+    may be used in a notice over HTTP, in addition to the known reasons."""
     compliance: Literal["mock", "required"] = "mock"
-    """mock: what is said here is no evidence, and says so."""
+    """mock: results are labelled as not being evidence."""
     revocation_feeds: str = ""
-    """Names of the ingester's feeds that a run polls, with commas; empty: all that it has of the kind 'revoked'."""
+    """The ingester's feeds that a run polls, separated by commas; empty: all its feeds of the kind 'revoked'."""
     ingester_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8001")
     ingester_api_key_file: Path | None = None
-    """A key with the role operator, for the poll of a feed."""
+    """A key with the role poller, to poll feeds."""
     stores: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(
         default_factory=lambda: {
             "ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings"),
             "analytics": AnyHttpUrl("http://127.0.0.1:8003/api/v1/analytics/holdings"),
         }
     )
-    """Where our own stores answer whether ids are held, by holder: ``name=address`` with commas, or a JSON object."""
+    """The addresses at which our own stores answer questions about holdings: ``name=address,…``, or a JSON object."""
     holder_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
-    """Beyond development, holders answer for their holdings at public addresses or in these networks alone."""
+    """Outside development, a holder's address must be public or in one of these networks."""
     stores_api_key_file: Path | None = None
-    """A key that our own stores accept for that question; it is sent to the addresses of ``STORES`` and to no other."""
+    """A key that our own stores accept for questions about holdings; it is sent only to the addresses in ``STORES``."""
     kafka_forgets_after_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
-    """Content is off the brokers after 7 hours: 6 h, segments of 30 min, deletion; and an hour of margin."""
+    """Content is deleted from the brokers after 7 hours: 6 h retention, segments of 30 min, deletion. One hour is
+    margin."""
     expiry_holders: Annotated[dict[str, Annotated[float, Field(gt=0, le=FORGETS_AFTER_H_MAX)]], NoDecode] = (
         Field(default_factory=dict)
     )
-    """Other copies that disappear by age, such as backups: ``name=hours`` with commas, or a JSON object."""
+    """Other copies that are deleted by age, such as backups: ``name=hours,…``, or a JSON object."""
     poll_timeout_s: float = Field(900, gt=0)
-    """One pass over a feed may drain a backlog at the provider's pace."""
+    """The timeout of one poll, which may read a backlog at the provider's rate limit."""
     bulk_approval_threshold: int = Field(500, ge=1, le=10_000)
-    """Articles that one subject may have revoked, or reinstate, alone in the window, over all entries together."""
+    """Articles that one subject may revoke, or reinstate, alone within the window, over all its requests together."""
     bulk_approval_window_h: float = Field(24, gt=0, le=24 * 31)
     request_expiry_h: float = Field(168, gt=0, le=24 * 90)
-    """How long a request waits for a second person. What it withheld stays withheld after that, and is alerted."""
+    """How long a request waits for a second person. After that its articles stay withheld, and an alert is raised."""
     mass_revocation_share: float = Field(0.1, gt=0, le=1)
-    """Of the articles that are held: more revoked by one feed within the window are alerted at once."""
+    """Share of the articles held: if one feed revokes more within the window, an alert is raised at once."""
 
     archive_url: str | None = None
-    """``file:///`` and a folder, where records go before they are removed for their age. None: they stay."""
+    """``file:///`` and a folder, where records are archived before they are deleted. None: they are never deleted."""
 
     @property
     def address_rules(self) -> AddressRules:
-        """Where questions to holders may lead."""
+        """Returns the rules for addresses of holders."""
         return AddressRules(self.environment != "development", self.holder_networks)
 
     @field_validator("holder_networks", mode="before")
@@ -86,7 +87,7 @@ class Settings(ServiceSettings):
 
     @property
     def archive_folder(self) -> ArchiveFolder | None:
-        """Where records are archived."""
+        """Returns the folder for archives."""
         return ArchiveFolder.at(self.archive_url) if self.archive_url else None
 
     @field_validator("archive_url")
@@ -101,12 +102,12 @@ class Settings(ServiceSettings):
 
     @property
     def mock(self) -> bool:
-        """Nothing that is said here is evidence."""
+        """Returns whether results are labelled as not being evidence."""
         return self.compliance == "mock"
 
     @property
     def feed_names(self) -> tuple[str, ...]:
-        """The revocation feeds by name; empty: ask the ingester."""
+        """Returns the configured revocation feeds; empty: the ingester lists them."""
         return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
 
     @field_validator("stores", "expiry_holders", "takedown_deadlines_h", mode="before")
@@ -119,11 +120,11 @@ class Settings(ServiceSettings):
         try:
             return json.loads(written)
         except json.JSONDecodeError:
-            raise ValueError("neither name=value with commas nor a JSON object") from None
+            raise ValueError("neither name=value pairs separated by commas nor a JSON object") from None
 
     @property
     def known_reasons(self) -> tuple[str, ...]:
-        """What a notice over HTTP may give as its reason."""
+        """Returns the reasons that a notice over HTTP may have."""
         return tuple(dict.fromkeys([*(one.value for one in Reason), *self.takedown_deadlines_h]))
 
     @override

@@ -1,4 +1,4 @@
-"""A compliance service on a real database, its clock in the test's hands, and what it wants to say read back."""
+"""A compliance service on a real database, with a controllable clock; its outgoing events can be read."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,7 +40,7 @@ from compliance.service import SERVICE, assemble
 from compliance.settings import Settings
 from compliance.use_cases import Service
 from compliance.use_cases.daily_run import Check
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 AnyOrder = ArticleRevoked | ArticleReinstated
 SEARCH = HolderRegistration(
@@ -67,7 +67,7 @@ SUBJECTS = {
 
 
 class World(ServiceWorld[Service]):
-    """The service, in a test's words. What it said, it said, whether sent or not."""
+    """The service with helpers for tests. Events count as sent when they are in the outbox."""
 
     said = ServiceWorld.queued_events
 
@@ -83,12 +83,12 @@ class World(ServiceWorld[Service]):
         return RevocationNoticed(**(given | more))
 
     async def notices(self, *events: RevocationNoticed) -> None:
-        """They arrive in one batch, signed by the ingester."""
+        """Delivers notices in one batch, signed by the ingester."""
         batch = [one._replace(sender=INGESTER_KEY) for one in self.received(events)]
         await use_cases.on_notices(batch, self.service)
 
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
-        """Notices on these, and the orders that answer them."""
+        """Delivers notices on these articles; returns the resulting orders."""
         await self.notices(*(self.notice(article_id, **more) for article_id in article_ids))
         orders = [order for order in await self.said(ArticleRevoked) if order.article_id in article_ids]
         latest = {order.article_id: order for order in orders}
@@ -101,7 +101,7 @@ class World(ServiceWorld[Service]):
         outcomes: Mapping[str, Outcome] | None = None,
         outcome: Outcome = Outcome.REMOVED,
     ) -> ArticleRemoved:
-        """A holder's answer on every kind that it declared."""
+        """Returns a holder's receipt for every kind that it declared."""
         said = outcomes or dict.fromkeys(KINDS.get(holder, ("content",)), outcome)
         return ArticleRemoved(
             receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
@@ -114,11 +114,11 @@ class World(ServiceWorld[Service]):
         )
 
     async def receipts(self, *events: ArticleRemoved) -> None:
-        """They arrive in one batch."""
+        """Delivers receipts in one batch."""
         await use_cases.on_receipts(self.received(events), self.service)
 
-    async def looked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
-        """A store was asked about everything that it says it removed, and held the controls."""
+    async def checked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
+        """Applies a store's answers about its reported removals, with its controls held."""
         rows = await self.db.fetch(
             "SELECT revocation_id, article_id FROM obligation JOIN revocation USING (revocation_id)"
             " WHERE holder = $1 AND state = 'removed'",
@@ -132,7 +132,7 @@ class World(ServiceWorld[Service]):
         )
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
-        """Obligations of an article by order, the first is 1, and holder."""
+        """Returns the obligations of an article by order (the first is 1) and holder."""
         rows = await self.db.fetch(
             "SELECT nth, holder, o.state FROM obligation AS o JOIN"
             " (SELECT revocation_id, rank() OVER (ORDER BY order_no) AS nth FROM revocation WHERE article_id = $1)"
@@ -142,67 +142,67 @@ class World(ServiceWorld[Service]):
         return {(row["nth"], row["holder"]): row["state"] for row in rows}
 
     async def closed(self, revocation_id: UUID) -> datetime | None:
-        """When an order was closed."""
+        """Returns when an order was closed."""
         found: datetime | None = await self.db.fetchval(
             "SELECT closed_at FROM revocation WHERE revocation_id = $1", revocation_id
         )
         return found
 
     async def close(self, *orders: AnyOrder) -> None:
-        """Everybody answers, and what must be looked at is gone."""
+        """Delivers receipts of all holders and verifies the removals."""
         await self.receipts(
             *(self.receipt(order, name) for order in orders for name in ("ingester", "search"))
         )
-        await self.looked("ingester", {order.article_id: Holding.GONE for order in orders})
+        await self.checked("ingester", {order.article_id: Holding.GONE for order in orders})
 
 
 def service_of(settings: Settings, db: Database, clock: Clock) -> Service:
-    """Without its processes, and with an ingester that nobody asks."""
-    nobody = Neighbour()
+    """Returns a service without processes, with an ingester that no test calls."""
+    nobody = FakeIngester()
     return assemble(settings, db, clock, OrdersOutbox(), nobody.ingester(), nobody.holdings())
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What runs in a compliance database."""
+    """The migrations of a compliance database."""
     return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock) -> Service:
-    """Without its processes."""
+    """A service without processes."""
     return service_of(Settings(), database, clock)
 
 
 @pytest_asyncio.fixture
 async def world(service: Service, clock: FakeClock) -> World:
-    """With a store of ours, a consumer, and the brokers registered."""
+    """A service with a store of ours, a consumer and the brokers registered."""
     for registration in (INGESTER, SEARCH, KAFKA):
         await use_cases.holder_registered(registration, "test", service)
     return World(service, clock)
 
 
 @pytest.fixture
-def neighbour() -> Neighbour:
-    """A quiet day, unless a test says more."""
-    return Neighbour()
+def fake_ingester() -> FakeIngester:
+    """An ingester with nothing to revoke, unless a test adds it."""
+    return FakeIngester()
 
 
 @pytest.fixture
 def lines() -> list[str]:
-    """What the run tells."""
+    """The output of the run."""
     return []
 
 
 @pytest.fixture
-def check(world: World, neighbour: Neighbour, lines: list[str]) -> Check:
-    """That may not wait."""
-    return Check(world.service, neighbour.ingester(), ShutdownEvent(), lines.append, timedelta(0))
+def check(world: World, fake_ingester: FakeIngester, lines: list[str]) -> Check:
+    """A check that does not wait."""
+    return Check(world.service, fake_ingester.ingester(), ShutdownEvent(), lines.append, timedelta(0))
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """One key a subject, named as the subject."""
+    """One key per subject, named like the subject."""
     path = tmp_path / "api_keys.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -231,5 +231,5 @@ async def http(world: World, keys: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def bearer(subject: str, **more: str) -> dict[str, str]:
-    """Headers with the key of a subject."""
+    """Returns headers with the key of a subject."""
     return {"Authorization": f"Bearer {subject}"} | more

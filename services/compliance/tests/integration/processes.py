@@ -1,4 +1,4 @@
-"""Workers of compliance, in the test's process and as one of their own, jobs, and holders that answer them."""
+"""Workers of compliance in the test's process and as separate processes, jobs, and holders that answer them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,28 +28,28 @@ from clawback_testing.workers import working
 from compliance.service import SERVICE
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 
 @dataclass(slots=True, kw_only=True)
 class Around(Processes):
-    """Everything around a compliance process."""
+    """The environment of a compliance process."""
 
     broker: Broker
     db: Database
-    neighbour: Neighbour
+    fake_ingester: FakeIngester
     port: int
 
     async def worker(self) -> asyncio.subprocess.Process:
-        """A worker as a process that consumes."""
+        """Starts a worker as a process."""
         return await self.ready("worker", self.port)
 
     def working(self) -> AbstractAsyncContextManager[None]:
-        """A worker within the test's process."""
+        """Runs a worker within the test's process."""
         return working(SERVICE, Settings())
 
     async def notice(self, *article_ids: str, poll_id: object = None) -> list[RevocationNoticed]:
-        """Notices on the topic."""
+        """Sends notices on the topic."""
         notices = [
             RevocationNoticed.model_validate(
                 {
@@ -67,11 +67,11 @@ class Around(Processes):
         return notices
 
     async def orders(self) -> list[Any]:
-        """Everything that was ordered so far."""
+        """Returns all orders so far."""
         return await self.broker.events("revocations.v1", ArticleRevoked, ArticleReinstated)
 
     async def states(self, holder: str) -> dict[str, int]:
-        """What a holder owes, by state."""
+        """Returns the number of a holder's obligations by state."""
         rows = await self.db.fetch(
             "SELECT state, count(*) AS n FROM obligation WHERE holder = $1 GROUP BY state", holder
         )
@@ -79,7 +79,7 @@ class Around(Processes):
 
 
 def message(event: Event, identity: Any) -> Message:
-    """An event as its sender would send it."""
+    """Returns an event as its sender would send it."""
     return Message.of(event, identity, at=datetime.now(UTC), traceparent=None)
 
 
@@ -88,7 +88,7 @@ KINDS = {"search": SEARCH.copy_kinds, "ingester": ("content", "quarantine")}
 
 @asynccontextmanager
 async def answering(around: Around, *holders: str, miss: int = 0) -> AsyncIterator[list[int]]:
-    """Holders that answer every order as it comes, but for the first few; gives the attempts that they saw."""
+    """Runs holders that answer every order except the first few; yields the attempts that they received."""
     consumer = AIOKafkaConsumer(
         "revocations.v1",
         bootstrap_servers=around.broker.bootstrap,
@@ -106,7 +106,7 @@ async def answering(around: Around, *holders: str, miss: int = 0) -> AsyncIterat
             ]
             attempts.extend(order.attempt for order in orders)
             heard, left = orders[left:], max(0, left - len(orders))
-            around.neighbour.held -= {order.article_id for order in heard}
+            around.fake_ingester.held -= {order.article_id for order in heard}
             if heard:
                 receipts = [_receipt(order, name) for order in heard for name in holders]
                 await around.broker.send(ArticleRemoved.TOPIC, receipts)

@@ -1,4 +1,4 @@
-"""Where a holder may say that it can be asked."""
+"""The addresses that a holder may register."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ SECRET = "zq-secret-5512"
 
 
 async def _client(world: World, tmp_path: Path, **settings: Any) -> httpx.AsyncClient:
-    """Of an operator."""
+    """Returns a client with an operator's key."""
     entry = {"subject": "ops", "roles": ["operator"], "sha256": hashlib.sha256(b"ops").hexdigest()}
     keys = tmp_path / "keys.yaml"
     keys.write_text(yaml.safe_dump([entry]))
@@ -47,7 +47,7 @@ async def production(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncC
 
 @pytest_asyncio.fixture
 async def development(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """On a developer's machine."""
+    """Addresses are checked as in development."""
     async with await _client(world, tmp_path) as client:
         yield client
 

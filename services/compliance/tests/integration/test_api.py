@@ -1,4 +1,4 @@
-"""The API as people and systems use it."""
+"""The API, as used by people and systems."""
 
 from datetime import timedelta
 from typing import Any
@@ -262,7 +262,7 @@ async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) ->
     assert (await send(b"article_id\n")).status_code == 422
 
 
-async def test_a_revocation_is_lifted_by_an_officer_alone(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_revocation_is_reinstated_by_an_officer_only(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     path, body = f"/compliance/revocations/{order.revocation_id}/reinstate", {"note": "by mistake"}
     assert (await http.post(path, json=body, headers=bearer("licensor"))).status_code == 403
@@ -271,7 +271,7 @@ async def test_a_revocation_is_lifted_by_an_officer_alone(http: httpx.AsyncClien
     assert len(await world.said(ArticleReinstated)) == 1
 
 
-async def test_a_takedown_tells_all_that_happened(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_takedown_has_the_complete_history(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     await world.close(order)
     body = (await http.get(f"/compliance/takedowns/{A}")).json()
@@ -349,7 +349,7 @@ async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world:
     assert (await http.get("/compliance/holders/nobody")).status_code == 404
 
 
-async def test_an_expiry_holder_must_say_when_it_forgets(http: httpx.AsyncClient) -> None:
+async def test_an_expiry_holder_must_state_its_hours(http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {"name": "backups", "kind": "expiry", "purpose": "backups", "copy_kinds": ["dump"]}
     answer = await http.post("/compliance/holders", json=body, headers=bearer("operator"))
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "forgets_after_h")
@@ -478,7 +478,7 @@ async def test_the_history_counts_orders_a_day(http: httpx.AsyncClient, world: W
     assert len(ranged["items"]) == 1
 
 
-async def test_health_tells_when_the_worker_was_seen(http: httpx.AsyncClient) -> None:
+async def test_health_reports_the_last_heartbeat_of_the_worker(http: httpx.AsyncClient) -> None:
     body = (await http.get("/compliance/health/detailed")).json()
     assert body["worker_seen_at"] is None
     assert body["mock"] is True

@@ -1,4 +1,4 @@
-"""The daily check: a record of every run, whatever it found."""
+"""The daily check: every run is recorded, with any result."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from compliance.storage import runs
 from compliance.use_cases.daily_run import Check
 from compliance.use_cases.watching import beat
 from services.compliance.tests.integration.conftest import World
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 pytestmark = pytest.mark.integration
 A, B = "metabase:1", "metabase:2"
@@ -47,25 +47,25 @@ async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: li
 
 
 async def test_it_is_done_when_all_that_came_is_closed(
-    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+    world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
-    neighbour.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
+    fake_ingester.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
 
 
-async def test_what_is_open_after_the_wait_is_counted_and_people_must_look(
-    world: World, neighbour: Neighbour, check: Check
+async def test_open_obligations_after_the_wait_are_counted_and_need_attention(
+    world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
 
 
-async def test_a_run_that_counts_nothing_open_says_what_it_leaves_out_and_what_is_open_in_all(
+async def test_a_run_that_counts_nothing_open_explains_its_exclusions_and_the_total(
     world: World, check: Check, http: httpx.AsyncClient
 ) -> None:
     await world.revoke(A, B, noticed_by="an officer")
@@ -80,18 +80,18 @@ async def test_a_run_that_counts_nothing_open_says_what_it_leaves_out_and_what_i
 
 
 async def test_a_notice_that_was_lost_on_the_way_is_open(
-    world: World, neighbour: Neighbour, check: Check
+    world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     async def lost(_: UUID) -> int:
         return 3
 
-    neighbour.brings = lost
+    fake_ingester.brings = lost
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     assert (await world.said(RunCompleted))[0].open == 3
 
 
 async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
-    world: World, neighbour: Neighbour, check: Check
+    world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     notice = world.notice(A, poll_id=uuid4())
     await world.notices(notice)
@@ -101,19 +101,19 @@ async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
         await world.notices(notice.model_copy(update={"poll_id": poll_id}))
         return 1
 
-    neighbour.brings = again
+    fake_ingester.brings = again
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 
-async def test_it_says_that_no_worker_is_at_work(
-    world: World, neighbour: Neighbour, lines: list[str]
+async def test_a_missing_worker_is_reported(
+    world: World, fake_ingester: FakeIngester, lines: list[str]
 ) -> None:
     async def lost(_: UUID) -> int:
         return 1
 
-    neighbour.brings = lost
+    fake_ingester.brings = lost
     service = replace(world.service, clock=SystemClock())
-    check = Check(service, neighbour.ingester(), ShutdownEvent(), lines.append, timedelta(seconds=0.5))
+    check = Check(service, fake_ingester.ingester(), ShutdownEvent(), lines.append, timedelta(seconds=0.5))
     await check.asked("schedule", "test")
     assert sum("no worker" in line for line in lines) == 1
     lines.clear()
@@ -124,9 +124,9 @@ async def test_it_says_that_no_worker_is_at_work(
 
 @pytest.mark.parametrize("failing", [502, 503, 401])
 async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
-    world: World, neighbour: Neighbour, check: Check, failing: int
+    world: World, fake_ingester: FakeIngester, check: Check, failing: int
 ) -> None:
-    neighbour.failing = failing
+    fake_ingester.failing = failing
     assert await check.asked("schedule", "test") == ExitCode.RETRY
     (failed,) = await world.said(RunFailed)
     assert str(failing) in failed.error
@@ -134,26 +134,30 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
     assert await runs.last_completed(world.db) is None
 
 
-async def test_a_poll_that_did_not_catch_up_concludes_nothing(neighbour: Neighbour, check: Check) -> None:
-    neighbour.caught_up = False
+async def test_a_poll_that_did_not_catch_up_concludes_nothing(
+    fake_ingester: FakeIngester, check: Check
+) -> None:
+    fake_ingester.caught_up = False
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
-async def test_without_a_feed_of_revocations_nothing_was_checked(neighbour: Neighbour, check: Check) -> None:
-    neighbour.feeds = []
+async def test_without_a_feed_of_revocations_nothing_was_checked(
+    fake_ingester: FakeIngester, check: Check
+) -> None:
+    fake_ingester.feeds = []
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
 async def test_a_poll_that_is_answered_later_is_waited_for(
-    world: World, neighbour: Neighbour, check: Check
+    world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    neighbour.brings, neighbour.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
+    fake_ingester.brings, fake_ingester.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
     assert (await world.said(RunCompleted))[0].noticed == 1
 
 
-async def test_of_two_at_once_one_works_and_the_other_says_so(
-    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
+    world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 
@@ -162,11 +166,11 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(
         await go_on.wait()
         return 0
 
-    neighbour.brings = slowly
+    fake_ingester.brings = slowly
     first = asyncio.create_task(check.asked("schedule", "first"))
     await entered.wait()
     assert await check.asked("schedule", "second") == ExitCode.OK
-    assert lines[-1] == "another run is at work; this one has nothing to do"
+    assert lines[-1] == "another run is active; nothing to do"
     go_on.set()
     assert await first == ExitCode.OK
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
@@ -189,44 +193,44 @@ async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check
     assert [completed.run_id for completed in await world.said(RunCompleted)] == [run_id]
 
 
-async def test_a_run_that_is_asked_to_end_fails_and_says_so(
-    world: World, neighbour: Neighbour, lines: list[str]
+async def test_a_run_that_is_stopped_fails_and_reports_it(
+    world: World, fake_ingester: FakeIngester, lines: list[str]
 ) -> None:
-    neighbour.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
     stopping = ShutdownEvent()
-    check = Check(world.service, neighbour.ingester(), stopping, lines.append, timedelta(minutes=15))
+    check = Check(world.service, fake_ingester.ingester(), stopping, lines.append, timedelta(minutes=15))
     running = asyncio.create_task(check.asked("schedule", "test"))
     await until(lambda: any("notices recorded" in line for line in lines))
     stopping.set()
     assert await running == ExitCode.RETRY
-    assert "asked to end" in (await world.said(RunFailed))[0].error
+    assert "stopped before" in (await world.said(RunFailed))[0].error
 
 
 async def test_an_unexpected_error_is_a_failed_run_too(
-    world: World, neighbour: Neighbour, check: Check
+    world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     async def broken(_: UUID) -> int:
         raise ValueError("somebody else's text")
 
-    neighbour.brings = broken
+    fake_ingester.brings = broken
     with pytest.raises(ValueError, match="somebody"):
         await check.asked("schedule", "test")
     (failed,) = await world.said(RunFailed)
     assert failed.error == "ended by ValueError"
 
 
-async def test_an_overdue_obligation_of_any_notice_makes_people_look(world: World, check: Check) -> None:
+async def test_an_overdue_obligation_of_any_notice_needs_attention(world: World, check: Check) -> None:
     (order,) = await world.revoke(A)
     world.clock.advance(hours=25)
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
     assert (await world.said(RunCompleted))[0].overdue == 2
     await world.close(order)
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 
 async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
-    world: World, neighbour: Neighbour, check: Check, lines: list[str]
+    world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
     async def freezes(_: UUID) -> int:
         await world.db.execute(
@@ -234,16 +238,16 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
         )
         return 0
 
-    neighbour.brings = freezes
+    fake_ingester.brings = freezes
     assert await check.asked("schedule", "first") == ExitCode.ATTENTION
     assert lines[-1] == "FAILED: the lease run was lost to another process"
     assert await world.said(RunCompleted, RunFailed) == []
     assert await world.db.fetchval("SELECT state FROM run") == "running"
-    neighbour.brings = _bringing(world, close=True)  # type: ignore[assignment]
+    fake_ingester.brings = _bringing(world, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "second") == ExitCode.OK
     assert len(await world.said(RunCompleted)) == 1
     (dead,) = await world.said(RunFailed)
-    assert dead.error == "its process ended without a word"
+    assert dead.error == "its process ended without reporting a result"
 
 
 async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, check: Check) -> None:

@@ -1,4 +1,4 @@
-"""What a holder declares never stops a takedown."""
+"""A holder's registration never blocks a takedown."""
 
 import httpx
 import pytest
@@ -51,7 +51,7 @@ async def test_a_consumer_that_withdraws_its_address_owes_nothing_for_ever(world
     assert row["state"] == "verified"
     assert "own statement" in row["evidence"]
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     assert await world.closed(order.revocation_id) is not None
 
 

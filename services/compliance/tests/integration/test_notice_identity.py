@@ -1,4 +1,4 @@
-"""A notice is its id and its article: whoever sends an id first takes nobody's place."""
+"""A notice is identified by its id and its article: nobody can replace a notice by sending its id first."""
 
 from uuid import uuid4
 

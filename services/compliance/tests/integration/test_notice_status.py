@@ -1,4 +1,4 @@
-"""A sender learns what became of its notice, and nobody else does."""
+"""Only the sender can query the status of its notice."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,14 +22,14 @@ OTHER = Caller("other", frozenset({"licensor"}), frozenset({"metabase"}))
 
 
 async def send(world: World, sender: Caller | None, *events: RevocationNoticed) -> None:
-    """They arrive in one batch, signed by their sender."""
+    """Delivers notices in one batch, signed by their sender."""
     batch = [one._replace(sender=sender) for one in world.received(events)]
     settings = world.service.settings.model_copy(update={"enable_auth": True})
     await use_cases.on_notices(batch, replace(world.service, settings=settings))
 
 
 async def status(http: httpx.AsyncClient, notice_id: UUID | str, subject: str = "licensor") -> dict[str, Any]:
-    """What the sender is answered."""
+    """Returns the response to the sender."""
     answer = await http.get(f"/notices/{notice_id}", headers=bearer(subject))
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -59,7 +59,7 @@ async def test_a_notice_is_stored_and_then_published_with_its_order(
     assert item["closed_at"] is None
 
 
-async def test_a_notice_above_the_limit_is_accepted_until_somebody_decides(
+async def test_a_notice_above_the_limit_is_accepted_until_someone_decides(
     http: httpx.AsyncClient, world: World
 ) -> None:
     events = [world.notice(f"metabase:{n}") for n in range(501)]
@@ -101,7 +101,7 @@ async def test_a_notice_of_an_unknown_sender_is_no_known_senders(
     assert (await status(http, event.notice_id, "officer"))["state"] == "accepted"
 
 
-async def test_a_record_that_could_not_be_read_says_why_to_who_signed_it(
+async def test_the_signer_of_an_unreadable_record_sees_the_reason(
     http: httpx.AsyncClient, world: World
 ) -> None:
     bads = [

@@ -1,4 +1,4 @@
-"""Orders that a restored database has forgotten: known again from our own topic before a number is given."""
+"""Orders that a restored database lost are recovered from the topic before a number is issued."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ FORGOTTEN = "TRUNCATE article, revocation, obligation, notice, poll_notice, rece
 
 
 async def arrive(world: World, orders: Sequence[AnyOrder]) -> None:
-    """Our own topic gives them in one batch."""
+    """Delivers orders of our own topic in one batch."""
     await use_cases.on_own_orders(world.received(orders), world.service)
 
 
 async def restored(world: World) -> list[AnyOrder]:
-    """A revocation and its reinstatement were sent, and the database is one from before. Gives what was sent."""
+    """Restores the database to a state before a sent revocation and its reinstatement. Returns the sent orders."""
     (order,) = await world.revoke(A)
     await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
@@ -34,7 +34,7 @@ async def restored(world: World) -> list[AnyOrder]:
     return sent
 
 
-async def test_forgotten_orders_are_known_again_and_the_next_is_above_them(world: World) -> None:
+async def test_lost_orders_are_recovered_and_the_next_number_is_above_them(world: World) -> None:
     sent = await restored(world)
     await arrive(world, sent)
     (order,) = await world.revoke(A)
@@ -44,7 +44,7 @@ async def test_forgotten_orders_are_known_again_and_the_next_is_above_them(world
     assert [tuple(row) for row in rows] == [("revoked", False), ("reinstated", True), ("revoked", False)]
 
 
-async def test_a_notice_that_a_forgotten_order_answers_revokes_nothing_twice(world: World) -> None:
+async def test_a_notice_that_a_recovered_order_answers_revokes_nothing_twice(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
@@ -84,7 +84,7 @@ async def test_an_order_far_in_the_future_was_not_issued_by_us_and_is_an_inciden
     assert await world.alerts() == ["UnreadableRevocationRecord"]
 
 
-async def test_a_forgotten_withholding_is_known_again_and_ended_by_the_next_order(world: World) -> None:
+async def test_a_lost_withholding_is_recovered_and_ended_by_the_next_order(world: World) -> None:
     withheld = world.withholding(A, world.number, previous_order=0)
     await arrive(world, [withheld])
     row = await world.db.fetchrow("SELECT state, order_no, revocation_id FROM article")
@@ -188,7 +188,7 @@ async def test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REINSTATED, Outcome.WITHHELD])
-async def test_a_forgotten_order_that_removed_nothing_revokes_nothing(world: World, outcome: Outcome) -> None:
+async def test_a_lost_order_that_removed_nothing_revokes_nothing(world: World, outcome: Outcome) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     await world.receipts(world.receipt(order, "ingester", outcome=outcome))

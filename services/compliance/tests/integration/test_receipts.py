@@ -1,4 +1,4 @@
-"""What is recorded of receipts, and what whoever invents them can do with it."""
+"""The recording of receipts, and the effect of invented ones."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ async def test_a_guessed_receipt_id_does_not_displace_the_real_receipt(world: Wo
 
 
 async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What closed the search's obligation, and the outcomes of its recorded receipts by their ids."""
+    """Returns the evidence of the search's obligation, and the outcomes of its receipts by id."""
     evidence = await world.db.fetchval(
         "SELECT evidence FROM obligation JOIN revocation USING (revocation_id)"
         " WHERE holder = 'search' AND article_id = $1",
@@ -109,7 +109,7 @@ async def test_kinds_that_nobody_declared_are_not_kept_with_the_obligation(world
 
 @pytest.fixture
 async def strict(world: World) -> World:
-    """With authentication on, and a holder that registered a key."""
+    """Authentication is on, and a holder has registered a key."""
     settings = world.service.settings.model_copy(update={"enable_auth": True})
     service = replace(world.service, settings=settings)
     registration = SEARCH.model_copy(update={"signing_keys": public(KEY)})
@@ -118,7 +118,7 @@ async def strict(world: World) -> World:
 
 
 def signed(world: World, receipt: ArticleRemoved, signer: Signer | None, sender: str | None = None) -> Any:
-    """As it is read from the topic."""
+    """Returns a receipt as received from the topic."""
     (one,) = world.received([receipt])
     key, value = receipt.key, receipt.model_dump_json().encode()
     caller = Caller(sender, frozenset()) if sender else None
@@ -152,7 +152,7 @@ async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
     assert (await strict.alerts()).count("StrayReceipt") == 2
 
 
-async def test_a_holders_own_receipt_is_taken_and_recorded_beside_the_claim(strict: World) -> None:
+async def test_a_holders_own_receipt_is_applied_and_recorded_in_addition_to_the_claim(strict: World) -> None:
     (order,) = await strict.revoke(A)
     receipt = strict.receipt(order, "search")
     await use_cases.on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)

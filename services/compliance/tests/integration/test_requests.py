@@ -1,4 +1,4 @@
-"""The second person: what waits for one is withheld at once, seen in full, decided on, and carried out to its end."""
+"""Requests: articles are withheld at once, a second person decides, and the request is carried out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ async def from_topic(world: World, sender: Caller | None, *events: RevocationNot
 
 
 def strict(world: World) -> World:
-    """Records need signatures."""
+    """Records must be signed."""
     settings = world.service.settings.model_copy(update={"enable_auth": True})
     return World(replace(world.service, settings=settings), world.clock)
 
@@ -165,7 +165,7 @@ async def test_a_providers_own_feed_has_no_limit(world: World) -> None:
     assert await states(world) == {"revoked": 30}
 
 
-async def test_only_the_ingester_is_believed_about_feeds_and_polls(world: World) -> None:
+async def test_only_the_ingester_may_name_feeds_and_polls(world: World) -> None:
     notice = world.notice(A, poll_id=uuid4(), earliest_at=world.ago(hours=3))
     await from_topic(world, UPSTREAM, notice)
     (row,) = await world.db.fetch("SELECT noticed_by, poll_id, earliest_at FROM notice")
@@ -382,9 +382,7 @@ async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 5)
-    monkeypatch.setattr(
-        request_flow, "carry_out_all", AsyncMock()
-    )  # the process dies after it has recorded it
+    monkeypatch.setattr(request_flow, "carry_out_all", AsyncMock())  # the process dies after recording it
     assert not (await submitted(world, ids(10))).needs_approval
     assert (await submitted(world, ids(10, 10))).needs_approval
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""What stays open is sent again: to whom, and how often."""
+"""Open orders are resent: to which holders, and when."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,7 +17,7 @@ A, B = "metabase:1", "metabase:2"
 async def _sent_in(
     world: World, minutes: int, answer: Callable[[ArticleRevoked], Awaitable[None]]
 ) -> list[int]:
-    """The minutes at which the order is sent again, when each sending is answered so."""
+    """Returns the minutes at which the order is resent, with these answers to each sending."""
     begun, moments = world.clock.now(), []
     for minute in range(1, minutes + 1):
         await world.sent()
@@ -37,12 +37,12 @@ async def test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_ofte
 ) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
 
     async def deny(again: ArticleRevoked) -> None:
         assert again.holders == ("ingester",)
         await world.receipts(world.receipt(again, "ingester"))
-        await world.looked("ingester", {A: Holding.HELD})
+        await world.checked("ingester", {A: Holding.HELD})
 
     assert await _sent_in(world, 150, deny) == [1, 6, 21, 81, 141]
 
@@ -54,7 +54,7 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     for _ in range(20):
         await world.receipts(world.receipt(order, "ingester"))
-        await world.looked("ingester", {A: Holding.HELD})
+        await world.checked("ingester", {A: Holding.HELD})
         await use_cases.resend_due(world.service)
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
     await world.sent()
@@ -66,7 +66,7 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
 async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
     seen: dict[int, tuple[str, ...] | None] = {}
     for minute in range(1, 17):
         await world.sent()
@@ -76,7 +76,7 @@ async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: Wo
             seen[minute] = again.holders
             if again.holders and "ingester" in again.holders:
                 await world.receipts(world.receipt(again, "ingester"))
-                await world.looked("ingester", {A: Holding.HELD})
+                await world.checked("ingester", {A: Holding.HELD})
     assert seen == {1: ("ingester", "search"), 5: ("search",), 6: ("ingester", "search"), 15: ("search",)}
 
 
@@ -84,7 +84,7 @@ async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_th
     orders = await world.revoke(A, B)
     await world.close(*orders[1:])
     await world.receipts(world.receipt(orders[0], "ingester"))
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     sent: list[ArticleRevoked] = []
     for _ in range(30 * 24):
         await world.sent()

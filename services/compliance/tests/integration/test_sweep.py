@@ -1,4 +1,4 @@
-"""Old records are archived, read back, and go; what stands or is open stays, and a repeated notice is answered."""
+"""Old records are archived, read back and deleted; open orders and those in force stay."""
 
 import asyncio
 from collections import Counter
@@ -29,12 +29,12 @@ DAYS = 30
 
 @pytest.fixture
 def records(world: World, tmp_path: Path) -> Records:
-    """The class, with a folder for archives."""
+    """The data class, with a folder for archives."""
     return Records(world.db, world.clock, ArchiveFolder(tmp_path))
 
 
 def request(world: World, **more: Any) -> SweepRequested:
-    """To archive what was closed a month ago."""
+    """A request to archive everything closed a month ago."""
     given: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "compliance_records",
@@ -48,7 +48,7 @@ def request(world: World, **more: Any) -> SweepRequested:
 
 
 async def years_pass(world: World) -> None:
-    """One article is revoked for good, one was revoked and reinstated, of one the search never answered; all old."""
+    """Old orders: one article is revoked, one was reinstated, and one has an unanswered obligation."""
     stands, lifted, _ = await world.revoke(STANDS, LIFTED, OPEN)
     await world.close(stands, lifted)
     await world.db.execute("UPDATE obligation SET state = 'verified' WHERE kind = 'expiry'")
@@ -80,7 +80,7 @@ async def orders(world: World) -> set[str]:
     return {row["article_id"] for row in rows}
 
 
-async def test_old_records_are_archived_and_go_and_what_stands_or_is_open_stays(
+async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_stay(
     world: World, records: Records, tmp_path: Path
 ) -> None:
     await years_pass(world)
@@ -105,7 +105,7 @@ async def test_old_records_are_archived_and_go_and_what_stands_or_is_open_stays(
     assert await records.remove(request(world), Progress()) == SweepCounts(1, 0, 0, 1)
 
 
-async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_that_stands(
+async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_in_force(
     world: World, records: Records
 ) -> None:
     notice = world.notice("metabase:1")
@@ -159,15 +159,15 @@ async def test_an_archive_that_cannot_be_read_back_removes_nothing(
 async def test_what_was_not_archived_does_not_go(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record that comes to an order while it is archived."""
+    """Adds a record to an order while it is archived."""
     await years_pass(world)
-    take = sweeps.take_orders
+    take = sweeps.lock_orders
 
     async def short(*args: Any) -> Any:
         taken = await take(*args)
         return sweeps.Slice(taken.records[:-1], taken.keys)
 
-    monkeypatch.setattr(sweeps, "take_orders", short)
+    monkeypatch.setattr(sweeps, "lock_orders", short)
     with pytest.raises(Poison, match="archive_differs"):
         await records.remove(request(world), Progress())
     assert await orders(world) == {STANDS, LIFTED, OPEN}
@@ -195,7 +195,7 @@ async def test_slices_resume_and_each_has_its_archive(
 
 
 @pytest.mark.parametrize(("action", "archived"), [(Action.DELETE, True), (Action.ARCHIVE, False)])
-async def test_nothing_goes_without_an_archive(
+async def test_nothing_is_deleted_without_an_archive(
     world: World, records: Records, action: Action, *, archived: bool
 ) -> None:
     owned = records if archived else Records(world.db, world.clock, None)
@@ -226,7 +226,7 @@ async def test_while_it_is_archived_nobody_waits_and_what_comes_meanwhile_is_arc
 
 
 async def _receipt_on(world: World, article_id: str) -> None:
-    """It fits an order that is being archived."""
+    """Adds a receipt for an order that is being archived."""
     order_no = await world.db.fetchval(
         "SELECT max(order_no) FROM revocation WHERE article_id = $1", article_id
     )
@@ -256,7 +256,7 @@ async def _worked(world: World) -> bool:
     return bool(await world.db.fetchval("SELECT bool_and(outcome IS NOT NULL) FROM sweep_task"))
 
 
-async def test_holders_of_our_own_outlive_every_sweep(world: World, records: Records) -> None:
+async def test_our_own_holders_are_never_swept(world: World, records: Records) -> None:
     await years_pass(world)
     await records.remove(request(world), Progress())
     rows = await world.db.fetch("SELECT name, kind FROM holder ORDER BY name")

@@ -1,4 +1,4 @@
-"""From notices to orders and from receipts to verified, on a real database."""
+"""From notices to orders, and from receipts to verified obligations, on a real database."""
 
 import asyncio
 from dataclasses import replace
@@ -92,12 +92,12 @@ async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: Wo
         (1, "kafka"): "open",
     }
     assert await world.closed(order.revocation_id) is None
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     assert (await world.states(A))[1, "ingester"] == "verified"
     assert await world.closed(order.revocation_id) == world.clock.now()
 
 
-async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -> None:
+async def test_a_receipt_wakes_the_verifier_only_after_its_commit(world: World) -> None:
     (order,) = await world.revoke(A)
     seen: list[int] = []
 
@@ -121,23 +121,23 @@ async def test_a_receipt_wakes_the_looking_only_after_its_commit(world: World) -
 async def test_unknown_counts_as_not_removed(world: World, answer: Holding | None) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: answer} if answer else {})
+    await world.checked("ingester", {A: answer} if answer else {})
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 async def test_what_is_still_held_is_open_again_and_alerted(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
     assert (await world.states(A))[1, "ingester"] == "open"
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
     assert await world.alerts() == ["RemovedButStillHeld"]
 
 
-async def test_a_store_that_calls_gone_what_must_be_held_verifies_nothing(world: World) -> None:
+async def test_a_store_that_reports_controls_as_gone_verifies_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
-    await world.looked("ingester", {A: Holding.GONE}, controls=LIVE, missed=LIVE[:1])
+    await world.checked("ingester", {A: Holding.GONE}, controls=LIVE, missed=LIVE[:1])
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
@@ -207,7 +207,7 @@ async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_op
     assert set((await world.states(A)).values()) == {"superseded", "verified"}
 
 
-async def test_only_the_order_that_stands_can_be_lifted_and_only_once(world: World) -> None:
+async def test_only_the_order_in_force_can_be_reinstated_and_only_once(world: World) -> None:
     (order,) = await world.revoke(A)
     await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
     with pytest.raises(Conflict):
@@ -282,7 +282,7 @@ async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publ
     assert due == order.ordered_at + timedelta(hours=28)
 
 
-async def test_a_holder_that_joins_owes_what_it_may_still_read_on_the_brokers(world: World) -> None:
+async def test_a_new_holder_owes_what_it_may_still_read_on_the_brokers(world: World) -> None:
     (old,) = await world.revoke(A)
     await world.close(old)
     world.clock.advance(hours=9)
@@ -322,7 +322,7 @@ async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and
     assert (1, "search") not in await world.states(B)
 
 
-async def test_an_order_and_a_holder_that_joins_at_once_never_miss_each_other(world: World) -> None:
+async def test_an_order_and_a_simultaneous_registration_never_miss_each_other(world: World) -> None:
     for round_ in range(15):
         name, article_id = f"late-{round_}", f"metabase:r{round_}"
         registration = SEARCH.model_copy(update={"name": name, "group": name})
@@ -361,14 +361,14 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
         world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
         use_cases.resend_due(world.service),
     )
-    await world.looked("ingester", dict.fromkeys(ids, Holding.GONE))
+    await world.checked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
 
 
 async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_their_ids(
     world: World,
 ) -> None:
-    """As receipts do: else one waits for the other in a circle, and the officer's is refused."""
+    """In the same order as receipts: otherwise they could deadlock, and the officer's request would fail."""
     ids = [f"metabase:{n}" for n in range(16)]
     first = await world.revoke(*ids)
     for one in first:
@@ -378,7 +378,7 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
         (a.revocation_id, b.revocation_id) for a, b in pairs if a.revocation_id < b.revocation_id
     )
     async with world.db.transaction() as other:
-        await revocations.take(other, [low])
+        await revocations.lock_orders(other, [low])
         reinstating = asyncio.create_task(use_cases.reinstate(high, "officer", "by mistake", world.service))
         await _until_waiting(world)
         await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)

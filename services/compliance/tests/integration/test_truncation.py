@@ -1,4 +1,4 @@
-"""An answer that is no list is cut at a number, and `…_truncated` is true exactly then."""
+"""Fields that are not lists are cut at a limit, and `…_truncated` is true exactly then."""
 
 import httpx
 import pytest

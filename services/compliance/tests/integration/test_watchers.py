@@ -1,4 +1,4 @@
-"""What the live worker watches, and how often it says so."""
+"""The monitoring of the worker, and how often alerts are repeated."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ async def test_a_dead_scheduler_is_noticed_within_five_minutes_of_hour_25(world:
     assert await world.alerts() == ["ComplianceRunOverdue"]
 
 
-async def test_a_late_run_is_said_hourly_until_one_has_completed_and_again_when_the_next_is_late(
+async def test_an_overdue_run_is_reported_hourly_until_one_has_completed_and_again_when_the_next_is_late(
     world: World,
 ) -> None:
     world.clock.advance(hours=26)
@@ -95,13 +95,13 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
 async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
-    await world.looked("ingester", {A: Holding.HELD})
+    await world.checked("ingester", {A: Holding.HELD})
     await watch_time(world.service)
     assert await world.alerts() == ["RemovedButStillHeld"]
     await world.receipts(world.receipt(order, "ingester"))
     await watch_time(world.service)
     assert await _names(world, AlertResolved) == []
-    await world.looked("ingester", {A: Holding.GONE})
+    await world.checked("ingester", {A: Holding.GONE})
     await watch_time(world.service)
     assert await _names(world, AlertResolved) == ["RemovedButStillHeld"]
 
@@ -123,7 +123,7 @@ async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: 
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
 
 
-async def test_health_says_unknown_when_no_run_ever_completed(
+async def test_health_reports_unknown_if_no_run_ever_completed(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await command(SERVICE, world.service, "health") == 3

@@ -1,4 +1,4 @@
-"""The worker and the jobs on a real broker and a real database: killed, fed garbage, wiped."""
+"""The worker and the jobs on a real broker and database: after kills, garbage and data loss."""
 
 import asyncio
 import signal
@@ -36,7 +36,7 @@ from compliance.settings import Settings
 from compliance.use_cases import GROUP
 from compliance.use_cases.watching import watch_readers
 from services.compliance.tests.integration.conftest import SEARCH, service_of
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 from services.compliance.tests.integration.processes import Around, answering, message
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -52,11 +52,11 @@ async def around(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Around]:
     """A broker, a database, an ingester that holds what it lists, and a registered consumer."""
-    neighbour = Neighbour(held=set(LIVE), listed=set(LIVE))
-    with claimed({"probes": 8102, "neighbour": 8011}) as ports:
-        probe_port, http_port = ports["probes"], ports["neighbour"]
+    fake_ingester = FakeIngester(held=set(LIVE), listed=set(LIVE))
+    with claimed({"probes": 8102, "fake_ingester": 8011}) as ports:
+        probe_port, http_port = ports["probes"], ports["fake_ingester"]
         server = uvicorn.Server(
-            uvicorn.Config(neighbour.app(), port=http_port, log_level="warning", lifespan="off")
+            uvicorn.Config(fake_ingester.app(), port=http_port, log_level="warning", lifespan="off")
         )
         serving = asyncio.create_task(server.serve())
         base = f"http://127.0.0.1:{http_port}"
@@ -70,7 +70,7 @@ async def around(
         }
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        made = Around(service=GROUP, broker=topics, db=database, neighbour=neighbour, port=probe_port)
+        made = Around(service=GROUP, broker=topics, db=database, fake_ingester=fake_ingester, port=probe_port)
         service = service_of(Settings(), database, SystemClock())
         await use_cases.holder_registered(SEARCH, "test", service)
         try:
@@ -88,7 +88,7 @@ async def _closed(around: Around, count: int) -> bool:
 
 
 async def test_a_notice_on_kafka_ends_verified_and_answered(around: Around) -> None:
-    around.neighbour.held.add("metabase:1")
+    around.fake_ingester.held.add("metabase:1")
     async with around.working(), answering(around, "ingester", "search"):
         await around.notice("metabase:1")
         await until(lambda: _closed(around, 1), what="it is closed")
@@ -113,7 +113,9 @@ async def test_a_worker_killed_in_the_middle_loses_no_notice_and_gives_no_number
     assert sorted(article_id for article_id, _ in given) == sorted(ids)
 
 
-async def test_garbage_on_the_topics_is_set_aside_once_and_its_neighbours_go_through(around: Around) -> None:
+async def test_garbage_on_the_topics_is_quarantined_once_and_the_others_are_processed(
+    around: Around,
+) -> None:
     good = RevocationNoticed(
         notice_id=uuid4(),
         article_id="metabase:1",
@@ -204,11 +206,11 @@ async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around)
 
 async def test_a_run_in_a_process_of_its_own_waits_for_the_worker(around: Around) -> None:
     async def brings(poll_id: object) -> int:
-        around.neighbour.held |= {"metabase:1", "metabase:2"}
+        around.fake_ingester.held |= {"metabase:1", "metabase:2"}
         await around.notice("metabase:1", "metabase:2", poll_id=poll_id)
         return 2
 
-    around.neighbour.brings = brings
+    around.fake_ingester.brings = brings
     async with around.working(), answering(around, "ingester", "search"):
         code, said = await around.job("run", "--wait", "1")
     assert code == 0, said
@@ -221,12 +223,12 @@ async def test_a_run_in_a_process_of_its_own_waits_for_the_worker(around: Around
     assert (completed.noticed, completed.closed, completed.open) == (2, 4, 0)
 
 
-async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Around) -> None:
+async def test_a_run_without_a_worker_reports_it_and_does_not_succeed(around: Around) -> None:
     async def brings(poll_id: object) -> int:
         await around.notice("metabase:1", poll_id=poll_id)
         return 1
 
-    around.neighbour.brings = brings
+    around.fake_ingester.brings = brings
     code, said = await around.job("run", "--wait", "0.02")
     assert code == 3, said
     assert "no worker heartbeat (never seen)" in said
@@ -235,13 +237,13 @@ async def test_a_run_without_a_worker_says_so_and_does_not_end_well(around: Arou
 
 
 async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> None:
-    around.neighbour.failing = 502
+    around.fake_ingester.failing = 502
     code, said = await around.job("run", "--wait", "0.02")
     assert (code, "FAILED" in said) == (1, True)
     assert await around.db.fetchval("SELECT state FROM run") == "failed"
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(
+async def test_pending_migrations_are_refused_with_a_message(
     around: Around, databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with databases.fresh([]) as empty:

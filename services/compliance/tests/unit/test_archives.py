@@ -1,4 +1,4 @@
-"""Archives are looked into by a command that needs no server."""
+"""The command for archives, which needs no server."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +15,18 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With two archives."""
+    """A folder with two archives."""
     archives = ArchiveFolder(tmp_path)
     for number in (1, 2):
         archives.write(f"records/sweep/{number:05}", [Record("notice", {"n": number})], AT)
     return tmp_path
 
 
-def test_a_whole_archive_is_told_with_its_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unchanged_archive_is_printed_with_its_counts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(SERVICE, ["archive", "verify", str(folder)]) == 0
-    assert "2 archives are as they were written" in capsys.readouterr().out
+    assert "2 archives are unchanged" in capsys.readouterr().out
 
 
 def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What people and systems send: what OpenAPI says of it, and how it is read."""
+"""Request bodies: their OpenAPI description, and how they are read."""
 
 import json
 from typing import Any

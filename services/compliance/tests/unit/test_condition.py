@@ -1,4 +1,4 @@
-"""Which conditions time makes, and what is known."""
+"""Conditions that depend on time, and the compliance status."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ def test_a_run_that_never_was_is_unknown_at_once_and_raised_25_hours_after_the_f
 def _status(
     last: datetime | None, failed: int = 0, overdue: int = 0, incidents: int = 0
 ) -> tuple[str, list[str]]:
-    found = condition.reasons(condition.Standing(last, failed, overdue, incidents), NOW)
+    found = condition.reasons(condition.ComplianceState(last, failed, overdue, incidents), NOW)
     return condition.overall(found), [one.code for one in found]
 
 
@@ -49,7 +49,7 @@ def test_while_runs_fail_it_is_failing_with_their_number_and_what_to_do() -> Non
     assert _status(NOW, failed=1) == ("failing", ["runs_failing"])
     assert _status(None, failed=2) == ("failing", ["runs_failing", "never_run"])
     assert _status(NOW, failed=1, overdue=1)[0] == "non_compliant"
-    (reason,) = condition.reasons(condition.Standing(NOW, 5, 0, 0), NOW)
+    (reason,) = condition.reasons(condition.ComplianceState(NOW, 5, 0, 0), NOW)
     assert reason.figure == 5
     assert "run again" in reason.to_do
 

@@ -1,4 +1,4 @@
-"""The ingester, as compliance asks it: no answer is an error, in words, and never an empty list."""
+"""The client for the ingester: an unusable response is an error with a text, and never an empty list."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,7 +37,7 @@ def _unreachable(_: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("somebody's address")
 
 
-async def test_an_ingester_that_is_away_is_told_without_addresses() -> None:
+async def test_an_unreachable_ingester_is_reported_without_addresses() -> None:
     with pytest.raises(Transient, match=r"does not respond \(ConnectError\)"):
         await _ingester(_unreachable).revocation_feeds()
 
@@ -49,12 +49,12 @@ async def test_an_unreadable_answer_is_never_an_empty_list(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"detail": "The provider failed"}', b"<html>", b"[]"])
-async def test_a_refusal_is_told_with_its_status(body: bytes) -> None:
+async def test_a_refusal_is_reported_with_its_status(body: bytes) -> None:
     with pytest.raises(Transient, match="502"):
         await _ingester(lambda _: httpx.Response(502, content=body)).poll("metabase-revoked")
 
 
-async def test_the_key_is_read_anew_for_every_call(tmp_path: Path) -> None:
+async def test_the_key_is_read_again_for_every_call(tmp_path: Path) -> None:
     path, seen = tmp_path / "key", []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -82,7 +82,9 @@ async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> No
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])
-async def test_an_article_of_which_the_ingester_cannot_say_is_neither_there_nor_gone(status: int) -> None:
+async def test_an_article_with_an_unknown_state_at_the_ingester_is_neither_readable_nor_gone(
+    status: int,
+) -> None:
     with pytest.raises(Transient, match=str(status)):
         await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
     for known in (404, 410):
@@ -110,7 +112,7 @@ def _says(body: bytes) -> Answer:
 )
 async def test_a_hostile_answer_is_no_answer(body: bytes) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
-        with pytest.raises(Transient, match="unreadably"):
+        with pytest.raises(Transient, match="unreadabl"):
             await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
 
 

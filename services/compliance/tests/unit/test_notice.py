@@ -1,4 +1,4 @@
-"""From when the clock of a notice runs."""
+"""The start of a notice's clock."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""What each answer makes of an obligation."""
+"""The effect of receipts on an obligation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ from compliance.domain.obligation import (
     State,
     fold,
     proof,
-    seen,
+    verdict,
 )
 from compliance.domain.order import Kind
 
@@ -34,13 +34,13 @@ CONSUMER = Obligation(
     holder="search",
     kind=HolderKind.CONSUMER,
     order_kind=Kind.REVOKED,
-    looked_at=False,
+    verifiable=False,
     superseded=False,
     copy_kinds=("content", "index"),
     state=State.NOTIFIED,
     answers={},
 )
-STORE = replace(CONSUMER, holder="ingester", kind=HolderKind.STORE, looked_at=True)
+STORE = replace(CONSUMER, holder="ingester", kind=HolderKind.STORE, verifiable=True)
 ALL_REMOVED = {"content": Outcome.REMOVED, "index": Outcome.NEVER_HELD}
 
 
@@ -66,7 +66,7 @@ def test_answers_add_up_by_kind() -> None:
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
 
 
-def test_the_word_of_a_holder_that_we_can_look_at_closes_nothing() -> None:
+def test_a_receipt_of_a_holder_with_checkable_holdings_closes_nothing() -> None:
     folded, meaning = fold(STORE, _answer(ALL_REMOVED), NOW)
     assert (folded.state, meaning, folded.verified_at) == (State.REMOVED, ReceiptOutcome.REMOVED, None)
 
@@ -98,7 +98,7 @@ def test_what_is_closed_stays_closed(state: State) -> None:
     assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, ReceiptOutcome.REPEATED)
 
 
-def test_a_holder_that_forgets_by_age_is_closed_by_age_alone() -> None:
+def test_an_expiry_holder_is_closed_only_by_age() -> None:
     expiry = replace(CONSUMER, kind=HolderKind.EXPIRY, state=State.OPEN)
     assert fold(expiry, _answer(ALL_REMOVED), NOW)[0] == expiry
 
@@ -109,16 +109,16 @@ removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), outco
 
 @given(
     said=st.lists(removals, max_size=8),
-    looked_at=st.booleans(),
+    verifiable=st.booleans(),
     superseded=st.booleans(),
     order_kind=st.sampled_from(Kind),
 )
 def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
-    *, said: list[dict[str, Outcome]], looked_at: bool, superseded: bool, order_kind: Kind
+    *, said: list[dict[str, Outcome]], verifiable: bool, superseded: bool, order_kind: Kind
 ) -> None:
     rank = {State.OPEN: 0, State.NOTIFIED: 1, State.REMOVED: 2, State.VERIFIED: 3, State.SUPERSEDED: 3}
     obligation = replace(
-        CONSUMER, state=State.OPEN, looked_at=looked_at, superseded=superseded, order_kind=order_kind
+        CONSUMER, state=State.OPEN, verifiable=verifiable, superseded=superseded, order_kind=order_kind
     )
     for number, one in enumerate(said, 1):
         folded, _ = fold(obligation, _answer(one, number), NOW)
@@ -128,7 +128,7 @@ def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
         obligation = folded
     if obligation.state in {State.REMOVED, State.VERIFIED, State.SUPERSEDED}:
         assert set(obligation.copy_kinds) <= set(obligation.answers)
-    if looked_at and order_kind is Kind.REVOKED:
+    if verifiable and order_kind is Kind.REVOKED:
         assert obligation.state is not State.VERIFIED
 
 
@@ -141,7 +141,7 @@ ANSWERED = HoldingsCheck(
 def test_only_gone_is_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
     for looked in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
-        sights = [seen(looked, one, 3) for one in "abcd"]
+        sights = [verdict(looked, one, 3) for one in "abcd"]
         assert sights == [
             HoldingsVerdict.GONE,
             HoldingsVerdict.HELD,
@@ -151,10 +151,10 @@ def test_only_gone_is_gone() -> None:
 
 
 def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
-    assert seen(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
+    assert verdict(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
     for control in (Holding.UNKNOWN, None):
         answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
-        assert seen(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
+        assert verdict(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
     answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
     looked = replace(ANSWERED, answers=answers, **more)
     assert proof(looked, "a", 3) is expected
-    assert seen(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
+    assert verdict(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
 
 
 def test_an_event_becomes_an_answer() -> None:

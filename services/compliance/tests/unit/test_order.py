@@ -1,4 +1,4 @@
-"""What is ordered on one article, and when an order is sent again."""
+"""Decisions about orders on one article, and the times of resending."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,15 +11,15 @@ from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.deadline import Deadlines
 from compliance.domain.notice import Notice, NoticeKey
 from compliance.domain.order import (
+    ArticleHead,
     IssueOrder,
     Kind,
     Order,
     ResendOrder,
-    Standing,
     decide,
-    lift,
     next_number,
     next_send_at,
+    reinstatement,
     revocation_id,
 )
 
@@ -29,17 +29,17 @@ DAILY = Deadlines(DAY)
 ARTICLE = "metabase:1"
 NUMBER = 1_772_366_400_000
 """NOW in milliseconds since the epoch."""
-UNTOUCHED = Standing(ARTICLE, 0, revoked=False, revocation_id=None)
-REVOKED = Standing(ARTICLE, 1, revoked=True, revocation_id=revocation_id(ARTICLE, 1))
-REINSTATED = Standing(ARTICLE, 2, revoked=False, revocation_id=revocation_id(ARTICLE, 2))
+UNTOUCHED = ArticleHead(ARTICLE, 0, revoked=False, revocation_id=None)
+REVOKED = ArticleHead(ARTICLE, 1, revoked=True, revocation_id=revocation_id(ARTICLE, 1))
+REINSTATED = ArticleHead(ARTICLE, 2, revoked=False, revocation_id=revocation_id(ARTICLE, 2))
 
 
 def _notice(notice_id: UUID | None = None, revoked_at: datetime | None = None) -> Notice:
     return Notice(notice_id or uuid4(), ARTICLE, Reason.LICENSOR, "feed", NOW, revoked_at)
 
 
-def _decide(standing: Standing, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
-    return list(decide(standing, notices, known or {}, now=NOW, deadlines=DAILY))
+def _decide(head: ArticleHead, *notices: Notice, known: dict[NoticeKey, UUID] | None = None) -> list[object]:
+    return list(decide(head, notices, known or {}, now=NOW, deadlines=DAILY))
 
 
 def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
@@ -58,7 +58,7 @@ def test_a_number_is_greater_than_all_that_were_given_before_also_by_a_clock_tha
     assert next_number(NUMBER + 9, NOW - timedelta(hours=1)) == NUMBER + 10
 
 
-def test_a_database_that_forgot_its_orders_never_gives_a_number_again() -> None:
+def test_a_database_that_lost_its_orders_never_issues_a_number_again() -> None:
     (first,) = _decide(UNTOUCHED, _notice())
     (again,) = decide(UNTOUCHED, [_notice()], {}, now=NOW + timedelta(milliseconds=1), deadlines=DAILY)
     assert isinstance(first, IssueOrder)
@@ -74,7 +74,7 @@ def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None
     assert ordered.clock_started_at == NOW - timedelta(hours=5)
 
 
-def test_a_new_notice_on_a_revoked_article_joins_the_order_that_stands() -> None:
+def test_a_new_notice_on_a_revoked_article_joins_the_order_in_force() -> None:
     notice = _notice()
     (again,) = _decide(REVOKED, notice)
     assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW, NOW + DAY)
@@ -106,7 +106,7 @@ def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() 
     assert (again.notices, again.new) == ((old, new), (new,))
 
 
-def test_a_repeated_notice_of_a_lifted_order_does_not_hide_a_new_one() -> None:
+def test_a_repeated_notice_of_a_reinstated_order_does_not_hide_a_new_one() -> None:
     old, new = _notice(), _notice()
     decisions = _decide(REINSTATED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
     assert [type(decision) for decision in decisions] == [ResendOrder, IssueOrder]
@@ -118,17 +118,17 @@ def test_past_its_deadline_when_first_seen_is_backlog() -> None:
     assert ordered.backlog
 
 
-def test_only_the_revocation_that_stands_can_be_lifted() -> None:
-    lifting = lift(
+def test_only_the_revocation_in_force_can_be_reinstated() -> None:
+    lifting = reinstatement(
         REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadlines=DAILY, reason="an error"
     )
     assert lifting is not None
     assert (lifting.order_no, lifting.previous_order) == (NUMBER, 1)
     assert (lifting.kind, lifting.lifts) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
-    for standing in (UNTOUCHED, REINSTATED, Standing(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
+    for head in (UNTOUCHED, REINSTATED, ArticleHead(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
         assert (
-            lift(
-                standing,
+            reinstatement(
+                head,
                 revocation_id(ARTICLE, 1),
                 now=NOW,
                 lifted_by="officer",
@@ -175,7 +175,7 @@ def test_what_stays_open_is_sent_after_1_5_and_15_minutes_and_then_hourly() -> N
 
 
 @given(st.floats(0, 10_000))
-def test_the_next_sending_always_lies_ahead_within_the_hour_and_after_three_days_within_the_day(
+def test_the_next_sending_is_within_the_hour_and_after_three_days_within_the_day(
     minutes: float,
 ) -> None:
     now = NOW + timedelta(minutes=minutes)
@@ -185,25 +185,25 @@ def test_the_next_sending_always_lies_ahead_within_the_hour_and_after_three_days
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
 def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[int, bool]]) -> None:
-    """Any history of notices and reinstatements."""
+    """Any sequence of notices and reinstatements."""
     pool = [UUID(int=n) for n in range(6)]
-    standing, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
+    head, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
     for which, lifting in steps:
-        before = standing.order_no
-        if lifting and standing.revoked and standing.revocation_id:
-            given_ = lift(
-                standing, standing.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
+        before = head.order_no
+        if lifting and head.revoked and head.revocation_id:
+            given_ = reinstatement(
+                head, head.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
             )
             assert given_ is not None
-            standing = Standing(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
+            head = ArticleHead(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
         else:
-            for decision in decide(standing, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
+            for decision in decide(head, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
                 if isinstance(decision, IssueOrder):
                     revoked_by.append(pool[which])
-                    standing = Standing(
+                    head = ArticleHead(
                         ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id
                     )
                 known.setdefault((pool[which], ARTICLE), decision.revocation_id)
             assert (pool[which], ARTICLE) in known
-        assert standing.order_no in {before, max(before + 1, NUMBER)}
+        assert head.order_no in {before, max(before + 1, NUMBER)}
     assert len(revoked_by) == len(set(revoked_by))

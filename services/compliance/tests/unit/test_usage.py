@@ -1,4 +1,4 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and settings are reported before anything is changed."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         ({"STORES": "no address"}, "STORES_no address".upper()),
     ],
 )
-def test_wrong_settings_end_with_2_in_words(
+def test_wrong_settings_exit_with_2_and_a_message(
     environment: dict[str, str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,

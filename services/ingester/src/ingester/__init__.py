@@ -1,1 +1,1 @@
-"""Brings licensed articles in and publishes them."""
+"""Ingests licensed articles and publishes them."""

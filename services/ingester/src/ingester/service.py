@@ -1,4 +1,4 @@
-"""The ingester as a service: its definition, and the one place where its objects are made."""
+"""The definition of the service, and the only place where its objects are created."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ from ingester.entrypoints.commands import COMMANDS
 from ingester.entrypoints.consumers import subscriptions
 from ingester.entrypoints.schedules import loops
 from ingester.gateways.providers import feeds_of
-from ingester.gateways.providers.port import Feed, Surroundings
+from ingester.gateways.providers.port import Feed, ProviderContext
 from ingester.settings import Settings
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
@@ -42,7 +42,7 @@ def assemble(
     news: NewsOutbox,
     feeds: Mapping[str, Feed],
 ) -> Service:
-    """The objects of the ingester."""
+    """Creates the objects of the ingester."""
     months = Months(db)
     owned = (Articles(db, clock, months), api_calls(db))
     return Service(
@@ -62,18 +62,20 @@ def assemble(
 def configured_feeds(
     settings: Settings, db: Database, clock: Clock, http: httpx.AsyncClient
 ) -> dict[str, Feed]:
-    """The feeds of the settings, by name, each with its provider behind pace and record.
+    """Returns the configured feeds by name, each with its rate limit and recorder.
 
     Raises:
-        Stop: a feed names a provider that nobody here can read.
+        Stop: A feed names a provider that is not supported.
     """
-    around = Surroundings(settings, clock, http, lambda feed, pause: KeyPace(feed, db, pause), recorder(db))
-    return feeds_of(settings.feed_list, around)
+    context = ProviderContext(
+        settings, clock, http, lambda feed, pause: KeyPace(feed, db, pause), recorder(db)
+    )
+    return feeds_of(settings.feed_list, context)
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service with its database and its feeds; nothing is connected before it is used."""
+    """Opens the service with its database and feeds; connections are made on first use."""
     url, clock = settings.database_url.get_secret_value(), SystemClock()
     async with (
         Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db,
@@ -84,7 +86,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 
 
 def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """What its worker does beside consuming."""
+    """Returns the tasks of the worker besides consuming."""
     return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
@@ -110,7 +112,7 @@ def _other_sources(service: Service) -> SourceRedrive:
 
 SERVICE = ServiceDefinition(
     name=GROUP,
-    description="Brings licensed articles in and publishes them.",
+    description="Ingests licensed articles and publishes them.",
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,

@@ -1,4 +1,4 @@
-"""The ingester's settings."""
+"""The settings of the ingester."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
 
 SIMULATOR = {(host, 8010) for host in ("127.0.0.1", "localhost", "[::1]", "simulator")}
-"""Where the provider's simulator is documented to listen, on loopback and among containers."""
+"""The documented addresses of the provider's simulator, on loopback and between containers."""
 SHARED_SUBMISSIONS = ArticleSubmitted.TOPIC
 FeedKind = Literal["articles", "revoked"]
 UNIT_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
@@ -38,7 +38,7 @@ def _shared_topic() -> dict[str, tuple[str, ...]]:
 
 
 class FeedSettings(BaseModel):
-    """One feed, as the file at ``FEEDS`` lists it."""
+    """One feed in the file ``FEEDS``."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -46,28 +46,28 @@ class FeedSettings(BaseModel):
     kind: FeedKind
     provider: str = "metabase"
     key: str = "default"
-    """A name for the provider's key: feeds of one name share its pace."""
+    """The name of the provider's key: feeds with the same name share its rate limit."""
     tier: Literal["premium", "free"] = "premium"
     every: str | None = Field(None, pattern=r"^[0-9]+(\.[0-9]+)?[smh]$")
-    """Such as ``15m``. None: premium 15 min, free 24 h, revocations hourly."""
+    """The interval, such as ``15m``. None: premium 15 min, free 24 h, revocations hourly."""
     limit: int | None = Field(None, ge=1, le=10_000)
     unpaged: bool = False
-    """This provider's list of revocations has no cursor and is always whole. Without a cursor nothing else shows that
-    a list is complete, so it is not believed unless this is set."""
+    """This provider's list of revocations has no cursor and is always complete. Without a cursor nothing else shows
+    that a list is complete, so it does not count as complete unless this is set."""
 
     @override
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Without the options: an address among them may hold what is secret."""
+        """Excludes the options: an address among them may contain a secret."""
         yield from ((name, getattr(self, name)) for name in type(self).model_fields)
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the entry has beside that, which its provider reads and checks."""
+        """Returns the remaining fields of the entry, which its provider reads and checks."""
         return dict(self.model_extra or {})
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two polls."""
+        """Returns the seconds between two polls."""
         if self.every is not None:
             return float(self.every[:-1]) * UNIT_S[self.every[-1]]
         return EVERY_S.get((self.kind, self.tier), 3_600.0)
@@ -80,10 +80,10 @@ class _Feeds(BaseModel):
 
 
 def _feeds_of(file: Path) -> tuple[FeedSettings, ...]:
-    """The feeds of a file; an empty one has none.
+    """Returns the feeds of a file; none if it is empty.
 
     Raises:
-        FileError: names every mistake with its line.
+        FileError: The file is invalid; the text names every error with its line.
     """
     read: _Feeds | None = read_file(file, cast("type[_Feeds]", _Feeds | None), _check_feeds)
     return read.feeds if read is not None else ()
@@ -95,20 +95,20 @@ def _check_feeds(read: _Feeds | None) -> Iterator[tuple[Loc, str]]:
 
 
 class Settings(ServiceSettings):
-    """Read from the environment; see ``ServiceSettings``."""
+    """The settings, read from the environment; see ``ServiceSettings``."""
 
     api_port: int = 8001
     probe_port: int = 8101
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     metabase_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8010")
     metabase_api_key: SecretStr = SecretStr("development")
     metabase_pause_s: float = Field(20.0, ge=0)
-    """Between two calls with one key; the provider refuses an earlier one."""
+    """The pause between two calls with one key; the provider refuses an earlier one."""
     metabase_pause_margin: float = Field(0.05, ge=0, le=1)
-    """A share of the pause that is added to it, for clocks that do not run alike."""
+    """The share of the pause that is added to it, because clocks run at different speeds."""
     metabase_limit: int = Field(500, ge=1, le=500)
     metabase_slices: int = Field(1, ge=1, le=16)
-    """Clients that share the feed of articles, each with a cursor of its own. Never change it in mid-stream."""
+    """Clients that share the feed of articles, each with its own cursor. Never change it while feeds are in use."""
     metabase_slice_base: Literal[0, 1] = 0
     """The number of the first slice. The provider does not document it, and refuses a wrong one with code 1010."""
     metabase_format: Literal["xml", "json"] = "xml"
@@ -118,33 +118,33 @@ class Settings(ServiceSettings):
     """A YAML file; None: no feed is polled."""
     webhook_secrets: Path | None = None
     submission_topics: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(default_factory=_shared_topic)
-    """Whose ids may come by each topic of submissions: a JSON object, or a YAML file, of topics with their providers.
-    Beyond development each upstream system has a topic of its own: the topic says whom a record is from."""
+    """The providers whose articles each topic of submissions may carry: a JSON object, or a YAML file. Outside
+    development each upstream system has its own topic, because the topic identifies the sender of a record."""
     compliance_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
-    """Asked for all orders when our database stands before the start of their topic."""
+    """The address of compliance, to read all orders if our position is before the start of their topic."""
     compliance_api_key_file: Path | None = None
-    """A key for that; none where reads need none."""
+    """A key for these reads; None if they need none."""
     compliance: Literal["mock", "required"] = "mock"
     revocations_unread_h_max: float = Field(25, gt=0)
-    """With ``COMPLIANCE=required``: unread for longer, nothing more is published."""
+    """With ``COMPLIANCE=required``: if revocations are unread for longer, nothing is published."""
     store_subscribers: int = Field(3, ge=1, le=16)
-    """Batches of submissions in work at once."""
+    """Batches of submissions that are processed at the same time."""
     store_batch_max: int = Field(300, ge=1, le=500)
-    """Submissions in one transaction. More are hardly faster, and three such batches are in memory at once."""
+    """Submissions per transaction. More are hardly faster, and three batches are in memory at the same time."""
 
     @cached_property
     def feed_list(self) -> tuple[FeedSettings, ...]:
-        """The feeds of the file, by name."""
+        """Returns the feeds of the file."""
         return _feeds_of(self.feeds) if self.feeds else ()
 
     @property
     def window(self) -> timedelta:
-        """How far back the provider's feed reaches."""
+        """Returns how far back the provider's feed reaches."""
         return timedelta(hours=self.metabase_window_h)
 
     @property
     def pause(self) -> timedelta:
-        """Between the end of a call and the next one with the same key."""
+        """Returns the time between the end of a call and the next one with the same key."""
         return timedelta(seconds=self.metabase_pause_s * (1 + self.metabase_pause_margin))
 
     @override
@@ -174,7 +174,7 @@ class Settings(ServiceSettings):
         if not isinstance(written, str):
             return written
         if written.lstrip().startswith("{"):
-            return read_text(written, "the JSON object", dict[str, tuple[str, ...]])  # JSON is YAML, too
+            return read_text(written, "the JSON object", dict[str, tuple[str, ...]])  # JSON is also YAML
         return read_file(Path(written), dict[str, tuple[str, ...]])
 
     @field_validator("submission_topics", mode="after")
@@ -183,25 +183,26 @@ class Settings(ServiceSettings):
         for name, providers in given.items():
             topic = topic_named(name)
             if topic is None or ArticleSubmitted.TYPE not in topic.events:
-                raise ValueError(f"{name} is no topic of submissions, such as article-submissions.acme.v1")
+                raise ValueError(f"{name} is not a topic of submissions, such as article-submissions.acme.v1")
             if not providers:
-                raise ValueError(f"{name} needs providers: whose articles may come by it")
+                raise ValueError(f"{name} needs providers: those whose articles it may carry")
         return given
 
     @property
     def topics_of_submissions(self) -> dict[str, tuple[str, ...]]:
-        """Those that are read, with their providers; beyond development only the ones that somebody has named."""
+        """Returns the topics to read, with their providers; outside development only explicitly configured ones."""
         if self.environment != "development" and "submission_topics" not in self.model_fields_set:
             return {}
         return self.submission_topics
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
-        """An empty variable counts as unset elsewhere; here that would be the simulator's key, silently."""
+        """Refuses an empty key: an empty variable usually counts as unset, which here would be the simulator's key."""
         given = os.environ.get("METABASE_API_KEY", self.metabase_api_key.get_secret_value())
         if not given.strip():
             raise ValueError(
-                "METABASE_API_KEY is empty: give the provider's key, or unset it for the simulator's"
+                "METABASE_API_KEY is empty: set the provider's key, or unset the variable to use the "
+                "simulator's"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""An ingester on a real database, with its clock in the test's hands."""
+"""An ingester on a real database, with a controllable clock."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -31,51 +31,51 @@ ROLES = {
     "acme": "upstream",
     "partner": "upstream",
 }
-"""Of each subject, whose key is its name."""
+"""The role of each subject; a subject's key is its name."""
 PROVIDERS = {"acme": "acme", "partner": "partner"}
-"""Of the others: up."""
+"""The providers of subjects other than up."""
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What runs in an ingester's database."""
+    """The migrations of an ingester's database."""
     return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def settings() -> Settings:
-    """Of a service without feeds."""
+    """Settings of a service without feeds."""
     return Settings(submission_topics={"article-submissions.v1": ("upstream", "up")})
 
 
 @pytest_asyncio.fixture
 async def service(database: Database, clock: FakeClock, settings: Settings) -> Service:
-    """Without its processes."""
+    """A service without processes."""
     return assemble(settings, database, clock, OrdersOutbox(), NewsOutbox(), {})
 
 
 @pytest.fixture
 def world(service: Service, clock: FakeClock) -> World:
-    """The service, in a test's words."""
+    """The service with helpers for tests."""
     return World(service, clock)
 
 
 @pytest.fixture
 def script() -> Script:
-    """A provider that answers what the test says."""
+    """A provider with scripted responses."""
     return Script()
 
 
 @pytest_asyncio.fixture
 async def simulated(service: Service, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Simulated]:
-    """The provider's simulator in process, with both of its feeds configured."""
+    """The provider's simulator in the test's process, with both of its feeds configured."""
     async with simulated_provider(service, clock, tmp_path) as found:
         yield found
 
 
 async def _obeyed() -> None:
-    """Every order that was there at the start is dealt with."""
+    """Every order from the start is applied."""
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,4 @@
-"""An ingester whose feeds are read from the provider's simulator: the client, the pace and the parser of production."""
+"""An ingester with feeds of the provider's simulator: the client, rate limit and parser of production."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -35,38 +35,38 @@ feeds:
 
 @dataclass
 class Simulated:
-    """The service, its feeds, and the control of the provider that they are read from."""
+    """The service, its feeds, and the control interface of their provider."""
 
     world: World
     feeds: Mapping[str, Feed]
     provider: SimulatorClient
 
     async def poll(self, name: str) -> PollResult:
-        """One pass."""
+        """Polls a feed once."""
         return await polling.poll(self.feeds[name], self.world.service, "test")
 
     async def pass_by(self, **time: float) -> None:
-        """So much time passes for the service, the provider and the pace of the key."""
+        """Advances the time of the service, the provider and the key's rate limit."""
         self.world.clock.advance(**time)
         await self.provider.advance_clock(**time)
 
     async def row(self, name: str) -> Row:
-        """A feed as its API shows it."""
+        """Returns a feed as the API shows it."""
         (found,) = [row for row in await feeds.all_feeds(self.world.db) if row["name"] == name]
         return found
 
     async def noticed(self) -> set[str]:
-        """The provider's ids of every notice so far."""
+        """Returns the provider's ids of all notices."""
         return {one.article_id.removeprefix("metabase:") for one in await self.world.said(RevocationNoticed)}
 
     async def stored(self) -> set[str]:
-        """The provider's ids of every article that is stored."""
+        """Returns the provider's ids of all stored articles."""
         rows = await self.world.db.fetch("SELECT article_id FROM article WHERE version > 0")
         return {row["article_id"].removeprefix("metabase:") for row in rows}
 
 
 class LateTransport(httpx.AsyncBaseTransport):
-    """Connections that take their time: each request reaches the provider up to so many seconds after it was made."""
+    """Slow connections: each request reaches the provider up to this many seconds after it was made."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, late_s_max: float) -> None:
         self._inner, self._late_s_max, self._chance = inner, late_s_max, Random(7)  # noqa: S311 - no secret
@@ -88,7 +88,7 @@ async def simulated_provider(
     late_s_max: float = 0.0,
     **settings: Any,
 ) -> AsyncIterator[Simulated]:
-    """A provider of its own for the service; ``settings`` are those of the service that differ."""
+    """A separate provider for the service; ``settings`` are the service's settings that differ."""
     path = folder / "feeds.yaml"
     path.write_text(listed)
     url = AnyHttpUrl("http://simulator/")

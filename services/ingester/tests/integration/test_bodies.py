@@ -1,4 +1,4 @@
-"""Bodies over HTTP: ours and those of Standard Webhooks; what is not known is refused, and named."""
+"""Bodies over HTTP: our own form and that of Standard Webhooks; unknown fields are refused by name."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ingester.entrypoints.http import deliveries
-from services.ingester.tests.integration.test_doors import item, push, submit
+from services.ingester.tests.integration.test_http_api import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ A, B = "up:a", "up:b"
 
 
 def standard(data: Any, **more: Any) -> dict[str, Any]:
-    """An event as Standard Webhooks has it."""
+    """Returns an event in the form of Standard Webhooks."""
     return {"type": "article.published", "timestamp": "2026-02-28T12:00:00Z", "data": data} | more
 
 
@@ -58,7 +58,7 @@ async def test_a_body_that_is_none_of_them_is_refused_and_names_the_field(
     assert CANARY not in answer.text
 
 
-async def test_a_field_that_we_do_not_know_costs_its_item_alone_and_is_named(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_field_rejects_only_its_item_and_is_named(http: httpx.AsyncClient) -> None:
     answer = await submit(
         http, {"items": [item(A, headline="x"), item(B, source={"key": "s", "colour": "x"})]}
     )

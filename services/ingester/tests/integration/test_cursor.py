@@ -1,4 +1,4 @@
-"""A cursor belongs to the provider's address and our key; a person can set it: on record, with the gap that results."""
+"""A cursor belongs to the provider's address and our key; a change by a person is recorded with the resulting gap."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.integration
 
 
 async def run(simulated: Simulated, *words: str) -> int:
-    """The command on one of the feeds."""
+    """Runs the command for one of the feeds."""
     return await command(SERVICE, simulated.world.service, "cursor", *words)
 
 
 async def changes(world: World) -> list[dict[str, Any]]:
-    """What is on record of cursors that were set."""
+    """Returns the recorded changes of cursors."""
     rows = await world.db.fetch(
         "SELECT feed, changed_by, reason, former, cursor, gap FROM feed_cursor_change ORDER BY id"
     )
@@ -71,7 +71,7 @@ async def test_the_oldest_leaves_no_gap_where_the_provider_still_holds_what_was_
     assert (await simulated.poll(ARTICLES)).received == 5
 
 
-async def test_the_newest_skips_what_lies_between_and_says_so(
+async def test_the_newest_cursor_skips_entries_and_reports_the_gap(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.publish(5)
@@ -93,7 +93,7 @@ async def test_revocations_are_never_skipped_to_the_newest_but_read_again_from_t
     await simulated.provider.publish(5)
     await simulated.provider.revoke(count=3)
     await simulated.poll(REVOKED)
-    with pytest.raises(Stop, match="never skipped"):
+    with pytest.raises(Stop, match="must not be skipped"):
         await run(simulated, REVOKED, "--to-newest")
     assert await run(simulated, REVOKED, "--to-oldest") == 0
     result = await simulated.poll(REVOKED)
@@ -119,7 +119,7 @@ async def test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap(
         await run(simulated, "unknown", "--to-oldest")
 
 
-async def test_a_pass_under_way_does_not_take_a_cursor_back_that_a_person_has_set(
+async def test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles")
@@ -155,7 +155,7 @@ ANOTHER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", ANOTHER)
-async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_begins_anew_with_a_message(
+async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_starts_again_with_an_alert(
     simulated: Simulated, tmp_path: Path, what: str
 ) -> None:
     await simulated.provider.publish(5)

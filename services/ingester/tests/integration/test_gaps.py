@@ -1,4 +1,4 @@
-"""Articles that left the provider's window unread: named, an incident, and an alert until it is closed."""
+"""Articles that left the provider's window unread: an incident, and an alert until it is closed."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 
 async def watch(simulated: Simulated) -> list[str]:
-    """The alerts that were raised so far, after another look at the feeds."""
+    """Runs the monitoring of feeds; returns all alerts raised so far."""
     await watch_feeds(simulated.world.service)
     return [f"{one.name}: {one.summary}" for one in await simulated.world.said(AlertRaised)]
 
@@ -46,7 +46,7 @@ async def test_what_left_the_window_while_nobody_read_is_named_until_a_person_ha
     assert (await simulated.row(ARTICLES))["gap_from"] is None
 
 
-async def test_a_provider_whose_window_is_shorter_than_we_were_told_leaves_a_gap_as_well(
+async def test_a_provider_with_a_shorter_window_than_configured_leaves_a_gap_too(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.set(window_days=0.5)
@@ -71,7 +71,7 @@ async def test_an_absence_that_the_provider_bridges_leaves_no_gap(simulated: Sim
     assert await watch(simulated) == []
 
 
-async def test_a_pass_that_fails_after_the_gap_was_seen_names_it_once(simulated: Simulated) -> None:
+async def test_a_poll_that_fails_after_the_gap_was_seen_names_it_once(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     await simulated.pass_by(hours=90)

@@ -1,4 +1,4 @@
-"""Which of two texts is newer is decided by when they arrived, however late and however often they are handled."""
+"""The time of arrival decides which of two versions is newer, however late and often they are processed."""
 
 import orjson
 import pytest
@@ -20,7 +20,7 @@ A = "up:1"
 
 
 async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
-    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), door="http")
+    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), source="http")
 
 
 async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
@@ -115,7 +115,7 @@ async def test_equal_content_is_stored_again_where_it_was_removed(world: World) 
 
 
 ACROSS = [998, 999, 1_000, 1_001, 10_000, 2**40]
-"""Offsets that a producer's batch gives to one millisecond; in what they leave when divided, they do not grow."""
+"""Offsets that a producer's batch gives to one millisecond; modulo the usual sizes, they do not increase."""
 
 
 @pytest.mark.parametrize("size", [len(ACROSS), 1], ids=["in one batch", "in batches of one"])
@@ -137,14 +137,14 @@ async def test_a_body_is_not_newer_than_one_that_came_after_it_however_many_item
 ) -> None:
     many = [world.article(f"up:{n}") for n in range(2, 2_002)]
     first = deliveries([(one, None) for one in [*many, world.article(A, "OLD")]], world.clock.now())
-    await use_cases.store(world.service, first, door="http")
+    await use_cases.store(world.service, first, source="http")
     world.clock.advance(microseconds=500)
     await _received_over_http(world, world.article(A, "NEW"))
     assert await world.text(A) == "NEW"
 
 
 def _swollen() -> bytes:
-    """Of 300 kB, that are over a megabyte when its numbers are written again."""
+    """Returns a document of 300 kB that exceeds a megabyte when its numbers are serialized again."""
     numbers = [1e15] * (CONTENT_BYTES_MAX // 12)
     return b"[" + b",".join([b"1e15"] * len(numbers)) + b"]"
 
@@ -170,7 +170,7 @@ async def test_an_article_that_outgrows_the_limit_when_it_is_written_again_is_re
 
 
 def replace_id(article: ArticleSubmitted, article_id: str) -> ArticleSubmitted:
-    """The same article under another id."""
+    """Returns the same article under another id."""
     return article.model_copy(update={"article_id": article_id, "source_order": 1})
 
 

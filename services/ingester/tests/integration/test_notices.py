@@ -1,4 +1,4 @@
-"""Notices are open until the order that cites them is seen; time brings embargoes and licences to their end."""
+"""Notices are open until the order that cites them arrives; embargoes and licences end by time."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ A, B = "up:a", "up:b"
 
 
 async def noticed(world: World, script: Script, *ids: str) -> list[RevocationNoticed]:
-    """The provider lists these; gives the notices that wait to be sent."""
+    """The provider lists these; returns the notices in the outbox."""
     script.answers.append(revoked_page(*ids, cursor="c"))
     await polling.poll(script.feed(), world.service, "test")
     found: list[RevocationNoticed] = await world.said(RevocationNoticed)
@@ -113,7 +113,7 @@ async def test_while_a_notice_waits_for_its_order_the_article_is_not_published(
         deliveries(
             [(world.article("metabase:1"), None), (world.article("metabase:2"), None)], world.clock.now()
         ),
-        door="feed",
+        source="feed",
     )
     await noticed(world, script, "1")
     assert [one.article_id for one in await world.news()] == ["metabase:2"]
@@ -196,7 +196,7 @@ async def test_what_was_stored_while_a_notice_was_open_is_published_when_an_ende
     revoked = world.revocation(article_id, 5)
     await world.order(revoked, world.reinstatement(article_id, 6))
     stored = deliveries([(world.article(article_id), None)], world.clock.now())
-    await use_cases.store(world.service, stored, door="feed")
+    await use_cases.store(world.service, stored, source="feed")
     assert await world.news() == []
     await world.order(revoked.model_copy(update={"attempt": 2, "notice_ids": (notice.notice_id,)}))
     assert [one.article_id for one in await world.news()] == [article_id]

@@ -1,4 +1,4 @@
-"""The pace of a provider's key: never too early, and never before the time that the provider has asked for."""
+"""The rate limit of a provider's key: no call before the pause, or the provider's requested pause, has passed."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from clawback_testing.clock import FakeClock
-from ingester.gateways.providers.port import Resting
+from ingester.gateways.providers.port import PausedByProvider
 from ingester.settings import FeedKind, FeedSettings
 from ingester.storage import feeds
 from ingester.use_cases import Service
@@ -25,7 +25,7 @@ PAUSE = timedelta(seconds=20)
 
 @pytest.fixture
 def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that a turn was waited for; they pass at once."""
+    """The seconds that a turn was waited for; they pass at once."""
     found: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -56,7 +56,7 @@ async def test_a_thousand_calls_of_two_feeds_are_never_too_early_for_a_provider_
 
 
 async def wait(world: World, *, urgent: bool, key: str = "k") -> timedelta | None:
-    """Takes a turn and ends it at once, so that the pause has begun; else how long to wait at most."""
+    """Takes a turn and ends it at once, so that the pause starts; else returns the maximum time to wait."""
     turn = await feeds.take_turn(world.db, key, PAUSE, urgent=urgent)
     if isinstance(turn, timedelta):
         return turn
@@ -65,7 +65,7 @@ async def wait(world: World, *, urgent: bool, key: str = "k") -> timedelta | Non
 
 
 async def passes(world: World, seconds: float) -> None:
-    """So much time passes for the key: what lies ahead of it comes nearer."""
+    """Advances the time for the key."""
     passed = timedelta(seconds=seconds)
     await world.db.execute(
         "UPDATE key_pace SET next_at = next_at - $1::interval, urgent_until = urgent_until - $1::interval",
@@ -75,7 +75,7 @@ async def passes(world: World, seconds: float) -> None:
 
 async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
     assert await wait(world, urgent=False) is None
-    left = await wait(world, urgent=True)  # it waits, and has said so
+    left = await wait(world, urgent=True)  # it waits, and has left its mark
     assert left is not None
     assert timedelta(seconds=15) < left <= PAUSE
     await passes(world, 20)
@@ -99,7 +99,7 @@ async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: W
 
 async def test_who_was_first_holds_up_nobody_afterwards(world: World) -> None:
     await wait(world, urgent=False)
-    await wait(world, urgent=True)  # it waits, and has said so
+    await wait(world, urgent=True)  # it waits, and has left its mark
     await passes(world, 20)
     assert await wait(world, urgent=True) is None
     await passes(world, 20)
@@ -158,7 +158,7 @@ async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_
     for name in (ARTICLES, REVOKED):
         result = await simulated.poll(name)
         assert not result.caught_up
-        assert "the provider asked for a rest" in str(result.error)
+        assert "the provider requested a pause" in str(result.error)
     calls = (await simulated.provider.truth()).calls
     assert {name: (one.total, one.hasty) for name, one in calls.items()} == {"articles": (1, 0)}
     await passes(simulated.world, 90)
@@ -180,7 +180,7 @@ async def test_no_answer_stops_a_key_for_longer_than_a_day(world: World) -> None
     pace = KeyPace(FeedSettings(name="f", kind="articles"), world.db, world.service.settings.pause)
     await pace.take()
     await pace.end(1e9)
-    with pytest.raises(Resting):
+    with pytest.raises(PausedByProvider):
         await pace.take()
     await passes(world, 86_400)
     await pace.take()
@@ -196,5 +196,5 @@ async def test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_fo
     await other.take()
     await other.end(500)
     await pace.end(None)
-    with pytest.raises(Resting):
+    with pytest.raises(PausedByProvider):
         await pace.take()

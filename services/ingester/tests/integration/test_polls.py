@@ -1,4 +1,4 @@
-"""Feeds: the cursor moves only with what it brought, one pass at a time, and a failing provider looks like one."""
+"""Polls: the cursor advances only with the page's content, one poll at a time, and failures are reported as such."""
 
 import asyncio
 from dataclasses import replace
@@ -57,13 +57,13 @@ async def drained(world: World, feed: Feed) -> PollResult:
 
 
 def page_of(world: World, start: int, size: int, cursor: str | None = None) -> Any:
-    """Articles with sequences from a start; the cursor is the last one's."""
+    """Returns articles with sequences from a start; the cursor is the last one's."""
     numbers = range(start, start + size)
     articles = [world.article(f"metabase:{n}", source_order=n) for n in numbers]
     return articles_page(*articles, cursor=cursor or str(numbers[-1]))
 
 
-async def test_a_pass_drains_until_a_page_is_shorter_than_one_before_and_goes_on_from_there(
+async def test_a_poll_reads_until_a_page_is_shorter_than_an_earlier_one_and_the_next_continues_from_there(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles")
@@ -111,7 +111,7 @@ async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.turn_page", dies)
+        patched.setattr("ingester.storage.feeds.save_page", dies)
         with pytest.raises(RuntimeError):
             await polling.poll(feed, world.service, "test")
     assert (await world.state("metabase:1"), (await row_of(world, feed))["cursor"]) == (None, None)
@@ -130,7 +130,7 @@ async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
         raise Transient("the database does not respond")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.contents.put", away)
+        patched.setattr("ingester.storage.contents.save", away)
         result = await drained(world, feed)
     assert not result.caught_up
     assert (await row_of(world, feed))["cursor"] is None
@@ -150,7 +150,7 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.turn_page", lost)
+        patched.setattr("ingester.storage.feeds.save_page", lost)
         with pytest.raises(Conflict):
             await polling.poll(feed, world.service, "test")
     assert await world.said(RevocationNoticed) == []
@@ -159,7 +159,7 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
     assert (await drained(world, feed)).noticed == 1
 
 
-async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
+async def test_a_poll_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
@@ -176,7 +176,7 @@ async def test_a_pass_whose_lease_was_lost_is_made_again_and_the_feed_does_not_f
     assert (await row_of(world, feed))["state"] == "ok"
 
 
-async def test_a_second_caller_joins_the_pass_under_way(world: World, script: Script) -> None:
+async def test_a_second_caller_joins_the_running_poll(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     begun, gate = asyncio.Event(), asyncio.Event()
@@ -197,7 +197,7 @@ async def test_a_second_caller_joins_the_pass_under_way(world: World, script: Sc
     assert (len(script.cursors), len(script.polls)) == (2, 1)
 
 
-async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Script) -> None:
+async def test_a_poll_whose_process_died_is_taken_over(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     async with world.db.transaction() as tx:
@@ -211,7 +211,7 @@ async def test_a_pass_whose_process_died_is_taken_over(world: World, script: Scr
 
 
 async def passed(world: World, by: str) -> None:
-    """As if the last pass had ended so long ago."""
+    """Sets the end of the last poll to this long ago."""
     await world.db.execute("UPDATE feed SET last_pass_at = last_pass_at - $1::text::interval", by)
 
 
@@ -247,7 +247,7 @@ async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World
         await passed(world, "5 seconds")
 
 
-async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Script) -> None:
+async def test_a_poll_that_was_interrupted_is_still_due(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     begun = asyncio.Event()
@@ -266,7 +266,7 @@ async def test_a_pass_that_was_interrupted_is_still_due(world: World, script: Sc
     assert len(script.cursors) == 2
 
 
-async def test_a_pass_that_lost_its_lease_does_not_say_that_the_feed_fails_or_has_recovered(
+async def test_a_poll_that_lost_its_lease_does_not_change_the_state_of_the_feed(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
@@ -284,7 +284,7 @@ async def test_a_pass_that_lost_its_lease_does_not_say_that_the_feed_fails_or_ha
     assert await world.alerts() == []
 
 
-async def test_who_joined_a_pass_that_failed_hears_that_it_failed(world: World, script: Script) -> None:
+async def test_a_caller_that_joined_a_failed_poll_gets_the_failure(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     begun, gate = asyncio.Event(), asyncio.Event()
@@ -303,9 +303,7 @@ async def test_who_joined_a_pass_that_failed_hears_that_it_failed(world: World, 
     assert (await first).error == (await second).error == str(failure(9999))
 
 
-async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
-    world: World, script: Script
-) -> None:
+async def test_a_refused_key_stops_the_feed_and_alerts_once_an_hour(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     script.answers = [failure(1000), failure(1000), failure(1000)]
     await drained(world, feed)
@@ -314,7 +312,7 @@ async def test_a_refused_key_stops_the_feed_and_tells_a_person_once_an_hour(
     for _ in range(2):
         await watch_feeds(world.service)
     assert await world.alerts() == ["FeedStopped"]
-    for hours in range(1, 50):  # also at the hour of a day at which it was raised before
+    for hours in range(1, 50):  # also at the hour of the day at which it was raised before
         world.clock.advance(hours=1)
         await watch_feeds(world.service)
         assert await world.alerts() == ["FeedStopped"] * (hours + 1)
@@ -372,11 +370,11 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
     await watch_feeds(world.service)
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
-    assert "10 pages on without coming to its end" in alert.summary
+    assert "10 pages were read without reaching the end" in alert.summary
     assert "within 22 h" in alert.summary
 
 
-async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_one(
+async def test_full_pages_are_counted_over_polls_and_reset_after_a_short_one(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=1)
@@ -393,7 +391,7 @@ async def test_full_pages_are_counted_over_passes_and_forgotten_after_a_short_on
     assert (await row_of(world, feed))["full_pages"] == 0
 
 
-async def test_a_full_page_that_does_not_say_where_to_go_on_fails(world: World, script: Script) -> None:
+async def test_a_full_page_without_a_next_cursor_fails(world: World, script: Script) -> None:
     feed = script.feed("revoked", limit=1)
     script.answers = [revoked_page("1", cursor="c1"), revoked_page("2", cursor="c1")]
     result = await drained(world, feed)
@@ -401,7 +399,7 @@ async def test_a_full_page_that_does_not_say_where_to_go_on_fails(world: World, 
     assert "cursor_stands_still" in result.error
 
 
-async def test_a_bad_entry_is_quarantined_and_its_neighbours_are_stored(world: World, script: Script) -> None:
+async def test_a_bad_entry_is_quarantined_and_the_others_are_stored(world: World, script: Script) -> None:
     feed = script.feed("articles")
     bad = Bad(1, "9", "2", "date_invalid", "publishedDate", b"<article>canary</article>")
     script.answers = [articles_page(world.article("metabase:1", source_order=1), bad=[bad], cursor="2")]
@@ -428,7 +426,7 @@ async def test_an_unreadable_entry_among_revocations_is_an_incident_and_an_alert
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == 1
 
 
-async def test_a_notice_says_the_earliest_time_that_it_can_have_been(world: World, script: Script) -> None:
+async def test_a_notice_has_the_earliest_possible_time(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     first_asked = world.clock.now()
     await drained(world, feed)
@@ -501,7 +499,7 @@ async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
     ]
 
 
-async def test_the_command_tells_what_a_pass_brought(
+async def test_the_command_prints_the_result_of_a_poll(
     world: World, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     feed = script.feed("revoked")
@@ -510,7 +508,7 @@ async def test_the_command_tells_what_a_pass_brought(
     assert await command(SERVICE, world.service, "poll", feed.name) == 0
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
     assert await command(SERVICE, world.service, "poll", feed.name) == 1
-    assert "stopped: the provider said FAILURE 9999" in capsys.readouterr().out
+    assert "stopped: the provider reported FAILURE 9999" in capsys.readouterr().out
 
 
 async def test_with_compliance_required_nothing_is_published_while_revocations_are_unread(
@@ -522,7 +520,7 @@ async def test_with_compliance_required_nothing_is_published_while_revocations_a
     await drained(strict, feed)
     await strict.submit(strict.article("up:1"))
     world.clock.advance(hours=26)
-    with pytest.raises(Transient, match="revocations of test-revoked are unread for 26 h"):
+    with pytest.raises(Transient, match="revocations of test-revoked were not read for 26 h"):
         await strict.news()
     removed = World(replace(strict.service, feeds={}), world.clock)
     assert len(await removed.news()) == 1

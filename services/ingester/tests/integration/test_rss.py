@@ -1,4 +1,4 @@
-"""Feeds of RSS and Atom, from the simulator's document to what is stored, noticed and set aside."""
+"""Feeds of RSS and Atom, from the simulator's document to stored articles, notices and quarantine."""
 
 import json
 from collections.abc import AsyncIterator
@@ -38,33 +38,33 @@ feeds:
 
 @dataclass
 class Reading:
-    """The ingester, the feed that it reads, and the control of that feed."""
+    """The ingester, its feed, and the control interface of that feed."""
 
     simulated: Simulated
     feed: FeedControl
 
     @property
     def world(self) -> World:
-        """The ingester."""
+        """Returns the ingester."""
         return self.simulated.world
 
     async def poll(self) -> PollResult:
-        """One pass, a minute later."""
+        """Polls the feed, a minute later."""
         await self.simulated.pass_by(seconds=60)
         return await self.simulated.poll(NAME)
 
     async def cursor(self) -> str | None:
-        """The feed's."""
+        """Returns the feed's cursor."""
         found: str | None = (await self.simulated.row(NAME))["cursor"]
         return found
 
     async def titles(self) -> dict[str, str]:
-        """The title of every article that is stored, by its id."""
+        """Returns the title of every stored article, by id."""
         rows = await self.world.db.fetch("SELECT article_id, document FROM article_content")
         return {row["article_id"]: str(json.loads(row["document"])["title"]) for row in rows}
 
     async def noticed(self) -> list[RevocationNoticed]:
-        """Every notice so far."""
+        """Returns all notices."""
         return await self.world.queued_events(RevocationNoticed)
 
 
@@ -72,7 +72,7 @@ class Reading:
 async def reading(
     service: Service, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Reading]:
-    """A feed of Atom without entries; a call is made once, and may take a quarter of a second."""
+    """An empty Atom feed; calls are not retried, and may take a quarter of a second."""
     limits = replace(LIMITS, call_timeout_s=0.25, retry=Retry(attempts=1))
     monkeypatch.setattr("ingester.gateways.providers.rss.source.LIMITS", limits)
     async with simulated_provider(service, clock, tmp_path, listed=FEEDS) as found:
@@ -143,7 +143,7 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
     assert len(await reading.noticed()) == 1
 
 
-async def test_a_feed_that_has_not_changed_costs_one_call_and_stores_nothing(reading: Reading) -> None:
+async def test_an_unchanged_feed_needs_one_call_and_stores_nothing(reading: Reading) -> None:
     await reading.feed.publish(3)
     await reading.poll()
     await reading.world.news()
@@ -163,7 +163,7 @@ async def test_a_feed_that_names_no_state_is_known_by_its_bytes(reading: Reading
     assert await reading.feed.served() == [200, 200]
 
 
-async def test_an_entry_that_leaves_the_document_says_nothing(reading: Reading) -> None:
+async def test_an_entry_that_leaves_the_document_has_no_meaning(reading: Reading) -> None:
     await reading.feed.set(window=2)
     await reading.feed.publish(2)
     await reading.poll()
@@ -175,7 +175,7 @@ async def test_an_entry_that_leaves_the_document_says_nothing(reading: Reading) 
     assert ((await reading.poll()).caught_up, await reading.noticed()) == (True, [])
 
 
-async def test_another_process_goes_on_with_the_cursor(reading: Reading) -> None:
+async def test_another_process_continues_with_the_cursor(reading: Reading) -> None:
     await reading.feed.publish(2)
     await reading.poll()
     service, transport = reading.world.service, reading.simulated.provider._http._transport
@@ -236,7 +236,7 @@ async def test_an_answer_that_is_no_document_stores_nothing_and_the_next_one_is_
     assert (await reading.simulated.row(NAME))["state"] == "ok"
 
 
-async def test_a_feed_that_is_gone_or_refused_stops_until_a_person_has_looked(reading: Reading) -> None:
+async def test_a_missing_or_refused_feed_stops_until_a_person_resumes_it(reading: Reading) -> None:
     await reading.feed.fail("gone")
     assert "HTTP 410" in str((await reading.poll()).error)
     assert (await reading.simulated.row(NAME))["state"] == "stopped"
@@ -247,13 +247,13 @@ async def test_a_feed_that_is_gone_or_refused_stops_until_a_person_has_looked(re
 async def test_a_rest_that_the_server_asks_for_is_kept_and_is_no_other_providers(reading: Reading) -> None:
     await reading.feed.fail("rate_limited", retry_after_s=600)
     assert "HTTP 429" in str((await reading.poll()).error)
-    assert "asked for a rest" in str((await reading.poll()).error)
+    assert "requested a pause" in str((await reading.poll()).error)
     assert await reading.feed.served() == [429]
     await reading.simulated.provider.publish(1)
     assert (await reading.simulated.poll(ARTICLES)).received == 1
 
 
-async def test_an_entry_that_cannot_be_used_is_set_aside_once_and_goes_back_when_it_can(
+async def test_an_unusable_entry_is_quarantined_once_and_reprocessed_when_it_is_usable(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await reading.feed.publish(raw="<entry><id>tag:late</id><title>late</title></entry>")
@@ -300,7 +300,7 @@ async def test_dead_letters_of_the_feed_find_their_way_back(
     assert list((await reading.titles()).values()) == ["late"]
 
 
-async def test_a_deleted_entry_that_does_not_say_of_what_is_an_incident_and_an_alert(
+async def test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert(
     reading: Reading,
 ) -> None:
     await reading.feed.publish(raw="<at:deleted-entry/>")

@@ -1,4 +1,4 @@
-"""The rules of order: whatever arrives, however often and in whatever order, numbers decide."""
+"""The rules of order: for any sequence and repetition of arrivals, the numbers decide."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _examples = count()
 
 @dataclass(slots=True)
 class Model:
-    """What the rules say of one article, without a database."""
+    """The expected state of one article by the rules, without a database."""
 
     order: int = 0
     revoked: bool = False
@@ -39,13 +39,13 @@ class Model:
     text: str | None = None
 
     def delivered(self, source: int, text: str) -> None:
-        """A text arrives."""
+        """A version arrives."""
         if not self.revoked and (self.source is None or source > self.source):
             self.version, self.text = self.version + 1, text
         self.source = source if self.source is None else max(self.source, source)
 
     def ordered(self, number: int) -> None:
-        """An order arrives: odd ones revoke, even ones lift."""
+        """An order arrives: odd ones revoke, even ones reinstate."""
         if number > self.order:
             self.order, self.revoked, self.text = number, number % 2 == 1, None
 
@@ -76,7 +76,7 @@ async def _take(world: World, prefix: str, step: Step) -> None:
 
 
 def _fold(model: dict[str, Model], step: Step) -> None:
-    """In one batch the newest of an id counts."""
+    """Applies a batch, of which the newest version per id counts."""
     what, entries = step
     for one in {one for one, _ in entries}:
         best = max(number for other, number in entries if other == one)
@@ -113,9 +113,7 @@ _property = settings(
 
 @_property
 @given(steps=_steps)
-async def test_any_sequence_of_texts_and_orders_ends_as_the_rules_say(
-    world: World, steps: list[Step]
-) -> None:
+async def test_any_sequence_of_versions_and_orders_ends_by_the_rules(world: World, steps: list[Step]) -> None:
     prefix, model = f"up:e{next(_examples)}-", {one: Model() for one in IDS}
     for step in steps:
         await _take(world, prefix, step)
@@ -167,11 +165,13 @@ async def test_the_same_delivery_again_is_stored_and_published_once(world: World
     assert [(one.article_id, one.version) for one in await world.news()] == [(A, world.number)]
 
 
-async def test_a_version_that_a_restored_database_has_forgotten_is_not_given_again(world: World) -> None:
+async def test_a_version_that_a_restored_database_lost_is_not_assigned_again(world: World) -> None:
     await world.submit(world.article(A, "first", source_order=1))
     await world.submit(world.article(A, "second", source_order=2))
     (before,) = await world.news()
-    await world.db.execute("TRUNCATE article, article_content, outbox_news")  # as a dump from before it came
+    await world.db.execute(
+        "TRUNCATE article, article_content, outbox_news"
+    )  # as in a dump from before it arrived
     world.clock.advance(seconds=1)
     await world.submit(world.article(A, "third", source_order=3))
     (after,) = await world.news()
@@ -283,7 +283,7 @@ async def test_an_order_for_other_holders_is_applied_and_not_answered(world: Wor
     assert [one["attempt"] for one in await outcomes(world)] == [2]
 
 
-async def test_a_receipt_goes_out_only_with_the_removal_it_speaks_of(
+async def test_a_receipt_is_sent_only_with_the_removal_that_it_reports(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.submit(world.article(A))
@@ -317,13 +317,13 @@ async def test_of_articles_that_are_published_and_revoked_at_once_none_stays(wor
     assert {await world.state(one) for one in ids} == {"revoked"}
 
 
-async def test_what_waits_to_be_published_is_not_said_once_it_is_revoked(world: World) -> None:
+async def test_a_waiting_article_is_not_published_once_it_is_revoked(world: World) -> None:
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A))
     assert [one.article_id for one in await world.news()] == [B]
 
 
-async def test_a_takedown_reaches_what_is_in_quarantine_and_says_so(world: World) -> None:
+async def test_a_takedown_purges_the_quarantine_and_reports_it(world: World) -> None:
     bad = Bad(Poison("odd"), source="ingester", topic="t", subjects=(A,), value=b"content", event_id="1")
     async with world.db.transaction() as tx:
         await quarantine.put(tx, world.service.orders, [bad], world.clock.now())
@@ -370,7 +370,7 @@ async def test_a_new_month_is_made_by_two_at_once_without_harm(world: World) -> 
     assert len(await world.news()) == 4
 
 
-async def test_an_id_of_another_provider_is_refused_at_the_submission_door(world: World) -> None:
+async def test_an_id_of_another_provider_is_refused_as_a_submission(world: World) -> None:
     with pytest.raises(Poison, match="provider_not_allowed"):
         await world.submit(world.article("metabase:1"))
 

@@ -1,4 +1,4 @@
-"""A sample of what may be read costs as much as its blocks, however much there is."""
+"""The cost of a sample depends on its blocks, not on the number of articles."""
 
 import pytest
 

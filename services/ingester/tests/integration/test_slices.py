@@ -1,4 +1,4 @@
-"""A feed of articles in slices, whatever number the provider gives to the first one."""
+"""A feed of articles in slices, for any number of the first slice."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SLICES = 3
 
 
 async def read_all(simulated: Simulated) -> list[str | None]:
-    """One pass over each feed of articles; gives their errors."""
+    """Polls each feed of articles once; returns their errors."""
     return [(await simulated.poll(name)).error for name in simulated.feeds if name != REVOKED]
 
 

@@ -1,4 +1,4 @@
-"""Submissions that could not be used: of what is kept of them, a takedown finds all, and of some nothing is kept."""
+"""Unusable submissions in quarantine: a takedown finds all of them, and some are not kept at all."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ TOPIC = ArticleSubmitted.TOPIC
 
 @pytest_asyncio.fixture
 async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
-    """Of the worker's subscribers; the broker's topics are empty."""
+    """The context of the worker's subscribers, with empty topics."""
     assert topics.bootstrap == common_settings.kafka_bootstrap_servers
     outbox, clock = world.service.orders, SystemClock()
     return BusContext(GROUP, common_settings, world.db, outbox, clock, OutboxAlerts(GROUP, outbox, clock))
@@ -48,7 +48,7 @@ def submission(world: World, article_id: str) -> Raw:
 async def quarantined(
     world: World, broker: Broker, context: BusContext, records: Sequence[Raw]
 ) -> dict[str, bytes | None]:
-    """Reason and bytes of each, once the worker's lane has quarantined them all."""
+    """Returns the reason and bytes of each record after the worker's lane has quarantined them."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
 
     async def all_of_them() -> dict[str, bytes | None]:

@@ -1,4 +1,4 @@
-"""A sender learns what became of its record, and nobody else does."""
+"""Only the sender can query the status of its record."""
 
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester import use_cases
 from ingester.entrypoints.http import deliveries
 from ingester.storage import sweeps
-from services.ingester.tests.integration.test_doors import item, push, submit
+from services.ingester.tests.integration.test_http_api import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ TOPIC = "article-submissions.upstream.v1"
 
 @pytest.fixture
 def topic(world: World) -> str:
-    """A topic of the upstream system's own."""
+    """The topic of one upstream system."""
     topics = {TOPIC: ("up",), "article-submissions.acme.v1": ("acme",)}
     object.__setattr__(world.service.settings, "submission_topics", topics)
     return TOPIC
@@ -32,7 +32,7 @@ def topic(world: World) -> str:
 async def send(
     world: World, article: ArticleSubmitted, topic: str = TOPIC, event_id: str | None = None
 ) -> str:
-    """It arrives on the topic; gives its event id."""
+    """Delivers an article on the topic; returns its event id."""
     (record,) = world.received([article], topic)
     record = record._replace(event_id=event_id or str(uuid4()))
     await use_cases.on_submissions([record], world.service)
@@ -40,7 +40,7 @@ async def send(
 
 
 async def status(http: httpx.AsyncClient, event_id: str, key: str = "upstream") -> dict[str, Any]:
-    """What the sender is answered."""
+    """Returns the response to the sender."""
     answer = await http.get(f"/submissions/{event_id}", headers={"X-API-Key": key})
     assert answer.status_code == 200, answer.text
     assert CANARY not in answer.text
@@ -72,7 +72,9 @@ async def test_an_embargoed_article_is_stored_and_not_published(
     assert (found["state"], found["article_state"]) == ("stored", "embargoed")
 
 
-async def test_what_is_not_stored_says_why(http: httpx.AsyncClient, world: World, topic: str) -> None:
+async def test_a_record_that_is_not_stored_has_a_reason(
+    http: httpx.AsyncClient, world: World, topic: str
+) -> None:
     first = await send(world, world.article(A, "first", source_order=2), topic)
     older = await send(world, world.article(A, "older", source_order=1), topic)
     same = await send(world, world.article(A, "first", source_order=3), topic)
@@ -108,7 +110,7 @@ async def test_a_record_that_comes_again_keeps_what_it_became(
     assert (await status(http, event_id))["state"] == "stored"
 
 
-async def test_a_takedown_is_told_to_whoever_sent_the_article(
+async def test_the_sender_of_an_article_sees_its_takedown(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     event_id = await send(world, world.article(A), topic)
@@ -118,7 +120,7 @@ async def test_a_takedown_is_told_to_whoever_sent_the_article(
     assert (found["state"], found["article_state"]) == ("stored", "revoked")
 
 
-async def test_a_record_that_could_not_be_used_says_why_and_not_what_it_said(
+async def test_an_unusable_record_has_a_reason_without_its_content(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     bad = Bad(
@@ -182,7 +184,7 @@ async def test_a_webhook_is_accepted_until_it_is_processed(http: httpx.AsyncClie
     assert (await status(http, "w1/1", "partner"))["state"] == "refused"
 
 
-async def test_submitting_a_revoked_article_says_that_it_is_not_stored(
+async def test_submitting_a_revoked_article_reports_that_it_is_not_stored(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.order(world.revocation(A, 3))
@@ -209,7 +211,7 @@ async def test_what_was_refused_for_its_revocation_stays_older_than_what_comes_a
 
 
 async def test_a_stored_answer_of_before_has_no_event_ids(http: httpx.AsyncClient, world: World) -> None:
-    """Answers to repeats are kept for 90 days, older than this field."""
+    """Stored responses are kept for 90 days, so some are older than this field."""
     body = orjson.dumps(item("partner:1"))
     await push(http, world, body)
     await world.db.execute("""UPDATE delivery SET answer = '{"accepted": ["partner:1"], "refused": []}'""")

@@ -1,4 +1,4 @@
-"""Old articles go: by every door they stay out, ids that were given outlive their text, holds spare, takedowns win."""
+"""Old articles are deleted and refused from every source, published ids are kept, holds apply, takedowns win."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,23 +34,23 @@ DAYS_KEPT = 100
 
 
 async def _nothing() -> None:
-    """Every order is obeyed."""
+    """Every order is applied."""
 
 
 def before(world: World) -> datetime:
-    """What is older than a hundred days goes: the clock stands on 1 March 2026, so this is in November."""
+    """The limit of a hundred days: the clock is at 1 March 2026, so it is in November."""
     return world.clock.now() - timedelta(days=DAYS_KEPT)
 
 
 def aged(world: World, article_id: str, days: int, text: str = "text", **more: Any) -> ArticleSubmitted:
-    """An article that was published so many days ago."""
+    """Returns an article that was published this many days ago."""
     at = world.clock.now() - timedelta(days=days)
     return world.article(article_id, text, published_at=at, **more)
 
 
 @pytest.fixture
 async def articles(world: World) -> Articles:
-    """The class, with four articles: of the limit's month, of the month before, of the last century, and new."""
+    """The class, with four articles: in the limit's month, in the month before, of the last century, and new."""
     await world.submit(
         aged(world, OLD, 105),
         aged(world, OLDER, 140),
@@ -61,7 +61,7 @@ async def articles(world: World) -> Articles:
 
 
 def request(world: World, *held: str, **more: Any) -> SweepRequested:
-    """To sweep articles; these are held by id."""
+    """A request to sweep articles, with these ids held."""
     given: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "articles",
@@ -81,13 +81,13 @@ async def ids(world: World, table: str = "article") -> list[str]:
 
 
 async def read(world: World, path: str) -> httpx.Response:
-    """As the API answers."""
+    """Returns the response of the API."""
     app = application(SERVICE, replace(world.service, orders_applied=_nothing), Probes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         return await client.get(f"/api/v1{path}")
 
 
-async def test_old_text_goes_and_ids_that_were_given_stay(world: World, articles: Articles) -> None:
+async def test_old_documents_are_deleted_and_published_ids_stay(world: World, articles: Articles) -> None:
     assert await articles.count(request(world)) == SweepCounts(3, 3, 0, 3)
     assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count touches nothing"
     assert await articles.remove(request(world), Progress()) == SweepCounts(3, 3, 0, 3)
@@ -98,7 +98,7 @@ async def test_old_text_goes_and_ids_that_were_given_stay(world: World, articles
     assert await articles.remove(request(world), Progress()) == SweepCounts(0, 0, 0, 3)
 
 
-async def test_an_id_that_was_given_to_nobody_goes_with_its_text(world: World) -> None:
+async def test_an_id_that_was_never_published_is_deleted_with_its_document(world: World) -> None:
     until_later = world.clock.now() + timedelta(days=9)
     await world.submit(
         aged(world, "up:embargoed", 120, embargoed_until=until_later),
@@ -117,7 +117,7 @@ async def test_an_id_that_was_given_to_nobody_goes_with_its_text(world: World) -
     assert await ids(world) == ["up:ended", "up:ordered"]
 
 
-async def test_a_swept_article_stays_out_by_every_door(
+async def test_a_swept_article_is_refused_from_every_source(
     world: World, articles: Articles, script: Script
 ) -> None:
     await articles.remove(request(world), Progress())
@@ -159,18 +159,18 @@ async def test_a_correction_of_a_younger_article_is_no_old_article(world: World,
     assert [month.start.month for month in await world.service.months.all()] == [11]
 
 
-async def test_the_relay_says_nothing_of_what_was_swept(world: World, articles: Articles) -> None:
+async def test_the_relay_publishes_nothing_that_was_swept(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLDER), Progress())
     assert [article.article_id for article in await world.news()] == [YOUNG]
 
 
-async def test_while_it_is_swept_nothing_old_is_said(world: World, articles: Articles) -> None:
+async def test_while_it_is_swept_nothing_old_is_published(world: World, articles: Articles) -> None:
     assert articles.name == "articles"
     await sweeps.raise_floor(world.db, before(world), world.clock.now())
     assert [article.article_id for article in await world.news()] == [YOUNG]
 
 
-async def test_a_swept_article_is_gone_for_readers_and_listed_nowhere(
+async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(
     world: World, articles: Articles
 ) -> None:
     await articles.remove(request(world), Progress())
@@ -199,7 +199,7 @@ async def test_what_is_held_is_spared_readable_and_taken_down_like_any_other(
     assert await world.held(OLD, OLDER) == {OLD}
 
 
-async def test_a_hold_that_was_lifted_spares_nothing_any_more(world: World, articles: Articles) -> None:
+async def test_a_hold_that_has_ended_protects_nothing(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLD, OLDER), Progress())
     assert await articles.count(request(world, OLD)) == SweepCounts(2, 1, 1, 2)
     assert await articles.remove(request(world, OLD), Progress()) == SweepCounts(2, 1, 1, 2)
@@ -238,7 +238,7 @@ async def _waits_for_a_lock(world: World) -> bool:
     )
 
 
-async def test_a_withheld_text_that_is_held_stays_unreadable_and_goes_with_its_order(
+async def test_a_withheld_document_that_is_held_stays_unreadable_and_is_deleted_by_its_order(
     world: World, articles: Articles
 ) -> None:
     await world.db.execute("UPDATE article SET state = 'withheld' WHERE article_id = $1", OLDER)
@@ -268,7 +268,7 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_row_that_sta
 async def test_a_sweep_that_dies_anywhere_is_finished_by_the_next(
     world: World, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It dies after each of its steps in turn; what was counted before counts."""
+    """The sweep is interrupted after each of its steps in turn; earlier counts stay."""
     kept: dict[str, Any] = {}
 
     async def keep(_: Transaction, notes: Any) -> None:
@@ -276,7 +276,7 @@ async def test_a_sweep_that_dies_anywhere_is_finished_by_the_next(
         kept["steps"] = kept.get("steps", 0) + 1
 
     asked, deaths = request(world, OLDER), 0
-    for name in ("hold", "in_month", "remove", "let_go", "forget", "forget_set_aside"):
+    for name in ("hold", "count_month", "remove", "delete_released", "delete_ids", "delete_quarantined"):
         real = getattr(sweeps, name)
 
         async def dies(*args: Any, real: Any = real, **more: Any) -> Any:
@@ -303,20 +303,20 @@ async def test_slices_are_small_and_many(
     assert await ids(world, "article_held") == ["up:n1", "up:n2", "up:n3"]
 
 
-async def test_a_delivery_that_had_begun_before_the_floor_rose_is_waited_for(
+async def test_a_delivery_that_had_begun_before_the_retention_floor_rose_is_waited_for(
     world: World, articles: Articles
 ) -> None:
-    """Its text would come into a month that is gone."""
+    """Its document would be stored in a deleted month."""
     async with world.db.transaction() as delivery:
         await delivery.execute("UPDATE article SET updated_at = updated_at WHERE article_id = $1", YOUNG)
         sweep = asyncio.create_task(articles.remove(request(world), Progress()))
-        await until(lambda: sweeps.floor(world.db), what="the floor")
+        await until(lambda: sweeps.retention_floor(world.db), what="the floor")
         assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG]
     await sweep
     assert await ids(world, "article_content") == [YOUNG]
 
 
-async def test_old_records_of_the_quarantine_go_as_well(world: World, articles: Articles) -> None:
+async def test_old_records_of_the_quarantine_go_too(world: World, articles: Articles) -> None:
     for days in (10, 101):
         await world.db.execute(
             "INSERT INTO quarantine (id, source, topic, partition, kafka_offset, reason, detail, headers, set_aside_at)"

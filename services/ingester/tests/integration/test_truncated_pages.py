@@ -1,4 +1,4 @@
-"""A list that the provider cuts short never passes as a complete one, whatever it does with `limit`."""
+"""A list that the provider truncates never counts as complete, whatever it does with `limit`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -55,7 +55,7 @@ async def test_a_provider_that_gives_less_than_it_once_did_does_not_pass_for_cau
 
 
 def revocations(sizes: Sequence[int]) -> list[object]:
-    """Pages of so many revocations, each with a cursor of its own."""
+    """Returns pages of these numbers of revocations, each with its own cursor."""
     ids = iter(range(1_000))
     return [
         revoked_page(*(str(next(ids)) for _ in range(size)), cursor=f"c{n}") for n, size in enumerate(sizes)
@@ -70,7 +70,7 @@ async def test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_las
     assert (result.caught_up, result.pages, result.noticed) == (True, 4, 11)
 
 
-async def test_a_page_of_articles_that_is_shorter_than_another_of_the_pass_is_the_last_one(
+async def test_a_page_of_articles_that_is_shorter_than_another_of_the_poll_is_the_last_one(
     world: World, script: Script
 ) -> None:
     sizes, first = (4, 4, 1), 1
@@ -166,7 +166,7 @@ async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script
 
 
 @pytest.mark.parametrize("stated", [True, False])
-async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages_show_a_limit(
+async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_show_one(
     simulated: Simulated, *, stated: bool
 ) -> None:
     await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_stated=stated)
@@ -182,4 +182,4 @@ async def test_what_the_rate_limits_say_of_a_page_is_read_once_a_day_where_pages
     assert (await simulated.row(ARTICLES))["page_stated"] == (20 if stated else None)
     await watch_feeds(simulated.world.service)
     (alert,) = await simulated.world.said(AlertRaised)
-    assert f"rate limits say {20 if stated else 'nothing'} of it" in alert.summary
+    assert f"rate limits state {20 if stated else 'nothing'}" in alert.summary

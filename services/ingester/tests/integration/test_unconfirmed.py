@@ -1,4 +1,4 @@
-"""Orders that do not follow the last one: the article is withheld until compliance has said what it issued."""
+"""Orders that do not follow the last one: the article is withheld until compliance confirms its orders."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,12 +20,12 @@ HIGHEST = 2**53 - 1
 
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
-    """They arrive on the topic."""
+    """Delivers orders on the topic."""
     await use_cases.on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
-    """Compliance is asked, and has issued these."""
+    """Asks compliance, which has issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
     await use_cases.on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
@@ -98,7 +98,7 @@ async def test_a_doubt_and_an_order_that_withholds_end_each_by_itself(world: Wor
     assert await world.state(A) == "live"
 
 
-async def test_an_id_whose_embargo_ended_in_doubt_outlives_its_text(world: World) -> None:
+async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     await arrive(world, world.revocation(A, HIGHEST))
     world.clock.advance(hours=2)

@@ -1,4 +1,4 @@
-"""Orders that cannot be read neither stop the lane nor are just set aside."""
+"""Unreadable orders neither stop the lane nor are only quarantined."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -40,7 +40,7 @@ def message(order: AnyOrder) -> Message:
 
 @pytest_asyncio.fixture
 async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
-    """Of the worker's subscribers; the broker's topics are empty."""
+    """The context of the worker's subscribers, with empty topics."""
     assert topics.bootstrap == common_settings.kafka_bootstrap_servers
     outbox, clock = world.service.orders, SystemClock()
     alerts = OutboxAlerts("ingester", outbox, clock)
@@ -48,7 +48,7 @@ async def context(world: World, topics: Broker, common_settings: CommonSettings)
 
 
 async def listen(context: BusContext, world: World, broker: Broker, records: Sequence[Raw | Message]) -> None:
-    """The worker's lane of orders takes these."""
+    """Processes these with the worker's lane of orders."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
     async with listening(context, *lane):
         await broker.send(TOPIC, records)
@@ -60,7 +60,7 @@ async def listen(context: BusContext, world: World, broker: Broker, records: Seq
         await until(handled, what="all orders dealt with")
 
 
-async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_lets_neighbours_through(
+async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does_not_block_others(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     await world.submit(world.article(A), world.article(B), world.article(C))
@@ -114,7 +114,7 @@ async def incident_ids(world: World) -> list[UUID]:
 
 
 async def withheld(world: World, *ids: str) -> list[UUID]:
-    """Unreadable orders on these; gives the incidents."""
+    """Delivers unreadable orders on these articles; returns the incidents."""
     bads = [
         Bad(Poison("null_value"), "ingester", TOPIC, offset=n, event_id=str(n), subjects=(one,))
         for n, one in enumerate(ids)
@@ -144,7 +144,7 @@ async def test_of_two_incidents_on_one_article_the_last_one_releases_it(world: W
     assert await world.state(A) == "live"
 
 
-async def test_an_embargo_is_not_lifted_by_closing_an_incident(world: World) -> None:
+async def test_an_embargo_is_not_ended_by_closing_an_incident(world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     (incident,) = await withheld(world, A)
     await use_cases.close_incident(world.service, incident, "olga", "looked")

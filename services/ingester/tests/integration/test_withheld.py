@@ -1,4 +1,4 @@
-"""Articles that an order withholds: kept, and not readable or published, until a later order ends that."""
+"""Articles that an order withholds: stored, but not readable or published, until a later order."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -32,7 +32,7 @@ async def unreadable_order(world: World, article_id: str) -> Bad:
 
 
 async def published(world: World) -> list[tuple[int, int]]:
-    """(version, after_order) of what is published now."""
+    """Returns (version, after_order) of present publications."""
     return [(one.version, one.after_order) for one in await world.news()]
 
 
@@ -103,7 +103,7 @@ async def test_a_closed_incident_does_not_release_what_an_order_withholds(world:
     assert await world.state(A) == "live"
 
 
-async def test_an_embargo_goes_on_after_a_reinstatement(world: World) -> None:
+async def test_an_embargo_continues_after_a_reinstatement(world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     await world.order(world.withholding(A, 1))
     await world.order(world.reinstatement(A, 2))

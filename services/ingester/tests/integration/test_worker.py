@@ -1,4 +1,4 @@
-"""The ingester's worker as a whole, on a real broker and against a provider that answers over HTTP."""
+"""The complete worker on a real broker, with a provider over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -60,7 +60,7 @@ def message(world: World, event: Event) -> Message:
 
 @asynccontextmanager
 async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIterator[Service]:
-    """A worker with everything that a worker has; ended after the block."""
+    """Runs a complete worker; it is stopped after the block."""
     clock = SystemClock()
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         feeds = configured_feeds(settings, db, clock, http)
@@ -77,7 +77,7 @@ def settings(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
-    """Of a worker with two feeds, on this test's servers."""
+    """Settings of a worker with two feeds on this test's servers."""
     feeds = tmp_path / "feeds.yaml"
     kinds = {"metabase-revoked": "revoked", "metabase-articles": "articles"}
     listed = [{"name": name, "kind": kind, "every": "1s"} for name, kind in kinds.items()]
@@ -100,13 +100,13 @@ def page(*entries: dict[str, Any], revoked: bool = False) -> httpx.Response:
 
 
 def said(body: Any, content_type: str = "application/json") -> httpx.Response:
-    """As it comes from the wire, in pieces."""
+    """Returns a response in several chunks."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     return httpx.Response(200, stream=httpx.ByteStream(raw), headers={"content-type": content_type})
 
 
 def entry(number: int) -> dict[str, Any]:
-    """An article on the provider's wire."""
+    """Returns an article in the provider's format."""
     return {
         "sequenceId": str(number),
         "id": str(number),
@@ -267,7 +267,7 @@ async def test_a_worker_measures_what_it_holds(world: World) -> None:
     assert metrics.ARTICLES.labels("live")._value.get() == 1
 
 
-async def test_a_published_article_is_what_was_stored_and_what_the_contract_says(world: World) -> None:
+async def test_a_published_article_is_the_stored_one_and_matches_the_contract(world: World) -> None:
     article = world.article("up:1", tags=("a",), extra={"x": [1, None]}, source_order=4)
     await world.submit(article)
     (published,) = await world.news()
@@ -277,7 +277,7 @@ async def test_a_published_article_is_what_was_stored_and_what_the_contract_says
     assert (published.version, published.after_order, published.source_order) == (world.number, 0, 4)
 
 
-async def test_a_released_article_is_said_under_the_same_event_id(clock: FakeClock) -> None:
+async def test_a_released_article_is_published_with_the_same_event_id(clock: FakeClock) -> None:
     row = {"article_id": "up:1", "version": 1, "order_no": 0, "source_order": 1}
     row |= {"kept_from": clock.now(), "received_at": clock.now(), "document": '{"article_id":"up:1"}'}
     one: Any = row
@@ -285,7 +285,7 @@ async def test_a_released_article_is_said_under_the_same_event_id(clock: FakeClo
     assert events.published(one, None, clock.advance(hours=1)).event_id == first.event_id
 
 
-async def test_the_commands_of_the_service_tell_what_they_did(
+async def test_the_commands_of_the_service_print_their_results(
     settings: Settings, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert database is not None

@@ -1,4 +1,4 @@
-"""An ingester without its processes, and what stands around it: the provider, the orders, what it wants to say."""
+"""An ingester without processes, with its environment: the provider, the orders and the outgoing events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,19 +23,19 @@ from ingester.use_cases.publishing import publish
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
-"""Stands in every text; found anywhere else, it is a leak."""
+"""It is in every text; anywhere else it is a leak."""
 
 
 @dataclass(slots=True)
 class World(ServiceWorld[Service]):
-    """With words of the ingester's own."""
+    """The service with helpers for tests."""
 
     def configure(self, *feeds: Feed) -> None:
-        """These feeds are configured, and no others."""
+        """Configures only these feeds."""
         self.service = replace(self.service, feeds={feed.name: feed for feed in feeds})
 
     def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
-        """An article that its source published yesterday."""
+        """Returns an article that its source published yesterday."""
         given: dict[str, Any] = {
             "article_id": article_id,
             "published_at": self.clock.now() - timedelta(days=1),
@@ -46,15 +46,15 @@ class World(ServiceWorld[Service]):
         return ArticleSubmitted(**(given | more))
 
     async def submit(self, *articles: ArticleSubmitted) -> None:
-        """They arrive on the submission topic, in one batch."""
+        """Delivers articles on the submission topic, in one batch."""
         await use_cases.on_submissions(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
-        """Compliance has confirmed that it issued them; they arrive in one batch."""
+        """Delivers orders that compliance has confirmed, in one batch."""
         await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def news(self) -> list[ArticlePublished]:
-        """What the waiting references say now; they count as sent."""
+        """Returns the messages of the waiting references; they then count as sent."""
         rows: list[Waiting] = await self.db.fetch(
             "SELECT * FROM outbox_news WHERE sent_at IS NULL ORDER BY id"
         )
@@ -63,56 +63,56 @@ class World(ServiceWorld[Service]):
         return [ArticlePublished.model_validate_json(message.value) for message in messages if message]
 
     async def state(self, article_id: str) -> str | None:
-        """Of the identity row."""
+        """Returns the state of the identity row."""
         found: str | None = await self.db.fetchval(
             "SELECT state FROM article WHERE article_id = $1", article_id
         )
         return found
 
     async def text(self, article_id: str) -> str | None:
-        """The first word of the stored title, whatever the identity row says; None: there is no content."""
+        """Returns the first word of the stored title, whatever the identity row contains; None: there is no content."""
         document = await self.db.fetchval(
             "SELECT document FROM article_content WHERE article_id = $1", article_id
         )
         return None if document is None else str(orjson.loads(document)["title"]).split()[0]
 
     async def held(self, *article_ids: str) -> set[str]:
-        """As holdings answers."""
+        """Returns the answer about holdings."""
         held, _ = await use_cases.holdings(self.service, article_ids)
         return held
 
 
 @dataclass(slots=True)
 class Script:
-    """A provider that answers what the test says, one page or error a call, and then pages without entries."""
+    """A provider with scripted responses, one page or error per call, and then empty pages."""
 
     answers: list[Any] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
     polls: list[UUID] = field(default_factory=list)
 
     def connect(self, poll_id: UUID) -> "Script":
-        """For one pass."""
+        """Returns a reader for one poll."""
         self.polls.append(poll_id)
         return self
 
     async def articles(self, cursor: str = "0", limit: int = 500, part: Slice | None = None) -> Page:
-        """A page of articles."""
+        """Returns a page of articles."""
         assert (limit > 0, part) == (True, None)
         answer = await self._next(cursor)
         return answer or Page((), (), None, 0)
 
     async def revoked(self, cursor: str = "0", limit: int = 10_000) -> RevokedPage:
-        """A page of revocations."""
+        """Returns a page of revocations."""
         assert limit > 0
         answer = await self._next(cursor)
         return answer or RevokedPage((), (), None, 0)
 
     async def newest(self, part: Slice | None = None) -> Page:
-        """A page with the newest article."""
+        """Returns a page with the newest article."""
         return await self.articles("", part=part)
 
     async def rate_limits(self) -> tuple[RateLimit, ...]:
-        """None that say anything."""
+        """Returns rate limits that state nothing."""
         return ()
 
     async def _next(self, cursor: str) -> Any:
@@ -125,11 +125,11 @@ class Script:
         return answer
 
     def feed(self, kind: FeedKind = "revoked", *, name: str | None = None, limit: int = 3) -> Feed:
-        """A feed that this provider answers for."""
+        """Returns a feed of this provider."""
         return self.feed_of(FeedSettings(name=name or f"test-{kind}", kind=kind, limit=limit))
 
     def feed_of(self, settings: FeedSettings, origin: Origin = ORIGIN) -> Feed:
-        """A feed with these settings that this provider, which plays Metabase's client, answers for."""
+        """Returns a feed of this provider, which replaces Metabase's client, with these settings."""
         source = ArticlesSource if settings.kind == "articles" else RevokedSource
         return Feed(settings, source(settings, Settings(), origin, cast("Any", self.connect)))
 
@@ -137,13 +137,13 @@ class Script:
 def revoked_page(
     *ids: str, cursor: str | None = None, bad: Sequence[Bad] = (), **times: datetime
 ) -> RevokedPage:
-    """Entries numbered by their id."""
+    """Returns entries numbered by their id."""
     entries = tuple(Revoked(one, f"s{one}", times.get(f"at{one}")) for one in ids)
     return RevokedPage(entries, tuple(bad), cursor, len(entries) + len(bad))
 
 
 def articles_page(*articles: ArticleSubmitted, cursor: str | None = None, bad: Sequence[Bad] = ()) -> Page:
-    """Articles as a page."""
+    """Returns articles as a page."""
     return Page(tuple(articles), tuple(bad), cursor, len(articles) + len(bad))
 
 

@@ -1,7 +1,7 @@
-"""One call an endpoint to the real provider, within its pace; nothing is stored, no text is printed.
+"""One call per endpoint of the real provider, within its rate limit; nothing is stored, and no content is printed.
 
-`make test-live` with METABASE_URL and METABASE_API_KEY. It says, in words, which uncertain facts it settled. The
-same questions are put to the simulator in every test run, so that they work on the day when a key is there.
+`make test-live` with METABASE_URL and METABASE_API_KEY. It prints which uncertain facts it has confirmed. Every test
+run asks the simulator the same questions, so that they work as soon as a key is available.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.gateways.providers.answers import UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import LIVING
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES
 from ingester.gateways.providers.metabase.tree import Answer, read
 from ingester.gateways.providers.port import ApiCall
 from ingester.gateways.providers.scalars import instant
 
 PAUSE_S = 20.0
-"""Between two calls of one key, as the provider asks; one pause for all endpoints, the careful reading."""
+"""The pause between two calls with one key; one pause for all endpoints, the strictest interpretation."""
 USUALLY_MISSING = (
     "subTitle",
     "contentWithMarkup",
@@ -44,7 +44,7 @@ TIMES = {"revokedDate", "revokedAt", "revoked_at", "revocationDate", "date", "ti
 
 @dataclass
 class Heard:
-    """An answer as it came, by the path that was asked."""
+    """A response as received, by the requested path."""
 
     endpoint: str
     status: int
@@ -54,7 +54,7 @@ class Heard:
 
 
 class Listening(httpx.AsyncBaseTransport):
-    """Passes everything on, and remembers what was answered."""
+    """Passes everything on, and records the responses."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -82,23 +82,23 @@ class Listening(httpx.AsyncBaseTransport):
 
 
 class Pauses:
-    """A pace for one process."""
+    """A rate limit for one process."""
 
     def __init__(self, pause_s: float) -> None:
         self._pause_s, self._called = pause_s, False
 
     async def take(self) -> None:
-        """After the pause, but for the first call."""
+        """Waits for the pause, except before the first call."""
         await asyncio.sleep(self._pause_s if self._called else 0)
 
     async def end(self, retry_after_s: float | None) -> None:
-        """What the provider asks for beyond the pause is waited for as well."""
+        """Also waits for a pause that the provider requests."""
         self._called = True
         await asyncio.sleep(retry_after_s or 0)
 
 
 async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: float) -> list[str]:
-    """Calls each endpoint once, and tells what was learnt; sentences with names, numbers and times only."""
+    """Calls each endpoint once, and returns the results: sentences with names, numbers and times only."""
     listening = Listening(transport)
     calls: list[ApiCall] = []
     clock = SystemClock()
@@ -112,7 +112,7 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             key,
             http,
             pace=Pauses(pause_s),
-            breaker=Breaker("live", clock, failures=100, not_failures=LIVING),
+            breaker=Breaker("live", clock, failures=100, not_failures=NOT_OUTAGES),
             record_call=record,
             clock=clock,
             options=ClientOptions(retry=Retry(attempts=1)),

@@ -1,4 +1,4 @@
-"""What a file of feeds and a key must be, when a process starts and not when they are first needed."""
+"""The file of feeds and the key are checked at start-up."""
 
 from pathlib import Path
 
@@ -53,10 +53,10 @@ def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("{name: one, kind: revoked, secret: 1}", "feed one: metabase has no secret"),
-        ("{name: one, kind: articles, provider: nobody}", "feed one: no reader for the provider nobody"),
+        ("{name: one, kind: revoked, secret: 1}", "feed one: metabase does not support secret"),
+        ("{name: one, kind: articles, provider: nobody}", "feed one: the provider nobody is not supported"),
         ("{name: one, kind: articles, provider: rss}", "feed one, url: Field required"),
-        ("{name: one, kind: articles, provider: port}", "feed one: no reader for the provider port"),
+        ("{name: one, kind: articles, provider: port}", "feed one: the provider port is not supported"),
     ],
 )
 def test_an_entry_that_its_provider_cannot_use_ends_every_role_with_2(
@@ -89,7 +89,7 @@ def test_a_good_file_of_feeds_is_read(file: Path) -> None:
         ({"kind": "articles", "tier": "free", "every": "90s"}, 1.5),
     ],
 )
-def test_a_feed_is_polled_as_its_tier_says(feed: dict[str, str], minutes: float) -> None:
+def test_a_feed_is_polled_at_the_interval_of_its_tier(feed: dict[str, str], minutes: float) -> None:
     assert FeedSettings.model_validate({"name": "one", **feed}).interval_s == minutes * 60
 
 
@@ -98,7 +98,7 @@ def test_an_empty_key_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
 ) -> None:
     monkeypatch.setenv("METABASE_API_KEY", key)
-    assert "METABASE_API_KEY is empty: give the provider's key" in refused(capsys)
+    assert "METABASE_API_KEY is empty: set the provider's key" in refused(capsys)
 
 
 def test_an_option_of_a_feed_is_in_no_text_of_it() -> None:

@@ -1,4 +1,4 @@
-"""Who pushes is verified at a cost that the sender cannot choose."""
+"""The verification of a webhook's sender has a bounded cost."""
 
 import hmac
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ BODY = b"{}"
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> WebhookSecrets:
-    """Of one partner, that replaces its secret."""
+    """The secrets of one partner that rotates its secret."""
     file = tmp_path / "secrets.yaml"
     file.write_text(f"partner: [{', '.join(SECRETS)}]")
     return WebhookSecrets(file)
@@ -66,7 +66,7 @@ def test_no_signature_and_too_many_are_refused_before_the_body_is_read(
     assert digests == []
 
 
-def test_an_unknown_provider_costs_and_answers_what_a_wrong_signature_does(secrets: WebhookSecrets) -> None:
+def test_an_unknown_provider_has_the_cost_and_response_of_a_wrong_signature(secrets: WebhookSecrets) -> None:
     headers = _headers(["v1,eA=="])
     told = []
     for provider in ("partner", "nobody"):

@@ -1,1 +1,1 @@
-"""Nouns and decisions of compliance: plain values in, plain values out."""
+"""Value types and decisions of compliance: pure functions, no I/O."""

@@ -1,4 +1,4 @@
-"""Conditions that a person should know of, and the rules by which time makes one."""
+"""Alert conditions of compliance, and the rules that derive them from times and counts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from clawback_common.alerts.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 
 RUN_AGE_MAX = timedelta(hours=25)
-"""A daily run, and an hour for it to be late."""
+"""The daily interval plus one hour of tolerance."""
 AT_RISK_SHARE = 0.8
-"""Of the time between the start of the clock and the deadline."""
+"""Share of the time between the start of the clock and the deadline."""
 RunState: TypeAlias = Literal["ok", "overdue", "unknown"]
 Status: TypeAlias = Literal["compliant", "non_compliant", "failing", "unknown"]
 
 
 def run_state(last_completed_at: datetime | None, now: datetime) -> RunState:
-    """``ok``, ``overdue``, or ``unknown`` when none ever completed: never having checked is not compliant."""
+    """Returns ``ok``, ``overdue``, or ``unknown`` if no run ever completed: without a check nothing is compliant."""
     if last_completed_at is None:
         return "unknown"
     return "overdue" if now - last_completed_at > RUN_AGE_MAX else "ok"
@@ -25,26 +25,26 @@ def run_state(last_completed_at: datetime | None, now: datetime) -> RunState:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the status is what it is."""
+    """One reason for the compliance status."""
 
     code: str
     figure: int
-    """How many of what the code names; of ``run_overdue`` hours."""
+    """The number of items that the code names; for ``run_overdue`` a number of hours."""
     to_do: str
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the status is reckoned from."""
+class ComplianceState:
+    """The figures from which the status is computed."""
 
     last_completed_at: datetime | None
-    """When a run completed last."""
+    """The time of the last completed run."""
     runs_failed: int
-    """Since then, one after the other."""
+    """Consecutive failed runs since the last completed one."""
     overdue: int
-    """Prompt obligations past due."""
+    """Prompt obligations past their due date."""
     open_incidents: int
-    """Records that may be a takedown and that nobody could read."""
+    """Open incidents: records that may be a takedown and could not be read."""
 
 
 _STATUS: Mapping[str, Status] = {
@@ -54,34 +54,38 @@ _STATUS: Mapping[str, Status] = {
     "run_overdue": "unknown",
     "incidents_open": "unknown",
 }
-"""What each reason makes of the status, the gravest first."""
+"""The status that each reason results in, the most severe first."""
 
 
-def reasons(standing: Standing, now: datetime) -> list[Reason]:
-    """Everything that stands against ``compliant``, the gravest first."""
-    run, last = run_state(standing.last_completed_at, now), standing.last_completed_at
+def reasons(figures: ComplianceState, now: datetime) -> list[Reason]:
+    """Returns every reason against ``compliant``, the most severe first."""
+    run, last = run_state(figures.last_completed_at, now), figures.last_completed_at
     age_h = int((now - last).total_seconds() // 3600) if last else 0
     found = [
         Reason(
-            "obligations_overdue", standing.overdue, "See /compliance/overdue; call the holders that owe."
+            "obligations_overdue",
+            figures.overdue,
+            "See /compliance/overdue; contact the holders that owe an answer.",
         ),
         Reason(
-            "runs_failing", standing.runs_failed, "See the error of the last run; fix its cause, run again."
+            "runs_failing", figures.runs_failed, "See the error of the last run; fix its cause and run again."
         ),
-        Reason("never_run", int(run == "unknown"), "Have a first run made: POST /compliance/runs."),
-        Reason("run_overdue", age_h if run == "overdue" else 0, "See whether the scheduler starts runs."),
+        Reason("never_run", int(run == "unknown"), "Start the first run: POST /compliance/runs."),
+        Reason("run_overdue", age_h if run == "overdue" else 0, "Check that the scheduler starts runs."),
         Reason(
-            "incidents_open", standing.open_incidents, "See /compliance/incidents; find out what each says."
+            "incidents_open",
+            figures.open_incidents,
+            "See /compliance/incidents; find out what each record means.",
         ),
     ]
     return [one for one in found if one.figure]
 
 
 def overall(found: Sequence[Reason]) -> Status:
-    """The status that the gravest reason makes; without any it is ``compliant``.
+    """Returns the status of the most severe reason; ``compliant`` if there is none.
 
-    ``non_compliant`` when something is past due, ``failing`` when the last run failed, ``unknown`` without a recent
-    run, or with a record that may be a takedown nobody could read.
+    ``non_compliant``: something is past due. ``failing``: the last run failed. ``unknown``: there is no recent run, or
+    a record that may be a takedown could not be read.
     """
     codes = {one.code for one in found}
     return next((status for code, status in _STATUS.items() if code in codes), "compliant")
@@ -90,24 +94,27 @@ def overall(found: Sequence[Reason]) -> Status:
 def run_condition(
     last_completed_at: datetime | None, watching_since: datetime, now: datetime
 ) -> Condition | None:
-    """Raised when the last run that completed is too old; one that never was is reckoned from the beginning."""
+    """Returns a condition if the last completed run is too old.
+
+    If no run ever completed, the age counts from the start of monitoring.
+    """
     if now - (last_completed_at or watching_since) <= RUN_AGE_MAX:
         return None
-    said = (
+    text = (
         f"The last compliance run completed at {last_completed_at:%Y-%m-%d %H:%M} UTC"
         if last_completed_at
-        else f"No compliance run completed since {watching_since:%Y-%m-%d %H:%M} UTC, when watching began"
+        else f"No compliance run completed since {watching_since:%Y-%m-%d %H:%M} UTC, when monitoring began"
     )
     return Condition(
         "ComplianceRunOverdue",
         Severity.CRITICAL,
-        f"{said}: see whether the scheduler starts `compliance run`, and why it fails.",
+        f"{text}: check that the scheduler starts `compliance run`, and why runs fail.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """How many prompt obligations are past due or close to it, of one holder."""
+    """The number of a holder's prompt obligations that are past due or close to it."""
 
     holder: str
     overdue: int
@@ -116,7 +123,7 @@ class Lateness:
 
 
 def lateness_conditions(lateness: Lateness) -> list[Condition]:
-    """One condition a holder, however many articles it owes."""
+    """Returns one condition per holder, however many articles it owes."""
     found = []
     labels = {"holder": lateness.holder}
     if lateness.overdue:
@@ -135,7 +142,7 @@ def lateness_conditions(lateness: Lateness) -> list[Condition]:
                 "TakedownAtRisk",
                 Severity.WARNING,
                 f"{lateness.at_risk} obligations of {lateness.holder} have used more than "
-                f"{AT_RISK_SHARE:.0%} of their time: see why it does not answer.",
+                f"{AT_RISK_SHARE:.0%} of their time: find out why it does not answer.",
                 labels,
             )
         )
@@ -143,44 +150,44 @@ def lateness_conditions(lateness: Lateness) -> list[Condition]:
 
 
 def unregistered_consumer(group: str) -> Condition:
-    """Somebody reads content whom no order reaches."""
+    """A consumer group reads content but is not a registered holder, so it receives no orders."""
     return Condition(
         "UnregisteredConsumer",
         Severity.CRITICAL,
-        f"The consumer group {group} reads articles.v1 and is no registered holder: register it, or take its "
-        "access away.",
+        f"The consumer group {group} reads articles.v1 and is not a registered holder: register it, or "
+        "revoke its access.",
         {"group": group},
     )
 
 
 def backlog(feed: str, count: int) -> Condition:
-    """Notices whose deadline had passed before we heard of them: one summary, however many."""
+    """Notices were already past their deadline when they arrived: one summary, however many there are."""
     return Condition(
         "RevocationBacklog",
         Severity.WARNING,
-        f"{count} or more notices by {feed} were past their deadline when first seen: they are carried out now; see "
-        "why they were not read earlier.",
+        f"{count} or more notices by {feed} were past their deadline when first received: they are carried "
+        "out now; find out why they were not read earlier.",
         {"noticed_by": feed},
     )
 
 
 STILL_HELD = "still held"
-"""Who watches that."""
+"""The watcher of this condition."""
 
 
 def still_held(store: str, count: int) -> Condition:
-    """A store answered that it removed what it still holds."""
+    """A store reported articles as removed and still holds them."""
     return Condition(
         "RemovedButStillHeld",
         Severity.CRITICAL,
-        f"{store} answered removed for {count} articles and still holds them: the order is sent again; see why its "
-        "removal does not reach every copy.",
+        f"{store} reported {count} articles as removed and still holds them: the order is sent again; find "
+        "out why its removal does not reach every copy.",
         {"holder": store},
     )
 
 
 def store_wrong(store: str) -> Condition:
-    """A store calls gone what is there, so its word proves nothing."""
+    """A store reports control articles as gone, so its answers prove nothing."""
     return Condition(
         "StoreAnswersWrongly",
         Severity.CRITICAL,
@@ -191,41 +198,41 @@ def store_wrong(store: str) -> Condition:
 
 
 def unreadable(count: int) -> Condition:
-    """Records on the revocation topics that nobody could read: incidents that wait for an officer."""
+    """Records on the revocation topics could not be read: incidents for an officer."""
     return Condition(
         "UnreadableRevocationRecord",
         Severity.CRITICAL,
-        f"{count} incidents are open, and a record that cannot be read may be a takedown: find out what each says, "
-        "then close it.",
+        f"{count} incidents are open, and an unreadable record may be a takedown: find out what each record "
+        "means, then close the incident.",
     )
 
 
 def orders_recovered() -> Condition:
-    """The database was restored, and orders that it had forgotten were found on their topic."""
+    """After a restore of the database, orders that it had lost were found on their topic."""
     return Condition(
         "OrdersRecovered",
         Severity.WARNING,
-        "Orders that the database did not know were found on their topic and recovered: it was restored from a backup. "
-        "Check that officers' acts since the backup are recorded.",
+        "Orders missing in the database were found on their topic and recovered: the database was restored "
+        "from a backup. Check that the actions of officers since the backup are recorded.",
     )
 
 
 def notice_id_reused() -> Condition:
-    """One notice id on two articles: by a mistake of a sender, or to suppress a revocation."""
+    """One notice id names two articles: a sender's mistake, or an attempt to suppress a revocation."""
     return Condition(
         "NoticeIdReused",
         Severity.CRITICAL,
-        "A notice arrived under an id that was recorded for another article. Both are carried out: find out from the "
-        "incident which sender reuses ids, then close it.",
+        "A notice arrived under an id that was recorded for another article. Both are carried out: find "
+        "out from the incident which sender reuses ids, then close it.",
     )
 
 
 def holder_changed(holder: str, change: str, by: str, revision: int) -> Condition:
-    """What takedowns reach was changed; each change is an alert of its own."""
+    """A holder's registration changed, which may change what takedowns reach; each change is a separate alert."""
     return Condition(
         "HolderChanged",
         Severity.WARNING,
-        f"The holder {holder} was {change} by {by}: see that every copy is still reached by takedowns.",
+        f"The holder {holder} was {change} by {by}: check that takedowns still reach every copy.",
         {"holder": holder, "change": change, "revision": str(revision)},
     )
 
@@ -236,14 +243,14 @@ EXPIRES_SOON = timedelta(hours=24)
 def approval_conditions(
     waiting: int, expired: int, articles: int, next_expiry_at: datetime | None, now: datetime
 ) -> list[Condition]:
-    """Requests on which nobody has decided: their articles are withheld, and their clock runs.
+    """Returns conditions for undecided requests: their articles are withheld and their deadline runs.
 
     Args:
-        waiting: requests that can be confirmed.
-        expired: requests that cannot any more, and whose articles are still withheld.
-        articles: how many they name together.
-        next_expiry_at: when the first of those that wait expires.
-        now: to see whether that is soon.
+        waiting: The number of requests that can be confirmed.
+        expired: The number of expired requests, whose articles are still withheld.
+        articles: The number of articles in all of them.
+        next_expiry_at: When the first waiting request expires.
+        now: The current time.
     """
     found = []
     if waiting:
@@ -253,8 +260,8 @@ def approval_conditions(
             Condition(
                 "ApprovalWaiting",
                 Severity.CRITICAL if soon else Severity.WARNING,
-                f"{waiting} requests wait for a second person{until}; {articles} articles are withheld meanwhile, "
-                "and their deadline runs: look at each, then confirm or refuse it.",
+                f"{waiting} requests wait for a second person{until}; {articles} articles are withheld "
+                "until then, and their deadline runs: review each request, then confirm or refuse it.",
             )
         )
     if expired:
@@ -262,30 +269,30 @@ def approval_conditions(
             Condition(
                 "ApprovalExpired",
                 Severity.CRITICAL,
-                f"{expired} requests have expired without a decision; their articles stay withheld: refuse each, or "
-                "have it made again and confirm that.",
+                f"{expired} requests expired without a decision; their articles stay withheld: refuse each "
+                "request, or have it submitted again and confirm that one.",
             )
         )
     return found
 
 
 def mass_revocation(feed: str, count: int, window_h: float) -> Condition:
-    """One feed revokes an unusual share of what is held: carried out, for the deadline counts, and looked at."""
+    """One feed revokes an unusual share of the articles held; its revocations are carried out within their deadline."""
     return Condition(
         "MassRevocation",
         Severity.CRITICAL,
-        f"{feed} has revoked {count} or more articles within {window_h:g} hours, an unusual share of what is held; "
-        "they are carried out: ask the provider whether it means this.",
+        f"{feed} revoked {count} or more articles within {window_h:g} hours, an unusual share of the "
+        "articles held; they are carried out: ask the provider whether this is intended.",
         {"noticed_by": feed},
     )
 
 
 def stray_receipt(meaning: str, holder: str) -> Condition:
-    """An answer that nobody had to give: somebody holds articles whom we do not know, or we forgot an order."""
+    """A receipt matches no obligation: an unknown consumer holds articles, or the database lost an order."""
     return Condition(
         "StrayReceipt",
         Severity.WARNING,
-        f"{holder} answers an order with which we have no business ({meaning}): see whether it is registered under "
-        "this name, and whether our database is behind.",
+        f"{holder} answered an order for which it has no obligation ({meaning}): check whether it is "
+        "registered under this name, and whether the database is behind.",
         {"holder": holder, "meaning": meaning},
     )

@@ -1,4 +1,4 @@
-"""How long an order may take, by the reason for it."""
+"""Deadlines of orders, by reason."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from compliance.domain.notice import Notice, clock_start
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """From the start of the clock to the end of every copy."""
+    """The time from the start of the clock to the removal of every copy."""
 
     usual: timedelta
     by_reason: Mapping[str, timedelta] = field(default_factory=dict)
-    """For reasons whose deadline is another one: a court may give less than a licence."""
+    """Deadlines of the reasons that differ from the usual one: a court may allow less time than a licence."""
 
     def of(self, reason: str) -> timedelta:
-        """That of a reason."""
+        """Returns the deadline for a reason."""
         return self.by_reason.get(reason, self.usual)
 
     def due_at(self, notices: Iterable[Notice], now: datetime) -> datetime | None:
-        """When an order on these notices is due: the strictest of them counts. None: there is none."""
+        """Returns when an order on these notices is due; the strictest notice counts. None: without notices."""
         return min((clock_start(one, now) + self.of(one.reason) for one in notices), default=None)

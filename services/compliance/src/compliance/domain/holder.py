@@ -1,4 +1,7 @@
-"""Our own holders, and which of all HTTP may change: nobody takes our own copies out of takedowns."""
+"""The holders that the worker registers itself, and which holders HTTP may change.
+
+Nobody can exclude our own copies from takedowns over HTTP.
+"""
 
 from collections.abc import Collection, Mapping
 
@@ -6,23 +9,23 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 
 BROKERS = "kafka"
 PUBLISHER = "ingester"
-"""While it holds an article it may publish it, so the age of the last copy counts from when it does not."""
+"""While it holds an article it may publish it, so expiry by age starts when it no longer holds the article."""
 
 COPY_KINDS = dict.fromkeys(("ingester", "analytics"), ("content", "quarantine"))
 """The kinds of copies that each of our stores answers for."""
 READING = {"analytics": "analytics"}
-"""The group with which a store reads articles; the ingester reads none, it publishes them."""
+"""The consumer group with which a store reads articles. The ingester reads none; it publishes them."""
 
 
 def own_holders(
     stores: Collection[str], expiry_holders: Mapping[str, float], brokers_forget_after_h: float
 ) -> list[HolderRegistration]:
-    """Our stores, and what forgets by itself.
+    """Returns the registrations of our stores, the brokers and the expiry holders.
 
     Args:
-        stores: names of our stores.
-        expiry_holders: hours after which each of these forgets.
-        brokers_forget_after_h: hours after which content is off the brokers.
+        stores: The names of our stores.
+        expiry_holders: For each expiry holder, the hours after which it deletes a copy.
+        brokers_forget_after_h: Hours after which content is deleted from the brokers.
     """
     ours = [
         HolderRegistration(
@@ -45,7 +48,7 @@ def own_holders(
         HolderRegistration(
             name=name,
             kind=HolderKind.EXPIRY,
-            purpose="copies that disappear by age, named in EXPIRY_HOLDERS",
+            purpose="copies that are deleted by age, named in EXPIRY_HOLDERS",
             copy_kinds=("copy",),
             forgets_after_h=hours,
         )
@@ -55,17 +58,17 @@ def own_holders(
 
 
 def fixed(name: str, kind: HolderKind, stores: Collection[str]) -> str | None:
-    """Why HTTP may not change or remove this holder; None: it may.
+    """Returns why HTTP must not change or remove this holder; None if it may.
 
     Args:
-        name: the holder's.
-        kind: as it is registered.
-        stores: the names in ``STORES``.
+        name: The holder's name.
+        kind: The kind with which it is registered.
+        stores: The names in ``STORES``.
     """
     if name in stores or kind is HolderKind.STORE:
         return "our own stores are registered by the worker from STORES"
     if name == BROKERS:
         return "the brokers are registered by the worker from KAFKA_FORGETS_AFTER_H"
     if kind is HolderKind.EXPIRY:
-        return "copies that disappear by age are changed by the setting EXPIRY_HOLDERS alone"
+        return "copies that are deleted by age are changed only by the setting EXPIRY_HOLDERS"
     return None

@@ -1,4 +1,4 @@
-"""Notices: who says since when that an article may no longer be held, and from when its clock runs."""
+"""Revocation notices: who revokes an article, since when, and from when the deadline runs."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,44 +10,44 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
 
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""An older time of revocation is a provider's null, not a time."""
+"""A revocation time before this is a provider's null value, not a time."""
 
 
 NoticeKey: TypeAlias = tuple[UUID, str]
-"""A notice is identified by its id and its article: a sender chooses the id, and must not take another's place."""
+"""A notice is identified by its id and its article: a sender chooses the id, and must not replace another notice."""
 
 
 INGESTER = "ingester"
 UNAUTHENTICATED = "unauthenticated"
-"""The subject of every record that nobody whom we know has signed."""
+"""The subject of every record without a valid signature of a known key."""
 
 
 BY_TOPIC = "kafka:"
-"""Begins the name of whoever sent a notice as a record of their own; feeds have no colon in their names."""
+"""The prefix of the sender's name for notices that were sent as Kafka records; feed names contain no colon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a record, as far as its signature proves it."""
+    """The sender of a record, as far as its signature proves it."""
 
     subject: str
     speaks_for_feeds: bool = False
-    """It is the ingester, which alone reads providers' feeds."""
+    """True for the ingester, which alone reads providers' feeds."""
     any_provider: bool = False
     providers: Collection[str] = ()
 
     def may_revoke(self, article_id: str) -> bool:
-        """Whether it may have articles of this provider revoked."""
+        """Returns whether the sender may revoke articles of this provider."""
         return self.any_provider or article_id.partition(":")[0] in self.providers
 
 
 FEEDS = Sender(INGESTER, speaks_for_feeds=True)
-NOBODY = Sender(UNAUTHENTICATED)
+UNKNOWN_SENDER = Sender(UNAUTHENTICATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice, as it came by whichever door."""
+    """One notice from any source."""
 
     notice_id: UUID
     article_id: str
@@ -60,28 +60,28 @@ class Notice:
     note: str | None = None
     traceparent: str | None = None
     subject: str | None = None
-    """Whose approval limit it counts for; None: a provider's own feed, which has none."""
+    """The subject whose approval limit it uses; None: a provider's feed, which has no limit."""
     allowed: bool = True
-    """False: its sender is unknown, or may not revoke this provider's articles. Alone, it withholds and no more."""
+    """False: the sender is unknown or must not revoke this provider's articles. Alone, the notice only withholds."""
     request_id: UUID | None = None
-    """The request that it belongs to."""
+    """The request that the notice belongs to."""
 
     @property
     def key(self) -> NoticeKey:
-        """What identifies it."""
+        """Returns the identity of the notice."""
         return self.notice_id, self.article_id
 
     @property
     def authority(self) -> int:
-        """Of two notices of one identity, which counts: a feed's, then one of somebody who may revoke the article."""
+        """Returns the rank among notices of one identity: a feed, then a sender who may revoke the article."""
         return 2 if self.subject is None else int(self.allowed)
 
     def outranks(self, recorded_by: str, *, withholds: bool) -> bool:
-        """Whether what is recorded under its identity is a record that somebody with less authority sent before.
+        """Returns whether this notice replaces the one recorded under its identity, from a sender with less authority.
 
         Args:
-            recorded_by: who is recorded as its sender; that is lost where the order was recovered from our topic.
-            withholds: the order that it got only withholds the article, which no notice of a feed does.
+            recorded_by: The recorded sender; unknown if the order was recovered from the topic.
+            withholds: The recorded order only withholds the article; an order for a feed's notice never does.
         """
         if recorded_by == self.noticed_by:
             return False
@@ -91,7 +91,7 @@ class Notice:
 
     @classmethod
     def of(cls, event: RevocationNoticed, traceparent: str | None, sender: Sender) -> "Notice":
-        """A notice that came as an event. Only the ingester is believed about feeds and polls."""
+        """Creates a notice from an event. Only the ingester may name feeds and polls."""
         trusted = sender.speaks_for_feeds
         return cls(
             notice_id=event.notice_id,
@@ -109,38 +109,38 @@ class Notice:
 
 
 def clock_start(notice: Notice, now: datetime) -> datetime:
-    """The instant from which the deadline runs: the earliest that the revocation can have been.
+    """Returns the start of the deadline: the earliest time at which the revocation can have happened.
 
-    The provider's own time where it gives one that can be true, else the last complete poll before, else the
-    notice. None of them may lie in the future: a sender's wrong clock must not postpone a deadline.
+    This is the provider's time if it gives a plausible one, else the last complete poll before, else the time of the
+    notice. A time in the future does not count: a sender's wrong clock must not postpone a deadline.
     """
     noticed_at = min(notice.noticed_at, now)
-    for said in (notice.revoked_at, notice.earliest_at):
-        if said is not None and OLDEST <= said <= noticed_at:
-            return said
+    for candidate in (notice.revoked_at, notice.earliest_at):
+        if candidate is not None and OLDEST <= candidate <= noticed_at:
+            return candidate
     return max(noticed_at, OLDEST)
 
 
 def authoritative(notices: Sequence[Notice]) -> list[Notice]:
-    """The notices without those that somebody with less authority sent under the identity of another of them."""
+    """Returns the notices without those that another notice of the same identity, with more authority, replaces."""
     highest: dict[NoticeKey, int] = {}
     for one in notices:
         highest[one.key] = max(one.authority, highest.get(one.key, 0))
     return [one for one in notices if one.authority == highest[one.key]]
 
 
-def forgotten(article_id: str, order_no: int, holder: str, answered_at: datetime) -> Notice:
-    """Stands for the notices behind an order that only a store of ours knows; what they said is lost."""
+def lost_notice(article_id: str, order_no: int, holder: str, answered_at: datetime) -> Notice:
+    """Returns a substitute for the notices of an order that only a store of ours knows; their content is lost."""
     return Notice(
         notice_id=event_id("forgotten_order", article_id, order_no),
         article_id=article_id,
         reason=Reason.MANUAL,
-        noticed_by=f"the answer of {holder} to a forgotten order",
+        noticed_by=f"the answer of {holder} to a lost order",
         noticed_at=answered_at,
     )
 
 
 def repeated_ids(notices: Iterable[Notice]) -> list[NoticeKey]:
-    """Those of the notices whose id an earlier one of them has for another article."""
+    """Returns the notices whose id an earlier one of them uses for another article."""
     first: dict[UUID, str] = {}
     return [one.key for one in notices if first.setdefault(one.notice_id, one.article_id) != one.article_id]

@@ -1,4 +1,4 @@
-"""How far a notice is, as its sender may ask."""
+"""The progress of a notice, as its sender can query it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,21 +10,21 @@ from compliance.domain.order import Kind
 
 
 class NoticeState(StrEnum):
-    """How far a notice is. In the order of progress, but for the last."""
+    """The progress of a notice: the states are in order of progress, except the last."""
 
     UNKNOWN = "unknown"
-    """No notice of this id has come from the caller."""
+    """The caller sent no notice with this id."""
     ACCEPTED = "accepted"
     """Recorded; a second person must decide. The article is withheld until then."""
     STORED = "stored"
-    """Its order is issued, and on its way to the holders."""
+    """The order is issued and on its way to the holders."""
     PUBLISHED = "published"
-    """Its order is on revocations.v1."""
+    """The order is on revocations.v1."""
     REFUSED = "refused"
 
 
 class RecordedNotice(NamedTuple):
-    """A notice on one article, the order that it got, and the request that it belongs to."""
+    """A recorded notice on one article, with its order and its request."""
 
     notice_id: UUID
     article_id: str
@@ -36,13 +36,13 @@ class RecordedNotice(NamedTuple):
     order_no: int
     revocation_id: UUID
     order_sent: bool
-    """The broker has confirmed its order."""
+    """The broker confirmed the order."""
     closed_at: datetime | None
     """When every holder had answered."""
 
     @property
     def state(self) -> NoticeState:
-        """How far it is. An order that only withholds the article waits for a decision."""
+        """Returns the state. A notice whose order only withholds the article waits for a decision."""
         if self.request_refused:
             return NoticeState.REFUSED
         if self.order_kind is Kind.WITHHELD:
@@ -54,6 +54,6 @@ _PROGRESS = (NoticeState.ACCEPTED, NoticeState.STORED, NoticeState.PUBLISHED, No
 
 
 def state_of_all(notices: Iterable[RecordedNotice]) -> NoticeState:
-    """How far those are that are furthest behind."""
+    """Returns the state of the notice that is furthest behind."""
     found = {one.state for one in notices}
     return next((state for state in _PROGRESS if state in found), NoticeState.UNKNOWN)

@@ -1,4 +1,4 @@
-"""Obligations: what one holder owes one order, and what each answer means for it."""
+"""Obligations: what one holder owes for one order, and how receipts and holdings checks change it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,36 +13,36 @@ from compliance.domain.order import Kind
 
 
 class State(StrEnum):
-    """How far a holder is. None of them means that we gave up."""
+    """The state of an obligation. There is no state for giving up."""
 
     OPEN = "open"
     NOTIFIED = "notified"
     """The broker confirmed the order."""
     REMOVED = "removed"
-    """The holder says so; where we can look, we have not looked yet."""
+    """The holder reported the removal; if its holdings can be checked, this is not verified yet."""
     VERIFIED = "verified"
     SUPERSEDED = "superseded"
-    """A later order on the article took its place."""
+    """A later order on the article replaced the order."""
 
 
 CLOSED = frozenset({State.VERIFIED, State.SUPERSEDED})
-_GONE = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
+_REMOVED = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
 
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """One order, one holder."""
+    """One holder's obligation for one order."""
 
     revocation_id: UUID
     holder: str
     kind: HolderKind
     order_kind: Kind
-    looked_at: bool
-    """We can ask the holder for its holdings, so its word alone closes nothing."""
+    verifiable: bool
+    """The holder's holdings can be checked, so a receipt alone closes nothing."""
     superseded: bool
-    """We gave a later order on this article."""
+    """A later order on this article was issued."""
     copy_kinds: tuple[str, ...]
-    """What the holder declared; an answer must speak of each."""
+    """The kinds of copies that the holder declared; a receipt must cover each."""
     state: State
     answers: Mapping[str, str]
     attempts: int = 0
@@ -56,23 +56,23 @@ class Obligation:
 
 
 class ReceiptOutcome(StrEnum):
-    """What a receipt was worth; recorded beside it."""
+    """The outcome of a receipt, recorded with it."""
 
     CLOSED = "closed"
     REMOVED = "removed"
     INCOMPLETE = "incomplete"
-    """A kind of copy that the holder declared is not answered, or not with a removal."""
+    """A declared kind of copy is missing in the receipts, or is not reported as removed."""
     REPEATED = "repeated"
     UNKNOWN_ORDER = "unknown_order"
     NOT_OBLIGED = "not_obliged"
-    """No holder of this name had to answer this order."""
+    """No holder of this name has an obligation for this order."""
     UNAUTHENTICATED = "unauthenticated"
-    """Nobody knows whether the holder sent it: a claim, which closes nothing."""
+    """It is unknown whether the holder sent it: the receipt closes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A receipt, as it came by whichever door."""
+    """A receipt from any source."""
 
     receipt_id: UUID
     article_id: str
@@ -83,26 +83,26 @@ class Answer:
     answered_at: datetime
     came_by: str
     authenticated: bool = True
-    """It is known to be the holder's own."""
+    """The receipt is known to come from the holder."""
 
     @property
     def key(self) -> tuple[str, int, str, int, bool, bytes]:
-        """What identifies it: what it answers, who answers, and what it says.
+        """Returns the identity of the receipt: the order, the holder and the content.
 
-        Its sender chooses the receipt's id, a claim takes the place of no receipt, and each answer that differs is
-        recorded, so that whatever closed an obligation is among the receipts.
+        The sender chooses the receipt id. An unauthenticated receipt never replaces an authenticated one. Receipts
+        with different content are recorded separately, so the receipt that closed an obligation is always on record.
         """
         return self.article_id, self.order_no, self.holder, self.attempt, self.authenticated, self.digest
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the receipt's id and its outcomes: the same answer again has the same."""
+        """Returns the SHA-256 of the receipt id and its outcomes; a repeated receipt has the same digest."""
         parts = [str(self.receipt_id), *(f"{kind}={what}" for kind, what in sorted(self.removals.items()))]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
     @classmethod
     def of(cls, event: ArticleRemoved, came_by: str, *, authenticated: bool = True) -> "Answer":
-        """A receipt that came as an event, or with an event's body."""
+        """Creates a receipt from an event, or from an HTTP body of the same form."""
         return cls(
             receipt_id=event.receipt_id,
             article_id=event.article_id,
@@ -117,9 +117,9 @@ class Answer:
 
 
 def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligation, ReceiptOutcome]:
-    """What an answer makes of an obligation; the same one again changes nothing.
+    """Returns the obligation after a receipt; a repeated receipt changes nothing.
 
-    Answers add up by kind of copy. What is closed stays closed, for a late answer takes nothing back.
+    Receipts accumulate per kind of copy. A closed obligation stays closed: a late receipt does not reopen it.
     """
     if obligation.state in CLOSED or obligation.kind is HolderKind.EXPIRY:
         return obligation, ReceiptOutcome.REPEATED
@@ -149,13 +149,13 @@ def fold(obligation: Obligation, answer: Answer, now: datetime) -> tuple[Obligat
     if obligation.state is State.REMOVED:
         return heard, ReceiptOutcome.REPEATED
     removed = replace(heard, state=State.REMOVED, removed_at=now)
-    if obligation.order_kind is Kind.REVOKED and obligation.looked_at:
+    if obligation.order_kind is Kind.REVOKED and obligation.verifiable:
         return removed, ReceiptOutcome.REMOVED
     return replace(removed, state=State.VERIFIED, verified_at=now, evidence=evidence), ReceiptOutcome.CLOSED
 
 
 def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
-    """Whether one kind of copy is dealt with. A later order that we do not know of settles nothing."""
+    """Returns whether one kind of copy is done. An answer that cites a later order counts only if we know of one."""
     if outcome is None:
         return False
     if outcome is Outcome.SUPERSEDED:
@@ -164,54 +164,54 @@ def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
         return obligation.order_kind is Kind.WITHHELD
     if outcome is Outcome.REINSTATED:
         return obligation.order_kind is Kind.REINSTATED
-    return outcome in _GONE
+    return outcome in _REMOVED
 
 
 LISTS = "ingester"
-"""The store that lists the articles holds what it lists at every moment."""
-FAIR_TIME = timedelta(minutes=10)
-"""Any other may be behind, or have swept before the ingester has: what it misses for longer it answers wrongly."""
+"""The store that lists the control articles; it must always hold what it lists."""
+GRACE_PERIOD = timedelta(minutes=10)
+"""Other stores may lag behind, or sweep before the ingester. A control missing for longer is a wrong answer."""
 CONTROLS = 5
-"""In each question to a store of ours; they must be held, or the answers on the others are worth nothing."""
+"""Control articles in each question to a store of ours. They must be held, else its other answers prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldingsCheck:
-    """A holder's answers on ids that must be gone, and a store's on ids that must be held."""
+    """A holder's answers on ids that must be gone, and a store's answers on control ids that must be held."""
 
     store: str
     answers: Mapping[str, Holding]
     ours: bool = False
-    """A store of ours: its word needs proof. False: a consumer, which answers for itself."""
+    """True for a store of ours, whose answers need proof. False for a consumer, which answers for itself."""
     orders: Mapping[str, int] | None = None
-    """The last order that the store applied to each id; None: it does not say."""
+    """The last order that the store applied to each id; None: the store does not report it."""
     controls: Sequence[str] = ()
-    """Ids that must be held, asked in the same question; those that need not be held any more are left out."""
+    """Control ids of the same question that must still be held."""
     missed: Sequence[str] = ()
-    """Those of them that it called gone."""
+    """The controls that the store reported as gone."""
     not_needed: Sequence[str] = ()
-    """Ids that were asked as controls and need not be held any more: taken down, or swept, meanwhile."""
+    """Ids that were asked as controls and no longer need to be held: revoked or swept in the meantime."""
     few_live: bool = False
-    """There were not enough articles to ask for as controls."""
+    """There were too few articles to choose controls from."""
 
     @property
     def held(self) -> list[str]:
-        """The controls that were found held."""
+        """Returns the controls that the store reported as held."""
         return [one for one in self.controls if self.answers.get(one) is Holding.HELD]
 
     @property
     def unsure(self) -> bool:
-        """It did not know of one of them, so it does not know of the others."""
+        """Returns whether the store answered ``unknown`` for a control; then its other answers count as unknown too."""
         return any(self.answers.get(one, Holding.UNKNOWN) is Holding.UNKNOWN for one in self.controls)
 
 
-def fair_time(store: str) -> timedelta:
-    """For how long this store may miss what must be held."""
-    return timedelta(0) if store == LISTS else FAIR_TIME
+def grace_period(store: str) -> timedelta:
+    """Returns how long this store may miss a control article."""
+    return timedelta(0) if store == LISTS else GRACE_PERIOD
 
 
 class HoldingsVerdict(StrEnum):
-    """What looking found."""
+    """The result of a holdings check for one article."""
 
     GONE = "gone"
     HELD = "held"
@@ -219,22 +219,27 @@ class HoldingsVerdict(StrEnum):
 
 
 class Proof(StrEnum):
-    """Why an answer "gone" is believed."""
+    """Why an answer "gone" is accepted."""
 
     ANSWER = "answer"
-    """A consumer's own word at its own address."""
+    """The answer of a consumer at its own address."""
     CONTROLS = "controls"
-    """Articles that must be held were found held, in the same answer."""
+    """Control articles were reported as held in the same answer."""
     ORDER = "order"
-    """The row that guards the article has applied the order."""
+    """The store's row of the article has applied the order."""
 
 
-def seen(looked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool = False) -> HoldingsVerdict:
-    """What one answer is worth: unknown, left out, not proven, or from a store that answers wrongly is not gone."""
-    if wrong or looked.unsure:
+def verdict(
+    checked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool = False
+) -> HoldingsVerdict:
+    """Returns the result for one article.
+
+    An answer that is unknown, missing or not proven, or that comes from an unreliable store, does not count as gone.
+    """
+    if wrong or checked.unsure:
         return HoldingsVerdict.UNKNOWN
-    match looked.answers.get(article_id):
-        case Holding.GONE if proof(looked, article_id, order_no) is not None:
+    match checked.answers.get(article_id):
+        case Holding.GONE if proof(checked, article_id, order_no) is not None:
             return HoldingsVerdict.GONE
         case Holding.HELD:
             return HoldingsVerdict.HELD
@@ -242,18 +247,18 @@ def seen(looked: HoldingsCheck, article_id: str, order_no: int, *, wrong: bool =
             return HoldingsVerdict.UNKNOWN
 
 
-def proof(looked: HoldingsCheck, article_id: str, order_no: int) -> Proof | None:
-    """Why a store's "gone" is believed, if it is.
+def proof(checked: HoldingsCheck, article_id: str, order_no: int) -> Proof | None:
+    """Returns the proof of a store's answer "gone"; None if there is none.
 
-    A store that says which orders it has applied must have applied this one: what it has not heard of may still be
-    published there. Where fewer than `CONTROLS` articles were found held, it must say so.
+    If the store reports applied orders, it must have applied this one: otherwise it may still publish the article. If
+    fewer than `CONTROLS` controls are held, the applied order is required.
     """
-    if not looked.ours:
+    if not checked.ours:
         return Proof.ANSWER
-    if looked.orders is not None and looked.orders.get(article_id, 0) < order_no:
+    if checked.orders is not None and checked.orders.get(article_id, 0) < order_no:
         return None
-    if len(looked.held) >= CONTROLS:
+    if len(checked.held) >= CONTROLS:
         return Proof.CONTROLS
-    if looked.orders is not None and (looked.held or (looked.few_live and not looked.controls)):
+    if checked.orders is not None and (checked.held or (checked.few_live and not checked.controls)):
         return Proof.ORDER
     return None

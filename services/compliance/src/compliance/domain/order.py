@@ -1,4 +1,4 @@
-"""Orders: our own numbered statements on an article. Decided for one article at a time, with its row in hand."""
+"""Orders: numbered statements on one article, decided while the article's row is locked."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,21 +20,21 @@ _MILLISECOND = timedelta(milliseconds=1)
 RECOVERED = "recovered from the topic"
 REISSUED = "ordered again above a later order"
 CLOCK_AHEAD_MAX = timedelta(hours=1)
-"""A number further in the future than this was not given by us."""
+"""An order number further in the future was not issued by compliance."""
 
 
 class Kind(StrEnum):
-    """What an order says."""
+    """The kind of an order."""
 
     REVOKED = "revoked"
     REINSTATED = "reinstated"
     WITHHELD = "withheld"
-    """Not shown and not removed, until a later order revokes or reinstates the article."""
+    """The article is neither readable nor removed until a later order revokes or reinstates it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An article's row: the last order on it; number 0 and live before the first."""
+class ArticleHead:
+    """The row of an article with its last order; number 0 and live before the first order."""
 
     article_id: str
     order_no: int
@@ -45,13 +45,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class IssueOrder:
-    """A new order."""
+    """The decision to issue a new order."""
 
     revocation_id: UUID
     article_id: str
     order_no: int
     previous_order: int
-    """The last order on the article before; 0: there was none."""
+    """The previous order on the article; 0: there was none."""
     kind: Kind
     reason: str
     ordered_at: datetime
@@ -65,37 +65,37 @@ class IssueOrder:
 
     @property
     def backlog(self) -> bool:
-        """Past its deadline when we first heard of it: late, but not by us."""
+        """The order was past its deadline when its notice arrived."""
         return self.kind is Kind.REVOKED and self.due_at <= self.ordered_at
 
 
 @dataclass(frozen=True, slots=True)
 class ResendOrder:
-    """An order that stands is sent once more, in answer to these notices."""
+    """The decision to send the order in force again, in answer to these notices."""
 
     revocation_id: UUID
     notices: tuple[Notice, ...]
     new: tuple[Notice, ...] = ()
-    """Those of them that we had not seen before."""
+    """The notices that were not recorded before."""
     clock_started_at: datetime | None = None
-    """The earliest that a new one gives: a clock may be set back, never forward."""
+    """The earliest clock start of the new notices. A clock start only moves to an earlier time."""
     due_at: datetime | None = None
-    """The earliest that a new one demands, likewise."""
+    """The earliest due time of the new notices. A due time only moves to an earlier time."""
 
 
 Decision: TypeAlias = IssueOrder | ResendOrder
 
 
 def next_number(last: int, now: datetime) -> int:
-    """The number of the next order on an article: milliseconds since the epoch, so that it is greater than all before.
+    """Returns the next order number of an article: milliseconds since the epoch, and greater than the last number.
 
-    A database restored from a backup has forgotten numbers that it gave; every one of them lies before now.
+    A database restored from a backup has lost issued numbers; every one of them is smaller than the current time.
     """
     return max(last + 1, (now - _EPOCH) // _MILLISECOND)
 
 
 def recovered(order: AnyOrder, deadlines: Deadlines) -> IssueOrder:
-    """An order of ours that we have forgotten, as it was on the topic."""
+    """Returns an order that the database lost, as recorded on the topic."""
     ordered = IssueOrder(
         revocation_id=revocation_id(order.article_id, order.order),
         article_id=order.article_id,
@@ -128,17 +128,17 @@ def recovered(order: AnyOrder, deadlines: Deadlines) -> IssueOrder:
 
 
 def revocation_id(article_id: str, order_no: int) -> UUID:
-    """The identity that an order has for ever."""
+    """Returns the permanent id of an order."""
     return event_id("revocation", article_id, order_no)
 
 
 def sending_id(article_id: str, order_no: int, attempt: int) -> UUID:
-    """The identity of one sending of an order."""
+    """Returns the id of one sending of an order."""
     return event_id("order", article_id, order_no, attempt)
 
 
 def decide(
-    standing: Standing,
+    head: ArticleHead,
     notices: Sequence[Notice],
     known: Mapping[NoticeKey, UUID],
     *,
@@ -146,50 +146,50 @@ def decide(
     deadlines: Deadlines,
     limited: Collection[NoticeKey] = (),
 ) -> list[Decision]:
-    """What to order on one article, given everything that is noticed of it at once.
+    """Decides what to order on one article, given all its notices of a batch.
 
-    A notice that we know gets the order that it got, even one lifted since: holders fold by number. A new one
-    joins the revocation that stands, or begins a new one.
+    A known notice is answered with its original order, even if that was reinstated since: holders fold orders by
+    number. A new notice joins the order in force, or results in a new order.
 
     Args:
-        standing: the article's row, taken.
-        notices: on this article, in order of arrival; the same one may come twice.
-        known: the order that each known notice got.
-        now: when they arrived.
-        deadlines: from the start of the clock; of several notices the strictest counts.
-        limited: new notices that need a second person: alone, they withhold the article and do not revoke it.
+        head: The locked row of the article.
+        notices: The notices on this article in order of arrival; a notice may occur twice.
+        known: The order of each known notice.
+        now: When they arrived.
+        deadlines: The deadlines by reason; the strictest notice counts.
+        limited: New notices that need a second person. Alone they withhold the article and do not revoke it.
     """
     distinct = list({notice.key: notice for notice in notices}.values())
-    decisions: list[Decision] = list(_said_again(distinct, known))
+    decisions: list[Decision] = list(_repeats(distinct, known))
     new = tuple(notice for notice in distinct if notice.key not in known)
     if not new:
         return decisions
     withholds = all(notice.key in limited for notice in new)
-    stands = standing.revoked or (withholds and standing.withheld)
-    if stands and standing.revocation_id is not None:
-        # who may not revoke an article does not make its revocation late either
+    in_force = head.revoked or (withholds and head.withheld)
+    if in_force and head.revocation_id is not None:
+        # a sender who must not revoke the article does not change its deadline
         counted = [notice for notice in new if notice.allowed]
         starts = min((clock_start(notice, now) for notice in counted), default=None)
-        joined = ResendOrder(standing.revocation_id, new, new, starts, deadlines.due_at(counted, now))
+        joined = ResendOrder(head.revocation_id, new, new, starts, deadlines.due_at(counted, now))
         return _joined(decisions, joined)
     deciding = new if withholds else [notice for notice in new if notice.key not in limited]
     started_at = min(clock_start(notice, now) for notice in deciding)
-    order_no = next_number(standing.order_no, now)
+    order_no = next_number(head.order_no, now)
     first = deciding[0]
-    said = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
+    revoked_at = [notice.revoked_at for notice in deciding if notice.revoked_at is not None]
     decisions.append(
         IssueOrder(
-            revocation_id=revocation_id(standing.article_id, order_no),
-            article_id=standing.article_id,
+            revocation_id=revocation_id(head.article_id, order_no),
+            article_id=head.article_id,
             order_no=order_no,
-            previous_order=standing.order_no,
+            previous_order=head.order_no,
             kind=Kind.WITHHELD if withholds else Kind.REVOKED,
             reason=first.reason,
             ordered_at=now,
             ordered_by=first.noticed_by,
             clock_started_at=started_at,
             due_at=deadlines.due_at(deciding, now) or started_at + deadlines.usual,
-            revoked_at=min(said, default=None),
+            revoked_at=min(revoked_at, default=None),
             notices=new,
             traceparent=first.traceparent,
         )
@@ -197,7 +197,7 @@ def decide(
     return decisions
 
 
-def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[ResendOrder]:
+def _repeats(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> Iterator[ResendOrder]:
     repeats: dict[UUID, list[Notice]] = {}
     for notice in notices:
         if notice.key in known:
@@ -207,7 +207,7 @@ def _said_again(notices: Sequence[Notice], known: Mapping[NoticeKey, UUID]) -> I
 
 
 def _joined(decisions: list[Decision], joined: ResendOrder) -> list[Decision]:
-    """The new notices are answered in the same sending as repeated ones of the same order."""
+    """Adds new notices to a repeated sending of the same order."""
     rest: list[Decision] = []
     cited: tuple[Notice, ...] = ()
     for decision in decisions:
@@ -218,18 +218,18 @@ def _joined(decisions: list[Decision], joined: ResendOrder) -> list[Decision]:
     return [*rest, replace(joined, notices=cited + joined.notices)]
 
 
-def lift(
-    standing: Standing, revoked: UUID, *, now: datetime, lifted_by: str, deadlines: Deadlines, reason: str
+def reinstatement(
+    head: ArticleHead, revoked: UUID, *, now: datetime, lifted_by: str, deadlines: Deadlines, reason: str
 ) -> IssueOrder | None:
-    """The order that ends a revocation, or the withholding of an article; None when it is not the one that stands."""
-    if not (standing.revoked or standing.withheld) or standing.revocation_id != revoked:
+    """Returns the order that ends a revocation or a withholding; None if ``revoked`` is not the order in force."""
+    if not (head.revoked or head.withheld) or head.revocation_id != revoked:
         return None
-    order_no = next_number(standing.order_no, now)
+    order_no = next_number(head.order_no, now)
     return IssueOrder(
-        revocation_id=revocation_id(standing.article_id, order_no),
-        article_id=standing.article_id,
+        revocation_id=revocation_id(head.article_id, order_no),
+        article_id=head.article_id,
         order_no=order_no,
-        previous_order=standing.order_no,
+        previous_order=head.order_no,
         kind=Kind.REINSTATED,
         reason=reason,
         ordered_at=now,
@@ -242,13 +242,13 @@ def lift(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it stands in the books, with all that a sending says."""
+    """A recorded order with everything that a sending contains."""
 
     revocation_id: UUID
     article_id: str
     order_no: int
     previous_order: int | None
-    """The last order on the article before; 0: there was none; None: it was ordered before numbers were chained."""
+    """The previous order on the article; 0: there was none; None: issued before this field existed."""
     kind: Kind
     reason: str
     clock_started_at: datetime
@@ -257,12 +257,12 @@ class Order:
     ordered_at: datetime
     lifts: UUID | None
     attempts: int
-    pressing_since: datetime
+    resend_from: datetime
     closed: bool
     traceparent: str | None
 
     def sent_again(self, clock_started_at: datetime | None, due_at: datetime | None) -> "Order":
-        """The next sending, with the clock set back and due sooner where a notice that joined it says so."""
+        """Returns the next sending, with an earlier clock start and due time if a new notice requires it."""
         return replace(
             self,
             attempts=self.attempts + 1,
@@ -272,7 +272,7 @@ class Order:
 
     @classmethod
     def of(cls, new: IssueOrder) -> "Order":
-        """The first sending of a new order."""
+        """Returns the first sending of a new order."""
         return cls(
             revocation_id=new.revocation_id,
             article_id=new.article_id,
@@ -286,47 +286,46 @@ class Order:
             ordered_at=new.ordered_at,
             lifts=new.lifts,
             attempts=1,
-            pressing_since=new.ordered_at,
+            resend_from=new.ordered_at,
             closed=False,
             traceparent=new.traceparent,
         )
 
 
-def reissued(standing: Order, last: int, now: datetime) -> IssueOrder:
-    """The last order, issued again above a number that a store knows and we have forgotten."""
+def reissued(order: Order, last: int, now: datetime) -> IssueOrder:
+    """Issues an order again with a number above one that a store knows and the database lost."""
     number = next_number(last, now)
     return IssueOrder(
-        revocation_id=revocation_id(standing.article_id, number),
-        article_id=standing.article_id,
+        revocation_id=revocation_id(order.article_id, number),
+        article_id=order.article_id,
         order_no=number,
         previous_order=last,
-        kind=standing.kind,
-        reason=standing.reason,
+        kind=order.kind,
+        reason=order.reason,
         ordered_at=now,
         ordered_by=REISSUED,
-        clock_started_at=standing.clock_started_at,
-        due_at=standing.due_at,
-        revoked_at=standing.revoked_at,
-        traceparent=standing.traceparent,
+        clock_started_at=order.clock_started_at,
+        due_at=order.due_at,
+        revoked_at=order.revoked_at,
+        traceparent=order.traceparent,
     )
 
 
 _STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _HOURLY_FOR = timedelta(days=3)
-"""Who has not answered by then needs a person, and is reminded daily."""
+"""After this time a person must act; the order is resent daily."""
 RESEND_AFTER = (*_STEPS, *[_HOUR] * 72, _DAY)
-"""From the first, second, … time that a holder still held what it reported removed, to the next sending to it."""
+"""The delays before the order is resent to a holder that still held articles, by the number of such answers."""
 
 
-def next_send_at(pressing_since: datetime, now: datetime) -> datetime:
-    """When an order that stays open is sent again: 1, 5 and 15 minutes after, then every hour, after three days daily.
+def next_send_at(resend_from: datetime, now: datetime) -> datetime:
+    """Returns when an open order is sent again: after 1, 5 and 15 minutes, then hourly, after three days daily.
 
-    Reckoned from its beginning and not from the last sending, so that a notice that repeats neither hurries nor
-    postpones it.
+    The intervals count from ``resend_from`` and not from the last sending, so a repeated notice does not change them.
     """
     for step in _STEPS:
-        if pressing_since + step > now:
-            return pressing_since + step
-    every = _HOUR if now - pressing_since < _HOURLY_FOR else _DAY
-    return pressing_since + ((now - pressing_since) // every + 1) * every
+        if resend_from + step > now:
+            return resend_from + step
+    every = _HOUR if now - resend_from < _HOURLY_FOR else _DAY
+    return resend_from + ((now - resend_from) // every + 1) * every

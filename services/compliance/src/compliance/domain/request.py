@@ -1,4 +1,4 @@
-"""Requests: acts on many articles, or by senders who may not act alone. A second person decides on them."""
+"""Requests: actions on many articles, or by senders who need approval. A second person decides on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from clawback_contracts.envelope import event_id
 from compliance.domain.notice import UNAUTHENTICATED, Notice
 
 SLICE = 500
-"""Orders in one transaction; others must not wait long for its rows."""
+"""Orders per transaction, so that other transactions do not wait long for its rows."""
 TOPIC_ARTICLES_MAX = 2_000
-"""Articles in one request that is gathered from a topic: a person must be able to look through it."""
+"""Articles per request that is collected from a topic: a person must be able to review it."""
 
 
 class RequestKind(StrEnum):
@@ -24,20 +24,20 @@ class RequestKind(StrEnum):
 
 
 class RequestState(StrEnum):
-    """How far a request is."""
+    """The state of a request."""
 
     WAITING = "waits_for_confirmation"
     EXPIRED = "expired"
-    """Nobody decided in time. What it withheld stays withheld; it can still be refused, and not confirmed."""
+    """Nobody decided in time. The articles stay withheld; the request can still be refused, but not confirmed."""
     CONFIRMED = "confirmed"
-    """Or in need of no second person: it is being carried out."""
+    """Confirmed, or no second person was needed; it is being carried out."""
     ORDERED = "ordered"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, as it is recorded."""
+    """A recorded request."""
 
     request_id: UUID
     kind: RequestKind
@@ -63,11 +63,11 @@ class Request:
 
     @property
     def decided(self) -> bool:
-        """A second person has decided, or none has to."""
+        """Returns whether a second person has decided, or none is needed."""
         return not self.needs_approval or self.confirmed_at is not None or self.refused_at is not None
 
     def notice(self, article_id: str) -> Notice:
-        """Its notice on one article, whose identity follows from the request's."""
+        """Returns the notice on one article; its id is derived from the request's id."""
         return Notice(
             notice_id=event_id("notice", self.request_id, article_id),
             article_id=article_id,
@@ -83,16 +83,16 @@ class Request:
 
 
 def of_unknown_sender(made_by: str) -> bool:
-    """Whether a request is gathered from records that nobody whom we know has signed."""
+    """Returns whether the request is collected from records without a valid signature."""
     return made_by == UNAUTHENTICATED
 
 
 def state(row: Mapping[str, object], now: datetime) -> RequestState:
-    """How far a request is.
+    """Returns the state of a request.
 
     Args:
-        row: with the times of its decision and its end.
-        now: to see whether it has expired.
+        row: The request's row, with the times of its decision and its end.
+        now: The current time, to detect expiry.
     """
     if row["refused_at"] is not None:
         return RequestState.REFUSED

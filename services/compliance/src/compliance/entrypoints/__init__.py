@@ -1,1 +1,1 @@
-"""Where things come in: topics, HTTP, jobs, and the loops of the live worker."""
+"""Entry points: subscriptions, HTTP, commands and the worker's loops."""

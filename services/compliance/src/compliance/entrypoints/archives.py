@@ -1,4 +1,4 @@
-"""Looking into archives by a command: what was removed for its age can be read back."""
+"""The command ``archive``: verifies and prints archives of deleted records."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -13,27 +13,27 @@ from clawback_common.service.process import ExitCode
 
 
 def archive_arguments(parser: ArgumentParser) -> None:
-    """Those of the command ``archive``."""
+    """Adds the arguments of the command ``archive``."""
     parser.add_argument("do", choices=("verify", "read"), help="compare it with its manifest, or print it")
-    parser.add_argument("path", type=Path, metavar="PATH", help="its manifest, or the folder of it")
+    parser.add_argument("path", type=Path, metavar="PATH", help="its manifest, or a folder above it")
 
 
 def archive_command(chosen: Namespace) -> int:
-    """``compliance archive DO PATH``: an archive is read wherever it lies."""
+    """Runs ``compliance archive DO PATH``; it needs no database."""
     return verify_command(chosen.path) if chosen.do == "verify" else read_command(chosen.path)
 
 
 def verify_command(path: Path) -> int:
-    """``compliance archive verify PATH``: 0 every file is as it was written, 3 one is not."""
+    """Runs ``compliance archive verify PATH``. Returns 0 if every file is unchanged, 3 if one differs."""
     found = _manifests(path)
-    code = _each(path, found, _tell)
+    code = _each(path, found, _print_result)
     if code == ExitCode.OK:
-        sys.stdout.write(f"{len(found)} archives are as they were written\n")
+        sys.stdout.write(f"{len(found)} archives are unchanged\n")
     return code
 
 
 def read_command(path: Path) -> int:
-    """``compliance archive read PATH``: a line a record. 0 all was read, 3 a file is not as it was written."""
+    """Runs ``compliance archive read PATH``: one line of JSON per record. Returns 3 if a file differs, else 0."""
     return _each(path, _manifests(path), _print)
 
 
@@ -49,7 +49,7 @@ def _each(path: Path, manifests: Sequence[Path], do: Callable[[Path], None]) -> 
     return ExitCode.OK if manifests else ExitCode.ATTENTION
 
 
-def _tell(one: Path) -> None:
+def _print_result(one: Path) -> None:
     manifest = verify(one)
     counts = ", ".join(f"{count} {name}" for name, count in manifest.schemas.items())
     sys.stdout.write(f"{one}: {manifest.records} records ({counts})\n")

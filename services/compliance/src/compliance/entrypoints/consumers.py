@@ -1,4 +1,4 @@
-"""What compliance listens to."""
+"""The Kafka subscriptions of compliance."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,11 @@ from compliance.use_cases import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """Notices, receipts, our own orders, sweeps.
+    """Returns the subscriptions: notices, receipts, our own orders, sweeps.
 
-    ``positions``: note where we stand, which a second try of old records must not.
+    Args:
+        service: The service.
+        positions: Whether to store positions on the topics; False for a retry of old records.
     """
 
     async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:

@@ -1,4 +1,4 @@
-"""What the worker does again and again."""
+"""The loops of the worker."""
 
 from datetime import timedelta
 from functools import partial
@@ -16,19 +16,19 @@ from compliance.use_cases.mass_revocations import MassRevocations
 from compliance.use_cases.verification import HoldingsVerifier
 
 RUN_WAIT = timedelta(minutes=15)
-"""So long a run that was asked for over HTTP waits for obligations to close."""
+"""How long a run that was requested over HTTP waits for obligations to close."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def loops(
     service: Service, verifier: HoldingsVerifier, controls: Controls, stopping: ShutdownEvent
 ) -> list[Loop]:
-    """All of them; what watches is done by one worker alone."""
+    """Returns all loops; monitoring loops run in one worker only."""
     run = Check(service, service.ingester, stopping, _log_run, RUN_WAIT)
     return [
-        Loop("look", 0.002, verifier.wait_and_verify),
+        Loop("verification", 0.002, verifier.wait_and_verify),
         Loop("controls", 60.0, partial(controls.refresh, service)),
-        Loop("press", 1.0, partial(use_cases.resend_due, service)),
+        Loop("resend", 1.0, partial(use_cases.resend_due, service)),
         Loop("notified", 1.0, partial(_note_notified, service)),
         Loop("requested runs", 1.0, run.requested),
         Loop("mass revocations", 10.0, MassRevocations(service, service.ingester).watch, alone=True),
@@ -48,4 +48,4 @@ async def _note_notified(service: Service) -> None:
 
 
 def _log_run(line: str) -> None:
-    _log.info("run", said=line)
+    _log.info("run", progress=line)

@@ -1,1 +1,1 @@
-"""What leaves compliance: orders, runs, alerts, metrics, questions to stores and to the ingester."""
+"""Outgoing interfaces: events, metrics, and calls to the stores, the holders and the ingester."""

@@ -1,4 +1,4 @@
-"""What compliance says on its topics: orders and runs."""
+"""The events that compliance sends: orders and runs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance.domain.order import Kind, Order, sending_id
 
 HOLDERS_MAX = 100
-"""Named in one sending; where more owe an answer, all are asked for one."""
+"""Holders named in one sending; if more owe an answer, all holders are asked to answer."""
 
 
 def orders(
@@ -21,9 +21,9 @@ def orders(
     at: datetime,
     addressed: Mapping[UUID, Sequence[str]] | None = None,
 ) -> list[Message]:
-    """One message an order, with the notices that this sending answers, and the holders that are to answer it.
+    """Returns one message per order, with the notices that it answers and the holders that must answer it.
 
-    It goes on in the trace of the first notice, so that one trace leads from a provider's page to the last receipt.
+    A message continues the trace of the first notice, so one trace leads from the provider's page to the last receipt.
     """
     return [
         Message.of(
@@ -43,7 +43,7 @@ def orders(
 def order_event(
     order: Order, notice_ids: Sequence[UUID] = (), holders: Sequence[str] | None = None
 ) -> AnyOrder:
-    """The order in the contract's words. ``holders``: those that are to answer; None: all of them."""
+    """Returns the order as the contract's event. ``holders``: those that must answer; None: all of them."""
     named = None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders)
     match order.kind:
         case Kind.REVOKED:
@@ -86,5 +86,5 @@ def order_event(
 
 
 def run_ended(event: RunCompleted | RunFailed, traceparent: str | None) -> Message:
-    """How a run ended; a run ends once."""
+    """Returns the event for the end of a run; each run has exactly one."""
     return Message.of(event, event_id("run", event.run_id), at=event.ended_at, traceparent=traceparent)

@@ -1,4 +1,4 @@
-"""The ingester, as far as compliance asks it: polls of feeds, and articles that must be held."""
+"""The client for the ingester's API: polls of feeds, and articles that must be held."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from clawback_common.http.client import Sibling
 from clawback_contracts.envelope import ArticleId
 
-_LOOK_S = 2.0
+_CHECK_S = 2.0
 
 
 class Poll(BaseModel):
-    """What one pass over a feed brought."""
+    """The result of one poll of a feed."""
 
     poll_id: UUID
     noticed: int
@@ -34,11 +34,11 @@ class _Feeds(BaseModel):
 
 
 class Listed(BaseModel):
-    """An article that is there to be read."""
+    """A readable article."""
 
     article_id: ArticleId
     updated_at: datetime | None = None
-    """None: the ingester does not say, so long ago."""
+    """None: the ingester reports no time, because the update was long ago."""
 
 
 class _Counts(BaseModel):
@@ -51,55 +51,55 @@ class _Articles(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Ingester:
-    """Its API, behind one port."""
+    """The ingester's API."""
 
     api: Sibling
     poll_timeout_s: float
 
     async def revocation_feeds(self) -> list[str]:
-        """The names of the feeds that list revocations.
+        """Returns the names of the feeds of revocations.
 
         Raises:
-            Transient: no answer, or one that cannot be read.
+            Transient: There is no response, or an unreadable one.
         """
         listed = await self.api.read(_Feeds, "GET", "/feeds")
         return [feed.name for feed in listed.items if feed.kind == "revoked" and feed.configured]
 
     async def poll(self, feed: str) -> Poll:
-        """Drains a feed, or joins the pass that does; takes as long as the provider's pace makes it.
+        """Polls a feed to its end, or joins a running poll; the provider's rate limit decides how long this takes.
 
         Raises:
-            Transient: the provider failed, or the ingester does not answer.
+            Transient: The provider failed, or the ingester does not respond.
         """
         path = f"/feeds/{quote(feed)}/poll"
         response = await self.api.call("POST", path, timeout_s=self.poll_timeout_s)
         async with asyncio.timeout(self.poll_timeout_s):
             while response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_CHECK_S)
                 response = await self.api.call("GET", response.headers["location"])
         return self.api.parsed(Poll, response)
 
     async def live(self, limit: int) -> list[Listed]:
-        """Some articles that are there to be read, from anywhere among all of them.
+        """Returns a random sample of readable articles.
 
         Raises:
-            Transient: no answer, or one that cannot be read.
+            Transient: There is no response, or an unreadable one.
         """
         return (await self.api.read(_Articles, "GET", f"/articles/sample?limit={limit}")).items
 
     async def held(self) -> int:
-        """How many articles there are to be read.
+        """Returns the number of readable articles.
 
         Raises:
-            Transient: no answer, or one that cannot be read.
+            Transient: There is no response, or an unreadable one.
         """
         return (await self.api.read(_Counts, "GET", "/admin/articles/stats")).live
 
     async def lists(self, article_id: str) -> bool:
-        """Whether this article is there to be read.
+        """Returns whether this article is readable.
 
         Raises:
-            Transient: no answer that says so, or the opposite.
+            Transient: The response says neither.
         """
         response = await self.api.send("GET", f"/articles/{quote(article_id)}")
         if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:

@@ -1,4 +1,4 @@
-"""What compliance counts, typed by name."""
+"""The metrics of compliance."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,22 +8,24 @@ from clawback_contracts.revocation.v1 import Reason
 from compliance.domain.order import Decision, IssueOrder, ResendOrder
 
 CLOSED_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
-"""Seconds, from a store beside us to the deadline."""
+"""Seconds: from a store in the same cluster up to the deadline."""
 NOTICES = counter("compliance_notices_total", "Notices recorded for the first time.", ("reason",))
-REPEATS = counter("compliance_notice_repeats_total", "Notices that had been seen before.")
+REPEATS = counter("compliance_notice_repeats_total", "Notices that were already recorded.")
 ORDERS = counter("compliance_orders_total", "New orders.", ("kind",))
 RECOVERED = counter(
     "compliance_orders_recovered_total",
-    "Orders that a restored database had forgotten and the topic still had.",
+    "Orders recovered from the topic after a restore of the database.",
 )
-SENT_AGAIN = counter("compliance_orders_sent_again_total", "Orders sent once more.")
-RECEIPTS = counter("compliance_receipts_total", "Receipts, by what they meant.", ("meaning",))
-VERIFIED = counter("compliance_verified_total", "Obligations closed by looking.", ("holder",))
+SENT_AGAIN = counter("compliance_orders_sent_again_total", "Repeated sendings of orders.")
+RECEIPTS = counter("compliance_receipts_total", "Receipts, by outcome.", ("meaning",))
+VERIFIED = counter("compliance_verified_total", "Obligations closed by a holdings check.", ("holder",))
 STILL_HELD = counter(
-    "compliance_still_held_total", "Articles that a holder said it removed and has.", ("holder",)
+    "compliance_still_held_total",
+    "Articles that a holder still held after reporting their removal.",
+    ("holder",),
 )
-LOOKS_FAILED = counter(
-    "compliance_looks_failed_total", "Questions for holdings without a useful answer.", ("holder",)
+CHECKS_FAILED = counter(
+    "compliance_looks_failed_total", "Holdings checks without a usable answer.", ("holder",)
 )
 OVERDUE = gauge("compliance_overdue_items", "Prompt obligations past due.", ("holder",))
 AT_RISK = gauge("compliance_at_risk_items", "Prompt obligations close to their deadline.", ("holder",))
@@ -34,7 +36,7 @@ OPEN = gauge(
 )
 OLDEST_OPEN = gauge(
     "compliance_oldest_open_age_seconds",
-    "Since the oldest prompt obligation of the holder that is open was ordered; 0: none.",
+    "Age of the oldest open prompt obligation of the holder; 0: none is open.",
     ("holder",),
 )
 NEXT_DUE = gauge(
@@ -49,7 +51,7 @@ WAITING = gauge(
 )
 HOLDER_CLOSED_AFTER = histogram(
     "compliance_obligation_closed_seconds",
-    "From an order to the holder's obligation verified.",
+    "From an order to the verification of the holder's obligation.",
     ("holder",),
     buckets=CLOSED_BUCKETS,
 )
@@ -61,17 +63,17 @@ CLOSED_AFTER = histogram(
     "From an order to its last prompt obligation closed.",
     buckets=CLOSED_BUCKETS,
 )
-RUNS = counter("compliance_runs_total", "Runs, by how they ended.", ("outcome",))
+RUNS = counter("compliance_runs_total", "Runs, by outcome.", ("outcome",))
 
 
 def closed(holder: str, opened: Iterable[datetime], now: datetime) -> None:
-    """Observes how long obligations of a holder were open."""
+    """Observes how long a holder's obligations were open."""
     for at in opened:
         HOLDER_CLOSED_AFTER.labels(holder).observe((now - at).total_seconds())
 
 
 def count(decisions: Iterable[Decision]) -> None:
-    """Counts what was decided on notices."""
+    """Counts the decisions on notices."""
     for decision in decisions:
         match decision:
             case IssueOrder():
@@ -85,5 +87,5 @@ def count(decisions: Iterable[Decision]) -> None:
 
 
 def _label(reason: str) -> str:
-    """Senders may invent reasons; a metric has no label without a bound."""
+    """Returns the metric label of a reason. Senders may use new reasons; label values must be bounded."""
     return reason if reason in {one.value for one in Reason} else "other"

@@ -1,4 +1,4 @@
-"""Questions to those who may hold a copy: are these ids held?"""
+"""Holdings checks: asks holders whether they hold given ids."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from clawback_common.telemetry import traceparent
 from clawback_contracts.holder.v1 import HoldingsAnswer
 
 IDS_MAX = 500
-"""In one question, by contract."""
+"""The maximum per question, set by the contract."""
 _BYTES_OF_CLAIMS_MAX = ANSWER_BYTES_MAX * 3 // 4
-"""The rest is room for the controls."""
+"""The rest is reserved for control articles."""
 _ANSWER_BYTES_AN_ID = 48
-"""Beside the id itself, which our own stores name twice: in the items, and with its order."""
+"""Bytes per id besides the id itself, which our own stores name twice: in the items, and with its order."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldingsClient:
-    """Asks our own stores, at the addresses in STORES, and others, at the addresses that they registered."""
+    """Asks our own stores at the addresses in STORES, and other holders at their registered addresses."""
 
     own: GuardedClient
     registered: GuardedClient
@@ -31,24 +31,24 @@ class HoldingsClient:
     async def ask_own(
         self, address: str, article_ids: Sequence[str], key_file: Path | None
     ) -> HoldingsAnswer:
-        """What a store of ours answers, which is shown our key.
+        """Returns the answer of a store of ours; the request carries our key.
 
         Raises:
-            Transient: no answer, or one that cannot be read. It is never taken for "gone".
+            Transient: There is no answer, or an unreadable one. It never counts as "gone".
         """
         return await _ask(self.own, address, article_ids, bearer(key_file))
 
     async def ask_registered(self, address: str, article_ids: Sequence[str]) -> HoldingsAnswer:
-        """What a consumer answers. Its address is its own, and must never learn our key.
+        """Returns the answer of a consumer. The consumer chose the address, so the request never carries our key.
 
         Raises:
-            Transient: likewise.
+            Transient: There is no answer, or an unreadable one.
         """
         return await _ask(self.registered, address, article_ids, {})
 
 
 def first_that_fit(article_ids: Iterable[str]) -> int:
-    """How many of these, from the first, one question may name: as many as one answer has room for."""
+    """Returns how many of these ids, from the first, fit into one question: as many as fit into one answer."""
     size = 0
 
     def fits(article_id: str) -> bool:
@@ -68,6 +68,6 @@ async def _ask(
         content = await client.post_json(address, {"article_ids": list(article_ids)}, {**headers, **more})
         return HoldingsAnswer.model_validate_json(content)
     except ValidationError:
-        raise Transient("holdings are answered unreadably") from None
+        raise Transient("the answer about holdings is unreadable") from None
     except Transient as error:
-        raise Transient(f"holdings are not answered: {error}") from None
+        raise Transient(f"there is no answer about holdings: {error}") from None

@@ -1,1 +1,1 @@
-"""What compliance remembers: asyncpg, and the named queries beside each module."""
+"""The tables of compliance: functions with named queries."""

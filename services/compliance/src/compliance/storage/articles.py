@@ -1,32 +1,34 @@
-"""The authoritative row of each article: its last order."""
+"""The row of each article, with its last order."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from compliance.domain.order import IssueOrder, Kind, Standing
+from compliance.domain.order import ArticleHead, IssueOrder, Kind
 
 SQL = Queries.load(__package__, "articles")
 _STATES = {Kind.REVOKED: "revoked", Kind.WITHHELD: "withheld", Kind.REINSTATED: "live"}
 
 
-async def take(tx: Transaction, article_ids: Iterable[str], now: datetime) -> dict[str, Standing]:
-    """Locks the rows of these articles until the transaction ends, making those that are missing."""
-    rows = await tx.fetch(SQL["take"], sorted(set(article_ids)), now)
-    return {row["article_id"]: _standing(row) for row in rows}
+async def lock_or_create(
+    tx: Transaction, article_ids: Iterable[str], now: datetime
+) -> dict[str, ArticleHead]:
+    """Locks the rows of these articles until the transaction ends; creates missing rows."""
+    rows = await tx.fetch(SQL["lock_or_create"], sorted(set(article_ids)), now)
+    return {row["article_id"]: _head(row) for row in rows}
 
 
-async def take_by_revocation(tx: Transaction, revocation_id: object) -> Standing | None:
-    """Locks the row of the article that an order is on; None when there is no such order."""
-    row = await tx.fetchrow(SQL["take_by_revocation"], revocation_id)
-    return _standing(row) if row else None
+async def lock_by_revocation(tx: Transaction, revocation_id: object) -> ArticleHead | None:
+    """Locks the row of the article of an order; None if there is no such order."""
+    row = await tx.fetchrow(SQL["lock_by_revocation"], revocation_id)
+    return _head(row) if row else None
 
 
-async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
-    """Makes these orders the last ones of their articles, whose rows are taken."""
+async def save(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
+    """Writes these orders as the last ones of their articles, whose rows must be locked."""
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [order.article_id for order in ordered],
         [order.order_no for order in ordered],
         [_STATES[order.kind] for order in ordered],
@@ -36,7 +38,7 @@ async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> 
 
 
 async def raise_heads(tx: Transaction, orders: Iterable[tuple[str, int]], now: datetime) -> None:
-    """Notes numbers that were given on these articles, whose rows are taken; the greatest of each counts."""
+    """Raises the last order numbers of these articles, whose rows must be locked; the greatest number counts."""
     greatest: dict[str, int] = {}
     for article_id, number in orders:
         greatest[article_id] = max(number, greatest.get(article_id, 0))
@@ -44,17 +46,17 @@ async def raise_heads(tx: Transaction, orders: Iterable[tuple[str, int]], now: d
 
 
 async def revoked_among(db: Querier, article_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are revoked now."""
+    """Returns the ids that are revoked at present."""
     return {row["article_id"] for row in await db.fetch(SQL["revoked_among"], article_ids)}
 
 
 async def one(db: Querier, article_id: str) -> Row | None:
-    """The row, for people to read."""
+    """Returns the row, for display."""
     return await db.fetchrow(SQL["one"], article_id)
 
 
-def _standing(row: Row) -> Standing:
-    return Standing(
+def _head(row: Row) -> ArticleHead:
+    return ArticleHead(
         row["article_id"],
         row["order_no"],
         row["state"] == "revoked",

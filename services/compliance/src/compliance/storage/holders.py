@@ -1,4 +1,4 @@
-"""Who can hold a copy, and how that changed."""
+"""Holders and the history of their registrations."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,27 +12,27 @@ from clawback_contracts.signatures import public_key
 
 SQL = Queries.load(__package__, "holders")
 CHANGES_MAX = 500
-"""Changes of a holder that are shown."""
+"""Changes of a holder that are listed."""
 _LOCK = 0x686F6C64
 
 
 async def lock_shared(tx: Transaction) -> None:
-    """No holder joins or leaves until this transaction ends."""
-    await tx.execute(SQL["hold_still"], _LOCK)
+    """Takes the shared lock: no holder is registered or removed until the transaction ends."""
+    await tx.execute(SQL["lock_shared"], _LOCK)
 
 
 async def lock_exclusive(tx: Transaction) -> None:
-    """Nobody gives an order until this transaction ends; waits for those who are about it."""
-    await tx.execute(SQL["hold_alone"], _LOCK)
+    """Takes the exclusive lock: no order is issued until the transaction ends; waits for running issuers."""
+    await tx.execute(SQL["lock_exclusive"], _LOCK)
 
 
-async def put(
+async def save(
     tx: Transaction, registration: HolderRegistration, changed_by: str, change: str, now: datetime
 ) -> int:
-    """Registers a holder, or changes what it registered with. Gives the number of the change."""
+    """Registers a holder or changes its registration. Returns the number of the change."""
     url = registration.holdings_url
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         registration.name,
         registration.kind.value,
         registration.group,
@@ -50,12 +50,12 @@ async def put(
 
 
 async def resent(tx: Transaction, name: str, changed_by: str, now: datetime) -> None:
-    """Records who had what it owes sent again."""
+    """Records who had a holder's open orders resent."""
     await _changed(tx, name, changed_by, "resent", "{}", now)
 
 
 async def leave(tx: Transaction, name: str, changed_by: str, now: datetime) -> int:
-    """It holds nothing any more that is given out from now on; what it owes it still owes."""
+    """Removes a holder: it gets no new obligations, its open ones stay. Returns the number of the change."""
     await tx.execute(SQL["leave"], name, now)
     return await _changed(tx, name, changed_by, "left", "{}", now)
 
@@ -67,43 +67,43 @@ async def _changed(
 
 
 async def one(db: Querier, name: str) -> Row | None:
-    """A holder, also one that left."""
+    """Returns a holder, also a removed one."""
     return await db.fetchrow(SQL["one"], name)
 
 
 async def registered(db: Querier, names: Iterable[str]) -> set[str]:
-    """Those of the names that are a holder's, also one that left."""
+    """Returns the names that belong to a holder, also a removed one."""
     return {row["name"] for row in await db.fetch(SQL["registered"], sorted(names))}
 
 
 async def page(db: Querier, after: str, *, left_too: bool, limit: int) -> list[Row]:
-    """Holders by name."""
+    """Returns holders by name."""
     return await db.fetch(SQL["page"], after, left_too, limit)
 
 
 async def changes(db: Querier, name: str) -> list[Row]:
-    """The last changes of a holder, the oldest first, at most one more than `CHANGES_MAX`."""
+    """Returns the last changes of a holder, the oldest first, at most one more than `CHANGES_MAX`."""
     return (await db.fetch(SQL["changes"], name, CHANGES_MAX + 1))[::-1]
 
 
 async def active(db: Querier) -> list[str]:
-    """The names of those that are active."""
+    """Returns the names of the active holders."""
     return [row["name"] for row in await db.fetch(SQL["active"])]
 
 
 async def groups(db: Querier) -> set[str]:
-    """The consumer groups of the holders that are active."""
+    """Returns the consumer groups of the active holders."""
     return {row["consumer_group"] for row in await db.fetch(SQL["groups"])}
 
 
 async def of_group(db: Querier, group: str) -> str | None:
-    """The active holder that consumes with this group."""
+    """Returns the active holder with this consumer group."""
     found: str | None = await db.fetchval(SQL["of_group"], group)
     return found
 
 
 async def signing_keys(db: Querier, names: Iterable[str]) -> dict[str, dict[str, bytes]]:
-    """The public keys of these holders, by name and by key id."""
+    """Returns the public keys of these holders, by name and key id."""
     rows = await db.fetch(SQL["signing_keys"], sorted(set(names)))
     return {
         row["name"]: {key_id: public_key(text) for key_id, text in orjson.loads(row["signing_keys"]).items()}
@@ -112,7 +112,7 @@ async def signing_keys(db: Querier, names: Iterable[str]) -> dict[str, dict[str,
 
 
 def registration(row: Row) -> HolderRegistration:
-    """What a holder registered with last."""
+    """Returns the last registration of a holder."""
     return HolderRegistration.model_validate(
         {
             "name": row["name"],

@@ -1,12 +1,13 @@
--- name: hold_still
--- Shared by all who oblige holders, alone for who changes them: else a holder that joins while an order is given
--- would owe it nothing. Taken in a statement of its own, for a statement sees what was there when it began.
+-- name: lock_shared
+-- Issuers of orders take the shared lock, changes of holders the exclusive one. Otherwise a holder that registers while
+-- an order is issued would get no obligation. It is a statement of its own, because the next statement needs a snapshot
+-- from after the wait.
 SELECT pg_advisory_xact_lock_shared($1)
 
--- name: hold_alone
+-- name: lock_exclusive
 SELECT pg_advisory_xact_lock($1)
 
--- name: put
+-- name: save
 INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact,
                          forgets_after_h, status, registered_at, registered_by, signing_keys)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11, $12::jsonb)
@@ -54,5 +55,5 @@ SELECT consumer_group FROM holder WHERE status = 'active' AND consumer_group IS 
 SELECT name FROM holder WHERE consumer_group = $1 AND status = 'active'
 
 -- name: signing_keys
--- Also of those that left: what they owe they still owe.
+-- Includes removed holders, because their obligations stay open.
 SELECT name, signing_keys FROM holder WHERE name = ANY ($1::text[])

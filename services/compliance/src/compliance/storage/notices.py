@@ -1,4 +1,4 @@
-"""Notices, each once, with the order that it got."""
+"""Notices, each recorded once, with its order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SQL = Queries.load(__package__, "notices")
 
 
 async def recover(tx: Transaction, orders: Sequence[AnyOrder], now: datetime) -> None:
-    """Records the notices that these orders answer, where they are not known."""
+    """Records the notices that these orders answer, unless they are recorded."""
     cited = [
         (notice_id, order.article_id, order.order)
         for order in orders
@@ -31,7 +31,7 @@ async def recover(tx: Transaction, orders: Sequence[AnyOrder], now: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the notices of some polls are."""
+    """The progress of the notices of some polls."""
 
     recorded: int
     open: int
@@ -41,14 +41,14 @@ class Progress:
 async def known(
     tx: Querier, notices: Sequence[Notice], *, revoking_only: bool = False
 ) -> tuple[dict[NoticeKey, UUID], list[NoticeKey]]:
-    """The order of each of these notices that was recorded before, and those whose id names another article too.
+    """Returns the order of each recorded notice, and the notices whose id also names another article.
 
-    One that outranks what is recorded under its identity is new.
+    A notice with more authority than the recorded one of its identity counts as new.
 
     Args:
-        tx: in which the articles are locked.
-        notices: what arrived.
-        revoking_only: leaves out those whose order only withholds the article, or was lifted.
+        tx: The transaction in which the articles are locked.
+        notices: The notices that arrived.
+        revoking_only: Excludes notices whose order only withholds the article, or was reinstated.
     """
     rows = await tx.fetch(
         SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
@@ -67,23 +67,23 @@ async def known(
 
 
 async def lock_subject(tx: Transaction, subject: str) -> None:
-    """Nobody else counts for this subject until the transaction ends."""
+    """Takes the lock on a subject's limit until the transaction ends."""
     await tx.execute(SQL["lock_subject"], subject)
 
 
 async def used(db: Querier, counted_for: str, since: datetime, limit: int) -> int:
-    """Articles that were revoked for it since then without a second person, at most ``limit``."""
+    """Returns how many articles were revoked for the subject since then without a second person, at most ``limit``."""
     return int(await db.fetchval(SQL["used"], counted_for, since, limit))
 
 
 async def counted_by_feed(db: Querier, since: datetime, limit: int) -> dict[str, int]:
-    """How many articles each feed has had revoked since then, each at most ``limit``."""
+    """Returns how many articles each feed revoked since then, each at most ``limit``."""
     rows = await db.fetch(SQL["counted_by_feed"], since, limit)
     return {row["feed"]: row["count"] for row in rows}
 
 
 async def of_request(tx: Querier, request_id: UUID, article_ids: Sequence[str]) -> list[Notice]:
-    """The notices of a request on these articles that are recorded already."""
+    """Returns the recorded notices of a request on these articles."""
     rows = await tx.fetch(SQL["of_request"], request_id, article_ids)
     return [
         Notice(
@@ -103,17 +103,17 @@ async def of_request(tx: Querier, request_id: UUID, article_ids: Sequence[str]) 
 
 
 async def orders_of_request(db: Querier, request_id: UUID) -> dict[str, UUID]:
-    """The order of each article of a request, as far as it is carried out."""
+    """Returns the order of each article of a request that is carried out."""
     rows = await db.fetch(SQL["orders_of_request"], request_id)
     return {row["article_id"]: row["revocation_id"] for row in rows}
 
 
 STATUS_MAX = 500
-"""Notices of which a status speaks."""
+"""The maximum number of notices in a status."""
 
 
 async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
-    """The notices of this id, or of the request of this id, each with its order; none for what is no UUID."""
+    """Returns the notices with this id, or of the request with this id, with their orders; none if it is not a UUID."""
     try:
         wanted = UUID(any_id)
     except ValueError:
@@ -136,21 +136,21 @@ async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
     ]
 
 
-async def put(
+async def save(
     tx: Transaction,
     notices: Sequence[Notice],
     decisions: Sequence[Decision],
     now: datetime,
     counted: Mapping[NoticeKey, str],
 ) -> None:
-    """Records the new ones with their orders, and which poll brought which, new or not.
+    """Records the new notices with their orders, and which poll brought which notice, also for known notices.
 
     Args:
-        tx: in which the articles are locked.
-        notices: all that arrived.
-        decisions: what became of them.
-        now: when they arrived.
-        counted: whose approval limit each of them used.
+        tx: The transaction in which the articles are locked.
+        notices: All notices that arrived.
+        decisions: The decisions on them.
+        now: When they arrived.
+        counted: The subject whose approval limit each notice used.
     """
     rows = [
         (notice, decision.revocation_id, isinstance(decision, IssueOrder) and decision.backlog)
@@ -159,7 +159,7 @@ async def put(
     ]
     if rows:
         await tx.execute(
-            SQL["put"],
+            SQL["save"],
             [notice.notice_id for notice, *_ in rows],
             [notice.article_id for notice, *_ in rows],
             [notice.reason for notice, *_ in rows],
@@ -178,7 +178,7 @@ async def put(
     polled = [notice for notice in notices if notice.poll_id is not None]
     if polled:
         await tx.execute(
-            SQL["put_polls"],
+            SQL["save_polls"],
             [notice.poll_id for notice in polled],
             [notice.notice_id for notice in polled],
             [notice.article_id for notice in polled],
@@ -186,16 +186,16 @@ async def put(
 
 
 async def of_polls(db: Querier, poll_ids: Sequence[UUID]) -> Progress:
-    """How far the notices of these polls are."""
+    """Returns the progress of the notices of these polls."""
     row = await db.fetchrow(SQL["of_polls"], poll_ids)
     return Progress(row["recorded"], row["open"], row["closed"]) if row else Progress(0, 0, 0)
 
 
 async def of_article(db: Querier, article_id: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
-    """Notices on an article, the oldest first, from a position on."""
+    """Returns notices on an article, the oldest first, after a position."""
     return await db.fetch(SQL["of_article"], article_id, *after, limit)
 
 
 async def of_revocation(db: Querier, revocation_id: UUID, limit: int) -> list[Row]:
-    """Notices that an order answers, the oldest first."""
+    """Returns the notices that an order answers, the oldest first."""
     return await db.fetch(SQL["of_revocation"], revocation_id, limit)

@@ -1,5 +1,5 @@
 -- name: known
--- A notice is known by its id and its article together. "reused": its id is another article's too.
+-- A notice is identified by its id and its article. "reused": the id also names another article.
 SELECT w.notice_id, w.article_id, n.revocation_id, n.noticed_by,
        r.kind = 'revoked' AND r.lifted_at IS NULL AS revokes, r.kind = 'withheld' AS withholds,
        EXISTS (SELECT FROM notice AS o WHERE o.notice_id = w.notice_id AND o.article_id <> w.article_id) AS reused
@@ -7,7 +7,7 @@ FROM unnest($1::uuid[], $2::text[]) AS w (notice_id, article_id)
 LEFT JOIN notice AS n ON n.notice_id = w.notice_id AND n.article_id = w.article_id
 LEFT JOIN revocation AS r ON r.revocation_id = n.revocation_id
 
--- name: put
+-- name: save
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note,
                     revocation_id, backlog, counted_for, request_id, received_at)
 SELECT n.*, $14
@@ -20,15 +20,15 @@ SET reason = excluded.reason, noticed_by = excluded.noticed_by, noticed_at = exc
     counted_for = excluded.counted_for, request_id = excluded.request_id
 
 -- name: used
--- Articles that this subject had revoked since then without a second person, counted no further than asked; and those
--- that are left of its requests which are being carried out.
+-- Articles that this subject revoked since then without a second person, and the remaining articles of its requests
+-- that are being carried out. The count stops at the limit.
 SELECT (SELECT count(*) FROM (SELECT FROM notice WHERE counted_for = $1 AND received_at > $2 LIMIT $3) AS counted)
      + (SELECT coalesce(sum(cardinality(article_ids) - carried_out), 0) FROM notice_request
         WHERE executed_at IS NULL AND made_by = $1 AND kind = 'revoke' AND NOT needs_approval)
 
 -- name: counted_by_feed
--- What each feed has had revoked since then, counted no further than asked. Names are found one after the other in the
--- index: reading all notices would take longer the more there are.
+-- Articles that each feed revoked since then; the count stops at the limit. The names are found one by one in the
+-- index, because reading all notices would take longer the more there are.
 WITH RECURSIVE feed (name) AS (
     SELECT min(counted_for) FROM notice WHERE counted_for IS NOT NULL
     UNION ALL
@@ -44,7 +44,7 @@ CROSS JOIN LATERAL (
 WHERE f.name LIKE 'feed:%'
 
 -- name: lock_subject
--- Two entries must not use the rest of one subject's limit at once.
+-- Two transactions must not use the rest of one subject's limit at the same time.
 SELECT pg_advisory_xact_lock(hashtextextended('approval limit ' || $1, 0))
 
 -- name: of_request
@@ -58,8 +58,8 @@ ORDER BY article_id, notice_id
 SELECT article_id, revocation_id FROM notice WHERE request_id = $1
 
 -- name: status
--- Of a notice, or of all that belong to a request: the order that it got, and whether the broker has it. What was sent
--- leaves the outbox by age, so an order that is not there was sent.
+-- A notice, or all notices of a request, with the order and whether the broker confirmed it. Sent rows are purged from
+-- the outbox by age, so an order without a row was sent.
 SELECT n.notice_id, n.article_id, n.noticed_by, n.received_at, n.request_id,
        q.refused_at IS NOT NULL AS request_refused, r.kind, r.order_no, r.revocation_id, r.closed_at,
        NOT EXISTS (SELECT FROM outbox_orders WHERE event_id = r.sent_event_id AND sent_at IS NULL) AS order_sent
@@ -75,15 +75,15 @@ ORDER BY n.article_id, n.notice_id
 LIMIT $2
 
 -- name: recover
--- Notices that an order answers and that we have forgotten: each is known again, so that it revokes nothing twice.
+-- Records lost notices that an order answers, so that they do not revoke anything twice.
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revocation_id, backlog, received_at)
 SELECT n.notice_id, n.article_id, r.reason, 'recovered from the topic', r.ordered_at, r.revocation_id, false, $4
 FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS n (notice_id, article_id, order_no)
 JOIN revocation AS r USING (article_id, order_no)
 ON CONFLICT (notice_id, article_id) DO NOTHING
 
--- name: put_polls
--- A poll may bring a notice that an earlier one brought: it counts for both.
+-- name: save_polls
+-- A notice that several polls brought counts for each of them.
 INSERT INTO poll_notice (poll_id, notice_id, article_id)
 SELECT poll_id, notice_id, article_id
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (poll_id, notice_id, article_id)
@@ -91,10 +91,10 @@ ORDER BY poll_id, notice_id, article_id
 ON CONFLICT DO NOTHING
 
 -- name: of_polls
--- How far the notices of these polls are: only prompt obligations count, for the others are a matter of time.
-WITH brought AS (SELECT DISTINCT notice_id, article_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
-     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN brought USING (notice_id, article_id))
-SELECT (SELECT count(*) FROM brought) AS recorded,
+-- Only prompt obligations count, because the others are closed by time.
+WITH of_polls AS (SELECT DISTINCT notice_id, article_id FROM poll_notice WHERE poll_id = ANY ($1::uuid[])),
+     ordered AS (SELECT DISTINCT n.revocation_id FROM notice AS n JOIN of_polls USING (notice_id, article_id))
+SELECT (SELECT count(*) FROM of_polls) AS recorded,
        count(*) FILTER (WHERE o.state IN ('open', 'notified', 'removed')) AS open,
        count(*) FILTER (WHERE o.state NOT IN ('open', 'notified', 'removed')) AS closed
 FROM obligation AS o JOIN ordered USING (revocation_id)

@@ -1,4 +1,4 @@
-"""Obligations. Take the rows of their orders first; both in the order of their ids."""
+"""Obligations. Lock the rows of their orders first, both in the order of their ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SLICE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a holder says that it removed, and where it can be asked."""
+    """An article that a holder reported as removed, and the address for the holdings check."""
 
     holder: str
     kind: HolderKind
@@ -36,46 +36,46 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """Who has not closed an order."""
+    """The holders that have not closed an order."""
 
     due: tuple[str, ...] = ()
-    """Those to whom it may be sent now."""
+    """Holders to which the order may be sent now."""
     next_at: datetime | None = None
-    """When it may be sent to the next of the others."""
+    """When the order may be sent to the next of the other holders."""
 
 
 async def open_all(
     tx: Transaction, revocation_ids: Iterable[UUID], now: datetime, holder: str | None = None
 ) -> list[UUID]:
-    """Obliges every active holder, or the one named, to these orders. Gives the orders with a new obligation."""
+    """Creates obligations of all active holders, or of one, for these orders. Returns orders with a new one."""
     rows = await tx.fetch(SQL["open"], sorted(set(revocation_ids)), now, holder, PUBLISHER)
     return [row["revocation_id"] for row in rows]
 
 
 async def supersede(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> None:
-    """Closes what is open of these orders: a later one took their place."""
+    """Closes the open obligations of these orders, because a later order replaced them."""
     await tx.execute(SQL["supersede"], sorted(set(revocation_ids)), now)
 
 
-async def set_back(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
-    """Moves the deadlines of these orders forward in time where they were later."""
-    await tx.execute(SQL["set_back"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
+async def update_due(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
+    """Moves the due times of open obligations to an earlier time if the orders became due earlier."""
+    await tx.execute(SQL["update_due"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
 
 
-async def take(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
-    """Locks obligations by order and holder. Those that there are not are left out."""
+async def lock(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
+    """Locks obligations by order and holder. Missing ones are omitted."""
     places = {place.revocation_id: place for place, _ in wanted}
     keys = sorted({(place.revocation_id, holder) for place, holder in wanted})
-    rows = await tx.fetch(SQL["take"], [order for order, _ in keys], [holder for _, holder in keys])
+    rows = await tx.fetch(SQL["lock"], [order for order, _ in keys], [holder for _, holder in keys])
     return {
         (row["revocation_id"], row["holder"]): _obligation(row, places[row["revocation_id"]]) for row in rows
     }
 
 
-async def put(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
-    """Writes obligations that are taken."""
+async def save(tx: Transaction, obligations: Sequence[Obligation], now: datetime) -> None:
+    """Writes locked obligations."""
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [o.revocation_id for o in obligations],
         [o.holder for o in obligations],
         [_json(o.answers) for o in obligations],
@@ -91,12 +91,12 @@ async def put(tx: Transaction, obligations: Sequence[Obligation], now: datetime)
 
 
 async def notified(db: Querier, now: datetime) -> None:
-    """Notes what the broker has confirmed."""
+    """Marks obligations whose orders the broker confirmed."""
     await db.execute(SQL["notified"], now)
 
 
 async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = ()) -> list[Claim]:
-    """What is to be looked for now, at most so many of each holder, without those who are ``busy``."""
+    """Returns the removals to verify now, at most ``limit`` per holder, without those of ``busy`` holders."""
     rows = await db.fetch(SQL["claims"], now, limit, list(busy))
     return [
         Claim(
@@ -113,7 +113,7 @@ async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = (
 async def verify(
     tx: Transaction, holder: str, evidence: Mapping[UUID, Mapping[str, object]], now: datetime
 ) -> list[datetime]:
-    """Closes what was looked for and is gone, with the evidence of each order. Gives when each had been opened."""
+    """Closes verified obligations with the evidence of each order. Returns when each was opened."""
     rows = await tx.fetch(
         SQL["verify"], holder, list(evidence), [_json(one) for one in evidence.values()], now
     )
@@ -123,12 +123,12 @@ async def verify(
 
 
 async def unverifiable(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
-    """Obligations that were answered, and whose holders cannot be asked any more, by order and holder."""
+    """Returns answered obligations whose holders can no longer be asked, as order and holder."""
     return [(row["revocation_id"], row["holder"]) for row in await tx.fetch(SQL["unverifiable"], limit)]
 
 
 async def close_unverifiable(tx: Transaction, found: Sequence[tuple[UUID, str]], now: datetime) -> list[UUID]:
-    """Closes them by the holder's own statement, if that still holds. Gives the orders concerned."""
+    """Closes them by the holder's own statement, if that still applies. Returns the orders concerned."""
     rows = await tx.fetch(
         SQL["close_unverifiable"], [order for order, _ in found], [name for _, name in found], now
     )
@@ -138,40 +138,40 @@ async def close_unverifiable(tx: Transaction, found: Sequence[tuple[UUID, str]],
 async def reopen(
     tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime
 ) -> dict[UUID, datetime]:
-    """Opens what was looked for and is still there. Gives the orders concerned, and when each is sent again."""
+    """Reopens obligations of articles that are still held. Returns the orders and when each is resent."""
     rows = await tx.fetch(SQL["reopen"], holder, revocation_ids, now, RESEND_AFTER)
     return {row["revocation_id"]: row["resend_at"] for row in rows}
 
 
 async def unanswered(db: Querier, holder: str, limit: int) -> list[UUID]:
-    """Orders that a holder has not answered, the most urgent first."""
+    """Returns the orders that a holder has not answered, the most urgent first."""
     return [row["revocation_id"] for row in await db.fetch(SQL["unanswered"], holder, limit)]
 
 
 async def resend(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime) -> list[UUID]:
-    """Ends the delay before a holder is sent these orders. Returns those that it has still not answered."""
+    """Ends the delay before these orders are resent to a holder. Returns the orders that are still unanswered."""
     rows = await tx.fetch(SQL["resend"], holder, revocation_ids, now)
     return [row["revocation_id"] for row in rows]
 
 
 async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, Owing]:
-    """Who has not closed these orders."""
+    """Returns the holders that have not closed these orders."""
     rows = await tx.fetch(SQL["owing"], revocation_ids, now)
     return {row["revocation_id"]: Owing(tuple(row["due"]), row["next_at"]) for row in rows}
 
 
 async def still_held(db: Querier) -> list[Condition]:
-    """Holders that had what they reported removed, and have not been verified since."""
+    """Returns a condition per holder that held articles after reporting their removal and is not verified since."""
     return [still_held_of(row["holder"], row["articles"]) for row in await db.fetch(SQL["still_held"])]
 
 
-async def look_later(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
-    """Puts off looking: the holder did not know, or its word does not count now."""
-    await tx.execute(SQL["look_later"], holder, revocation_ids, at)
+async def postpone_check(tx: Querier, holder: str, revocation_ids: Sequence[UUID], at: datetime) -> None:
+    """Postpones the check: the holder answered ``unknown``, or is unreliable at present."""
+    await tx.execute(SQL["postpone_check"], holder, revocation_ids, at)
 
 
 async def expire(db: Querier, now: datetime) -> int:
-    """Closes the obligations whose copies are gone by themselves. Gives how many."""
+    """Closes the obligations whose copies were deleted by age. Returns how many."""
     closed = 0
     while True:
         some = int((await db.execute(SQL["expire"], now, _SLICE)).rsplit(" ", 1)[-1])
@@ -181,59 +181,59 @@ async def expire(db: Querier, now: datetime) -> int:
 
 
 async def lateness(db: Querier, now: datetime) -> list[Lateness]:
-    """How late each holder is with what it owes promptly; holders that owe nothing are left out."""
+    """Returns the lateness of each holder's prompt obligations; holders without obligations are omitted."""
     rows = await db.fetch(SQL["lateness"], now, AT_RISK_SHARE)
     return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
 
 
-async def standing(db: Querier) -> list[Row]:
-    """What is open by holder, kind of order and state; a holder that owes nothing has one row without a kind."""
-    return await db.fetch(SQL["standing"])
+async def open_by_holder(db: Querier) -> list[Row]:
+    """Returns open obligations by holder, kind of order and state; a holder without any has one row without a kind."""
+    return await db.fetch(SQL["open_by_holder"])
 
 
 async def overdue(
     db: Querier, now: datetime, after: tuple[datetime, UUID, str], holder: str | None, limit: int
 ) -> list[Row]:
-    """What is past due, the oldest first, from a position on."""
+    """Returns obligations past their due date, the oldest first, after a position."""
     return await db.fetch(SQL["overdue"], now, *after, holder, limit)
 
 
 async def of_revocations(db: Querier, revocation_ids: Sequence[UUID]) -> list[Row]:
-    """All that is owed to these orders."""
+    """Returns all obligations of these orders."""
     return await db.fetch(SQL["of_revocations"], revocation_ids)
 
 
 async def owed(db: Querier, holder: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
-    """What a holder has not closed, the most urgent first, from a position on."""
+    """Returns a holder's open obligations, the most urgent first, after a position."""
     return await db.fetch(SQL["owed"], holder, *after, limit)
 
 
 async def owed_sums(db: Querier, names: Sequence[str], now: datetime) -> dict[str, Row]:
-    """How much each of these holders owes, by name: ``open``, ``overdue``, ``oldest_at``, ``next_due_at``."""
+    """Returns the totals of these holders, by name: ``open``, ``overdue``, ``oldest_at``, ``next_due_at``."""
     return {row["holder"]: row for row in await db.fetch(SQL["owed_sums"], names, now)}
 
 
 async def open_prompt(db: Querier) -> int:
-    """How many obligations are open, whatever ordered them; those that time closes are left out."""
+    """Returns how many obligations of all orders are open, without those that are closed by time."""
     return int(await db.fetchval(SQL["open_prompt"]))
 
 
 async def unclosed_of_holder(db: Querier, holder: str) -> int:
-    """How much a holder still owes."""
+    """Returns how many obligations of a holder are open."""
     return int(await db.fetchval(SQL["unclosed_of_holder"], holder))
 
 
 class StateCount(NamedTuple):
-    """So many obligations are in this state."""
+    """The number of obligations in a state."""
 
     by_time: bool
-    """Of holders that expire copies by age."""
+    """Obligations of holders of the kind expiry."""
     state: str
     obligations: int
 
 
 async def counts(db: Querier) -> list[StateCount]:
-    """Obligations by state: those that are not closed exactly, the others estimated in a large table."""
+    """Returns obligations by state: open ones exactly, the others estimated if the table is large."""
     if await estimates.is_small(db, "obligation"):
         return [StateCount(*row) for row in await db.fetch(SQL["counts"])]
     unclosed = [StateCount(*row) for row in await db.fetch(SQL["unclosed_counts"])]
@@ -258,7 +258,7 @@ def _obligation(row: Row, place: Place) -> Obligation:
         holder=row["holder"],
         kind=HolderKind(row["kind"]),
         order_kind=place.kind,
-        looked_at=row["looked_at"],
+        verifiable=row["verifiable"],
         superseded=place.superseded,
         copy_kinds=tuple(row["copy_kinds"]),
         state=State(row["state"]),

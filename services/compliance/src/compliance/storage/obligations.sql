@@ -1,9 +1,8 @@
 -- name: open
--- Every active holder owes every order. What a holder must answer for is fixed now, whatever it declares later; an
--- expiry holder owes nothing but time, which begins when the publisher ($4) has verifiably removed the article: until then
--- it may still publish it. The bound of that time is the table's too: no row of a holder may make this
--- statement fail, for then no takedown would be ordered. A holder that joins ($3) after an order has as much time from
--- then on as whoever was there when the clock began.
+-- Every active holder gets an obligation for every order. The kinds of copies are fixed now, whatever the holder
+-- declares later. An expiry holder's time starts when the publisher ($4) is verified to hold no copy: until then it may
+-- still publish the article. The time is bounded by the table, so that no holder's row can make this statement fail and
+-- so prevent a takedown. A holder that registers ($3) after the order gets the full time from then on.
 INSERT INTO obligation (revocation_id, holder, kind, copy_kinds, due_at, closes_at, opened_at, updated_at)
 SELECT r.revocation_id, h.name, h.kind, h.copy_kinds,
        CASE WHEN h.kind = 'expiry' THEN greatest(d.due_at, x.closes_at) ELSE d.due_at END, x.closes_at, $2, $2
@@ -32,25 +31,25 @@ UPDATE obligation
 SET state = 'superseded', superseded_at = $2, updated_at = $2, look_at = NULL, evidence = '{"how": "later order"}'
 WHERE revocation_id = ANY ($1::uuid[]) AND state IN ('open', 'notified', 'removed')
 
--- name: set_back
--- Something earlier became known: the clock of what is still open starts earlier. Not for a holder that joined later,
--- whose clock began when it did.
+-- name: update_due
+-- The clock of open obligations starts earlier, because something earlier became known. This excludes holders that
+-- registered after the order, whose clock started then.
 UPDATE obligation AS o
 SET due_at = n.due_at, updated_at = $3
 FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, due_at), revocation AS r, holder AS h
 WHERE o.revocation_id = n.revocation_id AND o.kind <> 'expiry' AND o.due_at > n.due_at
   AND r.revocation_id = o.revocation_id AND h.name = o.holder AND h.registered_at <= r.ordered_at
 
--- name: take
+-- name: lock
 SELECT o.revocation_id, o.holder, o.kind, o.copy_kinds, o.answers, o.state, o.attempts, o.notified_at, o.removed_at,
-       o.verified_at, o.superseded_at, o.reopened, o.evidence, o.opened_at, h.kind = 'store' OR h.holdings_url IS NOT NULL AS looked_at
+       o.verified_at, o.superseded_at, o.reopened, o.evidence, o.opened_at, h.kind = 'store' OR h.holdings_url IS NOT NULL AS verifiable
 FROM obligation AS o
 JOIN holder AS h ON h.name = o.holder
 JOIN unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder) USING (revocation_id, holder)
 ORDER BY o.revocation_id, o.holder
 FOR NO KEY UPDATE OF o
 
--- name: put
+-- name: save
 UPDATE obligation AS o
 SET answers = n.answers, state = n.state, attempts = n.attempts, notified_at = n.notified_at,
     removed_at = n.removed_at, verified_at = n.verified_at, superseded_at = n.superseded_at,
@@ -62,7 +61,7 @@ FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::int[], $6::time
 WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder
 
 -- name: notified
--- What the broker has confirmed. Locked rows are passed over: who holds them writes the same.
+-- Marks orders that the broker confirmed. Locked rows are skipped: the transaction that holds them writes the same.
 WITH sent AS (
     SELECT o.revocation_id, o.holder, x.sent_at
     FROM obligation AS o
@@ -78,7 +77,7 @@ FROM sent
 WHERE o.revocation_id = sent.revocation_id AND o.holder = sent.holder
 
 -- name: claims
--- What each holder that we can look at says that it removed, the most urgent first; not of those who are asked now.
+-- Removals reported by holders that can be asked, the most urgent first, without holders that are being asked now.
 SELECT h.name AS holder, h.kind, h.holdings_url, c.revocation_id, c.article_id
 FROM holder AS h
 CROSS JOIN LATERAL (
@@ -98,7 +97,8 @@ WHERE o.holder = $1 AND o.revocation_id = n.revocation_id AND o.state = 'removed
 RETURNING o.opened_at
 
 -- name: start_expiry
--- The publisher holds these no more, so from now on no copy is made: what disappears by age is gone after its time.
+-- The publisher holds no copy any more, so no new copies arise: copies that are deleted by age are gone after their
+-- time.
 UPDATE obligation AS o
 SET closes_at = x.closes_at, due_at = greatest(o.due_at, x.closes_at), updated_at = $2
 FROM obligation AS p, holder AS h
@@ -107,7 +107,7 @@ WHERE o.revocation_id = ANY ($1::uuid[]) AND o.kind = 'expiry' AND o.closes_at I
   AND p.revocation_id = o.revocation_id AND p.holder = $3 AND p.state = 'verified'
 
 -- name: unverifiable
--- What consumers say that they removed, and have no address any more at which they could be asked.
+-- Removals reported by consumers that no longer have an address for a holdings check.
 SELECT o.revocation_id, o.holder
 FROM obligation AS o JOIN holder AS h ON h.name = o.holder
 WHERE o.state = 'removed' AND h.kind = 'consumer' AND h.holdings_url IS NULL
@@ -124,8 +124,8 @@ WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder AND o.state = 'r
 RETURNING o.revocation_id
 
 -- name: reopen
--- The holder still has what it reported removed: what it answered counts for nothing. It is sent the order again after
--- a while, each time a longer one ($4). A receipt that comes by itself before then does not postpone it.
+-- The holder still has what it reported as removed, so its receipt does not count. The order is resent after a delay
+-- that grows each time ($4). A receipt that arrives before does not change the delay.
 UPDATE obligation
 SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, look_at = NULL, updated_at = $3,
     resend_at = CASE WHEN resend_at > $3 THEN resend_at
@@ -134,14 +134,14 @@ WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 RETURNING revocation_id, resend_at
 
 -- name: resend
--- What a holder was to be sent later may be sent now.
+-- Ends the delay before an order is resent to a holder.
 UPDATE obligation
 SET resend_at = NULL, updated_at = $3
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state IN ('open', 'notified')
 RETURNING revocation_id
 
 -- name: unanswered
--- The most urgent of what a holder has not answered.
+-- The most urgent orders that a holder has not answered.
 SELECT revocation_id
 FROM obligation
 WHERE holder = $1 AND state IN ('open', 'notified') AND kind <> 'expiry'
@@ -149,7 +149,8 @@ ORDER BY due_at, revocation_id
 LIMIT $2
 
 -- name: owing
--- Who has not closed an order: those to whom it may be sent now, and when it may be sent to the next of the others.
+-- Holders that have not closed an order: those to which it may be sent now, and when it may be sent to the next of the
+-- others.
 SELECT revocation_id,
        coalesce(array_agg(holder ORDER BY holder) FILTER (WHERE resend_at IS NULL OR resend_at <= $2), '{}') AS due,
        min(resend_at) FILTER (WHERE resend_at > $2) AS next_at
@@ -164,11 +165,11 @@ WHERE reopened > 0 AND state IN ('open', 'notified', 'removed')
 GROUP BY holder
 ORDER BY holder
 
--- name: look_later
+-- name: postpone_check
 UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 
 -- name: expire
--- Time has passed, so the copy is gone by itself.
+-- The holder's time has passed, so the copy was deleted by age.
 UPDATE obligation
 SET state = 'verified', verified_at = $1, updated_at = $1,
     evidence = jsonb_build_object('how', 'expiry', 'closes_at', closes_at)
@@ -179,7 +180,7 @@ WHERE (revocation_id, holder) IN (
 )
 
 -- name: lateness
--- What is only withheld is never late.
+-- Obligations of orders that only withhold are never late.
 SELECT holder,
        count(*) FILTER (WHERE o.due_at <= $1) AS overdue,
        count(*) FILTER (WHERE o.due_at > $1
@@ -190,9 +191,8 @@ WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND r.ki
 GROUP BY holder
 ORDER BY holder
 
--- name: standing
--- Of every active holder and of whoever else owes something, also where nothing is open; what is only withheld has no
--- deadline.
+-- name: open_by_holder
+-- All active holders, and others with open obligations. An order that only withholds has no deadline.
 SELECT n.holder, o.kind, o.state, coalesce(o.obligations, 0) AS obligations, o.oldest_at, o.next_due_at
 FROM (SELECT name AS holder FROM holder WHERE status = 'active'
       UNION
@@ -218,7 +218,7 @@ ORDER BY o.due_at, o.revocation_id, o.holder
 LIMIT $6
 
 -- name: owed
--- What a holder has not closed, the most urgent first, each with its own last answer.
+-- A holder's open obligations, the most urgent first, each with its last answer.
 SELECT o.revocation_id, r.article_id, r.order_no, r.kind AS order_kind, o.kind, o.state, o.due_at, o.closes_at, o.opened_at,
        r.attempts, o.notified_at, o.reopened, o.resend_at, a.answered_at, a.attempt AS answered_attempt, a.meaning
 FROM obligation AS o
@@ -235,7 +235,7 @@ ORDER BY o.due_at, o.revocation_id
 LIMIT $4
 
 -- name: owed_sums
--- What is only withheld, or disappears by age, is never overdue.
+-- Obligations of orders that only withhold, or of expiry holders, are never overdue.
 SELECT h.name AS holder, s.open, s.overdue, s.oldest_at, s.next_due_at
 FROM unnest($1::text[]) AS h (name)
 CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
-"""Receipts, each once, with what it meant when it came."""
+"""Receipts, each recorded once, with its outcome."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,17 +14,17 @@ SQL = Queries.load(__package__, "receipts")
 
 
 STRAYS_MAX = 1_000
-"""Receipts that answer nothing are recorded so many a day: whoever invents orders fills no disk."""
+"""The limit per day of receipts without an obligation, so that a sender of invented orders cannot fill the disk."""
 KINDS_MAX = 100
 _STRAY = frozenset({ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED})
 _DAY = timedelta(days=1)
 
 
-async def put(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime) -> None:
-    """Records each answer once, and of those that answer nothing a bounded number."""
+async def save(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime) -> None:
+    """Records each receipt once; receipts without an obligation up to the limit."""
     rows = await _bounded(tx, answers, now)
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [answer.receipt_id for answer, _ in rows],
         [answer.article_id for answer, _ in rows],
         [answer.order_no for answer, _ in rows],
@@ -52,10 +52,10 @@ async def _bounded(
 
 
 async def of_article(db: Querier, article_id: str, after: tuple[datetime, int], limit: int) -> list[Row]:
-    """Receipts on an article, the oldest first, from a position on."""
+    """Returns receipts on an article, the oldest first, after a position."""
     return await db.fetch(SQL["of_article"], article_id, *after, limit)
 
 
 async def of_order(db: Querier, article_id: str, order_no: int, limit: int) -> list[Row]:
-    """Receipts of one order, the oldest first."""
+    """Returns the receipts of one order, the oldest first."""
     return await db.fetch(SQL["of_order"], article_id, order_no, limit)

@@ -1,4 +1,4 @@
--- name: put
+-- name: save
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
                      authenticated, answer_sha256, received_at)
 SELECT n.*, $12
@@ -8,7 +8,7 @@ ORDER BY 2, 3, 4, 5, 10, 11
 ON CONFLICT (article_id, order_no, holder, attempt, authenticated, answer_sha256) DO NOTHING
 
 -- name: strays
--- How many receipts that answer nothing were recorded since then; counts no further than asked.
+-- Receipts without an obligation since then; the count stops at the limit.
 SELECT count(*)
 FROM (SELECT FROM receipt
       WHERE meaning IN ('unknown_order', 'not_obliged', 'unauthenticated') AND received_at > $1 LIMIT $2) AS stray

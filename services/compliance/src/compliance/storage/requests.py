@@ -1,4 +1,4 @@
-"""Requests that a second person decides on, and how far each is carried out."""
+"""Requests for a second person's decision, and their progress."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,13 +35,13 @@ async def insert(tx: Transaction, request: Request) -> None:
 
 
 async def lock(tx: Transaction, request_id: UUID) -> Request | None:
-    """Locks a request; None when there is no such request."""
+    """Locks a request; None if there is no such request."""
     row = await tx.fetchrow(SQL["lock"], request_id)
     return _request(row) if row else None
 
 
 async def lock_work(tx: Transaction, request_id: UUID | None) -> Request | None:
-    """Locks a request of which something can be carried out, this one or the oldest that nobody works at."""
+    """Locks a request with work left: this one, or the oldest that no other process has locked."""
     row = await tx.fetchrow(SQL["lock_work"], request_id)
     return _request(row) if row else None
 
@@ -49,7 +49,7 @@ async def lock_work(tx: Transaction, request_id: UUID | None) -> Request | None:
 async def lock_open_of_topic(
     tx: Transaction, made_by: str, reason: str, now: datetime, articles: int
 ) -> UUID | None:
-    """Locks a request of this sender's records that waits and has room for so many articles."""
+    """Locks a waiting request of this sender's records with room for so many articles."""
     found: UUID | None = await tx.fetchval(
         SQL["lock_open_of_topic"], made_by, reason, now, articles, TOPIC_ARTICLES_MAX
     )
@@ -57,48 +57,48 @@ async def lock_open_of_topic(
 
 
 async def append(tx: Transaction, request_id: UUID, article_ids: Sequence[str]) -> None:
-    """Adds articles that are withheld to a request that is locked; those that it has stay as they are."""
+    """Adds withheld articles to a locked request; articles that it already names stay unchanged."""
     rows = await tx.fetch(SQL["contained"], request_id, article_ids)
     known = {row["article_id"] for row in rows}
     await tx.execute(SQL["append"], request_id, [one for one in article_ids if one not in known])
 
 
 async def wanted(tx: Transaction, article_ids: Sequence[str], *, other_than: UUID | None = None) -> set[str]:
-    """Those of the articles that an unfinished request, other than this one, wants revoked."""
+    """Returns the articles that another unfinished request wants revoked."""
     return {row["article_id"] for row in await tx.fetch(SQL["wanted"], other_than, article_ids)}
 
 
 async def progress(
     tx: Transaction, request: Request, now: datetime, *, withheld: int, carried_out: int, done: bool
 ) -> None:
-    """Notes how far a request that is locked is carried out."""
+    """Records the progress of a locked request."""
     await tx.execute(SQL["progress"], request.request_id, withheld, carried_out, done, now)
 
 
 async def confirm(
     tx: Transaction, request: Request, by: str, note: str | None, now: datetime, *, done: bool
 ) -> None:
-    """Notes who confirmed it."""
+    """Records who confirmed it."""
     await tx.execute(SQL["confirm"], request.request_id, by, now, note, done)
 
 
 async def refuse(tx: Transaction, request: Request, by: str, note: str | None, now: datetime) -> None:
-    """Notes who refused it."""
+    """Records who refused it."""
     await tx.execute(SQL["refuse"], request.request_id, by, now, note)
 
 
 async def page(db: Querier, before: tuple[datetime, UUID], *, finished_too: bool, limit: int) -> list[Row]:
-    """Requests, the newest first."""
+    """Returns requests, the newest first."""
     return await db.fetch(SQL["page"], finished_too, *before, limit)
 
 
 async def one(db: Querier, request_id: UUID) -> Row | None:
-    """All of one request, for people to read."""
+    """Returns one request with all its fields, for display."""
     return await db.fetchrow(SQL["one"], request_id)
 
 
 async def waiting(db: Querier, now: datetime) -> Row | None:
-    """How many requests wait for a second person, and how many have expired."""
+    """Returns how many requests wait for a second person, and how many have expired."""
     return await db.fetchrow(SQL["waiting"], now)
 
 

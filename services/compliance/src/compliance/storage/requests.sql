@@ -12,8 +12,8 @@ WHERE request_id = $1
 FOR UPDATE
 
 -- name: lock_work
--- The oldest request of which something can be carried out, or this one: everything that is confirmed, refused or
--- needs no second person, and articles that are to be withheld until then.
+-- The oldest request with work left, or this one: it is confirmed, refused, needs no second person, or has articles to
+-- withhold until the decision.
 SELECT request_id, kind, entry, article_ids, holder, reason, revoked_at, note, made_by, made_at, expires_at,
        body_sha256, traceparent, needs_approval, confirmed_by, confirmed_at, refused_by, refused_at, withheld,
        carried_out, executed_at
@@ -26,7 +26,7 @@ LIMIT 1
 FOR UPDATE SKIP LOCKED
 
 -- name: lock_open_of_topic
--- A request of this sender's records that waits and has room for some more articles.
+-- A waiting request of this sender's records with room for more articles.
 SELECT request_id
 FROM notice_request
 WHERE executed_at IS NULL AND confirmed_at IS NULL AND refused_at IS NULL AND kind = 'revoke' AND entry = 'kafka'
@@ -41,13 +41,13 @@ SET article_ids = article_ids || $2::text[], withheld = withheld + cardinality($
 WHERE request_id = $1
 
 -- name: contained
--- Those of the articles that the request names already.
+-- The articles that the request already names.
 SELECT a.article_id
 FROM notice_request AS q, unnest(q.article_ids) AS a (article_id)
 WHERE q.request_id = $1 AND a.article_id = ANY ($2::text[])
 
 -- name: wanted
--- Those of the articles that another request, on which nobody has decided, or that is being carried out, names too.
+-- The articles that another request names, which is undecided or being carried out.
 SELECT DISTINCT a.article_id
 FROM notice_request AS q, unnest(q.article_ids) AS a (article_id)
 WHERE q.executed_at IS NULL AND q.refused_at IS NULL AND q.kind = 'revoke' AND q.request_id IS DISTINCT FROM $1
@@ -64,7 +64,7 @@ SET confirmed_by = $2, confirmed_at = $3, decision_note = $4, executed_at = CASE
 WHERE request_id = $1
 
 -- name: refuse
--- Where nothing was withheld, nothing is left to do.
+-- If nothing was withheld, the request is finished.
 UPDATE notice_request
 SET refused_by = $2, refused_at = $3, decision_note = $4,
     executed_at = CASE WHEN kind <> 'revoke' THEN $3::timestamptz END
@@ -91,7 +91,7 @@ FROM notice_request AS q
 WHERE request_id = $1
 
 -- name: waiting
--- Requests on which nobody has decided: those in time, the first to expire, and those that have expired.
+-- Undecided requests: those in time, the first to expire, and those that have expired.
 SELECT count(*) FILTER (WHERE expires_at > $1) AS waiting,
        min(expires_at) FILTER (WHERE expires_at > $1) AS next_expiry_at,
        count(*) FILTER (WHERE expires_at <= $1 AND kind = 'revoke') AS expired,

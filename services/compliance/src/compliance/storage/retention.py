@@ -1,4 +1,4 @@
-"""How compliance lets go of old records: archived, read back, and only then removed. What stands stays."""
+"""Retention of compliance records: they are archived, read back, and only then deleted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,14 +16,14 @@ from compliance.storage import sweeps
 from compliance.storage.sweeps import Limit, Slice
 
 ARCHIVES_MAX = 1_000
-"""Named in one answer; the folder of the sweep has all."""
+"""Archives named in one answer; the sweep's folder has all of them."""
 Take = Callable[[Transaction, Limit], Awaitable[Slice]]
 Remove = Callable[[Transaction, Slice], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The class ``compliance_records``: evidence of what was ordered, and of who removed it when."""
+    """The class ``compliance_records``: evidence of orders, and of who removed what and when."""
 
     db: Database
     clock: Clock
@@ -42,26 +42,29 @@ class Records:
     )
     action: Action = Action.ARCHIVE
     age_min: timedelta = timedelta(days=7 * 365)
-    """The proof that revoked articles were removed is kept for seven years."""
+    """Evidence of removals is kept for seven years."""
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """What would be archived and go."""
+        """Counts what would be archived and deleted."""
         going, held, kept = await sweeps.tally(self.db, _limit(request))
         return SweepCounts(going + held + kept, going, held, kept)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Archives and removes, slice by slice.
+        """Archives and deletes, slice by slice.
 
-        An article's row, and the order that stands on it, outlive everything: a notice that is repeated after years
-        is answered with the same order. What is open never goes.
+        The row of an article and its order in force are never deleted: a notice that is repeated after years is
+        answered with the same order. Open orders are never deleted.
         """
         require_action(request, self.action)
         if self.folder is None:
-            raise Poison("archive_missing", "ARCHIVE_URL is not set, and nothing goes that was not archived")
+            raise Poison(
+                "archive_missing",
+                "ARCHIVE_URL is not set, and records are only deleted after they are archived",
+            )
         limit = _limit(request)
-        await self._all_of(sweeps.take_orders, sweeps.remove_orders, limit, request, progress)
+        await self._all_of(sweeps.lock_orders, sweeps.delete_orders, limit, request, progress)
         for kind in sweeps.ALONE:
-            take, remove = partial(_take_alone, kind), partial(_remove_alone, kind)
+            take, remove = partial(_lock_alone, kind), partial(_delete_alone, kind)
             await self._all_of(take, remove, limit, request, progress)
         left, held, kept = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
@@ -77,7 +80,10 @@ class Records:
     async def _slice(
         self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
     ) -> bool:
-        """Nothing is locked while it is written; what goes is compared with what was. False: nothing is left."""
+        """Archives and deletes one slice. Returns whether more may follow.
+
+        No lock is held while the archive is written. The rows are compared with the archive before they are deleted.
+        """
         async with self.db.transaction() as tx:
             taken = await take(tx, limit)
         if not taken.records:
@@ -87,10 +93,12 @@ class Records:
         written = await self._archive(name, taken)
         async with self.db.transaction() as tx:
             if await take(tx, limit) != taken:
-                return True  # a record came or changed meanwhile: this archive is written anew
+                return True  # a record was added or changed in the meantime: this archive is written again
             removed = await remove(tx, taken)
             if removed != written.records:
-                raise Poison("archive_differs", "what was archived is not what would go; nothing of it went")
+                raise Poison(
+                    "archive_differs", "the archive differs from the records to delete; nothing was deleted"
+                )
             await progress.note(
                 tx, {"archives": [*archives, written.model_dump(mode="json")]}, removed=removed
             )
@@ -102,15 +110,15 @@ class Records:
         return await asyncio.to_thread(self.folder.write, name, taken.records, self.clock.now())
 
 
-async def _take_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
-    return await sweeps.take_alone(tx, kind, limit)
+async def _lock_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
+    return await sweeps.lock_alone(tx, kind, limit)
 
 
-async def _remove_alone(kind: str, tx: Transaction, taken: Slice) -> int:
-    return await sweeps.remove_alone(tx, kind, taken)
+async def _delete_alone(kind: str, tx: Transaction, taken: Slice) -> int:
+    return await sweeps.delete_alone(tx, kind, taken)
 
 
 def _limit(request: SweepRequested) -> Limit:
     if request.before is None:
-        raise Poison("limit_missing", "without 'before' nothing is old")
+        raise Poison("limit_missing", "the request has no 'before', so no record is old")
     return Limit(request.before, LegalHolds.of(request.holds))

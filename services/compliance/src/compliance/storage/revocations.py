@@ -1,4 +1,4 @@
-"""Orders of both kinds. Their rows are taken before those of their obligations, in the order of their ids."""
+"""Orders of all kinds. Lock their rows before those of their obligations, in the order of their ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ASKED_AGAIN = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an order stands among those on its article."""
+    """The identity of an order on its article."""
 
     revocation_id: UUID
     article_id: str
@@ -26,11 +26,11 @@ class Place:
 
 
 class CommittedFeed:
-    """Reads orders by position without ever passing one over that is still being written.
+    """A gap-free feed of committed orders.
 
-    Positions are given out before the commit, so a later one can be seen first. Whoever gives orders shares a lock
-    with the others; taking it alone for a moment tells up to which position all are in. That is asked at most once a
-    second, for it holds up whoever gives orders.
+    ``seq`` is an identity column: values are assigned before the commit, so a later one can become visible first.
+    Every transaction that issues orders holds a shared lock. The exclusive lock is taken at most once a second,
+    because it blocks these transactions; under it the highest value is committed, and so are all lower ones.
     """
 
     def __init__(self, db: Database) -> None:
@@ -39,7 +39,7 @@ class CommittedFeed:
         self._asked_at: datetime | None = None
 
     async def feed(self, after: int, limit: int, now: datetime) -> list[Row]:
-        """Orders after a position, the oldest first."""
+        """Returns orders after a position, the oldest first."""
         rows = await self._db.fetch(SQL["feed"], after, self._up_to, limit)
         if len(rows) == limit or (self._asked_at is not None and now - self._asked_at < _ASKED_AGAIN):
             return rows
@@ -50,11 +50,11 @@ class CommittedFeed:
         return await self._db.fetch(SQL["feed"], after, self._up_to, limit)
 
 
-async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
-    """Records new orders, with their first sending."""
+async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
+    """Records new orders with their first sending."""
     rows = [Order.of(order) for order in ordered]
     await tx.execute(
-        SQL["put"],
+        SQL["insert"],
         [row.revocation_id for row in rows],
         [row.article_id for row in rows],
         [row.order_no for row in rows],
@@ -68,31 +68,31 @@ async def put(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> 
         [order.ordered_by for order in ordered],
         [order.backlog for order in ordered],
         [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
-        [next_send_at(row.pressing_since, now) for row in rows],
+        [next_send_at(row.resend_from, now) for row in rows],
         [row.traceparent for row in rows],
         [row.previous_order for row in rows],
     )
 
 
 async def unknown(tx: Transaction, orders: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of these orders, by article and number, that are above the last one that we know of."""
+    """Returns the orders, by article and number, that are above the last known order of their article."""
     wanted = sorted(set(orders))
     rows = await tx.fetch(SQL["unknown"], [a for a, _ in wanted], [n for _, n in wanted])
     return {(row["article_id"], row["order_no"]) for row in rows}
 
 
 async def existing(tx: Transaction, revocation_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of these orders that there are."""
+    """Returns the orders that exist."""
     return {row["revocation_id"] for row in await tx.fetch(SQL["existing"], sorted(set(revocation_ids)))}
 
 
-async def lift(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
-    """Notes who lifted a revocation."""
-    await tx.execute(SQL["lift"], revocation_id, now, lifted_by)
+async def reinstate(tx: Transaction, revocation_id: UUID, lifted_by: str, now: datetime) -> None:
+    """Records who reinstated a revocation."""
+    await tx.execute(SQL["reinstate"], revocation_id, now, lifted_by)
 
 
 async def close_earlier(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> list[UUID]:
-    """Closes the orders whose place these take. Gives their ids."""
+    """Closes the orders that these replace. Returns their ids."""
     rows = await tx.fetch(
         SQL["close_earlier"],
         [order.article_id for order in ordered],
@@ -109,20 +109,20 @@ async def lock(tx: Transaction, article_ids: Iterable[str], revocation_ids: Iter
         await tx.execute(SQL["lock"], on, these)
 
 
-async def take(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
+async def lock_orders(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
     """Locks these orders."""
-    return [_order(row) for row in await tx.fetch(SQL["take"], sorted(set(revocation_ids)))]
+    return [_order(row) for row in await tx.fetch(SQL["lock_orders"], sorted(set(revocation_ids)))]
 
 
-async def take_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
-    """Locks some of the open orders that are to be sent again."""
-    return [_order(row) for row in await tx.fetch(SQL["take_due"], now, limit)]
+async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
+    """Locks some of the open orders that are due to be resent."""
+    return [_order(row) for row in await tx.fetch(SQL["lock_due"], now, limit)]
 
 
-async def take_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
-    """Locks orders by article and number. Those that there are not are left out."""
+async def lock_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
+    """Locks orders by article and number. Missing ones are omitted."""
     wanted = sorted(set(orders))
-    rows = await tx.fetch(SQL["take_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
+    rows = await tx.fetch(SQL["lock_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
     return {
         (row["article_id"], row["order_no"]): Place(
             row["revocation_id"],
@@ -138,7 +138,7 @@ async def take_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> d
 async def sent(
     tx: Transaction, orders: Sequence[Order], now: datetime, no_later: Mapping[UUID, datetime | None]
 ) -> None:
-    """Notes a further sending of orders that are taken; the next one comes in its time, or before where it must."""
+    """Records another sending of locked orders. The next one is due at its regular time, or at ``no_later``."""
     await tx.execute(
         SQL["sent"],
         [order.revocation_id for order in orders],
@@ -146,7 +146,7 @@ async def sent(
         [sending_id(order.article_id, order.order_no, order.attempts) for order in orders],
         [order.clock_started_at for order in orders],
         [order.due_at for order in orders],
-        [order.pressing_since for order in orders],
+        [order.resend_from for order in orders],
         [_next(order, now, no_later.get(order.revocation_id)) for order in orders],
     )
 
@@ -154,68 +154,68 @@ async def sent(
 async def postpone(
     tx: Transaction, orders: Sequence[Order], now: datetime, no_later: Mapping[UUID, datetime | None]
 ) -> None:
-    """Leaves out a sending of orders that are taken, for nobody is to be sent them now."""
+    """Postpones locked orders that must not be sent to any holder at present."""
     times = [_next(order, now, no_later.get(order.revocation_id)) for order in orders]
     await tx.execute(SQL["postpone"], [order.revocation_id for order in orders], times)
 
 
 async def send_from(tx: Transaction, times: Mapping[UUID, datetime]) -> None:
-    """Opens taken orders again; they are sent at these times, if not before."""
+    """Reopens locked orders; they are sent at these times at the latest."""
     await tx.execute(SQL["send_from"], list(times), list(times.values()))
 
 
 def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
-    regular = next_send_at(order.pressing_since, now)
+    regular = next_send_at(order.resend_from, now)
     return regular if no_later is None else min(regular, no_later)
 
 
 async def close_if_complete(
     tx: Transaction, revocation_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, datetime]:
-    """Closes those of the taken orders that nobody has to answer any more. Gives when each was ordered."""
-    rows = await tx.fetch(SQL["settle"], sorted(set(revocation_ids)), now)
+    """Closes the locked orders without open prompt obligations. Returns when each was ordered."""
+    rows = await tx.fetch(SQL["close_if_complete"], sorted(set(revocation_ids)), now)
     return {row["revocation_id"]: row["ordered_at"] for row in rows}
 
 
 async def reopen(tx: Transaction, revocation_ids: Iterable[UUID], now: datetime) -> None:
-    """Opens taken orders again; they are due to be sent at once."""
+    """Reopens locked orders; they are due to be sent at once."""
     await tx.execute(SQL["reopen"], sorted(set(revocation_ids)), now)
 
 
-async def take_standing_since(tx: Transaction, since: datetime) -> list[UUID]:
-    """Locks the revocations that stand and were ordered since then."""
-    return [row["revocation_id"] for row in await tx.fetch(SQL["take_standing_since"], since)]
+async def lock_in_force_since(tx: Transaction, since: datetime) -> list[UUID]:
+    """Locks the revocations in force that were ordered since then."""
+    return [row["revocation_id"] for row in await tx.fetch(SQL["lock_in_force_since"], since)]
 
 
 async def ordered_before(db: Querier, revocation_ids: Sequence[UUID | None], at: datetime) -> set[UUID]:
-    """Those of the orders that were given until then."""
+    """Returns the orders that were issued up to this time."""
     return {row["revocation_id"] for row in await db.fetch(SQL["ordered_before"], revocation_ids, at)}
 
 
 async def reinstated_by(db: Querier, officer: str, since: datetime, limit: int) -> int:
-    """How many revocations this officer has lifted alone since then, at most ``limit``."""
+    """Returns how many revocations this officer reinstated alone since then, at most ``limit``."""
     return int(await db.fetchval(SQL["reinstated_by"], officer, since, limit))
 
 
 async def page(
     db: Querier, before: int, *, is_open: bool | None, kind: str | None, reason: str | None, limit: int
 ) -> list[Row]:
-    """Orders by their position, the newest first."""
+    """Returns orders by position, the newest first."""
     return await db.fetch(SQL["page"], before, is_open, kind, reason, limit)
 
 
 async def one(db: Querier, revocation_id: UUID) -> Row | None:
-    """One order, for people to read."""
+    """Returns one order, for display."""
     return await db.fetchrow(SQL["one"], revocation_id)
 
 
 async def of_article(db: Querier, article_id: str) -> list[Row]:
-    """Every order on an article, in their order."""
+    """Returns every order on an article, in order."""
     return await db.fetch(SQL["of_article"], article_id)
 
 
 async def counts(db: Querier) -> dict[str, int]:
-    """How many orders there are: exact while the table is small, then estimated; open ones always exactly."""
+    """Returns the number of orders: exact while the table is small, then estimated; open ones are always exact."""
     if await estimates.is_small(db, "revocation"):
         row = await db.fetchrow(SQL["counts"])
         return dict(row) if row else {}
@@ -227,7 +227,7 @@ async def counts(db: Querier) -> dict[str, int]:
 
 
 async def history(db: Querier, start: datetime, end: datetime, now: datetime, limit: int) -> list[Row]:
-    """Orders a day, the newest day first."""
+    """Returns orders per day, the newest day first."""
     return await db.fetch(SQL["history"], start, end, now, limit)
 
 
@@ -245,7 +245,7 @@ def _order(row: Row) -> Order:
         ordered_at=row["ordered_at"],
         lifts=row["lifts"],
         attempts=row["attempts"],
-        pressing_since=row["pressing_since"],
+        resend_from=row["pressing_since"],
         closed=row["closed_at"] is not None,
         traceparent=row["traceparent"],
     )

@@ -1,4 +1,4 @@
--- name: put
+-- name: insert
 INSERT INTO revocation (revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
                         revoked_at, ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at,
                         traceparent)
@@ -11,11 +11,11 @@ FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::uu
      AS n (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
            ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent, previous_order)
 
--- name: lift
+-- name: reinstate
 UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
 
 -- name: close_earlier
--- A new order takes the place of all earlier ones on its article.
+-- A new order replaces all earlier ones on its article.
 WITH earlier AS (
     SELECT r.revocation_id
     FROM revocation AS r JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id)
@@ -30,7 +30,7 @@ WHERE r.revocation_id = earlier.revocation_id
 RETURNING r.revocation_id
 
 -- name: unknown
--- Orders above the last one that we know of. Those below it are known, or were deleted for their age.
+-- Orders above the last known one of their article. Lower ones are known, or were deleted by age.
 SELECT n.article_id, n.order_no
 FROM unnest($1::text[], $2::bigint[]) AS n (article_id, order_no)
 LEFT JOIN article AS a USING (article_id)
@@ -40,15 +40,15 @@ WHERE a.order_no IS NULL OR n.order_no > a.order_no
 SELECT revocation_id FROM revocation WHERE revocation_id = ANY ($1::uuid[])
 
 -- name: lock
--- All orders on these articles, and these orders, in one statement: locked in two, each sorted, they could still
--- wait in a circle with who locks the same rows in one.
+-- All orders on these articles, and these orders, in one statement: two sorted statements could deadlock with a
+-- transaction that locks the same rows in one.
 SELECT revocation_id FROM revocation
 WHERE article_id = ANY ($1::text[]) OR revocation_id = ANY ($2::uuid[])
 ORDER BY revocation_id
 FOR NO KEY UPDATE
 
--- name: take
--- Rows of this table are always taken before rows of obligation, and in the order of their ids.
+-- name: lock_orders
+-- Rows of this table are always locked before rows of obligation, in the order of their ids.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
        ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
 FROM revocation
@@ -56,8 +56,8 @@ WHERE revocation_id = ANY ($1::uuid[])
 ORDER BY revocation_id
 FOR NO KEY UPDATE
 
--- name: take_due
--- What stays open and was not sent for its time. One whose last sending still waits in the outbox is sent already.
+-- name: lock_due
+-- Open orders that are due to be resent. An order whose last sending is still in the outbox counts as sent.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
        ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
 FROM revocation AS r
@@ -68,7 +68,7 @@ ORDER BY next_send_at
 LIMIT $2
 FOR NO KEY UPDATE SKIP LOCKED
 
--- name: take_by_order
+-- name: lock_by_order
 SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no AS last_order_no
 FROM revocation AS r
 JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id, order_no)
@@ -85,8 +85,8 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestampt
      AS n (revocation_id, attempts, event_id, clock_started_at, due_at, pressing_since, next_send_at)
 WHERE r.revocation_id = n.revocation_id
 
--- name: settle
--- An order is closed when nobody who must answer promptly is left to answer.
+-- name: close_if_complete
+-- An order is closed when no prompt obligation is open.
 UPDATE revocation AS r
 SET closed_at = $2, next_send_at = NULL
 WHERE r.revocation_id = ANY ($1::uuid[]) AND r.closed_at IS NULL
@@ -99,21 +99,21 @@ RETURNING r.revocation_id, r.ordered_at
 UPDATE revocation SET closed_at = NULL, pressing_since = $2, next_send_at = $2 WHERE revocation_id = ANY ($1::uuid[])
 
 -- name: send_from
--- Open, and sent again no later than this.
+-- The order is open, and resent at this time at the latest.
 UPDATE revocation AS r
 SET closed_at = NULL, next_send_at = least(r.next_send_at, n.send_at)
 FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, send_at)
 WHERE r.revocation_id = n.revocation_id
 
 -- name: postpone
--- Nobody is to be sent it now.
+-- The order must not be sent to any holder at present.
 UPDATE revocation AS r
 SET next_send_at = n.send_at
 FROM unnest($1::uuid[], $2::timestamptz[]) AS n (revocation_id, send_at)
 WHERE r.revocation_id = n.revocation_id AND r.closed_at IS NULL
 
--- name: take_standing_since
--- Revocations that a holder who joins now may still read of: their articles were on the brokers until a while ago.
+-- name: lock_in_force_since
+-- Revocations that a new holder may be affected by: their articles were on the brokers until recently.
 SELECT r.revocation_id
 FROM revocation AS r JOIN article AS a USING (article_id, revocation_id)
 WHERE a.state = 'revoked' AND r.ordered_at > $1
@@ -138,7 +138,7 @@ LIMIT $3
 SELECT revocation_id FROM revocation WHERE revocation_id = ANY ($1::uuid[]) AND ordered_at <= $2
 
 -- name: reinstated_by
--- How many this officer has lifted alone since then; counts no further than asked.
+-- Revocations that this officer reinstated alone since then; the count stops at the limit.
 SELECT count(*)
 FROM (SELECT FROM revocation
       WHERE kind = 'reinstated' AND ordered_by = $1 AND ordered_at > $2 LIMIT $3) AS lifted

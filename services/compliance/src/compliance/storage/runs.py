@@ -1,4 +1,4 @@
-"""Runs of the daily check: each leaves a row, also on a day with nothing to revoke."""
+"""Runs of the daily check: each has a row, also if there was nothing to revoke."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,23 +13,23 @@ SQL = Queries.load(__package__, "runs")
 
 
 async def request(db: Querier, run_id: UUID, cause: str, asked_by: str, now: datetime, *, mock: bool) -> None:
-    """Asks for a run."""
+    """Records the request for a run."""
     await db.execute(SQL["request"], run_id, cause, asked_by, now, mock)
 
 
 async def next_requested(db: Querier) -> UUID | None:
-    """The run that was asked for first and that nobody has begun."""
+    """Returns the oldest requested run that is not started."""
     found: UUID | None = await db.fetchval(SQL["next_requested"])
     return found
 
 
 async def start(db: Querier, run_id: UUID, now: datetime) -> bool:
-    """Begins it; False when somebody has."""
+    """Starts it; False if another process has started it."""
     return (await db.execute(SQL["start"], run_id, now)).endswith(" 1")
 
 
 async def polled(db: Querier, run_id: UUID, polls: Sequence[Mapping[str, object]], noticed: int) -> None:
-    """Notes what its polls brought."""
+    """Records the results of its polls."""
     await db.execute(SQL["polled"], run_id, orjson.dumps(list(polls)).decode(), noticed)
 
 
@@ -45,7 +45,7 @@ async def complete(
     overdue: int,
     open_in_all: int,
 ) -> bool:
-    """Ends it; False when it was ended by somebody else."""
+    """Ends it as completed; False if it had already ended."""
     tag = await tx.execute(
         SQL["complete"], run_id, outcome, now, noticed, closed, still_open, overdue, open_in_all
     )
@@ -53,36 +53,36 @@ async def complete(
 
 
 async def fail(tx: Transaction, run_id: UUID, error: str, now: datetime) -> bool:
-    """Ends it with what went wrong; False when it was ended by somebody else."""
+    """Ends it as failed with the error; False if it had already ended."""
     return (await tx.execute(SQL["fail"], run_id, now, error[:500])).endswith(" 1")
 
 
 async def left_behind(tx: Querier, but: UUID) -> list[Row]:
-    """Runs whose process has died, seen by the one who runs now."""
+    """Returns running runs other than this one, whose processes have died."""
     return await tx.fetch(SQL["left_behind"], but)
 
 
 async def last_completed(db: Querier) -> datetime | None:
-    """When a run completed last."""
+    """Returns when the last run completed."""
     found: datetime | None = await db.fetchval(SQL["last_completed"])
     return found
 
 
 async def failed_in_a_row(db: Querier) -> int:
-    """Runs that failed since one completed last; counts no further than 1,000."""
+    """Returns the number of failed runs since the last completed one; counts to at most 1,000."""
     return int(await db.fetchval(SQL["failed_in_a_row"]))
 
 
 async def last(db: Querier) -> Row | None:
-    """The run that ended last, however it ended."""
+    """Returns the last run that ended, with any outcome."""
     return await db.fetchrow(SQL["last"])
 
 
 async def one(db: Querier, run_id: UUID) -> Row | None:
-    """One run."""
+    """Returns one run."""
     return await db.fetchrow(SQL["one"], run_id)
 
 
 async def page(db: Querier, before: tuple[datetime, UUID], limit: int) -> list[Row]:
-    """Runs, the newest first, from a position on."""
+    """Returns runs, the newest first, before a position."""
     return await db.fetch(SQL["page"], *before, limit)

@@ -21,14 +21,14 @@ UPDATE run SET state = 'failed', outcome = 'failed', ended_at = $2, error = $3
 WHERE run_id = $1 AND state IN ('requested', 'running')
 
 -- name: left_behind
--- Whoever holds the lease is the only one at work, so what is running beside it has died.
+-- Only the process with the lease runs, so other runs in the state running belong to dead processes.
 SELECT run_id, started_at, polls FROM run WHERE state = 'running' AND run_id <> $1
 
 -- name: last_completed
 SELECT max(ended_at) FROM run WHERE state = 'completed'
 
 -- name: failed_in_a_row
--- Since a run completed last; counts no further than 1,000.
+-- Counts since the last completed run, to at most 1,000.
 SELECT count(*)
 FROM (SELECT FROM run
       WHERE state IN ('completed', 'failed') AND state = 'failed'

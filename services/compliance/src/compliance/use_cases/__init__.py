@@ -1,7 +1,7 @@
-"""The story of a takedown: a notice becomes an order, holders answer it, and where we can look, we look.
+"""The use cases of compliance: notices become orders, holders answer them, and holdings checks verify the removal.
 
-One function an event, one transaction each. Rows are taken in one order everywhere: articles, orders, obligations,
-each by id; so no two of these functions can wait for one another in a circle.
+Each event has one function with one transaction. All of them lock rows in the same order, so that they cannot
+deadlock: articles, orders, obligations, each by id.
 """
 
 from compliance.use_cases.beginning import begin

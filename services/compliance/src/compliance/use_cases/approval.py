@@ -1,4 +1,4 @@
-"""The second person: what a sender may have revoked alone, and what is withheld until somebody else has decided."""
+"""Approval by a second person: what a sender may revoke alone, and what is withheld until a decision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain.notice import Notice, NoticeKey
-from compliance.domain.order import Decision, IssueOrder, Kind, ResendOrder, Standing
+from compliance.domain.order import ArticleHead, Decision, IssueOrder, Kind, ResendOrder
 from compliance.domain.request import Request, RequestKind
 from compliance.storage import notices, requests, revocations
 from compliance.use_cases.service import Service
@@ -19,41 +19,41 @@ class Mode(Enum):
     """Whether notices need a second person."""
 
     LIMITED = auto()
-    """Those above their subject's limit do, and those of senders who may not revoke the article."""
+    """Those above their subject's limit, and those of senders who must not revoke the article."""
     COUNTED = auto()
-    """No: they are within the limit, and use it."""
+    """None: they are within the limit, and count towards it."""
     WITHHELD = auto()
-    """All do; their request is recorded."""
+    """All of them; their request is recorded."""
     APPROVED = auto()
-    """A second person has confirmed them."""
+    """None: a second person has confirmed them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which new notices need a second person, and whose limit the others use."""
+    """The new notices that need a second person, and the subjects whose limits the others count towards."""
 
     limited: set[NoticeKey] = field(default_factory=set)
     counted: dict[NoticeKey, str] = field(default_factory=dict)
 
 
 def feed_count(feed: str) -> str:
-    """The name under which a provider's own feed is counted; it has no limit."""
+    """Returns the name under which a provider's feed is counted; a feed has no limit."""
     return f"feed:{feed}"
 
 
 def window_start(service: Service) -> datetime:
-    """From when on articles count."""
+    """Returns the start of the approval window."""
     return service.clock.now() - timedelta(hours=service.settings.bulk_approval_window_h)
 
 
 async def lock_subjects(tx: Transaction, noticed: Sequence[Notice]) -> None:
-    """Nobody else uses the limits of these senders until the transaction ends."""
+    """Locks the limits of these senders until the transaction ends."""
     for subject in sorted({notice.subject for notice in noticed if notice.subject}):
         await notices.lock_subject(tx, subject)
 
 
 async def used(tx: Transaction, subject: str, service: Service) -> int:
-    """How much of its limit a subject, that is locked, has used."""
+    """Returns how much of its limit a locked subject has used."""
     return await notices.used(
         tx, subject, window_start(service), service.settings.bulk_approval_threshold + 1
     )
@@ -63,16 +63,16 @@ async def limits(
     tx: Transaction,
     noticed: Sequence[Notice],
     known: Mapping[NoticeKey, UUID],
-    standing: Mapping[str, Standing],
+    heads: Mapping[str, ArticleHead],
     service: Service,
     mode: Mode,
 ) -> Limits:
-    """Which of the notices, whose articles are locked, need a second person."""
+    """Returns which of the notices, whose articles are locked, need a second person."""
     found, threshold = Limits(), service.settings.bulk_approval_threshold
     counts: dict[str, set[str]] = {}
     before: dict[str, int] = {}
     for notice in noticed:
-        if notice.key in known or standing[notice.article_id].revoked or mode is Mode.APPROVED:
+        if notice.key in known or heads[notice.article_id].revoked or mode is Mode.APPROVED:
             continue
         if mode is Mode.WITHHELD or not notice.allowed:
             found.limited.add(notice.key)
@@ -97,12 +97,12 @@ async def gather(
     tx: Transaction,
     decisions: Sequence[Decision],
     limits: Limits,
-    standing: Mapping[str, Standing],
+    heads: Mapping[str, ArticleHead],
     service: Service,
 ) -> list[Decision]:
-    """Puts what records have withheld into requests. Gives the decisions, their notices with their requests."""
+    """Adds notices of records that were withheld to requests. Returns the decisions with these requests."""
     waiting: dict[tuple[str, str], dict[str, None]] = {}
-    for notice in _withheld(decisions, limits, standing):
+    for notice in _withheld(decisions, limits, heads):
         if notice.request_id is None and notice.subject is not None:
             waiting.setdefault((notice.subject, notice.reason), {})[notice.article_id] = None
     if not waiting:
@@ -125,15 +125,15 @@ async def gather(
 
 
 def _withheld(
-    decisions: Sequence[Decision], limits: Limits, standing: Mapping[str, Standing]
+    decisions: Sequence[Decision], limits: Limits, heads: Mapping[str, ArticleHead]
 ) -> list[Notice]:
-    """The new notices that wait for a second person: where another revokes the article anyway, none does."""
+    """Returns the new notices that wait for a second person; none if another notice revokes the article anyway."""
     found: list[Notice] = []
     for one in decisions:
         match one:
             case IssueOrder(kind=Kind.WITHHELD):
                 found += one.notices
-            case ResendOrder() if one.new and standing[one.new[0].article_id].withheld:
+            case ResendOrder() if one.new and heads[one.new[0].article_id].withheld:
                 found += one.new
             case _:
                 pass
@@ -163,10 +163,10 @@ async def _into_request(
 
 
 async def may_reinstate(tx: Transaction, officer: str, service: Service) -> None:
-    """One officer alone reinstates a few.
+    """Checks that an officer may reinstate one more article alone.
 
     Raises:
-        Conflict: many need a second person.
+        Conflict: The officer has reached the limit, so a second person is needed.
     """
     await notices.lock_subject(tx, officer)
     done = await revocations.reinstated_by(
@@ -174,6 +174,6 @@ async def may_reinstate(tx: Transaction, officer: str, service: Service) -> None
     )
     if done >= service.settings.bulk_approval_threshold:
         raise Conflict(
-            "this officer has reinstated as many articles alone as the window allows: more need a second person "
-            "(POST /api/v1/compliance/reinstatements)"
+            "this officer has reached the limit of articles to reinstate alone within the window: request "
+            "a second person's decision (POST /api/v1/compliance/reinstatements)"
         )

@@ -1,4 +1,4 @@
-"""What is done once when a worker starts."""
+"""Tasks that run once when a worker starts."""
 
 from clawback_common.alerts import alert_state
 from compliance.domain.holder import own_holders
@@ -7,7 +7,7 @@ from compliance.use_cases.service import GROUP, Service
 
 
 async def begin(service: Service) -> None:
-    """Notes since when we watch, and registers those that hold copies by our own doing."""
+    """Records the start of monitoring, and registers our stores, the brokers and the expiry holders."""
     await alert_state.begin(service.db, service.clock.now())
     settings = service.settings
     for registration in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h):

@@ -1,4 +1,4 @@
-"""Articles that must be held: what a store of ours answers of them shows what its other answers are worth."""
+"""Control articles, which must be held: a store's answers about them show whether its other answers are reliable."""
 
 import asyncio
 from collections import deque
@@ -18,34 +18,34 @@ from compliance.use_cases.service import Service
 
 CONTROLS_KEPT = 100
 REACHED_AFTER = timedelta(minutes=1)
-"""By then an article has come to the stores that read it from the topic: it may be asked of them too."""
+"""After this time an article has reached the stores that read the topic, so it can be a control for them."""
 FEW_AGAIN = timedelta(seconds=2)
-"""While there are too few that can be used, they are fetched again so soon."""
+"""The interval between fetches while there are too few usable controls."""
 _CHECKED_AT_ONCE = 20
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ControlSample:
-    """The ids that one question has among its others."""
+    """The control ids of one question."""
 
     fresh: tuple[str, ...]
     missing: tuple[str, ...] = ()
-    """What this store has called gone before; it is asked again until it answers rightly."""
+    """Controls that this store reported as gone before; they are asked again until it reports them as held."""
 
     @property
     def ids(self) -> list[str]:
-        """All of them, each once."""
+        """Returns all ids without repeats."""
         return list(dict.fromkeys([*self.fresh, *self.missing]))
 
     @property
     def few(self) -> bool:
-        """There were not enough articles to choose from."""
+        """Returns whether there were too few articles to choose from."""
         return len(self.fresh) < CONTROLS
 
 
 class Controls:
-    """Ids from anywhere among the readable articles, fetched again every minute and used in turn."""
+    """A sample of readable article ids, fetched every minute and used in turn."""
 
     def __init__(self, ingester: Ingester) -> None:
         self._ingester = ingester
@@ -53,14 +53,14 @@ class Controls:
         self._reached: dict[str, datetime] = {}
         self._fetched_at: datetime | None = None
         self._stale = False
-        """Some of them need not be held any more, so others may not either."""
+        """Some ids no longer need to be held, so others may be outdated too."""
 
     async def refresh(self, service: Service) -> None:
-        """Asks the ingester what there is to read; where it does not answer, what we have stays."""
+        """Fetches a sample from the ingester; if it does not respond, the last sample stays in use."""
         try:
             await self._fetch(service.clock.now())
         except Transient as error:
-            _log.warning("no articles to compare with", error=error)
+            _log.warning("control articles cannot be fetched", error=error)
 
     async def _fetch(self, now: datetime) -> None:
         listed = await self._ingester.live(CONTROLS_KEPT)
@@ -69,10 +69,10 @@ class Controls:
         self._fetched_at, self._stale = now, False
 
     async def some(self, service: Service, store: str = LISTS) -> ControlSample:
-        """A few that are not revoked and that this store has had time to hear of, and those that it called gone.
+        """Returns some controls that this store must hold, and those that it reported as gone.
 
         Raises:
-            Transient: none was ever fetched, or too few are left, and the ingester does not answer.
+            Transient: No sample was ever fetched, or too few ids are left, and the ingester does not respond.
         """
         now = service.clock.now()
         usable = await self._usable(service, store, now)
@@ -84,7 +84,7 @@ class Controls:
         return ControlSample(tuple(usable), tuple(missing))
 
     async def _usable(self, service: Service, store: str, now: datetime) -> list[str]:
-        """The next that can be used; those that were revoked meanwhile are dropped for good."""
+        """Returns the next usable ids; ids that were revoked in the meantime are dropped."""
         self._ids.rotate(-CONTROLS)
         fair = [one for one in self._ids if store == LISTS or self._reached.get(one, now) <= now]
         usable: list[str] = []
@@ -98,10 +98,10 @@ class Controls:
         return list(islice(usable, CONTROLS))
 
     async def still_listed(self, article_ids: Iterable[str]) -> set[str]:
-        """Those of the ids that are still there to be read although a store calls them gone; the others are dropped.
+        """Returns the ids that are still readable although a store reports them as gone; the others are dropped.
 
         Raises:
-            Transient: the ingester does not answer.
+            Transient: The ingester does not respond.
         """
         asked = list(article_ids)
         listed = await asyncio.gather(*(self._ingester.lists(one) for one in asked))

@@ -1,4 +1,4 @@
-"""The daily check: polls every feed of revocations, waits until what came is carried out, and leaves a record."""
+"""The daily check: polls every feed of revocations, waits until the takedowns are closed, and records the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,42 +17,42 @@ from compliance.use_cases.runs import check_completed, check_failed, check_start
 from compliance.use_cases.service import Service
 
 LEASE = "run"
-LOOK_S = 0.2
-LOOK_S_MAX = 1.0
+CHECK_S = 0.2
+CHECK_S_MAX = 1.0
 
-Say = Callable[[str], object]
+Output = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: for whom, how long it may wait, and whom it tells how it goes."""
+    """One check, with its time limit and its output function."""
 
     service: Service
     ingester: Ingester
     stopping: ShutdownEvent
-    say: Say
+    output: Output
     wait: timedelta
 
     async def asked(self, cause: str, asked_by: str) -> int:
-        """Asks for a run and does it; gives the exit code. Two at once: one works, the other says so.
+        """Requests a run and executes it; returns the exit code. If another run is active, it does nothing.
 
-        The lease of a run whose process froze or whose node was lost expires within seconds: it is waited for.
+        The lease of a frozen or lost process expires within seconds; this function waits for it.
         """
         run_id, service = uuid4(), self.service
         try:
             async with leases.alone(service.db, LEASE, patient=True) as alone:
                 if not alone:
-                    self.say("another run is at work; this one has nothing to do")
+                    self.output("another run is active; nothing to do")
                     return ExitCode.OK
                 now = service.clock.now()
                 await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
                 return await self._recorded(run_id, cause, asked_by)
         except LeaseLost as error:
-            self.say(f"FAILED: {error}")
+            self.output(f"FAILED: {error}")
             return ExitCode.ATTENTION
 
     async def requested(self) -> None:
-        """Does the run that was asked for first, if there is one and nobody is at work."""
+        """Executes the oldest requested run, if there is one and no run is active."""
         run_id = await runs.next_requested(self.service.db)
         if run_id is None:
             return
@@ -73,19 +73,20 @@ class Check:
 
     async def _run(self, run_id: UUID, job: jobs.Run) -> int:
         if not await check_started(run_id, self.service):
-            self.say(f"run {run_id} was begun by another process")
+            self.output(f"run {run_id} was started by another process")
             return ExitCode.OK
-        self.say(
-            f"run {run_id} begins" + (" (COMPLIANCE=mock: no evidence)" if self.service.settings.mock else "")
+        self.output(
+            f"run {run_id} begins"
+            + (" (COMPLIANCE=mock: not evidence)" if self.service.settings.mock else "")
         )
         try:
             polls = await self._polls(run_id)
             job.count(noticed=sum(poll.noticed for poll in polls))
             progress = await self._until_closed(polls)
         except (ClawbackError, TimeoutError) as error:
-            words = str(error) or "the poll took too long"
+            words = str(error) or "the poll timed out"
             await check_failed(run_id, words, self.service)
-            self.say(f"FAILED: {words}")
+            self.output(f"FAILED: {words}")
             return ExitCode.RETRY
         except BaseException as error:
             await check_failed(run_id, f"ended by {type(error).__name__}", self.service)
@@ -97,43 +98,43 @@ class Check:
         if not feeds:
             raise CannotCheck("the ingester has no feed of revocations, so nothing was checked")
         polls: list[Poll] = []
-        told = []
+        recorded_polls = []
         for feed in feeds:
-            self.say(f"polling {feed} …")
+            self.output(f"polling {feed} …")
             poll = await self.ingester.poll(feed)
             if not poll.caught_up:
-                raise CannotCheck(f"the poll of {feed} ended before it had caught up")
-            self.say(f"{feed}: caught up, {poll.noticed} notices")
+                raise CannotCheck(f"the poll of {feed} ended before it reached the end of the feed")
+            self.output(f"{feed}: caught up, {poll.noticed} notices")
             polls.append(poll)
-            told.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
-            await runs.polled(self.service.db, run_id, told, sum(one.noticed for one in polls))
+            recorded_polls.append({"feed": feed, "poll_id": str(poll.poll_id), "noticed": poll.noticed})
+            await runs.polled(self.service.db, run_id, recorded_polls, sum(one.noticed for one in polls))
         return polls
 
     async def _until_closed(self, polls: Sequence[Poll]) -> Progress:
-        """Waits for the worker to record and close what these polls brought, at most as long as it may."""
+        """Waits until the polls' notices are recorded and their obligations closed, at most until the time limit."""
         noticed = sum(poll.noticed for poll in polls)
         until = self.service.clock.now() + self.wait
-        said, warned, look_s = "", False, LOOK_S
+        printed, warned, check_s = "", False, CHECK_S
         while True:
             progress = await progress_of(polls, self.service)
             total = progress.open + progress.closed
             line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
-            if line != said and noticed:
-                self.say(line)
-                said, look_s = line, LOOK_S
+            if line != printed and noticed:
+                self.output(line)
+                printed, check_s = line, CHECK_S
             if progress.recorded >= noticed and not progress.open:
                 return progress
             if self.service.clock.now() >= until:
                 return progress
             warned = warned or await self._warn_without_worker()
-            if await self.stopping.sleep(look_s):
-                raise CannotCheck("asked to end before it was done")
-            look_s = min(look_s * 1.5, LOOK_S_MAX)
+            if await self.stopping.sleep(check_s):
+                raise CannotCheck("stopped before the check was complete")
+            check_s = min(check_s * 1.5, CHECK_S_MAX)
 
     async def _warn_without_worker(self) -> bool:
         silent = await alert_state.silence(self.service.db, "worker", self.service.clock.now())
         if silent:
-            self.say(
+            self.output(
                 f"WARNING: no worker heartbeat ({silent}); notices will not be processed until `compliance worker` runs"
             )
         return silent is not None
@@ -141,10 +142,10 @@ class Check:
     async def _ended(self, run_id: UUID, polls: Sequence[Poll], progress: Progress, job: jobs.Run) -> int:
         completed = await check_completed(run_id, polls, progress, self.service)
         if completed is None:
-            self.say("another process has ended this run")
+            self.output("another process has ended this run")
             return ExitCode.ATTENTION
         job.count(closed=completed.closed, open=completed.open, overdue=completed.overdue)
-        self.say(
+        self.output(
             f"run completed: {completed.noticed} notices, {completed.closed} obligations closed, "
             f"{completed.open} open, {completed.overdue} overdue"
         )
@@ -152,4 +153,4 @@ class Check:
 
 
 class CannotCheck(ClawbackError):
-    """The check cannot come to its end; it is worth another try."""
+    """The check cannot be completed; it can be repeated."""

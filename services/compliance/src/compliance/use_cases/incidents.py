@@ -1,4 +1,4 @@
-"""Incidents: what no rule decides. Each stays open, with an alert, until an officer has closed it."""
+"""Incidents: cases that a person must decide. Each stays open, with an alert, until an officer closes it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ INCIDENTS = "incidents"
 
 
 async def on_unreadable(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
-    """A record on a revocation topic that nobody can read may be a takedown: a person must find out."""
+    """Opens incidents for unreadable records on a revocation topic: each may be a takedown."""
     if bad:
         now = service.clock.now()
         await incidents.open_for_unreadable(tx, bad, now)
@@ -26,7 +26,7 @@ async def on_unreadable(tx: Transaction, bad: Sequence[Bad], service: Service) -
 
 
 async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Service, now: datetime) -> None:
-    """A notice id that names two articles may have been sent to suppress the other notice: both are carried out."""
+    """Opens incidents for notice ids that name two articles, possibly to suppress one. Both are carried out."""
     if not keys:
         return
     found = {
@@ -36,7 +36,7 @@ async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Servic
         tx,
         "notice_id_reused",
         [
-            (incident_id, article_id, f"notice {notice_id} was recorded on another article before")
+            (incident_id, article_id, f"notice {notice_id} was recorded for another article before")
             for incident_id, (notice_id, article_id) in sorted(found.items())
         ],
         now,
@@ -45,7 +45,7 @@ async def reused_ids(tx: Transaction, keys: Sequence[NoticeKey], service: Servic
 
 
 async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
-    """A person has found out. Gives the incident, None when there is none open; the last one ends the alert."""
+    """Closes an incident. Returns it, or None if no such incident is open; closing the last one resolves the alert."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
         closed = await incidents.close(tx, incident_id, by, note, now)

@@ -1,4 +1,4 @@
-"""Whether one feed revokes an unusual share of what is held."""
+"""Detects a feed that revokes an unusual share of the articles held."""
 
 from datetime import datetime, timedelta
 
@@ -14,12 +14,12 @@ from compliance.use_cases.service import Service
 
 MASS = "mass revocations"
 COUNT_AGE_MAX = timedelta(hours=1)
-"""The ingester counts all its articles for it, and a share needs no exact number."""
+"""The ingester counts all its articles for this, and a share needs no exact number."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class MassRevocations:
-    """Watches the feeds; remembers how many articles are held."""
+    """Monitors the feeds; caches the number of articles held."""
 
     def __init__(self, service: Service, ingester: Ingester) -> None:
         self._service = service
@@ -28,7 +28,7 @@ class MassRevocations:
         self._asked_at: datetime | None = None
 
     async def watch(self) -> list[Condition]:
-        """Raises an alert for each feed that has revoked more than is usual. Gives all of them."""
+        """Raises an alert for each feed that revoked an unusual share. Returns the conditions."""
         now = self._service.clock.now()
         if self._asked_at is None or now - self._asked_at >= COUNT_AGE_MAX:
             self._asked_at = now
@@ -39,11 +39,11 @@ class MassRevocations:
         try:
             self._held = await self._ingester.held()
         except Transient as error:
-            _log.warning("how many articles are held is not known", error=error)
+            _log.warning("the number of articles held is not known", error=error)
 
 
 async def watch_mass_revocations(service: Service, held: int | None) -> list[Condition]:
-    """Feeds that have revoked more than an unusual share of what is held; unknown counts as little."""
+    """Returns a condition per feed above the share; an unknown number of articles counts as small."""
     settings = service.settings
     usual = max(settings.bulk_approval_threshold, int((held or 0) * settings.mass_revocation_share))
     counted = await notices.counted_by_feed(service.db, window_start(service), usual + 1)

@@ -1,4 +1,4 @@
-"""Notices become orders, and orders are sent until they are answered."""
+"""Notices become orders, and orders are resent until they are answered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from compliance.domain import condition, order
 from compliance.domain.notice import (
     FEEDS,
     INGESTER,
-    NOBODY,
+    UNKNOWN_SENDER,
     Notice,
     Sender,
     authoritative,
@@ -31,7 +31,7 @@ from compliance.use_cases.service import GROUP, Service
 
 
 async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, positions: bool = True) -> None:
-    """Answer each notice with its order, new or repeated, however often it comes."""
+    """Answers each notice with its order, new or repeated, however often it arrives."""
     required = service.settings.enable_auth
     noticed = authoritative(
         [Notice.of(one.value, one.traceparent, sender_of(one.sender, required=required)) for one in batch]
@@ -43,9 +43,9 @@ async def on_notices(batch: Batch[RevocationNoticed], service: Service, *, posit
 
 
 def sender_of(caller: Caller | None, *, required: bool) -> Sender:
-    """Who sent a record. Where none needs a signature, as in development, one without is taken for the ingester's."""
+    """Returns the sender of a record. Without required signatures, an unsigned record counts as the ingester's."""
     if caller is None:
-        return NOBODY if required else FEEDS
+        return UNKNOWN_SENDER if required else FEEDS
     if caller.subject == INGESTER:
         return FEEDS
     providers = frozenset[str]() if caller.roles.isdisjoint(BOUND_ROLES) else caller.providers
@@ -59,43 +59,46 @@ async def take_notices(
     *,
     mode: Mode = Mode.LIMITED,
 ) -> dict[str, UUID]:
-    """Orders what these notices demand. Gives the order of each article.
+    """Issues or repeats the orders for these notices.
 
     Args:
-        tx: commits all of it, or nothing.
-        noticed: in order of arrival.
-        service: where it is written down.
-        mode: whether a second person is needed.
+        tx: The transaction; everything is committed together.
+        noticed: The notices in order of arrival.
+        service: The service.
+        mode: Whether a second person is needed.
+
+    Returns:
+        The order of each article.
 
     Raises:
-        Transient: orders that we issued are not all known yet.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     now = service.clock.now()
     await holders.lock_shared(tx)
     await approval.lock_subjects(tx, noticed)
-    standing = await articles.take(tx, (notice.article_id for notice in noticed), now)
+    heads = await articles.lock_or_create(tx, (notice.article_id for notice in noticed), now)
     known, reused = await notices.known(tx, noticed, revoking_only=mode is Mode.APPROVED)
-    limits = await approval.limits(tx, noticed, known, standing, service, mode)
+    limits = await approval.limits(tx, noticed, known, heads, service, mode)
     by_article: dict[str, list[Notice]] = {}
     for notice in noticed:
         by_article.setdefault(notice.article_id, []).append(notice)
     decisions = [
         decision
-        for article_id, said in by_article.items()
+        for article_id, received in by_article.items()
         for decision in order.decide(
-            standing[article_id],
-            said,
+            heads[article_id],
+            received,
             known,
             now=now,
             deadlines=service.deadlines,
             limited=limits.limited,
         )
     ]
-    decisions = await approval.gather(tx, decisions, limits, standing, service)
+    decisions = await approval.gather(tx, decisions, limits, heads, service)
     await carry_out(tx, decisions, service, now)
-    await notices.put(tx, noticed, decisions, now, limits.counted)
-    await _say_backlog(tx, decisions, service, now)
+    await notices.save(tx, noticed, decisions, now, limits.counted)
+    await _report_backlog(tx, decisions, service, now)
     await reused_ids(tx, [*reused, *repeated_ids(noticed)], service, now)
     metrics.count(decisions)
     return {notice.article_id: known[notice.key] for notice in noticed if notice.key in known} | {
@@ -104,24 +107,24 @@ async def take_notices(
 
 
 async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime) -> None:
-    """Gives the new orders, and sends the others once more."""
+    """Issues the new orders, and sends the others again."""
     new = [decision for decision in decisions if isinstance(decision, IssueOrder)]
     again = [decision for decision in decisions if isinstance(decision, ResendOrder)]
     later = [decision for decision in new if decision.previous_order > 0]
     await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
-        await articles.put(tx, new, now)
-        await revocations.put(tx, new, now)
+        await articles.save(tx, new, now)
+        await revocations.insert(tx, new, now)
         if later:
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
         cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
         await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
     if again:
-        taken = await revocations.take(tx, (decision.revocation_id for decision in again))
+        taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
-        said = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
-        await send_again(tx, taken, service, now, earliest=earliest, cited=said)
+        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
+        await send_again(tx, taken, service, now, earliest=earliest, cited=cited)
 
 
 async def send_again(
@@ -133,9 +136,9 @@ async def send_again(
     earliest: Mapping[UUID, tuple[datetime | None, datetime | None]] | None = None,
     cited: Mapping[UUID, Sequence[UUID]] | None = None,
 ) -> None:
-    """Sends orders that are taken once more, with a clock set back where that is called for.
+    """Sends locked orders again, with an earlier clock start if a notice requires it.
 
-    Every holder applies what it reads; those that still owe an answer are asked for one, and no others.
+    Every holder applies the order; only those with open obligations are asked to answer.
     """
     times = earliest or {}
     again = [one.sent_again(*times.get(one.revocation_id, (None, None))) for one in taken]
@@ -143,22 +146,22 @@ async def send_again(
     owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
     await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
     if set_back:
-        await obligations.set_back(tx, set_back, now)
+        await obligations.update_due(tx, set_back, now)
     addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
     await service.orders.put(tx, events.orders(again, cited or {}, now, addressed))
     metrics.SENT_AGAIN.inc(len(again))
 
 
 async def resend_due(service: Service, limit: int = 500) -> int:
-    """Send open orders again whose time has come. Gives how many."""
+    """Resends open orders that are due. Returns how many."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        due = await revocations.take_due(tx, now, limit)
+        due = await revocations.lock_due(tx, now, limit)
         settled = await close_if_complete(tx, [one.revocation_id for one in due], now)
-        pressing = [one for one in due if one.revocation_id not in settled]
-        owing = await obligations.owing(tx, [one.revocation_id for one in pressing], now)
-        to_send = [one for one in pressing if owing.get(one.revocation_id, Owing()).due]
-        later = [one for one in pressing if one not in to_send]
+        resendable = [one for one in due if one.revocation_id not in settled]
+        owing = await obligations.owing(tx, [one.revocation_id for one in resendable], now)
+        to_send = [one for one in resendable if owing.get(one.revocation_id, Owing()).due]
+        later = [one for one in resendable if one not in to_send]
         if to_send:
             await send_again(tx, to_send, service, now)
         if later:
@@ -167,36 +170,36 @@ async def resend_due(service: Service, limit: int = 500) -> int:
 
 
 async def reinstate(revocation_id: UUID, lifted_by: str, note: str, service: Service) -> IssueOrder:
-    """Lift the revocation that stands on an article, or the withholding for which there is no request any more.
+    """Reinstates a revoked article, or one that is withheld without an open request.
 
     Raises:
-        Conflict: it is not the one that stands, or the officer has lifted too many alone.
-        Transient: orders that we issued are not all known yet.
+        Conflict: It is not the order in force, or the officer has reached the limit.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     async with service.db.transaction() as tx:
         now = service.clock.now()
         await holders.lock_shared(tx)
         await approval.may_reinstate(tx, lifted_by, service)
-        standing = await articles.take_by_revocation(tx, revocation_id)
-        if standing is None:
+        head = await articles.lock_by_revocation(tx, revocation_id)
+        if head is None:
             raise Conflict("there is no such order")
-        if standing.withheld and await requests.wanted(tx, [standing.article_id]):
-            raise Conflict("this article is withheld until somebody decides on its request: refuse that")
-        lifting = order.lift(
-            standing, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
+        if head.withheld and await requests.wanted(tx, [head.article_id]):
+            raise Conflict("this article is withheld until a decision on its request: refuse that request")
+        lifting = order.reinstatement(
+            head, revocation_id, now=now, lifted_by=lifted_by, deadlines=service.deadlines, reason=note
         )
         if lifting is None:
-            raise Conflict("this order does not stand: it was lifted, or a later one took its place")
-        await revocations.lock(tx, [standing.article_id], [])
-        await revocations.lift(tx, revocation_id, lifted_by, now)
+            raise Conflict("this order is not in force: it was reinstated, or a later one replaced it")
+        await revocations.lock(tx, [head.article_id], [])
+        await revocations.reinstate(tx, revocation_id, lifted_by, now)
         await carry_out(tx, [lifting], service, now)
     metrics.count([lifting])
     return lifting
 
 
 async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Closes orders that nobody has to answer any more."""
+    """Closes orders without open prompt obligations."""
     if not revocation_ids:
         return set()
     closed = await revocations.close_if_complete(tx, revocation_ids, now)
@@ -205,7 +208,7 @@ async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now
     return set(closed)
 
 
-async def _say_backlog(
+async def _report_backlog(
     tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime
 ) -> None:
     late: dict[str, int] = {}

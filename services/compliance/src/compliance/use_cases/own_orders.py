@@ -1,7 +1,7 @@
-"""What our own topic still knows of orders that our database has forgotten, because it was restored from a backup.
+"""Recovery of orders that the database lost in a restore, from our own topic.
 
-Every order was committed before it was sent, so one on the topic that the database does not know was lost in a restore,
-or compliance never issued it. Until everything that was there at the start was read, no order is issued.
+Every order is committed before it is sent. So an order on the topic that the database does not know was lost in a
+restore, or compliance never issued it. No order is issued before the topic is read up to its end at the start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain import condition
-from compliance.domain.notice import forgotten
+from compliance.domain.notice import lost_notice
 from compliance.domain.obligation import Answer
 from compliance.domain.order import CLOCK_AHEAD_MAX, IssueOrder, next_number, recovered, reissued
 from compliance.gateways import metrics
@@ -26,7 +26,7 @@ from compliance.use_cases.service import GROUP, Service
 
 
 async def on_own_orders(batch: Batch[AnyOrder], service: Service, *, positions: bool = True) -> None:
-    """Recover orders that the database has forgotten, with the notices that they answer."""
+    """Recovers orders that the database lost, with the notices that they answer."""
     if service.own_orders is not None:
         await service.own_orders.begin()
     async with service.db.transaction() as tx:
@@ -43,10 +43,10 @@ async def on_own_orders(batch: Batch[AnyOrder], service: Service, *, positions: 
 
 
 def _is_ours(one: Received[AnyOrder], service: Service, now: datetime) -> bool:
-    """Whether compliance has sent this order.
+    """Returns whether compliance issued this order.
 
-    Its signature says so. Without authentication nothing is signed: then only what lay on the topic when this process
-    started can have been lost in a restore, for nothing is issued before all of that was read.
+    The signature proves it. Without authentication there are no signatures. Then only orders that were on the topic
+    when this process started can be lost ones, because nothing is issued before all of them are read.
     """
     if one.value.order > next_number(0, now + CLOCK_AHEAD_MAX):
         return False
@@ -58,13 +58,13 @@ def _is_ours(one: Received[AnyOrder], service: Service, now: datetime) -> bool:
 
 
 async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service, now: datetime) -> None:
-    """The latest sending of each order, in the order of their numbers: each takes the place of those before it."""
+    """Recovers the latest sending of each order, in the order of their numbers: each replaces the earlier ones."""
     latest = {(one.article_id, one.order): one for one in sorted(orders, key=lambda one: one.attempt)}
     found = [latest[key] for key in sorted(latest)]
     if not found:
         return
     await holders.lock_shared(tx)
-    await articles.take(tx, (one.article_id for one in found), now)
+    await articles.lock_or_create(tx, (one.article_id for one in found), now)
     await revocations.lock(tx, (one.article_id for one in found), [])
     there = {one.revocation_id for one in found if not isinstance(one, ArticleReinstated)}
     there |= await revocations.existing(tx, (one.revocation_id for one in found))
@@ -74,9 +74,9 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
         if not isinstance(one, ArticleReinstated) or one.revocation_id in there
     ]
     await articles.raise_heads(tx, [(one.article_id, one.order) for one in found], now)
-    await revocations.put(tx, ordered, now)
+    await revocations.insert(tx, ordered, now)
     heads = {one.article_id: one for one in ordered}
-    await articles.put(tx, list(heads.values()), now)
+    await articles.save(tx, list(heads.values()), now)
     await _supersede(tx, ordered, now)
     await obligations.open_all(tx, (one.revocation_id for one in heads.values()), now)
     await revocations.reopen(tx, (one.revocation_id for one in heads.values()), now)
@@ -85,24 +85,24 @@ async def _recover(tx: Transaction, orders: Sequence[AnyOrder], service: Service
 
 
 async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Service) -> list[IssueOrder]:
-    """Order again, above what our stores know, what is revoked or withheld here and was superseded there.
+    """Issues orders again with numbers above those that our stores know.
 
-    A database that was restored, without the topic that could tell, has forgotten later orders. What it knows of is a
-    notice that is still valid, so the article is revoked, or withheld, again; nothing that a holder knows is numbered
-    higher.
+    A database that was restored without the topic has lost later orders: an article is revoked or withheld here, and a
+    store knows a later order. The known notice is still valid, so the article is revoked or withheld again, with a
+    number above every number that a holder knows.
 
     Args:
-        tx: commits all of it, or nothing.
-        contradicted: articles, and a number that a store knows of on each, 0 where it named none.
-        service: where it is written down.
+        tx: The transaction; everything is committed together.
+        contradicted: The articles, with the number that a store knows of each; 0 if it named none.
+        service: The service.
 
     Raises:
-        Transient: orders that we issued are not all known yet.
+        Transient: Our own topic of orders is not read completely yet.
     """
     await service.require_own_orders()
     now = service.clock.now()
     await holders.lock_shared(tx)
-    known = await articles.take(tx, contradicted, now)
+    known = await articles.lock_or_create(tx, contradicted, now)
     highest = next_number(0, now + CLOCK_AHEAD_MAX)
     believed = {
         article_id: number
@@ -112,35 +112,35 @@ async def reissue(tx: Transaction, contradicted: Mapping[str, int], service: Ser
     if not believed:
         return []
     await articles.raise_heads(tx, believed.items(), now)
-    standing = await articles.take(tx, believed, now)
+    heads = await articles.lock_or_create(tx, believed, now)
     await revocations.lock(tx, believed, [])
     in_force = {
         one.revocation_id: one
-        for one in standing.values()
+        for one in heads.values()
         if (one.revoked or one.withheld) and one.revocation_id is not None
     }
     again = [
         reissued(one, in_force[one.revocation_id].order_no, now)
-        for one in await revocations.take(tx, in_force)
+        for one in await revocations.lock_orders(tx, in_force)
     ]
     await carry_out(tx, again, service, now)
     return again
 
 
-async def revoke_forgotten(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
-    """Revoke what a store of ours was ordered to remove, where nobody but the store knows of the order any more.
+async def revoke_lost(tx: Transaction, answers: Sequence[Answer], service: Service) -> None:
+    """Revokes articles that a store of ours was ordered to remove by an order that only the store knows.
 
-    A database that was restored, without the topic that could tell, has forgotten the revocation and the notice behind
-    it. Other holders may not have removed their copies. `reissue` has raised the heads to these numbers before.
+    A database that was restored without the topic has lost the revocation and its notice. Other holders may not have
+    removed their copies. `reissue` has already raised the order numbers.
     """
     if not answers:
         return
     now = service.clock.now()
-    standing = await articles.take(tx, (one.article_id for one in answers), now)
+    heads = await articles.lock_or_create(tx, (one.article_id for one in answers), now)
     noticed = {
-        one.article_id: forgotten(one.article_id, one.order_no, one.holder, one.answered_at)
+        one.article_id: lost_notice(one.article_id, one.order_no, one.holder, one.answered_at)
         for one in answers
-        if standing[one.article_id].order_no == one.order_no and not standing[one.article_id].revoked
+        if heads[one.article_id].order_no == one.order_no and not heads[one.article_id].revoked
     }
     if noticed:
         await take_notices(tx, list(noticed.values()), service)
@@ -153,13 +153,13 @@ async def _supersede(tx: Transaction, ordered: Sequence[IssueOrder], now: dateti
         await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
     for one in ordered:
         if one.lifts is not None:
-            await revocations.lift(tx, one.lifts, one.ordered_by, one.ordered_at)
+            await revocations.reinstate(tx, one.lifts, one.ordered_by, one.ordered_at)
 
 
 async def _report_forged(
     forged: Sequence[Received[AnyOrder]], tx: Transaction, service: Service, now: datetime
 ) -> None:
-    """Orders on our topic that we did not issue: nothing is done for them, and an officer must look."""
+    """Opens incidents for orders on our topic that compliance did not issue; the orders are not applied."""
     if not forged:
         return
     found = {(one.value.article_id, one.value.order): one for one in forged}

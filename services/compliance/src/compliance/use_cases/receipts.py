@@ -1,4 +1,4 @@
-"""Answers close obligations; where we can look, we look before we believe."""
+"""Receipts close obligations; where holdings can be checked, a check verifies them first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,28 +9,28 @@ from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from compliance.domain import condition, obligation
-from compliance.domain.obligation import Answer, HoldingsCheck, HoldingsVerdict, ReceiptOutcome, fair_time
+from compliance.domain.obligation import Answer, HoldingsCheck, HoldingsVerdict, ReceiptOutcome, grace_period
 from compliance.domain.order import Order
 from compliance.gateways import metrics
 from compliance.storage import controls, holders, obligations, receipts, revocations
 from compliance.use_cases.orders import close_if_complete
-from compliance.use_cases.own_orders import reissue, revoke_forgotten
+from compliance.use_cases.own_orders import reissue, revoke_lost
 from compliance.use_cases.service import GROUP, Service
 
 CHECK_AGAIN = timedelta(seconds=5)
-"""After an answer that was worth nothing."""
+"""The delay after an answer without a result."""
 
 
 REMOVALS = frozenset({Outcome.REMOVED, Outcome.ALREADY_REMOVED, Outcome.NEVER_HELD})
 UNREGISTERED = "unregistered"
-"""Names that nobody registered share one alert: a sender who invents names must not flood anybody."""
+"""All unregistered names share one alert, so that a sender of invented names cannot cause many alerts."""
 
 
 async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positions: bool = True) -> None:
-    """Fold each answer into its obligation; the same one again changes nothing.
+    """Applies each receipt to its obligation; a repeated receipt changes nothing.
 
-    Orders are issued in a second transaction, because it locks articles before their orders. The batch counts as
-    handled only with that one: after a kill in between it comes again, and means the same again.
+    Orders are issued in a second transaction, because it locks articles before their orders. The batch's position is
+    stored only with the second one: after a crash in between, the batch is processed again with the same result.
     """
     async with service.db.transaction() as tx:
         meant = await _take_answers(tx, await _authenticated(tx, batch, service), service)
@@ -40,16 +40,16 @@ async def on_receipts(batch: Batch[ArticleRemoved], service: Service, *, positio
     if contradicted:
         async with service.db.transaction() as tx:
             again = await reissue(tx, contradicted, service)
-            await revoke_forgotten(tx, _removed(meant, contradicted), service)
+            await revoke_lost(tx, _removed(meant, contradicted), service)
             if positions:
                 await offsets.keep(tx, GROUP, batch)
         metrics.count(again)
 
 
 def _contradicted(meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service) -> dict[str, int]:
-    """Articles on which a store of ours knows a later order than we do, and its number where the store names it.
+    """Returns the articles on which a store of ours knows a later order, with its number if the store names it.
 
-    An order that we superseded ourselves is answered so too, but then the answer closes its obligation.
+    A superseded order of ours is answered in the same way, but then the answer closes its obligation.
     """
     found: dict[str, int] = {}
     for answer, meaning in meant:
@@ -63,7 +63,7 @@ def _contradicted(meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Servi
 
 
 def _removed(meant: Iterable[tuple[Answer, ReceiptOutcome]], last: Mapping[str, int]) -> list[Answer]:
-    """Answers that say of the last number that their holder knows: it was ordered to remove the article."""
+    """Returns the answers to the last order known to their holder that report a removal."""
     return [
         answer
         for answer, meaning in meant
@@ -74,13 +74,13 @@ def _removed(meant: Iterable[tuple[Answer, ReceiptOutcome]], last: Mapping[str, 
 
 
 async def receipts_submitted(answers: Sequence[Answer], service: Service) -> list[ReceiptOutcome]:
-    """The same for answers that came by HTTP. Gives what each meant."""
+    """Applies receipts that were submitted over HTTP. Returns the outcome of each."""
     async with service.db.transaction() as tx:
         return [meaning for _, meaning in await _take_answers(tx, answers, service)]
 
 
 async def _authenticated(tx: Transaction, batch: Batch[ArticleRemoved], service: Service) -> list[Answer]:
-    """Finds out of each whether the holder that it names has sent it."""
+    """Determines for each receipt whether the holder that it names sent it."""
     keys = await holders.signing_keys(tx, (one.value.holder for one in batch))
     required = service.settings.enable_auth
     return [
@@ -94,9 +94,9 @@ async def _authenticated(tx: Transaction, batch: Batch[ArticleRemoved], service:
 
 
 def _is_theirs(one: Received[ArticleRemoved], keys: Mapping[str, bytes], *, required: bool) -> bool:
-    """Whether a record is signed by the holder that it names: a service of ours, or with a key that it registered.
+    """Returns whether the record is signed by the holder that it names, with our own or a registered key.
 
-    A holder that registered keys signs in any case; of others nothing is asked where authentication is off.
+    A holder with registered keys must always sign; others must sign only if authentication is on.
     """
     if one.sender is not None and one.sender.subject == one.value.holder:
         return True
@@ -109,13 +109,13 @@ async def _take_answers(
     tx: Transaction, answers: Sequence[Answer], service: Service
 ) -> list[tuple[Answer, ReceiptOutcome]]:
     now = service.clock.now()
-    places = await revocations.take_by_order(tx, ((a.article_id, a.order_no) for a in answers))
+    places = await revocations.lock_by_order(tx, ((a.article_id, a.order_no) for a in answers))
     wanted = [
         (places[answer.article_id, answer.order_no], answer.holder)
         for answer in answers
         if (answer.article_id, answer.order_no) in places
     ]
-    owed = await obligations.take(tx, wanted)
+    owed = await obligations.lock(tx, wanted)
     before = dict(owed)
     meant = []
     for answer in answers:
@@ -132,13 +132,13 @@ async def _take_answers(
             meant.append((answer, meaning))
     changed = [folded for key, folded in owed.items() if folded != before[key]]
     if changed:
-        await obligations.put(tx, changed, now)
+        await obligations.save(tx, changed, now)
         for one in changed:
             if one.verified_at == now and one.opened_at is not None:
                 metrics.closed(one.holder, [one.opened_at], now)
         await close_if_complete(tx, [folded.revocation_id for folded in changed], now)
-    await receipts.put(tx, meant, now)
-    await _say_strays(tx, meant, service, now)
+    await receipts.save(tx, meant, now)
+    await _report_strays(tx, meant, service, now)
     if any(meaning is ReceiptOutcome.REMOVED for _, meaning in meant):
         tx.on_commit(service.verifiers.wake)
     for _, meaning in meant:
@@ -146,69 +146,69 @@ async def _take_answers(
     return meant
 
 
-async def on_holdings_checked(asked: Iterable[UUID], looked: HoldingsCheck, service: Service) -> None:
-    """Close what is gone, open again what is still held, look later for what is unknown.
+async def on_holdings_checked(asked: Iterable[UUID], checked: HoldingsCheck, service: Service) -> None:
+    """Closes verified obligations, reopens those still held, and postpones those that are unknown.
 
     Args:
-        asked: the orders that the question was about.
-        looked: what the holder answered.
-        service: where it is written down.
+        asked: The orders of the question.
+        checked: The holder's answer.
+        service: The service.
     """
     found: dict[HoldingsVerdict, list[Order]] = {sight: [] for sight in HoldingsVerdict}
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        taken = await revocations.take(tx, asked)
-        wrong = looked.ours and await _wrong(tx, looked, service, now)
+        taken = await revocations.lock_orders(tx, asked)
+        wrong = checked.ours and await _wrong(tx, checked, service, now)
         for one in taken:
-            found[obligation.seen(looked, one.article_id, one.order_no, wrong=wrong)].append(one)
-        if gone := found[HoldingsVerdict.GONE]:
-            proven = {one.revocation_id: _evidence(looked, one, now) for one in gone}
-            opened = await obligations.verify(tx, looked.store, proven, now)
-            metrics.closed(looked.store, opened, now)
+            found[obligation.verdict(checked, one.article_id, one.order_no, wrong=wrong)].append(one)
+        if removed := found[HoldingsVerdict.GONE]:
+            proven = {one.revocation_id: _evidence(checked, one, now) for one in removed}
+            opened = await obligations.verify(tx, checked.store, proven, now)
+            metrics.closed(checked.store, opened, now)
             await close_if_complete(tx, list(proven), now)
         if held := found[HoldingsVerdict.HELD]:
-            await _reopen_contradicted(tx, looked.store, held, service, now)
+            await _reopen_contradicted(tx, checked.store, held, service, now)
         if unknown := found[HoldingsVerdict.UNKNOWN]:
             ids = [one.revocation_id for one in unknown]
-            await obligations.look_later(tx, looked.store, ids, now + CHECK_AGAIN)
-    metrics.VERIFIED.labels(looked.store).inc(len(found[HoldingsVerdict.GONE]))
+            await obligations.postpone_check(tx, checked.store, ids, now + CHECK_AGAIN)
+    metrics.VERIFIED.labels(checked.store).inc(len(found[HoldingsVerdict.GONE]))
     if wrong or found[HoldingsVerdict.UNKNOWN]:
-        metrics.LOOKS_FAILED.labels(looked.store).inc()
+        metrics.CHECKS_FAILED.labels(checked.store).inc()
 
 
 async def on_holdings_unavailable(
     asked: Iterable[UUID], holder: str, service: Service, after: timedelta = CHECK_AGAIN
 ) -> None:
-    """The holder did not answer: nothing is known of it, so nothing is said of it. Look later."""
+    """Postpones the checks of a holder that did not answer."""
     at = service.clock.now() + after
-    await obligations.look_later(service.db, holder, list(asked), at)
-    metrics.LOOKS_FAILED.labels(holder).inc()
+    await obligations.postpone_check(service.db, holder, list(asked), at)
+    metrics.CHECKS_FAILED.labels(holder).inc()
 
 
-async def _wrong(tx: Transaction, looked: HoldingsCheck, service: Service, now: datetime) -> bool:
-    """Whether a store misses what it must hold for longer than it may be behind. Raised and resolved here alone."""
-    asked = [*looked.controls, *looked.not_needed]
-    since = await controls.record(tx, looked.store, asked, looked.missed, now)
-    wrong = since is not None and now - since >= fair_time(looked.store)
-    conditions = [condition.store_wrong(looked.store)] if wrong else []
-    await service.alert_publisher.sync(tx, f"holdings:{looked.store}", conditions, now)
+async def _wrong(tx: Transaction, checked: HoldingsCheck, service: Service, now: datetime) -> bool:
+    """Returns whether a store has missed control articles for too long. Only here the alert is raised and resolved."""
+    asked = [*checked.controls, *checked.not_needed]
+    since = await controls.record(tx, checked.store, asked, checked.missed, now)
+    wrong = since is not None and now - since >= grace_period(checked.store)
+    conditions = [condition.store_wrong(checked.store)] if wrong else []
+    await service.alert_publisher.sync(tx, f"holdings:{checked.store}", conditions, now)
     return wrong
 
 
-def _evidence(looked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
-    """What the verification rests on, for whoever asks later."""
+def _evidence(checked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
+    """Returns the evidence for a verification."""
     evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
-    proof = obligation.proof(looked, order.article_id, order.order_no)
-    evidence |= {"proof": proof, "controls": len(looked.held), "control_ids": looked.held}
-    if looked.orders is not None:
-        evidence["applied_order"] = looked.orders.get(order.article_id)
+    proof = obligation.proof(checked, order.article_id, order.order_no)
+    evidence |= {"proof": proof, "controls": len(checked.held), "control_ids": checked.held}
+    if checked.orders is not None:
+        evidence["applied_order"] = checked.orders.get(order.article_id)
     return evidence
 
 
 async def _reopen_contradicted(
     tx: Transaction, holder: str, held: Sequence[Order], service: Service, now: datetime
 ) -> None:
-    """It holds what it reported removed: the order is sent again, to it alone, and later each time that it happens."""
+    """Reopens orders of articles that a holder still held: resent to it alone, each time after a longer delay."""
     again = await obligations.reopen(tx, holder, [one.revocation_id for one in held], now)
     if again:
         await revocations.send_from(tx, again)
@@ -218,7 +218,7 @@ async def _reopen_contradicted(
         metrics.STILL_HELD.labels(holder).inc(len(again))
 
 
-async def _say_strays(
+async def _report_strays(
     tx: Transaction, meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service, now: datetime
 ) -> None:
     found = {
@@ -231,8 +231,8 @@ async def _say_strays(
     strays = {
         (meaning, name if name in registered else UNREGISTERED)
         for meaning, name in found
-        # a holder that reads from the beginning answers what was closed before it came
+        # a holder that reads from the beginning answers orders that were closed before it registered
         if not (meaning == ReceiptOutcome.NOT_OBLIGED.value and name in registered)
     }
-    said = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
-    await service.alert_publisher.raise_event(tx, said, now)
+    conditions = [condition.stray_receipt(meaning, holder) for meaning, holder in sorted(strays)]
+    await service.alert_publisher.raise_event(tx, conditions, now)

@@ -1,6 +1,6 @@
-"""Requests: recorded first, withheld at once where a second person must decide, and carried out in slices.
+"""Requests: recorded first, withheld at once if a second person must decide, and carried out in slices.
 
-Each slice is one transaction that also notes how far the request is, so that whoever comes after a kill goes on there.
+Each slice is one transaction that also records the progress, so another process can continue after a crash.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from uuid import UUID
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from compliance.domain import order
-from compliance.domain.order import IssueOrder, Standing
+from compliance.domain.order import ArticleHead, IssueOrder
 from compliance.domain.request import SLICE, Request, RequestKind
 from compliance.gateways import metrics
 from compliance.storage import articles, holders, notices, requests, revocations
@@ -23,10 +23,10 @@ from compliance.use_cases.service import Service
 
 
 async def notices_requested(request: Request, service: Service) -> Request:
-    """Record notices that came by HTTP, and order or withhold what they name. The same request again changes nothing.
+    """Records notices from HTTP, and revokes or withholds their articles. Repeating the request changes nothing.
 
     Raises:
-        Conflict: a request with this idempotency key said something else.
+        Conflict: The idempotency key was used with other content.
     """
     async with service.db.transaction() as tx:
         await notices.lock_subject(tx, request.made_by)
@@ -48,10 +48,10 @@ async def notices_requested(request: Request, service: Service) -> Request:
 
 
 async def requested(request: Request, service: Service) -> Request:
-    """Record a request that always needs a second person: to reinstate many, or to remove a holder.
+    """Records a request that always needs a second person: to reinstate many articles, or to remove a holder.
 
     Raises:
-        Conflict: a request with this idempotency key said something else.
+        Conflict: The idempotency key was used with other content.
     """
     async with service.db.transaction() as tx:
         before = await _recorded(tx, request)
@@ -63,12 +63,12 @@ async def requested(request: Request, service: Service) -> Request:
 async def _recorded(tx: Transaction, request: Request) -> Request | None:
     before = await requests.lock(tx, request.request_id)
     if before is not None and before.body_sha256 != request.body_sha256:
-        raise Conflict("this Idempotency-Key came with another body before")
+        raise Conflict("this Idempotency-Key was used with another body")
     return before
 
 
 async def previewed(article_ids: Sequence[str], by: str, service: Service) -> tuple[int, bool]:
-    """How many of these are revoked already, and whether a second person must confirm a request for them."""
+    """Returns how many articles are already revoked, and whether a request for them needs a second person."""
     async with service.db.transaction() as tx:
         revoked = await articles.revoked_among(tx, article_ids)
         return len(revoked), await approval_needed(tx, article_ids, by, service)
@@ -77,7 +77,7 @@ async def previewed(article_ids: Sequence[str], by: str, service: Service) -> tu
 async def approval_needed(
     tx: Transaction, article_ids: Sequence[str], subject: str, service: Service
 ) -> bool:
-    """Whether so many more articles are above the subject's limit; what is revoked already does not count."""
+    """Returns whether these articles exceed the subject's limit; revoked ones do not count."""
     new = len(article_ids) - len(await articles.revoked_among(tx, article_ids))
     spent = await approval.used(tx, subject, service) if new else 0
     return bool(new) and spent + new > service.settings.bulk_approval_threshold
@@ -86,10 +86,10 @@ async def approval_needed(
 async def request_confirmed(
     request_id: UUID, by: str, note: str | None, service: Service, *, articles_seen: int | None
 ) -> Request | None:
-    """A second person confirms; the request is carried out from now on. None: there is no such request.
+    """Confirms a request as the second person; it is then carried out. Returns None if there is no such request.
 
     Raises:
-        Conflict: it was refused, has expired, or is not what was seen.
+        Conflict: It was refused, has expired, or changed since it was reviewed.
     """
     async with service.db.transaction() as tx:
         now = service.clock.now()
@@ -111,18 +111,18 @@ def _may_confirm(request: Request, now: datetime, articles_seen: int | None) -> 
     if request.executed_at is not None or not request.needs_approval:
         raise Conflict("this request needs no confirmation")
     if request.expires_at <= now:
-        raise Conflict("this request has expired: refuse it, and let it be made again")
+        raise Conflict("this request has expired: refuse it, and have it submitted again")
     if articles_seen is None and request.entry == "kafka":
-        raise Conflict("this request can grow: say with articles=N how many you saw")
+        raise Conflict("this request can grow: give the number of articles that you reviewed as articles=N")
     if articles_seen is not None and articles_seen != len(request.article_ids):
-        raise Conflict(f"this request names {len(request.article_ids)} articles now: look at it again")
+        raise Conflict(f"this request now names {len(request.article_ids)} articles: review it again")
 
 
 async def request_refused(request_id: UUID, by: str, note: str, service: Service) -> Request | None:
-    """A second person refuses; what was withheld for it alone is reinstated. None: there is no such request.
+    """Refuses a request as the second person; articles withheld only for it are reinstated. Returns None if unknown.
 
     Raises:
-        Conflict: it was confirmed, or needed no confirmation.
+        Conflict: It was confirmed, or needed no confirmation.
     """
     async with service.db.transaction() as tx:
         request = await requests.lock(tx, request_id)
@@ -136,7 +136,7 @@ async def request_refused(request_id: UUID, by: str, note: str, service: Service
 
 
 async def carry_out_all(service: Service, request_id: UUID | None = None) -> int:
-    """Carry out what can be carried out, of this request or of all. Gives how many slices."""
+    """Carries out what is possible of this request, or of all requests. Returns the number of slices."""
     slices = 0
     while await _slice(service, request_id):
         slices += 1
@@ -179,30 +179,30 @@ async def _carry_out(tx: Transaction, request: Request, ids: Sequence[str], serv
 
 
 async def _release(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
-    """What is withheld and no other request wants revoked is in use again."""
+    """Reinstates withheld articles that no other request wants revoked."""
     now = service.clock.now()
     await holders.lock_shared(tx)
-    standing = await articles.take(tx, ids, now)
+    heads = await articles.lock_or_create(tx, ids, now)
     wanted = await requests.wanted(tx, ids, other_than=request.request_id)
-    held = [one for one in standing.values() if one.withheld and one.article_id not in wanted]
+    held = [one for one in heads.values() if one.withheld and one.article_id not in wanted]
     await _end(tx, held, request, f"request refused by {request.refused_by}", service, now)
 
 
 async def _reinstate(tx: Transaction, request: Request, ids: Sequence[str], service: Service) -> None:
-    """Revocations that stood when the request was made; what was revoked since then stays revoked."""
+    """Reinstates articles whose revocation was in force when the request was made; later revocations stay."""
     now = service.clock.now()
     await holders.lock_shared(tx)
-    standing = await articles.take(tx, ids, now)
+    heads = await articles.lock_or_create(tx, ids, now)
     older = await revocations.ordered_before(
-        tx, [one.revocation_id for one in standing.values() if one.revoked], request.made_at
+        tx, [one.revocation_id for one in heads.values() if one.revoked], request.made_at
     )
-    lifted = [one for one in standing.values() if one.revoked and one.revocation_id in older]
-    await _end(tx, lifted, request, request.note or request.reason, service, now)
+    in_force = [one for one in heads.values() if one.revoked and one.revocation_id in older]
+    await _end(tx, in_force, request, request.note or request.reason, service, now)
 
 
 async def _end(
     tx: Transaction,
-    standing: Sequence[Standing],
+    heads: Sequence[ArticleHead],
     request: Request,
     reason: str,
     service: Service,
@@ -210,16 +210,16 @@ async def _end(
 ) -> None:
     by = f"request:{request.request_id}"
     ended: list[IssueOrder] = []
-    for one in standing:
-        lifting = one.revocation_id and order.lift(
+    for one in heads:
+        reinstating = one.revocation_id and order.reinstatement(
             one, one.revocation_id, now=now, lifted_by=by, deadlines=service.deadlines, reason=reason
         )
-        if lifting:
-            ended.append(lifting)
+        if reinstating:
+            ended.append(reinstating)
     if ended:
         await revocations.lock(tx, [one.article_id for one in ended], [])
-        for lifting in ended:
-            if lifting.lifts is not None:
-                await revocations.lift(tx, lifting.lifts, by, now)
+        for reinstating in ended:
+            if reinstating.lifts is not None:
+                await revocations.reinstate(tx, reinstating.lifts, by, now)
         await carry_out(tx, ended, service, now)
         metrics.count(ended)

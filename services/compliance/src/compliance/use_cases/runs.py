@@ -1,4 +1,4 @@
-"""The daily check, as far as it is written down: a run has a beginning and one end, found something or not."""
+"""The records of the daily check: each run has a start and exactly one end."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,19 +15,19 @@ from compliance.use_cases.service import Service
 
 
 async def check_started(run_id: UUID, service: Service) -> bool:
-    """Begin a run, by the one who holds the lease; what runs beside it has died. False: somebody has begun it."""
+    """Starts a run, with the lease held; other running runs are ended as failed. False: already started."""
     now = service.clock.now()
     if not await runs.start(service.db, run_id, now):
         return False
     for dead in await runs.left_behind(service.db, run_id):
-        await check_failed(dead["run_id"], "its process ended without a word", service)
+        await check_failed(dead["run_id"], "its process ended without reporting a result", service)
     return True
 
 
 async def check_completed(
     run_id: UUID, polls: Sequence[Poll], progress: Progress, service: Service
 ) -> RunCompleted | None:
-    """The check ran to its end; what is open is counted. None when the run had ended already."""
+    """Ends a run as completed and counts what is open. None if the run had already ended."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
         late = sum(one.overdue for one in await obligations.lateness(tx, now))
@@ -64,7 +64,7 @@ async def check_completed(
 
 
 async def check_failed(run_id: UUID, error: str, service: Service) -> None:
-    """The check did not run to its end: nothing may be concluded from it."""
+    """Ends a run as failed: it permits no conclusion."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
         row = await runs.one(tx, run_id)
@@ -83,5 +83,5 @@ async def check_failed(run_id: UUID, error: str, service: Service) -> None:
 
 
 async def progress_of(polls: Sequence[Poll], service: Service) -> Progress:
-    """How far the notices of these polls are."""
+    """Returns the progress of the notices of these polls."""
     return await notices.of_polls(service.db, [poll.poll_id for poll in polls])

@@ -1,4 +1,4 @@
-"""What every part of the story needs."""
+"""The objects that every use case needs."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ GROUP = "compliance"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What every part of the story needs."""
+    """The objects of compliance."""
 
     settings: Settings
     db: Database
@@ -28,31 +28,31 @@ class Service:
     orders: OrdersOutbox
     ingester: Ingester
     holdings: HoldingsClient
-    """Asks holders what they hold."""
+    """The client for holdings checks."""
     verifiers: Waker
-    """Woken after a commit that leaves something to look at."""
+    """Woken after a commit that leaves removals to verify."""
     sweeper: Sweeper
     alert_publisher: AlertPublisher
     own_orders: CatchUp | None = None
-    """How far our own topic of orders was read; None: there is no broker, as in a test of the flow alone."""
+    """The progress of reading our own topic of orders; None: there is no broker, as in tests of the use cases."""
 
     async def require_own_orders(self) -> None:
-        """Refuses to issue an order before all that we have issued is known again.
+        """Refuses to issue orders before our own topic of orders is read.
 
         Raises:
-            Transient: our own topic is not read to where it ended when this process started.
+            Transient: The topic is not read up to its end at the start of this process.
         """
         if self.own_orders is not None:
             await self.own_orders.check()
 
     @property
     def request_expiry(self) -> timedelta:
-        """How long a request waits for a second person."""
+        """Returns how long a request waits for a second person."""
         return timedelta(hours=self.settings.request_expiry_h)
 
     @property
     def deadlines(self) -> Deadlines:
-        """From the start of the clock to the end of every copy, by reason."""
+        """Returns the deadlines by reason."""
         by_reason = self.settings.takedown_deadlines_h
         return Deadlines(
             timedelta(hours=self.settings.takedown_deadline_h),

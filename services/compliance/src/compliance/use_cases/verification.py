@@ -1,4 +1,4 @@
-"""Looks where we can look: what a holder says that it removed is asked for, together with what must be there."""
+"""Holdings checks: asks holders about the articles that they reported as removed, together with control articles."""
 
 import asyncio
 from collections import Counter
@@ -22,18 +22,18 @@ from compliance.use_cases.receipts import CHECK_AGAIN, on_holdings_checked, on_h
 from compliance.use_cases.service import Service
 
 CLAIMS_MAX = stores.IDS_MAX - CONTROLS - MISSING_MAX
-"""In one question, beside the controls."""
+"""The maximum per question, besides the controls."""
 CHECK_AGAIN_MAX = timedelta(minutes=5)
-"""A consumer that does not answer is asked later each time, at last so seldom; a store of ours is not waited for."""
+"""The longest delay before a consumer that does not answer is asked again; our own stores have no growing delay."""
 IDLE_S = 1.0
-"""What another process left to look at is found so late."""
+"""The interval at which work left by other processes is found."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class HoldingsVerifier:
-    """Asks holders; woken by receipts, so that what is removed is verified within milliseconds.
+    """Asks holders; receipts wake it, so removals are verified within milliseconds.
 
-    Each holder has a task of its own while it is asked: one that is slow delays nobody else.
+    Each holder is asked in its own task, so a slow one delays no other.
     """
 
     def __init__(self, service: Service, client: HoldingsClient, controls: Controls) -> None:
@@ -43,19 +43,19 @@ class HoldingsVerifier:
         self._sleeper = service.verifiers.sleeper()
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._failures: Counter[str] = Counter()
-        """In a row, of each holder."""
+        """Consecutive failures of each holder."""
 
     async def wait_and_verify(self) -> None:
-        """Begins a round when woken, or after a while; does not wait for its end."""
+        """Starts a round when woken, or after the interval; does not wait for its end."""
         await self._sleeper.sleep(IDLE_S)
         await self._begin()
 
-    async def look(self) -> bool:
-        """Asks each holder about what it claims, and waits for all; True when there may be more."""
+    async def verify(self) -> bool:
+        """Asks each holder about its reported removals and waits for all answers. Returns whether there may be more."""
         return any(await asyncio.gather(*await self._begin()))
 
     async def close(self) -> None:
-        """Ends what is under way; what was not recorded is asked again by the next process."""
+        """Cancels the running checks; those without a recorded result are repeated by the next process."""
         asking = list(self._asking.values())
         for task in asking:
             task.cancel()
@@ -67,7 +67,7 @@ class HoldingsVerifier:
         for claim in await obligations.claims(self._service.db, now, CLAIMS_MAX, self._asking):
             by_holder.setdefault(claim.holder, []).append(claim)
         for holder, claims in by_holder.items():
-            task = asyncio.create_task(self._look_at(holder, claims))
+            task = asyncio.create_task(self._verify_holder(holder, claims))
             self._asking[holder] = task
             task.add_done_callback(partial(self._done, holder))
         return [self._asking[holder] for holder in by_holder]
@@ -77,22 +77,24 @@ class HoldingsVerifier:
         if task.cancelled():
             return
         if error := task.exception():
-            _log.error("a look has failed", holder=holder, exc_info=error)
+            _log.error("a holdings check failed", holder=holder, exc_info=error)
         else:
-            self._sleeper.wake()  # what it claimed meanwhile has waited
+            self._sleeper.wake()  # removals reported in the meantime have waited
 
-    async def _look_at(self, holder: str, claims: Sequence[Claim]) -> bool:
+    async def _verify_holder(self, holder: str, claims: Sequence[Claim]) -> bool:
         fitting = stores.first_that_fit(claim.article_id for claim in claims)
         asked = {claim.revocation_id: claim.article_id for claim in claims[:fitting]}
         try:
-            with span("look", attributes={"holder": holder, "articles": len(asked)}):
-                looked = await self._ask(holder, claims[:fitting])
+            with span("verify holdings", attributes={"holder": holder, "articles": len(asked)}):
+                checked = await self._ask(holder, claims[:fitting])
         except Transient as error:
-            _log.warning("a holder cannot be looked at", holder=holder, articles=len(asked), error=error)
+            _log.warning(
+                "the holdings of a holder cannot be checked", holder=holder, articles=len(asked), error=error
+            )
             await on_holdings_unavailable(asked, holder, self._service, self._pause(holder, claims[0]))
             return False
         del self._failures[holder]
-        await on_holdings_checked(asked, looked, self._service)
+        await on_holdings_checked(asked, checked, self._service)
         return len(claims) >= CLAIMS_MAX or fitting < len(claims)
 
     def _pause(self, holder: str, claim: Claim) -> timedelta:
@@ -107,7 +109,7 @@ class HoldingsVerifier:
             return await self._ask_own(holder, ids)
         address = claims[0].holdings_url
         if address is None:
-            raise Transient(f"{holder} has registered no address")
+            raise Transient(f"{holder} has no registered holdings address")
         answer = await self._client.ask_registered(address, list(dict.fromkeys(ids)))
         return HoldingsCheck(holder, answer.items)
 
@@ -115,13 +117,13 @@ class HoldingsVerifier:
         settings = self._service.settings
         address = settings.stores.get(store)
         if address is None:
-            raise Transient(f"STORES has no address of {store}")
+            raise Transient(f"STORES has no address for {store}")
         sample = await self._controls.some(self._service, store)
         asked = list(dict.fromkeys([*ids, *sample.ids]))
         answer = await self._client.ask_own(str(address), asked, settings.stores_api_key_file)
-        gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
-        missed = await self._controls.still_listed(gone) if gone else set()
-        not_needed = [one for one in gone if one not in missed]
+        reported_gone = [one for one in sample.ids if answer.items.get(one) is Holding.GONE]
+        missed = await self._controls.still_listed(reported_gone) if reported_gone else set()
+        not_needed = [one for one in reported_gone if one not in missed]
         return HoldingsCheck(
             store,
             answer.items,

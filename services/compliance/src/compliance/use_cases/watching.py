@@ -1,4 +1,4 @@
-"""What the live worker looks at again and again: time that has passed, and readers that nobody registered."""
+"""Periodic monitoring: overdue runs and obligations, waiting requests, and unregistered consumer groups."""
 
 from datetime import datetime, timedelta
 from math import inf
@@ -23,7 +23,7 @@ REQUESTS = "requests"
 
 
 async def watch_time(service: Service) -> list[Condition]:
-    """What time alone has made true: runs that did not come, obligations past due or at risk. Gives all of it."""
+    """Raises conditions that depend on time: overdue runs, and obligations past due or at risk. Returns them."""
     now = service.clock.now()
     await obligations.expire(service.db, now)
     late = await run_conditions(service, now)
@@ -38,7 +38,7 @@ async def watch_time(service: Service) -> list[Condition]:
 
 
 async def watch_requests(service: Service) -> list[Condition]:
-    """Requests that wait for a second person, and those that waited in vain."""
+    """Raises conditions for requests that wait for a second person or have expired."""
     now = service.clock.now()
     row = await requests.waiting(service.db, now)
     found = (
@@ -53,7 +53,7 @@ async def watch_requests(service: Service) -> list[Condition]:
 
 
 async def measure(service: Service) -> None:
-    """The metrics of the above, in every worker; conditions are watched in one."""
+    """Updates the metrics, in every worker; conditions are monitored by one worker only."""
     now = service.clock.now()
     await run_conditions(service, now)
     await lateness_conditions(service, now)
@@ -62,10 +62,10 @@ async def measure(service: Service) -> None:
 
 
 async def measure_open(service: Service, now: datetime) -> None:
-    """What each holder has not closed, how old it is, and how long is left; of every holder, from the start."""
+    """Updates the metrics of each holder's open obligations: number, age, and time left."""
     oldest: dict[str, datetime] = {}
     next_due: dict[str, datetime] = {}
-    rows = await obligations.standing(service.db)
+    rows = await obligations.open_by_holder(service.db)
     for one in (metrics.OPEN, metrics.OLDEST_OPEN, metrics.NEXT_DUE):
         one.clear()
     for row in rows:
@@ -84,7 +84,7 @@ async def measure_open(service: Service, now: datetime) -> None:
 
 
 async def measure_requests(service: Service, now: datetime) -> None:
-    """Requests that wait for a second person, and those that waited in vain."""
+    """Updates the metrics of requests that wait for a second person or have expired."""
     row = await requests.waiting(service.db, now)
     for state in ("waiting", "expired"):
         metrics.WAITING.labels(state).set(row[state] if row else 0)
@@ -96,7 +96,7 @@ async def _unread_records(tx: Transaction) -> list[Condition]:
 
 
 async def run_conditions(service: Service, now: datetime) -> list[Condition]:
-    """Whether the last run that completed is too old."""
+    """Returns a condition if the last completed run is too old."""
     last = await runs.last_completed(service.db)
     metrics.LAST_RUN.set(last.timestamp() if last else 0)
     since = await alert_state.begun(service.db) or now
@@ -105,7 +105,7 @@ async def run_conditions(service: Service, now: datetime) -> list[Condition]:
 
 
 async def lateness_conditions(service: Service, now: datetime) -> list[Condition]:
-    """Who is late with what it owes, or close to it."""
+    """Returns conditions for holders that are late or at risk."""
     names, late = await holders.active(service.db), await obligations.lateness(service.db, now)
     metrics.OVERDUE.clear()
     metrics.AT_RISK.clear()
@@ -121,7 +121,7 @@ async def lateness_conditions(service: Service, now: datetime) -> list[Condition
 
 
 async def watch_readers(service: Service) -> None:
-    """Every consumer group that has a position on the content topic must be a registered holder's."""
+    """Raises a condition for each consumer group on the content topic that no registered holder has."""
     known = await holders.groups(service.db)
     strangers = [group for group in sorted(await reading_groups(service)) if group not in known]
     found = [condition.unregistered_consumer(group) for group in strangers]
@@ -129,10 +129,10 @@ async def watch_readers(service: Service) -> None:
 
 
 async def reading_groups(service: Service) -> set[str]:
-    """The groups with a committed offset on the content topic.
+    """Returns the consumer groups with a committed offset on the content topic.
 
     Raises:
-        Transient: the broker does not answer.
+        Transient: The broker does not respond.
     """
     async with admin(service.settings) as client:
         (topic,) = await client.describe_topics([ARTICLES])
@@ -148,5 +148,5 @@ async def reading_groups(service: Service) -> set[str]:
 
 
 async def beat(service: Service) -> None:
-    """The worker is at work; a run in another process looks whether it is."""
+    """Records the worker's heartbeat; runs in other processes check it."""
     await alert_state.beat(service.db, "worker", service.clock.now())

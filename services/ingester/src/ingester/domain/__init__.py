@@ -1,1 +1,1 @@
-"""Nouns and decisions: plain values and functions, no I/O and no clock."""
+"""Value types and decisions of the ingester: pure functions, no I/O and no clock."""

@@ -1,4 +1,4 @@
-"""Articles: what a delivery becomes, and whose door it may come by."""
+"""Deliveries of articles: their order, and which providers a source may use."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,41 +11,41 @@ from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 UTF8_BYTES_MAX = 4
-"""Of one character."""
+"""The maximum per character."""
 
 
 class Arrival(NamedTuple):
-    """When something arrived. Of two that arrived at one time, the position in their log or body decides."""
+    """When something arrived. For equal times the position in the log or body decides."""
 
     at_us: int
     """Microseconds since the epoch."""
     position: int = 0
-    """The offset of a record, or the place in a body: without a bound."""
+    """The offset of a record, or the index in a body; unbounded."""
 
 
 class Origin(NamedTuple):
-    """The record or item that brought an article: its sender can ask what became of it."""
+    """The record or item that delivered an article, so that its sender can query the outcome."""
 
     source: str
     """The topic, ``http:<subject>`` or ``webhook:<provider>``."""
     event_id: str
-    """``ce_id``; of an item in a body, the body's id and the item's place."""
+    """``ce_id``; for an item of a body, the body's id and the item's index."""
 
 
 class Delivery(NamedTuple):
-    """An article on its way in: what it says, which of two deliveries is newer, which trace it belongs to."""
+    """A received article, with the numbers that decide which of two deliveries is newer, and its trace."""
 
     article_id: str
-    """The id, the key of everything."""
+    """The article's id, the primary key everywhere."""
     article: ArticleSubmitted
     source_order: int
     source_position: int
-    """Decides between equal numbers; 0 where the sender gives the number."""
+    """Decides between equal numbers; 0 if the sender sets the number."""
     traceparent: str | None
     document: str
-    """What is stored, and later published: the article without the sender's numbering."""
+    """The stored and published form: the article without the sender's number."""
     origin: Origin | None = None
-    """None: a provider's feed, which asks nothing."""
+    """None: a provider's feed, which queries no outcome."""
 
     @classmethod
     def of(
@@ -55,9 +55,10 @@ class Delivery(NamedTuple):
         traceparent: str | None,
         origin: Origin | None = None,
     ) -> "Delivery":
-        """Numbered by its sender, else by when it arrived, never by the time of handling.
+        """Creates a delivery, numbered by its sender, else by its time of arrival, never by that of processing.
 
-        Where its sender has not counted the words of the body, they are counted here: what stands between blanks.
+        If the sender gives no word count, the words of the body are counted: character sequences separated by
+        whitespace.
         """
         order, position = arrived if article.source_order is None else (article.source_order, 0)
         if article.word_count is None and article.body is not None:
@@ -67,12 +68,12 @@ class Delivery(NamedTuple):
 
     @property
     def document_hash(self) -> int:
-        """64 bits of the document's SHA-256: the same content again is no new version."""
+        """Returns 64 bits of the document's SHA-256: the same content again is not a new version."""
         return int.from_bytes(hashlib.sha256(self.document.encode()).digest()[:8], signed=True)
 
     @property
     def too_large(self) -> bool:
-        """Whether the document outgrew the limit: a number such as 1e9 is longer when it is written again."""
+        """Returns whether the document exceeds the limit: a number such as 1e9 is longer when serialized again."""
         chars = len(self.document)
         return chars * UTF8_BYTES_MAX > CONTENT_BYTES_MAX and len(self.document.encode()) > CONTENT_BYTES_MAX
 
@@ -82,7 +83,7 @@ def deliveries(
     received_at: datetime,
     origins: Iterable[Origin | None] = (),
 ) -> list[Delivery]:
-    """Articles of one body or page, that arrived at once and in this order, with the origin of each."""
+    """Returns the deliveries of one body or page, which arrived together in this order, each with its origin."""
     at_us = (received_at - EPOCH) // MICROSECOND
     return [
         Delivery.of(article, Arrival(at_us, n), traceparent, origin)
@@ -93,14 +94,14 @@ def deliveries(
 
 
 def record_arrival(timestamp_ms: int | None, offset: int, now: datetime) -> Arrival:
-    """When a record arrived: the broker's time, and within its millisecond the order of the log."""
+    """Returns when a record arrived: the broker's timestamp, and within a millisecond the offset."""
     if timestamp_ms is None or timestamp_ms < 0:
         return Arrival((now - EPOCH) // MICROSECOND, offset)
     return Arrival(timestamp_ms * 1000, offset)
 
 
 def newest(batch: Iterable[Delivery]) -> list[Delivery]:
-    """One delivery an id, the newest, of equals the first, sorted by id: the order in which rows are taken."""
+    """Returns the newest delivery per id, the first of equal ones, sorted by id: the order in which rows are locked."""
     best: dict[str, Delivery] = {}
     for delivery in batch:
         held = best.get(delivery.article_id)
@@ -114,5 +115,5 @@ def _order(delivery: Delivery) -> tuple[int, int]:
 
 
 def is_allowed(article_id: str, providers: Sequence[str]) -> bool:
-    """Whether the id's provider is one of those that may use this door."""
+    """Returns whether the id's provider is one of the allowed providers."""
     return article_id.partition(":")[0] in providers

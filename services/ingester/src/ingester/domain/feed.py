@@ -1,4 +1,4 @@
-"""Feeds: what a provider lists as revoked, and how a feed is doing."""
+"""Feeds: entries of revocation lists, results of polls, and the identity of a cursor."""
 
 import re
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from clawback_contracts.envelope import event_id
 
 _SLICE: Final = re.compile(r"-[0-9]+of[0-9]+$")
 FULL_PAGES_MAX = 10
-"""So many full pages in a row mean that polling is slower than the feed."""
+"""This number of consecutive full pages shows that polling is slower than the feed."""
 
 
 class Origin(NamedTuple):
-    """What a cursor belongs to: the provider's address, and our key there, by a mark that does not give it away."""
+    """The owner of a cursor: the provider's address, and a fingerprint of our key."""
 
     endpoint: str
     key_mark: str
 
     def differs(self, former: "Origin") -> str:
-        """How it differs from the one before, in words."""
+        """Returns the difference from the former origin as text."""
         if self.endpoint != former.endpoint:
             return f"the address was {former.endpoint} and is {self.endpoint}"
-        return f"the key for {self.endpoint} is another one"
+        return f"the key for {self.endpoint} changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,22 @@ class RevokedEntry:
     sequence: str | None
     revoked_at: datetime | None
 
-    def notice_id(self, feed: str, lifted_order: int | None) -> UUID:
-        """The same entry seen again is the same notice.
+    def notice_id(self, feed: str, reinstated_order: int | None) -> UUID:
+        """Returns the notice id; the same entry always has the same id.
 
-        A list without sequence numbers cannot tell an old entry from a new one, so after a reinstatement
-        (``lifted_order``) an entry without number counts as new: rather one takedown too many.
+        A list without sequence numbers does not distinguish an old entry from a new one. So after a reinstatement
+        (``reinstated_order``) an entry without a number counts as new: a superfluous takedown is better than a missing
+        one.
         """
         mark = self.sequence or (
-            self.revoked_at.isoformat() if self.revoked_at else f"after {lifted_order or 0}"
+            self.revoked_at.isoformat() if self.revoked_at else f"after {reinstated_order or 0}"
         )
         return event_id("notice", feed, self.article_id, mark)
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """One pass over a feed."""
+    """The result of one poll of a feed."""
 
     poll_id: UUID
     feed: str
@@ -56,21 +57,21 @@ class PollResult:
     received: int = 0
     noticed: int = 0
     too_old: int = 0
-    """Articles that were refused, for what is so old was swept."""
+    """Articles refused because they are older than the retention floor."""
     caught_up: bool = False
     error: str | None = None
 
 
 def hours_left(window_h: float, behind_h: float) -> float:
-    """How long until what we have not read yet leaves the provider's window."""
+    """Returns how many hours remain until unread entries leave the provider's window."""
     return max(0.0, window_h - behind_h)
 
 
 def name_of_slice(feed: str, number: int, slices: int) -> str:
-    """The name of one slice of a feed that clients share."""
+    """Returns the name of one slice of a feed that several clients share."""
     return f"{feed}-{number}of{slices}"
 
 
 def without_slice(name: str) -> str:
-    """The name of the feed that this one is a slice of, or was before there were more slices or fewer."""
+    """Returns the name of the feed without its slice, also for slices of a former configuration."""
     return _SLICE.sub("", name)

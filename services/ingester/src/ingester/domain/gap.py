@@ -1,4 +1,4 @@
-"""Gaps of a feed: what a provider listed and, as far as can be known, never delivered to us."""
+"""Gaps of a feed: entries that a provider listed and probably never delivered."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,12 +9,12 @@ from typing_extensions import override
 from clawback_contracts.envelope import event_id
 
 ABSENT_MIN = timedelta(hours=1)
-"""Unread for so long beyond its interval, a feed may have left the provider's window: the provider is asked."""
+"""If a feed was unread for this long beyond its interval, entries may have left the provider's window: it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """The oldest entry that the provider still holds: its sequence, and when it was harvested where it says so."""
+class OldestEntry:
+    """The oldest entry that the provider still has: its sequence, and its harvest time if given."""
 
     sequence: int | None
     at: datetime | None
@@ -22,13 +22,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Entries of a feed in a span of time, and between two cursors where these are known.
+    """Entries of a feed within a time span, and between two cursors if these are known.
 
     Attributes:
         what: articles or revocations.
-        since: the feed was read to its end then; None: it never was.
-        until: from then on everything is read.
-        between: the cursors.
+        since: When the feed was last read to its end; None: never.
+        until: From this time on everything is read.
+        between: The cursors.
     """
 
     what: str
@@ -37,30 +37,34 @@ class Gap:
     between: tuple[str, str] | None = None
 
     def identity(self, feed: str) -> UUID:
-        """The same gap seen again is the same."""
+        """Returns the id of the gap; the same gap always has the same id."""
         return event_id("feed_gap", feed, self.since.isoformat() if self.since else "", *(self.between or ()))
 
     @override
     def __str__(self) -> str:
-        """Which entries these are."""
+        """Returns which entries these are, as text."""
         since = f"{self.since:%Y-%m-%d %H:%M} UTC" if self.since else "the beginning"
         cursors = f", between {self.between[0]} and {self.between[1]}" if self.between else ""
         return f"{self.what} from {since} to {self.until:%Y-%m-%d %H:%M} UTC{cursors}"
 
 
 def past_the_window(
-    cursor: str | None, complete_at: datetime | None, oldest: Held | None, now: datetime, window: timedelta
+    cursor: str | None,
+    complete_at: datetime | None,
+    oldest: OldestEntry | None,
+    now: datetime,
+    window: timedelta,
 ) -> Gap | None:
-    """The articles that have left the provider's window since the feed was last read to its end.
+    """Returns the gap of articles that left the provider's window since the feed was last read to its end.
 
-    None is lost where the provider still holds the article at the cursor, or one from before that time.
+    There is no gap if the provider still has the article at the cursor, or an older one.
 
     Args:
-        cursor: of the last article that was read; None: it says nothing.
-        complete_at: when the feed was last read to its end; None: never, so nothing is known to be missing.
-        oldest: that the provider still holds; None: it holds nothing.
-        now: the time.
-        window: how far back the provider's feed reaches.
+        cursor: The cursor of the last article read; None: unknown.
+        complete_at: When the feed was last read to its end; None: never, so nothing is known to be missing.
+        oldest: The oldest entry that the provider still has; None: it has none.
+        now: The current time.
+        window: How far back the provider's feed reaches.
     """
     if complete_at is None:
         return None

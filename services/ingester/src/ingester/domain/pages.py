@@ -1,34 +1,35 @@
-"""Pages of a provider's list: which one is the last, and what their sizes show of the provider's own limit."""
+"""Pages of a provider's list: which page is the last, and what page sizes show about the provider's limit."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
 CUT_PAGES_MIN = 3
-"""So many pages in a row that were cut at the same size show a limit of the provider's own; fewer may be chance."""
+"""This number of consecutive pages cut at the same size shows a limit of the provider; fewer may be chance."""
 
 
 class End(Enum):
     """What follows a page."""
 
     MORE = auto()
-    """Ask for the next page."""
+    """There may be a next page."""
     COMPLETE = auto()
-    """Nothing: the list has been read to its end."""
+    """The list was read to its end."""
     UNKNOWN = auto()
-    """The page does not lead on, and nothing shows that it is the last one."""
+    """The page has no next cursor, and nothing shows that it is the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageSizes:
-    """How many entries the pages of one pass had, which alone shows where the list ends.
+    """The page sizes of one poll, which are the only sign of the end of the list.
 
-    What was asked for shows nothing: a provider may give less, today less than yesterday, and does not say so.
+    The requested size is no sign: a provider may return fewer entries, and another number each day, without stating
+    it.
 
     Attributes:
-        asked: entries that each page was asked for.
-        largest: entries of the largest page of this pass.
-        last: entries of the last page.
-        largest_ever: entries of the largest page that the feed has ever had.
+        asked: The requested number of entries per page.
+        largest: The entries of the largest page of this poll.
+        last: The entries of the last page.
+        largest_ever: The entries of the largest page that the feed ever had.
     """
 
     asked: int
@@ -37,22 +38,22 @@ class PageSizes:
     largest_ever: int = 0
 
     def then(self, count: int) -> "PageSizes":
-        """With one more page."""
+        """Returns the sizes with one more page."""
         return PageSizes(
             self.asked, max(self.largest, count), count, max(self.largest_ever, self.largest, count)
         )
 
     def cut(self, count: int) -> int | None:
-        """The size of the last page, where one with ``count`` entries after it shows that the provider had cut it."""
+        """Returns the size of the last page if ``count`` more entries after it show that the provider cut it."""
         shorter_than_asked = 0 < self.last < self.asked
         return self.last if count and shorter_than_asked and self.last == self.largest else None
 
 
 def end_of_articles(sizes: PageSizes, count: int, *, leads_on: bool) -> End:
-    """What follows a page of articles: nothing after an empty page, or one shorter than an earlier one of this pass.
+    """Returns what follows a page of articles; the list ends after an empty page, or one shorter than an earlier one.
 
-    A feed never falls silent for long, so an empty page may never come. A page without a single sequence, which does
-    not lead on, is the last one only if the feed had a larger one before.
+    New articles arrive all the time, so an empty page may never occur. A page without a sequence, which has no next
+    cursor, is the last one only if the feed had a larger page before.
     """
     if not count or count < sizes.largest:
         return End.COMPLETE
@@ -64,14 +65,14 @@ def end_of_articles(sizes: PageSizes, count: int, *, leads_on: bool) -> End:
 def end_of_revocations(
     sizes: PageSizes, count: int, *, cursor: str | None, next_cursor: str | None, unpaged: bool
 ) -> End:
-    """What follows a page of revocations: nothing after an empty page alone, or where the cursor has come to its end.
+    """Returns what follows a page of revocations; the list ends only after an empty page, or at the end of the cursor.
 
     Args:
-        sizes: of the pages before.
-        count: entries on the page.
-        cursor: that was sent; None at the first call.
-        next_cursor: that the page gives.
-        unpaged: a person has stated that this provider's list has no cursor and is always whole.
+        sizes: The sizes of the previous pages.
+        count: The entries on the page.
+        cursor: The cursor that was sent; None for the first call.
+        next_cursor: The cursor on the page.
+        unpaged: The configuration states that this provider's list has no cursor and is always complete.
     """
     if not count:
         return End.COMPLETE

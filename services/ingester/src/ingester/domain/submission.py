@@ -1,11 +1,11 @@
-"""What becomes of a submitted record, as its sender may ask."""
+"""The status of a submitted record, as its sender can query it."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Outcome(StrEnum):
-    """What storing a record made of it; recorded with it."""
+    """The recorded outcome of storing a record."""
 
     STORED = "stored"
     NOT_NEWER = "not_newer"
@@ -14,42 +14,42 @@ class Outcome(StrEnum):
 
 
 REFUSALS = {
-    Outcome.NOT_NEWER: "The same or a newer text of this article is held.",
-    Outcome.TOO_OLD: "It dates from before what is kept.",
-    Outcome.REVOKED: "This article was revoked: no text of it is stored until it is reinstated.",
+    Outcome.NOT_NEWER: "The same or a newer version of this article is stored.",
+    Outcome.TOO_OLD: "The article is older than the retention period.",
+    Outcome.REVOKED: "This article was revoked: it is not stored until it is reinstated.",
 }
-"""Why a record was not stored, in words."""
+"""Why a record was not stored, as text for its sender."""
 
 
 class SubmissionState(StrEnum):
-    """How far a record is."""
+    """The state of a record."""
 
     UNKNOWN = "unknown"
-    """No record of this id has come from the caller, or it came more than 30 days ago."""
+    """The caller sent no record with this id, or more than 30 days ago."""
     ACCEPTED = "accepted"
     """Durable, and not yet stored as an article."""
     STORED = "stored"
-    """Its text is stored; it is not published: embargoed, withheld, revoked, or on its way."""
+    """The article is stored and not published: embargoed, withheld, revoked, or waiting to be sent."""
     PUBLISHED = "published"
-    """Its text, or a newer one of the article, is on articles.v1."""
+    """The article, or a newer version of it, is on articles.v1."""
     REFUSED = "refused"
 
 
 class SubmissionStanding(NamedTuple):
-    """Where the article of a stored record is now."""
+    """The present state of a stored record's article."""
 
     state: str
-    """Of the article: live, withheld, embargoed, revoked."""
+    """The article's state: live, withheld, embargoed or revoked."""
     waiting: bool
     """It waits to be sent to the broker."""
     noticed: bool
-    """A notice on it waits for its order: it is not published until then."""
+    """An open notice waits for its order: the article is not published until then."""
     failed: bool
     """The broker refuses its size."""
 
 
 def state_of(outcome: Outcome, standing: SubmissionStanding | None) -> SubmissionState:
-    """How far a record is that was dealt with."""
+    """Returns the state of a processed record."""
     if outcome is not Outcome.STORED or standing is None:
         return SubmissionState.REFUSED
     held_back = standing.waiting or standing.noticed or standing.failed

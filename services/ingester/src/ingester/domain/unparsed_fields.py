@@ -1,4 +1,4 @@
-"""How much of a provider's articles is understood: the rest is kept, counted, and reported where it is too much."""
+"""Fields of a provider's articles that could not be read: they are kept and counted, and reported above a threshold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from datetime import timedelta
 from typing import Final
 
 ANY_FIELD: Final = "*"
-"""Stands for whichever field."""
+"""Stands for any field."""
 COUNTED_FOR = timedelta(hours=24)
 ARTICLES_MIN = 3
 SHARE_MIN = 0.05
-"""So many articles, and so large a share of those that came, are no odd values but a format that we do not know."""
+"""Above this number and this share of articles, the cause is an unknown format and not a few odd values."""
 FIELDS_NAMED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """Articles of a feed in which something could not be read.
+    """The articles of a feed in which a field could not be read.
 
     Attributes:
-        received: articles that came in the same time.
-        by_field: how many, by the field; under `ANY_FIELD` those with any such field.
+        received: The articles received in the same time.
+        by_field: The number of articles by field; under `ANY_FIELD` those with any such field.
     """
 
     received: int
@@ -28,17 +28,17 @@ class NotUnderstood:
 
     @property
     def articles(self) -> int:
-        """In how many articles something could not be read."""
+        """Returns the number of articles with a field that could not be read."""
         return self.by_field.get(ANY_FIELD, 0)
 
     @property
     def reportable(self) -> bool:
-        """Whether it is more than odd values."""
+        """Returns whether the thresholds are exceeded."""
         return self.articles >= ARTICLES_MIN and self.articles >= SHARE_MIN * self.received
 
     @property
     def fields(self) -> str:
-        """The fields in words, the most frequent first."""
+        """Returns the fields as text, the most frequent first."""
         named = sorted(
             ((field, count) for field, count in self.by_field.items() if field != ANY_FIELD),
             key=lambda one: (-one[1], one[0]),

@@ -1,1 +1,1 @@
-"""Where messages, pages and calls come in; nothing is decided here."""
+"""Entry points: subscriptions, HTTP, commands and the worker's loops. They make no decisions."""

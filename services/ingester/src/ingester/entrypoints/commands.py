@@ -1,4 +1,4 @@
-"""What a scheduler or a person starts by a command, and what it prints."""
+"""Commands of the ingester for schedulers and people, with their output."""
 
 import getpass
 import sys
@@ -20,7 +20,7 @@ CHANGES_SHOWN = 10
 
 
 async def poll_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
-    """``ingester poll FEED``: prints what the pass brought. 0 caught up, 1 the provider failed."""
+    """Runs ``ingester poll FEED``: prints the result. Returns 0: read to the end; 1: the provider failed."""
     feed = _feed(service, chosen.feed)
     result = await poll_recorded(feed, service, "command")
     sys.stdout.write(
@@ -31,7 +31,7 @@ async def poll_command(service: Service, chosen: Namespace, _: ShutdownEvent) ->
 
 
 async def cursor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
-    """``ingester cursor FEED``: shows it, or sets it with ``--set``, ``--to-oldest`` or ``--to-newest``. 0 done."""
+    """Runs ``ingester cursor FEED``: prints the cursor, or sets it with ``--set``, ``--to-oldest``, ``--to-newest``."""
     feed = _feed(service, chosen.feed)
     if chosen.set is not None or chosen.to_oldest or chosen.to_newest:
         cursor = await newest(feed) if chosen.to_newest else chosen.set
@@ -59,16 +59,16 @@ async def _show(feed: Feed, service: Service) -> None:
 
 
 async def floor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
-    """``ingester floor``: prints the retention floor, or lowers it and lets the provider deliver again."""
+    """Runs ``ingester floor``: prints the retention floor, or lowers it so that the provider can deliver again."""
     articles = Articles(service.db, service.clock, service.months)
-    ours = floor.Floor(sweeps.floor, sweeps.lower_floor, articles.reopen)
+    ours = floor.Floor(sweeps.retention_floor, sweeps.lower_floor, articles.reopen)
     return await floor.run_role(service.db, service.clock, ours, chosen)
 
 
 def _feed(service: Service, name: str) -> Feed:
     feed = service.feeds.get(name)
     if feed is None:
-        raise Stop(f"no feed {name} in FEEDS")
+        raise Stop(f"there is no feed {name} in FEEDS")
     return feed
 
 
@@ -79,19 +79,19 @@ def _poll_arguments(parser: ArgumentParser) -> None:
 def _cursor_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("feed", metavar="FEED")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--set", metavar="CURSOR", help="go on behind this entry")
+    where.add_argument("--set", metavar="CURSOR", help="continue after this entry")
     where.add_argument(
-        "--to-oldest", action="store_true", help="read all that the provider still holds again"
+        "--to-oldest", action="store_true", help="read everything again that the provider still has"
     )
     where.add_argument("--to-newest", action="store_true", help="skip all articles up to now")
     parser.add_argument(
-        "--by", type=words, metavar="NAME", help="who sets it; the user of the system by default"
+        "--by", type=words, metavar="NAME", help="who sets it (default: the user of the operating system)"
     )
-    parser.add_argument("--reason", type=words, metavar="TEXT", help="why; it is recorded")
+    parser.add_argument("--reason", type=words, metavar="TEXT", help="the reason; it is recorded")
 
 
 COMMANDS = (
-    Command("poll", "one pass over a feed", poll_command, _poll_arguments),
+    Command("poll", "poll a feed once, to its end", poll_command, _poll_arguments),
     Command("cursor", "print a feed's cursor, or set it", cursor_command, _cursor_arguments),
     Command(
         "floor", "print the retention floor, or lower it after a mistake", floor_command, floor_arguments

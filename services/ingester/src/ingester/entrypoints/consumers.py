@@ -1,4 +1,4 @@
-"""What the ingester listens to."""
+"""The Kafka subscriptions of the ingester."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,11 @@ from ingester.use_cases import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """The submissions; the orders, and what is to be swept, on lanes of their own.
+    """Returns the subscriptions: submissions, orders and sweeps, in separate lanes.
 
-    ``positions``: note where we are on the topics, which a retry of old records must not.
+    Args:
+        service: The service.
+        positions: Whether to store positions on the topics; False for a retry of old records.
     """
 
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
@@ -34,7 +36,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
                 topic,
                 (ArticleSubmitted,),
                 submissions_arrived,
-                # A lane for each upstream system: the trouble of one delays nobody else.
+                # Each upstream system has its own lane, so that a problem of one delays no other.
                 lane=None if topic == ArticleSubmitted.TOPIC else topic.removesuffix(".v1"),
                 value_bytes_max=CONTENT_BYTES_MAX,
                 parallel=service.settings.store_subscribers,

@@ -1,4 +1,4 @@
-"""The ways back in for what came by no topic: items of bodies, and entries of feeds."""
+"""Reprocessing of dead letters that arrived by HTTP or from feeds."""
 
 from collections.abc import Sequence
 
@@ -16,22 +16,22 @@ from ingester.use_cases.polling import entry_again
 
 
 def by_source(service: Service) -> SourceRedrive:
-    """The way back of each source, such as ``feed:metabase-articles`` or ``webhook:acme``."""
+    """Returns the handlers by source, such as ``feed:metabase-articles`` or ``webhook:acme``."""
     feeds = {without_slice(name): feed for name, feed in service.feeds.items()}
     body = _from_body(service, ApiKeys(service.settings.api_keys_file))
 
-    def way_back(source: str) -> Redrive | None:
+    def handler_for(source: str) -> Redrive | None:
         kind, _, name = source.partition(":")
         if kind in {"webhook", "http"}:
             return body
         feed = feeds.get(without_slice(name)) if kind == "feed" else None
         return _from_feed(service, feed, name) if feed is not None else None
 
-    return way_back
+    return handler_for
 
 
 def _from_feed(service: Service, feed: Feed, name: str) -> Redrive:
-    """An entry that could not be read; the clock of a revocation starts when it was first seen."""
+    """Returns the handler for unreadable entries of a feed; a revocation's clock starts when it was first received."""
 
     async def again(row: Row) -> None:
         await entry_again(feed, name, row["value"], row["arrived_at"], service)
@@ -44,12 +44,12 @@ def _from_body(service: Service, keys: ApiKeys) -> Redrive:
         errors, article = validate_item(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
-        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), door=row["topic"])
+        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), source=row["topic"])
 
     return again
 
 
-def _who_may(keys: ApiKeys, door: str) -> Sequence[str]:
-    """Whose ids come by this door, also the second time: the partner's own, or those of the subject's keys now."""
-    kind, _, name = door.partition(":")
+def _who_may(keys: ApiKeys, source: str) -> Sequence[str]:
+    """Returns the providers that this source may use at present: the partner's own, or those of the subject's keys."""
+    kind, _, name = source.partition(":")
     return (name,) if kind == "webhook" else sorted(keys.providers_of(name))

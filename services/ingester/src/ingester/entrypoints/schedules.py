@@ -1,4 +1,4 @@
-"""What the worker does again and again."""
+"""The loops of the worker."""
 
 from functools import partial
 
@@ -8,18 +8,18 @@ from ingester.entrypoints.http import deliveries
 from ingester.use_cases import Service, publishing, watching
 from ingester.use_cases.poll_runs import poll_on_schedule
 
-LOG_LOOK_S = 15.0
-"""How often the ingester looks whether the log of articles is still the one that it wrote."""
-POLL_LOOK_S_MAX = 5.0
-"""How often a worker looks whether a pass over a feed is due; when it is, stands in the database, for all workers."""
+LOG_CHECK_S = 15.0
+"""How often the ingester checks whether the topic of articles still has the log that it wrote."""
+DUE_CHECK_S_MAX = 5.0
+"""How often a worker checks whether a poll is due; the due time is in the database, for all workers."""
 
 
 def loops(service: Service) -> list[Loop]:
-    """All of them; what watches is done by one worker alone."""
+    """Returns all loops; monitoring loops run in one worker only."""
     polls = [
         Loop(
             f"poll {name}",
-            min(max(feed.settings.interval_s / 4, 0.05), POLL_LOOK_S_MAX),
+            min(max(feed.settings.interval_s / 4, 0.05), DUE_CHECK_S_MAX),
             partial(poll_on_schedule, feed, service),
             interrupt=True,
         )
@@ -30,7 +30,7 @@ def loops(service: Service) -> list[Loop]:
         Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
         Loop("time", 1.0, partial(use_cases.on_time, service)),
         Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
-        Loop("lost log", LOG_LOOK_S, partial(publishing.publish_lost_again, service), alone=True),
+        Loop("lost log", LOG_CHECK_S, partial(publishing.publish_lost_again, service), alone=True),
         Loop("measure", 15.0, partial(watching.measure, service)),
         Loop("feeds", 10.0, partial(watching.watch_feeds, service), alone=True),
         service.alert_publisher.loop(),

@@ -1,1 +1,1 @@
-"""What leaves the ingester: messages and metrics."""
+"""Outgoing interfaces: events, metrics, and calls to providers."""

@@ -1,4 +1,4 @@
-"""Decisions as messages."""
+"""Creates the events that the ingester sends."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ SERVICE = "ingester"
 
 
 def published(row: Row, traceparent: str | None, at: datetime) -> Message:
-    """ArticlePublished, put together from the stored document without reading it again."""
+    """Returns ArticlePublished, built from the stored document without parsing it."""
     article_id, version = row["article_id"], row["version"]
     head = orjson.dumps(
         {
@@ -47,18 +47,18 @@ def published(row: Row, traceparent: str | None, at: datetime) -> Message:
 def receipt(
     order: AnyOrder, outcomes: Mapping[str, Outcome], at: datetime, traceparent: str | None
 ) -> Message:
-    """ArticleRemoved: our answer to one sending of an order."""
+    """Returns ArticleRemoved: our receipt for one sending of an order."""
     answer = receipts.receipt(order, HOLDER, outcomes, at=at)
     return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)
 
 
 def notices(noticed: Iterable[RevocationNoticed], at: datetime, traceparent: str | None) -> list[Message]:
-    """RevocationNoticed, under the notice's own id however often it is sent."""
+    """Returns RevocationNoticed, with the notice's id as event id however often it is sent."""
     return [Message.of(n, n.notice_id, at=at, traceparent=traceparent) for n in noticed]
 
 
 def notice_of(row: Row) -> RevocationNoticed:
-    """The notice that a stored row is."""
+    """Returns the notice in a stored row."""
     return RevocationNoticed(
         notice_id=row["notice_id"],
         article_id=row["article_id"],

@@ -1,1 +1,1 @@
-"""What the ingester remembers: identity, content, feeds, notices, calls."""
+"""The tables of the ingester: functions with named queries."""

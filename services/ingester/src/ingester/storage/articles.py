@@ -1,4 +1,4 @@
-"""Identity rows: taken before anything else, in the order of their ids."""
+"""Identity rows of articles. They are locked before anything else, in the order of their ids."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,10 +20,10 @@ ESTIMATED = (
     "article_content",
     "article_held",
 )
-"""Tables, and indexes over the articles of one state."""
+"""Tables, and partial indexes over the articles in one state."""
 
 
-class Taken(NamedTuple):
+class Upserted(NamedTuple):
     """An identity row after a delivery."""
 
     article_id: str
@@ -31,11 +31,11 @@ class Taken(NamedTuple):
     version: int
     state: str
     stored: bool
-    """False: an older text, the same text again, or a revoked id."""
+    """False: an older version, the same content again, or a revoked id."""
 
 
 class Returned(NamedTuple):
-    """An article that an order withheld, and that is in use again."""
+    """A withheld article that an order made available again."""
 
     article_id: str
     kept_from: datetime
@@ -43,10 +43,13 @@ class Returned(NamedTuple):
     state: str
 
 
-async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Taken]:
-    """Takes the rows and decides under their locks. The batch has each id once, sorted; what is too old is missing."""
+async def upsert(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> list[Upserted]:
+    """Inserts or updates the rows and decides under their locks.
+
+    The batch has each id once, sorted. Articles older than the retention floor are missing in the result.
+    """
     rows = await tx.fetch(
-        SQL["take"],
+        SQL["upsert"],
         [d.article_id for d in batch],
         [d.article.published_at for d in batch],
         [d.source_order for d in batch],
@@ -56,11 +59,11 @@ async def take(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> lis
         [d.document_hash for d in batch],
         [d.source_position for d in batch],
     )
-    return [Taken._make(row) for row in rows]
+    return [Upserted._make(row) for row in rows]
 
 
 async def lock_or_create(tx: Transaction, article_ids: Sequence[str], now: datetime) -> dict[str, OrderHead]:
-    """Locks the rows of these ids, sorted, until the transaction ends; makes those that are missing."""
+    """Locks the rows of these sorted ids until the transaction ends; creates missing rows."""
     await tx.execute(SQL["lock_or_create"], article_ids, now)
     return {
         r["article_id"]: OrderHead(
@@ -71,7 +74,7 @@ async def lock_or_create(tx: Transaction, article_ids: Sequence[str], now: datet
 
 
 async def apply_orders(tx: Transaction, folded: Sequence[Folded], now: datetime) -> list[Returned]:
-    """Writes what orders made of locked rows. Gives those whose copy is in use again."""
+    """Writes the results of orders to locked rows. Returns the articles that are available again."""
     rows = await tx.fetch(
         SQL["apply_orders"],
         [one.after.article_id for one in folded],
@@ -92,99 +95,100 @@ async def apply_orders(tx: Transaction, folded: Sequence[Folded], now: datetime)
 
 
 async def months(tx: Transaction, article_ids: Sequence[str]) -> dict[str, datetime]:
-    """When those of the ids date from that ever had a document."""
+    """Returns the retention dates of the ids that ever had a document."""
     if not article_ids:
         return {}
     return {row["article_id"]: row["kept_from"] for row in await tx.fetch(SQL["months"], article_ids)}
 
 
 async def too_old(db: Querier, found: Sequence[ArticleSubmitted], now: datetime) -> set[str]:
-    """The ids of these that ``take`` would refuse, for they date from before the floor."""
+    """Returns the ids that ``upsert`` would refuse, because they are older than the retention floor."""
     ids, dates = [one.article_id for one in found], [one.published_at for one in found]
     return {row["article_id"] for row in await db.fetch(SQL["too_old"], ids, dates, now)}
 
 
-async def doubt(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
-    """Makes locked rows unreadable until compliance was asked for their orders."""
-    await tx.execute(SQL["doubt"], article_ids, now)
+async def mark_unconfirmed(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
+    """Makes locked rows unreadable until compliance confirms their orders."""
+    await tx.execute(SQL["mark_unconfirmed"], article_ids, now)
 
 
-async def believe(tx: Transaction, article_id: str, now: datetime) -> Row | None:
-    """Ends what ``doubt`` did. Gives id, version and state, or None where there was no doubt."""
-    return await tx.fetchrow(SQL["believe"], article_id, now)
+async def mark_confirmed(tx: Transaction, article_id: str, now: datetime) -> Row | None:
+    """Ends what ``mark_unconfirmed`` did. Returns id, version and state; None if the row was not unconfirmed."""
+    return await tx.fetchrow(SQL["mark_confirmed"], article_id, now)
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str], now: datetime) -> None:
-    """Makes them unreadable until a person has looked. An order that withholds them is another matter."""
+    """Makes articles unreadable until a person decides. Orders that withhold articles are independent of this."""
     await tx.execute(SQL["withhold"], article_ids, now)
 
 
 async def readable(db: Querier, article_ids: Sequence[str]) -> list[Row]:
-    """Those of the ids that may be read: id and version."""
+    """Returns the id and version of the readable articles."""
     return await db.fetch(SQL["readable"], article_ids)
 
 
 async def revoked(db: Querier, article_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are revoked."""
+    """Returns the ids that are revoked."""
     return {row["article_id"] for row in await db.fetch(SQL["revoked"], article_ids)}
 
 
 async def release(tx: Transaction, article_id: str, now: datetime) -> Row | None:
-    """Lifts what ``withhold`` did. Gives id, version and state, or None where there was nothing to lift."""
+    """Ends what ``withhold`` did. Returns id, version and state; None if the row was not withheld."""
     return await tx.fetchrow(SQL["release"], article_id, now)
 
 
 async def embargo_over(tx: Transaction, now: datetime) -> list[Row]:
-    """Frees up to 500 articles whose embargo has ended: id and version."""
+    """Ends up to 500 embargoes that are over. Returns id and version of each article."""
     return await tx.fetch(SQL["embargo_over"], now)
 
 
 async def licence_over(tx: Transaction, now: datetime) -> list[Row]:
-    """Up to 500 articles whose licence has ended: id, when, state."""
+    """Returns up to 500 articles whose licence has ended: id, end and state."""
     return await tx.fetch(SQL["licence_over"], now)
 
 
 async def to_publish(db: Querier, refs: Sequence[str], versions: Sequence[int], bytes_max: int) -> list[Row]:
-    """What the references say now; those with nothing left to say are missing. ``number`` counts from 1.
+    """Returns the current content of outbox references; those that must not be published are missing.
 
-    The first text that reaches ``bytes_max`` is the last; what comes behind it has ``over`` and no document.
+    ``number`` counts from 1. The document that reaches ``bytes_max`` is the last; rows after it have ``over`` and no
+    document.
     """
     return await db.fetch(SQL["to_publish"], refs, versions, bytes_max)
 
 
 async def one(db: Querier, article_id: str) -> Row | None:
-    """The identity row, and the document where it may be read."""
+    """Returns the identity row, and the document if it is readable."""
     return await db.fetchrow(SQL["one"], article_id)
 
 
 async def page(db: Querier, after: str, limit: int, bytes_max: int) -> list[Row]:
-    """Readable articles by id. The first text that reaches ``bytes_max`` is the last; ``followed``: there are more."""
+    """Returns readable articles by id, up to the one that reaches ``bytes_max``; ``followed``: there are more."""
     return await db.fetch(SQL["page"], after, limit, bytes_max)
 
 
 async def published_page(
     db: Querier, after: datetime, after_id: int, limit: int, bytes_max: int
 ) -> list[Row]:
-    """Publications after a position, with the article as it is now; null columns where it is not that one any more."""
+    """Returns publications after a position with the current article; its columns are null if it has changed since."""
     return await db.fetch(SQL["published_page"], after, after_id, limit, bytes_max)
 
 
 SAMPLED_BLOCKS = 40
-"""Of 8 KiB; each has some ten to sixty articles."""
+"""Blocks of 8 KiB; each has about ten to sixty articles."""
 
 
 async def sample(db: Querier, limit: int) -> list[Row]:
-    """Readable articles from anywhere among all of them, in no order."""
+    """Returns a random sample of readable articles, in no order."""
     return await db.fetch(SQL["sample"], SAMPLED_BLOCKS, limit)
 
 
 async def revoked_page(db: Querier, after: str, limit: int) -> list[Row]:
-    """Revoked ids, with order, reason and time."""
+    """Returns revoked ids with order, reason and time."""
     return await db.fetch(SQL["revoked_page"], after, limit)
 
 
 async def counts(db: Querier) -> dict[str, int]:
-    """Articles by state: exact while the table is small, then PostgreSQL's estimates."""
+    """Returns the number of articles by state: exact while the table is small, then PostgreSQL's estimates."""
     if await estimates.is_small(db, "article"):
         return {row["state"]: row["articles"] for row in await db.fetch(SQL["counts"])}
     found = await estimates.rows(db, ESTIMATED)

@@ -1,10 +1,10 @@
--- name: take
--- The one door through which any article enters, from whatever side. Takes the identity rows in the order of their
--- ids and decides under their locks: a revoked id stays revoked, an older source_order changes nothing, and of equal ones
--- the position decides. Both are raised even by what is refused, so that an old text stays old after a reinstatement.
--- What is older than the floor changes nothing and comes back as no row, by the row's own date where there is one: it was
--- swept. The same document again, while its content is stored, is no new version. A new version is the time in
--- milliseconds, so that a restored database never assigns one again.
+-- name: upsert
+-- Every write of an article from any source is this statement. It locks the identity rows in the order of their ids and
+-- decides under the locks. A revoked id stays revoked. An older source_order changes nothing; for equal ones the
+-- position decides. Refused deliveries raise both too, so that an old version stays old after a reinstatement. An
+-- article older than the retention floor, by the date of its row if there is one, changes nothing and returns no row:
+-- it was swept. The same document again, while its content is stored, is not a new version. A new version is the time
+-- in milliseconds, so that a restored database never assigns one again.
 INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, source_position, version, state,
                           withheld_locally, given, embargoed_until, licence_ends_at, document_hash)
 SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, d.source_position,
@@ -46,15 +46,15 @@ RETURNING new.article_id, new.kept_from, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
 -- name: too_old
--- By the same rule as above: by the row's own date where there is one.
+-- The same rule as in upsert: the date of the row decides if there is one.
 SELECT d.article_id
 FROM unnest($1::text[], $2::timestamptz[]) AS d (article_id, published_at)
 LEFT JOIN article AS a USING (article_id)
 WHERE coalesce(a.kept_from, least(d.published_at, $3)) < (SELECT kept_from FROM floor)
 
 -- name: lock_or_create
--- Locks the identity rows in the order of their ids, also of ids never seen, and changes none: the condition is checked
--- after the lock. What stands in them is read by a statement of its own, whose snapshot is taken after the wait.
+-- Locks the identity rows in the order of their ids, also of new ids, and changes none: the condition is checked after
+-- the lock. The rows are read by the next statement, whose snapshot is taken after the wait.
 INSERT INTO article AS a (article_id, updated_at, state)
 SELECT article_id, $2, 'live' FROM unnest($1::text[]) AS n (article_id) ORDER BY article_id
 ON CONFLICT (article_id) DO UPDATE SET updated_at = a.updated_at WHERE false
@@ -67,8 +67,9 @@ FROM article
 WHERE article_id = ANY ($1::text[])
 
 -- name: apply_orders
--- Writes what the orders made of locked rows. What is withheld for another cause stays so under a reinstatement: the
--- order that could not be read may be a later one. A copy that returns gets a new version, so that every holder takes it.
+-- Writes the results of orders to locked rows. An article that is withheld for another cause stays withheld after a
+-- reinstatement, because an unreadable order may be a later one. An article that is available again gets a new version,
+-- so that every holder applies it.
 UPDATE article AS a
 SET order_no = o.order_no, revocation_id = o.revocation_id, reason = o.reason, ordered_at = o.ordered_at,
     withheld_by_order = o.status = 'withheld',
@@ -85,13 +86,14 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::ti
 WHERE a.article_id = o.article_id
 RETURNING a.article_id, a.version, a.state, a.kept_from, o.returns
 
--- name: doubt
--- An order on these does not follow the last one: not readable and not published until compliance was asked.
+-- name: mark_unconfirmed
+-- An order does not follow the last applied one: the article is not readable and not published until compliance
+-- confirms its orders.
 UPDATE article SET unconfirmed = true, updated_at = $2, state = CASE state WHEN 'revoked' THEN state ELSE 'withheld' END
 WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
 
--- name: believe
--- Compliance has said which orders there are: what only the doubt withheld is in use again.
+-- name: mark_confirmed
+-- Compliance has confirmed the orders: an article withheld only for this cause is available again.
 UPDATE article
 SET unconfirmed = false, updated_at = $2,
     state = CASE WHEN state = 'revoked' THEN 'revoked' WHEN withheld_by_order OR withheld_locally THEN 'withheld'
@@ -102,26 +104,26 @@ WHERE article_id = $1 AND unconfirmed
 RETURNING article_id, version, state
 
 -- name: months
--- The months in which the documents of these lie.
+-- The months in which the documents are stored.
 SELECT article_id, kept_from FROM article WHERE article_id = ANY ($1::text[]) AND kept_from IS NOT NULL
 
 -- name: withhold
--- An order on these could not be read: not readable and not published until a person has looked.
+-- An order could not be read: the article is not readable and not published until a person decides.
 INSERT INTO article AS a (article_id, updated_at, state, withheld_locally)
 SELECT id, $2, 'withheld', true FROM unnest($1::text[]) AS w (id) ORDER BY id
 ON CONFLICT (article_id) DO UPDATE SET state = 'withheld', withheld_locally = true, updated_at = excluded.updated_at
 WHERE a.state <> 'revoked'
 
 -- name: readable
--- Of these, those with a text that may be published.
+-- Articles with content that may be published.
 SELECT article_id, version FROM article WHERE article_id = ANY ($1::text[]) AND state = 'live' AND version > 0 ORDER BY article_id
 
 -- name: revoked
 SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) AND state = 'revoked'
 
 -- name: release
--- Not while another incident or a notice on it is open, and not where an order withholds it. An embargo goes on where
--- it is not over.
+-- Not while an incident or a notice on the article is open, and not if an order withholds it. An embargo that is not
+-- over stays.
 UPDATE article AS a
 SET withheld_locally = false, updated_at = $2,
     state = CASE WHEN withheld_by_order OR unconfirmed THEN 'withheld'
@@ -141,7 +143,7 @@ WHERE article_id IN (
 RETURNING article_id, version
 
 -- name: licence_over
--- Each end of a licence becomes one notice; the date leaves the row with it, and stands in the document still.
+-- Each end of a licence becomes one notice, so the date is removed from the row; the document still has it.
 UPDATE article AS a SET licence_ends_at = NULL, updated_at = $1
 FROM (
     SELECT article_id, licence_ends_at FROM article WHERE licence_ends_at <= $1
@@ -151,7 +153,7 @@ WHERE a.article_id = over.article_id
 RETURNING a.article_id, over.licence_ends_at, a.state, a.order_no
 
 -- name: one
--- With its text where it may be read, also from where a legal hold keeps it.
+-- With the document if it is readable, also from the table of held documents.
 SELECT a.article_id, a.state, a.reason, a.ordered_at, a.version, a.order_no, a.source_order, a.kept_from,
        a.received_at, a.updated_at, coalesce(c.document, h.document) AS document,
        coalesce(a.kept_from < (SELECT kept_from FROM floor), false) AS too_old
@@ -162,8 +164,8 @@ LEFT JOIN article_held AS h ON h.article_id = a.article_id AND a.state = 'live'
 WHERE a.article_id = $1
 
 -- name: page
--- The lateral subquery is not flattened (LIMIT): each content row is found by its key, whatever the statistics. What was
--- swept has no text and is not listed; what a legal hold spared is. Texts are measured without being read; the page
+-- The lateral subquery is not flattened (LIMIT), so each content row is found by its key, whatever the statistics.
+-- Swept articles without content are not listed; held ones are. Documents are measured without being read; the page
 -- ends with the one that reaches $3 bytes.
 SELECT article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
        following IS NOT NULL AS followed
@@ -190,8 +192,9 @@ ORDER BY article_id
 LIMIT $2
 
 -- name: published_page
--- What the broker confirmed after a position, in that order, as it is now: the article's columns are null where it was
--- published again since, or may not be read. Found by the index over sent_at; texts are measured without being read.
+-- Publications that the broker confirmed after a position, in their order, with the current article. Its columns are
+-- null if it was published again since, or is not readable. The index over sent_at is used; documents are measured
+-- without being read.
 SELECT id, sent_at, article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
        following IS NOT NULL AS followed
 FROM (
@@ -223,10 +226,10 @@ ORDER BY sent_at, id
 LIMIT $3
 
 -- name: sample
--- Articles that may be read, from random blocks of every month: each is as likely as any other, and what is read is
--- bounded however much there is. The share of the blocks comes from the files' sizes, for statistics may be missing. The
--- lateral subquery is not flattened (OFFSET): each row is found by its key. Twice as many as wanted are looked up, for
--- some may not be read.
+-- A sample from random blocks of all months: every article has the same probability, and the work is bounded. The share
+-- of blocks is computed from file sizes, because statistics may be missing. The lateral subquery is not flattened
+-- (OFFSET), so each row is found by its key. Twice the number of rows is looked up, because some articles are not
+-- readable.
 SELECT a.article_id, a.updated_at
 FROM (
     SELECT article_id, kept_from
@@ -252,9 +255,9 @@ ORDER BY article_id
 LIMIT $2
 
 -- name: to_publish
--- What the references say now: only what is live, only in the version that the reference means, nothing on which a
--- notice waits for its order, and nothing that is being swept. Texts are measured without being read; behind the one
--- that reaches $3 bytes they are not given, and "over" is true.
+-- The current content of references: only live articles, only in the referenced version, without an open notice, and
+-- not older than the retention floor. Documents are measured without being read; rows after the one that reaches $3
+-- bytes have no document, and "over" is true.
 SELECT number, article_id, version, order_no, source_order, kept_from, received_at, bytes_before >= $3 AS over,
        CASE WHEN bytes_before < $3 THEN document END AS document
 FROM (
@@ -273,7 +276,7 @@ FROM (
 ORDER BY number
 
 -- name: counts
--- What was swept is an id without a text, whatever its state was.
+-- A swept article is an id without content, in any state.
 SELECT CASE WHEN a.state <> 'revoked' AND a.kept_from < (SELECT kept_from FROM floor)
                  AND NOT EXISTS (SELECT FROM article_held WHERE article_id = a.article_id)
             THEN 'swept' ELSE a.state END AS state,

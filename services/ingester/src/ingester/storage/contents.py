@@ -1,4 +1,4 @@
-"""Content, in partitions by month, and apart what a legal hold spared. No other table holds what an article says."""
+"""Documents, in partitions by month, and held ones in a separate table. No other table has an article's content."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,28 +8,29 @@ from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.storage import sweeps
-from ingester.storage.articles import Returned, Taken
+from ingester.storage.articles import Returned, Upserted
 
 SQL = Queries.load(__package__, "contents")
 FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-async def put(tx: Transaction, taken: Sequence[Taken], by_id: Mapping[str, Delivery]) -> None:
-    """Stores the documents of the rows that were taken."""
-    if taken:
+async def save(tx: Transaction, stored: Sequence[Upserted], by_id: Mapping[str, Delivery]) -> None:
+    """Stores the documents of these rows."""
+    if stored:
         await tx.execute(
-            SQL["put"],
-            [row.kept_from for row in taken],
-            [row.article_id for row in taken],
-            [row.version for row in taken],
-            [by_id[row.article_id].document for row in taken],
+            SQL["save"],
+            [row.kept_from for row in stored],
+            [row.article_id for row in stored],
+            [row.version for row in stored],
+            [by_id[row.article_id].document for row in stored],
         )
 
 
 async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
-    """Removes the documents of these ids, each in the month it dates from, and those held apart.
+    """Deletes the documents of these ids, in the months of their retention dates and among held ones.
 
-    Gives the ids that had one.
+    Returns:
+        The ids that had a document.
     """
     if not dated:
         return set()
@@ -37,11 +38,11 @@ async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:
     return {row["article_id"] for row in rows}
 
 
-async def renumber(tx: Transaction, returned: Sequence[Returned]) -> None:
-    """Gives documents the new version of their rows."""
+async def set_versions(tx: Transaction, returned: Sequence[Returned]) -> None:
+    """Sets the versions of documents to those of their rows."""
     if returned:
         await tx.execute(
-            SQL["renumber"],
+            SQL["set_versions"],
             [row.kept_from for row in returned],
             [row.article_id for row in returned],
             [row.version for row in returned],
@@ -49,7 +50,7 @@ async def renumber(tx: Transaction, returned: Sequence[Returned]) -> None:
 
 
 async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """The ids of which a document is stored, whatever their state; and the last order applied to each that has one."""
+    """Returns the ids with a stored document, in any state, and the last applied order of each id with orders."""
     rows = await db.fetch(SQL["held"], article_ids)
     return (
         {row["article_id"] for row in rows if row["held"]},
@@ -58,8 +59,8 @@ async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[
 
 
 class Months(MonthPartitions):
-    """The months of the content. Those that were swept are not made again."""
+    """The monthly partitions of documents. Swept months are not created again."""
 
     def __init__(self, db: Database) -> None:
-        """All that is older than the first lies in one partition, so that odd dates cannot make thousands of them."""
-        super().__init__(db, "article_content", FIRST_MONTH, partial(sweeps.floor, db))
+        """All months before the first one share a partition, so that wrong dates do not create thousands of them."""
+        super().__init__(db, "article_content", FIRST_MONTH, partial(sweeps.retention_floor, db))

@@ -1,11 +1,11 @@
--- name: put
+-- name: save
 INSERT INTO article_content (kept_from, article_id, version, document)
 SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[])
 ON CONFLICT (kept_from, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
 -- name: remove
--- Two arrays instead of a join, so that partitions are pruned and the key is used however the statistics stand. What a
--- legal hold spared goes as well: no hold stops a takedown.
+-- Two arrays instead of a join, so that partitions are pruned and the key is used with any statistics. Held documents
+-- are deleted too, because a legal hold never blocks a takedown.
 WITH in_month AS (
     DELETE FROM article_content
     WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
@@ -15,15 +15,15 @@ WITH in_month AS (
 )
 SELECT article_id FROM in_month UNION SELECT article_id FROM apart
 
--- name: renumber
--- The text is the same; its version is the row's.
+-- name: set_versions
+-- The content is unchanged; its version is that of the row.
 UPDATE article_content AS c SET version = n.version
 FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS n (kept_from, article_id, version)
 WHERE c.kept_from = n.kept_from AND c.article_id = n.article_id AND c.kept_from = ANY ($1::timestamptz[])
 
 -- name: held
--- Asks the content itself, whatever the identity row says of its state; the row only tells in which month to look, and
--- which order it has applied.
+-- Checks the content itself, whatever the state of the identity row. The row only gives the month, and the applied
+-- order.
 SELECT n.article_id, coalesce(a.order_no, 0) AS order_no,
        c.found IS NOT NULL OR EXISTS (SELECT FROM article_held AS h WHERE h.article_id = n.article_id) AS held
 FROM unnest($1::text[]) AS n (article_id)

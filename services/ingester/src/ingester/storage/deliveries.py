@@ -1,4 +1,4 @@
-"""Webhooks as they came, and answers to repeated submissions."""
+"""Received webhooks, and the responses to submissions, for repeated ones."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +14,13 @@ SQL = Queries.load(__package__, "deliveries")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was answered to a body."""
+    """A stored response to a body."""
 
     body_sha256: bytes
     answer: dict[str, Any]
 
 
-async def put(
+async def insert(
     db: Database,
     provider: str,
     webhook_id: str,
@@ -30,26 +30,26 @@ async def put(
     traceparent: str | None,
     now: datetime,
 ) -> bool:
-    """Stores a webhook's raw body. False: its id is known."""
+    """Stores a webhook's raw body. Returns False if its id is known."""
     encoded = orjson.dumps(answer).decode()
     return (
-        await db.fetchval(SQL["put"], provider, webhook_id, sha256, body, encoded, traceparent, now)
+        await db.fetchval(SQL["insert"], provider, webhook_id, sha256, body, encoded, traceparent, now)
         is not None
     )
 
 
 async def known(db: Querier, provider: str, webhook_id: str) -> Known | None:
-    """The webhook of this id."""
+    """Returns the webhook with this id."""
     return _known(await db.fetchrow(SQL["known"], provider, webhook_id))
 
 
 async def waiting(db: Querier, limit: int) -> list[Row]:
-    """Webhooks that are not processed yet, the oldest first."""
+    """Returns webhooks that are not processed yet, the oldest first."""
     return await db.fetch(SQL["waiting"], limit)
 
 
 async def backlog(db: Querier, now: datetime) -> dict[str, float]:
-    """How many webhooks are not processed yet, and for how many seconds the oldest one waits."""
+    """Returns the number of unprocessed webhooks, and for how many seconds the oldest has waited."""
     row = await db.fetchrow(SQL["backlog"])
     oldest_at = row["oldest_at"] if row else None
     waited = (now - oldest_at).total_seconds() if oldest_at else 0.0
@@ -57,19 +57,19 @@ async def backlog(db: Querier, now: datetime) -> dict[str, float]:
 
 
 async def processed(tx: Transaction, provider: str, webhook_id: str, now: datetime) -> None:
-    """Lets go of the body; the fact stays."""
+    """Deletes the body; the row stays."""
     await tx.execute(SQL["processed"], provider, webhook_id, now)
 
 
 async def answered(db: Querier, caller: str, key: str) -> Known | None:
-    """What this caller was answered under an idempotency key."""
+    """Returns the response to this caller for an idempotency key."""
     return _known(await db.fetchrow(SQL["answered"], caller, key))
 
 
 async def answer(
     tx: Transaction, caller: str, key: str, sha256: bytes, body: dict[str, Any], now: datetime
 ) -> None:
-    """Remembers an answer."""
+    """Stores a response."""
     await tx.execute(SQL["answer"], caller, key, sha256, orjson.dumps(body).decode(), now)
 
 

@@ -1,5 +1,5 @@
--- name: put
--- The raw body is stored before it is acknowledged. A repeat changes nothing.
+-- name: insert
+-- The raw body is stored before the response. A repeated webhook changes nothing.
 INSERT INTO delivery (provider, webhook_id, body_sha256, body, answer, traceparent, received_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (provider, webhook_id) DO NOTHING

@@ -1,4 +1,4 @@
-"""Feeds: the cursor, the lease, the pace of a key, and every call to a provider."""
+"""Feeds: the cursor, the lease, the rate limit of a key, and the calls to providers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from ingester.domain.unparsed_fields import NotUnderstood
 
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)
-"""Renewed every third of it while a poll is under way."""
+"""Renewed after each third of it during a poll."""
 RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-"""After the first, the second and every further failed pass, unless the interval is shorter."""
+"""After the first, the second and every further failed poll, unless the interval is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """A feed that is ours to drain."""
+class FeedLease:
+    """A feed that this process has leased for a poll."""
 
     cursor: str | None
     last_complete_at: datetime | None
@@ -35,7 +35,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class CursorChange:
-    """A cursor that was set other than by a page: when, by whom, why, from what to what, and the gap that results."""
+    """A change of a cursor other than by reading a page: time, author, reason, both cursors, and the resulting gap."""
 
     at: datetime
     by: str
@@ -46,17 +46,17 @@ class CursorChange:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedPage:
-    """A page, as far as the feed's row knows of it.
+class PageFigures:
+    """The figures of a page in the feed's row.
 
     Attributes:
-        cursor: of the next page; None leaves it where it is.
-        received: entries on the page.
-        noticed: new notices.
-        asked: entries that were asked for.
-        cut: the size of the page before, where this one shows that the provider had cut it.
-        complete_as_of: when the call of the last page was made: all that was listed before is read. None: more follows.
-        reached_at: the time of the newest entry, where entries have one.
+        cursor: Of the next page; None: unchanged.
+        received: The entries on the page.
+        noticed: The new notices.
+        asked: The requested number of entries.
+        cut: The size of the previous page, if this page shows that the provider had cut it.
+        complete_as_of: The time of the last page's call: everything listed before is read. None: more pages follow.
+        reached_at: The time of the newest entry, if entries have one.
     """
 
     cursor: str | None
@@ -70,7 +70,7 @@ class TurnedPage:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to a provider, as it is recorded. Never the key."""
+    """The record of one call to a provider, without the key."""
 
     feed: str
     endpoint: str
@@ -86,44 +86,44 @@ class Call:
 
 
 async def declare(db: Database, names: Sequence[str], kinds: Sequence[str], now: datetime) -> None:
-    """Makes a row for each feed of the configuration that has none."""
+    """Inserts a row for each configured feed that has none."""
     await db.execute(SQL["declare"], names, kinds, now)
 
 
 async def due(db: Querier, name: str, every: timedelta) -> bool:
-    """Whether the next scheduled pass is due, and nobody is at it."""
+    """Returns whether the next scheduled poll is due and none is running."""
     return bool(await db.fetchval(SQL["due"], name, every, RETRY_AFTER))
 
 
 async def lease(
     tx: Transaction, name: str, poll_id: UUID, cause: str, now: datetime, every: timedelta | None = None
-) -> Leased | None:
-    """Takes the feed for one pass; None when another pass is under way.
+) -> FeedLease | None:
+    """Leases the feed for one poll; None if another poll is running.
 
-    With ``every`` the pass is one on schedule: None also when it is not due, because another process has made it.
+    With ``every`` the poll is a scheduled one: also None if it is not due, because another process has done it.
     """
     row = await tx.fetchrow(SQL["lease"], name, poll_id, now, every, RETRY_AFTER, LEASE)
     if row is None:
         return None
     await tx.execute(SQL["begin"], poll_id, name, cause, now)
-    return Leased(*row)
+    return FeedLease(*row)
 
 
 async def under_way(db: Querier, name: str) -> UUID | None:
-    """The pass that holds the lease; None when nobody does, or its process is gone."""
+    """Returns the poll that holds the lease; None if there is none, or its process has died."""
     found: UUID | None = await db.fetchval(SQL["under_way"], name)
     return found
 
 
 async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
-    """Holds the lease for longer; False when it was lost."""
+    """Extends the lease; False if it was lost."""
     return await db.fetchval(SQL["renew"], name, poll_id, LEASE) is not None
 
 
-async def turn_page(tx: Transaction, name: str, poll_id: UUID, page: TurnedPage, now: datetime) -> bool:
-    """Moves the cursor past a page, in the transaction of what it brought. False when the lease was lost: roll back."""
+async def save_page(tx: Transaction, name: str, poll_id: UUID, page: PageFigures, now: datetime) -> bool:
+    """Advances the cursor, in the transaction of the page's content. False if the lease was lost: roll back."""
     moved = await tx.fetchval(
-        SQL["turn_page"],
+        SQL["save_page"],
         name,
         poll_id,
         page.cursor,
@@ -141,14 +141,14 @@ async def turn_page(tx: Transaction, name: str, poll_id: UUID, page: TurnedPage,
 async def note_not_understood(
     tx: Transaction, name: str, articles_by_field: Mapping[str, int], now: datetime
 ) -> None:
-    """Counts articles by what could not be read in them."""
+    """Counts articles by the field that could not be read."""
     if articles_by_field:
         fields, articles = list(articles_by_field), list(articles_by_field.values())
         await tx.execute(SQL["note_not_understood"], name, now, fields, articles)
 
 
 async def not_understood(db: Querier, since: datetime) -> dict[str, NotUnderstood]:
-    """By feed, what could not be read in its articles since then; only feeds that have such articles."""
+    """Returns, by feed, the fields that could not be read since then; only feeds with such articles."""
     found: dict[str, dict[str, int]] = {}
     for row in await db.fetch(SQL["not_understood"], since):
         found.setdefault(row["feed"], {})[row["field"]] = row["articles"]
@@ -157,73 +157,73 @@ async def not_understood(db: Querier, since: datetime) -> dict[str, NotUnderstoo
 
 
 async def page_limit_unasked(db: Querier, name: str, now: datetime) -> bool:
-    """Whether pages show a limit, and the rate limits of the key were not read for a day. Notes that they are."""
+    """Returns whether pages show a limit and the key's rate limits were not read for a day; records an attempt."""
     return await db.fetchval(SQL["page_limit_unasked"], name, now, CUT_PAGES_MIN) is not None
 
 
 async def note_page_limit(db: Querier, name: str, stated: int | None) -> None:
-    """Notes the limit of a page that the provider states; None where it states none."""
+    """Records the page limit that the provider states; None if it states none."""
     await db.execute(SQL["note_page_limit"], name, stated)
 
 
 async def failing(
     db: Querier, name: str, poll_id: UUID, state: str, reason: str, now: datetime
 ) -> datetime | None:
-    """Notes that the feed fails ('failing') or was stopped ('stopped'). Gives since when; None: the lease was lost."""
+    """Records that the feed is 'failing' or 'stopped'. Returns since when; None: the lease was lost."""
     since: datetime | None = await db.fetchval(SQL["failing"], name, state, reason, now, poll_id)
     return since
 
 
 async def end(tx: Transaction, result: PollResult, now: datetime, *, interrupted: bool = False) -> None:
-    """Ends a pass and frees the lease. One that was interrupted leaves the next one due."""
+    """Ends a poll and releases the lease. After an interrupted one the next poll stays due."""
     await tx.execute(SQL["end"], result.poll_id, now, result.caught_up, result.error, result.too_old)
     failed = None if interrupted else bool(result.error)
     await tx.execute(SQL["free"], result.feed, result.poll_id, failed)
 
 
 async def poll(db: Querier, poll_id: UUID) -> Row | None:
-    """One pass."""
+    """Returns one poll."""
     return await db.fetchrow(SQL["poll"], poll_id)
 
 
 async def one(db: Querier, name: str) -> Row:
-    """One feed that is declared."""
+    """Returns one declared feed."""
     row = await db.fetchrow(SQL["one"], name)
     if row is None:
-        raise Conflict(f"feed {name} was never declared")
+        raise Conflict(f"feed {name} has no row: it was never declared")
     return row
 
 
 async def all_feeds(db: Querier) -> list[Row]:
-    """Every feed with its last pass."""
+    """Returns every feed with its last poll."""
     return await db.fetch(SQL["all"], CUT_PAGES_MIN)
 
 
 async def resume(db: Querier, name: str, now: datetime) -> bool:
-    """Starts a stopped feed again, after a person has mended the cause."""
+    """Resumes a stopped feed, after a person has fixed the cause."""
     return await db.fetchval(SQL["resume"], name, now) is not None
 
 
 async def set_cursor(
     tx: Transaction, name: str, cursor: str | None, origin: Origin, now: datetime
 ) -> str | None:
-    """Sets a cursor by hand, starts a stopped feed again, and ends the pass under way, if any. Gives the former one."""
+    """Sets a cursor by hand, resumes a stopped feed, and ends a running poll. Returns the former cursor."""
     former: str | None = await tx.fetchval(SQL["set_cursor"], name, cursor, *origin, now)
     return former
 
 
 async def note_origin(db: Querier, name: str, origin: Origin) -> None:
-    """Notes what the cursor belongs to, where that was not known."""
+    """Records the owner of the cursor, if it was not known."""
     await db.execute(SQL["note_origin"], name, *origin)
 
 
 async def reset_cursor(tx: Transaction, name: str, poll_id: UUID, origin: Origin, now: datetime) -> bool:
-    """Forgets how far the feed was read: that was another provider, or another key. False when the lease was lost."""
+    """Resets the cursor, because it belongs to another provider or key. False if the lease was lost."""
     return await tx.fetchval(SQL["reset_cursor"], name, poll_id, *origin, now) is not None
 
 
 async def note_change(tx: Transaction, name: str, change: CursorChange) -> None:
-    """Puts a change of a cursor on record."""
+    """Records a change of a cursor."""
     await tx.execute(
         SQL["note_change"],
         name,
@@ -237,17 +237,17 @@ async def note_change(tx: Transaction, name: str, change: CursorChange) -> None:
 
 
 async def changes(db: Querier, name: str, limit: int) -> list[Row]:
-    """Changes of a cursor, the newest first."""
+    """Returns changes of a cursor, the newest first."""
     return await db.fetch(SQL["changes"], name, limit)
 
 
 async def note_gap(tx: Transaction, incident_id: UUID, name: str, lost: Gap) -> None:
-    """Notes the span of a gap beside its incident."""
+    """Records the time span of a gap with its incident."""
     await tx.execute(SQL["note_gap"], incident_id, name, lost.since, lost.until)
 
 
 async def record_call(db: Querier, call: Call) -> None:
-    """Writes one call down."""
+    """Records one call."""
     await db.execute(
         SQL["call"],
         call.feed,
@@ -265,15 +265,15 @@ async def record_call(db: Querier, call: Call) -> None:
 
 
 async def calls_page(db: Querier, before_id: int, limit: int) -> list[Row]:
-    """Calls, newest first."""
+    """Returns calls, the newest first."""
     return await db.fetch(SQL["calls_page"], before_id, limit)
 
 
 async def take_turn(db: Querier, key_name: str, pause: timedelta, *, urgent: bool) -> datetime | timedelta:
-    """Takes the key for one call. Gives the mark of the turn, for `end_turn`; else how long to wait at most.
+    """Takes the key for one call. Returns the identity of the turn for `end_turn`, else the maximum time to wait.
 
-    Until the turn is ended it lasts two pauses: a call that reaches the provider late is not followed too soon, and a
-    process that dies in its call holds the key up for no longer.
+    A turn that is not ended lasts two pauses: a call that reaches the provider late is not followed too soon, and a
+    process that dies during its call blocks the key for no longer.
     """
     turn: datetime | None = await db.fetchval(SQL["take_turn"], key_name, 2 * pause, urgent)
     if turn is not None:
@@ -285,5 +285,5 @@ async def take_turn(db: Querier, key_name: str, pause: timedelta, *, urgent: boo
 async def end_turn(
     db: Querier, key_name: str, pause: timedelta, turn: datetime | None, rest: timedelta
 ) -> None:
-    """Ends a turn: the key may be called after the pause, and after the rest that the provider has asked for."""
+    """Ends a turn: the key may be used after the pause, and after a pause that the provider requested."""
     await db.execute(SQL["end_turn"], key_name, pause, turn, rest)

@@ -4,7 +4,7 @@ SELECT f.name, f.kind, $3, $3 FROM unnest($1::text[], $2::text[]) AS f (name, ki
 ON CONFLICT (name) DO NOTHING
 
 -- name: due
--- Whether the next scheduled pass is due: its interval after the last one ended, or sooner when that one failed.
+-- The next scheduled poll is due its interval after the last one ended, or earlier after a failed one.
 SELECT EXISTS (
     SELECT FROM feed
     WHERE name = $1 AND state <> 'stopped' AND (lease_until IS NULL OR lease_until < clock_timestamp())
@@ -13,8 +13,8 @@ SELECT EXISTS (
 )
 
 -- name: lease
--- One pass at a time; a lease that was not renewed belongs to a process that is gone, or frozen. By the clock of the
--- database alone. A pass on schedule ($4) is made only if none has ended since it was due, in any process.
+-- One poll at a time. A lease that was not renewed belongs to a dead or frozen process. Only the clock of the database
+-- counts. A scheduled poll ($4) runs only if none has ended since it was due, in any process.
 UPDATE feed SET lease_poll = $2, lease_until = clock_timestamp() + $6, updated_at = $3
 WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND ($4::interval IS NULL OR last_pass_at IS NULL
@@ -30,9 +30,10 @@ UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_p
 -- name: begin
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 
--- name: turn_page
--- The cursor moves in the transaction of what it brought, and only under our lease. $7 is null while pages follow; $10 is
--- the size of the page before, if this one shows that the provider had cut it: the same size again and again is its limit.
+-- name: save_page
+-- The cursor advances in the transaction of the page's content, and only under our lease. $7 is null while pages
+-- follow. $10 is the size of the previous page if this one shows that the provider had cut it: the same size repeatedly
+-- is the provider's limit.
 WITH moved AS (
     UPDATE feed SET cursor = coalesce($3, cursor), updated_at = $4, state = 'ok', state_reason = NULL,
            state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
@@ -80,7 +81,7 @@ RETURNING state_since
 UPDATE feed_poll SET ended_at = $2, caught_up = $3, error = $4, too_old = $5 WHERE poll_id = $1
 
 -- name: free
--- A pass that was interrupted (NULL) is still due.
+-- An interrupted poll (NULL) stays due.
 UPDATE feed SET lease_poll = NULL, lease_until = NULL,
        last_pass_at = CASE WHEN $3::boolean IS NULL THEN last_pass_at ELSE clock_timestamp() END,
        failed_passes = CASE WHEN $3 THEN failed_passes + 1 WHEN NOT $3 THEN 0 ELSE failed_passes END
@@ -117,7 +118,7 @@ WHERE name = $1 AND state = 'stopped'
 RETURNING name
 
 -- name: set_cursor
--- The lease ends: a pass under way stores nothing more, and is made again from the new cursor.
+-- The lease ends: a running poll stores nothing more, and is repeated from the new cursor.
 UPDATE feed SET cursor = $2, endpoint = $3, key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',
        state_reason = NULL, state_since = $5, updated_at = $5, last_pass_at = NULL, failed_passes = 0, full_pages = 0
 WHERE name = $1
@@ -127,7 +128,7 @@ RETURNING old.cursor
 UPDATE feed SET endpoint = $2, key_mark = $3 WHERE name = $1
 
 -- name: reset_cursor
--- Nothing was read of this provider by this key: not its end, and not how much it gives in a page.
+-- Nothing is known of this provider with this key: not its end, and not its page limit.
 UPDATE feed SET cursor = NULL, endpoint = $3, key_mark = $4, last_complete_at = NULL, reached_at = NULL, full_pages = 0,
        page_max = 0, page_cut = NULL, pages_cut = 0, page_stated = NULL, page_stated_at = NULL, updated_at = $5
 WHERE name = $1 AND lease_poll = $2
@@ -146,22 +147,22 @@ INSERT INTO feed_gap (incident_id, feed, gap_from, gap_until) VALUES ($1, $2, $3
 ON CONFLICT (incident_id) DO NOTHING
 
 -- name: take_turn
--- A turn of the key, or nothing when it may not be called yet. The urgent go first, and take their mark away again. By the
--- clock of the database alone: a replica whose clock is ahead calls no earlier.
+-- A turn of the key, or no row if it may not be used yet. Urgent calls go first, and delete their mark. Only the clock
+-- of the database counts, so a replica whose clock is ahead makes no earlier call.
 INSERT INTO key_pace AS k (key_name, next_at, urgent_until) VALUES ($1, clock_timestamp() + $2, '-infinity')
 ON CONFLICT (key_name) DO UPDATE SET next_at = clock_timestamp() + $2, urgent_until = '-infinity'
 WHERE k.next_at <= clock_timestamp() AND ($3 OR k.urgent_until <= clock_timestamp())
 RETURNING next_at
 
 -- name: turn_wait
--- Says how long to wait at most before asking again; who is urgent leaves a mark that makes the others wait.
+-- The maximum time to wait before the next attempt. An urgent caller leaves a mark that makes the others wait.
 UPDATE key_pace SET urgent_until = CASE WHEN $2 THEN next_at + interval '5 seconds' ELSE urgent_until END
 WHERE key_name = $1
 RETURNING greatest(next_at - clock_timestamp(), interval '0')
 
 -- name: end_turn
--- The provider saw the call before it ended, so the pause counts from here. A turn that lasted too long is no longer ours:
--- the next one has begun, and is not shortened. A rest that was asked for ($4) is everybody's.
+-- The provider received the call before it ended, so the pause counts from now. A turn that lasted too long is no
+-- longer ours: the next one has started, and is not shortened. A pause that the provider requested ($4) applies to all.
 UPDATE key_pace
 SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE next_at END,
                        clock_timestamp() + greatest($2::interval, $4::interval))

@@ -1,4 +1,4 @@
-"""Notices: open until the order that cites them was seen here."""
+"""Revocation notices, open until the order that cites them arrives."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,15 +11,15 @@ from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
 SQL = Queries.load(__package__, "notices")
 
 
-async def put(
+async def insert(
     tx: Transaction, notices: Sequence[RevocationNoticed], traceparents: Sequence[str | None]
 ) -> list[RevocationNoticed]:
-    """Notes notices of one feed, reason and time. Gives those that were not known."""
+    """Records notices with the same feed, reason and time. Returns the new ones."""
     if not notices:
         return []
     first = notices[0]
     rows = await tx.fetch(
-        SQL["put"],
+        SQL["insert"],
         [n.notice_id for n in notices],
         [n.article_id for n in notices],
         first.noticed_by,
@@ -34,15 +34,17 @@ async def put(
     return [n for n in notices if (n.notice_id, n.article_id) in new]
 
 
-async def standing(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
-    """The last order of each id that was revoked once and is not now."""
-    return {row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["standing"], article_ids)}
+async def reinstated_orders(tx: Transaction, article_ids: Sequence[str]) -> dict[str, int]:
+    """Returns the last order of each id that was revoked and is reinstated."""
+    return {
+        row["article_id"]: row["order_no"] for row in await tx.fetch(SQL["reinstated_orders"], article_ids)
+    }
 
 
 async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -> set[str]:
-    """Closes the open notices that these orders cite. Gives the articles that they are on.
+    """Closes the open notices that these orders cite. Returns their articles.
 
-    An order that only withholds the article does not carry a notice out.
+    An order that only withholds the article does not answer a notice.
     """
     cited = {
         (notice_id, order.article_id): order.order
@@ -58,10 +60,10 @@ async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -
 
 
 async def due(tx: Transaction, now: datetime) -> list[Row]:
-    """Up to 500 open notices that are to be sent again; their next time is set."""
+    """Returns up to 500 open notices that are due to be sent again, and sets their next time."""
     return await tx.fetch(SQL["due"], now)
 
 
 async def open_count(db: Querier) -> Row | None:
-    """How many are open, and since when the oldest."""
+    """Returns the number of open notices, and since when the oldest is open."""
     return await db.fetchrow(SQL["open"])

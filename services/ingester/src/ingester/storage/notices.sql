@@ -1,5 +1,5 @@
--- name: put
--- A repeat of what is known is no new notice. Gives those that are new.
+-- name: insert
+-- A known notice is not inserted again. Returns the new ones.
 INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, revoked_at, earliest_at, poll_id, traceparent,
                     next_send_at)
 SELECT n.notice_id, n.article_id, $3, $4, $5, n.revoked_at, $6, $7, n.traceparent, $5::timestamptz + interval '1 minute'
@@ -8,19 +8,19 @@ FROM unnest($1::uuid[], $2::text[], $8::timestamptz[], $9::text[])
 ON CONFLICT (notice_id, article_id) DO NOTHING
 RETURNING notice_id, article_id
 
--- name: standing
--- Orders seen here that a new sighting of the same revocation must be told apart from.
+-- name: reinstated_orders
+-- The last order on reinstated articles: a list entry without a number that is read after it counts as a new notice.
 SELECT article_id, order_no FROM article WHERE article_id = ANY ($1::text[]) AND order_no > 0 AND state <> 'revoked'
 
 -- name: answered
--- By an order on the notice's own article alone: another's order that cites the id answers nothing.
+-- Only an order on the notice's own article answers it: an order on another article that cites the id does not.
 UPDATE notice SET answered_at = $4, order_no = o.order_no
 FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS o (notice_id, article_id, order_no)
 WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL
 RETURNING notice.article_id
 
 -- name: due
--- Sent again after 1, 5, 15 minutes, then hourly, until the order that cites it was seen.
+-- Sent again after 1, 5 and 15 minutes, then hourly, until the order that cites it arrives.
 UPDATE notice SET attempts = attempts + 1,
     next_send_at = $1::timestamptz + CASE attempts WHEN 1 THEN interval '5 minutes' WHEN 2 THEN interval '15 minutes'
                                               ELSE interval '1 hour' END

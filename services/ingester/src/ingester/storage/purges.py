@@ -1,4 +1,4 @@
-"""What of the ingester's own tables ends by age alone; articles and calls are classes that retention sweeps."""
+"""Tables of the ingester that are purged by age alone; articles and calls are data classes that retention sweeps."""
 
 from datetime import timedelta
 
@@ -13,4 +13,4 @@ PURGES = (
     Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
     WATCHES,
 )
-"""Webhooks and submissions are known again for 90 days, whoever repeats them."""
+"""Repeated webhooks and submissions are recognized for 90 days."""

@@ -1,4 +1,4 @@
-"""How the ingester lets go of old articles: nothing comes in any more, months go as a whole, ids outlive their text."""
+"""Retention of articles: old ones are refused, whole months are deleted, and ids of published articles are kept."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Slice = Callable[[Transaction, Limit], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Articles:
-    """The class ``articles``: text goes by age, and of whom it was given to nobody the id goes too."""
+    """The class ``articles``: documents are deleted by age, and ids of articles that were never published."""
 
     db: Database
     clock: Clock
@@ -50,37 +50,37 @@ class Articles:
         "outbox_news",
         "outbox_orders",
     )
-    """Those too through which articles pass."""
+    """All tables with data of articles."""
     action: Action = Action.DELETE
     age_min: timedelta = AGE_MIN
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """What is old, and of this what is held, or would outlive."""
+        """Counts old documents, held ones, and ids that are kept."""
         limit = _limit(request)
         found, held = await sweeps.tally(self.db, limit)
         return SweepCounts(found, found - held, held, await self._kept(limit, held))
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """First the floor, then whole months, then what is left, then the ids that nobody needs.
+        """Raises the retention floor, then deletes whole months, remaining old documents, and ids not to keep.
 
-        Each step can be repeated: what is gone is not there to be found.
+        Each step can be repeated: deleted rows are not found again.
         """
         require_action(request, self.action)
         limit = _limit(request)
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
         await wait_for_writers(self.db, "article")
         for month in await self.months.over(limit.before):
-            await self._month_goes(month, limit, progress)
-        await self._rest_goes(limit, progress)
-        await self._all_of(sweeps.let_go, limit, progress, "removed")
-        await self._all_of(sweeps.forget, limit, progress, "forgotten")
-        await self._all_of(sweeps.forget_set_aside, limit, progress, "set_aside")
+            await self._remove_month(month, limit, progress)
+        await self._remove_rest(limit, progress)
+        await self._repeat(sweeps.delete_released, limit, progress, "removed")
+        await self._repeat(sweeps.delete_ids, limit, progress, "forgotten")
+        await self._repeat(sweeps.delete_quarantined, limit, progress, "set_aside")
         found, held = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
         return SweepCounts(removed + found, removed, held, await self._kept(limit, held))
 
     async def reopen(self, since: datetime) -> int:
-        """What dates from since then may come back: its months exist, and its ids take the next delivery."""
+        """Allows articles from this date on again: creates their months, and their ids accept the next delivery."""
         await self.months.make_all(since, self.clock.now())
         reopened, last = await sweeps.reopen(self.db, since, "")
         while last is not None:
@@ -88,14 +88,14 @@ class Articles:
             reopened += more
         return reopened
 
-    async def _month_goes(self, month: Month, limit: Limit, progress: Progress) -> None:
+    async def _remove_month(self, month: Month, limit: Limit, progress: Progress) -> None:
         if month.attached and not month.pending:
             await self._hold(month.start, month_after(month.start), limit.held)
             await retrying(LOCKING, lambda: self._empty(month, progress))
         await self.months.drop(month)
 
     async def _hold(self, start: datetime, end: datetime, held: LegalHolds) -> None:
-        """Documents that are held are copied, slice after slice, before the others go."""
+        """Copies held documents, slice by slice, before their month is deleted."""
         if not held.ids and not held.spans:
             return
         after = None
@@ -105,35 +105,40 @@ class Articles:
             after = places[-1]
 
     async def _empty(self, month: Month, progress: Progress) -> None:
-        """In one moment, and before it is detached: a takedown finds a text in its month, or it is gone."""
+        """Truncates a month in one transaction, before it is detached.
+
+        A takedown finds a document either in its month or not at all.
+        """
         async with self.db.transaction() as tx:
-            found, held = await sweeps.in_month(tx, month.start, month_after(month.start))
+            found, held = await sweeps.count_month(tx, month.start, month_after(month.start))
             await empty(tx, month.name)
             await progress.note(tx, removed=max(0, found - held))
 
-    async def _rest_goes(self, limit: Limit, progress: Progress) -> None:
-        """What is old in the month of the limit, and in the partition of all that is older than the first month."""
+    async def _remove_rest(self, limit: Limit, progress: Progress) -> None:
+        """Deletes old documents in the month of the limit, and in the partition before the first month."""
         await self._hold(BEGINNING, limit.before, limit.held)
-        gone = 1
-        while gone:
+        deleted = 1
+        while deleted:
             async with self.db.transaction() as tx:
-                gone, held = await sweeps.remove(tx, limit)
-                await progress.note(tx, removed=gone - held)
+                deleted, held = await sweeps.remove(tx, limit)
+                await progress.note(tx, removed=deleted - held)
 
-    async def _all_of(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
-        gone = 1
-        while gone:  # not until a short one: of a slice, some may have gone by themselves
+    async def _repeat(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
+        deleted = 1
+        while (
+            deleted
+        ):  # not until a slice is not full: some of its rows may have been deleted in the meantime
             async with self.db.transaction() as tx:
-                gone = await some(tx, limit)
-                await progress.note(tx, None, **{counted: gone})
+                deleted = await some(tx, limit)
+                await progress.note(tx, None, **{counted: deleted})
 
     async def _kept(self, limit: Limit, held: int) -> int:
-        """Ids that outlive their text; the ids of what is held have theirs still."""
-        return max(0, await sweeps.outliving(self.db, limit.before) - held)
+        """Returns the number of ids that are kept without a document; held articles still have theirs."""
+        return max(0, await sweeps.count_retained(self.db, limit.before) - held)
 
 
 def api_calls(db: Database) -> AgedTableClass:
-    """The class ``api_calls``."""
+    """Returns the class ``api_calls``."""
     return AgedTableClass(db=db, name="api_calls", table="api_call", key="id", dated_by="started_at")
 
 

@@ -1,4 +1,4 @@
-"""Records that senders submitted, each with what became of it; kept for 30 days."""
+"""Submitted records with their outcome; kept for 30 days."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,17 +12,17 @@ SQL = Queries.load(__package__, "submitted")
 
 
 class Submitted(NamedTuple):
-    """A record, and what storing it made of it."""
+    """A record with its outcome."""
 
     origin: Origin
     article_id: str
     outcome: Outcome
     version: int | None
-    """Of the article; None where it has no row."""
+    """The article's version; None if it has no row."""
 
 
 class Found(NamedTuple):
-    """A record that is asked for, and where its article is now."""
+    """A queried record, with the present state of its article."""
 
     source: str
     article_id: str
@@ -30,11 +30,11 @@ class Found(NamedTuple):
     version: int | None
     received_at: datetime
     standing: SubmissionStanding | None
-    """None: the article has no row, for it was too old."""
+    """None: the article has no row, because it was too old."""
 
 
-async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
-    """Records what became of each; of one that is there twice, that it was stored."""
+async def save(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
+    """Records the outcome of each record; of a record that occurs twice, that it was stored."""
     if not records:
         return
     by_origin: dict[Origin, Submitted] = {}
@@ -43,7 +43,7 @@ async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> N
             by_origin[one.origin] = one
     rows = list(by_origin.values())
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [one.origin.event_id for one in rows],
         [one.origin.source for one in rows],
         [one.article_id for one in rows],
@@ -54,7 +54,7 @@ async def put(tx: Transaction, records: Sequence[Submitted], now: datetime) -> N
 
 
 async def find(db: Querier, event_id: str) -> list[Found]:
-    """The records of this id, from whatever source, the newest first."""
+    """Returns the records with this id, from any source, the newest first."""
     return [
         Found(
             row["source"],

@@ -1,5 +1,5 @@
--- name: put
--- A record that comes again keeps what it became, unless it is stored only now.
+-- name: save
+-- A repeated record keeps its outcome, unless it is stored only now.
 INSERT INTO submitted AS s (event_id, source, article_id, outcome, version, received_at)
 SELECT n.*, $6
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS n
@@ -9,7 +9,7 @@ SET outcome = excluded.outcome, version = excluded.version, received_at = exclud
 WHERE s.outcome <> 'stored' AND excluded.outcome = 'stored'
 
 -- name: find
--- Few have one id: a sender chooses it. What waits to be sent is found by the index over what is not sent.
+-- Few records share an id, which the sender chooses. Unsent rows are found by the index over unsent ones.
 SELECT s.source, s.article_id, s.outcome, s.version, s.received_at, a.state,
        EXISTS (SELECT FROM outbox_news WHERE ref = s.article_id AND sent_at IS NULL AND set_aside IS NULL) AS waiting,
        EXISTS (SELECT FROM outbox_news WHERE ref = s.article_id AND version = a.version AND set_aside IS NOT NULL) AS failed,

@@ -1,4 +1,4 @@
-"""What a sweep of articles does to the tables, step by step."""
+"""Queries of a sweep of articles, step by step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,34 +10,34 @@ from clawback_common.retention.holds import LegalHolds
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000
-"""Rows a transaction."""
+"""Rows per transaction."""
 REOPENED_MAX = 10_000
-"""Identity rows looked at in one statement."""
+"""Identity rows checked per statement."""
 Place = tuple[datetime, str]
-"""When a document dates from, and its id: its key."""
+"""The key of a document: its retention date and its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a sweep takes: all that dates from before, unless it is held."""
+    """The limit of a sweep: everything dated before, unless it is held."""
 
     before: datetime
     held: LegalHolds
 
     @property
     def arrays(self) -> tuple[object, ...]:
-        """For the queries: the limit, held ids, beginnings and ends of held spans."""
+        """Returns the parameters of the queries: the limit, held ids, and starts and ends of held spans."""
         return (self.before, self.held.ids, self.held.froms, self.held.untils)
 
 
-async def floor(db: Querier) -> datetime | None:
-    """What dates from before is refused; None: nothing was ever swept."""
-    found: datetime | None = await db.fetchval(SQL["floor"])
+async def retention_floor(db: Querier) -> datetime | None:
+    """Returns the date before which articles are refused; None: nothing was ever swept."""
+    found: datetime | None = await db.fetchval(SQL["retention_floor"])
     return found
 
 
 async def raise_floor(db: Querier, kept_from: datetime, now: datetime) -> None:
-    """It only rises, and never beyond now.
+    """Raises the retention floor; never lowers it, and never beyond now.
 
     Raises:
         Poison: ``floor_in_future``.
@@ -47,34 +47,35 @@ async def raise_floor(db: Querier, kept_from: datetime, now: datetime) -> None:
 
 
 async def lower_floor(db: Querier, to: datetime) -> bool:
-    """For a person who repairs a mistake. False: it was not higher."""
+    """Lowers the retention floor, to correct a mistake. False: it was not higher."""
     return await db.fetchval(SQL["lower_floor"], to) is not None
 
 
 async def reopen(db: Querier, since: datetime, after: str) -> tuple[int, str | None]:
-    """A slice of the ids behind this one whose text a sweep removed: the next delivery counts as newer.
+    """Reopens a slice of ids after this one whose documents were swept: the next delivery counts as newer.
 
-    Gives how many, and the last id that was looked at; None: there are no more.
+    Returns:
+        How many, and the last id that was checked; None: there are no more.
     """
     row = await db.fetchrow(SQL["reopen"], since, after, REOPENED_MAX)
     return (row["reopened"], row["last"]) if row else (0, None)
 
 
 async def tally(db: Querier, limit: Limit) -> tuple[int, int]:
-    """Old documents, and how many of these are held."""
+    """Returns the number of old documents, and how many of them are held."""
     row = await db.fetchrow(SQL["tally"], *limit.arrays)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
-async def outliving(db: Querier, before: datetime) -> int:
-    """Old identity rows that no sweep takes."""
-    return int(await db.fetchval(SQL["outliving"], before))
+async def count_retained(db: Querier, before: datetime) -> int:
+    """Returns the number of old identity rows that sweeps keep."""
+    return int(await db.fetchval(SQL["count_retained"], before))
 
 
 async def held_in(
     db: Querier, start: datetime, end: datetime, after: Place | None, held: LegalHolds
 ) -> list[Place]:
-    """A slice of the documents of a span that are held, behind a place."""
+    """Returns a slice of the held documents of a time span, after a key."""
     at, article_id = after or (start, "")
     rows = await db.fetch(
         SQL["held_in"], start, end, at, article_id, held.ids, held.froms, held.untils, SLICE
@@ -83,20 +84,20 @@ async def held_in(
 
 
 async def hold(tx: Transaction, places: Sequence[Place], now: datetime) -> None:
-    """Copies documents to where their month does not take them along; what is revoked is not copied."""
+    """Copies documents to the table of held ones, which stays when a month is deleted; skips revoked articles."""
     dates, ids = [place[0] for place in places], [place[1] for place in places]
     await tx.execute(SQL["lock"], ids)
     await tx.execute(SQL["hold"], dates, ids, now)
 
 
-async def in_month(tx: Transaction, start: datetime, end: datetime) -> tuple[int, int]:
-    """Documents of a month, and how many of these are held apart as well."""
-    row = await tx.fetchrow(SQL["in_month"], start, end)
+async def count_month(tx: Transaction, start: datetime, end: datetime) -> tuple[int, int]:
+    """Returns the number of documents of a month, and how many of them are also in the table of held ones."""
+    row = await tx.fetchrow(SQL["count_month"], start, end)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
 async def remove(tx: Transaction, limit: Limit) -> tuple[int, int]:
-    """A slice of the old documents that lie in a month which stays. Gives how many, and how many are held apart."""
+    """Deletes a slice of old documents in a month that is kept. Returns how many, and how many were copied as held."""
     rows = await tx.fetch(SQL["old"], *limit.arrays, SLICE)
     ids = [row["article_id"] for row in rows]
     await tx.execute(SQL["lock"], ids)
@@ -104,19 +105,19 @@ async def remove(tx: Transaction, limit: Limit) -> tuple[int, int]:
     return len(rows), sum(row["held"] for row in rows)
 
 
-async def let_go(tx: Transaction, limit: Limit) -> int:
-    """A slice of the documents that were held, and are so no longer. Gives how many."""
-    return _count(await tx.execute(SQL["let_go"], *limit.arrays, SLICE))
+async def delete_released(tx: Transaction, limit: Limit) -> int:
+    """Deletes a slice of documents whose hold has ended. Returns how many."""
+    return _count(await tx.execute(SQL["delete_released"], *limit.arrays, SLICE))
 
 
-async def forget(tx: Transaction, limit: Limit) -> int:
-    """A slice of identity rows that need not outlive their text. Gives how many."""
-    return _count(await tx.execute(SQL["forget"], *limit.arrays, SLICE))
+async def delete_ids(tx: Transaction, limit: Limit) -> int:
+    """Deletes a slice of identity rows that are not kept. Returns how many."""
+    return _count(await tx.execute(SQL["delete_ids"], *limit.arrays, SLICE))
 
 
-async def forget_set_aside(tx: Transaction, limit: Limit) -> int:
-    """A slice of old records of the quarantine. Gives how many."""
-    return _count(await tx.execute(SQL["forget_set_aside"], *limit.arrays, SLICE))
+async def delete_quarantined(tx: Transaction, limit: Limit) -> int:
+    """Deletes a slice of old quarantine records. Returns how many."""
+    return _count(await tx.execute(SQL["delete_quarantined"], *limit.arrays, SLICE))
 
 
 def _count(tag: str) -> int:

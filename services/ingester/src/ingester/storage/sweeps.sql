@@ -1,4 +1,4 @@
--- name: floor
+-- name: retention_floor
 SELECT nullif(kept_from, '-infinity') FROM floor
 
 -- name: raise_floor
@@ -8,7 +8,8 @@ UPDATE floor SET kept_from = $1, raised_at = $2 WHERE kept_from < $1
 UPDATE floor SET kept_from = $1 WHERE kept_from > $1 RETURNING kept_from
 
 -- name: reopen
--- Ids without a text, by no order: the same delivery would else count as known, and the text would not come back.
+-- Ids without a document that no order removed. Otherwise the same delivery would count as known, and the document
+-- would not be stored.
 WITH part AS (
     SELECT a.article_id,
            a.kept_from >= $1 AND a.order_no = 0 AND a.state <> 'revoked' AND a.source_order IS NOT NULL
@@ -27,7 +28,7 @@ WITH part AS (
 SELECT (SELECT count(*) FROM reopened) AS reopened, max(article_id) AS last FROM part
 
 -- name: tally
--- What is older than the limit: documents, in the months and held apart, and of these what a hold speaks of.
+-- Documents older than the limit, in the months and in the table of held ones, and how many of them a hold covers.
 SELECT count(*) AS found,
        count(*) FILTER (
            WHERE c.article_id = ANY ($2::text[])
@@ -40,13 +41,13 @@ FROM (
     SELECT article_id, kept_from FROM article_held WHERE kept_from < $1
 ) AS c
 
--- name: outliving
--- Identity rows older than the limit that stay without their text: revoked, ordered, or given to anyone. No partial
--- index over these: they are nearly all, and each delivery would pay for it.
+-- name: count_retained
+-- Identity rows older than the limit that are kept without a document: revoked, ordered, or ever published. There is no
+-- partial index over these: they are nearly all rows, and every delivery would have to update it.
 SELECT count(*) FROM article WHERE kept_from < $1 AND (given OR order_no > 0 OR state = 'revoked')
 
 -- name: held_in
--- A slice of the documents of a span that a hold speaks of, behind a place in it.
+-- A slice of the documents of a time span that a hold covers, after a key.
 SELECT c.kept_from, c.article_id
 FROM article_content AS c
 WHERE c.kept_from >= $1 AND c.kept_from < $2 AND (c.kept_from, c.article_id) > ($3::timestamptz, $4::text)
@@ -57,7 +58,7 @@ ORDER BY c.kept_from, c.article_id
 LIMIT $8
 
 -- name: old
--- A slice of the old documents that may go: no hold speaks of them, or they are held apart by now.
+-- A slice of deletable old documents: no hold covers them, or they are already copied as held.
 SELECT c.kept_from, c.article_id, h.article_id IS NOT NULL AS held
 FROM article_content AS c
 LEFT JOIN article_held AS h ON h.article_id = c.article_id
@@ -71,12 +72,12 @@ ORDER BY c.kept_from, c.article_id
 LIMIT $5
 
 -- name: lock
--- The identity rows first, in the order of their ids, as everybody takes them.
+-- The identity rows first, in the order of their ids, as in every transaction.
 SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) ORDER BY article_id FOR UPDATE
 
 -- name: hold
--- After the identity rows were taken, in a statement of its own: what a takedown has emptied meanwhile is not there
--- any more, and what is revoked is held for nobody.
+-- In a statement after the lock on the identity rows: documents that a takedown has deleted in the meantime are not
+-- found, and revoked articles are never held.
 INSERT INTO article_held (article_id, kept_from, version, document, key_bucket, held_at)
 SELECT c.article_id, c.kept_from, c.version, c.document, c.key_bucket, $3
 FROM article_content AS c
@@ -84,7 +85,7 @@ JOIN article AS a ON a.article_id = c.article_id AND a.state <> 'revoked'
 WHERE c.kept_from = ANY ($1::timestamptz[]) AND c.article_id = ANY ($2::text[])
 ON CONFLICT (article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
--- name: in_month
+-- name: count_month
 SELECT count(*) AS found,
        (SELECT count(*) FROM article_held WHERE kept_from >= $1 AND kept_from < $2) AS held
 FROM article_content
@@ -93,8 +94,8 @@ WHERE kept_from >= $1 AND kept_from < $2
 -- name: remove
 DELETE FROM article_content WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
 
--- name: let_go
--- Documents held apart of which no hold speaks any more.
+-- name: delete_released
+-- Held documents that no hold covers any more.
 DELETE FROM article_held
 WHERE article_id IN (
     SELECT c.article_id FROM article_held AS c
@@ -104,9 +105,9 @@ WHERE article_id IN (
     ORDER BY c.article_id LIMIT $5 FOR UPDATE
 )
 
--- name: forget
--- Identity rows of which nobody was ever given the text, and no order nor notice spoke. All others outlive their text:
--- a revocation in year three reaches everybody who was served in year one.
+-- name: delete_ids
+-- Identity rows of articles that were never published and have no order and no notice. All others are kept: a
+-- revocation in year three reaches everybody who received the article in year one.
 DELETE FROM article
 WHERE article_id IN (
     SELECT a.article_id FROM article AS a
@@ -119,8 +120,8 @@ WHERE article_id IN (
     ORDER BY a.article_id LIMIT $5 FOR UPDATE
 )
 
--- name: forget_set_aside
--- Their bytes went long ago, by a takedown or by age; the fact goes now.
+-- name: delete_quarantined
+-- Their bytes were deleted earlier, by a takedown or by age; now the rows are deleted.
 DELETE FROM quarantine
 WHERE id IN (
     SELECT q.id FROM quarantine AS q

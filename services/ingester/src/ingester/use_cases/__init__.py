@@ -1,7 +1,7 @@
-"""One function an event, each a batch in one transaction.
+"""The use cases of the ingester: one function per event, each for a batch in one transaction.
 
-Articles come in by many doors and all go through ``store``; orders go through ``on_orders``. Everything else brings
-articles or notices to one of these.
+Articles from every source go through ``store``; orders go through ``on_orders``. All other functions pass articles or
+notices to these.
 """
 
 from ingester.use_cases.holdings import holdings

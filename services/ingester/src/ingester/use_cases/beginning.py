@@ -1,4 +1,4 @@
-"""What is done once when a worker starts."""
+"""Tasks that run once when a worker starts."""
 
 from functools import partial
 
@@ -12,13 +12,13 @@ from ingester.use_cases.service import GROUP, Service
 
 
 async def begin(service: Service) -> None:
-    """Declares the feeds, obeys the orders that their topic no longer has, publishes what a lost log held."""
+    """Declares the feeds, applies orders that expired from their topic, and republishes a lost log."""
     kinds = [feed.settings.kind for feed in service.feeds.values()]
     await feeds.declare(service.db, list(service.feeds), kinds, service.clock.now())
     settings = service.settings
     listed = pages(
         "compliance", settings.compliance_url, settings.compliance_api_key_file, "/compliance/revocations"
     )
-    obey = partial(on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    apply = partial(on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, apply)
     await publish_lost_again(service)

@@ -1,4 +1,4 @@
-"""A feed's cursor is set, where the provider takes it no more or a person knows better; with the gap that results."""
+"""Setting a feed's cursor by hand, with the resulting gap."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,11 +24,11 @@ class Setting:
 
 
 async def set_cursor(feed: Feed, service: Service, cursor: str | None, setting: Setting) -> Gap | None:
-    """Goes on behind this entry, or with the oldest one. Gives what will not be delivered for it.
+    """Sets the cursor to continue after this entry, or at the oldest one. Returns the resulting gap.
 
     Raises:
-        Stop: it can be no cursor of this feed.
-        Transient: the provider, which is asked for its oldest entry, fails: nothing is changed.
+        Stop: It cannot be a cursor of this feed.
+        Transient: The provider, which is asked for its oldest entry, failed; nothing was changed.
     """
     if cursor is not None:
         _check(feed, cursor)
@@ -48,14 +48,14 @@ async def set_cursor(feed: Feed, service: Service, cursor: str | None, setting: 
 
 
 async def newest(feed: Feed) -> str:
-    """The cursor behind all that there is now.
+    """Returns the cursor after all present entries.
 
     Raises:
-        Stop: the provider has none.
-        Transient: the provider fails.
+        Stop: The provider has none.
+        Transient: The provider failed.
     """
     if feed.settings.kind == "revoked":
-        raise Stop("revocations are never skipped: use --to-oldest, which reads all of them again")
+        raise Stop("revocations must not be skipped: use --to-oldest, which reads all of them again")
     found = await feed.source.connect(uuid4()).newest()
     if found is None:
         raise Stop("the provider has no newest article: use --to-oldest")
@@ -68,7 +68,7 @@ def _check(feed: Feed, cursor: str) -> None:
     except ValueError as error:
         raise Stop(str(error)) from None
     if not 0 < len(cursor) <= CURSOR_CHARS_MAX or not cursor.isprintable():
-        raise Stop(f"a cursor has 1 to {CURSOR_CHARS_MAX} printable characters")
+        raise Stop(f"a cursor must have 1 to {CURSOR_CHARS_MAX} printable characters")
 
 
 async def _gap(
@@ -78,15 +78,15 @@ async def _gap(
     if cursor is not None:
         ends = (former or "the beginning", cursor)
         what = "articles" if feed.settings.kind == "articles" else "revocations"
-        return None if _is_back(feed, former, cursor) else Gap(what, complete_at, now, ends)
+        return None if _skips_nothing(feed, former, cursor) else Gap(what, complete_at, now, ends)
     if window is None:
         return None
     oldest = await feed.source.connect(uuid4()).oldest()
     return past_the_window(former, complete_at, oldest, now, window)
 
 
-def _is_back(feed: Feed, former: str | None, cursor: str) -> bool:
-    """Whether nothing is skipped. Where cursors have no order that is known, any may skip some."""
+def _skips_nothing(feed: Feed, former: str | None, cursor: str) -> bool:
+    """Returns whether nothing is skipped. If cursors have no known order, any change may skip entries."""
     if cursor == former:
         return True
     there, here = (feed.source.place(former) if former is not None else None), feed.source.place(cursor)

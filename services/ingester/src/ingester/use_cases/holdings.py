@@ -1,4 +1,4 @@
-"""What is held, for whoever asks."""
+"""Answers questions about holdings."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,6 @@ from ingester.use_cases.service import Service
 
 
 async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """The ids that are held, as content or in quarantine; and the last order applied to each that has one."""
+    """Returns the ids held as content or in quarantine, and the last applied order of each id with orders."""
     held, applied = await contents.held(service.db, article_ids)
     return held | await quarantine.held(service.db, article_ids), applied

@@ -1,4 +1,4 @@
-"""A person has looked."""
+"""Closing of incidents."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from ingester.use_cases.service import Service
 
 
 async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
-    """A person has looked: what was withheld for it is released and published. None: no such open incident."""
+    """Closes an incident; its withheld article is released and published. None: no such incident is open."""
     now = service.clock.now()
     async with service.db.transaction() as tx:
         closed = await incidents.close(tx, incident_id, by, note, now)

@@ -1,4 +1,4 @@
-"""What a provider lists as revoked, and what only time brings, becomes notices."""
+"""Revocations listed by a provider, and ended licences, become notices."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,13 +26,13 @@ async def on_revoked_entries(
     poll_id: UUID,
     earliest: datetime | None,
 ) -> int:
-    """A provider's list of revoked ids: note each new one, and send its notice. Gives how many are new."""
+    """Records new entries of a provider's list and sends their notices. Returns the number of new ones."""
     if not revoked_entries:
         return 0
     now = service.clock.now()
-    standing = await notices.standing(tx, [s.article_id for s in revoked_entries])
+    reinstated = await notices.reinstated_orders(tx, [s.article_id for s in revoked_entries])
     noticed = {
-        (notice_id := s.notice_id(feed, standing.get(s.article_id))): RevocationNoticed(
+        (notice_id := s.notice_id(feed, reinstated.get(s.article_id))): RevocationNoticed(
             notice_id=notice_id,
             article_id=s.article_id,
             reason=Reason.LICENSOR,
@@ -48,7 +48,7 @@ async def on_revoked_entries(
 
 
 async def on_feed_gap(tx: Transaction, service: Service, feed: str, lost: Gap) -> None:
-    """Entries of a feed were never delivered: an incident, which is reported until a person closes it."""
+    """Opens an incident for entries of a feed that were never delivered; it is reported until a person closes it."""
     now, incident_id = service.clock.now(), lost.identity(feed)
     detail = f"feed {feed}: {lost} may never have been delivered"
     await incidents.open_all(tx, "feed_gap", [(incident_id, None, detail)], now)
@@ -56,7 +56,7 @@ async def on_feed_gap(tx: Transaction, service: Service, feed: str, lost: Gap) -
 
 
 async def on_unreadable_entries(tx: Transaction, service: Service, bad: Sequence[Bad]) -> None:
-    """Entries of a revocation feed without a usable id: each may be a revocation, so a person must look."""
+    """Opens incidents for entries of a revocation feed without a usable id: each may be a revocation."""
     if not bad:
         return
     now = service.clock.now()
@@ -68,7 +68,7 @@ async def on_unreadable_entries(tx: Transaction, service: Service, bad: Sequence
             messages.event(
                 GROUP,
                 "UnreadableRevocation",
-                f"{one.topic} listed a revocation that could not be read ({one.error}). Find out from the provider "
+                f"{one.topic} listed a revocation that could not be read ({one.error}). Ask the provider "
                 "which article it means, and close the incident.",
                 at=now,
                 cause=one.id,
@@ -83,7 +83,7 @@ async def _notice(
     tx: Transaction, service: Service, noticed: Sequence[RevocationNoticed], now: datetime
 ) -> int:
     trace = traceparent()
-    new = await notices.put(tx, noticed, [trace] * len(noticed))
+    new = await notices.insert(tx, noticed, [trace] * len(noticed))
     await service.orders.put(tx, events.notices(new, now, trace))
     if new:
         metrics.NOTICED.labels(new[0].noticed_by).inc(len(new))
@@ -91,7 +91,7 @@ async def _notice(
 
 
 async def on_time(service: Service) -> None:
-    """What only time brings: embargoes that end, licences that end, notices that were not answered."""
+    """Processes what is due: ended embargoes, ended licences, and unanswered notices."""
     now = service.clock.now()
     async with service.db.transaction() as tx:
         freed = await articles.embargo_over(tx, now)

@@ -1,4 +1,4 @@
-"""Orders of compliance: what was revoked is removed, what is in doubt is withheld, and each order is answered."""
+"""Orders of compliance: revoked articles are deleted, unconfirmed ones withheld, and each order is answered."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ from ingester.use_cases.service import GROUP, Service
 async def on_orders(
     batch: Batch[AnyOrder], service: Service, *, positions: bool = True, confirmed: bool = False
 ) -> None:
-    """Remove what was revoked, hide what is withheld, and answer each order, however often it comes.
+    """Deletes revoked articles, hides withheld ones, and answers each order, however often it arrives.
 
     Args:
-        batch: the orders.
-        service: ours.
-        positions: note where we stand, which orders that did not come by the topic must not.
-        confirmed: compliance itself gave them. Otherwise one that does not follow the last one that we applied only
-            withholds its article, until compliance was asked.
+        batch: The orders.
+        service: The service.
+        positions: Whether to store positions on the topic; False for orders from another source.
+        confirmed: Compliance itself returned the orders. Otherwise an order that does not follow the last applied one
+            only withholds its article, until compliance confirms it.
     """
     now = service.clock.now()
     traces = {one.value.article_id: one.traceparent for one in batch}
@@ -61,10 +61,10 @@ async def _fold(
     removed = await contents.remove(tx, await articles.months(tx, removing))
     purged = await quarantine.purge(tx, removing, now)
     await _apply(tx, service, [row for row in rows.values() if row.changed], traces, now)
-    doubtful = [row.unconfirmed for row in rows.values() if row.unconfirmed]
-    if doubtful:
-        await unconfirmed.put(tx, doubtful, traces, now)
-        await articles.doubt(tx, [order.article_id for order in doubtful], now)
+    in_question = [row.unconfirmed for row in rows.values() if row.unconfirmed]
+    if in_question:
+        await unconfirmed.put(tx, in_question, traces, now)
+        await articles.mark_unconfirmed(tx, [order.article_id for order in in_question], now)
     applied = [one for one in batch if one.value.order <= rows[one.value.article_id].after.order_no]
     await service.orders.put(
         tx,
@@ -91,7 +91,7 @@ async def _publish_readable(
     traces: Mapping[str, str | None],
     now: datetime,
 ) -> None:
-    """An open notice stops publication. Where the order that answers it has ended before, nothing else resumes it."""
+    """Publishes articles whose open notice blocked publication, if the order that answers it has already ended."""
     if article_ids:
         live = await articles.readable(tx, article_ids)
         ids, versions = [row["article_id"] for row in live], [row["version"] for row in live]
@@ -105,11 +105,11 @@ async def _apply(
     traces: Mapping[str, str | None],
     now: datetime,
 ) -> None:
-    """Writes the rows; what is in use again is published again, as a new version."""
+    """Writes the rows; articles that are available again are published again with a new version."""
     if not folded:
         return
     returned = await articles.apply_orders(tx, folded, now)
-    await contents.renumber(tx, returned)
+    await contents.set_versions(tx, returned)
     live = [row for row in returned if row.state == "live"]
     await service.news.put(
         tx,
@@ -121,7 +121,7 @@ async def _apply(
 
 
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
-    """An order that cannot be read: withhold what it speaks of, and page a person. The lane goes on."""
+    """Withholds the articles of unreadable orders and raises an alert. The lane continues."""
     now = service.clock.now()
     subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
     await articles.withhold(tx, subjects, now)
@@ -133,7 +133,7 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
                 GROUP,
                 "UnreadableOrder",
                 f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
-                f"({one.error.reason}); the article that it names is withheld. Look, then close the incident.",
+                f"({one.error.reason}); its article is withheld. Check the order, then close the incident.",
                 at=now,
                 cause=one.id,
                 topic=one.topic,
@@ -144,25 +144,25 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
     )
 
 
-async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
-    """Compliance has said which orders it issued on an article: these apply, another one is an incident."""
+async def on_confirmed(service: Service, in_question: Row, issued: Sequence[AnyOrder]) -> None:
+    """Applies the orders that compliance issued on an article; any other one becomes an incident."""
     now = service.clock.now()
-    article_id, trace = doubtful["article_id"], doubtful["traceparent"]
+    article_id, trace = in_question["article_id"], in_question["traceparent"]
     batch = [Received(order, "", trace, order.TOPIC, -1, -1) for order in issued]
     async with service.db.transaction() as tx:
         await articles.lock_or_create(tx, [article_id], now)
-        if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
+        if not await unconfirmed.answered(tx, article_id, in_question["order_no"]):
             return
         if batch:
             await _fold(tx, service, batch, {article_id: trace}, now, confirmed=True)
-        row = await articles.believe(tx, article_id, now)
+        row = await articles.mark_confirmed(tx, article_id, now)
         if row is not None and row["version"] and row["state"] == "live":
             await service.news.put(tx, [article_id], [row["version"]], [trace], now)
-        if not unconfirmed.was_issued(doubtful, issued):
-            await unconfirmed.report_not_issued(tx, service.orders, GROUP, doubtful, now)
+        if not unconfirmed.was_issued(in_question, issued):
+            await unconfirmed.report_not_issued(tx, service.orders, GROUP, in_question, now)
 
 
 async def confirm(service: Service) -> None:
-    """Ask compliance for the orders on articles in doubt."""
+    """Asks compliance for the orders on unconfirmed articles."""
     confirmed = partial(on_confirmed, service)
     await unconfirmed.confirm(service.db, service.clock.now(), service.settings, confirmed)

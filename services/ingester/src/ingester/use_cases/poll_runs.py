@@ -1,4 +1,4 @@
-"""Passes over feeds, each recorded as a run of the job ``poll:<feed>``."""
+"""Polls, each recorded as a run of the job ``poll:<feed>``."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -15,13 +15,13 @@ Once = Callable[[Feed, Service], Awaitable[PollResult | None]]
 
 
 async def poll_on_schedule(feed: Feed, service: Service) -> None:
-    """One pass, if it is due and no other process makes it, unless a person has to mend the feed first."""
+    """Polls the feed if a poll is due, no other process does it, and the feed is not stopped."""
     if await feeds.due(service.db, feed.name, timedelta(seconds=feed.settings.interval_s)):
         await _recorded(feed, service, "schedule", poll_if_due)
 
 
 async def poll_recorded(feed: Feed, service: Service, cause: str) -> PollResult:
-    """One pass, recorded."""
+    """Polls the feed and records the run."""
 
     async def once(feed: Feed, service: Service) -> PollResult:
         return await poll(feed, service, cause)

@@ -1,4 +1,4 @@
-"""One pass over a feed: page by page to the end of the list, each page stored with its cursor or not at all."""
+"""Polling: reads a feed page by page to its end; each page is stored with its cursor in one transaction."""
 
 import asyncio
 import hashlib
@@ -28,15 +28,15 @@ from ingester.use_cases.notices import on_feed_gap, on_revoked_entries, on_unrea
 from ingester.use_cases.service import GROUP, Service
 from ingester.use_cases.storing import Step, store
 
-JOIN_LOOK_S = 0.2
+JOIN_CHECK_S = 0.2
 _log = structlog.stdlib.get_logger(__name__)
 
 
 async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
-    """Drains the feed, or joins the pass that is draining it.
+    """Polls the feed to its end, or joins a running poll.
 
     Raises:
-        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
+        Conflict: Another process has taken over the feed; this is not an error of the provider.
     """
     result = await _pass(feed, service, cause, None)
     if result is None:
@@ -45,21 +45,21 @@ async def poll(feed: Feed, service: Service, cause: str) -> PollResult:
 
 
 async def poll_if_due(feed: Feed, service: Service) -> PollResult | None:
-    """Drains the feed, unless another process has done so since it was due, or is doing so now: then None.
+    """Polls the feed, unless another process has done so since it was due, or is polling now: then returns None.
 
     Raises:
-        Conflict: as `poll`.
+        Conflict: As for `poll`.
     """
     return await _pass(feed, service, "schedule", timedelta(seconds=feed.settings.interval_s))
 
 
 async def _pass(feed: Feed, service: Service, cause: str, every: timedelta | None) -> PollResult | None:
-    """One pass; None where it was to be one on schedule, and is not due.
+    """Executes one poll; None if a scheduled one is not due.
 
-    A failing provider ends the pass with ``error`` set and the cursor after the last page that was stored.
+    If the provider fails, the result has an ``error``, and the cursor is after the last stored page.
 
     Raises:
-        Conflict: another process has taken the feed over meanwhile; that says nothing of the provider.
+        Conflict: Another process has taken over the feed; this is not an error of the provider.
     """
     poll_id = uuid4()
     await feeds.declare(service.db, [feed.name], [feed.settings.kind], service.clock.now())
@@ -78,7 +78,7 @@ async def _pass(feed: Feed, service: Service, cause: str, every: timedelta | Non
         result = replace(result, error=str(error))
         raise
     except asyncio.CancelledError:
-        result, interrupted = replace(result, error="interrupted: the process was asked to end"), True
+        result, interrupted = replace(result, error="interrupted: the process was stopped"), True
         raise
     except ClawbackError as error:
         result = replace(result, error=str(error)[:500])
@@ -90,7 +90,7 @@ async def _pass(feed: Feed, service: Service, cause: str, every: timedelta | Non
 
 
 async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
-    """Waits for the pass under way and answers with its result; when its process is gone, takes over."""
+    """Waits for the running poll and returns its result; takes over if its process has died."""
     poll_id = await feeds.under_way(service.db, feed.name)
     while poll_id is not None:
         row = await feeds.poll(service.db, poll_id)
@@ -105,7 +105,7 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
                 row["caught_up"],
                 row["error"],
             )
-        await asyncio.sleep(JOIN_LOOK_S)
+        await asyncio.sleep(JOIN_CHECK_S)
         if await feeds.under_way(service.db, feed.name) != poll_id:
             row = await feeds.poll(service.db, poll_id)
             poll_id = poll_id if row is not None and row["ended_at"] is not None else None
@@ -117,7 +117,9 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
     async def keep() -> None:
         while True:
             await asyncio.sleep(feeds.LEASE.total_seconds() / 3)
-            with suppress(ClawbackError):  # a database that is away for a moment; turn_page has the last word
+            with suppress(
+                ClawbackError
+            ):  # the database may be unavailable for a moment; save_page checks the lease
                 await feeds.renew(service.db, name, poll_id)
 
     task = asyncio.create_task(keep())
@@ -130,19 +132,19 @@ async def _renewed(name: str, poll_id: UUID, service: Service) -> AsyncIterator[
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One page of a pass: where it begins, and what the pages before have shown."""
+class _PageRequest:
+    """One page to request: its cursor, and what earlier pages have shown."""
 
     poll_id: UUID
     cursor: str | None
     sizes: PageSizes
     complete_at: datetime | None
-    """When the feed was last read to its end, before this pass."""
+    """When the feed was last read to its end before this poll."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Turned:
-    """A page that is stored."""
+class _StoredPage:
+    """A stored page."""
 
     end: End
     count: int
@@ -152,16 +154,16 @@ class _Turned:
     reached_at: datetime | None = None
 
 
-async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> PollResult:
+async def _drain(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id: UUID) -> PollResult:
     reader = feed.source.connect(poll_id)
     leased = await _of_origin(feed, service, leased, poll_id)
     await _notice_gap(feed, service, reader, leased)
     result = PollResult(poll_id, feed.name)
     sizes = PageSizes(feed.source.limit, largest_ever=leased.page_max)
-    ask = _Ask(poll_id, leased.cursor, sizes, leased.last_complete_at)
+    ask = _PageRequest(poll_id, leased.cursor, sizes, leased.last_complete_at)
     while True:
         with span(f"page {feed.name}", kind=SpanKind.INTERNAL):
-            page = await _turn_page(feed, service, reader, ask)
+            page = await _read_page(feed, service, reader, ask)
         result = replace(
             result,
             pages=result.pages + 1,
@@ -176,13 +178,15 @@ async def _drain(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UU
                 await _ask_for_page_limit(feed, service, reader)
                 return replace(result, caught_up=True)
             case End.UNKNOWN:
-                raise Poison("cursor_stands_still", "the page does not lead on, and may not be the last one")
+                raise Poison(
+                    "cursor_stands_still", "the page has no next cursor, and may not be the last one"
+                )
             case End.MORE:
                 ask = replace(ask, cursor=page.cursor, sizes=ask.sizes.then(page.count))
 
 
-async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id: UUID) -> feeds.Leased:
-    """The feed as this provider and key have it: after a change of either, its cursor is reset to the oldest entry."""
+async def _of_origin(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id: UUID) -> feeds.FeedLease:
+    """Returns the lease for this provider and key; after a change of either, the cursor is reset."""
     former = Origin(leased.endpoint or "", leased.key_mark or "")
     if former == feed.source.origin:
         return leased
@@ -202,8 +206,8 @@ async def _of_origin(feed: Feed, service: Service, leased: feeds.Leased, poll_id
     return replace(leased, cursor=None, last_complete_at=None, page_max=0)
 
 
-async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feeds.Leased) -> None:
-    """After an absence: asks whether the provider still holds what follows our cursor, and reports what it does not."""
+async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feeds.FeedLease) -> None:
+    """Reports a gap, after an absence, if the provider no longer has the entries after our cursor."""
     now, complete_at, window = service.clock.now(), leased.last_complete_at, feed.source.window
     if window is None or leased.cursor is None or complete_at is None:
         return
@@ -216,22 +220,22 @@ async def _notice_gap(feed: Feed, service: Service, reader: Reader, leased: feed
 
 
 async def _ask_for_page_limit(feed: Feed, service: Service, reader: Reader) -> None:
-    """Where pages show a limit of the provider's own: reads what the key's rate limits say of it, once a day."""
+    """Reads the key's rate limits once a day, if pages show a limit of the provider."""
     if not await feeds.page_limit_unasked(service.db, feed.name, service.clock.now()):
         return
     try:
         stated = await reader.page_limit()
-    except ClawbackError as error:  # a key without the right to ask has pages all the same
+    except ClawbackError as error:  # a key without the right to read rate limits can still read pages
         _log.info("the rate limits of the key are not known", feed=feed.name, error=error)
         return
     await feeds.note_page_limit(service.db, feed.name, stated)
 
 
-async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) -> _Turned:
-    """Asks for a page and stores it with its cursor: articles, notices and what cannot be used, all or nothing."""
+async def _read_page(feed: Feed, service: Service, reader: Reader, ask: _PageRequest) -> _StoredPage:
+    """Requests a page and stores its articles, notices and unusable entries with its cursor, in one transaction."""
     asked_at = service.clock.now()
     page = await reader.page(ask.cursor, ask.sizes.asked)
-    turned = _Turned(
+    turned = _StoredPage(
         feed.source.end(page, ask.sizes, ask.cursor),
         page.count,
         page.cursor,
@@ -251,40 +255,40 @@ async def _turn_page(feed: Feed, service: Service, reader: Reader, ask: _Ask) ->
 
 
 async def _store(feed: Feed, service: Service, page: Page, turn: Step) -> int:
-    """Gives how many articles were refused, for what is so old was swept."""
+    """Stores a page. Returns how many articles were refused as older than the retention floor."""
     now, trace = service.clock.now(), traceparent()
     incoming = deliveries(((article, trace) for article in page.articles), now)
     bad = [_bad(feed, entry, trace) for entry in page.bad if not entry.revocation]
     bad += [_too_large(feed, one, trace) for one in incoming if one.too_large]
     unreadable = [_bad(feed, entry, trace) for entry in page.bad if entry.revocation]
 
-    async def beside(tx: Transaction) -> None:
+    async def step(tx: Transaction) -> None:
         await on_unreadable_entries(tx, service, unreadable)
         await turn(tx)
         await feeds.note_not_understood(tx, feed.name, page.not_understood, now)
 
     usable = [one for one in incoming if not one.too_large]
-    became = await store(service, usable, door=feed.name, bad=bad, beside=[beside])
+    result = await store(service, usable, source=feed.name, bad=bad, steps=[step])
     for field, count in page.not_understood.items():
         metrics.NOT_UNDERSTOOD.labels(feed.name, field).inc(count)
-    return became.too_old
+    return result.too_old
 
 
 async def entry_again(feed: Feed, name: str, entry: bytes, arrived_at: datetime, service: Service) -> None:
-    """An entry that was set aside under this name of the feed is read once more; it is as new as when it came.
+    """Processes an entry from quarantine again, under this name of the feed; its time of arrival is unchanged.
 
     Raises:
-        Poison: it still cannot be used.
+        Poison: It is still unusable.
     """
     page = feed.source.read_entry(entry, arrived_at)
     if page.bad:
         raise Poison(page.bad[0].code, page.bad[0].detail)
 
-    async def beside(tx: Transaction) -> None:
+    async def step(tx: Transaction) -> None:
         await on_revoked_entries(tx, service, name, _revoked_entries(feed, page), uuid4(), arrived_at)
 
     incoming = deliveries(((article, None) for article in page.articles), arrived_at)
-    await store(service, incoming, door=name, beside=[beside])
+    await store(service, incoming, source=name, steps=[step])
 
 
 def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:
@@ -295,9 +299,9 @@ def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:
 
 
 async def _turn(
-    tx: Transaction, feed: Feed, service: Service, ask: _Ask, page: _Turned, asked_at: datetime
+    tx: Transaction, feed: Feed, service: Service, ask: _PageRequest, page: _StoredPage, asked_at: datetime
 ) -> None:
-    turned = feeds.TurnedPage(
+    turned = feeds.PageFigures(
         cursor=page.cursor,
         received=page.count,
         noticed=page.noticed,
@@ -306,7 +310,7 @@ async def _turn(
         complete_as_of=asked_at if page.end is End.COMPLETE else None,
         reached_at=page.reached_at,
     )
-    if not await feeds.turn_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
+    if not await feeds.save_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):
         raise Conflict(
             f"the lease of feed {feed.name} was lost to another process; nothing of this page was stored"
         )
@@ -331,14 +335,14 @@ def _too_large(feed: Feed, delivery: Delivery, trace: str | None) -> Bad:
         delivery.article_id.partition(":")[2],
         str(delivery.source_order),
         "too_large",
-        f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again",
+        f"an article has at most {CONTENT_BYTES_MAX} bytes when it is serialized again",
         delivery.document.encode(),
     )
     return _bad(feed, entry, trace)
 
 
 async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackError) -> PollResult:
-    """Records in the feed's row that the provider fails; what a person must know of it is found there."""
+    """Records in the feed's row that the provider failed; alerts are derived from it."""
     stopped = isinstance(error, Refused)
     now = service.clock.now()
     since = await feeds.failing(
@@ -348,7 +352,7 @@ async def _failed(feed: Feed, service: Service, poll_id: UUID, error: ClawbackEr
         raise Conflict(f"the lease of feed {feed.name} was lost to another process")
     metrics.POLLED.labels(feed.name, "failed").inc()
     metrics.FEED_FAILING.labels(feed.name).set(1)
-    _log.warning("feed fails", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
+    _log.warning("feed failed", feed=feed.name, stopped=stopped, since=since.isoformat(), error=error)
     row = await feeds.poll(service.db, poll_id)
     pages, received, noticed = (row["pages"], row["received"], row["noticed"]) if row else (0, 0, 0)
     return PollResult(poll_id, feed.name, pages, received, noticed, error=str(error)[:500])

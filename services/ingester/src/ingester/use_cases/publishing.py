@@ -1,4 +1,4 @@
-"""What is published, and when nothing may be."""
+"""Publication of articles, and the conditions that block it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,7 +18,7 @@ from ingester.use_cases.service import Service
 
 
 async def publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-    """What the references say now, as many as fit into a batch; None where nothing is left to say."""
+    """Returns the messages for outbox rows, as many as fit into a batch; None for a row that must not be published."""
     await _refuse_while_revocations_are_unread(service)
     refs, versions = [row["ref"] for row in rows], [row["version"] for row in rows]
     found = await articles.to_publish(db, refs, versions, BATCH_BYTES_MAX)
@@ -40,28 +40,28 @@ async def _refuse_while_revocations_are_unread(service: Service) -> None:
             hours = (now - row["last_complete_at"]).total_seconds() / 3600
             if hours > hours_max:
                 raise Transient(
-                    f"nothing is published: revocations of {row['name']} are unread for {hours:.0f} h"
+                    f"nothing is published: revocations of {row['name']} were not read for {hours:.0f} h"
                 )
 
 
 async def may_publish(service: Service) -> bool:
-    """Nothing is published before the orders of all partitions are applied, those of other replicas too.
+    """Returns whether publication is allowed: the orders of all partitions are applied, also by other replicas.
 
     Raises:
-        Transient: they are not.
+        Transient: They are not.
     """
     await service.orders_applied()
     return await _revocations_were_read(service)
 
 
 async def _revocations_were_read(service: Service) -> bool:
-    """Nothing is published before every configured feed of revocations was read to its end once."""
+    """Returns whether every configured feed of revocations was read to its end once."""
     rows = await _revocation_feeds(service)
     return all(row["last_complete_at"] is not None for row in rows)
 
 
 async def _revocation_feeds(service: Service) -> list[Row]:
-    """The rows of the configured feeds of revocations; one that was removed or renamed stops nothing."""
+    """Returns the rows of configured feeds of revocations; a removed or renamed feed blocks nothing."""
     return [
         row
         for row in await feeds.all_feeds(service.db)
@@ -70,7 +70,7 @@ async def _revocation_feeds(service: Service) -> list[Row]:
 
 
 async def publish_lost_again(service: Service, topic: str = ArticlePublished.TOPIC) -> None:
-    """Holders may be as far behind as the topic keeps articles: so much of a log that is gone is published again."""
+    """Publishes a lost log again, as far back as the topic keeps articles, because holders may be that far behind."""
     profile = load_topics()[ArticlePublished.TOPIC].profiles[service.settings.topic_profile]
     log = await log_of(service.settings, topic)
     if await send_lost_again(service.db, log, service.clock.now(), timedelta(milliseconds=profile.retention)):

@@ -1,4 +1,4 @@
-"""What every use case works with."""
+"""The objects that every use case needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,6 @@ class Service:
     sweeper: Sweeper
     alert_publisher: AlertPublisher
     feeds: Mapping[str, Feed]
-    """Those that are configured, by name."""
+    """The configured feeds by name."""
     orders_applied: Check
-    """Raises a `Transient` until the orders that were there at the start are applied, in all partitions."""
+    """Raises a `Transient` until the orders from the start are applied, in all partitions."""

@@ -1,4 +1,4 @@
-"""Articles come in by many doors; all are stored here, and published in their turn."""
+"""Storage of articles from all sources, and their publication."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -16,27 +16,30 @@ from ingester.domain.article import Delivery, Origin, is_allowed, newest, record
 from ingester.domain.submission import Outcome
 from ingester.gateways import metrics
 from ingester.storage import articles, contents, submitted
-from ingester.storage.articles import Taken
+from ingester.storage.articles import Upserted
 from ingester.storage.submitted import Submitted
 from ingester.use_cases.service import GROUP, Service
 
 Step = Callable[[Transaction], Awaitable[None]]
-"""Something that must be true together with what is stored."""
+"""A function that runs in the transaction of the stored articles."""
 SUBMISSIONS = "submissions"
 
 
 class Stored(NamedTuple):
-    """What became of deliveries."""
+    """The result for deliveries."""
 
     stored: int = 0
     too_old: int = 0
-    """Refused: older than what was swept."""
+    """Refused: older than the retention floor."""
 
 
 async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, positions: bool = True) -> None:
-    """An upstream system published articles: store them, and publish them in our turn.
+    """Stores and publishes the articles of upstream systems.
 
-    ``positions``: note where we are on the topic, which a retry of old records must not.
+    Args:
+        batch: The submissions.
+        service: The service.
+        positions: Whether to store positions on the topic; False for a retry of old records.
     """
     providers = service.settings.topics_of_submissions
     for one in batch:
@@ -54,45 +57,51 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
     ]
     if any(one.too_large for one in incoming):
         raise Poison(
-            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is written again"
+            "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is serialized again"
         )
     keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
-    await store(service, incoming, door=SUBMISSIONS, beside=keep)
+    await store(service, incoming, source=SUBMISSIONS, steps=keep)
 
 
 async def store(
     service: Service,
     incoming: Sequence[Delivery],
     *,
-    door: str,
+    source: str,
     bad: Sequence[Bad] = (),
     providers: Sequence[str] | None = None,
-    beside: Sequence[Step] = (),
+    steps: Sequence[Step] = (),
 ) -> Stored:
-    """Stores and publishes deliveries, sets the bad ones aside, and does what belongs beside, all or nothing.
+    """Stores and publishes deliveries, quarantines bad items, and runs the steps, in one transaction.
 
-    ``providers``: whose ids the sender may use; None where its ids are its own.
+    Args:
+        service: The service.
+        incoming: The deliveries.
+        source: The source, for metrics.
+        bad: The records to quarantine.
+        providers: The providers whose ids the sender may use; None: any.
+        steps: Functions to run in the same transaction.
     """
     now = service.clock.now()
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
-        became = await _store(tx, service, chosen, incoming, now)
+        result = await _store(tx, service, chosen, incoming, now)
         if bad:
             await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
-        for step in beside:
+        for step in steps:
             await step(tx)
     if not incoming and not bad:
-        return became
-    metrics.DELIVERED.labels(door, "stored").inc(became.stored)
-    metrics.DELIVERED.labels(door, "too_old").inc(became.too_old)
-    metrics.DELIVERED.labels(door, "unchanged").inc(len(incoming) - became.stored - became.too_old)
-    metrics.DELIVERED.labels(door, "quarantined").inc(len(bad))
-    return became
+        return result
+    metrics.DELIVERED.labels(source, "stored").inc(result.stored)
+    metrics.DELIVERED.labels(source, "too_old").inc(result.too_old)
+    metrics.DELIVERED.labels(source, "unchanged").inc(len(incoming) - result.stored - result.too_old)
+    metrics.DELIVERED.labels(source, "quarantined").inc(len(bad))
+    return result
 
 
 def forbidden_ids(providers: Sequence[str] | None) -> ForbiddenIds:
-    """Ids about which nothing may be kept in quarantine: revoked ones, and those that the sender may not use."""
+    """Returns a check for ids that must not be kept in quarantine: revoked ones, and others' ids."""
 
     async def forbidden(tx: Transaction, article_ids: Sequence[str]) -> set[str]:
         foreign = {one for one in article_ids if providers is not None and not is_allowed(one, providers)}
@@ -111,11 +120,11 @@ async def _store(
     if not chosen:
         return Stored()
     by_id = {delivery.article_id: delivery for delivery in chosen}
-    rows = await articles.take(tx, chosen, now)
-    await submitted.put(tx, _outcomes(incoming, by_id, rows), now)
-    taken = [row for row in rows if row.stored]
-    await contents.put(tx, taken, by_id)
-    live = [row for row in taken if row.state == "live"]
+    rows = await articles.upsert(tx, chosen, now)
+    await submitted.save(tx, _outcomes(incoming, by_id, rows), now)
+    stored = [row for row in rows if row.stored]
+    await contents.save(tx, stored, by_id)
+    live = [row for row in stored if row.state == "live"]
     await service.news.put(
         tx,
         [row.article_id for row in live],
@@ -123,13 +132,13 @@ async def _store(
         [by_id[row.article_id].traceparent for row in live],
         now,
     )
-    return Stored(len(taken), len(chosen) - len(rows))
+    return Stored(len(stored), len(chosen) - len(rows))
 
 
 def _outcomes(
-    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Taken]
+    incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Upserted]
 ) -> list[Submitted]:
-    """What became of each delivery whose sender may ask: of several on one article, the newest was stored."""
+    """Returns the outcome of each delivery with an origin: of several on one article, the newest was stored."""
     found = {row.article_id: row for row in rows}
     outcomes = []
     for one in incoming:

@@ -1,4 +1,4 @@
-"""What one worker looks at again and again: feeds that fail, are stopped, or are read too slowly."""
+"""Periodic monitoring of feeds, in one worker: failing, stopped or slow ones."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ FEEDS = "feeds"
 
 
 async def watch_feeds(service: Service) -> None:
-    """Raises what holds of the configured feeds, repeats it, and resolves what does not hold any more."""
+    """Raises the conditions of the configured feeds, repeats them, and resolves those that no longer apply."""
     states = [
         FeedState(
             row["name"],
@@ -48,7 +48,7 @@ async def watch_feeds(service: Service) -> None:
 
 
 async def measure(service: Service) -> None:
-    """The metrics of articles, notices and feeds, in every worker."""
+    """Updates the metrics of articles, notices and feeds, in every worker."""
     now = service.clock.now()
     for state, count in (await articles.counts(service.db)).items():
         metrics.ARTICLES.labels(state).set(count)

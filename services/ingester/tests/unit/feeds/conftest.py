@@ -1,4 +1,4 @@
-"""Pages as the provider would write them, from plain values, in both of its formats."""
+"""Pages in the provider's two formats, built from plain values."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ REPEATED = ("audio", "image", "video")
 
 
 def xml(name: str, value: Any) -> str:
-    """One element as the provider writes it: empty ones stay, lists have a member's element."""
+    """Returns one element as written by the provider: empty ones stay, and each list member has an element."""
     match value:
         case dict():
             inner = "".join(xml(key, member) for key, member in value.items())
@@ -42,13 +42,13 @@ def xml(name: str, value: Any) -> str:
 
 @pytest.fixture
 def as_xml() -> Callable[[Any], bytes]:
-    """An envelope's fields as an answer in XML."""
+    """Returns a response in XML from the fields of an envelope."""
     return lambda fields: f'<?xml version="1.0" encoding="UTF-8"?>\n{xml("response", fields)}'.encode()
 
 
 @pytest.fixture
 def wire() -> Callable[..., dict[str, Any]]:
-    """A small sound article as it stands on the wire, with changes; a change to ... leaves the field out."""
+    """Returns a small valid article in the provider's format, with changes; a change to ... omits the field."""
 
     def article(**changes: Any) -> dict[str, Any]:
         fields = {
@@ -66,7 +66,7 @@ def wire() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(params=["xml", "json"])
 def page(request: pytest.FixtureRequest, as_xml: Callable[[Any], bytes]) -> Callable[..., Page]:
-    """Reads articles given as plain values, once in each format."""
+    """Parses articles given as plain values, in each format."""
 
     def read(*articles: Any) -> Page:
         fields = {"status": "SUCCESS", "articles": list(articles)}
@@ -78,11 +78,11 @@ def page(request: pytest.FixtureRequest, as_xml: Callable[[Any], bytes]) -> Call
 
 @pytest.fixture
 def received_at() -> datetime:
-    """When the page came."""
+    """When the page was received."""
     return RECEIVED_AT
 
 
 @pytest.fixture
 def golden() -> Callable[[str], bytes]:
-    """A file of the goldens."""
+    """Returns a file of the goldens."""
     return lambda name: (GOLDENS / name).read_bytes()

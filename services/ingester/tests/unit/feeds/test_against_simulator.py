@@ -1,4 +1,4 @@
-"""The client reads the whole simulator, compared by id with what the simulator says it exposed."""
+"""The client reads the whole simulator; the ids are compared with those that the simulator exposed."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.simulator import Simulator
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 from ingester.gateways.providers.metabase.client import ClientOptions, MetabaseClient
-from ingester.gateways.providers.metabase.codes import LIVING, Action, ProviderFailure
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES, Action, ProviderFailure
 from ingester.gateways.providers.metabase.values import Page, Slice
 from ingester.gateways.providers.port import ApiCall, Bad, Revoked
 
@@ -23,18 +23,18 @@ ONCE = Retry(attempts=1)
 
 
 class AtOnce:
-    """A pace that lets every call pass."""
+    """A rate limit that allows every call."""
 
     async def take(self) -> None:
-        """At once."""
+        """Does not wait."""
 
     async def end(self, retry_after_s: float | None) -> None:
-        """Nothing follows from it."""
+        """Has no effect."""
 
 
 @dataclass
 class Feed:
-    """A client at a simulator in process."""
+    """A client for a simulator in the test's process."""
 
     client: MetabaseClient
     control: SimulatorClient
@@ -43,7 +43,7 @@ class Feed:
     async def walk(
         self, limit: int = 50, part: Slice | None = None
     ) -> tuple[dict[str, int | None], list[Bad], list[Page]]:
-        """Everything on the feed: ids with their last sequence, what was bad, and the pages."""
+        """Returns everything on the feed: ids with their last sequence, unusable entries, and the pages."""
         cursor, pages = "0", list[Page]()
         while True:
             page = await self.client.articles(cursor, limit, part)
@@ -55,7 +55,7 @@ class Feed:
         return found, [bad for page in pages for bad in page.bad], pages
 
     async def walk_revoked(self, limit: int = 10) -> list[Revoked]:
-        """The whole log of revocations."""
+        """Returns the whole log of revocations."""
         cursor, found = "0", list[Revoked]()
         while True:
             page = await self.client.revoked(cursor, limit)
@@ -84,7 +84,7 @@ async def feed(request: pytest.FixtureRequest) -> AsyncIterator[Feed]:
             "development",
             http,
             pace=AtOnce(),
-            breaker=Breaker("simulator", clock, failures=1000, not_failures=LIVING),
+            breaker=Breaker("simulator", clock, failures=1000, not_failures=NOT_OUTAGES),
             record_call=record,
             clock=clock,
             options=ClientOptions(format=request.param, retry=ONCE, body_bytes_max=20_000_000),
@@ -140,7 +140,7 @@ async def test_slices_share_the_feed_between_them(feed: Feed) -> None:
         ("id_text", None),
     ],
 )
-async def test_one_spoilt_article_costs_at_most_itself(feed: Feed, corrupt: str, code: str | None) -> None:
+async def test_one_damaged_article_affects_at_most_itself(feed: Feed, corrupt: str, code: str | None) -> None:
     before = (await feed.control.publish(3)).ids
     await feed.control.publish(1, corrupt=corrupt)
     after = (await feed.control.publish(3)).ids
@@ -197,7 +197,7 @@ async def test_revocations_as_converters_write_them_are_read_one_or_several_to_a
 
 
 async def understood(feed: Feed) -> list[dict[str, Any]]:
-    """What every article of the feed says beside ``extra``; all of it must be understood."""
+    """Returns every article of the feed without ``extra``; all fields must be readable."""
     _, _, pages = await feed.walk()
     assert [page.not_understood for page in pages] == [{}] * len(pages)
     return [article.model_dump(exclude={"extra"}) for page in pages for article in page.articles]
@@ -264,7 +264,7 @@ async def test_an_answer_that_is_none_is_an_error_on_both_feeds(
     ],
 )
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_a_failure_says_what_to_do_whichever_status_it_comes_with(
+async def test_a_failure_has_an_action_for_any_http_status(
     feed: Feed, code: int, action: Action, status: int
 ) -> None:
     await feed.control.fail("articles", "failure", code=code, status=status)
@@ -273,7 +273,7 @@ async def test_a_failure_says_what_to_do_whichever_status_it_comes_with(
     assert (caught.value.code, caught.value.action) == (code, action)
 
 
-async def test_a_call_within_the_pause_is_told_to_wait(feed: Feed) -> None:
+async def test_a_call_within_the_pause_must_wait(feed: Feed) -> None:
     await feed.control.set(pause_s=60.0)
     await feed.client.articles("0")
     with pytest.raises(ProviderFailure) as caught:

@@ -1,4 +1,4 @@
-"""Answers as a whole: what is no answer is an error with its reason, and tells nothing of what was in it."""
+"""Responses as a whole: an invalid one is an error with its reason, without its content."""
 
 from datetime import datetime
 
@@ -114,7 +114,7 @@ def test_noise_inside_one_json_string_does_not_cost_the_page(title: bytes, recei
     assert found.title.replace(" ", "").replace("\ufffd", "") == "ab"
 
 
-def test_a_latin_page_that_says_so_is_read_as_such(received_at: datetime) -> None:
+def test_a_latin_page_is_read_by_its_declared_encoding(received_at: datetime) -> None:
     body = b'<?xml version="1.0" encoding="ISO-8859-1"?>' + article(b"caf\xe9")
     assert parse_articles(body, XML, received_at=received_at).articles[0].title == "caf\u00e9"
 
@@ -127,7 +127,7 @@ def test_an_external_entity_is_never_fetched(received_at: datetime) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("media", [XML, JSON])
-def test_each_code_of_a_failure_says_what_to_do(code: int, media: str, received_at: datetime) -> None:
+def test_each_code_of_a_failure_has_an_action(code: int, media: str, received_at: datetime) -> None:
     fields = {
         "status": "FAILURE",
         "messageCode": str(code),
@@ -163,7 +163,7 @@ def test_each_code_of_a_failure_says_what_to_do(code: int, media: str, received_
         (None, 503, Action.TRANSIENT),
     ],
 )
-def test_the_code_decides_and_the_status_stands_in(
+def test_the_code_decides_and_the_status_is_the_fallback(
     code: int | None, status: int | None, action: Action
 ) -> None:
     assert failure(code, status).action is action

@@ -1,4 +1,4 @@
-"""Articles from the provider's pages: what is taken, what is kept, what is set aside."""
+"""Articles on the provider's pages: fields that are read, kept in ``extra``, or quarantined."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -160,7 +160,7 @@ def test_the_earlier_end_of_two_licences_counts(page: Read, wire: Wire) -> None:
         ({"content": '"' * 450_000}, "too_large"),
     ],
 )
-def test_one_bad_article_costs_one_article(
+def test_one_bad_article_affects_only_itself(
     page: Read, wire: Wire, changes: dict[str, Any], code: str
 ) -> None:
     found = page(wire(sequenceId="1"), wire(**{"sequenceId": "2"} | changes), wire(sequenceId="3"))
@@ -177,12 +177,12 @@ def test_an_entry_without_a_sequence_does_not_take_the_cursor_away(page: Read, w
     assert page(wire(sequenceId="1"), {}).last_sequence == "1"
 
 
-def test_a_bare_article_is_set_aside_and_moves_nothing(page: Read) -> None:
+def test_a_bare_article_is_quarantined_and_moves_nothing(page: Read) -> None:
     found = page({})
     assert ([bad.code for bad in found.bad], found.last_sequence, found.count) == (["empty"], None, 1)
 
 
-def test_a_bad_article_keeps_its_bytes_and_tells_no_value(page: Read, wire: Wire) -> None:
+def test_a_bad_article_keeps_its_bytes_and_its_error_contains_no_value(page: Read, wire: Wire) -> None:
     [bad] = page(wire(embargoDate="secret words", title="more secrets")).bad
     assert b"secret words" in bad.raw
     assert b"more secrets" in bad.raw
@@ -272,7 +272,7 @@ def test_media_that_repeat_without_an_element_around_them_are_lists_even_when_al
     assert article.extra["media"] == {"image": [image]}
 
 
-def test_an_article_nested_too_deep_is_set_aside(page: Read, wire: Wire) -> None:
+def test_an_article_nested_too_deep_is_quarantined(page: Read, wire: Wire) -> None:
     deep: Any = "bottom"
     for _ in range(100):
         deep = {"a": deep}
@@ -338,7 +338,7 @@ ENTITIES = (
 
 
 def read_with(inner: str | dict[str, Any], wire: Wire) -> Page:
-    """One article with an inner list as a converter wrote it: XML, or JSON's fields."""
+    """Parses an article with an inner list as written by a converter: XML, or JSON's fields."""
     if isinstance(inner, str):
         body = (
             "<response><status>SUCCESS</status><articles><article><sequenceId>1</sequenceId><id>2</id>"

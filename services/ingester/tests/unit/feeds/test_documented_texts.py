@@ -1,4 +1,4 @@
-"""What is done to a provider's texts is what partners read about it."""
+"""The processing of a provider's texts is as documented for partners."""
 
 import json
 import re
@@ -26,7 +26,7 @@ XML = "in XML"
 
 
 def read(sent: str, received_at: datetime, *, as_xml: bool) -> ArticleSubmitted:
-    """An article with this text as its title, body, author and in an unknown field."""
+    """Parses an article with this text as its title, body, author and in an unknown field."""
     if as_xml:
         texts = f"<title>{sent}</title><content>{sent}</content><author><name>{sent}</name></author><odd>{sent}</odd>"
         fields = f"<sequenceId>1</sequenceId><id>2</id>{texts}"
@@ -49,7 +49,7 @@ def read(sent: str, received_at: datetime, *, as_xml: bool) -> ArticleSubmitted:
 
 
 def one_line(text: str) -> str:
-    """As a title or an author's name has it."""
+    """Returns the text as in a title or an author's name."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""The client over a transport that plays the provider: pace, retries, records, and a key that nobody sees."""
+"""The client with a fake transport of the provider: rate limit, retries, records, and a secret key."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ from clawback_testing.clock import FakeClock
 from ingester.gateways.providers.answers import Unreachable, Unreadable, UnreadableAnswer
 from ingester.gateways.providers.http_body import Body
 from ingester.gateways.providers.metabase.client import ClientOptions, Endpoint, MetabaseClient, RevokedCursor
-from ingester.gateways.providers.metabase.codes import LIVING, MustWait, ProviderDown, Refused
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES, MustWait, ProviderDown, Refused
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.port import ApiCall
 
@@ -40,7 +40,7 @@ def refusal(code: int, status: int = 200, **headers: str) -> httpx.Response:
 
 @dataclass
 class World:
-    """Everything around a client, and what happened in it."""
+    """The environment of a client, with a record of events."""
 
     answers: list[Answer]
     failures_max: int = 50
@@ -53,7 +53,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
-        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, not_failures=LIVING)
+        self.breaker = Breaker("provider", self.clock, failures=self.failures_max, not_failures=NOT_OUTAGES)
         self.client = MetabaseClient(
             "http://provider.example/",
             KEY,
@@ -68,7 +68,7 @@ class World:
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """The next answer."""
+        """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
         answer = self.answers.pop(0) if self.answers else EMPTY
@@ -81,24 +81,24 @@ class World:
         )
 
     async def take(self) -> None:
-        """Never waits."""
+        """Does not wait."""
         self.story.append("turn")
 
     async def end(self, retry_after_s: float | None) -> None:
-        """Notes how long the provider asked not to be called."""
+        """Records the requested pause."""
         self.story.append("end" if retry_after_s is None else f"rest {retry_after_s:.0f}")
 
     async def sleep(self, seconds: float) -> None:
-        """Only noted."""
+        """Records the time without waiting."""
         self.story.append(f"sleep {int(seconds)}")
 
     async def record(self, call: ApiCall) -> None:
-        """Kept in a list."""
+        """Appends the call to a list."""
         self.calls.append(call)
 
     @property
     def params(self) -> list[dict[str, str]]:
-        """Of every request."""
+        """Returns the parameters of every request."""
         return [dict(request.url.params) for request in self.requests]
 
 
@@ -191,7 +191,7 @@ async def test_a_long_retry_after_is_left_to_the_caller() -> None:
     assert world.story == ["turn", "call", "rest 3600"]
 
 
-async def test_retry_after_is_read_beside_a_failure_under_200_as_well() -> None:
+async def test_retry_after_is_read_also_with_a_failure_under_200() -> None:
     world = World([refusal(1004, 200, **{"retry-after": "90"})])
     with pytest.raises(MustWait):
         await world.client.articles("1")
@@ -238,7 +238,7 @@ async def test_a_full_page_of_revocations_without_a_way_on_is_an_error() -> None
 
 
 @pytest.mark.parametrize("code", [1022, 1008])
-async def test_the_revoked_cursor_goes_under_its_other_name_when_one_is_refused(code: int) -> None:
+async def test_the_revoked_cursor_uses_its_other_name_when_one_is_refused(code: int) -> None:
     quiet = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": []})
     world = World([refusal(code), quiet, quiet])
     await world.client.revoked("11111111")

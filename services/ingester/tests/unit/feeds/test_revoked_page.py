@@ -1,4 +1,4 @@
-"""Revocations from the provider's pages: every shape that is told of, and nothing read as "none"."""
+"""Revocations on the provider's pages: every documented form, and nothing unreadable counts as "none"."""
 
 from datetime import UTC, datetime
 
@@ -76,7 +76,7 @@ def test_a_page_with_exactly_one_revocation_is_read_in_every_shape(body: bytes, 
     assert (found.next_cursor, found.count, found.bad) == ("9", 1, ())
 
 
-def test_a_bare_id_is_a_number_and_what_is_none_beside_one_is_set_aside() -> None:
+def test_a_bare_id_is_a_number_and_any_other_text_is_quarantined() -> None:
     found = parse_revoked(json(revokedArticles=["5", "none", "6"]), JSON)
     assert [revoked.provider_article_id for revoked in found.ids] == ["5", "6"]
     assert [(bad.index, bad.code) for bad in found.bad] == [(1, "id_unreadable")]
@@ -135,12 +135,12 @@ def test_an_unexpected_body_is_an_error_and_never_nothing_revoked(
     assert caught.value.reason == reason
 
 
-def test_a_failure_is_an_error_even_beside_an_empty_list() -> None:
+def test_a_failure_is_an_error_even_with_an_empty_list() -> None:
     with pytest.raises(ProviderFailure):
         parse_revoked(orjson.dumps({"status": "FAILURE", "messageCode": "9999", "revokedArticles": []}), JSON)
 
 
-def test_one_entry_without_an_id_is_set_aside_and_the_others_count() -> None:
+def test_one_entry_without_an_id_is_quarantined_and_the_others_count() -> None:
     found = parse_revoked(json(revokedArticles=[{"id": "5"}, {"sequenceId": "7"}, {"id": "a b"}, "x"]), JSON)
     assert [revoked.provider_article_id for revoked in found.ids] == ["5"]
     assert [(bad.index, bad.code) for bad in found.bad] == [

@@ -1,4 +1,4 @@
-"""Whatever comes: a page, an unreadable answer or a failure, never anything else, and no word of it in an error."""
+"""Any input results in a page, an unreadable response or a failure, and errors contain none of it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ slowly = settings(deadline=None, max_examples=100, suppress_health_check=[Health
 
 
 def check(body: bytes, media: str | None) -> None:
-    """Every reader answers in one of the three ways, and what it answers can be kept."""
+    """Checks that every parser has one of the three results, and that it can be stored."""
     said: list[str] = []
     for read in READERS:
         try:
@@ -146,7 +146,7 @@ def test_any_packed_bytes(chunks: list[bytes], encoding: str) -> None:
 
 
 def damaged(body: bytes, data: st.DataObject) -> bytes:
-    """The bytes with a cut, a repeat or something foreign in the middle."""
+    """Returns the bytes with a cut, a repetition or foreign bytes in the middle."""
     at, to = sorted(data.draw(st.tuples(st.integers(0, len(body)), st.integers(0, len(body)))))
     foreign = [
         b"",
@@ -168,7 +168,7 @@ def damaged(body: bytes, data: st.DataObject) -> bytes:
 
 @pytest.fixture(scope="module")
 def golden_pages() -> list[bytes]:
-    """The goldens with a token in their texts."""
+    """Returns the goldens with a token in their texts."""
     goldens = Path(__file__).parents[2] / "goldens"
     return [
         (goldens / name).read_text().replace("line", CANARY).encode()
@@ -178,7 +178,7 @@ def golden_pages() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def as_xml_members() -> Callable[[Any], bytes | None]:
-    """An envelope of texts in XML; None when XML has no way to write one of them."""
+    """Returns an envelope of texts in XML; None if XML cannot express one of them."""
 
     def write(envelope: dict[str, Any]) -> bytes | None:
         inner = ""

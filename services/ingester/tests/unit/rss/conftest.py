@@ -1,4 +1,4 @@
-"""Documents as servers write them, from a few elements."""
+"""Documents as written by servers, built from a few elements."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,19 +20,19 @@ SPACES = (
 
 @pytest.fixture
 def received_at() -> datetime:
-    """When the document came."""
+    """When the document was received."""
     return RECEIVED_AT
 
 
 @pytest.fixture
 def holder() -> Holder:
-    """Whose the entries are."""
+    """The feed of the entries."""
     return Holder("agency-a", Source(key="agency-a"), Licence(name="Agency A"), None)
 
 
 @pytest.fixture
 def atom() -> Callable[..., bytes]:
-    """A document of Atom around these elements; ``top`` are attributes of its root."""
+    """Returns a document of Atom with these elements; ``top`` are attributes of its root."""
     return lambda inner, top="": (
         f'<feed xmlns="http://www.w3.org/2005/Atom" {SPACES} {top}>{inner}</feed>'.encode()
     )
@@ -40,11 +40,11 @@ def atom() -> Callable[..., bytes]:
 
 @pytest.fixture
 def rss() -> Callable[..., bytes]:
-    """A document of RSS 2.0 around these elements of its channel."""
+    """Returns a document of RSS 2.0 with these elements in its channel."""
     return lambda inner: f'<rss version="2.0" {SPACES}><channel>{inner}</channel></rss>'.encode()
 
 
 @pytest.fixture
 def page(holder: Holder) -> Callable[[bytes], Page]:
-    """What the entries of a document are."""
+    """Parses the entries of a document."""
     return lambda body: page_of(read(body, None).entries, holder, RECEIVED_AT)

@@ -1,4 +1,4 @@
-"""The document as a whole is RSS or Atom throughout, or says nothing: least of all that there is nothing."""
+"""A document must be RSS or Atom throughout; any other one never counts as empty."""
 
 import time
 from collections.abc import Callable
@@ -96,7 +96,7 @@ def test_noise_that_a_strict_parser_refuses_is_repaired(spoilt: bytes, title: st
     assert page(body).articles[0].title == title
 
 
-def test_a_gigantic_field_costs_that_entry_alone(rss: Write, page: Read) -> None:
+def test_a_gigantic_field_affects_only_its_entry(rss: Write, page: Read) -> None:
     found = page(
         rss(f"<item><guid>1</guid><title>{'x' * 2_000_000}</title></item><item><guid>2</guid></item>")
     )

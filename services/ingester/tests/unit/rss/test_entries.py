@@ -1,4 +1,4 @@
-"""What an entry of RSS or Atom becomes: an article, a revocation, or something that is set aside alone."""
+"""The result for an entry of RSS or Atom: an article, a revocation, or quarantine of this entry alone."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,7 +47,7 @@ def only(page: Page) -> ArticleSubmitted:
     return found
 
 
-def test_an_item_of_rss_and_an_entry_of_atom_with_the_same_words_are_the_same_article(
+def test_an_item_of_rss_and_an_entry_of_atom_with_the_same_content_are_the_same_article(
     atom: Write, rss: Write, page: Read
 ) -> None:
     left = only(page(rss(ITEM)))
@@ -56,7 +56,7 @@ def test_an_item_of_rss_and_an_entry_of_atom_with_the_same_words_are_the_same_ar
     assert left.model_copy(update={"authors": ()}) == right.model_copy(update={"authors": ()})
 
 
-def test_everything_that_an_entry_says_has_its_place(rss: Write, page: Read) -> None:
+def test_every_field_of_an_entry_is_read(rss: Write, page: Read) -> None:
     found = only(page(rss(ITEM)))
     updated = datetime(2026, 2, 28, 10, 30, 0, 1, tzinfo=UTC)
     assert found.model_dump(
@@ -87,7 +87,7 @@ def test_everything_that_an_entry_says_has_its_place(rss: Write, page: Read) -> 
         "&#0;a&#7;",
     ],
 )
-def test_whatever_the_guid_looks_like_the_id_is_one_and_stays(key: str, rss: Write, page: Read) -> None:
+def test_any_guid_results_in_a_valid_and_stable_id(key: str, rss: Write, page: Read) -> None:
     first, again = (only(page(rss(f"<item><guid>{key}</guid></item>"))) for _ in range(2))
     assert is_article_id(first.article_id)
     assert first.article_id == again.article_id
@@ -111,7 +111,7 @@ def test_an_entry_without_an_id_is_known_by_its_link(atom: Write, rss: Write, pa
 @pytest.mark.parametrize(
     "entry", ["<item/>", "<item><title>t</title><guid> </guid></item>", "<item><guid/></item>"]
 )
-def test_an_entry_that_cannot_be_known_again_is_set_aside_and_its_neighbours_are_not(
+def test_an_entry_that_cannot_be_known_again_is_quarantined_and_the_others_are_not(
     entry: str, rss: Write, page: Read
 ) -> None:
     found = page(rss(ITEM + entry + ITEM.replace("g-1", "g-2")))
@@ -127,7 +127,7 @@ def test_an_entry_that_cannot_be_known_again_is_set_aside_and_its_neighbours_are
     assert bad.raw.startswith(b"<item")
 
 
-def test_an_entry_that_breaks_the_contract_is_set_aside_with_its_id_and_without_its_words(
+def test_an_entry_that_violates_the_contract_is_quarantined_with_its_id_and_without_content(
     rss: Write, page: Read
 ) -> None:
     sound = only(page(rss(ITEM)))
@@ -185,7 +185,7 @@ def test_an_entry_without_a_time_that_can_be_read_is_as_old_as_when_it_came_and_
     assert found.not_understood == ({ANY_FIELD: 1, "pubDate": 1} if written else {})
 
 
-def test_a_time_far_ahead_is_not_believed_for_it_would_keep_out_all_that_follows(
+def test_a_time_far_in_the_future_is_ignored_because_it_would_block_all_updates(
     atom: Write, page: Read, received_at: datetime
 ) -> None:
     def entry(updated: datetime) -> bytes:
@@ -258,7 +258,7 @@ def test_names_that_are_no_names_are_left_out_and_counted(rss: Write, page: Read
     assert found.not_understood["category"] == 1
 
 
-def test_the_language_is_the_entrys_else_the_feeds_else_the_one_that_we_were_told(
+def test_the_language_is_the_entrys_else_the_feeds_else_the_configured_one(
     rss: Write, holder: Holder, received_at: datetime
 ) -> None:
     def language(channel: str, entry: str) -> str | None:
@@ -306,7 +306,7 @@ def test_a_deleted_entry_without_a_time_is_a_revocation_all_the_same(
 
 
 @pytest.mark.parametrize("attributes", [{}, {"ref": ""}, {"ref": " "}, {"href": "g-1"}])
-def test_a_deleted_entry_that_does_not_say_of_what_is_for_a_person_to_look_at(
+def test_a_deleted_entry_without_a_reference_needs_a_person(
     attributes: dict[str, Any], atom: Write, page: Read
 ) -> None:
     found = page(atom(deleted(**attributes) + ENTRY))

@@ -1,4 +1,4 @@
-"""The call for a document over a transport that plays the server: conditional, paced, recorded, and nothing secret."""
+"""Requests for a document with a fake transport: conditional, rate-limited, recorded, and without secrets."""
 
 import asyncio
 import gzip
@@ -21,7 +21,7 @@ from clawback_testing.clock import FakeClock
 from ingester.domain.pages import End, PageSizes
 from ingester.gateways.providers import port
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
-from ingester.gateways.providers.port import ApiCall, Feed, Page, RecordCall, Surroundings
+from ingester.gateways.providers.port import ApiCall, Feed, Page, ProviderContext, RecordCall
 from ingester.gateways.providers.rss import feeds
 from ingester.gateways.providers.rss.client import LIMITS
 from ingester.settings import FeedSettings, Settings
@@ -47,7 +47,7 @@ def not_gzip(_: httpx.Request) -> httpx.Response:
 
 @dataclass(repr=False)
 class World:
-    """A feed, its server, and what happened between them."""
+    """A feed, its server, and a record of events."""
 
     answers: list[Answer]
     requests: list[httpx.Request] = field(default_factory=list)
@@ -58,9 +58,9 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        around = Surroundings(Settings(), self._clock, self._http, self.pace, self.record)
+        context = ProviderContext(Settings(), self._clock, self._http, self.pace, self.record)
         listed = {"name": "agency-a", "kind": "articles", "url": URL, "licence": "A", **self.options}
-        (self.feed,) = feeds(FeedSettings.model_validate(listed), around)
+        (self.feed,) = feeds(FeedSettings.model_validate(listed), context)
 
     @property
     def _clock(self) -> Clock:
@@ -71,7 +71,7 @@ class World:
         return httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """The next answer."""
+        """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
         answer = self.answers.pop(0)
@@ -83,20 +83,20 @@ class World:
         return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
 
     def pace(self, feed: FeedSettings, _: timedelta) -> "World":
-        """Of the feed's key."""
+        """Returns the rate limit of the feed's key."""
         self.paced.append(feed.key)
         return self
 
     async def take(self) -> None:
-        """Never waits."""
+        """Does not wait."""
         self.story.append("turn")
 
     async def end(self, retry_after_s: float | None) -> None:
-        """Notes how long the server asked not to be called."""
+        """Records the requested pause."""
         self.story.append("end" if retry_after_s is None else f"rest {retry_after_s:.0f}")
 
     def record(self, feed: FeedSettings, poll_id: UUID) -> RecordCall:
-        """Kept in a list."""
+        """Appends the call to a list."""
         assert (feed.name, isinstance(poll_id, UUID)) == ("agency-a", True)
 
         async def keep(call: ApiCall) -> None:
@@ -105,13 +105,13 @@ class World:
         return keep
 
     async def page(self, cursor: str | None = None, limit: int = 500) -> Page:
-        """One page of a pass of its own."""
+        """Reads one page in a separate poll."""
         return await self.feed.source.connect(uuid4()).page(cursor, limit)
 
 
 @pytest.fixture(autouse=True)
 def _no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One attempt, unless a test says otherwise."""
+    """One attempt, unless a test sets more."""
     monkeypatch.setattr(LIMITS_OF, ONCE)
 
 
@@ -164,7 +164,7 @@ async def test_a_feed_whose_cursor_was_reset_or_is_none_of_ours_is_read_whole() 
     assert not any("if-none-match" in request.headers for request in world.requests)
 
 
-async def test_304_to_a_call_without_a_condition_says_nothing() -> None:
+async def test_304_to_an_unconditional_call_is_an_error() -> None:
     with pytest.raises(UnreadableAnswer):
         await World([httpx.Response(304)]).page()
 

@@ -1,4 +1,4 @@
-"""Whatever comes: a page or an unreadable answer, never anything else, and no word of it in an error."""
+"""Any input results in a page or an unreadable response, and errors contain none of it."""
 
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
@@ -77,7 +77,7 @@ def atom(inner: str) -> bytes:
 
 
 def check(body: bytes, media: str | None) -> None:
-    """A page that can be kept, or an error without a word of the document."""
+    """Checks for a page that can be stored, or an error without any of the document."""
     said = ""
     try:
         keepable(page_of(read(body, media).entries, HOLDER, NOW))
@@ -140,7 +140,7 @@ def test_any_state_is_a_cursor_that_can_be_kept_and_read_again(values: dict[str,
 
 
 def damaged(body: bytes, data: st.DataObject) -> bytes:
-    """The bytes with a cut, a repeat or something foreign in the middle."""
+    """Returns the bytes with a cut, a repetition or foreign bytes in the middle."""
     at, to = sorted(data.draw(st.tuples(st.integers(0, len(body)), st.integers(0, len(body)))))
     foreign = [
         b"", b"\x00", b"\xff", b"&", b"&#0;", b"<a>", b"</item>", b"]]>", b"<![CDATA[", b'"', b"<!DOCTYPE a>",

@@ -1,4 +1,4 @@
-"""An entry of FEEDS that cannot be used ends the process with words that name the feed and the option alone."""
+"""An invalid entry of FEEDS stops the process with a text that names only the feed and the option."""
 
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,21 @@ def test_an_address_and_a_licence_are_enough() -> None:
         ({"licence": ...}, "feed agency-a, licence: Field required"),
         ({"licence": ""}, "feed agency-a, licence: String should have at least 1 character"),
         ({"url": 7}, "feed agency-a, url: Input should be a valid string"),
-        ({"url": "ftp://s3cret/"}, "feed agency-a, url: needs http or https, and a host"),
-        ({"url": "file:///s3cret"}, "feed agency-a, url: needs http or https, and a host"),
-        ({"url": "//s3cret"}, "feed agency-a, url: needs http or https, and a host"),
-        ({"url": "https://"}, "feed agency-a, url: needs http or https, and a host"),
-        ({"url": "https://s3cret:port/"}, "feed agency-a, url: needs http or https, and a host"),
+        ({"url": "ftp://s3cret/"}, "feed agency-a, url: must have the scheme http or https, and a host"),
+        ({"url": "file:///s3cret"}, "feed agency-a, url: must have the scheme http or https, and a host"),
+        ({"url": "//s3cret"}, "feed agency-a, url: must have the scheme http or https, and a host"),
+        ({"url": "https://"}, "feed agency-a, url: must have the scheme http or https, and a host"),
+        (
+            {"url": "https://s3cret:port/"},
+            "feed agency-a, url: must have the scheme http or https, and a host",
+        ),
         ({"language": "s3cret language"}, "feed agency-a, language: String should match pattern"),
-        ({"licence_name": "s3cret", "a": 1}, "feed agency-a: rss has no a, licence_name"),
+        ({"licence_name": "s3cret", "a": 1}, "feed agency-a: rss does not support a, licence_name"),
         (
             {"url": "https://s3cret@feeds.example/", "authorization_file": "f"},
-            "feed agency-a, authorization_file: url names a user already",
+            "feed agency-a, authorization_file: the url already has a user",
         ),
-        ({"kind": "revoked"}, "feed agency-a, kind: rss has articles alone"),
+        ({"kind": "revoked"}, "feed agency-a, kind: rss supports only articles"),
     ],
 )
 def test_an_option_that_is_wrong_is_named_and_not_shown(given: dict[str, Any], words: str) -> None:
@@ -68,7 +71,7 @@ def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
         found.authorization("agency-a")
     for wrong in ("", "\n", "Bearer a\nX: b"):
         file.write_text(wrong)
-        with pytest.raises(Stop, match="is not one line of printable characters"):
+        with pytest.raises(Stop, match="must be one line of printable characters"):
             found.authorization("agency-a")
     file.write_text("Bearer a\n")
     given = found.authorization("agency-a")
@@ -78,7 +81,7 @@ def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
     assert options().authorization("agency-a") is None
 
 
-def test_what_the_options_say_of_a_source_fits_the_contract() -> None:
+def test_the_source_options_match_the_contract() -> None:
     found = options(source_key="k" * 500, source_name="n", licence="l" * 500)
     assert Source(key=found.source_key or "", name=found.source_name).name == "n"
     assert Licence(name=found.licence).name == found.licence

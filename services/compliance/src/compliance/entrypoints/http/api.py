@@ -1,4 +1,4 @@
-"""What the API of compliance answers."""
+"""The API of compliance."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from compliance.storage import runs
 from compliance.use_cases import Service
 
 NOTICES_BYTES_MAX = 4_000_000
-"""10,000 of the longest ids, as JSON."""
+"""Enough for 10,000 of the longest ids as JSON."""
 RECEIPTS_BYTES_MAX = 1_000_000
-"""500 receipts, each for several kinds of copies."""
+"""Enough for 500 receipts, each for several kinds of copies."""
 
 
 def api(service: Service, probes: Probes) -> Api:
-    """Notices, takedowns, holders, runs; it answers once our own orders are read."""
+    """Returns the routes; the API is ready once our own topic of orders is read."""
     if service.own_orders is not None:
         probes.add("own orders", service.own_orders.check)
 

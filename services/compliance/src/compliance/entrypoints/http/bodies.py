@@ -1,4 +1,4 @@
-"""What people and systems send to compliance, and how it is read."""
+"""Request bodies of the API, and how they are read."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ RECEIPTS_MAX = 500
 
 
 class NoticeBody(BaseModel):
-    """Articles that may no longer be held, and why."""
+    """Articles to revoke, and the reason."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,15 +57,15 @@ class NoticeBody(BaseModel):
 
     @property
     def ids(self) -> list[str]:
-        """The articles, each once, in their order."""
+        """Returns the article ids without repeats, in their order."""
         return list(dict.fromkeys([self.article_id] if self.article_id else self.article_ids))
 
 
 async def notice_body(request: Request, reason: str | None, revoked_at: datetime | None) -> NoticeBody:
-    """JSON, or CSV with a header that has ``article_id``; the rest of a CSV's notice stands in the query.
+    """Reads JSON, or CSV with a column ``article_id``; for CSV the reason and time are query parameters.
 
     Raises:
-        Problem: 422, naming each field or line that is wrong.
+        Problem: 422, with each invalid field or line.
     """
     raw = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -87,7 +87,7 @@ def _csv_ids(raw: bytes) -> Iterator[str]:
         found = [(rows.line_num, (row["article_id"] or "").strip()) for row in rows]
     except (UnicodeDecodeError, csv.Error):
         raise Problem(
-            422, "The body is no CSV in UTF-8.", errors=[field_error("", "csv_invalid", "No CSV")]
+            422, "The body is not CSV in UTF-8.", errors=[field_error("", "csv_invalid", "No CSV")]
         ) from None
     errors = [
         field_error(f"line {line}", "string_pattern_mismatch", "not provider:provider_article_id")
@@ -100,25 +100,25 @@ def _csv_ids(raw: bytes) -> Iterator[str]:
 
 
 class ReceiptsBody(BaseModel):
-    """Several receipts at once."""
+    """Several receipts in one body."""
 
     items: tuple[ArticleRemoved, ...] = Field(min_length=1, max_length=RECEIPTS_MAX)
 
 
 async def receipts_body(request: Request) -> list[ArticleRemoved]:
-    """One receipt, or ``{"items": […]}``. Unknown fields are refused: they would be lost.
+    """Reads one receipt, or ``{"items": […]}``. Unknown fields are refused, because they would be lost.
 
     Raises:
-        Problem: 422, naming each field that is wrong.
+        Problem: 422, with each invalid field.
     """
     return read_receipts(parse_json(await request.body()))
 
 
 def read_receipts(given: object) -> list[ArticleRemoved]:
-    """The receipts in what was sent.
+    """Returns the receipts in a parsed body.
 
     Raises:
-        Problem: 422, naming each field that is wrong.
+        Problem: 422, with each invalid field.
     """
     if not isinstance(given, dict):
         words = 'The body is one receipt object or {"items": […]}.'
@@ -132,13 +132,13 @@ def read_receipts(given: object) -> list[ArticleRemoved]:
 
 
 def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
-    """What OpenAPI says of a body that is read by hand."""
+    """Returns the OpenAPI description of a body that is parsed by our own code."""
     schema = schema_of(model, closed=True)
     return json_body([schema, items_of(schema, RECEIPTS_MAX)] if many else [schema])
 
 
 class ReinstateBody(BaseModel):
-    """Why a revocation is lifted."""
+    """The reason for a reinstatement."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -146,7 +146,7 @@ class ReinstateBody(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """Why a request is confirmed."""
+    """The reason for confirming a request."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -154,7 +154,7 @@ class DecisionBody(BaseModel):
 
 
 class RefusalBody(BaseModel):
-    """Why a request is refused."""
+    """The reason for refusing a request."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -162,7 +162,7 @@ class RefusalBody(BaseModel):
 
 
 class ReinstatementBody(BaseModel):
-    """Articles whose revocations are to be lifted, and why."""
+    """Articles to reinstate, and the reason."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -171,13 +171,13 @@ class ReinstatementBody(BaseModel):
 
 
 class FilterBody(HolderFilter):
-    """Which articles the holder takes; empty means all."""
+    """The articles that the holder receives; empty: all."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class RegistrationBody(HolderRegistration):
-    """A registration over HTTP: a field that we do not know is a mistake, and not one of a later version."""
+    """A registration over HTTP. An unknown field is an error, not a field of a later version."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -185,19 +185,19 @@ class RegistrationBody(HolderRegistration):
 
     @property
     def registration(self) -> HolderRegistration:
-        """In the contract's words."""
+        """Returns the registration as the contract's model."""
         return fitting(HolderRegistration.model_validate(self.model_dump()))
 
 
 class Resent(BaseModel):
-    """Orders that a holder is sent again."""
+    """Orders that are resent to a holder."""
 
     orders: int
-    """How many, at most 5,000 with one request, the most urgent first."""
+    """The number of orders, at most 5,000 per request, the most urgent first."""
 
 
 class HolderChange(BaseModel):
-    """What a holder declares anew; what is left out stays."""
+    """A change of a holder's registration; omitted fields stay unchanged."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -212,10 +212,10 @@ class HolderChange(BaseModel):
     signing_keys: dict[KeyId, PublicKey] | None = None
 
     def on(self, registration: HolderRegistration) -> HolderRegistration:
-        """The registration with the change.
+        """Returns the registration with the change applied.
 
         Raises:
-            Problem: 422, when the two do not fit together.
+            Problem: 422 if the result is not valid.
         """
         given = self.model_dump(exclude_unset=True)
         try:
@@ -226,27 +226,27 @@ class HolderChange(BaseModel):
 
 
 async def callable_address(registration: HolderRegistration, addresses: Addresses) -> None:
-    """Refuses an address at which we would not ask.
+    """Checks that compliance may call the holder's address.
 
     Raises:
-        Problem: 422.
+        Problem: 422 if it may not.
     """
     if registration.holdings_url is None:
         return
     try:
         await addresses.check(str(registration.holdings_url))
     except AddressRefused as error:
-        words = f"We would not ask at this address: {error}."
+        words = f"Compliance does not call this address: {error}."
         raise Problem(422, words, errors=[field_error("holdings_url", "address_refused", words)]) from None
 
 
 def fitting(registration: HolderRegistration) -> HolderRegistration:
-    """The registration, where its kind has what it needs.
+    """Returns the registration if it has the fields that its kind needs.
 
     Raises:
-        Problem: 422.
+        Problem: 422 if it has not.
     """
     if (registration.kind is HolderKind.EXPIRY) != (registration.forgets_after_h is not None):
-        words = "forgets_after_h belongs to the kind expiry, and to it alone"
+        words = "forgets_after_h is required for the kind expiry, and not allowed for any other kind"
         raise Problem(422, words, errors=[field_error("forgets_after_h", "kind_mismatch", words)])
     return registration

@@ -1,4 +1,4 @@
-"""What people and systems do to compliance by HTTP. Each act has a subject, and goes the way of the topics."""
+"""Write requests by people and systems. Each has a subject and uses the same functions as records on topics."""
 
 from uuid import UUID, uuid4
 
@@ -20,36 +20,38 @@ from compliance.use_cases import Service
 
 
 def commands(service: Service) -> list[Router]:
-    """All that is done."""
-    return [*requesting(service), _lifting(service), registering(service), _minding(service)]
+    """Returns the routes of all write requests."""
+    return [*requesting(service), _reinstating_one(service), registering(service), _minding(service)]
 
 
-def _lifting(service: Service) -> Router:
+def _reinstating_one(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["orders"])
 
     @router.post(
-        "/revocations/{revocation_id}/reinstate", status_code=202, summary="Lift the revocation that stands"
+        "/revocations/{revocation_id}/reinstate", status_code=202, summary="Reinstate a revoked article"
     )
     async def reinstate(revocation_id: UUID, body: ReinstateBody, caller: Officer) -> Reinstated:
-        lifting = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
+        reinstating = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
         return Reinstated(
-            revocation_id=lifting.revocation_id,
-            lifts=lifting.lifts,
-            article_id=lifting.article_id,
-            order=lifting.order_no,
+            revocation_id=reinstating.revocation_id,
+            lifts=reinstating.lifts,
+            article_id=reinstating.article_id,
+            order=reinstating.order_no,
         )
 
     @router.post(
         "/receipts",
         status_code=202,
-        summary="A holder answers an order, one or up to 500",
+        summary="Submit receipts of a holder, one or up to 500",
         openapi_extra=documented(ArticleRemoved, many=True),
     )
     async def answer(request: Request, caller: Answering) -> ReceiptResults:
         events = await receipts_body(request)
         others = {event.holder for event in events} - {caller.subject}
         if others:
-            raise Problem(403, "A holder answers for itself: the key's subject must be the holder's name.")
+            raise Problem(
+                403, "A holder answers only for itself: the key's subject must be the holder's name."
+            )
         answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
         meant = await use_cases.receipts_submitted(answers, service)
         return ReceiptResults(
@@ -65,7 +67,7 @@ def _lifting(service: Service) -> Router:
 def _minding(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["records"])
 
-    @router.post("/runs", status_code=202, summary="Ask for a run; the worker begins it within a second")
+    @router.post("/runs", status_code=202, summary="Request a run; the worker starts it within a second")
     async def run(response: Response, caller: Operator) -> RunRequested:
         run_id = uuid4()
         settings = service.settings

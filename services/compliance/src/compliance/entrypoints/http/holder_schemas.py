@@ -1,4 +1,4 @@
-"""Holders as they are answered, with what each owes."""
+"""Responses about holders and their obligations."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -18,19 +18,19 @@ from compliance.use_cases import Service
 
 
 class HolderAnswer(BaseModel):
-    """A holder, and what it declares."""
+    """A holder and its registration."""
 
     name: str
     kind: HolderKind
     group: str | None
-    """The consumer group under which it reads `articles.v1`."""
+    """The consumer group with which it reads `articles.v1`."""
     purpose: str
     filter: Json[HolderFilter]
     copy_kinds: list[str]
     holdings_url: str | None
     contact: str | None
     forgets_after_h: float | None
-    """Kind `expiry`: hours after which a copy disappears by itself."""
+    """Kind `expiry`: hours after which a copy is deleted by age."""
     status: Literal["active", "left"]
     registered_at: datetime
     registered_by: str
@@ -40,34 +40,34 @@ class HolderAnswer(BaseModel):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate({**row, "group": row["consumer_group"]})
 
 
 class OwedSum(BaseModel):
-    """How much a holder has not closed."""
+    """Totals of a holder's open obligations."""
 
     open: int
     overdue: int
     oldest_at: datetime | None
-    """When the oldest that is open was ordered of it."""
+    """When the oldest open obligation was ordered."""
     next_due_at: datetime | None
 
 
 class HolderListed(HolderAnswer):
-    """A holder, and how much it owes."""
+    """A holder with its totals."""
 
     owes: OwedSum
 
     @classmethod
     def owing(cls, row: Row, owed: Row) -> Self:
-        """From its row, and the sum of what it owes."""
+        """Creates it from the holder's row and the totals."""
         return cls.model_validate({**row, "group": row["consumer_group"], "owes": dict(owed)})
 
 
 @with_config(ConfigDict(extra="allow"))
 class Declared(TypedDict, total=False):
-    """A registration as it was recorded, with the fields that there were then; empty where none was made."""
+    """A registration as it was recorded, with the fields of that time; empty if none was made."""
 
     name: str
     kind: HolderKind
@@ -82,63 +82,63 @@ class Declared(TypedDict, total=False):
 
 
 class HolderChanged(BaseModel):
-    """What changed about a holder."""
+    """A change of a holder."""
 
     id: int
     changed_at: datetime
     changed_by: str
     change: str
     now: Json[Declared]
-    """What it declares since then."""
+    """The registration after the change."""
 
 
 class HolderDetail(HolderAnswer):
-    """One holder with what changed."""
+    """One holder with its changes."""
 
     unclosed: int
-    """How many obligations it has not closed."""
+    """The number of obligations that are not closed."""
     changes: list[HolderChanged]
-    """The last ones, the oldest first."""
+    """The last changes, the oldest first."""
     changes_truncated: bool
-    """There were more before."""
+    """There were earlier changes."""
 
 
 class LastAnswer(BaseModel):
-    """The receipt that a holder gave last to an order."""
+    """The last receipt of a holder for an order."""
 
     answered_at: datetime
     attempt: int
     meaning: str
-    """What it meant when it came."""
+    """Its outcome when it was received."""
 
 
 class Owed(BaseModel):
-    """What one holder has not closed."""
+    """An obligation of a holder that is not closed."""
 
     revocation_id: UUID
     article_id: ArticleId
     order: int
     order_kind: Kind
     kind: HolderKind
-    """Of the holder; what an `expiry` holder owes is closed by time."""
+    """The kind of the holder; obligations of `expiry` holders are closed by time."""
     state: State
     due_at: datetime
     seconds_left: int | None
-    """Until it is due, negative when it is overdue; null where nothing is ever overdue, for it is only withheld."""
+    """Until it is due, negative if overdue; null if the article is only withheld, because nothing is due then."""
     opened_at: datetime
     closes_at: datetime | None
-    """When time closes it, of an `expiry` holder."""
+    """When it is closed by time, for an `expiry` holder."""
     attempts: int
     """How often the order was sent."""
     notified_at: datetime | None
     reopened: int
-    """How often it still held what it had reported removed."""
+    """How often the holder still held the article after reporting its removal."""
     resend_at: datetime | None
     last_answer: LastAnswer | None
 
 
 async def holder_answer(service: Service, name: str) -> HolderAnswer:
-    """One holder.
+    """Returns one holder.
 
     Raises:
         Problem: 404.
@@ -150,7 +150,7 @@ async def holder_answer(service: Service, name: str) -> HolderAnswer:
 
 
 async def holder_detail(service: Service, name: str) -> HolderDetail:
-    """One holder with what changed.
+    """Returns one holder with its changes.
 
     Raises:
         Problem: 404.

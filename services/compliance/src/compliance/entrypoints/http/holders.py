@@ -1,4 +1,4 @@
-"""Holders over HTTP."""
+"""Registration, change and removal of holders over HTTP."""
 
 from fastapi import Response
 
@@ -19,31 +19,33 @@ from compliance.use_cases import Service
 
 
 def registering(service: Service) -> Router:
-    """Holders come, change and leave by HTTP; our own do not."""
+    """Returns the routes that register, change and remove holders; our own stores cannot be changed."""
     router = Router(prefix="/compliance/holders", tags=["holders"])
     addresses = Addresses(service.settings.address_rules)
 
     @router.post(
-        "", status_code=201, summary="Register a holder; the same registration again changes nothing"
+        "", status_code=201, summary="Register a holder; repeating the same registration changes nothing"
     )
     async def register(body: RegistrationBody, caller: Operator) -> HolderAnswer:
         registration = body.registration
         _may_register(service, registration)
         there = await holders.one(service.db, body.name)
         if there is not None and there["status"] == "active" and holders.registration(there) != registration:
-            raise Problem(409, "A holder of this name is registered otherwise; PATCH changes it.")
+            raise Problem(409, "A holder of this name has a different registration; change it with PATCH.")
         await callable_address(registration, addresses)
         await use_cases.holder_registered(registration, caller.subject, service)
         return await holder_answer(service, body.name)
 
-    @router.patch("/{name}", summary="Change what a holder declares; open orders keep what it declared then")
+    @router.patch(
+        "/{name}", summary="Change a holder's registration; open orders keep the former declaration"
+    )
     async def change(name: str, body: HolderChange, caller: Operator) -> HolderAnswer:
         there = await holders.one(service.db, name)
         if there is None or there["status"] != "active":
             raise Problem(404, "There is no such active holder.")
         _may_change(service, there)
         if body.kind not in {None, there["kind"]}:
-            raise Problem(409, "The kind of a holder is fixed: it decides what closes its obligations.")
+            raise Problem(409, "The kind of a holder cannot change: it decides what closes its obligations.")
         registration = body.on(holders.registration(there))
         await callable_address(registration, addresses)
         await use_cases.holder_registered(registration, caller.subject, service)
@@ -57,8 +59,8 @@ def registering(service: Service) -> Router:
 def _leaving(router: Router, service: Service) -> None:
     @router.delete(
         "/{name}",
-        summary="A holder takes no more articles; refused while it owes something",
-        responses={202: {"model": RequestAnswer, "description": "With `force`: its removal is requested"}},
+        summary="Remove a holder; refused while it has open obligations",
+        responses={202: {"model": RequestAnswer, "description": "With `force`: the removal is requested"}},
     )
     async def leave(
         name: str, caller: Operator, response: Response, *, force: bool = False
@@ -72,8 +74,8 @@ def _leaving(router: Router, service: Service) -> None:
         if not force:
             raise Problem(
                 409,
-                "This holder owes something. With force=true its removal is requested; a second person confirms it, "
-                "and what it owes stays open.",
+                "This holder has open obligations. With force=true its removal is requested; a second "
+                "person confirms it, and the obligations stay open.",
             )
         request = removal_of_holder(name, caller, service.clock.now(), service.request_expiry)
         await use_cases.requested(request, service)
@@ -85,7 +87,7 @@ def _resending(router: Router, service: Service) -> None:
     @router.post(
         "/{name}/resend",
         status_code=202,
-        summary="Send a holder again, within a minute, what it has not answered",
+        summary="Resend to a holder, within a minute, every order that it has not answered",
     )
     async def resend(name: str, caller: Operator) -> Resent:
         if await holders.one(service.db, name) is None:
@@ -94,7 +96,7 @@ def _resending(router: Router, service: Service) -> None:
 
 
 def _may_register(service: Service, body: HolderRegistration) -> None:
-    """Raises 409 for a name or kind that the worker registers by itself."""
+    """Raises 409 for a name or kind that the worker registers itself."""
     named = body.name in {*service.settings.stores, *service.settings.expiry_holders, holder.BROKERS}
     if named or body.kind is HolderKind.STORE:
         reason = (
@@ -104,7 +106,7 @@ def _may_register(service: Service, body: HolderRegistration) -> None:
 
 
 def _may_change(service: Service, there: Row) -> None:
-    """Raises 409 for a holder that nobody may take out of takedowns over HTTP."""
+    """Raises 409 for a holder that must not be changed over HTTP."""
     reason = holder.fixed(there["name"], HolderKind(there["kind"]), service.settings.stores)
     if reason:
         raise Problem(409, f"This holder cannot be changed or removed over HTTP: {reason}.")

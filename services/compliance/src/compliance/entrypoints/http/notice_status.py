@@ -1,4 +1,4 @@
-"""What became of a notice, for whoever sent it."""
+"""The status of a notice, for its sender."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,19 +21,19 @@ NoticeId = Annotated[
     Path(
         min_length=1,
         max_length=200,
-        description="A notice's id, the `request_id` of an answer over HTTP, or the `ce_id` of a record on Kafka",
+        description="A notice's id, the `request_id` of an HTTP response, or the `ce_id` of a record on Kafka",
     ),
 ]
-REFUSED = "A second person refused the request that it belongs to."
+REFUSED = "A second person refused its request."
 
 
 def notice_status(service: Service) -> Router:
-    """What became of a notice."""
+    """Returns the route for the status of a notice."""
     router = Router(tags=["notices"])
 
     @router.get(
         "/notices/{notice_id}",
-        summary="What became of a notice: unknown, accepted, stored, published, or refused and why",
+        summary="The status of a notice: unknown, accepted, stored, published, or refused with the reason",
     )
     async def what_became(caller: Asking, notice_id: NoticeId) -> NoticeStatus:
         found = await notices.status(service.db, notice_id)
@@ -73,12 +73,12 @@ def _known(notice_id: str, found: Sequence[RecordedNotice]) -> NoticeStatus:
 
 
 def _helps(caller: Caller) -> bool:
-    """Officers and operators help senders: they see what anybody sent."""
+    """Returns whether the caller may see notices of every sender."""
     return not caller.roles.isdisjoint({"officer", "operator"})
 
 
 def _sent_by(caller: Caller, one: RecordedNotice, service: Service) -> bool:
-    """Whether a notice is the caller's. Where no record is signed, its own word is all that is known of its sender."""
+    """Returns whether the caller sent the notice. Without signatures the record's own claim of its sender is used."""
     subject = caller.subject
     names = {f"http:{subject}", f"{BY_TOPIC}{subject}"}
     if not service.settings.enable_auth:

@@ -1,4 +1,4 @@
-"""Orders as they are answered, with their notices, obligations and receipts."""
+"""Responses about orders, with their notices, obligations and receipts."""
 
 from datetime import datetime
 from typing import Literal, NotRequired, Self
@@ -16,14 +16,14 @@ from compliance.domain.order import Kind
 
 
 class OrderFed(BaseModel):
-    """An order, as a holder reads it that was away."""
+    """An order in the feed for holders that were offline."""
 
     revocation_id: UUID
     article_id: ArticleId
     order: int
-    """Its number among those on the article."""
+    """Its number among the orders on the article."""
     previous_order: int | None
-    """The order that it follows; 0: there was none. Null: given before this was recorded."""
+    """The previous order on the article; 0: there was none. Null: issued before this was recorded."""
     kind: Kind
     reason: str
     lifts: UUID | None
@@ -37,36 +37,36 @@ class OrderFed(BaseModel):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate({**row, "order": row["order_no"]})
 
 
 class OrderFeed(BaseModel):
-    """Orders in the sequence in which they were given; none is left out."""
+    """Orders in the order in which they were issued, without gaps."""
 
     items: list[OrderFed]
     next_cursor: str
-    """Never null: what is ordered later follows there."""
+    """Never null: later orders follow there."""
     caught_up: bool
-    """There is nothing behind this page now."""
+    """No more orders follow at present."""
 
 
 class OrderListed(OrderFed):
-    """An order, and how far it is."""
+    """An order and its progress."""
 
     ordered_by: str
     lifted_at: datetime | None
     lifted_by: str | None
     backlog: bool
-    """Past its deadline when it was first noticed."""
+    """Past its deadline when its notice was received."""
     closed_at: datetime | None
-    """When every holder that answers promptly had answered, or a later order took its place."""
+    """When every prompt holder had answered, or a later order replaced it."""
     is_open: bool
 
     @override
     @classmethod
     def of(cls, row: Row) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate({**row, "order": row["order_no"], "is_open": row["closed_at"] is None})
 
 
@@ -77,7 +77,7 @@ class OrderAnswer(OrderListed):
 
 
 class OrderedNotice(BaseModel):
-    """A notice, as it was recorded."""
+    """A recorded notice."""
 
     notice_id: UUID
     reason: ReasonCode
@@ -98,7 +98,7 @@ class NoticeAnswer(OrderedNotice):
 
 
 class ReceiptAnswer(BaseModel):
-    """An answer of a holder, as it was recorded."""
+    """A recorded receipt of a holder."""
 
     receipt_id: UUID
     order_no: int
@@ -110,13 +110,13 @@ class ReceiptAnswer(BaseModel):
     received_at: datetime
     came_by: str
     meaning: str
-    """What it meant when it came."""
+    """The receipt's outcome when it was received."""
     authenticated: bool
 
 
 @with_config(ConfigDict(extra="allow"))
 class Evidence(TypedDict):
-    """Why an obligation is closed: ``how`` decides which of the others there are. More fields may come."""
+    """The evidence for closing an obligation: ``how`` decides which other fields exist. More fields may be added."""
 
     how: str
     """``receipt``, ``own statement``, ``holdings``, ``expiry`` or ``later order``."""
@@ -127,7 +127,7 @@ class Evidence(TypedDict):
     looked_at: NotRequired[datetime]
     proof: NotRequired[str]
     controls: NotRequired[int]
-    """How many other articles the holder had to report as held, and did."""
+    """The number of control articles that the holder reported as held, as required."""
     control_ids: NotRequired[list[str]]
     applied_order: NotRequired[int | None]
     """The last order that our own store had applied to the article."""
@@ -135,16 +135,16 @@ class Evidence(TypedDict):
 
 
 class ObligationAnswer(BaseModel):
-    """What one holder owes one order."""
+    """One holder's obligation for one order."""
 
     revocation_id: UUID
     holder: str
     kind: HolderKind
-    """Of the holder."""
+    """The kind of the holder."""
     copy_kinds: list[str]
-    """What its answer must speak of."""
+    """The kinds of copies that its receipts must cover."""
     answers: Json[dict[str, str]]
-    """The outcome of each kind of copy, as far as it has answered."""
+    """The outcome of each kind of copy that was answered so far."""
     due_at: datetime
     state: State
     attempts: int
@@ -154,19 +154,19 @@ class ObligationAnswer(BaseModel):
     verified_at: datetime | None
     superseded_at: datetime | None
     reopened: int
-    """How often it still held what it had reported removed."""
+    """How often the holder still held the article after reporting its removal."""
     closes_at: datetime | None
-    """When time closes it, of an `expiry` holder."""
+    """When it is closed by time, for an `expiry` holder."""
     evidence: Json[Evidence] | None
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate(dict(row))
 
 
 class OrderDetail(OrderAnswer):
-    """One order with all that belongs to it; of notices and of receipts at most 500."""
+    """One order with everything that belongs to it; at most 500 notices and 500 receipts."""
 
     notices: list[OrderedNotice]
     notices_truncated: bool
@@ -176,27 +176,27 @@ class OrderDetail(OrderAnswer):
 
 
 class Takedown(BaseModel):
-    """All that happened to one article."""
+    """The complete history of one article."""
 
     article_id: ArticleId
     order: int
     """The number of the last order on it; 0: there was none."""
     state: Literal["live", "withheld", "revoked"]
     revocation_id: UUID | None
-    """The last order."""
+    """The id of the last order."""
     updated_at: datetime
     notices: list[NoticeAnswer]
     notices_next_cursor: str | None
-    """For `/takedowns/{article_id}/notices`; null: these are all."""
+    """For `/takedowns/{article_id}/notices`; null: the list is complete."""
     orders: list[OrderAnswer]
     obligations: list[ObligationAnswer]
     receipts: list[ReceiptAnswer]
     receipts_next_cursor: str | None
-    """For `/takedowns/{article_id}/receipts`; null: these are all."""
+    """For `/takedowns/{article_id}/receipts`; null: the list is complete."""
 
 
 class Reinstated(BaseModel):
-    """The order that lifts another."""
+    """The order that ends another one."""
 
     revocation_id: UUID
     lifts: UUID | None
@@ -205,13 +205,13 @@ class Reinstated(BaseModel):
 
 
 class ReceiptResult(BaseModel):
-    """A receipt that was sent, and what it means."""
+    """A submitted receipt and its outcome."""
 
     receipt_id: UUID
     meaning: ReceiptOutcome
 
 
 class ReceiptResults(BaseModel):
-    """Receipts that were sent, in their order."""
+    """The submitted receipts, in their order."""
 
     items: list[ReceiptResult]

@@ -1,4 +1,4 @@
-"""What a holder owes, before it is late."""
+"""The open obligations of a holder."""
 
 from datetime import datetime
 
@@ -14,10 +14,10 @@ from compliance.use_cases import Service
 
 
 def owing(service: Service) -> Router:
-    """The list of what one holder owes."""
+    """Returns the route that lists a holder's open obligations."""
     router = Router(prefix="/compliance/holders", tags=["holders"])
 
-    @router.get("/{name}/owed", summary="What a holder has not closed, the most urgent first")
+    @router.get("/{name}/owed", summary="Open obligations of a holder, the most urgent first")
     async def owed(name: str, _: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[Owed]:
         if await holders.one(service.db, name) is None:
             raise Problem(404, "There is no such holder.")

@@ -1,4 +1,4 @@
-"""What people read of compliance. Nothing here says more than is known: what was never checked is unknown."""
+"""Read requests. A state that was never checked is reported as unknown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -49,14 +49,14 @@ FOREVER = 2**63 - 1
 
 
 def queries(service: Service) -> list[Router]:
-    """All that is read."""
+    """Returns the routes of all read requests."""
     return [_state(service), _orders(service), _records(service)]
 
 
 def _state(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["state"])
 
-    @router.get("/status", summary="Where we stand; what was never checked is unknown")
+    @router.get("/status", summary="The compliance status; a state that was never checked is unknown")
     async def status(_: Reader) -> StatusAnswer:
         return await status_now(service)
 
@@ -103,7 +103,9 @@ def _orders(service: Service) -> Router:
         cursor: Cursor = None,
         after: Annotated[
             str | None,
-            Query(max_length=1024, description="`next_cursor` of the page before, empty for the beginning"),
+            Query(
+                max_length=1024, description="`next_cursor` of the previous page; empty: from the beginning"
+            ),
         ] = None,
         is_open: Annotated[bool | None, Query(alias="open")] = None,
         kind: Kind | None = None,
@@ -127,19 +129,19 @@ def _orders(service: Service) -> Router:
             raise Problem(404, "There is no such order.")
         return await _order_detail(service, row)
 
-    @router.get("/takedowns/{article_id}", summary="All that happened to one article, in order")
+    @router.get("/takedowns/{article_id}", summary="The complete history of one article, in order")
     async def takedown(_: Reader, article_id: Annotated[ArticleId, Path()]) -> Takedown:
-        await service.require_own_orders()  # stores apply what is answered here
+        await service.require_own_orders()  # stores apply these orders
         row = await articles.one(service.db, article_id)
         if row is None:
-            raise Problem(404, "No notice or order was ever given on this article.")
+            raise Problem(404, "There is no notice or order on this article.")
         return await _takedown(service, row)
 
     return router
 
 
 async def _feed(service: Service, settled: CommittedFeed, after: int, limit: int) -> OrderFeed:
-    """Orders from a position on, none left out; the cursor is never null, so that a reader can come again."""
+    """Returns orders after a position, without gaps; the cursor is never null, so a reader can continue later."""
     await service.require_own_orders()
     rows = await settled.feed(after, limit, service.clock.now())
     return OrderFeed(
@@ -195,14 +197,14 @@ def _records(service: Service) -> Router:
             next_cursor=next_by_time(rows, limit, "asked_at", "run_id"),
         )
 
-    @router.get("/runs/{run_id}", summary="One run, and why each of its figures counts as it does")
+    @router.get("/runs/{run_id}", summary="One run, with the definition of each of its figures")
     async def one_run(_: Reader, run_id: UUID) -> RunExplained:
         row = await runs.one(service.db, run_id)
         if row is None:
             raise Problem(404, "There is no such run.")
         return run_explained(row)
 
-    @router.get("/holders", summary="Who can hold a copy, by name")
+    @router.get("/holders", summary="Holders by name")
     async def list_holders(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, left: bool = False
     ) -> Page[HolderListed]:
@@ -215,7 +217,7 @@ def _records(service: Service) -> Router:
         items = [HolderListed.owing(row, sums[row["name"]]) for row in rows[:limit]]
         return Page(items=items, next_cursor=following)
 
-    @router.get("/holders/{name}", summary="One holder with what changed")
+    @router.get("/holders/{name}", summary="One holder with its changes")
     async def one_holder(_: Reader, name: str) -> HolderDetail:
         return await holder_detail(service, name)
 
@@ -223,10 +225,10 @@ def _records(service: Service) -> Router:
 
 
 def history(service: Service) -> Router:
-    """Under `/admin`, for whoever minds the whole."""
+    """Returns the routes under `/admin` for operators and officers."""
     router = Router(prefix="/admin/compliance", tags=["history"])
 
-    @router.get("/history", summary="Orders a day: revoked, reinstated, closed, late")
+    @router.get("/history", summary="Orders per day: revoked, reinstated, closed, late")
     async def by_day(
         _: Inspecting,
         start: Annotated[Moment | None, Query(alias="from")] = None,

@@ -1,4 +1,4 @@
-"""Requests as they are answered: what a second person decides on, and how far it is."""
+"""Responses about requests: what a second person decides on, and the progress."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self, TypeVar
@@ -16,31 +16,31 @@ from compliance.use_cases import Service
 
 T = TypeVar("T")
 Present = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
-"""A field that is left out where there is nothing to say."""
+"""A field that is omitted if it has no value."""
 
 
 class RequestAnswer(BaseModel):
-    """A request, as who made it or decided on it is answered."""
+    """A request, in the response to its author or to the person who decides on it."""
 
     request_id: UUID
     state: RequestState
     articles: int
     withheld: Present[int] = None
-    """While it waits, or has expired: how many of its articles are withheld."""
+    """While it waits or has expired: the number of its articles that are withheld."""
     expires_at: Present[datetime] = None
-    """While it waits, or has expired."""
+    """While it waits or has expired."""
     confirm: Present[str] = None
-    """While it waits, or has expired: the path at which a second person confirms it."""
+    """While it waits or has expired: the path with which a second person confirms it."""
     refuse: Present[str] = None
-    """While it waits, or has expired: the path at which a second person refuses it."""
+    """While it waits or has expired: the path with which a second person refuses it."""
     revocations: Present[dict[str, UUID]] = None
-    """Of a decided request to revoke: the order of each article, as far as it is carried out."""
+    """For a decided request to revoke: the order of each article that is carried out."""
     revocation_id: Present[UUID] = None
-    """The order, where there is one only."""
+    """The order, if there is only one."""
 
 
 class PreviewAnswer(BaseModel):
-    """What a notice would do; nothing was done."""
+    """The effect that a notice would have; nothing was changed."""
 
     preview: Literal[True] = True
     articles: int
@@ -50,13 +50,13 @@ class PreviewAnswer(BaseModel):
 
 
 class RequestListed(BaseModel):
-    """A request, and who decided what."""
+    """A request with its decisions."""
 
     request_id: UUID
     kind: RequestKind
     entry: Literal["http", "kafka"]
     holder: str | None
-    """Who is to leave, of the kind `remove_holder`."""
+    """The holder to remove, for the kind `remove_holder`."""
     reason: str
     revoked_at: datetime | None
     note: str | None
@@ -72,19 +72,19 @@ class RequestListed(BaseModel):
     executed_at: datetime | None
     articles: int
     withheld: int
-    """How many of its articles, from the first on, were withheld."""
+    """How many of its articles, from the first, were withheld."""
     carried_out: int
-    """How many of its articles, from the first on, are done."""
+    """How many of its articles, from the first, are carried out."""
     state: RequestState
 
     @classmethod
     def of(cls, row: Row, now: datetime) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate({**row, "state": rules.state(dict(row), now)})
 
 
 class RequestDetail(RequestListed):
-    """All of one request."""
+    """One request with all its articles."""
 
     article_ids: list[ArticleId]
     revoked_now: int
@@ -92,7 +92,7 @@ class RequestDetail(RequestListed):
 
 
 async def answered(service: Service, request_id: UUID) -> RequestAnswer:
-    """A request, as who made it or decided on it is answered.
+    """Returns a request for its author or for the person who decides on it.
 
     Raises:
         Problem: 404.

@@ -42,7 +42,7 @@ Key = Annotated[str | None, Header(max_length=200)]
 
 
 def requesting(service: Service) -> list[Router]:
-    """All that is requested and decided on."""
+    """Returns the routes for notices and requests."""
     return [_noticing(service), _deciding(service), _reinstating(service)]
 
 
@@ -53,7 +53,7 @@ def _noticing(service: Service) -> Router:
         "",
         status_code=202,
         summary="Submit revocation notices (one, up to 10,000, or CSV)",
-        responses={200: {"model": PreviewAnswer, "description": "With `preview`: nothing is done"}},
+        responses={200: {"model": PreviewAnswer, "description": "With `preview`: nothing is changed"}},
         openapi_extra=documented(NoticeBody),
     )
     async def notice(
@@ -79,21 +79,21 @@ def _noticing(service: Service) -> Router:
 
 
 def _known(reason: str, service: Service) -> None:
-    """A reason that nobody has configured is a typing error more often than a new law."""
+    """Raises 422 for an unknown reason: it is probably a typing error."""
     known = service.settings.known_reasons
     if reason not in known:
-        words = f"must be one of {', '.join(known)}; another one needs its deadline in TAKEDOWN_DEADLINES_H"
-        raise Problem(422, "The reason is not known here.", errors=[field_error("reason", "unknown", words)])
+        words = f"must be one of {', '.join(known)}; another reason needs a deadline in TAKEDOWN_DEADLINES_H"
+        raise Problem(422, "The reason is not known.", errors=[field_error("reason", "unknown", words)])
 
 
 def _own_providers_alone(ids: list[str], caller: Caller) -> None:
-    """A key may have the articles of its own providers revoked, an officer's any."""
+    """Raises 403 for articles of a provider that the key does not list; officers may revoke any."""
     foreign = [one for one in ids if not caller.acts_for(one.partition(":")[0])]
     if foreign:
-        words = "this key may not have articles of this provider revoked"
+        words = "this key must not revoke articles of this provider"
         errors = [field_error(one, "provider_not_allowed", words) for one in foreign[:ERRORS_MAX]]
         raise Problem(
-            403, f"{len(foreign)} article(s) are of providers that are not this key's.", errors=errors
+            403, f"{len(foreign)} article(s) are of providers that the key does not list.", errors=errors
         )
 
 
@@ -136,7 +136,9 @@ def _deciding(service: Service) -> Router:
         *,
         limit: Limit = 100,
         cursor: Cursor = None,
-        finished: Annotated[bool, Query(description="Also what is carried out, or was refused")] = False,
+        finished: Annotated[
+            bool, Query(description="Include requests that are carried out or were refused")
+        ] = False,
     ) -> Page[RequestListed]:
         rows = await requests.page(
             service.db, decode_newest_first(cursor), finished_too=finished, limit=limit + 1
@@ -147,9 +149,7 @@ def _deciding(service: Service) -> Router:
             next_cursor=next_by_time(rows, limit, "made_at", "request_id"),
         )
 
-    @router.get(
-        "/requests/{request_id}", summary="All of one request: what it names, why, by whom, how far it is"
-    )
+    @router.get("/requests/{request_id}", summary="One request: its articles, reason, author and progress")
     async def one_request(_: Reader, request_id: UUID) -> RequestDetail:
         row = await requests.one(service.db, request_id)
         if row is None:
@@ -161,15 +161,19 @@ def _deciding(service: Service) -> Router:
 
 
 def _confirming(router: Router, service: Service) -> None:
-    """A second person decides."""
+    """Adds the routes with which a second person decides."""
 
-    @router.post("/{request_id}/confirm", status_code=202, summary="A second person confirms a request")
+    @router.post("/{request_id}/confirm", status_code=202, summary="Confirm a request as the second person")
     async def confirm(
         request_id: UUID,
         caller: Deciding,
         body: DecisionBody | None = None,
         articles: Annotated[
-            int | None, Query(ge=0, description="How many articles you saw; 409 when it names more now")
+            int | None,
+            Query(
+                ge=0,
+                description="The number of articles that you reviewed; 409 if the request names more now",
+            ),
         ] = None,
     ) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
@@ -180,7 +184,7 @@ def _confirming(router: Router, service: Service) -> None:
     @router.post(
         "/{request_id}/refuse",
         status_code=202,
-        summary="A second person refuses; what was withheld is reinstated",
+        summary="Refuse a request as the second person; withheld articles are reinstated",
     )
     async def refuse(request_id: UUID, body: RefusalBody, caller: Deciding) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
@@ -189,22 +193,23 @@ def _confirming(router: Router, service: Service) -> None:
 
 
 async def _may_decide(service: Service, request_id: UUID, caller: Caller) -> None:
-    """An approver decides, and never on a request of their own; an officer on records of unknown senders too."""
+    """Checks that the caller may decide: an approver, never on a request of their own.
+
+    On records of unknown senders an officer may decide too.
+    """
     row = await requests.one(service.db, request_id)
     if row is None:
         raise Problem(404, "There is no such request.")
     if "approver" not in caller.roles and not rules.of_unknown_sender(row["made_by"]):
         raise Problem(403, "This needs the role approver.")
     if row["made_by"] == caller.subject:
-        raise Problem(403, "A second person must decide on it.")
+        raise Problem(403, "A second person must decide on this request.")
 
 
 def _reinstating(service: Service) -> Router:
     router = Router(prefix="/compliance", tags=["requests"])
 
-    @router.post(
-        "/reinstatements", status_code=202, summary="Request that the revocations of many articles are lifted"
-    )
+    @router.post("/reinstatements", status_code=202, summary="Request the reinstatement of many articles")
     async def reinstate(
         body: ReinstatementBody, caller: Officer, idempotency_key: Key = None
     ) -> RequestAnswer:
@@ -229,14 +234,14 @@ def _reinstating(service: Service) -> Router:
 
 
 def removal_of_holder(name: str, caller: Caller, now: datetime, expiry: timedelta) -> rules.Request:
-    """The request that a holder leaves although it owes something."""
+    """Returns the request to remove a holder that has open obligations."""
     return rules.Request(
         request_id=uuid4(),
         kind=RequestKind.REMOVE_HOLDER,
         entry="http",
         article_ids=(),
         holder=name,
-        reason="the holder leaves although it owes something",
+        reason="the holder is removed although it has open obligations",
         made_by=caller.subject,
         made_at=now,
         expires_at=now + expiry,

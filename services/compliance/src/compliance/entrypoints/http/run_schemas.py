@@ -1,4 +1,4 @@
-"""A run as it is answered: its figures, and why each counts as it does."""
+"""Responses about runs, with the definition of each figure."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -8,26 +8,27 @@ from pydantic import BaseModel, Json
 
 from clawback_common.postgres.pool import Row
 
-BROUGHT = (
-    "orders that answer notices which the polls of this run brought, also where an earlier poll brought them"
-)
+BROUGHT = "orders that answer notices from the polls of this run, also if an earlier poll brought them"
 OTHERS = "orders of any other notice (an officer's, a licensor's, an upstream system's)"
-BY_TIME = "holders of the kind expiry, which time closes"
+BY_TIME = "holders of the kind expiry, whose obligations are closed by time"
 _COUNTED = {
     "noticed": (
-        "notices that the polls of this run brought, each as its feed counted it when it had caught up",
-        "notices that came by any other way",
+        "notices from the polls of this run, each as counted by its feed when it had caught up",
+        "notices from any other source",
     ),
     "closed": (f"obligations of {BROUGHT}: verified or superseded", f"{OTHERS}; {BY_TIME}"),
     "open": (
-        f"obligations of {BROUGHT}: open, notified or removed; and notices that were brought and not recorded",
-        f"{OTHERS}; {BY_TIME}. They are in open_in_all, and now in the obligations of /compliance/status",
+        f"obligations of {BROUGHT}: open, notified or removed; and notices from the polls that are not recorded",
+        f"{OTHERS}; {BY_TIME}. They are in open_in_all, and in the obligations of /compliance/status",
     ),
     "overdue": (
-        "obligations of every order that were past due, whatever brought its notice",
+        "obligations of every order that were past due, whatever the source of its notice",
         f"orders that only withhold; {BY_TIME}",
     ),
-    "open_in_all": ("obligations of every order that were not closed, whatever brought its notice", BY_TIME),
+    "open_in_all": (
+        "obligations of every order that were not closed, whatever the source of its notice",
+        BY_TIME,
+    ),
 }
 """What each figure includes and excludes."""
 
@@ -36,15 +37,15 @@ class Figure(BaseModel):
     """One figure of a run."""
 
     value: int | None
-    """Null: the run did not get so far, or was made before this was counted."""
+    """Null: the run did not reach this step, or ran before this figure existed."""
     counted_at: datetime | None
-    """The instant for which it holds; what was closed or ordered later is not in it."""
+    """The time of the count; later changes are not included."""
     includes: str
     excludes: str
 
 
 class PollAnswer(BaseModel):
-    """A pass over one feed."""
+    """One poll of a feed."""
 
     feed: str
     poll_id: UUID
@@ -73,28 +74,28 @@ class RunAnswer(BaseModel):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate(dict(row))
 
 
 class RunExplained(RunAnswer):
-    """One run, and why it counts as it does."""
+    """One run with the definition of each figure."""
 
     counts: dict[str, Figure]
-    """Of each figure above, by its name."""
+    """The figures above by name."""
 
 
 class RunRequested(BaseModel):
-    """A run that a worker begins soon."""
+    """A run that a worker will start."""
 
     run_id: UUID
     state: Literal["requested"] = "requested"
     mock: bool
-    """True: it will be no evidence."""
+    """True: the run will not be evidence."""
 
 
 def run_explained(row: Row) -> RunExplained:
-    """A run with the meaning of each of its figures."""
+    """Returns a run with the definition of each of its figures."""
     counts = {
         name: Figure(
             value=row[name],

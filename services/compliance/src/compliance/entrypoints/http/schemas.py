@@ -1,4 +1,4 @@
-"""What compliance answers over HTTP."""
+"""Responses about notices."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,17 +11,17 @@ from compliance.domain.notice_state import NoticeState
 
 
 class NoticeItem(BaseModel):
-    """A notice on one article, and what became of it."""
+    """A notice on one article and its status."""
 
     notice_id: UUID
     article_id: ArticleId
     state: NoticeState
     received_at: datetime
     request_id: UUID | None
-    """The request that it belongs to, where it was made over HTTP or needs a second person."""
+    """The request that it belongs to, if it was submitted over HTTP or needs a second person."""
     revocation_id: UUID
     order: int
-    """Of the order that answers it; while a second person must decide, of the one that withholds the article."""
+    """The number of its order; until a second person decides, of the order that withholds the article."""
     closed_at: datetime | None
     """When every holder had answered the order."""
     errors: list[FieldError]
@@ -29,14 +29,14 @@ class NoticeItem(BaseModel):
 
 
 class NoticeStatus(BaseModel):
-    """What became of a notice, or of a request with all its notices (at most 500 are listed)."""
+    """The status of a notice, or of a request with all its notices (at most 500 are listed)."""
 
     notice_id: str
-    """As it was asked for."""
+    """The id of the query."""
     state: NoticeState
-    """Of the item that is furthest behind."""
+    """The state of the item that is furthest behind."""
     items: list[NoticeItem] = Field(default_factory=list)
     truncated: bool = False
-    """It has more notices than are listed; the state is of those listed and one more."""
+    """There are more notices than listed; the state covers the listed ones and one more."""
     errors: list[FieldError] = Field(default_factory=list)
-    """Why a record that could not be read was refused."""
+    """Why an unreadable record was refused."""

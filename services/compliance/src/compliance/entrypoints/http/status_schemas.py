@@ -1,4 +1,4 @@
-"""Where we stand, as it is answered."""
+"""Responses about the compliance status."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,27 +23,27 @@ from compliance.use_cases import Service
 
 
 class ReasonAnswer(BaseModel):
-    """Why the status is what it is."""
+    """One reason for the status."""
 
     code: str
     figure: int
-    """How many of what the code names; of `run_overdue` hours."""
+    """The number of items that the code names; for `run_overdue` a number of hours."""
     to_do: str
 
 
 class RunsStatus(BaseModel):
-    """Whether the daily check is made."""
+    """Whether the daily check runs."""
 
     state: RunState
     last_completed_at: datetime | None
     failed_in_a_row: int
-    """Runs that failed since one completed last; counts no further than 1,000."""
+    """Failed runs since the last completed one; counts to at most 1,000."""
     last: RunAnswer | None
-    """The run that ended last, however it ended."""
+    """The last run that ended, with any outcome."""
 
 
 class OrderCounts(BaseModel):
-    """How many orders there are: exact while they are few, then estimated; open ones always exactly."""
+    """The number of orders: exact while there are few, then estimated; open ones are always exact."""
 
     revoked: int
     reinstated: int
@@ -53,16 +53,16 @@ class OrderCounts(BaseModel):
 
 
 class ObligationCounts(BaseModel):
-    """How many obligations are in each state; a state without any is left out."""
+    """The number of obligations in each state; states without any are omitted."""
 
     prompt: dict[State, int]
-    """Of holders that answer."""
+    """Of prompt holders."""
     by_time: dict[State, int]
     """Of holders of the kind `expiry`."""
 
     @classmethod
     def of(cls, counted: Sequence[StateCount]) -> Self:
-        """From what was counted."""
+        """Creates it from the counts."""
         prompt = {State(one.state): one.obligations for one in counted if not one.by_time}
         return cls(
             prompt=prompt, by_time={State(one.state): one.obligations for one in counted if one.by_time}
@@ -70,7 +70,7 @@ class ObligationCounts(BaseModel):
 
 
 class LateHolder(BaseModel):
-    """A holder that is late, or close to it."""
+    """A holder that is late or at risk."""
 
     holder: str
     overdue: int
@@ -90,13 +90,13 @@ class AlertRaised(BaseModel):
 
 
 class StatusAnswer(BaseModel):
-    """Where we stand."""
+    """The compliance status."""
 
     status: Status
     reasons: list[ReasonAnswer]
-    """Everything that stands against `compliant`, the gravest first."""
+    """Every reason against `compliant`, the most severe first."""
     mock: bool
-    """True: nothing here is evidence."""
+    """True: these results are not evidence."""
     as_of: datetime
     deadline_h: float
     runs: RunsStatus
@@ -112,7 +112,7 @@ class StatusAnswer(BaseModel):
 
 
 class OverdueListed(BaseModel):
-    """An obligation past due."""
+    """An obligation past its due date."""
 
     revocation_id: UUID
     holder: str
@@ -122,7 +122,7 @@ class OverdueListed(BaseModel):
     due_at: datetime
     late_s: int
     attempts: int
-    """The attempt that the holder answered last."""
+    """The last attempt that the holder answered."""
     sendings: int
     """How often the order was sent."""
     notified_at: datetime | None
@@ -132,15 +132,15 @@ class OverdueListed(BaseModel):
 
     @classmethod
     def of(cls, row: Row, now: datetime) -> Self:
-        """From its row."""
+        """Creates it from its row."""
         return cls.model_validate({**row, "late_s": round((now - row["due_at"]).total_seconds())})
 
 
 class HistoryDay(BaseModel):
-    """Orders that were given on one day, in UTC."""
+    """Orders that were issued on one day, in UTC."""
 
     day: datetime
-    """Its beginning."""
+    """The start of the day."""
     revoked: int
     reinstated: int
     closed: int
@@ -148,14 +148,14 @@ class HistoryDay(BaseModel):
 
 
 async def status_now(service: Service) -> StatusAnswer:
-    """Where we stand now; what was never checked is unknown."""
+    """Returns the current status; a state that was never checked is unknown."""
     now = service.clock.now()
     late = await obligations.lateness(service.db, now)
     run = await _runs(service, now)
     waiting = await incidents.open_count(service.db)
     overdue = sum(one.overdue for one in late)
-    standing = condition.Standing(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
-    found = condition.reasons(standing, now)
+    figures = condition.ComplianceState(run.last_completed_at, run.failed_in_a_row, overdue, waiting)
+    found = condition.reasons(figures, now)
     raised = await alert_state.raised(service.db)
     return StatusAnswer(
         status=condition.overall(found),

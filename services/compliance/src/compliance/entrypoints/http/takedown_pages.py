@@ -1,4 +1,4 @@
-"""What there is on one article beyond the first page: nothing is cut without saying so."""
+"""Further pages of the receipts and notices on one article."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -28,7 +28,7 @@ Article = Annotated[ArticleId, Path()]
 
 
 def takedown_pages(service: Service) -> Router:
-    """The receipts and the notices of one article."""
+    """Returns the routes that list the receipts and notices of one article."""
     router = Router(prefix="/compliance/takedowns", tags=["orders"])
 
     @router.get("/{article_id}/receipts", summary="Receipts on one article, the oldest first")
@@ -49,10 +49,10 @@ def takedown_pages(service: Service) -> Router:
 async def receipts_page(
     service: Service, article_id: str, limit: int = LIMIT_MAX, cursor: str | None = None
 ) -> Page[ReceiptAnswer]:
-    """Receipts on an article from a cursor on.
+    """Returns receipts on an article, from a cursor.
 
     Raises:
-        Problem: 422, the cursor is none of this list.
+        Problem: 422 if the cursor does not belong to this list.
     """
     after = (_BEGINNING, 0)
     if cursor:
@@ -69,10 +69,10 @@ async def receipts_page(
 async def notices_page(
     service: Service, article_id: str, limit: int = LIMIT_MAX, cursor: str | None = None
 ) -> Page[NoticeAnswer]:
-    """Notices on an article from a cursor on.
+    """Returns notices on an article, from a cursor.
 
     Raises:
-        Problem: 422, the cursor is none of this list.
+        Problem: 422 if the cursor does not belong to this list.
     """
     rows = await notices.of_article(service.db, article_id, decode_oldest_first(cursor), limit + 1)
     return Page(

@@ -1,4 +1,4 @@
-"""What the API of the ingester answers."""
+"""The API of the ingester."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from ingester.use_cases import Service
 
 SUBMISSION_BYTES_MAX = 10_000_000
 WEBHOOK_BYTES_MAX = 4_000_000
-"""Read before its signature can be checked, so smaller."""
+"""Smaller, because a body is read before its signature can be checked."""
 WEBHOOKS_AT_ONCE_MAX = 50
-"""Anybody can begin one and send its body slowly; others must still be answered."""
+"""Anybody can start a request and send its body slowly; other requests must still be served."""
 
 
 def api(service: Service, probes: Probes) -> Api:
-    """Articles, submissions, webhooks, feeds; it is ready once the orders that were there at the start are applied."""
+    """Returns the routes; the API is ready once the orders that were on the topic at the start are applied."""
     probes.add("orders", service.orders_applied)
     secrets = WebhookSecrets(service.settings.webhook_secrets)
 

@@ -1,4 +1,4 @@
-"""A body of one article or of many, judged item by item: one bad item costs no good one."""
+"""Bodies with one or several articles, validated item by item: an invalid item does not affect valid ones."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,24 +23,24 @@ from ingester.domain.submission import REFUSALS, Outcome
 
 ITEMS_MAX = 500
 GROWTH_MAX = 5
-"""At most so many times longer is a number when it is written again: 1e15 has 4 characters, then 18."""
+"""The most that a number grows when it is serialized again: 1e15 has 4 characters, then 18."""
 TOO_OLD = field_error("published_at", Outcome.TOO_OLD, REFUSALS[Outcome.TOO_OLD])
 REVOKED = field_error("article_id", Outcome.REVOKED, REFUSALS[Outcome.REVOKED])
 _ARTICLE: TypeAdapter[ArticleSubmitted] = TypeAdapter(ArticleSubmitted)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """An item that cannot be taken: its place, why, and itself."""
+class RejectedItem:
+    """A rejected item: its index, the errors, and its bytes."""
 
     index: int
     errors: list[dict[str, str]]
     raw: bytes | None
-    """None: it is well formed, and may not be kept in quarantine either."""
+    """None: the item is well formed, and must not be kept in quarantine either."""
 
 
 class StandardWebhook(BaseModel):
-    """The body that Standard Webhooks recommends; ``type`` and ``timestamp`` are the sender's and change nothing."""
+    """The body recommended by Standard Webhooks; ``type`` and ``timestamp`` are not used."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,39 +52,39 @@ class StandardWebhook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The items of a body, and where they are in it."""
+    """The items of a body and their path in it."""
 
     items: Sequence[object]
     within: str = ""
-    """The field that holds them: ``data`` in a body of Standard Webhooks."""
+    """The field that contains them: ``data`` in a body of Standard Webhooks."""
     listed: bool = False
-    """They are in a list ``items``, also where it is one."""
+    """They are in a list ``items``, also if there is only one."""
 
     def path(self, index: int, path: str) -> str:
-        """Where a field of an item is."""
+        """Returns the path of a field of an item."""
         parts = (self.within, f"items[{index}]" if self.listed else "", path)
         return ".".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """What a body holds."""
+    """The accepted and rejected items of a body."""
 
     accepted: Sequence[ArticleSubmitted]
-    refused: Sequence[Refused]
+    refused: Sequence[RejectedItem]
     indexes: Sequence[int] = ()
-    """Of the accepted items, in the body."""
+    """The indexes of the accepted items in the body."""
     body: Body = Body(())
 
     def without(self, article_ids: Collection[str], error: Mapping[str, str]) -> "ValidationResult":
-        """These ids are refused, for this reason."""
+        """Returns the result with these ids rejected for this reason."""
         if not article_ids:
             return self
         refused = list(self.refused)
         kept: list[tuple[int, ArticleSubmitted]] = []
         for index, article in zip(self.indexes, self.accepted, strict=True):
             if article.article_id in article_ids:
-                refused.append(Refused(index, [dict(error)], None))
+                refused.append(RejectedItem(index, [dict(error)], None))
             else:
                 kept.append((index, article))
         refused.sort(key=lambda one: one.index)
@@ -96,10 +96,10 @@ class ValidationResult:
         )
 
     def require_some(self) -> "ValidationResult":
-        """The same.
+        """Returns the result itself.
 
         Raises:
-            Problem: 422 when every item is refused.
+            Problem: 422 if every item is rejected.
         """
         if self.accepted:
             return self
@@ -108,14 +108,14 @@ class ValidationResult:
             for one in self.refused
             for error in one.errors
         ]
-        raise Problem(422, f"None of {len(self.refused)} item(s) can be taken.", errors=placed[:100])
+        raise Problem(422, f"None of {len(self.refused)} item(s) can be accepted.", errors=placed[:100])
 
     def event_ids(self, body_id: str) -> list[str]:
-        """By which the sender asks what became of each accepted item of this body."""
+        """Returns the event ids with which the sender queries the status of each accepted item."""
         return [item_id(body_id, index) for index in self.indexes]
 
     def answer(self, body_id: str) -> dict[str, Any]:
-        """The body of the 202."""
+        """Returns the body of the 202 response."""
         return {
             "accepted": [article.article_id for article in self.accepted],
             "event_ids": self.event_ids(body_id),
@@ -124,27 +124,30 @@ class ValidationResult:
 
 
 def item_id(body_id: str, index: int) -> str:
-    """The event id of an item of a body."""
+    """Returns the event id of an item of a body."""
     return f"{body_id}/{index}"
 
 
 def validate_items(raw: bytes, providers: Sequence[str], *, standard: bool = False) -> ValidationResult:
-    """Reads a body of one article object or ``{"items": […]}``. Unknown fields are refused: they would be lost.
+    """Reads a body of one article or ``{"items": […]}``. Unknown fields are refused, because they would be lost.
 
-    ``standard``: it may also have the form of Standard Webhooks, ``{"type", "timestamp", "data"}``.
+    Args:
+        raw: The body.
+        providers: The providers whose articles the sender may submit.
+        standard: Whether the body may also have the form of Standard Webhooks, ``{"type", "timestamp", "data"}``.
 
     Raises:
-        Problem: 422 when it is no such body, or when every item fails.
+        Problem: 422 if the body has another form, or if every item is invalid.
     """
     body = _body(parse_json(raw), standard=standard)
     accepted: list[ArticleSubmitted] = []
     indexes: list[int] = []
-    refused: list[Refused] = []
+    refused: list[RejectedItem] = []
     for index, item in enumerate(body.items):
         encoded = orjson.dumps(item)
         errors, article = validate_item(encoded, providers)
         if article is None:
-            refused.append(Refused(index, errors, encoded))
+            refused.append(RejectedItem(index, errors, encoded))
         else:
             accepted.append(article)
             indexes.append(index)
@@ -168,17 +171,17 @@ def _body(found: object, *, standard: bool, within: str = "") -> Body:
         case _:
             words = 'The body is one article object or {"items": […]}.'
             raise Problem(
-                422, words, errors=[field_error(within, "object_expected", "An object is expected")]
+                422, words, errors=[field_error(within, "object_expected", "An object is required")]
             )
 
 
 def _not_items(body: Body, others: Sequence[str]) -> Problem:
     if others:
         unknown = [
-            field_error(body.path(0, name), "extra_forbidden", "Not a field beside `items`")
+            field_error(body.path(0, name), "extra_forbidden", "Not allowed next to `items`")
             for name in others
         ]
-        return Problem(422, "Beside `items` there is no other field.", errors=unknown[:100])
+        return Problem(422, "No other field is allowed next to `items`.", errors=unknown[:100])
     words = f"A list of 1 to {ITEMS_MAX} articles"
     return Problem(
         422,
@@ -190,7 +193,7 @@ def _not_items(body: Body, others: Sequence[str]) -> Problem:
 def validate_item(
     encoded: bytes, providers: Sequence[str]
 ) -> tuple[list[dict[str, str]], ArticleSubmitted | None]:
-    """What is wrong with an item, by field; or the article that it is."""
+    """Returns the errors of an item, or the article."""
     if len(encoded) > CONTENT_BYTES_MAX:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     try:
@@ -204,5 +207,5 @@ def validate_item(
     if len(encoded) * GROWTH_MAX > CONTENT_BYTES_MAX and Delivery.of(article, Arrival(0), None).too_large:
         return [field_error("", "too_large", f"An article has at most {CONTENT_BYTES_MAX} bytes")], None
     if "\x00" in encoded.decode() or b"\\u0000" in encoded:
-        return [field_error("", "nul_character", "A text holds the character NUL")], None
+        return [field_error("", "nul_character", "A text contains the character NUL")], None
     return [], article

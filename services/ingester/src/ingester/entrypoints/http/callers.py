@@ -1,4 +1,4 @@
-"""Who may do what: acts always need a key, reads only where that is set."""
+"""Permissions: write requests always need a key, read requests only if that is configured."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from clawback_common.http.auth import Caller, reader, require
 
 Reader = Annotated[Caller, Depends(reader())]
 Counting = Annotated[Caller, Depends(reader("poller", "operator", "officer"))]
-"""Who may count all articles: compliance, whose proof of verification needs it, and people."""
+"""May count all articles: compliance, for the proof of verification, and people."""
 Inspecting = Annotated[Caller, Depends(reader("operator", "officer"))]
-"""Who may read what the provider answered."""
+"""May read the recorded calls to providers."""
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Poller = Annotated[Caller, Depends(require("poller", "operator", "officer"))]
-"""Compliance, whose run drains the feeds of revocations; it may do nothing else here."""
+"""Compliance, whose run polls the feeds of revocations; it has no other permission here."""
 Upstream = Annotated[Caller, Depends(require("upstream"))]
 Asking = Annotated[Caller, Depends(require("upstream", "operator", "officer"))]
-"""Who may ask what became of a record: whoever sent it, and whoever helps them."""
+"""May query the status of a record: its sender, operators and officers."""

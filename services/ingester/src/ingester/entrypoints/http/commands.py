@@ -1,4 +1,4 @@
-"""What people and compliance do to feeds by HTTP."""
+"""Write requests on feeds, by people and by compliance."""
 
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
@@ -11,11 +11,12 @@ from ingester.use_cases.poll_runs import poll_recorded
 
 
 def commands(service: Service) -> list[Router]:
-    """All that is done."""
+    """Returns the routes of all write requests."""
     router = Router(tags=["feeds"])
 
     @router.post(
-        "/feeds/{name}/poll", summary="Drain a feed now, or join the pass that does; answers when it is done"
+        "/feeds/{name}/poll",
+        summary="Poll a feed to its end, or join a running poll; responds when it is done",
     )
     async def poll(_: Poller, name: str) -> PollAnswer:
         feed = _feed(service, name)
@@ -24,7 +25,7 @@ def commands(service: Service) -> list[Router]:
             raise Problem(502, f"The provider failed: {result.error}", extra={"poll_id": str(result.poll_id)})
         return PollAnswer(poll_id=result.poll_id, noticed=result.noticed, caught_up=result.caught_up)
 
-    @router.post("/feeds/{name}/resume", status_code=204, summary="Poll a stopped feed again")
+    @router.post("/feeds/{name}/resume", status_code=204, summary="Resume polling of a stopped feed")
     async def resume(_: Operator, name: str) -> None:
         _feed(service, name)
         if not await feeds.resume(service.db, name, service.clock.now()):
@@ -36,5 +37,5 @@ def commands(service: Service) -> list[Router]:
 def _feed(service: Service, name: str) -> Feed:
     feed = service.feeds.get(name)
     if feed is None:
-        raise Problem(404, "There is no such feed; GET /api/v1/feeds lists them.")
+        raise Problem(404, "There is no such feed. GET /api/v1/feeds lists them.")
     return feed

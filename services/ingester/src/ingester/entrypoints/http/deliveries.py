@@ -1,4 +1,4 @@
-"""Webhooks: taken at the door with their raw body, processed from the queue that the door fills."""
+"""Webhooks: stored with their raw body when they arrive, and processed from this queue."""
 
 import hashlib
 from datetime import datetime
@@ -17,7 +17,7 @@ from ingester.domain.article import Origin, deliveries
 from ingester.entrypoints.http.bodies import (
     REVOKED,
     TOO_OLD,
-    Refused,
+    RejectedItem,
     ValidationResult,
     item_id,
     validate_items,
@@ -30,26 +30,26 @@ from ingester.use_cases import GROUP, Service
 BATCH = 20
 
 
-async def take(
+async def accept(
     service: Service, provider: str, unverified: Unverified, body: bytes
 ) -> tuple[int, dict[str, Any]]:
-    """Stores a webhook that is really its provider's. 202, or 200 for a repeat.
+    """Verifies and stores a webhook. Returns 202, or 200 for a repeated one.
 
     Raises:
-        Problem: 401, 422 as ``Unverified`` and ``validate_items`` say; 409 the id is known with another body.
+        Problem: 401 or 422, see ``Unverified`` and ``validate_items``; 409: the id is known with another body.
     """
     now = service.clock.now()
     webhook_id = unverified.verify(body)
     sha256 = hashlib.sha256(body).digest()
     known = await state.known(service.db, provider, webhook_id)
     if known is None:
-        judged = validate_items(body, (provider,), standard=True)
-        judged = judged.without(
-            await articles.too_old(service.db, judged.accepted, now), TOO_OLD
+        validated = validate_items(body, (provider,), standard=True)
+        validated = validated.without(
+            await articles.too_old(service.db, validated.accepted, now), TOO_OLD
         ).require_some()
-        ids = [article.article_id for article in judged.accepted]
-        answer = judged.without(await articles.revoked(service.db, ids), REVOKED).answer(webhook_id)
-        if await state.put(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
+        ids = [article.article_id for article in validated.accepted]
+        answer = validated.without(await articles.revoked(service.db, ids), REVOKED).answer(webhook_id)
+        if await state.insert(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
             return 202, answer
         known = await state.known(service.db, provider, webhook_id)
     if known is None or known.body_sha256 != sha256:
@@ -58,7 +58,7 @@ async def take(
 
 
 async def process_waiting(service: Service) -> None:
-    """Processes what waits, one webhook after the other, until none does."""
+    """Processes all waiting webhooks one after the other."""
     while rows := await state.waiting(service.db, BATCH):
         for row in rows:
             with span("process webhook", parent=row["traceparent"]):
@@ -66,45 +66,47 @@ async def process_waiting(service: Service) -> None:
 
 
 async def _process(service: Service, row: Row) -> None:
-    judged = _judged_again(row)
+    validated = _validate_again(row)
     source, arrived_at = f"webhook:{row['provider']}", row["received_at"]
     incoming = deliveries(
-        ((article, traceparent()) for article in judged.accepted),
+        ((article, traceparent()) for article in validated.accepted),
         arrived_at,
-        [Origin(source, one) for one in judged.event_ids(row["webhook_id"])],
+        [Origin(source, one) for one in validated.event_ids(row["webhook_id"])],
     )
     done = partial(_done, service, row)
-    bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in judged.refused]
+    bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in validated.refused]
     await use_cases.store(
         service,
         incoming,
-        door=f"webhook:{row['provider']}",
+        source=f"webhook:{row['provider']}",
         bad=bad,
         providers=(row["provider"],),
-        beside=[done],
+        steps=[done],
     )
 
 
-def _judged_again(row: Row) -> ValidationResult:
-    """What it holds by today's rules; a body that was good when it came and is so no longer is set aside whole."""
+def _validate_again(row: Row) -> ValidationResult:
+    """Validates it by the current rules; a body that is no longer valid goes to quarantine as a whole."""
     try:
         return validate_items(row["body"], (row["provider"],), standard=True)
     except Problem as problem:
-        return ValidationResult([], [Refused(0, [dict(one) for one in problem.errors], row["body"])])
+        return ValidationResult([], [RejectedItem(0, [dict(one) for one in problem.errors], row["body"])])
 
 
 async def _done(service: Service, row: Row, tx: Transaction) -> None:
     await state.processed(tx, row["provider"], row["webhook_id"], service.clock.now())
 
 
-def refused_as_bad(door: str, delivery_id: str, refused: Refused, arrived_at: datetime | None = None) -> Bad:
-    """An item of a body for the quarantine; ``arrived_at`` where that is not now."""
+def refused_as_bad(
+    source: str, delivery_id: str, refused: RejectedItem, arrived_at: datetime | None = None
+) -> Bad:
+    """Returns a rejected item as a record for quarantine. ``arrived_at``: None means now."""
     first = refused.errors[0]
     subjects = subjects_of(None, refused.raw, content=True)
     return Bad(
         Poison(first["code"], f"{first['path']}: {first['message']}"[:500]),
         source=GROUP,
-        topic=door,
+        topic=source,
         offset=refused.index,
         at=arrived_at,
         event_id=item_id(delivery_id, refused.index),

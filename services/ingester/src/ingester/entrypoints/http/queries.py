@@ -1,4 +1,4 @@
-"""What is read of articles, by anybody who may hold them and by a holder that missed some."""
+"""Read requests: articles for readers and for holders that missed some, revoked ids, feeds, calls."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -39,20 +39,21 @@ from ingester.use_cases import Service
 
 OneId = Annotated[ArticleId, Path()]
 PAGE_BYTES_MAX = 4 * 1024 * 1024
-"""A page of texts is over with the one that reaches this, however many were asked for; the cursor leads on."""
+"""A page ends with the article that reaches this size, whatever the limit; the cursor continues after it."""
 ARTICLE_FIELDS = tuple(ArticleRead.model_fields)
 PublishedAfter = Annotated[
     Moment | None,
     Query(
-        description="Only articles that were published on articles.v1 after this instant, in the order of their last "
-        "publication; within the last 30 days. For a holder that was away: the time of the last record that it read, "
-        "less a few minutes for clocks that differ. What it gets twice is folded by `version`."
+        description="Only articles published on articles.v1 after this time, in the order of their last "
+        "publication; at most 30 days back. For a holder that was offline: the time of the last record "
+        "that it read, minus a few minutes for clock differences. Repeated articles are folded by "
+        "`version`."
     ),
 ]
 
 
 def queries(service: Service) -> list[Router]:
-    """All that is read; texts only once the orders that were there at the start are applied."""
+    """Returns the routes of all read requests; articles are served once the orders from the start are applied."""
     return [_texts(service), _ids(service), _feeds(service)]
 
 
@@ -64,7 +65,7 @@ def _texts(service: Service) -> Router:
 
     @router.get(
         "/articles",
-        summary="Articles that may be read, by id, or in the order of their publication",
+        summary="Readable articles, by id or in the order of their publication",
         response_model=Page[ArticleListed],
     )
     async def list_articles(
@@ -82,7 +83,7 @@ def _texts(service: Service) -> Router:
 
     @router.get(
         "/articles/sample",
-        summary="The ids of some articles that may be read, from anywhere among all of them",
+        summary="A random sample of ids of readable articles",
     )
     async def sample(_: Reader, limit: Limit = 100) -> Sample:
         rows = await articles.sample(service.db, limit)
@@ -90,7 +91,7 @@ def _texts(service: Service) -> Router:
 
     @router.get(
         "/articles/{article_id}",
-        summary="One article; 410 with the reason when it was revoked, or swept for its age",
+        summary="One article; 410 with the reason if it was revoked or deleted by age",
         response_model=ArticleRead,
     )
     async def one_article(_: Reader, article_id: OneId) -> Response:
@@ -116,9 +117,12 @@ async def _by_id(
 async def _by_publication(
     service: Service, since: datetime, cursor: str | None, limit: int
 ) -> tuple[list[Mapping[str, Any]], str | None]:
-    """A row of the outbox whose article was published again since, or may not be read, is passed over."""
+    """Skips publications whose article was published again since, or is not readable."""
     if since < service.clock.now() - SENT_KEPT:
-        words = f"Publications are recorded for {SENT_KEPT.days} days: read all articles, without published_after."
+        words = (
+            f"Publications are recorded for {SENT_KEPT.days} days: read all articles, without "
+            "published_after."
+        )
         raise Problem(422, words, errors=[field_error("published_after", "too_long_ago", words)])
     after, after_id = since, 2**63 - 1
     if cursor:
@@ -131,32 +135,32 @@ async def _by_publication(
 
 
 def _read(row: Row) -> Mapping[str, Any]:
-    """An article as it is answered; its document is JSON already."""
+    """Returns an article for the response; its document is JSON already."""
     known = {name: row[name] for name in ARTICLE_FIELDS if name not in {"document", "after_order"}}
     return {**known, "after_order": row["order_no"], "document": orjson.Fragment(row["document"])}
 
 
 def _json(body: Mapping[str, Any] | Sequence[Any]) -> Response:
-    """Without being validated: texts are megabytes, and were validated when they came."""
+    """Returns a response without validation: articles are megabytes, and were validated when they arrived."""
     return Response(orjson.dumps(body), media_type="application/json")
 
 
 def _not_readable(row: Row) -> Problem:
-    """Why an article that is known is not answered."""
+    """Returns why a known article is not readable."""
     match row["state"]:
         case "revoked":
             extra = {"reason": row["reason"], "revoked_at": row["ordered_at"], "order": row["order_no"]}
-            return Problem(410, "This article was revoked and may not be held.", extra=extra)
+            return Problem(410, "This article was revoked and must not be held.", extra=extra)
         case "live" if row["too_old"]:
             return Problem(
                 410,
-                "This article is older than what is kept; its text was removed.",
+                "This article is older than the retention period; its content was deleted.",
                 extra={"reason": "retention", "kept_from": row["kept_from"]},
             )
         case "withheld":
-            return Problem(404, "This article is withheld until a person has looked at it.")
+            return Problem(404, "This article is withheld until a decision on it.")
         case _:
-            return Problem(404, "There is no such article to read.")
+            return Problem(404, "There is no such readable article.")
 
 
 def _ids(service: Service) -> Router:
@@ -190,7 +194,7 @@ def _ids(service: Service) -> Router:
 def _feeds(service: Service) -> Router:
     router = Router(tags=["feeds"])
 
-    @router.get("/feeds", summary="Every feed: state, since when, cursor, last pass")
+    @router.get("/feeds", summary="All feeds: state and since when, cursor, last poll")
     async def list_feeds(_: Reader) -> Page[FeedListed]:
         rows = await feeds.all_feeds(service.db)
         items = [
@@ -198,7 +202,7 @@ def _feeds(service: Service) -> Router:
         ]
         return Page(items=items)
 
-    @router.get("/admin/api-calls", summary="Calls to providers, newest first")
+    @router.get("/admin/api-calls", summary="Calls to providers, the newest first")
     async def calls(_: Inspecting, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
         before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
         rows = await feeds.calls_page(service.db, before, limit + 1)

@@ -1,4 +1,4 @@
-"""What the ingester answers over HTTP."""
+"""Responses of the ingester."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from ingester.domain.submission import SubmissionState
 
 
 class ArticleRead(BaseModel):
-    """An article that may be held, with the numbers by which a holder decides whether it takes it.
+    """An article that may be held, with the numbers by which a holder decides whether to apply it.
 
     ``document`` together with ``version``, ``after_order``, ``source_order``, ``kept_from`` and ``received_at`` is the
     event ``clawback.article.published.v1``.
@@ -23,13 +23,13 @@ class ArticleRead(BaseModel):
     article_id: ArticleId
     version: int = Field(ge=1, le=NUMBER_MAX)
     after_order: int = Field(ge=0, le=NUMBER_MAX)
-    """The last order that the ingester has applied: an article is taken only when a holder knows of none later."""
+    """The last order that the ingester applied: a holder applies the article only if it knows no later order."""
     source_order: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
     kept_from: datetime
     received_at: datetime
     updated_at: datetime
     document: Article
-    """Content."""
+    """The content."""
 
 
 def _nothing_required(schema: dict[str, Any]) -> None:
@@ -37,20 +37,20 @@ def _nothing_required(schema: dict[str, Any]) -> None:
 
 
 class ArticleListed(ArticleRead):
-    """The same; where the request names ``fields``, it has these alone."""
+    """An article; if the request names ``fields``, only with these."""
 
     model_config = ConfigDict(json_schema_extra=_nothing_required)
 
 
 class ArticleSampled(BaseModel):
-    """An article that may be read."""
+    """A readable article."""
 
     article_id: ArticleId
     updated_at: datetime
 
 
 class Sample(BaseModel):
-    """Some articles, in no order."""
+    """A sample of articles, in no order."""
 
     items: list[ArticleSampled]
 
@@ -68,43 +68,43 @@ class RefusedItem(BaseModel):
     """An item of a body that is not stored, and why."""
 
     index: int
-    """Its place in the body, from 0."""
+    """Its index in the body, from 0."""
     errors: list[FieldError]
 
 
 class SubmissionAnswer(BaseModel):
-    """What became of a body, item by item: a bad one costs no good one."""
+    """The result for a body, item by item: an invalid item does not affect valid ones."""
 
     accepted: list[ArticleId]
     event_ids: list[str] = Field(default_factory=list)
-    """Of the accepted items, in the same order: ``GET /submissions/{event_id}`` says what becomes of each."""
+    """The event ids of the accepted items, in the same order: ``GET /submissions/{event_id}`` has each status."""
     refused: list[RefusedItem]
 
 
 class SubmissionStatus(BaseModel):
-    """What became of one submitted record."""
+    """The status of one submitted record."""
 
     event_id: str
     state: SubmissionState
     article_id: str | None = None
     received_at: datetime | None = None
     version: int | None = None
-    """Of the article, with the record's text."""
+    """The article's version with the content of the record."""
     article_state: str | None = None
-    """Of the article now: live, withheld, embargoed or revoked."""
+    """The article's present state: live, withheld, embargoed or revoked."""
     errors: list[FieldError] = Field(default_factory=list)
     """Why it was refused."""
 
 
 class FeedListed(BaseModel):
-    """A feed, and its last pass. More fields may come."""
+    """A feed with its last poll. More fields may be added."""
 
     model_config = ConfigDict(extra="allow")
 
     name: str
     kind: str
     configured: bool
-    """False: ``FEEDS`` does not name it any more."""
+    """False: ``FEEDS`` no longer contains it."""
     state: str
     state_reason: str | None
     state_since: datetime
@@ -118,7 +118,7 @@ class FeedListed(BaseModel):
 
 
 class PollAnswer(BaseModel):
-    """What a pass over a feed brought."""
+    """The result of a poll."""
 
     poll_id: UUID
     noticed: int

@@ -1,4 +1,4 @@
-"""Articles over HTTP, from upstream systems and from partners' webhooks, and what became of each record."""
+"""Articles over HTTP, from upstream systems and from partners' webhooks, and the status of each record."""
 
 import hashlib
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ EventId = Annotated[
     Path(
         min_length=1,
         max_length=220,
-        description="The `ce_id` of a record on Kafka, or one of the `event_ids` of an answer over HTTP",
+        description="The `ce_id` of a record on Kafka, or one of the `event_ids` of an HTTP response",
     ),
 ]
 ARTICLE = schema_of(ArticleSubmitted, closed=True)
@@ -53,13 +53,16 @@ WEBHOOK = {
     **json_body([ARTICLE, ARTICLES, STANDARD]),
     "parameters": [
         header(
-            "webhook-id", "Identifies the webhook; the same when it is sent again. At most 200 characters"
+            "webhook-id", "The id of the webhook, unchanged when it is sent again. At most 200 characters"
         ),
-        header("webhook-timestamp", "When it was sent, in seconds since 1970; at most 5 minutes off"),
+        header(
+            "webhook-timestamp",
+            "When it was sent, in seconds since 1970; at most 5 minutes from the current time",
+        ),
         header(
             "webhook-signature",
-            "`v1,` and the base64 of HMAC-SHA256, with the shared secret, of `{id}.{timestamp}.{body}`; several are "
-            "separated by spaces, at most 5",
+            "`v1,` and the base64 of HMAC-SHA256, with the shared secret, of `{id}.{timestamp}.{body}`; at "
+            "most 5, separated by spaces",
         ),
     ],
 }
@@ -70,11 +73,11 @@ _signed = APIKeyHeader(
     auto_error=False,
 )
 BODY_ID_CHARS = 16
-"""Of the SHA-256 of a body, which identifies its items: 64 bits."""
+"""Characters of the body's SHA-256 that identify its items: 64 bits."""
 
 
 def submitting(service: Service, secrets: WebhookSecrets) -> Router:
-    """What brings articles over HTTP."""
+    """Returns the routes that accept articles."""
     router = Router(tags=["submissions"])
 
     @router.post(
@@ -97,7 +100,7 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
 
     @router.get(
         "/submissions/{event_id:path}",
-        summary="What became of a record: unknown, accepted, stored, published, or refused and why",
+        summary="The status of a record: unknown, accepted, stored, published, or refused with the reason",
     )
     async def what_became(caller: Asking, event_id: EventId) -> SubmissionStatus:
         return await _status(service, caller, event_id)
@@ -105,9 +108,9 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
     @router.post(
         "/webhooks/{provider}",
         status_code=202,
-        summary="A partner pushes articles (Standard Webhooks)",
-        description="The same `webhook-id` with the same body again is answered 200, with another body 409.",
-        responses={200: {"model": SubmissionAnswer, "description": "The same webhook again"}},
+        summary="Submit articles as a partner (Standard Webhooks)",
+        description="The same `webhook-id` with the same body gets 200, with another body 409.",
+        responses={200: {"model": SubmissionAnswer, "description": "The webhook was already received"}},
         openapi_extra=WEBHOOK,
         dependencies=[Security(_signed)],
     )
@@ -115,7 +118,7 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
         request: Request, response: Response, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
     ) -> SubmissionAnswer:
         unverified = secrets.claimed(provider, request.headers, service.clock.now())
-        status, answer = await deliveries.take(service, provider, unverified, await request.body())
+        status, answer = await deliveries.accept(service, provider, unverified, await request.body())
         response.status_code = status
         return SubmissionAnswer.model_validate(answer)
 
@@ -125,16 +128,18 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
 async def _take(
     service: Service, caller: Caller, idempotency_key: str | None, body: bytes, sha256: bytes
 ) -> dict[str, Any]:
-    """Stores what is good of a body.
+    """Stores the valid items of a body.
 
-    A revoked article is not stored, but its number counts: what is older stays older after a reinstatement.
+    A revoked article is not stored, but its number is: an older version stays older after a reinstatement.
     """
     now, providers = service.clock.now(), sorted(caller.providers)
     source, body_id = f"http:{caller.subject}", sha256.hex()[:BODY_ID_CHARS]
-    judged = validate_items(body, providers)
-    judged = judged.without(await articles.too_old(service.db, judged.accepted, now), TOO_OLD).require_some()
-    ids = [article.article_id for article in judged.accepted]
-    taken = judged.without(await articles.revoked(service.db, ids), REVOKED)
+    validated = validate_items(body, providers)
+    validated = validated.without(
+        await articles.too_old(service.db, validated.accepted, now), TOO_OLD
+    ).require_some()
+    ids = [article.article_id for article in validated.accepted]
+    taken = validated.without(await articles.revoked(service.db, ids), REVOKED)
     answer = taken.answer(body_id)
 
     async def remember(tx: Any) -> None:
@@ -144,21 +149,23 @@ async def _take(
     await use_cases.store(
         service,
         numbered(
-            ((article, traceparent()) for article in judged.accepted),
+            ((article, traceparent()) for article in validated.accepted),
             now,
-            [Origin(source, one) for one in judged.event_ids(body_id)],
+            [Origin(source, one) for one in validated.event_ids(body_id)],
         ),
-        door=SUBMISSIONS,
-        bad=_refused(judged, source, body_id),
+        source=SUBMISSIONS,
+        bad=_refused(validated, source, body_id),
         providers=providers,
-        beside=[remember],
+        steps=[remember],
     )
     taken.require_some()
     return answer
 
 
-def _refused(judged: ValidationResult, source: str, body_id: str) -> list[quarantine.Bad]:
-    return [deliveries.refused_as_bad(source, body_id, one) for one in judged.refused if one.raw is not None]
+def _refused(validated: ValidationResult, source: str, body_id: str) -> list[quarantine.Bad]:
+    return [
+        deliveries.refused_as_bad(source, body_id, one) for one in validated.refused if one.raw is not None
+    ]
 
 
 async def _status(service: Service, caller: Caller, event_id: str) -> SubmissionStatus:
@@ -191,7 +198,7 @@ def _known(event_id: str, found: Found) -> SubmissionStatus:
 
 
 async def _of_webhook(service: Service, caller: Caller, event_id: str) -> SubmissionStatus:
-    """An item of a webhook that is not processed yet, as its answer says; else unknown."""
+    """Returns the status of an item of a webhook that is not processed yet, by its response; else unknown."""
     webhook_id, _, index = event_id.rpartition("/")
     for provider in sorted(caller.providers):
         known = await stored_answers.known(service.db, provider, webhook_id)
@@ -209,10 +216,10 @@ async def _of_webhook(service: Service, caller: Caller, event_id: str) -> Submis
 
 
 def _sent_by(caller: Caller, source: str, service: Service) -> bool:
-    """Whether what came from this source is the caller's: its own request, its partner's webhook, its own topic.
+    """Returns whether the caller is the sender: of a request, its partner's webhook, or a record on its topic.
 
-    A topic of one upstream system has its name, or its providers. The shared topic, which development alone has, is
-    everybody's.
+    The topic of one upstream system has its name or its providers. The shared topic, which exists only in development,
+    belongs to all callers.
     """
     if not caller.roles.isdisjoint({"operator", "officer"}):
         return True

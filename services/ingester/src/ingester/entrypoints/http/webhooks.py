@@ -1,4 +1,4 @@
-"""Standard Webhooks: who may push, and is it really them."""
+"""Standard Webhooks: verification of the sender."""
 
 import base64
 import hashlib
@@ -19,13 +19,13 @@ from clawback_common.http.problem import Problem
 TOLERANCE = timedelta(minutes=5)
 ID_CHARS_MAX = 200
 SIGNATURES_MAX = 5
-"""A sender that replaces its secret sends two."""
-WRONG = "The webhook's signature does not fit, or no webhook of this provider is known here."
+"""A sender that rotates its secret sends two."""
+WRONG = "The webhook's signature does not match, or the provider has no webhooks here."
 
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """What the headers of a webhook claim; nothing of it is believed before its body is verified."""
+    """The headers of a webhook, not trusted before the body is verified."""
 
     webhook_id: str
     _signed_prefix: bytes
@@ -33,10 +33,10 @@ class Unverified:
     _signatures: Sequence[bytes]
 
     def verify(self, body: bytes) -> str:
-        """The webhook's id.
+        """Returns the webhook's id.
 
         Raises:
-            Problem: 401, no signature fits.
+            Problem: 401 if no signature matches.
         """
         signed = self._signed_prefix + body
         fits = [
@@ -50,7 +50,7 @@ class Unverified:
 
 
 class WebhookSecrets:
-    """One or two secrets a provider, so that one can be replaced without a gap."""
+    """One or two secrets per provider, so that one can be rotated without interruption."""
 
     def __init__(self, path: Path | None) -> None:
         self._nobody = (secrets.token_bytes(32),)
@@ -58,36 +58,38 @@ class WebhookSecrets:
             listed = read_file(path, dict[str, list[Secret]]) if path else {}
         except FileError as error:
             raise Stop(
-                f"WEBHOOK_SECRETS cannot be used, it maps a provider to a list of whsec_… secrets:\n{error}"
+                f"WEBHOOK_SECRETS is not valid. It maps a provider to a list of whsec_… secrets:\n{error}"
             ) from None
         self._by_provider: Mapping[str, Sequence[bytes]] = listed
 
     def claimed(self, provider: str, headers: Mapping[str, str], now: datetime) -> Unverified:
-        """What the headers claim, before any of the body is read.
+        """Reads the headers, before any of the body is read.
 
-        An unknown provider is treated as a known one whose signature never fits, so that nobody can find out names.
+        An unknown provider is treated as a known one whose signature never matches, so that nobody can find out names.
 
         Raises:
-            Problem: 401, headers that are missing, late or too many.
+            Problem: 401 if headers are missing, late or too many.
         """
         webhook_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not 0 < len(webhook_id) <= ID_CHARS_MAX or not stamp.isascii() or not stamp.isdigit():
-            raise Problem(401, "The headers webhook-id, webhook-timestamp and webhook-signature are needed.")
+            raise Problem(
+                401, "The headers webhook-id, webhook-timestamp and webhook-signature are required."
+            )
         if abs(now.timestamp() - int(stamp[:15])) > TOLERANCE.total_seconds():
-            raise Problem(401, "The webhook's timestamp is more than 5 minutes off.")
+            raise Problem(401, "The webhook's timestamp is more than 5 minutes from the current time.")
         signatures = [
             part.partition(",")[2].encode()
             for part in headers.get("webhook-signature", "").split()
             if part.startswith("v1,")
         ]
         if not 0 < len(signatures) <= SIGNATURES_MAX:
-            raise Problem(401, f"webhook-signature holds 1 to {SIGNATURES_MAX} signatures of version v1.")
+            raise Problem(401, f"webhook-signature must have 1 to {SIGNATURES_MAX} signatures of version v1.")
         prefix = f"{webhook_id}.{stamp}.".encode()
         return Unverified(webhook_id, prefix, self._by_provider.get(provider, self._nobody), signatures)
 
 
 def sign(secret: str, webhook_id: str, stamp: int, body: bytes) -> str:
-    """The value of ``webhook-signature``, for who pushes."""
+    """Returns the value of ``webhook-signature``, for senders."""
     signed = f"{webhook_id}.{stamp}.".encode() + body
     return "v1," + _digest(_secret(secret), signed).decode()
 
@@ -100,7 +102,7 @@ def _secret(text: str) -> bytes:
     try:
         return base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except (AttributeError, ValueError):
-        raise ValueError("a secret is base64 after whsec_") from None
+        raise ValueError("a secret is whsec_ followed by base64") from None
 
 
 Secret = Annotated[bytes, BeforeValidator(_secret)]

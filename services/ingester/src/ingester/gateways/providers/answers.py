@@ -1,4 +1,4 @@
-"""What comes of a call to a provider, other than what was asked for: whoever calls knows no provider by name."""
+"""Errors of calls to a provider, common to all providers."""
 
 from enum import StrEnum
 
@@ -6,13 +6,13 @@ from clawback_common.errors import ClawbackError, Transient
 
 
 class Answered(ClawbackError):
-    """The provider has answered that it does not give what was asked for.
+    """The provider responded with an error.
 
     Args:
-        detail: in our words.
-        outcome: what it asks of us; the outcome on record.
-        code: the provider's message code; None when it gave none.
-        retry_after_s: not before, where the provider said so.
+        detail: A description in our own words.
+        outcome: What to do next; it is recorded as the call's outcome.
+        code: The provider's message code; None if there is none.
+        retry_after_s: Seconds until a retry is allowed, if the provider states it.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Answered(ClawbackError):
 
 
 class Unreadable(StrEnum):
-    """Why an answer is no answer."""
+    """Why a response is unreadable."""
 
     EMPTY = "empty"
     HTML = "html"
@@ -47,7 +47,7 @@ class Unreadable(StrEnum):
 
 
 class UnreadableAnswer(Transient):
-    """What came is no answer of the provider: it says nothing, least of all that there is nothing."""
+    """The response is not a valid one: it permits no conclusion, in particular not that the list is empty."""
 
     def __init__(self, reason: Unreadable, detail: str = "") -> None:
         super().__init__(f"unreadable answer: {reason}{f' ({detail})' if detail else ''}")
@@ -55,4 +55,4 @@ class UnreadableAnswer(Transient):
 
 
 class Unreachable(Transient):
-    """The call did not come to an answer: no connection, a time-out, a connection that was cut."""
+    """There was no response: no connection, a timeout, or a connection that was cut."""

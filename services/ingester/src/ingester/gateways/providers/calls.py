@@ -1,6 +1,6 @@
-"""Calls to a provider over HTTP: paced, retried, guarded by a breaker, and each one on record.
+"""Calls to a provider over HTTP: rate-limited, retried, guarded by a circuit breaker, and recorded.
 
-An address may carry a key, so none that was called stands in a log, an error or a record.
+An address may contain a key, so addresses of calls never appear in logs, errors or records.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What someone may tune.
+    """Limits of calls.
 
     Attributes:
-        connect_timeout_s: to get a connection.
-        read_timeout_s: between two pieces of an answer.
-        call_timeout_s: for the whole call, against answers that drip.
-        body_bytes_max: of an answer, decompressed; a page of 500 of the largest articles seen takes 30 MB.
-        retry: first call included, so four attempts are three retries.
+        connect_timeout_s: To establish a connection.
+        read_timeout_s: Between two chunks of a response.
+        call_timeout_s: For the whole call, against responses that arrive very slowly.
+        body_bytes_max: Of a response, decompressed; a page of 500 of the largest articles seen has 30 MB.
+        retry: The number of attempts includes the first call: four attempts are three retries.
     """
 
     connect_timeout_s: float = 5.0
@@ -46,15 +46,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked.
+    """A request.
 
     Attributes:
-        endpoint: what it is called on record.
-        url: never shown.
-        params: of the query; None: the address has its own.
-        headers: beside those that every call has.
-        cursor: that is on record.
-        failures_speak: the body of a failure says something, so it is read.
+        endpoint: The name in the record of the call.
+        url: Never logged.
+        params: The query parameters; None: the address has its own.
+        headers: Additional headers.
+        cursor: The cursor in the record of the call.
+        read_error_body: Whether to read the body of an error response, because it has details.
     """
 
     endpoint: str
@@ -62,12 +62,12 @@ class Request:
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
-    failures_speak: bool = True
+    read_error_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came, unpacked, and not yet judged."""
+    """A decompressed response, not validated yet."""
 
     status: int
     headers: httpx.Headers
@@ -76,14 +76,14 @@ class Answer:
 
     @property
     def content_type(self) -> str | None:
-        """The header; None when it is missing."""
+        """Returns the header; None if it is missing."""
         found: str | None = self.headers.get("content-type")
         return found
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request and what is known of its answer so far."""
+    """A request and the known parts of its response."""
 
     request: Request
     started_at: datetime
@@ -96,14 +96,14 @@ class Caller:
     """Calls with one key.
 
     Attributes:
-        http: shared connections; closed by who made it.
-        pace: a turn of it for every attempt, so that a retry never falls inside the pause.
-        breaker: around every attempt.
-        record_call: awaited after every attempt.
-        clock: for records and Retry-After.
-        worth_a_retry: not the breaker's refusal: while it is open the feed pauses instead of burning retries.
-        limits: what someone may tune.
-        sleep: between attempts.
+        http: Shared connections; the creator closes them.
+        pace: Every attempt waits for its turn, so that a retry never falls within the pause.
+        breaker: Guards every attempt.
+        record_call: Awaited after every attempt.
+        clock: For records and Retry-After.
+        retryable: Without the breaker's error: while it is open the feed pauses instead of using up its retries.
+        limits: The limits of calls.
+        sleep: Waits between attempts.
     """
 
     http: httpx.AsyncClient
@@ -111,17 +111,17 @@ class Caller:
     breaker: CircuitBreaker
     record_call: RecordCall
     clock: Clock
-    worth_a_retry: tuple[type[ClawbackError], ...]
+    retryable: tuple[type[ClawbackError], ...]
     limits: Limits = field(default_factory=Limits)
     sleep: Sleep = asyncio.sleep
 
     async def get(self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]) -> T:
-        """The answer, read; tried again as the policy says.
+        """Returns the parsed response; retries according to the policy.
 
         Args:
-            request: what is asked.
-            read: judges and understands an answer; raises a `ClawbackError` for one that gives nothing.
-            items: entries on the page that was read; None when it is no page.
+            request: The request.
+            read: Validates and parses a response; raises a `ClawbackError` for an unusable one.
+            items: Returns the number of entries on a page; None if it is not a page.
         """
 
         async def attempt() -> T:
@@ -130,12 +130,12 @@ class Caller:
             with self.breaker.calling():
                 return await self._paced(request, read, items)
 
-        return await retrying(self.limits.retry, attempt, on=self.worth_a_retry, sleep=self.sleep)
+        return await retrying(self.limits.retry, attempt, on=self.retryable, sleep=self.sleep)
 
     async def _paced(
         self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]
     ) -> T:
-        """One exchange in its turn: the next one of the key counts from its end."""
+        """Executes one exchange in its turn: the pause of the key counts from its end."""
         retry_after_s = None
         try:
             return await self._recorded(request, read, items)
@@ -148,7 +148,7 @@ class Caller:
     async def _recorded(
         self, request: Request, read: Callable[[Answer], T], items: Callable[[T], int | None]
     ) -> T:
-        """One exchange, which is on record however it ends."""
+        """Executes one exchange and records it, also if it fails."""
         exchange = _Exchange(request, self.clock.now())
         try:
             value = read(await self._exchange(exchange))
@@ -159,7 +159,7 @@ class Caller:
         return value
 
     async def _exchange(self, exchange: _Exchange) -> Answer:
-        """Send and receive. What httpx raises names the address, so none of it goes on."""
+        """Sends and receives. Errors of httpx contain the address, so none is passed on."""
         trouble = "time-out"
         try:
             async with asyncio.timeout(self.limits.call_timeout_s):
@@ -183,8 +183,8 @@ class Caller:
         )
         async with stream as response:
             status = exchange.http_status = response.status_code
-            speaks = asked.failures_speak or status == HTTPStatus.OK
-            body = await read_body(response, limits.body_bytes_max) if speaks else b""
+            reads_body = asked.read_error_body or status == HTTPStatus.OK
+            body = await read_body(response, limits.body_bytes_max) if reads_body else b""
         exchange.body_bytes = len(body)
         return Answer(status, response.headers, body, retry_after_s(response.headers, self.clock.now()))
 
@@ -206,7 +206,7 @@ class Caller:
 
 
 def retry_after_s(headers: httpx.Headers, now: datetime) -> float | None:
-    """Retry-After, in seconds or as a date."""
+    """Returns Retry-After, given in seconds or as a date, in seconds."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)

@@ -1,4 +1,4 @@
-"""An answer's body, read with a limit on what it unpacks to: a gzip bomb is refused while it is small."""
+"""Reads a response body with a limit on its decompressed size: a gzip bomb is refused early."""
 
 import zlib
 from typing import Final
@@ -13,14 +13,14 @@ _ZIPPED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class Body:
-    """Collects the chunks of an answer, unpacked.
+    """Collects the decompressed chunks of a response.
 
     Args:
-        encoding: the Content-Encoding header.
-        bytes_max: what it may unpack to.
+        encoding: The Content-Encoding header.
+        bytes_max: The maximum decompressed size.
 
     Raises:
-        UnreadableAnswer: an encoding that was not asked for.
+        UnreadableAnswer: The encoding was not requested.
     """
 
     def __init__(self, encoding: str, bytes_max: int) -> None:
@@ -32,10 +32,10 @@ class Body:
         self._parts: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """One chunk as it came over the wire.
+        """Adds one chunk as received.
 
         Raises:
-            UnreadableAnswer: it does not unpack, or the body is too large.
+            UnreadableAnswer: It cannot be decompressed, or the body is too large.
         """
         if self._unzip is None:
             self._keep(chunk)
@@ -51,10 +51,10 @@ class Body:
                 self._unzip = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def whole(self) -> bytes:
-        """The body, once all chunks were fed.
+        """Returns the body after all chunks were added.
 
         Raises:
-            UnreadableAnswer: the packed body ends too early.
+            UnreadableAnswer: The compressed body is truncated.
         """
         if self._unzip is not None and self._parts and not self._unzip.eof:
             raise UnreadableAnswer(Unreadable.TRUNCATED)
@@ -68,10 +68,10 @@ class Body:
 
 
 async def read_body(response: httpx.Response, bytes_max: int) -> bytes:
-    """The body of an answer that is still open, unpacked.
+    """Returns the decompressed body of an open response.
 
     Raises:
-        UnreadableAnswer: it does not unpack, or unpacks to more than ``bytes_max``.
+        UnreadableAnswer: It cannot be decompressed, or exceeds ``bytes_max``.
     """
     body = Body(response.headers.get("content-encoding", ""), bytes_max)
     async for chunk in response.aiter_raw():

@@ -1,6 +1,6 @@
-"""What a provider is to the ingester: feeds whose pages hold articles and revocations.
+"""The interface between the ingester and providers: feeds with pages of articles and revocations.
 
-Whoever polls, paces, sets aside and tries again knows no provider by name.
+Polling, rate limiting, quarantine and retries know no provider by name.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,36 +16,36 @@ from clawback_common.clock import Clock
 from clawback_common.errors import ClawbackError, Transient
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.feed import Origin
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes
 from ingester.settings import FeedSettings, Settings
 
 
 class Refused(ClawbackError):
-    """The key or the call is refused: the same call would be refused again, so the feed stops and a person looks."""
+    """The key or the call is refused: the same call would be refused again, so the feed stops and a person must act."""
 
 
-class Resting(Transient):
-    """The provider has asked that the key is not called for so long: nobody called, and nobody waits here."""
+class PausedByProvider(Transient):
+    """The provider requested a pause that is too long to wait for; no call was made."""
 
     def __init__(self, wait_s: float) -> None:
         super().__init__(
-            f"the provider asked for a rest, the key is not called for another {wait_s:.0f} s", wait_s
+            f"the provider requested a pause; the key is not used for another {wait_s:.0f} s", wait_s
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """One entry of a page that cannot be used; its neighbours can.
+    """One unusable entry of a page; other entries are not affected.
 
     Attributes:
-        index: its place on the page, from 0.
-        provider_id: its id, where it could be read and is one.
-        sequence: its place in the feed, where it could be read.
-        code: snake_case, from a small set; the reason in quarantine.
-        detail: which field and which rule; never a value.
-        raw: the entry as it came. Content.
-        revocation: it may be one, so a person must look.
+        index: Its index on the page, from 0.
+        provider_id: Its id, if readable and valid.
+        sequence: Its sequence in the feed, if readable.
+        code: The reason in quarantine: snake_case, from a small set.
+        detail: The field and the rule; never a value.
+        raw: The original entry. Content.
+        revocation: It may be a revocation, so a person must check it.
     """
 
     index: int
@@ -59,12 +59,12 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The provider says that this id must be removed.
+    """An id that the provider revoked.
 
     Attributes:
-        provider_article_id: the id within the provider.
-        sequence: the entry's place in the feed: opaque text.
-        revoked_at: the provider's time, where it gives one that can be read.
+        provider_article_id: The id within the provider.
+        sequence: The entry's sequence in the feed: opaque text.
+        revoked_at: The provider's time, if readable.
     """
 
     provider_article_id: str
@@ -74,16 +74,16 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of a feed.
+    """One page of a feed.
 
     Attributes:
-        articles: those that can be used, in the provider's order.
-        revoked: ids that must be removed, in the provider's order, repeats included.
-        bad: entries that cannot be used.
-        cursor: to go on with behind this page: opaque text; None when the page has none: then nothing moves.
-        count: entries on the page. Fewer than asked for does not mean that nothing follows.
-        not_understood: articles by the field that was there and could not be read, or not in whole; under `ANY_FIELD`
-            those with any such field.
+        articles: The usable articles, in the provider's order.
+        revoked: The revoked ids, in the provider's order, including repeats.
+        bad: The unusable entries.
+        cursor: The cursor after this page: opaque text; None: the page has none, and the cursor stays.
+        count: The entries on the page. Fewer than requested does not mean that nothing follows.
+        not_understood: The number of articles by field that could not be read completely; under `ANY_FIELD` those with
+            any such field.
     """
 
     articles: tuple[ArticleSubmitted, ...] = ()
@@ -95,110 +95,110 @@ class Page:
 
 
 class Reader(Protocol):
-    """A feed at its provider for one pass, with pace, retries and breaker behind it.
+    """Access to a feed for one poll, with rate limiting, retries and a circuit breaker.
 
-    Every method may raise `Refused`, or a `Transient`: neither says anything of what the feed holds.
+    Every method may raise `Refused` or a `Transient`; neither permits a conclusion about the feed's content.
     """
 
     async def page(self, cursor: str | None, limit: int) -> Page:
-        """What follows the cursor; from the oldest entry where there is none."""
+        """Returns the page after the cursor; without a cursor the page with the oldest entry."""
         ...
 
-    async def oldest(self) -> Held | None:
-        """The oldest entry that the provider still holds; None: it holds nothing."""
+    async def oldest(self) -> OldestEntry | None:
+        """Returns the oldest entry that the provider still has; None: it has none."""
         ...
 
     async def newest(self) -> str | None:
-        """The cursor of the newest entry; None: there is none."""
+        """Returns the cursor of the newest entry; None: there is none."""
         ...
 
     async def page_limit(self) -> int | None:
-        """Entries that a page may have by the rights of the key; None: they do not say."""
+        """Returns the maximum entries of a page by the rights of the key; None: not stated."""
         ...
 
 
 class Source(Protocol):
-    """A feed at its provider."""
+    """A feed of a provider."""
 
     @property
     def origin(self) -> Origin:
-        """What the feed's cursors belong to."""
+        """Returns the owner of the feed's cursors."""
         ...
 
     @property
     def limit(self) -> int:
-        """Entries that a page is asked for."""
+        """Returns the number of entries to request per page."""
         ...
 
     @property
     def window(self) -> timedelta | None:
-        """How far back the feed reaches, where what has left it can be known by the oldest entry that is held."""
+        """Returns how far back the feed reaches, if the oldest available entry shows what has left it."""
         ...
 
     def connect(self, poll_id: UUID) -> Reader:
-        """For one pass, whose id is recorded with each call."""
+        """Returns a reader for one poll, whose id is recorded with each call."""
         ...
 
     def end(self, page: Page, sizes: PageSizes, cursor: str | None) -> End:
-        """What follows the page that was asked for with this cursor, after pages of these sizes."""
+        """Returns what follows the page requested with this cursor, after pages of these sizes."""
         ...
 
     def place(self, cursor: str) -> int | None:
-        """Where a cursor stands among the others; None: they have no order that is known.
+        """Returns the position of a cursor among others; None: they have no known order.
 
         Raises:
-            ValueError: it can be none of this feed's; says why.
+            ValueError: It cannot be a cursor of this feed; the message says why.
         """
         ...
 
     def read_entry(self, entry: bytes, received_at: datetime) -> Page:
-        """An entry that was set aside, read once more."""
+        """Parses an entry from quarantine again."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A configured feed, and who answers for it."""
+    """A configured feed and its source."""
 
     settings: FeedSettings
     source: Source
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Returns its name."""
         return self.settings.name
 
 
 class Pace(Protocol):
-    """When the key may be called, which all processes that use it share."""
+    """The rate limit of a key, shared by all processes that use it."""
 
     async def take(self) -> None:
-        """Waits until the key may be called, and takes that turn.
+        """Waits until the key may be used, and takes this turn.
 
         Raises:
-            Resting: the provider has asked for a longer rest than anybody waits for here.
+            PausedByProvider: The provider requested a pause that is too long to wait for.
         """
         ...
 
     async def end(self, retry_after_s: float | None) -> None:
-        """The call of that turn has ended; the key is not called for the pause, nor for what the provider asked for."""
+        """Ends the turn; the key is not used during the pause, nor during a pause that the provider requested."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call to the provider, as it is kept. Never the key, never content.
+    """The record of one call to the provider, without the key and without content.
 
     Attributes:
-        endpoint: what was called.
-        started_at: when the request was sent; the wait for the pause is not in it.
-        duration_ms: until the answer was read and understood.
-        http_status: None when no answer came.
-        code: the provider's message code, where it gave one.
-        body_bytes: of the answer, decompressed; 0 when it was not read to its end.
-        items: entries on the page; None when it was no page.
-        cursor: that was sent.
-        outcome: how it ended: ok, or why not: snake_case, from a small set.
+        endpoint: The endpoint.
+        started_at: When the request was sent, after the wait for the turn.
+        duration_ms: Until the response was parsed.
+        http_status: None if there was no response.
+        code: The provider's message code, if there is one.
+        body_bytes: The decompressed size of the response; 0 if it was not read to its end.
+        items: The entries on the page; None if it was not a page.
+        cursor: The cursor that was sent.
+        outcome: ok, or the reason of the failure: snake_case, from a small set.
     """
 
     endpoint: str
@@ -213,34 +213,34 @@ class ApiCall:
 
 
 RecordCall = Callable[[ApiCall], Awaitable[object]]
-"""Keeps a call; it is awaited before the call's result is given out."""
+"""Records a call; awaited before the call's result is returned."""
 
 
 class CircuitBreaker(Protocol):
-    """Stands around each call; `clawback_common.breaker.Breaker` is one."""
+    """Guards each call; implemented by `clawback_common.breaker.Breaker`."""
 
     def wait_s(self) -> float:
-        """Seconds until a call may pass; 0 when one may pass now."""
+        """Returns the seconds until a call is allowed; 0: now."""
         ...
 
     def calling(self) -> AbstractContextManager[None]:
-        """Raises a `Transient` instead of letting the call pass while it is open."""
+        """Raises a `Transient` instead of allowing the call while it is open."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a provider is given by the service around it."""
+class ProviderContext:
+    """The objects that the service passes to providers."""
 
     settings: Settings
     clock: Clock
     http: httpx.AsyncClient
     pace: Callable[[FeedSettings, timedelta], Pace]
-    """Of the feed's key, given the pause that its provider asks for between two calls."""
+    """Returns the rate limit of the feed's key, given the provider's pause between two calls."""
     record: Callable[[FeedSettings, UUID], RecordCall]
-    """Of one pass."""
+    """Returns the recorder for one poll."""
 
 
-Sources = Callable[[FeedSettings, Surroundings], Iterable[Feed]]
-"""What each provider's package has under the name ``feeds``: the feeds of one entry of FEEDS, for a provider may share
-one among several clients. Raises `Stop` for an entry that it cannot use, in words."""
+Sources = Callable[[FeedSettings, ProviderContext], Iterable[Feed]]
+"""The function ``feeds`` in each provider's package. It returns the feeds of one entry of FEEDS; there may be several,
+because several clients can share a feed. It raises `Stop` with the reason for an unusable entry."""

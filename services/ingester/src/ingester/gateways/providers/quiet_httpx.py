@@ -1,4 +1,4 @@
-"""httpx logs the address of every request, and what is secret in it: a user's password, a key in the query string."""
+"""Removes secrets from httpx's log: it logs every address, with a user's password or a key in the query string."""
 
 import logging
 
@@ -7,7 +7,7 @@ from typing_extensions import override
 
 
 class NoSecrets(logging.Filter):
-    """Takes the user and the query string out of every address in a line of the log."""
+    """Removes the user and the query string from every address in a log line."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -19,12 +19,12 @@ class NoSecrets(logging.Filter):
 
 
 def without_secrets(address: httpx.URL) -> str:
-    """The address without user, password, query string and fragment."""
+    """Returns the address without user, password, query string and fragment."""
     return str(address.copy_with(username=None, password=None, query=None, fragment=None))
 
 
 def hide_addresses() -> None:
-    """From now on httpx logs nothing secret of an address, whatever level and handlers someone sets later."""
+    """Makes httpx log addresses without secrets, whatever levels and handlers are set later."""
     log = logging.getLogger("httpx")
     if not any(isinstance(each, NoSecrets) for each in log.filters):
         log.addFilter(NoSecrets())

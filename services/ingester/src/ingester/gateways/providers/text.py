@@ -1,7 +1,7 @@
-"""Text as it comes off the wire, made fit to keep: noise removed, and XML that a strict parser refuses repaired.
+"""Cleans received texts for storage: removes invalid characters, and repairs XML that a strict parser refuses.
 
-PostgreSQL's text cannot hold NUL, UTF-8 no surrogates; byte order marks and C1 controls are left-overs of
-conversions upstream.
+PostgreSQL's text cannot contain NUL, and UTF-8 no surrogates; byte order marks and C1 controls are remains of
+conversions by senders.
 """
 
 import re
@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 _NOISE: Final = re.compile(
     "[^\n\t -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-"""What is not text, as the opposite of what is: such a class is searched three times as fast."""
+"""The characters to remove, as the complement of valid ones: such a class is searched three times as fast."""
 _XML_FORBIDS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REFERENCE: Final = re.compile(r"&(#[0-9]{1,10};|#[xX][0-9a-fA-F]{1,8};|[A-Za-z][A-Za-z0-9]{0,31};)?")
 _XML_NAMES: Final = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
@@ -20,21 +20,24 @@ _CDATA: Final = "<![CDATA["
 
 
 def clean(text: str) -> str:
-    """The text without noise or blanks around it: one kind of line end, C1 controls as Windows meant them."""
+    """Returns the text without invalid characters and surrounding whitespace.
+
+    Line ends become uniform, and C1 controls become the characters of Windows-1252.
+    """
     if not text.isprintable():
         text = _NOISE.sub(_quiet, text.replace("\r\n", "\n"))
     return text.strip()
 
 
 def one_line(text: str) -> str:
-    """A title has no lines: every run of blanks becomes one space."""
+    """Replaces every run of whitespace by one space, for titles."""
     return " ".join(text.split())
 
 
 def repaired(raw: bytes) -> bytes | None:
-    """XML with what a strict parser refuses taken out, though its structure is sound; None when nothing could be done.
+    """Repairs XML that a strict parser refuses although its structure is sound; None if nothing could be repaired.
 
-    Bytes that are no UTF-8 become U+FFFD; forbidden characters, as such or as ``&#0;``, go; HTML's named
+    Bytes that are not UTF-8 become U+FFFD; forbidden characters, as such or as ``&#0;``, are removed; HTML's named
     entities become their characters; a bare ``&`` becomes ``&amp;``. CDATA sections keep their ``&``.
     """
     text = _XML_FORBIDS.sub("", raw.decode(errors="replace"))
@@ -47,8 +50,8 @@ def repaired(raw: bytes) -> bytes | None:
         parts += (_REFERENCE.sub(_referred, text[at:start]), text[start : end + 3])
         at = end + 3
     parts.append(_REFERENCE.sub(_referred, text[at:]))
-    mended = "".join(parts).encode()
-    return None if mended == raw else mended
+    repaired_body = "".join(parts).encode()
+    return None if repaired_body == raw else repaired_body
 
 
 def _quiet(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with an entry that breaks the contract's model, in words that hold nothing of it."""
+"""Describes the errors of an entry that violates the contract's model, without its content."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +9,6 @@ from clawback_common.telemetry.describe import place
 
 
 def places(error: ValidationError) -> str:
-    """Which fields, and which rule each broke."""
+    """Returns the fields and the rule that each violates."""
     found: Iterable[Any] = error.errors(include_url=False, include_context=False, include_input=False)
     return ", ".join(f"{place(each['loc'])} ({each['type']})" for each in found)

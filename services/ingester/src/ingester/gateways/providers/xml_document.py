@@ -1,8 +1,8 @@
-"""An XML document as it comes off the wire, parsed with care: no DTD, known encodings, noise that is repaired once.
+"""Parses received XML safely: no DTD, only known encodings, and one repair of invalid characters.
 
-libxml2 by way of lxml, chosen by measurement: for a page of 500 it took a third of expat's time with a tree, and
-a quarter of defusedxml's. No DTD is accepted, so no entity is ever defined; nothing is fetched; its limits on
-depth and size stay on.
+It uses libxml2 through lxml, chosen by measurement: for a page of 500 it took a third of expat's time with a tree, and
+a quarter of defusedxml's. No DTD is accepted, so no entity is ever defined; nothing is fetched; the limits on depth
+and size stay on.
 """
 
 import re
@@ -21,20 +21,20 @@ _LATIN: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "windows-1252", "c
 
 
 def media_type(content_type: str | None) -> tuple[str, str | None]:
-    """The media type and the charset of a header, lower case."""
+    """Returns the media type and the charset of a header, in lower case."""
     media, _, rest = (content_type or "").lower().partition(";")
     _, found, charset = rest.partition("charset=")
     return media.strip(), charset.strip().strip("\"'") if found else None
 
 
 def accept(media: str, types: tuple[str, ...], suffix: str) -> None:
-    """Refuses another media type; a header that is missing is forgiven."""
+    """Refuses another media type; a missing header is accepted."""
     if media and media not in types and not media.endswith(suffix):
         raise UnreadableAnswer(Unreadable.CONTENT_TYPE)
 
 
 def as_utf8(body: bytes, charset: str | None) -> bytes:
-    """The body as UTF-8, by its byte order mark, its declaration, or its header; no other encodings than known ones."""
+    """Converts the body to UTF-8 by its byte order mark, declaration or header; only known encodings are accepted."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return body.decode("utf-16", errors="replace").encode(errors="replace")
     body = body.removeprefix(b"\xef\xbb\xbf")
@@ -48,10 +48,10 @@ def as_utf8(body: bytes, charset: str | None) -> bytes:
 
 
 def root_of(body: bytes) -> etree._Element:
-    """The root of well-formed XML without a DTD; what only noise spoils is repaired once.
+    """Returns the root of well-formed XML without a DTD; invalid characters are repaired once.
 
     Raises:
-        UnreadableAnswer: it is no such document.
+        UnreadableAnswer: The body is not such a document.
     """
     prolog = _PROLOG.match(body)
     after = body[prolog.end() if prolog else 0 :][:64].lower()
@@ -71,10 +71,10 @@ def root_of(body: bytes) -> etree._Element:
 
 
 def _root_repaired(body: bytes) -> etree._Element:
-    mended = repaired(body)
+    repaired_body = repaired(body)
     try:
-        if mended is not None:
-            return _parse(mended)
+        if repaired_body is not None:
+            return _parse(repaired_body)
     except etree.XMLSyntaxError:
         pass
     raise UnreadableAnswer(Unreadable.MALFORMED) from None

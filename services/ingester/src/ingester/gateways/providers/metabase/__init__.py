@@ -1,4 +1,4 @@
-"""LexisNexis Metabase: a feed of articles, which clients may share in slices, and a feed of revocations."""
+"""LexisNexis Metabase: a feed of articles, which several clients may share in slices, and a feed of revocations."""
 
 from ingester.gateways.providers.metabase.source import feeds
 

@@ -1,7 +1,7 @@
-"""One article of Metabase, from its plain tree to the contract's model.
+"""Converts one article of Metabase, given as a plain tree, to the contract's model.
 
-What is understood is taken out of the tree; what is left of the tree is ``extra``. So nothing that the provider
-sends is dropped, however it is called, and a value that cannot be read stays where it was, as it came.
+Fields that are read are removed from the tree; the rest of the tree is ``extra``. So no field that the provider sends
+is lost, whatever its name, and a value that cannot be read stays unchanged in its place.
 """
 
 from datetime import datetime
@@ -30,28 +30,28 @@ from ingester.gateways.providers.validation import places
 
 PROVIDER: Final = "metabase"
 NO_BODY: Final = "_ "
-"""A body of nothing but these is none: the licence delivers none."""
+"""A body of only these characters is empty: the licence does not include one."""
 
 _DATA_FORMATS: Final = frozenset({"text", "audio", "video", "image"})
 _SURELY_SMALL: Final = CONTENT_BYTES_MAX // 2
 
 
-class Understood(NamedTuple):
-    """An article, and which of its fields were there and could not be read, or not in whole: they are in ``extra``."""
+class ParsedArticle(NamedTuple):
+    """An article, and its fields that could not be read completely; these are in ``extra``."""
 
     article: ArticleSubmitted
     not_understood: frozenset[str]
 
 
-def article_from(fields: Fields, received_at: datetime) -> Understood:
-    """The article in a plain tree, which is used up.
+def article_from(fields: Fields, received_at: datetime) -> ParsedArticle:
+    """Returns the article in a plain tree, which this function consumes.
 
     Args:
-        fields: of one article.
-        received_at: stands in for the date of publication where the provider gives none.
+        fields: The fields of one article.
+        received_at: Used as the date of publication if the provider gives none.
 
     Raises:
-        Poison: it cannot be used, with the reason; the text names fields, never values.
+        Poison: The article cannot be used; the text names fields, never values.
     """
     size = len(orjson.dumps(fields))
     if size > CONTENT_BYTES_MAX:
@@ -61,20 +61,20 @@ def article_from(fields: Fields, received_at: datetime) -> Understood:
         article = ArticleSubmitted.model_validate(_values(reader, fields, received_at))
     except ValidationError as error:
         raise Poison("invalid", places(error)) from None
-    # A plain tree is JSON by construction: to have it validated again would double the time that validation takes.
+    # A plain tree is JSON by construction. Validating it again would double the time of validation.
     article = article.model_copy(update={"extra": fields})
     if size > _SURELY_SMALL and (size := len(article.model_dump_json().encode())) > CONTENT_BYTES_MAX:
         raise Poison("too_large", f"{size} bytes of {CONTENT_BYTES_MAX}")
-    return Understood(article, frozenset(reader.not_understood))
+    return ParsedArticle(article, frozenset(reader.not_understood))
 
 
 def _values(reader: FieldReader, fields: Fields, received_at: datetime) -> dict[str, Any]:
-    """The model's fields; the order matters, for each takes its own out of the tree."""
+    """Returns the model's fields; the order matters, because each removes its own fields from the tree."""
     take, text = reader.take, reader.text
     values: dict[str, Any] = {
-        "article_id": f"{PROVIDER}:{reader.essential(fields, 'id', provider_id, 'id')}",
-        "source_order": reader.essential(fields, "sequenceId", int64, "sequence"),
-        "embargoed_until": reader.promise(fields, "embargoDate", instant, "embargo_unreadable"),
+        "article_id": f"{PROVIDER}:{reader.required(fields, 'id', provider_id, 'id')}",
+        "source_order": reader.required(fields, "sequenceId", int64, "sequence"),
+        "embargoed_until": reader.strict(fields, "embargoDate", instant, "embargo_unreadable"),
         "licence_ends_at": _licence_end(reader, fields),
         "published_at": _published(reader, fields, received_at),
         "harvested_at": take(fields, "harvestDate", instant),
@@ -105,16 +105,16 @@ def _values(reader: FieldReader, fields: Fields, received_at: datetime) -> dict[
 
 
 def _licence_end(reader: FieldReader, fields: Fields) -> datetime | None:
-    """The earlier of the two ends: of the article's licence and of its content's."""
+    """Returns the earlier end: of the article's licence or of its content's."""
     ends = (
-        reader.promise(fields, name, instant, "licence_end_unreadable")
+        reader.strict(fields, name, instant, "licence_end_unreadable")
         for name in ("licenseEndDate", "contentLicenseEndDate")
     )
     return min((end for end in ends if end is not None), default=None)
 
 
 def _published(reader: FieldReader, fields: Fields, received_at: datetime) -> datetime:
-    """The first of three dates that can be read; only the date of publication itself is used up."""
+    """Returns the first readable one of three dates; only the date of publication itself is removed from the tree."""
     published = reader.take(fields, "publishedDate", instant)
     if published is not None:
         return published
@@ -172,7 +172,7 @@ def _entities(reader: FieldReader, semantics: Fields) -> list[dict[str, Any]]:
 
 
 def _entity(reader: FieldReader, row: Fields) -> dict[str, Any] | None:
-    """An entity is a list of named properties, of which type and value are taken."""
+    """Reads an entity: a list of named properties, of which type and value are used."""
     properties = reader.members(row, "properties") or []
     found = {str(each.get("name")): each for each in properties if isinstance(each, dict)}
     kind, value = found.get("type", {}).get("value"), found.get("value", {}).get("value")
@@ -200,7 +200,7 @@ def _author_name(reader: FieldReader, author: Fields) -> str | None:
 
 
 def _source(reader: FieldReader, source: Fields) -> dict[str, Any]:
-    """The source, under the steadiest key there is: ``source.id`` came empty in every article seen."""
+    """Reads the source with the most stable available key: ``source.id`` was empty in every article seen."""
     feed = source.get("feed")
     feed_id = feed.get("id") if isinstance(feed, dict) else None
     name, home_url = reader.text(source, "name"), reader.text(source, "homeUrl")

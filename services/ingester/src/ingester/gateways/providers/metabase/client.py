@@ -1,4 +1,4 @@
-"""What Metabase is asked, and what its answers mean. The key travels in the query string, which nobody is shown."""
+"""The client for Metabase's API. The key is in the query string, which is never logged."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,16 +36,16 @@ ARTICLES_LIMIT_MAX: Final = 500
 REVOKED_LIMIT_MAX: Final = 10_000
 QUERY_CHARS_MAX: Final = 10_000
 OLDEST: Final = "0"
-"""The cursor of a feed's first call. There is none for "newest": that would skip all that came between."""
+"""The cursor of a feed's first call. There is none for "newest", because that would skip all entries in between."""
 
-_WORTH_A_RETRY: Final = (MustWait, ProviderDown, UnreadableAnswer, Unreachable)
-"""Not the breaker's refusal: while it is open the feed pauses instead of burning retries."""
+_RETRYABLE: Final = (MustWait, ProviderDown, UnreadableAnswer, Unreachable)
+"""Without the breaker's error: while it is open the feed pauses instead of using up its retries."""
 
 CursorName = Literal["sequence_id", "sequenceId"]
 
 
 class Endpoint(StrEnum):
-    """What is called."""
+    """The endpoints of the API."""
 
     ARTICLES = "articles"
     SEARCH = "searchArticles"
@@ -55,10 +55,10 @@ class Endpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions(Limits):
-    """What someone may tune.
+    """Options of the client.
 
     Attributes:
-        format: that is asked for; what comes is read in either.
+        format: The requested format; responses in either format are read.
     """
 
     format: Literal["xml", "json"] = "xml"
@@ -66,33 +66,33 @@ class ClientOptions(Limits):
 
 @dataclass(slots=True)
 class RevokedCursor:
-    """What the parameter of the revocations' cursor is called, as far as the provider has shown.
+    """The name of the revocations' cursor parameter, as far as it is known.
 
     Attributes:
-        name: tried first; the provider's documents do not agree, so the client changes it when it is refused.
+        name: The name to try first. The provider's documents disagree, so the client changes it when it is refused.
     """
 
     name: CursorName = "sequence_id"
 
 
 class MetabaseClient:
-    """One key of Metabase.
+    """A client with one key of Metabase.
 
-    Every method may raise, after the retries: ``Refused`` (stop and page, or our bug), ``MustWait``,
-    ``ProviderDown``, ``UnreadableAnswer``, ``Unreachable``, or what the breaker raises while it is open. None of
-    them says anything about the feed: the cursor stays where it is.
+    After its retries, every method may raise ``Refused`` (stop and page, or our bug), ``MustWait``, ``ProviderDown``,
+    ``UnreadableAnswer``, ``Unreachable``, or the breaker's error while it is open. None of them permits a conclusion
+    about the feed: the cursor stays unchanged.
 
     Args:
-        base_url: scheme and host; a path before ``/api`` is kept.
-        key: never shown.
-        http: shared connections; closed by who made it.
-        pace: a turn of it for every attempt, so that a retry never falls inside the pause.
-        breaker: around every attempt.
-        record_call: awaited after every attempt.
-        clock: for records and Retry-After.
-        sleep: between attempts.
-        options: what someone may tune.
-        revoked_cursor: remembers over several clients of one key.
+        base_url: Scheme and host; a path before ``/api`` is kept.
+        key: Never logged.
+        http: Shared connections; the creator closes them.
+        pace: Every attempt waits for its turn, so that a retry never falls within the pause.
+        breaker: Guards every attempt.
+        record_call: Awaited after every attempt.
+        clock: For records and Retry-After.
+        sleep: Waits between attempts.
+        options: Options of the client.
+        revoked_cursor: Shared by several clients of one key.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class MetabaseClient:
         self._options = options or ClientOptions()
         self._revoked_cursor = revoked_cursor or RevokedCursor()
         self._calls = Caller(
-            http, pace, breaker, record_call, clock, _WORTH_A_RETRY, limits=self._options, sleep=sleep
+            http, pace, breaker, record_call, clock, _RETRYABLE, limits=self._options, sleep=sleep
         )
 
     @override
@@ -125,22 +125,22 @@ class MetabaseClient:
 
     @property
     def revoked_cursor_name(self) -> CursorName:
-        """The parameter's name that the provider took last."""
+        """Returns the parameter name that the provider accepted last."""
         return self._revoked_cursor.name
 
     async def articles(
         self, cursor: str = OLDEST, limit: int = ARTICLES_LIMIT_MAX, part: Slice | None = None
     ) -> Page:
-        """The articles after the cursor, in the order of the feed.
+        """Returns the articles after the cursor, in the order of the feed.
 
         Args:
-            cursor: the last page's ``last_sequence``, or ``OLDEST``.
-            limit: 1 to 500; the provider may give fewer.
-            part: one slice of the feed, with a cursor of its own.
+            cursor: The previous page's ``last_sequence``, or ``OLDEST``.
+            limit: 1 to 500; the provider may return fewer.
+            part: One slice of the feed, which has its own cursor.
         """
         _check_limit(limit, ARTICLES_LIMIT_MAX)
         if int64(cursor) is None:
-            raise ValueError("the cursor of articles is a number")
+            raise ValueError("the cursor of articles must be a number")
         params = {"sequence_id": cursor, "limit": str(limit)}
         if part is not None:
             params |= self._sliced(part)
@@ -153,7 +153,7 @@ class MetabaseClient:
         return await self._get(Endpoint.ARTICLES, params, read)
 
     async def newest(self, part: Slice | None = None) -> Page:
-        """The newest article alone, or none: what a call without a cursor gives. A feed is never read like that."""
+        """Returns only the newest article, or none: the response to a call without a cursor. Polls never use this."""
         params = {"limit": "1"}
         if part is not None:
             params |= self._sliced(part)
@@ -172,18 +172,18 @@ class MetabaseClient:
         sort: Literal["asc", "desc"] | None = None,
         recent: bool = False,
     ) -> Page:
-        """Articles that match a query.
+        """Returns articles that match a query.
 
         Args:
-            query: Lucene-like, at most 10,000 characters.
-            cursor: the last page's ``last_sequence``; None for the first page.
-            limit: the maximum depends on the key, 200 to 500.
-            sort: by sequence; the provider's default is desc.
-            recent: only the last three days.
+            query: In Lucene-like syntax, at most 10,000 characters.
+            cursor: The previous page's ``last_sequence``; None for the first page.
+            limit: The maximum depends on the key, 200 to 500.
+            sort: By sequence; the provider's default is desc.
+            recent: Only the last three days.
         """
         _check_limit(limit, ARTICLES_LIMIT_MAX)
         if not 0 < len(query) <= QUERY_CHARS_MAX:
-            raise ValueError(f"a query has 1 to {QUERY_CHARS_MAX} characters")
+            raise ValueError(f"a query must have 1 to {QUERY_CHARS_MAX} characters")
         chosen = {"sequence_id": cursor, "sort": sort, "recent": "true" if recent else None}
         params = {"query": query, "limit": str(limit)} | {
             name: value for name, value in chosen.items() if value is not None
@@ -195,14 +195,14 @@ class MetabaseClient:
         )
 
     async def revoked(self, cursor: str = OLDEST, limit: int = REVOKED_LIMIT_MAX) -> RevokedPage:
-        """The ids that must be removed, after the cursor.
+        """Returns the ids to remove, after the cursor.
 
-        What the cursor's parameter is called is not known. A refusal that may mean the name is answered by one
-        try with the other; the name that worked is kept.
+        The name of the cursor parameter is not documented. If the error may concern the name, the other name is tried
+        once; the accepted name is kept.
 
         Args:
-            cursor: the last page's ``next_cursor``, as it came, or ``OLDEST``.
-            limit: 1 to 10,000; the provider may give fewer.
+            cursor: The previous page's ``next_cursor``, unchanged, or ``OLDEST``.
+            limit: 1 to 10,000; the provider may return fewer.
         """
         _check_limit(limit, REVOKED_LIMIT_MAX)
         tried = self._revoked_cursor.name
@@ -221,7 +221,7 @@ class MetabaseClient:
         return page
 
     async def rate_limits(self) -> tuple[RateLimit, ...]:
-        """The key's quotas of searches, and how much of them is used."""
+        """Returns the key's quotas of searches and their use."""
         return await self._get(Endpoint.RATE_LIMITS, {}, parse_rate_limits)
 
     async def _revoked(self, name: CursorName, cursor: str, limit: int) -> RevokedPage:
@@ -236,25 +236,25 @@ class MetabaseClient:
     def _sliced(self, part: Slice) -> Params:
         return {"number_of_slices": str(part.of), "slice_number": str(part.number)}
 
-    # One call
+    # Calls
 
     async def _get(self, endpoint: Endpoint, params: Params, read: Callable[[bytes, str | None], T]) -> T:
-        """The answer, read; tried again as the policy says."""
+        """Returns the parsed response; retries according to the policy."""
         request = Request(
             endpoint,
             f"{self._base_url}/api/v10/{endpoint}",
             {"key": self._key, **params, "format": self._options.format},
             cursor=params.get("sequence_id", params.get("sequenceId")),
         )
-        return await self._calls.get(request, lambda answer: _understood(answer, read), _items)
+        return await self._calls.get(request, lambda answer: _interpret(answer, read), _items)
 
 
 def _items(value: object) -> int | None:
     return value.count if isinstance(value, Page | RevokedPage) else None
 
 
-def _understood(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
-    """What the answer says: the envelope's word first, then the HTTP status."""
+def _interpret(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
+    """Interprets a response: the envelope's status first, then the HTTP status."""
     status = answer.status
     if status < HTTPStatus.MULTIPLE_CHOICES:
         try:
@@ -267,7 +267,7 @@ def _understood(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
 
 
 def _code_of(body: bytes, content_type: str | None) -> int | None:
-    """The code in a failure's body, where there is one."""
+    """Returns the code in the body of an error, if there is one."""
     try:
         parse_revoked(body, content_type)
     except ProviderFailure as said:
@@ -279,11 +279,11 @@ def _code_of(body: bytes, content_type: str | None) -> int | None:
 
 def _check_limit(limit: int, limit_max: int) -> None:
     if not 1 <= limit <= limit_max:
-        raise ValueError(f"a limit lies between 1 and {limit_max}")
+        raise ValueError(f"a limit must be between 1 and {limit_max}")
 
 
 def _check_moves(page: Page, cursor: str, limit: int) -> None:
-    """A page from which the feed cannot go on would be asked for again and again."""
+    """Refuses a page whose cursor does not advance: the same page would be requested forever."""
     last = page.last_sequence
     stuck = page.count >= limit if last is None else int(last) <= int(cursor)
     if stuck:

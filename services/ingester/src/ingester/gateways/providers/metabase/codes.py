@@ -1,4 +1,4 @@
-"""What went wrong at Metabase, named by what to do next.
+"""The errors of Metabase, classified by what to do next.
 
 The texts are ours: a provider's message may repeat the key or a query, so it is never passed on.
 """
@@ -13,16 +13,16 @@ from ingester.gateways.providers.answers import Answered
 
 
 class Action(StrEnum):
-    """What a failure asks of us."""
+    """What to do after an error."""
 
     STOP_AND_PAGE = "stop_and_page"
-    """The key or its rights are refused: calling again helps nobody, a person must look."""
+    """The key or its rights are refused. A retry does not help; a person must act."""
     WAIT = "wait"
-    """We called too often: wait for the pause, then go on."""
+    """Calls were too frequent: wait for the pause, then continue."""
     OUR_BUG = "our_bug"
-    """We asked wrongly: the same call will fail again, so it is not repeated."""
+    """The call is invalid: it would fail again, so it is not retried."""
     TRANSIENT = "transient"
-    """The provider is unwell: try again."""
+    """The provider has a problem: retry."""
 
 
 CODES: Final[dict[int, tuple[Action, str]]] = {
@@ -49,22 +49,22 @@ CODES: Final[dict[int, tuple[Action, str]]] = {
     9002: (Action.TRANSIENT, "an unexpected error at the provider"),
     9999: (Action.TRANSIENT, "an error at the provider"),
 }
-"""The provider's codes, what each asks of us, and its meaning in our words."""
+"""The provider's codes: what to do next, and the meaning in our words."""
 
 UNKNOWN_PARAMETER: Final = 1022
 INVALID_CURSOR: Final = 1008
 PROVIDER_CODES: Final = 9000
-"""From here on a code says that the provider failed, whatever was asked."""
+"""From this code on the provider failed, whatever the call was."""
 
 
 class ProviderFailure(Answered):
-    """The provider said FAILURE, or refused by its HTTP status.
+    """The provider reported FAILURE, or an HTTP error status.
 
     Args:
-        action: what to do next.
-        code: the provider's message code; None when it gave none.
-        http_status: of the answer; None when it is not known.
-        retry_after_s: not before, where the provider said so.
+        action: What to do next.
+        code: The provider's message code; None if there is none.
+        http_status: The HTTP status; None if it is not known.
+        retry_after_s: Seconds until a retry is allowed, if the provider states it.
     """
 
     def __init__(
@@ -85,24 +85,24 @@ class Refused(ProviderFailure, port.Refused):
 
 
 class MustWait(ProviderFailure, Transient):
-    """Called too often (``wait``): a living provider, which answers once the pause is over."""
+    """Calls were too frequent (``wait``): the provider works, and accepts calls after the pause."""
 
 
 class ProviderDown(ProviderFailure, Transient):
-    """The provider failed (``transient``): try again."""
+    """The provider failed (``transient``): retry."""
 
 
-LIVING: Final = (Refused, MustWait)
-"""Answers of a provider that works; a circuit breaker must not count them as its failure."""
+NOT_OUTAGES: Final = (Refused, MustWait)
+"""Errors of a working provider; a circuit breaker must not count them as failures."""
 
 
 def failure(
     code: int | None, http_status: int | None = None, retry_after_s: float | None = None
 ) -> ProviderFailure:
-    """The error for a message code, or for an HTTP status when there is no code that we know.
+    """Returns the error for a message code, or for an HTTP status without a known code.
 
-    An unknown code of the 9000s is the provider's trouble whatever status it comes with, and so is a FAILURE without a
-    code. Any other unknown code refuses something that we do not know of: not repeated, and reported.
+    An unknown code in the 9000s is a problem of the provider with any HTTP status, and so is a FAILURE without a code.
+    Any other unknown code is a refusal for an unknown reason: it is reported and not retried.
     """
     action = _action(code, http_status)
     kind: type[ProviderFailure]
@@ -117,7 +117,7 @@ def failure(
 
 
 def _action(code: int | None, http_status: int | None) -> Action:
-    """The code decides; the status stands in where there is none that we know."""
+    """Returns the action for the code; if it is unknown, for the HTTP status."""
     if code in CODES:
         return CODES[code][0]
     if code is not None and code >= PROVIDER_CODES:
@@ -134,8 +134,8 @@ def _action(code: int | None, http_status: int | None) -> Action:
 
 def _words(code: int | None, http_status: int | None) -> str:
     if code is not None:
-        meaning = CODES[code][1] if code in CODES else "a code that is not documented"
-        return f"the provider said FAILURE {code}: {meaning}"
+        meaning = CODES[code][1] if code in CODES else "an undocumented code"
+        return f"the provider reported FAILURE {code}: {meaning}"
     if http_status is not None and http_status >= HTTPStatus.BAD_REQUEST:
-        return f"the provider answered HTTP {http_status}"
-    return "the provider said FAILURE without a code"
+        return f"the provider responded with HTTP {http_status}"
+    return "the provider reported FAILURE without a code"

@@ -1,4 +1,4 @@
-"""Fields taken out of a plain tree: what is read is removed, what cannot be read stays where it was and is noted."""
+"""Reads fields of a plain tree: read fields are removed, unreadable ones stay in place and are noted."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ class FieldReader:
     """Reads the fields of one object.
 
     Attributes:
-        not_understood: fields that were there and could not be read, or not in whole.
+        not_understood: Fields that exist and could not be read completely.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class FieldReader:
     # Scalars
 
     def take(self, fields: Fields, name: str, read: Callable[[str], T | None]) -> T | None:
-        """A field's value; one that cannot be read stays in the tree."""
+        """Returns and removes a field's value; an unreadable one stays in the tree."""
         raw = fields.get(name)
         if raw is None:
             return None
@@ -37,14 +37,14 @@ class FieldReader:
         return value
 
     def text(self, fields: Fields, name: str) -> str | None:
-        """A field's text."""
+        """Returns and removes a field's text."""
         return self.take(fields, name, str)
 
-    def essential(self, fields: Fields, name: str, read: Callable[[str], T | None], snake: str) -> T:
-        """A field's value.
+    def required(self, fields: Fields, name: str, read: Callable[[str], T | None], snake: str) -> T:
+        """Returns and removes a required field's value.
 
         Raises:
-            Poison: it is not there, or cannot be read.
+            Poison: The field is missing or unreadable.
         """
         if name not in fields:
             raise Poison(f"no_{snake}", name)
@@ -53,11 +53,11 @@ class FieldReader:
             raise Poison(f"{snake}_unreadable", name)
         return value
 
-    def promise(self, fields: Fields, name: str, read: Callable[[str], T | None], reason: str) -> T | None:
-        """A value that we must keep to.
+    def strict(self, fields: Fields, name: str, read: Callable[[str], T | None], reason: str) -> T | None:
+        """Returns and removes an optional value that must not be ignored.
 
         Raises:
-            Poison: it is there and cannot be read.
+            Poison: The field exists and is unreadable.
         """
         value = self.take(fields, name, read)
         if value is None and name in fields:
@@ -67,12 +67,12 @@ class FieldReader:
     # Lists and objects
 
     def members(self, fields: Fields, name: str) -> list[Tree] | None:
-        """A list's members. One value counts as a list of one; what a converter has put around them is undone."""
+        """Returns a list's members. One value counts as a list of one; wrappers added by a converter are removed."""
         value = fields.get(name)
         return None if value is None else _flat(value, {name, MEMBER_OF.get(name, name)})
 
     def names(self, fields: Fields, name: str) -> list[str]:
-        """The texts or names of a list, each once; what else is in it stays in the tree."""
+        """Returns the texts or names of a list without repeats; everything else stays in the tree."""
         members = self.members(fields, name)
         if members is None:
             return []
@@ -97,9 +97,9 @@ class FieldReader:
         name: str,
         read: Callable[["FieldReader", Fields], dict[str, Any] | None],
     ) -> list[dict[str, Any]]:
-        """What was understood of a list of objects, equal ones once; the tree keeps the rest of each, in their order.
+        """Returns the objects of a list that could be read, without repeats; the tree keeps the rest of each, in order.
 
-        An object of which nothing was left is there as an empty one, so that the two lists run side by side.
+        An object without a rest stays as an empty one, so that the positions in both lists match.
         """
         members = self.members(fields, name)
         if members is None:
@@ -119,7 +119,7 @@ class FieldReader:
         return list(rows.values())
 
     def within(self, fields: Fields, name: str, read: Callable[["FieldReader", Fields], T]) -> T | None:
-        """What was understood of an object; what is left of it stays in the tree."""
+        """Returns the part of an object that could be read; the rest stays in the tree."""
         inner = fields.get(name)
         if inner is None:
             return None
@@ -133,25 +133,27 @@ class FieldReader:
 
 
 def leave(fields: Fields, name: str, rest: list[Tree]) -> None:
-    """Leaves this of a field in the tree, or nothing."""
+    """Sets a field in the tree to this rest, or removes it."""
     if rest:
         fields[name] = rest
     else:
         del fields[name]
 
 
-def _flat(value: Tree, around: set[str]) -> list[Tree]:
-    """The members of a list, without objects of one of these names, or other lists, around them."""
+def _flat(value: Tree, wrappers: set[str]) -> list[Tree]:
+    """Returns the members of a list without wrappers: other lists, or objects of one of these names."""
     if isinstance(value, list):
         return [
-            member for one in value for member in (_flat(one, around) if _is_around(one, around) else [one])
+            member
+            for one in value
+            for member in (_flat(one, wrappers) if _is_wrapper(one, wrappers) else [one])
         ]
     if isinstance(value, dict) and len(value) == 1:
         ((key, inner),) = value.items()
-        if key in around or isinstance(inner, list):
-            return _flat(inner, around)
+        if key in wrappers or isinstance(inner, list):
+            return _flat(inner, wrappers)
     return [value]
 
 
-def _is_around(value: Tree, names: set[str]) -> bool:
+def _is_wrapper(value: Tree, names: set[str]) -> bool:
     return isinstance(value, list) or (isinstance(value, dict) and len(value) == 1 and set(value) <= names)

@@ -1,4 +1,4 @@
-"""Metabase's feeds, as the ingester reads every provider's."""
+"""Metabase's feeds, as implementations of `Source` and `Reader`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,49 +11,49 @@ import httpx
 from clawback_common.breaker import Breaker
 from clawback_common.errors import Stop
 from ingester.domain.feed import Origin, name_of_slice
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes, end_of_articles, end_of_revocations
 from ingester.gateways.providers.metabase import values
 from ingester.gateways.providers.metabase.client import OLDEST, ClientOptions, MetabaseClient, RevokedCursor
-from ingester.gateways.providers.metabase.codes import LIVING
+from ingester.gateways.providers.metabase.codes import NOT_OUTAGES
 from ingester.gateways.providers.metabase.values import Slice
 from ingester.gateways.providers.metabase.wire import parse_articles, parse_revoked
-from ingester.gateways.providers.port import Feed, Page, Surroundings
+from ingester.gateways.providers.port import Feed, Page, ProviderContext
 from ingester.gateways.providers.quiet_httpx import without_secrets
 from ingester.gateways.providers.scalars import int64
 from ingester.settings import FeedSettings, Settings
 
 ARTICLES_LIMIT, REVOKED_LIMIT = 500, 10_000
-"""What the provider gives at most; it may give fewer."""
+"""The provider's maximum; it may return fewer."""
 Connect = Callable[[UUID], MetabaseClient]
 
 
-def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
-    """The feed of an entry; with slices, a feed of articles is one feed a slice.
+def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
+    """Returns the feed of an entry; a feed of articles with slices becomes one feed per slice.
 
     Raises:
-        Stop: the entry has what Metabase does not know.
+        Stop: The entry has options that Metabase does not support.
     """
     if listed.options:
-        raise Stop(f"feed {listed.name}: metabase has no {', '.join(sorted(listed.options))}")
-    origin = _origin(around.settings)
+        raise Stop(f"feed {listed.name}: metabase does not support {', '.join(sorted(listed.options))}")
+    origin = _origin(context.settings)
     if listed.kind == "revoked":
-        yield Feed(listed, RevokedSource(listed, around.settings, origin, _connector(listed, around)))
+        yield Feed(listed, RevokedSource(listed, context.settings, origin, _connector(listed, context)))
         return
-    for settings, part in _slices(listed, around.settings):
-        connect = _connector(settings, around)
-        yield Feed(settings, ArticlesSource(settings, around.settings, origin, connect, part))
+    for settings, part in _slices(listed, context.settings):
+        connect = _connector(settings, context)
+        yield Feed(settings, ArticlesSource(settings, context.settings, origin, connect, part))
 
 
 def _origin(settings: Settings) -> Origin:
-    """The provider's address without what is secret in it, and a mark of the key."""
+    """Returns the provider's address without secrets, and a fingerprint of the key."""
     endpoint = without_secrets(httpx.URL(str(settings.metabase_url)))
     key = settings.metabase_api_key.get_secret_value().encode()
     return Origin(endpoint, blake2b(key, digest_size=6, person=b"feed-origin").hexdigest())
 
 
 def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings, Slice | None]]:
-    """Each slice has the number of the wire in its name, so that another base gives no slice another one's cursor."""
+    """Returns the slices; a name contains the slice number sent to the provider, so no base reuses another's cursor."""
     slices, first = settings.metabase_slices, settings.metabase_slice_base
     if slices == 1:
         return [(listed, None)]
@@ -66,20 +66,20 @@ def _slices(listed: FeedSettings, settings: Settings) -> list[tuple[FeedSettings
     ]
 
 
-def _connector(feed: FeedSettings, around: Surroundings) -> Connect:
-    breaker = Breaker(feed.name, around.clock, not_failures=LIVING)
+def _connector(feed: FeedSettings, context: ProviderContext) -> Connect:
+    breaker = Breaker(feed.name, context.clock, not_failures=NOT_OUTAGES)
     revoked_cursor = RevokedCursor()
 
     def connect(poll_id: UUID) -> MetabaseClient:
         return MetabaseClient(
-            str(around.settings.metabase_url),
-            around.settings.metabase_api_key.get_secret_value(),
-            around.http,
-            pace=around.pace(feed, around.settings.pause),
+            str(context.settings.metabase_url),
+            context.settings.metabase_api_key.get_secret_value(),
+            context.http,
+            pace=context.pace(feed, context.settings.pause),
             breaker=breaker,
-            record_call=around.record(feed, poll_id),
-            clock=around.clock,
-            options=ClientOptions(format=around.settings.metabase_format),
+            record_call=context.record(feed, poll_id),
+            clock=context.clock,
+            options=ClientOptions(format=context.settings.metabase_format),
             revoked_cursor=revoked_cursor,
         )
 
@@ -88,7 +88,7 @@ def _connector(feed: FeedSettings, around: Surroundings) -> Connect:
 
 @dataclass(frozen=True, slots=True)
 class MetabaseSource:
-    """What both feeds have in common."""
+    """The common part of both feeds."""
 
     feed: FeedSettings
     settings: Settings
@@ -98,7 +98,7 @@ class MetabaseSource:
 
 @dataclass(frozen=True, slots=True)
 class ArticlesSource(MetabaseSource):
-    """The feed of articles, or one slice of it, read like a feed of its own."""
+    """The feed of articles, or one slice of it, which is polled like a separate feed."""
 
     part: Slice | None = None
 
@@ -124,7 +124,9 @@ class ArticlesSource(MetabaseSource):
         """See `Source`."""
         place = int64(cursor)
         if place is None:
-            raise ValueError("the cursor of a feed of articles is a number, the sequenceId of an article")
+            raise ValueError(
+                "the cursor of a feed of articles must be a number, the sequenceId of an article"
+            )
         return place
 
     def read_entry(self, entry: bytes, received_at: datetime) -> Page:
@@ -134,7 +136,7 @@ class ArticlesSource(MetabaseSource):
 
 @dataclass(frozen=True, slots=True)
 class RevokedSource(MetabaseSource):
-    """The feed of revocations, which are not sliced."""
+    """The feed of revocations, which has no slices."""
 
     @property
     def limit(self) -> int:
@@ -143,7 +145,7 @@ class RevokedSource(MetabaseSource):
 
     @property
     def window(self) -> None:
-        """How far back it reaches is not known."""
+        """See `Source`. The window is not known."""
         return None
 
     def connect(self, poll_id: UUID) -> "RevokedReader":
@@ -157,7 +159,7 @@ class RevokedSource(MetabaseSource):
         )
 
     def place(self, cursor: str) -> int | None:
-        """See `Source`. Cursors of revocations have no order that is known: any may skip some."""
+        """See `Source`. Cursors of revocations have no known order: any change may skip entries."""
         del cursor
         return None
 
@@ -169,7 +171,7 @@ class RevokedSource(MetabaseSource):
 
 @dataclass(frozen=True, slots=True)
 class ArticlesReader:
-    """One pass over the feed of articles."""
+    """One poll of the feed of articles."""
 
     client: MetabaseClient
     part: Slice | None
@@ -178,13 +180,13 @@ class ArticlesReader:
         """See `Reader`."""
         return _of_articles(await self.client.articles(cursor or OLDEST, limit, self.part))
 
-    async def oldest(self) -> Held | None:
+    async def oldest(self) -> OldestEntry | None:
         """See `Reader`."""
         page = await self.client.articles(OLDEST, 1, self.part)
         if not page.count:
             return None
         at = next((one.harvested_at for one in page.articles), None)
-        return Held(int(page.last_sequence) if page.last_sequence else None, at)
+        return OldestEntry(int(page.last_sequence) if page.last_sequence else None, at)
 
     async def newest(self) -> str | None:
         """See `Reader`."""
@@ -197,7 +199,7 @@ class ArticlesReader:
 
 @dataclass(frozen=True, slots=True)
 class RevokedReader:
-    """One pass over the feed of revocations."""
+    """One poll of the feed of revocations."""
 
     client: MetabaseClient
 
@@ -205,8 +207,8 @@ class RevokedReader:
         """See `Reader`."""
         return _of_revoked(await self.client.revoked(cursor or OLDEST, limit))
 
-    async def oldest(self) -> Held | None:
-        """See `Reader`. A call costs as much as any, and what it said would not be of use."""
+    async def oldest(self) -> OldestEntry | None:
+        """See `Reader`. The result would not be used, so no call is made."""
         return None
 
     async def newest(self) -> str | None:
@@ -233,7 +235,7 @@ def _of_revoked(page: values.RevokedPage) -> Page:
 
 
 def _page_of(entry: bytes, name: str) -> bytes:
-    """The entry as the only one of a page's list, in the format that it came in."""
+    """Returns the entry as the only one of a page's list, in its original format."""
     listed = name.encode()
     if entry.lstrip().startswith(b"<"):
         body = b"<" + listed + b">" + entry + b"</" + listed + b">"

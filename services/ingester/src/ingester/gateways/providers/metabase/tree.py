@@ -1,4 +1,4 @@
-"""An answer's bytes, XML or JSON, as the same plain trees: dicts, lists and texts, with nothing empty in them."""
+"""Parses a response, XML or JSON, into the same plain trees: dicts, lists and texts, without empty values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from ingester.gateways.providers.text import clean
 from ingester.gateways.providers.xml_document import XML_TYPES, accept, as_utf8, media_type, root_of
 
 DEPTH_MAX: Final = 64
-"""Deeper than any article seen (8), far below what the interpreter's stack bears."""
+"""Deeper than any article seen (8), and far below the limit of the interpreter's stack."""
 
 ITEM_LISTS: Final = frozenset({"articles", "revokedArticles", "ids", "rateLimits"})
-"""The lists that an answer is about."""
+"""The lists that are the subject of a response."""
 
 BARE_IDS: Final = frozenset({"id", "article", "articleId", "revokedArticle", "revokedArticleId"})
-"""What a member may be called that is an id alone. Whatever else is only a text is not one."""
+"""Names of members that consist of an id alone. A text under any other name is not an id."""
 
 ENTRIES: Final = BARE_IDS | {"rateLimit"}
-"""What an entry may be called that a converter has written without a list around it."""
+"""Names of an entry that a converter wrote without a list around it."""
 
 MEMBER_OF: Final = {
     "autoTopics": "topic", "companies": "company", "domains": "domain", "editorialTopics": "topic",
@@ -31,49 +31,49 @@ MEMBER_OF: Final = {
     "matchingKeywords": "matchingKeyword", "outboundUrls": "outboundUrl", "properties": "property",
     "tags": "tag", "topics": "topic",
 }  # fmt: skip
-"""Elements whose children are the members of a list, and what a member is called; JSON has no element for it."""
+"""Elements whose children are the members of a list, and the name of a member; JSON has no such element."""
 
 _REPEATED: Final = frozenset({"audio", "image", "video"})
-"""Elements that stand once a member, without an element around them."""
+"""Elements that are repeated per member, without an element around them."""
 
 _TEXTS: Final = frozenset({"content", "contentWithMarkup", "extract", "subTitle", "title"})
-"""Elements that are text even if unescaped markup stands in them."""
+"""Elements that are text even if they contain unescaped markup."""
 
 _JSON_TYPES: Final = ("application/json", "text/json")
 
 Tree = str | list["Tree"] | dict[str, "Tree"]
-"""What is left of XML and JSON alike: texts, lists and objects, never empty."""
+"""The common form of XML and JSON: texts, lists and objects, never empty."""
 
 
 class Item(Protocol):
-    """One member of the list that an answer is about."""
+    """One member of the list that is the subject of a response."""
 
     @property
     def name(self) -> str | None:
-        """What it is called in its list; None where members have no name."""
+        """Returns its name in the list; None if members have no name."""
         ...
 
     def tree(self) -> Tree | None:
-        """Its plain tree; None when nothing is in it.
+        """Returns its plain tree; None if it is empty.
 
         Raises:
-            Poison: it is nested too deep.
+            Poison: It is nested too deep.
         """
         ...
 
     def raw(self) -> bytes:
-        """It as it came, for quarantine."""
+        """Returns the original bytes, for quarantine."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An envelope.
+    """The envelope of a response.
 
     Attributes:
-        names: of everything in it, empty or not.
-        head: its small fields, without the empty ones.
-        lists: what it is about; one that is there but is no list is None.
+        names: The names of all its fields, also of empty ones.
+        head: Its scalar fields, without empty ones.
+        lists: The lists that are its subject; None for a field that is not a list.
     """
 
     names: frozenset[str]
@@ -82,14 +82,14 @@ class Answer:
 
 
 def read(body: bytes, content_type: str | None) -> Answer:
-    """The envelope in an answer's body, in whichever of the two formats it is written.
+    """Parses the envelope of a response, in either format.
 
     Args:
-        body: decompressed.
-        content_type: the header; None when it was missing, which is forgiven.
+        body: The decompressed body.
+        content_type: The header; None if it is missing, which is accepted.
 
     Raises:
-        UnreadableAnswer: it is no envelope, or one that cannot be trusted.
+        UnreadableAnswer: The body is not an envelope, or is not trustworthy.
     """
     media, charset = media_type(content_type)
     body = as_utf8(body, charset)
@@ -125,7 +125,7 @@ def _from_xml(body: bytes) -> Answer:
 
 
 def _members_xml(element: etree._Element) -> list[Item] | None:
-    """The members of a list; the list itself where it is one entry, written without an element of its own."""
+    """Returns the members of a list; the element itself if it is an entry without an element of its own."""
     if not len(element):
         return None if element.text and element.text.strip() else []
     fields = [member.tag for member in element]
@@ -147,7 +147,7 @@ def _drop_namespaces(root: etree._Element) -> None:
 
 
 class XmlItem:
-    """An element of the list."""
+    """A list member in XML."""
 
     __slots__ = ("_element",)
 
@@ -156,27 +156,27 @@ class XmlItem:
 
     @property
     def name(self) -> str | None:
-        """The element's."""
+        """Returns the element's name."""
         return str(self._element.tag)
 
     def tree(self) -> Tree | None:
-        """The element's plain tree."""
+        """Returns the element's plain tree."""
         return _plain_xml(self._element)
 
     def raw(self) -> bytes:
-        """The element as XML."""
+        """Returns the element as XML."""
         return etree.tostring(self._element, encoding="utf-8", with_tail=False)
 
 
 def _plain_xml(element: etree._Element, depth: int = DEPTH_MAX) -> Tree | None:
-    """The element's text, members or fields; None when there are none."""
+    """Returns the element's text, members or fields; None if it is empty."""
     if len(element):
         return _plain_parent(element, element.tag, depth)
     return (element.text and clean(element.text)) or None
 
 
 def _plain_parent(element: etree._Element, name: str, depth: int) -> Tree | None:
-    """An element with elements in it."""
+    """Returns the tree of an element with child elements."""
     if name in _TEXTS:
         return clean("".join(str(text) for text in element.itertext())) or None
     if not depth:
@@ -187,7 +187,7 @@ def _plain_parent(element: etree._Element, name: str, depth: int) -> Tree | None
 
 
 def _plain_list(element: etree._Element, name: str, depth: int) -> Tree | None:
-    """The members of a list. A child under the list's own name, as converters write it, is a member or a list again."""
+    """Returns the members of a list. A child with the list's own name, from converters, is a member or a list."""
     members: list[Tree] = []
     for child in element:
         again = child.tag == name and len(child)
@@ -203,7 +203,11 @@ def _plain_list(element: etree._Element, name: str, depth: int) -> Tree | None:
 
 
 def _plain_children(element: etree._Element, depth: int) -> Tree | None:
-    """The element's children as fields. The hot loop of a page: most children are texts, many are empty."""
+    """Returns the element's children as fields.
+
+    This is the hot loop of a page: most children are texts, many are empty.
+
+    """
     fields: dict[str, Tree] = {}
     for child in element.iterchildren():
         text = child.text
@@ -223,7 +227,7 @@ def _plain_children(element: etree._Element, depth: int) -> Tree | None:
 
 
 def _add(fields: dict[str, Tree], name: str, value: Tree) -> None:
-    """One more of an element that repeats."""
+    """Adds a value of an element that is repeated."""
     present = fields.get(name)
     if isinstance(present, list):
         present.append(value)
@@ -267,7 +271,7 @@ def _loads(body: bytes) -> Any:
 
 
 def _loads_leniently(body: bytes) -> Any:
-    """JSON that is strict only in its structure: bytes that are no UTF-8, lone surrogates and raw line ends pass."""
+    """Parses JSON leniently except for its structure: invalid UTF-8, lone surrogates and raw line ends are accepted."""
     import json  # noqa: PLC0415 - only a broken page needs it
 
     try:
@@ -277,9 +281,10 @@ def _loads_leniently(body: bytes) -> Any:
 
 
 def _members(value: object, name: str | None = None) -> list[Item] | None:
-    """A list, or the one list inside an object, as a converter from XML writes it; or one entry without a list around.
+    """Returns the members of a list, of the only list in an object, or of one entry without a list.
 
-    Nothing at all (null, an empty text or object) is no list: it says nothing, least of all that there is nothing.
+    The last two forms are written by converters from XML. An empty value (null, an empty text or object) is not a
+    list: it permits no conclusion, in particular not that the list is empty.
     """
     if isinstance(value, list):
         return [JsonItem(member, name) for member in value]
@@ -294,7 +299,7 @@ def _members(value: object, name: str | None = None) -> list[Item] | None:
 
 
 class JsonItem:
-    """A value of the list."""
+    """A list member in JSON."""
 
     __slots__ = ("_name", "_value")
 
@@ -303,15 +308,15 @@ class JsonItem:
 
     @property
     def name(self) -> str | None:
-        """The key around it, where there is one."""
+        """Returns the key of the enclosing object, if there is one."""
         return self._name
 
     def tree(self) -> Tree | None:
-        """The value's plain tree."""
+        """Returns the value's plain tree."""
         return _plain_json(self._value)
 
     def raw(self) -> bytes:
-        """The value as JSON, written again."""
+        """Returns the value, serialized as JSON."""
         try:
             return orjson.dumps(self._value)
         except (TypeError, ValueError, RecursionError):
@@ -319,7 +324,7 @@ class JsonItem:
 
 
 def _plain_json(value: object, depth: int = DEPTH_MAX) -> Tree | None:
-    """The value without what is empty, every scalar as text; None when nothing is left. The hot loop of a page."""
+    """Returns the value without empty parts, with scalars as texts; None if it is empty. The hot loop of a page."""
     if isinstance(value, str):
         return clean(value) or None
     if isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""What a page of the provider holds, once it is read."""
+"""The parsed pages of Metabase."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,16 @@ from ingester.gateways.providers.port import Bad, Revoked
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the articles feed, or of the search.
+    """A page of the articles feed or of the search.
 
     Attributes:
-        articles: those that can be used, in the provider's order.
-        bad: those that cannot.
-        last_sequence: of the last entry that has one, used or not; None when no entry has one: then nothing moves.
-        count: entries on the page. Fewer than asked for does not mean that nothing follows.
-        not_understood: articles by the field that was there and could not be read, or not in whole; under `ANY_FIELD`
-            those with any such field.
-        total_results: what is left from the cursor on, as the search says; it may be too high.
+        articles: The usable articles, in the provider's order.
+        bad: The unusable ones.
+        last_sequence: The sequence of the last entry that has one; None: no entry has one, and the cursor stays.
+        count: The entries on the page. Fewer than requested does not mean that nothing follows.
+        not_understood: The number of articles by field that could not be read completely; under `ANY_FIELD` those with
+            any such field.
+        total_results: The remaining results from the cursor on, as stated by the search; it may be too high.
     """
 
     articles: tuple[ArticleSubmitted, ...]
@@ -33,13 +33,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class RevokedPage:
-    """One answer of the revocations feed.
+    """A page of the revocations feed.
 
     Attributes:
-        ids: in the provider's order, repeats included.
-        bad: entries without an id that can be used: each may be a revocation, so a person must look.
-        next_cursor: opaque text; None when the answer has none, or no entries: then nothing moves.
-        count: entries on the page. Fewer than asked for does not mean that nothing follows.
+        ids: In the provider's order, including repeats.
+        bad: Entries without a usable id: each may be a revocation, so a person must check it.
+        next_cursor: Opaque text; None: the page has none, or no entries, and the cursor stays.
+        count: The entries on the page. Fewer than requested does not mean that nothing follows.
     """
 
     ids: tuple[Revoked, ...]
@@ -49,12 +49,12 @@ class RevokedPage:
 
 
 _OF_A_PAGE: Final = re.compile(r"page|result|article|record|entr|item", re.IGNORECASE)
-"""What the unit may be called of a limit that is about a page; which name the provider has is not known."""
+"""Possible names of the unit of a page limit; the provider's name for it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A quota of the key: ``counter`` calls of ``limit`` are used in the present ``unit``."""
+    """A quota of the key: ``counter`` of ``limit`` calls are used in the current ``unit``."""
 
     unit: str
     limit: int | None
@@ -62,13 +62,13 @@ class RateLimit:
 
 
 def page_limit(limits: Iterable[RateLimit]) -> int | None:
-    """Entries that a page may have by the key's limits; None where they do not say."""
+    """Returns the maximum entries of a page by the key's limits; None if they do not state it."""
     return min((one.limit for one in limits if one.limit and _OF_A_PAGE.search(one.unit)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One of several clients that share a feed; each keeps a cursor of its own."""
+    """One of several clients that share a feed; each has its own cursor."""
 
     number: int
     of: int

@@ -1,6 +1,7 @@
-"""Metabase's answers, read into pages: tolerant of every entry, strict about the answer as a whole.
+"""Parses Metabase's responses into pages: lenient about each entry, strict about the response as a whole.
 
-One bad entry costs that entry. An answer that is no answer says nothing, least of all that there is nothing.
+An invalid entry affects only itself. An invalid response permits no conclusion, in particular not that there is
+nothing.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.unparsed_fields import ANY_FIELD
 from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
-from ingester.gateways.providers.metabase.article import Understood, article_from
+from ingester.gateways.providers.metabase.article import ParsedArticle, article_from
 from ingester.gateways.providers.metabase.codes import failure
 from ingester.gateways.providers.metabase.tree import BARE_IDS, Answer, Item, Tree, read
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage
@@ -23,26 +24,26 @@ _ENVELOPE: Final = frozenset(
     {"status", "messageCode", "userMessage", "developerMessage", "message", "totalResults"}
 )
 _REVOKED_LISTS: Final = ("revokedArticles", "articles", "ids")
-"""What the list of revocations may be called; which name it has is not known."""
+"""Possible names of the list of revocations; the provider's name is not known."""
 _SEQUENCES: Final = ("sequenceId", "sequence_id")
 _CURSORS: Final = ("nextSequenceId", "nextCursor", "next_cursor", "cursor", "lastSequenceId", *_SEQUENCES)
-"""Names under which the next cursor of revocations may stand at the top; which one is not known."""
+"""Possible names of the next cursor of revocations at the top level; the provider's name is not known."""
 _REVOKED_TIMES: Final = ("revokedDate", "revokedAt", "revoked_at", "revocationDate", "date", "timestamp")
-"""Names under which a revocation may carry its time; which one is not known."""
+"""Possible names of the time of a revocation; the provider's name is not known."""
 _CURSOR_CHARS_MAX: Final = 200
 
 
 def parse_articles(body: bytes, content_type: str | None, *, received_at: datetime) -> Page:
-    """A page of the articles feed or of the search.
+    """Parses a page of the articles feed or of the search.
 
     Args:
-        body: decompressed.
-        content_type: the header; None when it was missing.
-        received_at: an article's date where the provider gives none.
+        body: The decompressed body.
+        content_type: The header; None if it is missing.
+        received_at: The date of an article for which the provider gives none.
 
     Raises:
-        ProviderFailure: the envelope says FAILURE.
-        UnreadableAnswer: it is no envelope.
+        ProviderFailure: The envelope reports FAILURE.
+        UnreadableAnswer: The body is not an envelope.
     """
     answer = _successful(body, content_type)
     articles: list[ArticleSubmitted] = []
@@ -71,11 +72,11 @@ def parse_articles(body: bytes, content_type: str | None, *, received_at: dateti
 
 
 def parse_revoked(body: bytes, content_type: str | None) -> RevokedPage:
-    """A page of the revocations feed, in any of the shapes that it may have.
+    """Parses a page of the revocations feed, in any of its possible forms.
 
     Raises:
-        ProviderFailure: the envelope says FAILURE.
-        UnreadableAnswer: it is no envelope, or not one of those shapes: never read as "nothing revoked".
+        ProviderFailure: The envelope reports FAILURE.
+        UnreadableAnswer: The body has none of these forms; this never counts as "nothing revoked".
     """
     answer = _successful(body, content_type)
     name = next((name for name in _REVOKED_LISTS if name in answer.lists), "articles")
@@ -102,11 +103,11 @@ def parse_revoked(body: bytes, content_type: str | None) -> RevokedPage:
 
 
 def parse_rate_limits(body: bytes, content_type: str | None) -> tuple[RateLimit, ...]:
-    """The key's quotas; one that cannot be read is left out, for nothing depends on it.
+    """Parses the key's quotas; an unreadable one is omitted, because nothing depends on it.
 
     Raises:
-        ProviderFailure: the envelope says FAILURE.
-        UnreadableAnswer: it is no envelope, or has no list of quotas.
+        ProviderFailure: The envelope reports FAILURE.
+        UnreadableAnswer: The body is not an envelope, or has no list of quotas.
     """
     trees = (_tree(item) for item in _list(_successful(body, content_type), "rateLimits"))
     return tuple(
@@ -120,7 +121,7 @@ def parse_rate_limits(body: bytes, content_type: str | None) -> tuple[RateLimit,
 
 
 def _successful(body: bytes, content_type: str | None) -> Answer:
-    """The envelope of a success."""
+    """Returns the envelope of a successful response."""
     answer = read(body, content_type)
     status = answer.head.get("status")
     if not isinstance(status, str):
@@ -145,7 +146,7 @@ def _list(answer: Answer, name: str) -> Sequence[Item]:
 
 
 def _article_items(answer: Answer) -> Sequence[Item]:
-    """The articles. An envelope with nothing at all in it is a page without any: absent values may be left out."""
+    """Returns the articles. An empty envelope is an empty page, because empty values may be omitted."""
     if answer.names <= _ENVELOPE:
         return ()
     return _list(answer, "articles")
@@ -154,8 +155,8 @@ def _article_items(answer: Answer) -> Sequence[Item]:
 # Entries
 
 
-def _article(index: int, item: Item, received_at: datetime) -> tuple[Understood | Bad, str | None]:
-    """The article or what is wrong with it, and its sequence."""
+def _article(index: int, item: Item, received_at: datetime) -> tuple[ParsedArticle | Bad, str | None]:
+    """Returns the article or its error, and its sequence."""
     found_id = sequence = None
     try:
         tree = _fields(item.tree())
@@ -172,7 +173,7 @@ def _fields(tree: Tree | None) -> dict[str, Tree]:
 
 
 def _bare_id(index: int, tree: Tree | None, item: Item) -> Revoked | Bad:
-    """An entry that is an id alone. Nothing but its place says that it is one, so only a number is believed."""
+    """Reads an entry that is only an id. Only its position shows that it is an id, so only a number is accepted."""
     if isinstance(tree, str) and int64(tree) is not None:
         return Revoked(tree, None, None)
     return Bad(index, None, None, "id_unreadable", "id", item.raw(), revocation=True)
@@ -209,13 +210,13 @@ def _id(tree: dict[str, Tree]) -> str | None:
 
 
 def _sequence(tree: dict[str, Tree]) -> str | None:
-    """The feed's cursor is sent back as it came, but only if it is a number."""
+    """Returns the feed's cursor, which is sent back unchanged, but only if it is a number."""
     value = tree.get("sequenceId")
     return value if isinstance(value, str) and int64(value) is not None else None
 
 
 def _cursor(tree: dict[str, Tree], names: tuple[str, ...]) -> str | None:
-    """The first text under these names that can be a cursor."""
+    """Returns the first text under these names that can be a cursor."""
     values = (tree.get(name) for name in names)
     return next(
         (value for value in values if isinstance(value, str) and len(value) <= _CURSOR_CHARS_MAX), None

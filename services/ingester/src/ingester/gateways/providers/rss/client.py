@@ -1,4 +1,4 @@
-"""The call for a feed's document: only if it has changed, and with everything refused that is no such document."""
+"""Requests a feed's document, only if it has changed, and refuses everything that is not such a document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,25 +24,25 @@ _REFUSALS: Final = frozenset(
 
 
 class Refused(Answered, port.Refused):
-    """Not for us, or not there: a person must look."""
+    """Access is denied, or the document does not exist: a person must act."""
 
 
 class MustWait(Answered, Transient):
-    """Called too often: a living server, which answers later."""
+    """Calls were too frequent: the server works, and accepts calls later."""
 
 
 class ServerDown(Answered, Transient):
-    """The server failed: try again."""
+    """The server failed: retry."""
 
 
-LIVING: Final = (Refused, MustWait)
-"""Answers of a server that works; a circuit breaker must not count them as its failure."""
-WORTH_A_RETRY: Final = (MustWait, ServerDown, UnreadableAnswer, Unreachable)
+NOT_OUTAGES: Final = (Refused, MustWait)
+"""Errors of a working server; a circuit breaker must not count them as failures."""
+RETRYABLE: Final = (MustWait, ServerDown, UnreadableAnswer, Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The document as it is now, and the cursor that stands for it."""
+    """The present document and its cursor."""
 
     document: Document
     cursor: Cursor
@@ -50,12 +50,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class FeedClient:
-    """One address.
+    """The client for one address.
 
     Attributes:
-        url: never shown.
-        headers: that every call has; never shown.
-        caller: with pace, retries, breaker and record.
+        url: Never logged.
+        headers: Sent with every call; never logged.
+        caller: Executes calls with rate limit, retries, breaker and records.
     """
 
     url: str = field(repr=False)
@@ -63,11 +63,11 @@ class FeedClient:
     caller: Caller
 
     async def state(self, known: Cursor | None) -> State | None:
-        """The document; None: it is as known.
+        """Returns the document; None: it has not changed.
 
         Raises:
-            Refused: a person must look.
-            Transient: there is no document for now, or what came is none.
+            Refused: A person must act.
+            Transient: There is no document at present, or the response is not one.
         """
         conditions = known.conditions if known else {}
         request = Request(
@@ -75,17 +75,17 @@ class FeedClient:
             self.url,
             headers={"Accept": MEDIA, **self.headers, **conditions},
             cursor=known.written if known else None,
-            failures_speak=False,
+            read_error_body=False,
         )
-        return await self.caller.get(request, lambda answer: _understood(answer, known), _items)
+        return await self.caller.get(request, lambda answer: _interpret(answer, known), _items)
 
 
 def _items(state: State | None) -> int:
     return len(state.document.entries) if state else 0
 
 
-def _understood(answer: Answer, known: Cursor | None) -> State | None:
-    """What the status says, then the document."""
+def _interpret(answer: Answer, known: Cursor | None) -> State | None:
+    """Interprets the status, then parses the document."""
     status = answer.status
     if status == HTTPStatus.NOT_MODIFIED and known is not None and known.conditions:
         return None
@@ -102,4 +102,4 @@ def _understood(answer: Answer, known: Cursor | None) -> State | None:
 
 
 def _words(status: int) -> str:
-    return f"the server answered HTTP {status}"
+    return f"the server responded with HTTP {status}"

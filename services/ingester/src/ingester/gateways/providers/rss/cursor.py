@@ -1,4 +1,4 @@
-"""How far a feed was read: which state of its document, so that the same state costs nothing the next time."""
+"""The cursor of a feed: the state of its document, so that an unchanged document is not processed again."""
 
 import re
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ class Cursor:
     """A state of the document.
 
     Attributes:
-        digest: of its bytes: it alone shows no change where the server names no state, or another one each time.
-        last_modified: as the server gave it; empty where it gave none.
-        etag: likewise; one that is too long to be kept counts as none, for half of it could not be sent back.
+        digest: Of its bytes: detects an unchanged document if the server sends no validators, or different ones each
+            time.
+        last_modified: As sent by the server; empty if missing.
+        etag: As sent by the server; empty if missing or too long to store, because a part of it would be useless.
     """
 
     digest: str
@@ -29,7 +30,7 @@ class Cursor:
 
     @classmethod
     def of(cls, body: bytes, headers: httpx.Headers) -> Self:
-        """The state that an answer has shown."""
+        """Returns the state in a response."""
         return cls(
             blake2b(body, digest_size=8).hexdigest(),
             _fit(_DATE, headers.get("last-modified", "")),
@@ -38,18 +39,18 @@ class Cursor:
 
     @classmethod
     def read(cls, written: str) -> Self | None:
-        """The state that a cursor's text means; None: it is none of ours."""
+        """Parses a cursor; None: it is not one of this provider."""
         found = _WRITTEN.fullmatch(written)
         return cls(*found.groups()) if found else None
 
     @property
     def written(self) -> str:
-        """The cursor's text."""
+        """Returns the cursor's text."""
         return f"{self.digest}|{self.last_modified}|{self.etag}"
 
     @property
     def conditions(self) -> dict[str, str]:
-        """The headers that ask for the document only if it has another state."""
+        """Returns the headers of a conditional request."""
         given = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in given.items() if value}
 

@@ -1,4 +1,4 @@
-"""A document of RSS 2.0 or Atom: judged as a whole, and taken apart into its entries, which are not judged yet."""
+"""Documents of RSS 2.0 and Atom: checks the document as a whole and splits it into entries, unvalidated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ingester.gateways.providers.answers import Unreadable, UnreadableAnswer
 from ingester.gateways.providers.xml_document import XML_TYPES, accept, as_utf8, media_type, root_of
 
 ENTRIES_MAX: Final = 5_000
-"""A feed lists its newest entries, a few hundred at most; nothing that lists more is believed."""
+"""A feed lists its newest entries, a few hundred at most; a longer list is refused."""
 ATOM: Final = "http://www.w3.org/2005/Atom"
 XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 PREFIXES: Final = {
@@ -20,27 +20,27 @@ PREFIXES: Final = {
     "http://purl.org/dc/terms/": "dcterms:",
     ATOM: "atom:",
 }
-"""What the names of an element's namespace begin with; RSS has none, or the one that some programs write for it."""
+"""Prefixes for the namespaces of elements; RSS has none, or the one that some programs write for it."""
 DELETED: Final = "deleted-entry"
 _ENTRIES: Final = frozenset({"item", "atom:entry", DELETED})
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Its entries and deleted entries, in its order; each has the document's language where it names none itself."""
+    """The entries and deleted entries, in order; an entry without a language has the document's."""
 
     entries: tuple[etree._Element, ...]
 
 
 def read(body: bytes, content_type: str | None) -> Document:
-    """The document in an answer's body.
+    """Parses the document in a response.
 
     Args:
-        body: decompressed.
-        content_type: the header; None when it was missing, which is forgiven.
+        body: The decompressed body.
+        content_type: The header; None if it is missing, which is accepted.
 
     Raises:
-        UnreadableAnswer: it is no such document, or one that cannot be trusted.
+        UnreadableAnswer: The body is not such a document, or is not trustworthy.
     """
     media, charset = media_type(content_type)
     if not body.strip():
@@ -62,19 +62,19 @@ def read(body: bytes, content_type: str | None) -> Document:
 
 
 def entry_of(raw: bytes) -> etree._Element:
-    """An entry that was set aside, by itself.
+    """Parses a single entry from quarantine.
 
     Raises:
-        UnreadableAnswer: it is no XML.
+        UnreadableAnswer: It is not XML.
     """
     return root_of(raw)
 
 
 def name_of(element: etree._Element) -> str:
-    """The element's name, such as ``pubDate`` or ``atom:updated``.
+    """Returns the element's name, such as ``pubDate`` or ``atom:updated``.
 
-    A name that nobody here knows stands for every namespace that nobody here knows. A deleted entry is one in any: to
-    miss a revocation for a wrong namespace would be worse than to look at one that is none.
+    All unknown namespaces share one prefix. A deleted entry is recognized in any namespace: missing a revocation
+    because of a wrong namespace would be worse than checking an element that is none.
     """
     name = etree.QName(element)
     if name.localname == DELETED:
@@ -86,7 +86,7 @@ def name_of(element: etree._Element) -> str:
 
 
 def _top(root: etree._Element) -> etree._Element:
-    """The element whose children are the entries."""
+    """Returns the element whose children are the entries."""
     kind = name_of(root)
     if kind == "atom:feed":
         return root
@@ -97,7 +97,7 @@ def _top(root: etree._Element) -> etree._Element:
 
 
 def _languages(root: etree._Element, top: etree._Element) -> Iterator[str]:
-    """What the document says of its language, the most exact first."""
+    """Returns the languages that the document states, the most specific first."""
     for child in top:
         if name_of(child) in {"language", "dc:language"} and child.text and child.text.strip():
             yield child.text.strip()

@@ -1,6 +1,6 @@
-"""One entry of RSS or Atom, as the article or the revocation that it is.
+"""Converts one entry of RSS or Atom to an article or a revocation.
 
-Both formats have the same things to say under other names, and may borrow each other's: one table serves both.
+Both formats have the same fields under different names, and may use each other's names: one table serves both.
 """
 
 import re
@@ -28,7 +28,7 @@ T = TypeVar("T")
 PROVIDER: Final = "rss"
 NAME_CHARS_MAX: Final = 500
 AHEAD_MAX: Final = timedelta(days=1)
-"""A clock may be wrong, or a zone. A time further ahead would keep out all that is published until then."""
+"""A clock or a time zone may be wrong. A time further in the future would block all updates until then."""
 _WEB: Final = re.compile(r"https?://[^\s<>\"]{1,2000}", re.IGNORECASE)
 _IDS: Final = ("guid", "atom:id")
 _PUBLISHED: Final = ("atom:published", "pubDate", "dc:date", "dcterms:created")
@@ -37,7 +37,7 @@ _UPDATED: Final = ("atom:updated", "dcterms:modified")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose entries these are, and what they say when they do not say it themselves."""
+    """The feed of the entries, and the values for entries without their own."""
 
     feed: str
     source: Source
@@ -46,23 +46,23 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """An article, and which of its fields were there and could not be read."""
+class ParsedArticle:
+    """An article, and its fields that exist and could not be read."""
 
     article: ArticleSubmitted
     not_understood: frozenset[str]
 
 
 def is_revocation(entry: etree._Element) -> bool:
-    """Whether it says that an entry was deleted."""
+    """Returns whether the element reports a deleted entry."""
     return name_of(entry) == DELETED
 
 
 def revoked_from(entry: etree._Element, holder: Holder, received_at: datetime) -> Revoked:
-    """The revocation; one whose time cannot be read is one all the same.
+    """Returns the revocation; its time may be unreadable.
 
     Raises:
-        Poison: it does not say of what.
+        Poison: It does not name an entry.
     """
     ref = clean(entry.get("ref") or "")
     if not ref:
@@ -73,21 +73,21 @@ def revoked_from(entry: etree._Element, holder: Holder, received_at: datetime) -
 
 
 def id_of(entry: etree._Element, holder: Holder) -> str | None:
-    """Its id within the provider, where it has one."""
+    """Returns its id within the provider, if it has one."""
     key = _key(_Fields(entry))
     return _id(holder.feed, key) if key else None
 
 
-def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -> Understood:
-    """The article.
+def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -> ParsedArticle:
+    """Returns the article.
 
     Args:
-        entry: of a document.
-        holder: whose it is.
-        received_at: stands in for the time of publication where the entry gives none.
+        entry: An entry of a document.
+        holder: The feed of the entry.
+        received_at: The time of publication of an entry without one.
 
     Raises:
-        Poison: it cannot be used, with the reason; the text names fields, never values.
+        Poison: The entry cannot be used; the text names fields, never values.
     """
     fields = _Fields(entry)
     key = _key(fields)
@@ -103,7 +103,7 @@ def article_from(entry: etree._Element, holder: Holder, received_at: datetime) -
         )
     except ValidationError as error:
         raise Poison("invalid", places(error)) from None
-    return Understood(article, frozenset(fields.not_understood))
+    return ParsedArticle(article, frozenset(fields.not_understood))
 
 
 def _times(fields: "_Fields", received_at: datetime) -> dict[str, Any]:
@@ -130,10 +130,10 @@ def _words(fields: "_Fields", holder: Holder) -> dict[str, Any]:
 
 
 class _Fields:
-    """The elements in an entry by their names, and its attribute of language.
+    """The elements of an entry by name, and its language attribute.
 
     Attributes:
-        not_understood: names of what was there and could not be read.
+        not_understood: The names of fields that exist and could not be read.
     """
 
     def __init__(self, entry: etree._Element) -> None:
@@ -146,11 +146,11 @@ class _Fields:
             self._found[XML_LANG].append(str(entry.get(XML_LANG)))
 
     def text(self, *names: str) -> str | None:
-        """The first text under these names."""
+        """Returns the first text under these names."""
         return next(self._texts(names), None)
 
     def read(self, read: Callable[[str], T | None], *names: str) -> T | None:
-        """The first text under these names that can be read."""
+        """Returns the first readable value under these names."""
         for name in names:
             for text in self._found.get(name, ()):
                 value = read(text)
@@ -160,7 +160,7 @@ class _Fields:
         return None
 
     def names(self, *names: str) -> tuple[str, ...]:
-        """The texts under these names, each once."""
+        """Returns the texts under these names, without repeats."""
         found: dict[str, None] = {}
         for name in names:
             for text in map(one_line, self._found.get(name, ())):
@@ -175,7 +175,7 @@ class _Fields:
 
 
 def _texts(name: str, element: etree._Element) -> Iterator[str]:
-    """What an element says: most say it in their text."""
+    """Returns the texts of an element; most elements have one."""
     match name:
         case "atom:link":
             if element.get("rel", "alternate") == "alternate":
@@ -195,12 +195,12 @@ def _text(element: etree._Element) -> str:
 
 
 def _key(fields: _Fields) -> str | None:
-    """What the entry is known by: its id, else its link, whatever either looks like."""
+    """Returns the identity of the entry: its id, else its link, in any form."""
     return fields.text(*_IDS) or fields.text("link", "atom:link")
 
 
 def _id(feed: str, key: str) -> str:
-    """As an article's id can hold it: any text may be a guid."""
+    """Returns a valid article id for any text of a guid."""
     return f"{feed}-{blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
@@ -213,7 +213,7 @@ def _credible(moment: datetime | None, received_at: datetime) -> datetime | None
 
 
 def _order(dated: datetime | None) -> int:
-    """Microseconds since 1970; nothing is older than what has no time, so that its first copy stays."""
+    """Returns microseconds since 1970. An entry without a time counts as the oldest, so its first copy stays."""
     return 0 if dated is None else max(0, (dated - EPOCH) // MICROSECOND)
 
 

@@ -1,4 +1,4 @@
-"""What an entry of FEEDS says of an RSS or Atom feed, beside what every entry says."""
+"""The options of an RSS or Atom feed in FEEDS, in addition to those of every feed."""
 
 from hashlib import blake2b
 from pathlib import Path
@@ -19,40 +19,41 @@ def _is_address(given: SecretStr) -> SecretStr:
     except httpx.InvalidURL:
         url = None
     if url is None or url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("needs http or https, and a host")
+        raise ValueError("must have the scheme http or https, and a host")
     return given
 
 
 class Options(BaseModel):
-    """The options of a feed. One that is not among them is refused, so that a misspelt one is no silent default."""
+    """The options of a feed. An unknown option is refused, so that a misspelt one is not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: Annotated[SecretStr, AfterValidator(_is_address)]
-    """The document's address; https beyond development. A user, a password and a query are taken for secret, the path
-    is not. A redirect is not followed."""
+    """The document's address; https is required outside development. A user, a password and a query are secret, the
+    path is not. Redirects are not followed."""
     licence: str = Field(min_length=1, max_length=500)
-    """The name of the licence under which every entry is held."""
+    """The name of the licence of every entry."""
     source_key: str | None = Field(None, min_length=1, max_length=500)
     """The key of the entries' source; None: the name of the feed."""
     source_name: str | None = Field(None, min_length=1, max_length=500)
-    """Its name, for people; None: it has none."""
+    """The name of the source; None: it has none."""
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
-    """Of entries for which neither they nor the feed name one: BCP 47."""
+    """The language (BCP 47) of entries for which neither the entry nor the feed states one."""
     authorization_file: Path | None = None
-    """A file with the value of the header Authorization, such as ``Bearer …`` or ``Basic …``; it is read at the
-    start. None: the header is not sent."""
+    """A file with the value of the header Authorization, such as ``Bearer …`` or ``Basic …``; it is read at start-up.
+    None: the header is not sent."""
 
     @classmethod
     def of(cls, feed: FeedSettings, settings: Settings) -> Self:
-        """The options of an entry.
+        """Returns the options of an entry.
 
         Raises:
-            Stop: they are none; names the feed and the option, never what it says.
+            Stop: They are invalid; the text names the feed and the option, never its value.
         """
         if feed.kind != "articles":
             raise Stop(
-                f"feed {feed.name}, kind: rss has articles alone; deleted entries among them are revocations"
+                f"feed {feed.name}, kind: rss supports only articles; deleted entries among them are "
+                "revocations"
             )
         try:
             options = cls.model_validate(feed.options)
@@ -61,19 +62,19 @@ class Options(BaseModel):
         if settings.environment != "development" and options.address.scheme != "https":
             raise Stop(f"feed {feed.name}, url: ENVIRONMENT={settings.environment} needs https")
         if options.authorization_file is not None and options.address.userinfo:
-            raise Stop(f"feed {feed.name}, authorization_file: url names a user already")
+            raise Stop(f"feed {feed.name}, authorization_file: the url already has a user")
         return options
 
     @property
     def address(self) -> httpx.URL:
-        """The address, with what is secret in it."""
+        """Returns the address, including secrets."""
         return httpx.URL(self.url.get_secret_value())
 
     def authorization(self, feed: str) -> SecretStr | None:
-        """What stands in the file.
+        """Returns the content of the file.
 
         Raises:
-            Stop: it cannot be read, or is no value of a header.
+            Stop: It cannot be read, or is not a valid header value.
         """
         if self.authorization_file is None:
             return None
@@ -83,11 +84,11 @@ class Options(BaseModel):
         except (OSError, UnicodeDecodeError):
             raise Stop(f"{where} cannot be read") from None
         if not value or not value.isprintable():
-            raise Stop(f"{where} is not one line of printable characters")
+            raise Stop(f"{where} must be one line of printable characters")
         return SecretStr(value)
 
     def origin(self, authorization: SecretStr | None) -> Origin:
-        """The address without what is secret in it, and a mark of that."""
+        """Returns the address without secrets, and a fingerprint of the secrets."""
         address = self.address
         secret = b"\n".join(
             (
@@ -104,6 +105,6 @@ def _words(feed: str, error: ValidationError) -> str:
     found = error.errors(include_input=False, include_context=False, include_url=False)
     unknown = [str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"]
     if unknown:
-        return f"feed {feed}: rss has no {', '.join(sorted(unknown))}"
+        return f"feed {feed}: rss does not support {', '.join(sorted(unknown))}"
     first = found[0]
     return f"feed {feed}, {first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"

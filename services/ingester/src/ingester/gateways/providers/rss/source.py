@@ -1,4 +1,4 @@
-"""Feeds of RSS and Atom, as the ingester reads every provider's."""
+"""Feeds of RSS and Atom, as implementations of `Source` and `Reader`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,13 +14,13 @@ from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_contracts.article.v1 import ArticleSubmitted, Licence, Source
 from ingester.domain.feed import Origin
-from ingester.domain.gap import Held
+from ingester.domain.gap import OldestEntry
 from ingester.domain.pages import End, PageSizes
 from ingester.domain.unparsed_fields import ANY_FIELD
 from ingester.gateways.providers.answers import UnreadableAnswer
 from ingester.gateways.providers.calls import Caller
-from ingester.gateways.providers.port import Bad, Feed, Page, Revoked, Surroundings
-from ingester.gateways.providers.rss.client import LIMITS, LIVING, WORTH_A_RETRY, FeedClient, State
+from ingester.gateways.providers.port import Bad, Feed, Page, ProviderContext, Revoked
+from ingester.gateways.providers.rss.client import LIMITS, NOT_OUTAGES, RETRYABLE, FeedClient, State
 from ingester.gateways.providers.rss.cursor import Cursor
 from ingester.gateways.providers.rss.document import entry_of
 from ingester.gateways.providers.rss.entry import (
@@ -34,19 +34,19 @@ from ingester.gateways.providers.rss.options import Options
 from ingester.settings import FeedSettings
 
 PAUSE = timedelta(seconds=1)
-"""Between two calls to one host: several feeds of it are not asked in one moment."""
+"""The pause between two calls to one host, so that its feeds are not requested at the same time."""
 LIMIT = 500
-"""Entries that are stored at once, unless the feed says otherwise."""
+"""Entries stored per transaction, unless the feed's configuration sets it."""
 Connect = Callable[[UUID], FeedClient]
 
 
-def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
-    """The feed of an entry.
+def feeds(listed: FeedSettings, context: ProviderContext) -> Iterator[Feed]:
+    """Returns the feed of an entry.
 
     Raises:
-        Stop: the entry has what cannot be used.
+        Stop: The entry is invalid.
     """
-    options = Options.of(listed, around.settings)
+    options = Options.of(listed, context.settings)
     authorization = options.authorization(listed.name)
     settings = listed.model_copy(update={"key": _key(listed, options)})
     holder = Holder(
@@ -55,33 +55,33 @@ def feeds(listed: FeedSettings, around: Surroundings) -> Iterator[Feed]:
         Licence(name=options.licence),
         options.language,
     )
-    connect = _connector(settings, options, authorization, around)
-    yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, around.clock))
+    connect = _connector(settings, options, authorization, context)
+    yield Feed(settings, FeedSource(settings, options.origin(authorization), holder, connect, context.clock))
 
 
 def _connector(
-    feed: FeedSettings, options: Options, authorization: SecretStr | None, around: Surroundings
+    feed: FeedSettings, options: Options, authorization: SecretStr | None, context: ProviderContext
 ) -> Connect:
     headers = {"Authorization": authorization.get_secret_value()} if authorization else {}
-    breaker = Breaker(feed.name, around.clock, not_failures=LIVING)
+    breaker = Breaker(feed.name, context.clock, not_failures=NOT_OUTAGES)
 
     def connect(poll_id: UUID) -> FeedClient:
-        pace, record = around.pace(feed, PAUSE), around.record(feed, poll_id)
-        caller = Caller(around.http, pace, breaker, record, around.clock, WORTH_A_RETRY, LIMITS)
+        pace, record = context.pace(feed, PAUSE), context.record(feed, poll_id)
+        caller = Caller(context.http, pace, breaker, record, context.clock, RETRYABLE, LIMITS)
         return FeedClient(options.url.get_secret_value(), headers, caller)
 
     return connect
 
 
 def _key(listed: FeedSettings, options: Options) -> str:
-    """Whose pace it is: the host's, or the key's that the entry names; never that of another provider's key."""
+    """Returns the key of the rate limit: the host, or the key that the entry names; never another provider's key."""
     named = listed.key if "key" in listed.model_fields_set else options.address.host
     return f"rss:{named}"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSource:
-    """One feed: articles, and revocations among them."""
+    """One feed of articles, and of revocations among them."""
 
     feed: FeedSettings
     origin: Origin
@@ -96,7 +96,7 @@ class FeedSource:
 
     @property
     def window(self) -> None:
-        """How far back it reaches is not known: it holds so many entries, however old."""
+        """See `Source`. The window is not known: a document has a number of entries of any age."""
         return None
 
     def connect(self, poll_id: UUID) -> "FeedReader":
@@ -104,14 +104,14 @@ class FeedSource:
         return FeedReader(self.client(poll_id), self.holder, self.clock)
 
     def end(self, page: Page, sizes: PageSizes, cursor: str | None) -> End:
-        """See `Source`. The last page of the document has its cursor, those before have none."""
+        """See `Source`. The last page of the document has its cursor, earlier ones have none."""
         del sizes, cursor
         return End.MORE if page.cursor is None else End.COMPLETE
 
     def place(self, cursor: str) -> int | None:
-        """See `Source`. States of a document have no order that is known."""
+        """See `Source`. States of a document have no known order."""
         if Cursor.read(cursor) is None:
-            raise ValueError("the cursor of a feed of rss is one that it had: the state of its document")
+            raise ValueError("the cursor of a feed of rss must be a former one: the state of its document")
         return None
 
     def read_entry(self, entry: bytes, received_at: datetime) -> Page:
@@ -125,7 +125,7 @@ class FeedSource:
 
 @dataclass(slots=True)
 class FeedReader:
-    """One pass over a feed: the document is asked for once, and given out in pages."""
+    """One poll of a feed: the document is requested once, and returned in pages."""
 
     client: FeedClient
     holder: Holder
@@ -155,12 +155,12 @@ class FeedReader:
         self._state, self._given = None, 0
         return replace(page, cursor=state.cursor.written)
 
-    async def oldest(self) -> Held | None:
-        """See `Reader`. What has left the document is not known, so nothing is said of what is left."""
+    async def oldest(self) -> OldestEntry | None:
+        """See `Reader`. It is not known what has left the document, so there is no oldest entry."""
         return None
 
     async def newest(self) -> str | None:
-        """See `Reader`. A document that changes is read whole, so no entry can be skipped."""
+        """See `Reader`. A changed document is read as a whole, so no entry can be skipped."""
         return None
 
     async def page_limit(self) -> int | None:
@@ -169,7 +169,7 @@ class FeedReader:
 
 
 def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: datetime) -> Page:
-    """These entries, judged one by one."""
+    """Validates these entries one by one."""
     articles: list[ArticleSubmitted] = []
     revoked: list[Revoked] = []
     bad: list[Bad] = []
@@ -192,7 +192,7 @@ def page_of(entries: Sequence[etree._Element], holder: Holder, received_at: date
 
 
 def _bad(index: int, entry: etree._Element, holder: Holder, poison: Poison) -> Bad:
-    """Without a sequence, for two entries may have the same time: what tells them apart is their bytes."""
+    """Returns an unusable entry without a sequence: times are not unique, so its bytes identify it."""
     revocation = is_revocation(entry)
     known_as = None if revocation else id_of(entry, holder)
     raw = etree.tostring(entry, encoding="utf-8", with_tail=False)

@@ -1,4 +1,4 @@
-"""The doors over HTTP: webhooks, submissions, reading, holdings, feeds, dead letters, incidents."""
+"""The HTTP API: webhooks, submissions, reads, holdings, feeds, dead letters, incidents."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,7 +35,7 @@ A, B = "up:a", "up:b"
 
 
 def item(article_id: str, **more: Any) -> dict[str, Any]:
-    """An article as JSON."""
+    """Returns an article as JSON."""
     given = {
         "article_id": article_id,
         "published_at": "2026-02-28T12:00:00Z",
@@ -49,7 +49,7 @@ def item(article_id: str, **more: Any) -> dict[str, Any]:
 def signed(
     world: World, body: bytes, webhook_id: str = "w1", *, at: float = 0, secret: str = SECRET
 ) -> dict[str, str]:
-    """Headers of a webhook, sent so many seconds from now."""
+    """Returns the headers of a webhook, sent this many seconds from now."""
     stamp = int(world.clock.now().timestamp() + at)
     return {
         "webhook-id": webhook_id,
@@ -86,7 +86,7 @@ async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_f
     assert await world.db.fetchval("SELECT body FROM delivery") is None
 
 
-async def test_health_in_detail_says_how_many_webhooks_wait_and_since_when(
+async def test_detailed_health_has_the_number_and_age_of_waiting_webhooks(
     http: httpx.AsyncClient, world: World
 ) -> None:
     async def waiting() -> dict[str, float]:
@@ -113,7 +113,7 @@ async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
     assert len(await world.news()) == 1
 
 
-async def test_a_stored_webhook_that_is_good_no_longer_is_set_aside_and_holds_up_no_other(
+async def test_a_stored_webhook_that_is_good_no_longer_is_quarantined_and_holds_up_no_other(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await push(http, world, item("partner:1"))
@@ -198,7 +198,7 @@ async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
         (b" " * 10_000_001, 413),
     ],
 )
-async def test_a_body_that_cannot_be_taken_is_refused_in_words_and_not_stored(
+async def test_an_invalid_body_is_refused_with_a_message_and_not_stored(
     http: httpx.AsyncClient, world: World, body: bytes, status: int
 ) -> None:
     for answer in (await push(http, world, body), await submit(http, body)):
@@ -245,7 +245,7 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
 @pytest.mark.parametrize(
     ("topics", "said"),
     [
-        ('{"articles.v1": ["up"]}', "articles.v1 is no topic of submissions"),
+        ('{"articles.v1": ["up"]}', "articles.v1 is not a topic of submissions"),
         ('{"article-submissions.up.v1": []}', "needs providers"),
         ("{", "not YAML"),
     ],
@@ -277,10 +277,14 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_no_second_vers
     assert (await submit(http, item(B), **{"Idempotency-Key": "k"})).status_code == 409
 
 
-TOO_OLD = {"path": "published_at", "code": "too_old", "message": "It dates from before what is kept."}
+TOO_OLD = {
+    "path": "published_at",
+    "code": "too_old",
+    "message": "The article is older than the retention period.",
+}
 
 
-async def test_what_is_older_than_the_floor_is_answered_as_refused(
+async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await submit(http, item("up:known"))
@@ -318,7 +322,7 @@ async def test_without_a_key_nothing_is_taken(http: httpx.AsyncClient, world: Wo
 # Reading
 
 
-async def test_a_revoked_article_is_410_with_its_reason_and_no_word_of_it(
+async def test_a_revoked_article_is_410_with_its_reason_and_without_content(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.submit(world.article(A), world.article(B))
@@ -392,7 +396,7 @@ async def test_holdings_are_answered_from_the_content_and_not_from_the_guard(
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A))
     assert await holdings(http, A, B, "up:c") == {A: "gone", B: "held", "up:c": "gone"}
-    # As if a mistake had marked the row and left the text.
+    # As if a bug had marked the row and kept the content.
     await world.db.execute("UPDATE article SET state = 'revoked' WHERE article_id = $1", B)
     assert (await holdings(http, B))[B] == "held"
     await submit(http, {"items": [item("up:c"), item("up:d", title=...)]})
@@ -473,7 +477,7 @@ async def test_nothing_is_kept_of_an_item_that_is_refused_and_about_a_revoked_or
     assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 1
 
 
-async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
+async def test_a_dead_letter_on_a_revoked_article_is_purged_and_not_retried(
     http: httpx.AsyncClient, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await submit(http, {"items": [item("up:ok"), item(A, source=...)]})
@@ -484,7 +488,7 @@ async def test_a_dead_letter_on_a_revoked_article_is_gone_and_not_tried_again(
     assert await world.held(A) == set()
 
 
-async def test_a_dead_letter_of_a_feed_goes_back_through_its_reader(world: World, script: Script) -> None:
+async def test_a_dead_letter_of_a_feed_is_reprocessed_by_its_reader(world: World, script: Script) -> None:
     world.configure(script.feed("articles", name="f"))
     sound = {
         "sequenceId": "7",
@@ -527,13 +531,13 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     assert await world.state(A) == "live"
 
 
-async def test_runs_and_health_are_told(http: httpx.AsyncClient, world: World, script: Script) -> None:
+async def test_runs_and_health_are_printed(http: httpx.AsyncClient, world: World, script: Script) -> None:
     await poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
 
 
-async def test_no_article_is_read_before_every_order_is_obeyed(world: World) -> None:
+async def test_no_article_is_read_before_every_order_is_applied(world: World) -> None:
     async def behind() -> None:
         raise Transient("records from before the start are not processed yet")
 

@@ -1,4 +1,4 @@
-"""How a holder that was away longer than the topic keeps articles reads what it missed."""
+"""How a holder that was offline for longer than the topic's retention reads what it missed."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ A, B, C = "up:a", "up:b", "up:c"
 
 
 async def publish(world: World, *article_ids: str, text: str = "text") -> None:
-    """They arrive, and the broker has confirmed them at the test's time."""
+    """Stores articles whose publication the broker confirmed at the test's time."""
     number = world.clock.now().timestamp() * 1e6
     await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
     await world.db.execute(
@@ -24,7 +24,7 @@ async def publish(world: World, *article_ids: str, text: str = "text") -> None:
 
 
 async def missed(http: httpx.AsyncClient, since: datetime, limit: int = 500) -> list[dict[str, Any]]:
-    """All pages of what was published since then."""
+    """Returns all pages of publications since then."""
     found: list[dict[str, Any]] = []
     query = {"published_after": since.isoformat(), "limit": str(limit)}
     while True:

@@ -1,4 +1,4 @@
-"""Looking at holders, with what must be there among what must be gone."""
+"""Holdings checks with control articles."""
 
 import asyncio
 from dataclasses import replace
@@ -12,11 +12,11 @@ from clawback_common.clock import SystemClock
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 from compliance import use_cases
-from compliance.domain.obligation import CONTROLS, FAIR_TIME
+from compliance.domain.obligation import CONTROLS, GRACE_PERIOD
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.verification import CLAIMS_MAX, HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
-from services.compliance.tests.integration.neighbours import Neighbour
+from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 pytestmark = pytest.mark.integration
 A = "metabase:1"
@@ -24,13 +24,13 @@ LIVE = {f"metabase:live-{n}" for n in range(20)}
 
 
 @pytest.fixture
-def neighbour() -> Neighbour:
-    """It holds what it lists."""
-    return Neighbour(held=set(LIVE), listed=set(LIVE))
+def fake_ingester() -> FakeIngester:
+    """An ingester that holds what it lists."""
+    return FakeIngester(held=set(LIVE), listed=set(LIVE))
 
 
-def _looker(world: World, neighbour: Neighbour) -> HoldingsVerifier:
-    return HoldingsVerifier(world.service, neighbour.holdings(), Controls(neighbour.ingester()))
+def _verifier(world: World, fake_ingester: FakeIngester) -> HoldingsVerifier:
+    return HoldingsVerifier(world.service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
 
 
 async def _removed(world: World) -> ArticleRevoked:
@@ -44,56 +44,58 @@ async def _evidence(world: World) -> dict[str, Any]:
     return dict(orjson.loads(found))
 
 
-async def test_what_is_gone_is_verified_and_the_question_has_controls(
-    world: World, neighbour: Neighbour
+async def test_a_removal_is_verified_with_controls_in_the_question(
+    world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, fake_ingester).verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
-    (question,) = neighbour.questions
+    (question,) = fake_ingester.questions
     assert question[0] == A
     assert len(set(question) & LIVE) == CONTROLS
     evidence = await _evidence(world)
     proven = (evidence["proof"], evidence["controls"], evidence["applied_order"])
-    assert proven == ("controls", CONTROLS, neighbour.applied)
+    assert proven == ("controls", CONTROLS, fake_ingester.applied)
     assert set(evidence["control_ids"]) == set(question) & LIVE
 
 
-async def test_a_store_that_still_holds_it_owes_it_again(world: World, neighbour: Neighbour) -> None:
-    neighbour.held.add(A)
+async def test_a_store_that_still_holds_it_owes_it_again(world: World, fake_ingester: FakeIngester) -> None:
+    fake_ingester.held.add(A)
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, fake_ingester).verify()
     assert (await world.states(A))[1, "ingester"] == "open"
 
 
-async def test_a_store_that_calls_everything_gone_proves_nothing(world: World, neighbour: Neighbour) -> None:
-    neighbour.held.clear()
+async def test_a_store_that_reports_everything_as_gone_proves_nothing(
+    world: World, fake_ingester: FakeIngester
+) -> None:
+    fake_ingester.held.clear()
     await _removed(world)
-    verifier = _looker(world, neighbour)
-    await verifier.look()
+    verifier = _verifier(world, fake_ingester)
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
-    neighbour.held |= LIVE
-    await verifier.look()
+    fake_ingester.held |= LIVE
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed", "it is left alone for a moment"
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
 async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
-    world: World, neighbour: Neighbour
+    world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
-    verifier = _looker(world, neighbour)
+    verifier = _verifier(world, fake_ingester)
     await verifier._controls.refresh(world.service)
-    neighbour.held.clear()
-    neighbour.listed.clear()
-    await verifier.look()
+    fake_ingester.held.clear()
+    fake_ingester.listed.clear()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
     assert await world.alerts() == []
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified", (
         "nothing is left to be held; the row has the order"
     )
@@ -101,87 +103,93 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
 
 
 async def test_an_ingester_that_has_just_begun_is_asked_again_for_what_must_be_held(
-    world: World, neighbour: Neighbour
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    controls = Controls(neighbour.ingester())
-    neighbour.failing = 503
+    controls = Controls(fake_ingester.ingester())
+    fake_ingester.failing = 503
     await controls.refresh(world.service)
-    neighbour.failing = None
-    neighbour.listed.clear()
+    fake_ingester.failing = None
+    fake_ingester.listed.clear()
     assert (await controls.some(world.service)).ids == []
-    neighbour.listed |= LIVE
+    fake_ingester.listed |= LIVE
     assert (await controls.some(world.service)).ids == []
     world.clock.advance(seconds=2)
     assert len((await controls.some(world.service)).ids) == CONTROLS
 
 
-async def test_a_store_that_does_not_know_of_a_control_is_not_believed(
-    world: World, neighbour: Neighbour
+async def test_a_store_that_does_not_know_a_control_proves_nothing(
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    neighbour.answers = dict.fromkeys(LIVE, "unknown")
+    fake_ingester.answers = dict.fromkeys(LIVE, "unknown")
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, fake_ingester).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 @pytest.mark.parametrize("failing", [500, 404])
-async def test_no_answer_is_never_gone(world: World, neighbour: Neighbour, failing: int) -> None:
+async def test_a_missing_answer_never_counts_as_gone(
+    world: World, fake_ingester: FakeIngester, failing: int
+) -> None:
     await _removed(world)
-    verifier = _looker(world, neighbour)
-    neighbour.failing = failing
-    await verifier.look()
+    verifier = _verifier(world, fake_ingester)
+    fake_ingester.failing = failing
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
-    neighbour.failing = None
+    fake_ingester.failing = None
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
-async def test_an_unreadable_answer_is_never_gone(world: World, neighbour: Neighbour) -> None:
-    neighbour.answers = {A: "perhaps"}
+async def test_an_unreadable_answer_never_counts_as_gone(world: World, fake_ingester: FakeIngester) -> None:
+    fake_ingester.answers = {A: "perhaps"}
     await _removed(world)
-    await _looker(world, neighbour).look()
+    await _verifier(world, fake_ingester).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
-async def test_a_store_without_an_address_is_not_believed(world: World, neighbour: Neighbour) -> None:
+async def test_a_store_without_an_address_proves_nothing(world: World, fake_ingester: FakeIngester) -> None:
     await _removed(world)
     lost = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
-    await HoldingsVerifier(lost, neighbour.holdings(), Controls(neighbour.ingester())).look()
+    await HoldingsVerifier(lost, fake_ingester.holdings(), Controls(fake_ingester.ingester())).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
-async def test_a_consumer_that_registered_an_address_is_looked_at_as_well(
-    world: World, neighbour: Neighbour
+async def test_a_consumer_with_a_registered_address_is_checked_too(
+    world: World, fake_ingester: FakeIngester
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")})
     await use_cases.holder_registered(there, "operator", world.service)
-    neighbour.held.add(A)
+    fake_ingester.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
-    verifier = _looker(world, neighbour)
-    await verifier.look()
+    verifier = _verifier(world, fake_ingester)
+    await verifier.verify()
     assert (await world.states(A))[1, "search"] == "open"
-    assert neighbour.questions == [[A]]
+    assert fake_ingester.questions == [[A]]
 
 
-async def test_more_than_a_question_holds_is_asked_in_turns(world: World, neighbour: Neighbour) -> None:
+async def test_more_than_a_question_holds_is_asked_in_turns(
+    world: World, fake_ingester: FakeIngester
+) -> None:
     ids = [f"metabase:{n}" for n in range(600)]
     orders = await world.revoke(*ids)
     await world.receipts(*(world.receipt(order, "ingester") for order in orders))
-    verifier = _looker(world, neighbour)
-    assert await verifier.look()
-    assert not await verifier.look()
-    assert [len(question) for question in neighbour.questions] == [
+    verifier = _verifier(world, fake_ingester)
+    assert await verifier.verify()
+    assert not await verifier.verify()
+    assert [len(question) for question in fake_ingester.questions] == [
         CLAIMS_MAX + CONTROLS,
         600 - CLAIMS_MAX + CONTROLS,
     ]
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 600
 
 
-async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: Neighbour) -> None:
+async def test_a_receipt_is_followed_by_a_holdings_check_at_once(
+    world: World, fake_ingester: FakeIngester
+) -> None:
     service = replace(world.service, clock=SystemClock())
-    verifier = HoldingsVerifier(service, neighbour.holdings(), Controls(neighbour.ingester()))
+    verifier = HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
     (order,) = await world.revoke(A)
     round_ = asyncio.create_task(verifier.wait_and_verify())
     await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
@@ -191,8 +199,8 @@ async def test_a_receipt_is_followed_by_a_look_at_once(world: World, neighbour: 
             await asyncio.sleep(0.01)
 
 
-async def _removed_from_analytics(world: World, neighbour: Neighbour) -> HoldingsVerifier:
-    """It says so; nobody has looked."""
+async def _removed_from_analytics(world: World, fake_ingester: FakeIngester) -> HoldingsVerifier:
+    """Reports the removal from analytics; returns a verifier that has not checked it."""
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
     )
@@ -203,53 +211,53 @@ async def _removed_from_analytics(world: World, neighbour: Neighbour) -> Holding
     address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
     settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
     service = replace(world.service, settings=settings)
-    return HoldingsVerifier(service, neighbour.holdings(), Controls(neighbour.ingester()))
+    return HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
 
 
 async def _looked(world: World, verifier: HoldingsVerifier) -> str:
     world.clock.advance(seconds=6)
-    await verifier.look()
+    await verifier.verify()
     return (await world.states(A))[1, "analytics"]
 
 
 async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
-    world: World, neighbour: Neighbour
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    neighbour.behind = set(LIVE)
-    verifier = await _removed_from_analytics(world, neighbour)
+    fake_ingester.behind = set(LIVE)
+    verifier = await _removed_from_analytics(world, fake_ingester)
     assert await _looked(world, verifier) == "removed"
     assert await world.alerts() == []
-    neighbour.behind = set()
+    fake_ingester.behind = set()
     assert await _looked(world, verifier) == "verified"
 
 
-async def test_a_store_that_is_behind_with_some_is_believed_for_what_it_holds_of_the_others(
-    world: World, neighbour: Neighbour
+async def test_a_store_that_misses_some_controls_is_proven_by_the_others(
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    neighbour.behind = LIVE - {max(LIVE)}
-    verifier = await _removed_from_analytics(world, neighbour)
+    fake_ingester.behind = LIVE - {max(LIVE)}
+    verifier = await _removed_from_analytics(world, fake_ingester)
     states = [await _looked(world, verifier) for _ in range(len(LIVE) // CONTROLS)]
     assert states[-1] == "verified"
     assert await world.alerts() == []
 
 
 async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
-    world: World, neighbour: Neighbour
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    neighbour.behind = set(LIVE)
-    verifier = await _removed_from_analytics(world, neighbour)
+    fake_ingester.behind = set(LIVE)
+    verifier = await _removed_from_analytics(world, fake_ingester)
     for _ in range(len(LIVE) // CONTROLS):
         assert await _looked(world, verifier) == "removed"
-    world.clock.advance(seconds=FAIR_TIME.total_seconds())
+    world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     assert await _looked(world, verifier) == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 
 async def test_what_has_just_been_published_is_asked_of_the_ingester_alone(
-    world: World, neighbour: Neighbour
+    world: World, fake_ingester: FakeIngester
 ) -> None:
-    neighbour.updated_at = world.clock.now()
-    controls = Controls(neighbour.ingester())
+    fake_ingester.updated_at = world.clock.now()
+    controls = Controls(fake_ingester.ingester())
     assert len((await controls.some(world.service)).ids) == CONTROLS
     assert (await controls.some(world.service, "analytics")).ids == []
     world.clock.advance(seconds=60)

@@ -1,4 +1,4 @@
-"""What each holder owes is seen before it is late."""
+"""Open obligations are listed before they are late."""
 
 import httpx
 import pytest
@@ -34,7 +34,7 @@ async def test_what_is_closed_is_not_owed_and_the_last_answer_is_shown(
     closed, held = await world.revoke(A, C)
     await world.close(closed)
     await world.receipts(world.receipt(held, "ingester"))
-    await world.looked("ingester", {C: Holding.HELD})
+    await world.checked("ingester", {C: Holding.HELD})
     (item,) = (await http.get("/compliance/holders/ingester/owed")).json()["items"]
     assert (item["article_id"], item["reopened"], item["state"]) == (C, 1, "open")
     assert item["last_answer"]["attempt"] == 1
@@ -58,7 +58,7 @@ async def test_a_holder_that_nobody_registered_and_a_cursor_that_nobody_gave_are
     assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
 
 
-async def test_a_takedown_with_more_receipts_than_a_page_says_so_and_gives_the_rest(
+async def test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_rest(
     http: httpx.AsyncClient, world: World
 ) -> None:
     (order,) = await world.revoke(A)
@@ -89,7 +89,9 @@ async def test_notices_of_a_takedown_are_paged(http: httpx.AsyncClient, world: W
     assert second["next_cursor"] is None
 
 
-async def test_a_history_of_more_days_than_a_page_says_so(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_history_of_more_days_than_a_page_is_marked_as_truncated(
+    http: httpx.AsyncClient, world: World
+) -> None:
     for article_id in (A, B, C):
         await world.revoke(article_id)
         world.clock.advance(hours=24)

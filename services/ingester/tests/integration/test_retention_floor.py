@@ -1,4 +1,4 @@
-"""A floor that was raised by mistake is lowered by a command, and the provider's articles come back."""
+"""A retention floor that was raised by mistake is lowered by a command, and the articles are stored again."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ async def test_a_floor_is_never_in_the_future(world: World, articles: Articles) 
     later = world.clock.now() + timedelta(seconds=1)
     with pytest.raises(Poison, match="floor_in_future"):
         await articles.remove(request(world, before=later), Progress())
-    assert await sweeps.floor(world.db) is None
+    assert await sweeps.retention_floor(world.db) is None
     assert len(await ids(world, "article_content")) == 4
 
 
@@ -89,7 +89,7 @@ async def test_without_an_instant_it_is_printed_and_an_equal_or_later_one_change
     assert await world.db.fetchval("SELECT count(*) FROM floor_change") == 0
 
 
-async def test_who_lowers_it_says_so_and_why_and_never_to_a_time_to_come(world: World) -> None:
+async def test_lowering_it_needs_a_name_and_a_reason_and_no_future_time(world: World) -> None:
     at = world.clock.now().isoformat()
     for words in (["--by", "ann"], ["--reason", "x"], []):
         with pytest.raises(Stop, match="--by and --reason"):

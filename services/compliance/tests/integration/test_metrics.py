@@ -1,4 +1,4 @@
-"""What an SRE sees of compliance, from the start and before anything is late."""
+"""The metrics of compliance, from the start and before anything is late."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A holder that joins late is not accused of what came before it, and is sent what it owes when somebody asks."""
+"""A holder that registers late is not blamed for earlier orders, and receives its open orders on request."""
 
 from datetime import timedelta
 
@@ -17,18 +17,18 @@ DUE = "SELECT due_at FROM obligation WHERE holder = $1"
 
 
 async def joins(world: World) -> None:
-    """The newcomer registers."""
+    """Registers the new holder."""
     await use_cases.holder_registered(NEWCOMER, "operator", world.service)
 
 
-async def test_a_newcomer_has_the_whole_time_for_an_order_that_is_overdue(world: World) -> None:
+async def test_a_new_holder_has_the_full_time_for_an_overdue_order(world: World) -> None:
     await world.revoke(A, revoked_at=world.ago(hours=30))
     await joins(world)
     assert await world.db.fetchval(DUE, "search") < world.clock.now()
     assert await world.db.fetchval(DUE, "archive") == world.clock.now() + timedelta(hours=24)
 
 
-async def test_an_earlier_clock_that_becomes_known_later_is_not_the_newcomer_s(world: World) -> None:
+async def test_an_earlier_clock_that_becomes_known_later_does_not_apply_to_a_new_holder(world: World) -> None:
     await world.revoke(A)
     world.clock.advance(hours=1)
     await joins(world)
@@ -38,7 +38,7 @@ async def test_an_earlier_clock_that_becomes_known_later_is_not_the_newcomer_s(w
     assert await world.db.fetchval(DUE, "archive") == due
 
 
-async def test_a_newcomer_that_answers_what_was_closed_before_it_came_is_no_stray(world: World) -> None:
+async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_a_stray(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.close(order)
     world.clock.advance(hours=9)

@@ -1,4 +1,4 @@
-"""An ingester that behaves: feeds that can be polled, articles that can be read, holdings that are true."""
+"""A fake ingester: feeds that can be polled, readable articles, and correct holdings."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,46 +18,46 @@ from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 
 Brought = Callable[[UUID], Awaitable[int]]
-"""What a poll brings, under its id; gives how many notices."""
+"""Creates the notices of a poll under its id; returns their number."""
 
 
 def holdings_client(http: httpx.AsyncClient) -> HoldingsClient:
-    """Over this client, which knows every name."""
+    """Returns a client over this transport, which resolves every name."""
     addresses = Addresses(AddressRules(public_only=False), lambda name, _: [name])
     return HoldingsClient(GuardedClient(http), GuardedClient(http, addresses))
 
 
 async def nothing(_: UUID) -> int:
-    """A quiet day."""
+    """A poll without notices."""
     return 0
 
 
 @dataclass(slots=True)
-class Neighbour:
-    """The ingester's HTTP, over what it holds."""
+class FakeIngester:
+    """The ingester's HTTP API over a set of articles."""
 
     held: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     feeds: list[str] = field(default_factory=lambda: ["metabase-revoked"])
     brings: Brought = nothing
     failing: int | None = None
-    """Every answer has this status."""
+    """The status of every response, if set."""
     behind: set[str] = field(default_factory=set)
-    """What analytics has not heard of so far; else it holds what the ingester holds."""
+    """Ids that analytics has not received yet; otherwise it holds what the ingester holds."""
     updated_at: datetime | None = None
-    """Of every article that is listed."""
+    """The update time of every listed article."""
     caught_up: bool = True
     later: bool = False
-    """A poll is answered with 202 and an address first."""
+    """A poll is first answered with 202 and an address."""
     questions: list[list[str]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
-    """What it says of an id, whatever is true."""
+    """Fixed answers by id, whatever is held."""
     keys: list[str | None] = field(default_factory=list)
     applied: int | None = 2**53 - 1
-    """The order that its rows have applied to what is gone; None: it does not say."""
+    """The applied order reported for removed ids; None: not reported."""
 
     def app(self) -> Starlette:
-        """As an application."""
+        """Returns the application."""
         prefix = "/api/v1"
         return Starlette(
             routes=[
@@ -72,15 +72,15 @@ class Neighbour:
         )
 
     def http(self) -> httpx.AsyncClient:
-        """A client that reaches nobody else."""
+        """Returns a client that reaches only this application."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app()))
 
     def holdings(self) -> HoldingsClient:
-        """As compliance asks for holdings, by name."""
+        """Returns the client for holdings checks."""
         return holdings_client(self.http())
 
     def ingester(self) -> Ingester:
-        """As compliance asks it."""
+        """Returns the client for the ingester."""
         return Ingester(Sibling("the ingester", AnyHttpUrl("http://ingester"), None, self.http()), 30)
 
     async def _feeds(self, _: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What is not understood of a feed's articles is counted and reported; words are counted where nobody has."""
+"""Fields that could not be read are counted and reported; words are counted if the sender gives no count."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 def page_with(world: World, first: int, count: int, **not_understood: int) -> Page:
-    """Articles, so many of which could not be read in these fields."""
+    """Returns articles, of which some have these unreadable fields."""
     numbers = range(first, first + count)
     articles = tuple(world.article(f"metabase:{n}", source_order=n) for n in numbers)
     counts = {"*": max(not_understood.values()), **not_understood} if not_understood else {}
@@ -57,7 +57,7 @@ async def test_odd_values_are_counted_and_reported_to_nobody(
 
 
 @pytest.mark.parametrize("inner_lists", ["plain", "doubled", "named"])
-async def test_articles_of_the_provider_are_understood_and_words_counted_from_the_body(
+async def test_articles_of_the_provider_are_read_and_words_counted_from_the_body(
     simulated: Simulated, inner_lists: str
 ) -> None:
     await simulated.provider.set(inner_lists=inner_lists)
@@ -74,7 +74,7 @@ async def test_articles_of_the_provider_are_understood_and_words_counted_from_th
     assert sum("topics" in document for document in documents) > 20
 
 
-async def test_words_that_the_sender_has_counted_stay_as_they_are(world: World) -> None:
+async def test_a_word_count_from_the_sender_stays_unchanged(world: World) -> None:
     await world.submit(
         world.article("up:1", body="Ships came\nin  today.", word_count=99),
         world.article("up:2", body="Ships came\nin  today."),
