@@ -82,7 +82,7 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/use_cases/folding.py",
-                "                await say(tx, await _not_listed(tx, listing, now), service, now)\n",
+                "                await fold_events(tx, await _not_listed(tx, listing, now), service, now)\n",
                 "                pass\n",
             ),
         ),

@@ -162,8 +162,8 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/use_cases/runs.py",
-                "        await _judge_age(tx, service, service.clock.now())\n",
-                "        await watches.seen(tx, service.clock.now())\n",
+                "        await _check_age(tx, service, service.clock.now())\n",
+                "        await watches.load(tx, service.clock.now())\n",
             ),
         ),
         at(

@@ -1,4 +1,4 @@
-"""What is read and done by HTTP."""
+"""The endpoints of the API."""
 
 import hashlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Channels that refuse, hang, close and come back: nothing is lost, nothing is told twice, nobody else waits."""
+"""Channels that reject, hang, disconnect and recover: no message is lost, sent twice, or delayed by another channel."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import pytest
 
 from alerting import use_cases
 from alerting.domain.routing import Receiver, RoutingConfig
-from alerting.gateways.channels import known_address, senders
+from alerting.gateways.channels import is_known_address, senders
 from alerting.storage import messages
 from clawback_contracts.alert.v1 import Severity
 from services.alerting.tests.integration.conftest import World
@@ -145,7 +145,7 @@ async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_
     await world.end_leases()
     await world.deliver()
     assert len(world.sms.texts) == 1
-    assert world.sms.keys == [str(claimed.message_id)], "a repeat can be recognised"
+    assert world.sms.keys == [str(claimed.message_id)], "a duplicate can be recognised"
 
 
 async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_reference(world: World) -> None:
@@ -180,7 +180,7 @@ async def test_no_log_names_a_recipient_or_a_summary(world: World, caplog: pytes
     world.mail.manners, world.sms.status = "refuses", 500
     await world.say(world.raised(summary="canary of a summary"))
     await world.deliver()
-    assert not logging.getLogger("apprise").propagate, "what it says, with addresses, goes no further"
+    assert not logging.getLogger("apprise").propagate, "apprise's message, with addresses, is not passed on"
     ours = [record for record in caplog.records if record.name.split(".")[0] not in {"apprise", "mail"}]
     told = "\n".join(record.getMessage() for record in ours)
     assert "ann@" not in told
@@ -194,22 +194,24 @@ async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: W
     await world.pass_time(seconds=1)
     await world.deliver()
     assert "ChannelDown" in "".join(world.mail.subjects)
-    await messages.strand(world.db, ["mail"], world.clock.now())
+    await messages.give_up_removed(world.db, ["mail"], world.clock.now())
     errors = {row["error"] for row in await world.db.fetch("SELECT error FROM message WHERE channel = 'sms'")}
     assert errors == {"the channel is not in the routes file any more"}
 
 
 async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
-    book = world.service.book
-    rooms = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
-    assert known_address(rooms["room"]), (
-        "as the routes file is checked; the first look loads all that apprise knows"
+    routing = world.service.routing
+    direct_channels = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
+    assert is_known_address(direct_channels["room"]), (
+        "as the routes file is checked; the first check loads all plugins of apprise"
     )
-    receivers = {**book.receivers, "both": Receiver("both", (), ["room"])}
-    service = replace(world.service, book=RoutingConfig(book.root, receivers, book.recipients, rooms))
-    world.service, world.sends = service, senders(service.settings, service.book)
+    receivers = {**routing.receivers, "both": Receiver("both", (), ["room"])}
+    service = replace(
+        world.service, routing=RoutingConfig(routing.root, receivers, routing.recipients, direct_channels)
+    )
+    world.service, world.sends = service, senders(service.settings, service.routing)
     await world.say(world.raised("MildOne", Severity.WARNING))
     await world.pass_time(seconds=31)
     (post,) = world.sms.posts
     assert post["title"] == "[WARNING] MildOne (ingester)"
-    assert "What:    MildOne of something: mend it." in post["message"]
+    assert "What:    MildOne of something: fix it." in post["message"]

@@ -1,7 +1,7 @@
-"""The health of the whole: each key changes with its part, and comes back with it.
+"""The health of the whole system: each part's state follows its faults and recovery.
 
-Database, cache and broker are real, behind links that are cut; the services are played by servers on real sockets.
-Real services are stopped in tests/story and tests/resilience.
+Database, cache and broker are real and are reached through proxies that can be cut; the services are fakes on real
+sockets. tests/story and tests/resilience stop real services.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ SYNCED = "2026-03-01T10:00:00+00:00"
 
 
 class Gate:
-    """A link to a server that can be cut: what is open breaks, what comes is refused."""
+    """A proxy to a server. While it is cut, connections break and new ones are refused."""
 
     def __init__(self, host: str, port: int) -> None:
         self._behind = host, port
@@ -43,12 +43,12 @@ class Gate:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Lets through."""
+        """Forwards connections."""
         self._server = await asyncio.start_server(self._through, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Refuses from now on."""
+        """Breaks and refuses connections."""
         if self._server:
             self._server.close()
             self._server = None
@@ -81,7 +81,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class Whole:
-    """The system, as health sees it."""
+    """The system as checked by health."""
 
     def __init__(self, http: httpx.AsyncClient, near: dict[str, Neighbour], gates: dict[str, Gate]) -> None:
         self.http, self.near, self.gates = http, near, gates
@@ -96,7 +96,7 @@ class Whole:
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every question is asked anew, but where a test says otherwise."""
+    """Disables the reuse of answers, unless a test enables it."""
     monkeypatch.setattr(asking, "FRESH_S", -1.0)
 
 
@@ -115,7 +115,7 @@ async def gate(url: str, default_port: int) -> AsyncIterator[tuple[Gate, str]]:
 async def whole(
     world: World, database_url: str, kafka_bootstrap: str, valkey_url: str
 ) -> AsyncIterator[Whole]:
-    """Neighbours that answer, a database and a cache behind gates, a real broker."""
+    """Fake services that answer, a database and a cache behind proxies, a real broker."""
     names = {f"{name}-{role}": 0 for name in SERVICE_NAMES for role in ("api", "worker")}
     with claimed({name: 18000 + n for n, name in enumerate(names)}, prefer_documented=False) as ports:
         near = {
@@ -141,7 +141,7 @@ async def whole(
                 }
             )
             async with Database.connect(url, connections_max=4, name="health") as db:
-                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.book)
+                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.routing)
                 app = application(SERVICE, service, Probes())
                 transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
                 async with (

@@ -1,4 +1,4 @@
-"""What the compliance officer is promised, seen where it arrives: in the mail and on the phone."""
+"""The guarantees to the compliance officer, checked in the received mails and text messages."""
 
 from importlib.resources import files
 
@@ -13,7 +13,7 @@ OFFICER = "officer@clawback.example"
 
 @pytest.fixture
 def routes() -> str:
-    """The packaged example: the promises are its promises."""
+    """The packaged example: the guarantees are those of its routes."""
     return files("alerting").joinpath("routes.example.yaml").read_text()
 
 
@@ -22,7 +22,7 @@ def mails_to(world: World, address: str) -> list[str]:
 
 
 async def test_an_overdue_run_is_told_by_mail_and_phone_within_five_minutes_of_hour_25(world: World) -> None:
-    """Nobody says anything: the scheduler is dead, and so is compliance's own watcher."""
+    """No run is reported: neither the scheduler nor compliance's own monitoring is running."""
     await world.run(world.completed())
     await world.deliver()
     world.mail.mails.clear()
@@ -42,7 +42,7 @@ async def test_a_run_that_never_came_is_overdue_from_the_first_start(world: Worl
     assert world.mail.subjects == []
     await world.pass_time(minutes=5)
     assert mails_to(world, OFFICER) == ["[CRITICAL] ComplianceRunOverdue (compliance)"]
-    assert "No compliance run completed since" in world.sms.texts[0]
+    assert "No compliance run has completed since" in world.sms.texts[0]
 
 
 async def test_both_watchers_speak_of_one_alert(world: World) -> None:
@@ -99,8 +99,8 @@ async def test_revoked_articles_are_told_of_each_run_that_found_some(world: Worl
     found = [subject for subject in mails_to(world, OFFICER) if "RevokedArticlesFound" in subject]
     assert found == ["[WARNING] RevokedArticlesFound (compliance)"] * 2
     texts = [text for text in world.sms.texts if "RevokedArticlesFound" in text]
-    assert "found 3 notices of revocation: 2 removals are verified, 1 are open" in texts[0]
-    assert "found 1 notices" in texts[1]
+    assert "found 3 revocation notices: 2 removals are verified, 1 are open" in texts[0]
+    assert "found 1 revocation notices" in texts[1]
 
 
 async def test_two_runs_that_arrive_together_are_both_told(world: World) -> None:
@@ -109,8 +109,8 @@ async def test_two_runs_that_arrive_together_are_both_told(world: World) -> None
     texts = [text for text in world.sms.texts if "RevokedArticlesFound" in text]
     assert len([text for text in texts if "found 3" in text or "found 1" in text]) == len(texts)
     bodies = "".join(world.mail.bodies)
-    assert "found 3 notices" in bodies
-    assert "found 1 notices" in bodies
+    assert "found 3 revocation notices" in bodies
+    assert "found 1 revocation notices" in bodies
 
 
 async def test_a_failed_run_is_told_at_once_with_its_reason_and_ended_by_the_next(world: World) -> None:

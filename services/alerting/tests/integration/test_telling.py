@@ -1,4 +1,4 @@
-"""What is said becomes one alert, and everyone is told each state of it once."""
+"""Events become one alert per condition, and each recipient is notified of each state of it once."""
 
 import asyncio
 from dataclasses import replace
@@ -68,7 +68,7 @@ async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World)
     assert (mail["From"], mail["To"]) == ("alerts@clawback.example", "ann@clawback.example")
     assert mail["Auto-Submitted"] == "auto-generated"
     for part in (
-        "FeedStopped of something: mend it.",
+        "FeedStopped of something: fix it.",
         "feed=metabase-articles",
         "critical",
         "docs/runbooks/FeedStopped.md",
@@ -170,7 +170,7 @@ async def test_alerts_of_a_group_go_in_one_mail_after_the_wait(world: World) -> 
     assert sorted(world.mail.to) == ["ann@clawback.example", "bob@clawback.example"]
     await world.say(world.raised("ThirdOne", Severity.WARNING))
     await world.pass_time(minutes=4)
-    assert len(world.mail.mails) == 2, "the group has its interval"
+    assert len(world.mail.mails) == 2, "the group waits for its interval"
     await world.pass_time(minutes=1)
     assert world.mail.subjects[2:] == ["[WARNING] ThirdOne (ingester)"] * 2
 
@@ -278,7 +278,7 @@ async def test_there_are_no_more_silences_than_can_be_compared(
 
 
 def flood(world: World, count: int) -> list[Raised]:
-    """What Alertmanager pushes: critical, each another alert."""
+    """Events as pushed by Alertmanager: critical, each of another alert."""
     now = world.clock.now()
     return [
         Raised(f"Flood{n}", "alertmanager", Severity.CRITICAL, "Again.", now, {"n": str(n)})
@@ -289,7 +289,7 @@ def flood(world: World, count: int) -> list[Raised]:
 async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.said_by_door(flood(world, 100), service)
+    await use_cases.fold_from_http(flood(world, 100), service)
     await world.say(world.raised())
     ranks = await world.db.fetch("SELECT recipient, rank FROM message ORDER BY rank, due_at")
     first = await messages.claim(world.db, "sms", world.clock.now())
@@ -299,7 +299,7 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
     assert len(ranks) == 10 + 2
     for _ in range(6):
         world.clock.advance(seconds=20)
-        await use_cases.on_time(service)
+        await use_cases.evaluate_firing(service)
         for channel, send in world.sends.items():
             while await use_cases.send_one(channel, send, service):
                 pass
@@ -309,24 +309,24 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
     )
     assert count == 10
     summary = next(body for body in world.mail.bodies if "NotificationBudgetSpent" in body)
-    assert "of 95 of its alerts nobody was notified" in " ".join(summary.split())
+    assert "nobody was notified of 95 of its alerts" in " ".join(summary.split())
 
 
 async def test_what_had_no_room_is_notified_in_the_next_hour_while_it_holds(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.said_by_door(flood(world, 8), service)
+    await use_cases.fold_from_http(flood(world, 8), service)
     count = "SELECT count(DISTINCT fingerprint) FROM notification JOIN alert USING (fingerprint) WHERE service = $1"
     assert await world.db.fetchval(count, "alertmanager") == 5
     world.clock.advance(hours=1)
-    await use_cases.on_time(service)
+    await use_cases.evaluate_firing(service)
     assert await world.db.fetchval(count, "alertmanager") == 8
 
 
 async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(world: World) -> None:
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
-    await silences.put(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
+    await silences.insert(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
     await use_cases.silence(['name="Other"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.deliver()
@@ -338,8 +338,8 @@ async def test_a_test_reaches_everyone_by_every_channel_through_silences(world: 
     await use_cases.silence(
         ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service
     )
-    await use_cases.test_everybody("ann", world.service)
-    await use_cases.test_everybody("ann", world.service)
+    await use_cases.send_test_alert("ann", world.service)
+    await use_cases.send_test_alert("ann", world.service)
     await world.deliver()
     assert sorted(world.mail.to) == ["ann@clawback.example"] * 2 + ["bob@clawback.example"] * 2
     assert len(world.sms.texts) == 2
@@ -356,7 +356,7 @@ async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) 
     await world.say(world.raised())
 
     async def frozen(_: Outgoing) -> str:
-        """Meanwhile its lease ends, another sender claims the message, and has not sent it so far."""
+        """Its lease expires while it sends; another sender has claimed the message and not sent it yet."""
         await world.end_leases()
         assert await messages.claim(world.db, "sms", world.clock.now()) is not None
         return "no answer"
@@ -401,14 +401,15 @@ async def test_what_comes_while_its_group_s_message_is_being_sent_has_a_message_
 
 async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World) -> None:
     await world.say(world.raised())
-    book = world.service.book
-    ann = replace(book.recipients["ann"], withdrawn_at=world.clock.now().date())
+    routing = world.service.routing
+    ann = replace(routing.recipients["ann"], withdrawn_at=world.clock.now().date())
     world.service = replace(
-        world.service, book=RoutingConfig(book.root, book.receivers, {**book.recipients, "ann": ann}, {})
+        world.service,
+        routing=RoutingConfig(routing.root, routing.receivers, {**routing.recipients, "ann": ann}, {}),
     )
     await world.deliver()
     assert (world.mail.mails, world.sms.posts) == ([], [])
-    assert (await world.message("sms"))["error"] == "nobody may be notified there any more"
+    assert (await world.message("sms"))["error"] == "the recipient may no longer be notified there"
     await use_cases.begin(world.service)
     rows = await world.db.fetch("SELECT recipient, channel, withdrawn_at FROM consent ORDER BY id")
     assert len(rows) == 5
@@ -458,7 +459,9 @@ async def test_what_holds_keeps_all_that_was_told_of_it_and_what_is_old_and_over
     assert await messages.of_alert(world.db, (await world.alert("StillHolds")).fingerprint)
     await world.say(world.raised("IsOver"))
     await world.deliver()
-    assert len([text for text in world.sms.texts if "[CRITICAL] IsOver" in text]) == 2, "swept, it is new"
+    assert len([text for text in world.sms.texts if "[CRITICAL] IsOver" in text]) == 2, (
+        "after the sweep, it is new"
+    )
 
 
 async def test_a_legal_hold_keeps_alerts_of_its_span(world: World) -> None:

@@ -1,4 +1,4 @@
-"""One condition is one alert, whatever is said of it, and in whatever order it arrives."""
+"""Events about one condition become one alert, in any order of arrival."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def resolved(minute: float, by: str | None = None) -> Resolved:
 def after(*said: Raised | Resolved) -> Alert:
     alert = NEVER
     for one in said:
-        alert = alert.told(one)
+        alert = alert.fold(one)
     return alert
 
 
@@ -82,9 +82,9 @@ def test_an_end_of_what_never_began_is_no_occurrence() -> None:
 
 def test_what_gets_graver_is_a_new_occurrence_that_nobody_has_acknowledged() -> None:
     seen = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
-    graver = seen.told(raised(1, severity=Severity.CRITICAL))
+    graver = seen.fold(raised(1, severity=Severity.CRITICAL))
     assert (graver.occurrence, graver.acknowledged_at, graver.severity) == (2, None, Severity.CRITICAL)
-    milder = graver.told(raised(2, severity=Severity.INFO))
+    milder = graver.fold(raised(2, severity=Severity.INFO))
     assert milder.occurrence == 2
 
 

@@ -1,4 +1,4 @@
-"""What people and Alertmanager send, read or refused with the field's path."""
+"""Request bodies of people and Alertmanager: parsed, or rejected with the path of the field."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -44,9 +44,9 @@ def one(**more: Any) -> dict[str, Any]:
 
 
 def test_an_alert_of_alertmanager_is_a_saying_of_now_that_began_then() -> None:
-    said, refused = AmBody.read(pushed(one())).read_alerts(NOW)
+    event, refused = AmBody.read(pushed(one())).read_alerts(NOW)
     assert refused == []
-    (raised,) = said
+    (raised,) = event
     assert isinstance(raised, Raised)
     assert (raised.name, raised.service, raised.severity) == ("KafkaLag", "alertmanager", Severity.CRITICAL)
     assert (raised.summary, raised.labels, raised.at) == ("A group is behind.", {"group": "a"}, NOW)
@@ -55,8 +55,8 @@ def test_an_alert_of_alertmanager_is_a_saying_of_now_that_began_then() -> None:
 
 
 def test_its_end_has_the_same_fingerprint() -> None:
-    said, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
-    raised, resolved = said
+    event, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
+    raised, resolved = event
     assert isinstance(resolved, Resolved)
     assert raised.fingerprint == resolved.fingerprint
 
@@ -66,9 +66,9 @@ def test_its_end_has_the_same_fingerprint() -> None:
     [("critical", "critical"), ("info", "info"), ("none", "info"), ("strange", "warning"), ("", "warning")],
 )
 def test_a_severity_that_is_not_ours_has_the_nearest_of_ours(severity: str, expected: str) -> None:
-    said, _ = AmBody.read(pushed(one(labels={"alertname": "Some", "severity": severity}))).read_alerts(NOW)
-    assert isinstance(said[0], Raised)
-    assert said[0].severity.value == expected
+    event, _ = AmBody.read(pushed(one(labels={"alertname": "Some", "severity": severity}))).read_alerts(NOW)
+    assert isinstance(event[0], Raised)
+    assert event[0].severity.value == expected
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_a_strange_payload_is_refused_with_the_field_s_path(given_body: Any, pat
     ],
 )
 def test_one_bad_alert_of_many_loses_one(bad: Any, path: str) -> None:
-    said, refused = AmBody.read(pushed(one(), bad, one(status="resolved"))).read_alerts(NOW)
-    assert len(said) == 2
+    event, refused = AmBody.read(pushed(one(), bad, one(status="resolved"))).read_alerts(NOW)
+    assert len(event) == 2
     (only,) = refused
     assert only["index"] == 1
     assert [error["path"] for error in only["errors"]] == [path]

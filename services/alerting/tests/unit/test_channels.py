@@ -1,17 +1,17 @@
-"""What a setting becomes when something is sent: server, security, sender, secrets; nothing of it in a repr."""
+"""The settings of mail and SMS: server, encryption, sender, credentials; none of them appears in a repr."""
 
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from alerting.domain.message_format import Words
+from alerting.domain.message_format import MessageText
 from alerting.gateways import channels
 from alerting.gateways.notification import Outgoing
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 
-MESSAGE = Outgoing("ref-1", "ann@example.org", Words("s", "b", "short"), Severity.CRITICAL, "f" * 16)
+MESSAGE = Outgoing("ref-1", "ann@example.org", MessageText("s", "b", "short"), Severity.CRITICAL, "f" * 16)
 
 
 def mail(url: str) -> Any:
@@ -61,8 +61,8 @@ def test_any_service_of_apprise_can_carry_text_messages() -> None:
 
 
 def test_an_address_that_apprise_does_not_know_is_told_apart() -> None:
-    assert channels.known_address("json://127.0.0.1:80/")
-    assert not channels.known_address("nothing://at/all")
+    assert channels.is_known_address("json://127.0.0.1:80/")
+    assert not channels.is_known_address("nothing://at/all")
 
 
 def test_addresses_and_secrets_are_in_no_repr() -> None:

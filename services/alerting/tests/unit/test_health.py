@@ -1,4 +1,4 @@
-"""The health of the whole, judged from answers."""
+"""The health of the whole system, computed from the answers of its parts."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ def test_all_that_answers_is_up() -> None:
         "webhookStatus",
         *NAMES,
     }
-    assert parts(FINE)["database"].told() == {"status": "up", "responseTime": 1.2}
+    assert parts(FINE)["database"].as_json() == {"status": "up", "responseTime": 1.2}
 
 
 @pytest.mark.parametrize(
@@ -150,15 +150,17 @@ def test_when_nobody_answers_queues_jobs_and_pipeline_are_down() -> None:
     assert {"jobQueues", "backgroundJobs", "etlPipeline", "jobWorker", "webhookStatus"} <= {
         n for n, s in states(asked).items() if s == "down"
     }
-    told = metrics(asked)
-    assert [told[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [None] * 4
+    as_json = metrics(asked)
+    assert [as_json[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [
+        None
+    ] * 4
 
 
 def test_a_database_that_another_does_not_reach_is_degraded() -> None:
     unready = Answer(ok=False, error="not ready: database", body={"checks": {"database": {"ok": False}}})
     found = parts(with_one("workers", "analytics", unready))
     assert found["database"].state == "degraded"
-    assert found["database"].error == "not reached by analytics"
+    assert found["database"].error == "not reachable from analytics"
 
 
 def test_the_numbers_are_of_answers_and_null_where_nobody_knows() -> None:
@@ -176,8 +178,8 @@ def test_the_numbers_are_of_answers_and_null_where_nobody_knows() -> None:
     failed = {**RUN, "outcome": "failed"}
     old = {**failed, "started_at": "2026-02-01T11:00:00+00:00"}
     running = {**RUN, "outcome": "running"}
-    told = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
-    assert (told["activeJobs"], told["failedJobs"]) == (1, 1)
+    as_json = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
+    assert (as_json["activeJobs"], as_json["failedJobs"]) == (1, 1)
 
 
 def test_the_last_success_of_each_job_is_told() -> None:

@@ -1,4 +1,4 @@
-"""Matchers mean what they mean in Alertmanager."""
+"""Matchers work as in Alertmanager."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Who is told what, and when again."""
+"""Which notifications are due, and when they are repeated or retried."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.domain.alert import Alert
-from alerting.domain.notification_policy import Delivered, next_try, tellings
+from alerting.domain.notification_policy import Delivered, due_notifications, next_try
 from alerting.domain.routing import Target
 from clawback_contracts.alert.v1 import Severity
 
@@ -36,7 +36,7 @@ def found(
     known = {("ann", "mail"): told} if told else {}
     return [
         (one.what, one.number)
-        for one in tellings(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
+        for one in due_notifications(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
     ]
 
 

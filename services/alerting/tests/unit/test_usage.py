@@ -1,10 +1,10 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and invalid settings end with a clear message before anything is opened."""
 
 from pathlib import Path
 
 import pytest
 
-from alerting.service import SERVICE, usable_address
+from alerting.service import SERVICE, is_usable_address
 from alerting.settings import Settings
 from clawback_common.service.cli import main
 from clawback_testing.production import production_env
@@ -26,7 +26,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         ({"SMS_URL": "twilio://token/number"}, "SMS_URL is neither"),
         ({"SEND_TIMEOUT_S": "60"}, "SEND_TIMEOUT_S"),
         ({"SERVICES": "{no json"}, "neither name=address"),
-        ({"SERVICES": "stranger=http://a"}, "stranger: the services are"),
+        ({"SERVICES": "stranger=http://a"}, "stranger: unknown; the services are"),
         ({"SERVICES": "ingester=no address"}, "SERVICES_INGESTER"),
         ({"ENVIRONMENT": "production"}, "ENVIRONMENT=production"),
     ],
@@ -82,6 +82,6 @@ def test_outside_development_no_room_is_told_without_tls(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ENVIRONMENT", environment)
     settings = Settings()
-    assert usable_address(settings, "json://room.example/") is usable
-    assert usable_address(settings, "jsons://room.example/")
-    assert not usable_address(settings, "nothing://at/all")
+    assert is_usable_address(settings, "json://room.example/") is usable
+    assert is_usable_address(settings, "jsons://room.example/")
+    assert not is_usable_address(settings, "nothing://at/all")

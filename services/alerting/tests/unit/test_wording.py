@@ -1,4 +1,4 @@
-"""A notification says what, since when, how severe, which thing, what to do next; and nothing else gets into it."""
+"""A notification states what happened, since when, how severe, its labels and what to do; it contains no content."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from clawback_contracts.alert.v1 import Severity
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINE = Line(
-    "f" * 16, 1, "raised", 0, "FeedStopped", "ingester", Severity.CRITICAL, "Feed a stopped: mend its key.",
+    "f" * 16, 1, "raised", 0, "FeedStopped", "ingester", Severity.CRITICAL, "Feed a stopped: renew its key.",
     {"feed": "a"}, is_event=False, since=AT, until=None,
 )  # fmt: skip
 
@@ -18,15 +18,15 @@ def test_it_says_all_that_a_person_needs() -> None:
     assert words.subject == "[CRITICAL] FeedStopped (ingester)"
     for part in (
         "FeedStopped: critical, new",
-        "What:    Feed a stopped: mend its key.",
-        "Thing:   feed=a",
+        "What:    Feed a stopped: renew its key.",
+        "Labels:  feed=a",
         "Since:   2026-03-01 12:00:00 UTC",
         "Runbook: https://runbooks.example/FeedStopped.md",
         f"/api/v1/alerts/{'f' * 16}/ack",
         "Reference: ref-1",
     ):
         assert part in words.body
-    assert words.short == "[CRITICAL] FeedStopped: Feed a stopped: mend its key."
+    assert words.short == "[CRITICAL] FeedStopped: Feed a stopped: renew its key."
 
 
 def test_a_group_is_one_notification_with_the_gravest_first() -> None:
@@ -70,4 +70,4 @@ def test_a_storm_is_cut_and_says_so() -> None:
     lines = [replace(LINE, fingerprint=f"{n:016x}") for n in range(60)]
     words = compose(lines, "r", "d")
     assert words.body.count("Runbook:") == 50
-    assert "10 more are listed" in words.body
+    assert "GET /api/v1/alerts lists 10 more" in words.body
