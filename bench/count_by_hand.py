@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from analytics.domain.counting import Delta
-from analytics.domain.facets import ArticleFacts, Cell, Facets, Term, newest
+from analytics.domain.facets import ArticleFacts, Facets, FilterKey, Term, newest
 from analytics.storage import facets, rollups, values
 from clawback_contracts.article.v1 import ArticlePublished
 
@@ -19,19 +19,19 @@ class Words:
     """Numbers of words, looked up once."""
 
     def __init__(self) -> None:
-        self.cells: dict[Cell, int] = {}
+        self.cells: dict[FilterKey, int] = {}
         self.values: dict[Term, int] = {}
 
     async def learn(self, connection: Any, batch: Sequence[ArticleFacts]) -> None:
         """Makes what a batch needs known."""
-        cells = {one.cell for one in batch if one.cell not in self.cells}
+        cells = {one.filter_key for one in batch if one.filter_key not in self.cells}
         if cells:
-            by_digest = {values._digest(cell): cell for cell in cells}  # noqa: SLF001 - the same digest
+            by_digest = {values._digest(filter_key): filter_key for filter_key in cells}  # noqa: SLF001 - the same digest
             digests = sorted(by_digest)
             made = [by_digest[digest] for digest in digests]
-            licences = [orjson.dumps(cell[2]).decode() for cell in made]
+            licences = [orjson.dumps(filter_key[2]).decode() for filter_key in made]
             await connection.execute(
-                values.SQL["make_cells"], digests, [c[0] for c in made], [c[1] for c in made], licences
+                values.SQL["insert_cells"], digests, [c[0] for c in made], [c[1] for c in made], licences
             )
             rows = await connection.fetch(values.SQL["cells"], digests)
             self.cells.update({by_digest[row["digest"]]: row["id"] for row in rows})
@@ -40,14 +40,14 @@ class Words:
             labels = {term: label for one in batch for term, label in one.labels.items() if term in missing}
             terms = sorted(labels)
             numbers, texts = [term[0] for term in terms], [term[1] for term in terms]
-            await connection.fetch(values.SQL["make"], numbers, texts, [labels[term] for term in terms])
-            rows = await connection.fetch(values.SQL["known"], numbers, texts)
+            await connection.fetch(values.SQL["insert"], numbers, texts, [labels[term] for term in terms])
+            rows = await connection.fetch(values.SQL["find"], numbers, texts)
             self.values.update({(row["dimension"], row["text"]): row["id"] for row in rows})
 
     def facets(self, one: ArticleFacts) -> Facets:
         """An article in numbers."""
         source_id, *topic_ids = [self.values[term] for term in one.terms]
-        return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
+        return Facets(one.day, self.cells[one.filter_key], one.words, source_id, tuple(topic_ids))
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
@@ -57,7 +57,7 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
     by_id = {one.article_id: words.facets(one) for one in batch}
     async with connection.transaction():
         rows = await connection.fetch(
-            facets.SQL["take"],
+            facets.SQL["save_accepted"],
             list(by_id),
             [one.version for one in batch],
             [one.after_order for one in batch],
@@ -88,7 +88,7 @@ def _take_away(delta: Delta, rows: Sequence[Any]) -> None:
             before = Facets(
                 row["day"], row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"])
             )
-            delta.take_away(before)
+            delta.subtract(before)
 
 
 async def _apply(connection: Any, delta: Delta) -> None:
@@ -96,7 +96,7 @@ async def _apply(connection: Any, delta: Delta) -> None:
     if changes:
         dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
         await connection.fetch(
-            rollups.SQL["count"],
+            rollups.SQL["add"],
             dimensions,
             days,
             cells,

@@ -52,7 +52,7 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/use_cases/counting.py",
-                "            if row.before is not None:\n                delta.take_away(row.before)\n",
+                "            if row.before is not None:\n                delta.subtract(row.before)\n",
                 "",
             ),
         ),

@@ -1,4 +1,4 @@
-"""The API as people and systems use it."""
+"""The API."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -133,7 +133,7 @@ async def test_holdings_are_asked_of_what_is_counted_and_of_the_quarantine(
     }
     await world.db.execute("UPDATE facet SET revoked = true, order_no = 9 WHERE article_id = $1", C)
     answer = await http.post("/analytics/holdings", json={"article_ids": [C]})
-    assert answer.json()["items"] == {C: "held"}, "the guard was believed"
+    assert answer.json()["items"] == {C: "held"}, "the guard let a request through"
 
 
 async def test_holdings_are_asked_of_1_to_500_ids(http: httpx.AsyncClient) -> None:

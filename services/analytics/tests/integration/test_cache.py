@@ -1,4 +1,4 @@
-"""The cache: fast where it is there, never stale, never with a word in it, and never needed."""
+"""The cache: used when available, never stale, without text, and never required."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -25,7 +25,7 @@ SECRET = "Zyxwv"
 
 @pytest_asyncio.fixture
 async def cache(valkey: "Redis", valkey_url: str) -> AsyncIterator[Cache]:
-    """On an empty Valkey."""
+    """A cache with an empty Valkey."""
     assert valkey is not None
     async with Cache.connect(valkey_url, 60) as made:
         yield made
@@ -61,7 +61,7 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
     assert [await get(http, what) for what in ("topics", "sources", "timeline")] == first
     assert computed == 0
     assert await get(http, "topics", limit="7") == []
-    assert computed == 1, "another question was answered from the cache"
+    assert computed == 1, "another query was answered from the cache"
     stats = (await http.get("/cache/stats")).json()
     assert stats == {
         "enabled": True,
@@ -72,7 +72,7 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
         "hit_rate": 0.4286,
         "keys": 4,
     }
-    assert cache.tried.hit_rate == 0.4286
+    assert cache.counts.hit_rate == 0.4286
 
 
 async def test_after_any_change_of_a_count_no_stale_answer_is_given(
@@ -110,7 +110,7 @@ async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degrad
         object.__setattr__(world.service, "cache", away)
         assert (await get(http))[0]["articles"] == 1
         assert (await get(http))[0]["articles"] == 1
-        assert (away.tried.failures, away.tried.hits) == (2, 0)
+        assert (away.counts.failures, away.counts.hits) == (2, 0)
         stats = (await http.get("/cache/stats")).json()
         assert (stats["enabled"], stats["available"], stats["hit_rate"]) == (True, False, 0)
         cleared = await http.post("/admin/cache/clear", headers={"X-API-Key": "operator"})
@@ -127,16 +127,16 @@ async def test_a_cache_that_has_failed_is_asked_again_after_a_while(
     monkeypatch.setattr(kept, "LEFT_ALONE_S", 0.05)
     async with Cache.connect(valkey_url, 60) as cache:
         client, cache._client = cache._client, Redis(port=1, retry=Retry(NoBackoff(), 0))
-        mark = uuid4()
-        await cache.put(mark, ["q"], [[1, 2, 3]])
-        assert await cache.get(mark, ["q"]) is None
+        cache_version = uuid4()
+        await cache.put(cache_version, ["q"], [[1, 2, 3]])
+        assert await cache.get(cache_version, ["q"]) is None
         cache._client = client
 
         async def back() -> bool:
-            await cache.put(mark, ["q"], [[1, 2, 3]])
-            return await cache.get(mark, ["q"]) == [[1, 2, 3]]
+            await cache.put(cache_version, ["q"], [[1, 2, 3]])
+            return await cache.get(cache_version, ["q"]) == [[1, 2, 3]]
 
-        await until(back, what="it is asked again")
+        await until(back, what="the cache is used again")
 
 
 async def test_clearing_forgets_what_is_ours(http: httpx.AsyncClient, world: World, valkey: "Redis") -> None:

@@ -1,4 +1,4 @@
-"""Which article counts, and what an order is answered."""
+"""Which articles are counted, and how orders are answered."""
 
 import asyncio
 from dataclasses import replace
@@ -182,7 +182,7 @@ async def test_an_order_that_comes_after_all_ends_the_withholding(world: World) 
     await world.order(world.reinstatement(A))
     await world.publish(world.article(A, 2, after_order=2))
     assert await world.total() == 1
-    await use_cases.close_incident(world.service, incident, "olga", "it came")
+    await use_cases.close_incident(world.service, incident, "olga", "an article was published")
     assert await world.total() == 1
     await world.must_be_exact()
 
@@ -212,7 +212,7 @@ async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: Wor
 
 
 async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
-    other = replace(world.service, vocabulary=ValueIds(world.db))
+    other = replace(world.service, value_ids=ValueIds(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
     await use_cases.on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
@@ -222,14 +222,14 @@ async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World
 
 
 async def count_in(service: Service, tx: object, article: ArticlePublished) -> None:
-    """As the flow does it, in a transaction that stays open."""
-    described = newest([article])
-    numbers = await service.vocabulary.numbers(tx, described, await service.vocabulary.cells(described))  # type: ignore[arg-type]
+    """Counts an article as the use case does, in a transaction that stays open."""
+    facts = newest([article])
+    numbers = await service.value_ids.numbers(tx, facts, await service.value_ids.cells(facts))  # type: ignore[arg-type]
     delta = Delta()
-    (row,) = await facets.take(tx, described, [numbers.of(described[0])])  # type: ignore[arg-type]
+    (row,) = await facets.save_accepted(tx, facts, [numbers.of(facts[0])])  # type: ignore[arg-type]
     if row.before:
-        delta.take_away(row.before)
-    delta.add(numbers.of(described[0]))
+        delta.subtract(row.before)
+    delta.add(numbers.of(facts[0]))
     await rollups.apply(tx, delta, numbers.made)  # type: ignore[arg-type]
 
 
@@ -247,9 +247,7 @@ async def test_who_waits_for_another_worker_takes_away_what_that_one_counted(wor
         world.article(A, number + 1, published_at=day, topics=topics(f"t{number}"))
         for number, day in enumerate(days)
     )
-    other = world.article(
-        B, published_at=days[0], topics=topics("t0")
-    )  # its word stays, so nobody begins again
+    other = world.article(B, published_at=days[0], topics=topics("t0"))  # its value stays, so nobody retries
     await world.publish(first, other)
     async with world.db.transaction() as tx:
         await count_in(world.service, tx, second)
@@ -276,7 +274,7 @@ async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world
 async def test_two_workers_that_count_the_same_words_in_another_order_do_not_stand_in_each_others_way(
     world: World,
 ) -> None:
-    other = replace(world.service, vocabulary=ValueIds(world.db))
+    other = replace(world.service, value_ids=ValueIds(world.db))
     names = [f"t{number}" for number in range(30)]
     for turn in range(6):
         ours = [
@@ -298,11 +296,11 @@ async def test_two_workers_that_count_the_same_words_in_another_order_do_not_sta
 
 
 async def test_every_change_of_a_count_makes_another_mark_and_nothing_else_does(world: World) -> None:
-    marks = [await rollups.mark(world.db)]
+    marks = [await rollups.cache_version(world.db)]
     article = world.article(A)
 
     async def changed() -> bool:
-        marks.append(await rollups.mark(world.db))
+        marks.append(await rollups.cache_version(world.db))
         return marks[-1] not in marks[:-1]
 
     await world.publish(article)
@@ -337,8 +335,8 @@ async def test_where_we_are_on_the_articles_is_kept_with_the_counts(world: World
 async def test_a_known_value_or_cell_uses_up_no_number(world: World) -> None:
     await world.publish(*(world.article(f"up:{n}") for n in range(3)))
     for _ in range(5):
-        world.service.vocabulary.forget()
-        world.service.vocabulary._cells.clear()
+        world.service.value_ids.forget()
+        world.service.value_ids._cells.clear()
         await world.publish(*(world.article(f"up:{n}", version=2 + n) for n in range(3)))
     for table in ("value", "cell"):
         rows = await world.db.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours

@@ -1,4 +1,4 @@
-"""What is old goes with its counts; ids stay, so that a replay stays out and a late order is answered."""
+"""Old articles are removed with their counts; ids stay, so that replays are rejected and late orders are answered."""
 
 import asyncio
 from typing import Any
@@ -57,7 +57,7 @@ async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
 
 
 SPANS = [(None, None, 2), (800, 700, 2), (None, 740, 0), (720, None, 0), (None, 700, 2), (730, None, 2)]
-"""Days ago: from, until; and how many of the two old articles date from then."""
+"""The start and end of a hold in days ago, and how many of the two old articles it covers."""
 
 
 async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
@@ -70,7 +70,7 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
         )
         tally = await Articles(world.db, world.clock).count(world.sweep(holds=(hold,)))
         assert (tally.held, tally.removed) == (spared, 2 - spared)
-        if spared == 2:  # the others would leave nothing for the next
+        if spared == 2:  # the others would leave nothing for the next sweep
             assert (
                 await Articles(world.db, world.clock).remove(world.sweep(holds=(hold,)), Progress()) == tally
             )
@@ -138,16 +138,16 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
         await writers_gone(db, table)
 
     monkeypatch.setattr("analytics.storage.retention.writers_gone", looking)
-    described = newest([world.article(OLD, published_at=world.ago(days=730))])
+    facts = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
-        cells = await world.service.vocabulary.cells(described)
-        numbers = await world.service.vocabulary.numbers(tx, described, cells)
-        await facets.take(tx, described, [numbers.of(described[0])])
+        cells = await world.service.value_ids.cells(facts)
+        numbers = await world.service.value_ids.numbers(tx, facts, cells)
+        await facets.save_accepted(tx, facts, [numbers.of(facts[0])])
         delta = Delta()
-        delta.add(numbers.of(described[0]))
+        delta.add(numbers.of(facts[0]))
         await rollups.apply(tx, delta, numbers.made)
         waiting = asyncio.create_task(Articles(world.db, world.clock).remove(world.sweep(), Progress()))
-        await until(lambda: looks.is_set() or waiting.done(), what="the floor has risen")
+        await until(lambda: looks.is_set() or waiting.done(), what="the floor is raised")
         assert not waiting.done()
     assert (await waiting).removed == 1
     assert await world.total() == 0

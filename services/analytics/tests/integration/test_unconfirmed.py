@@ -1,4 +1,4 @@
-"""Orders that do not follow the last one: the article is withheld until compliance has said what it issued."""
+"""An order that does not follow the last one: the article is withheld until compliance confirms what it issued."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ HIGHEST = 2**53 - 1
 
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
-    """They arrive on the topic."""
+    """Orders arrive on the topic."""
     await use_cases.on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
-    """Compliance is asked, and has issued these."""
+    """Compliance confirms that it issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
     await use_cases.on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0

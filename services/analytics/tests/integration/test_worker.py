@@ -1,4 +1,4 @@
-"""The worker as a whole, on a real broker."""
+"""The complete worker with a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.integration
 def settings(
     topics: Broker, database_url: str, compliance: Compliance, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    """Of a worker on this test's servers."""
+    """The settings of a worker on this test's servers."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics.bootstrap)
     monkeypatch.setenv("DATABASE_URL", database_url)
     return Settings(compliance_url=compliance.url)
@@ -49,7 +49,7 @@ def settings(
 
 @asynccontextmanager
 async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
-    """A worker with everything that a worker has; ended after the block."""
+    """A complete worker; it is stopped at the end of the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
         async with at_work(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
@@ -144,7 +144,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
             runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
             return (told, answers, swept, runs, await world.total()) == (bad, 1, 1, 1, 1)
 
-        await until(done, what="it all happened", deadline_s=40)
+        await until(done, what="everything is processed", deadline_s=40)
     logged = capsys.readouterr().err
     assert "listening" in logged
     reasons = {one.reason for one in await topics.events("analytics.dlq.v1", DeadLetter)}
@@ -170,7 +170,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
 
 
 def _garbage(good: Raw) -> list[Raw]:
-    """What nobody should send."""
+    """Invalid records."""
     return [
         good.but(value=None),
         good.but(value=CANARY.encode()),
@@ -225,7 +225,7 @@ async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_ag
         async def set_aside() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))
 
-        await until(set_aside, what="set aside")
+        await until(set_aside, what="quarantined")
         assert await replay(SERVICE, ours, str) == 3
         await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
         assert await replay(SERVICE, ours, str) == 0
