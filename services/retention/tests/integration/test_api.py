@@ -1,4 +1,4 @@
-"""The API as people and systems use it."""
+"""The API."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     (HOLDS, {"data_class": "articles", "everything": True}, "reason"),
 ]
-"""Where it goes, what is sent, and where in it the mistake is."""
+"""Path, body, and the path of the error in the body."""
 ALLOWED: list[tuple[str, str, set[str]]] = [
     ("POST", "/retention/sweeps", {"operator", "officer", "both"}),
     ("POST", "/admin/database/vacuum", {"operator", "officer", "both"}),
@@ -70,12 +70,12 @@ ALLOWED: list[tuple[str, str, set[str]]] = [
     ("POST", f"{HOLDS}/{uuid4()}/confirm", {"second", "both"}),
     ("GET", "/retention/dlq", {"operator"}),
 ]
-"""Acts, and who may do them."""
+"""Actions and the roles that may do them."""
 
 
 @pytest_asyncio.fixture
 async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a key; there is one a subject, named as the subject."""
+    """A client without a key; there is one key per subject, named as the subject."""
     keys = [
         {"subject": subject, "roles": roles, "sha256": hashlib.sha256(subject.encode()).hexdigest()}
         for subject, roles in SUBJECTS.items()
@@ -226,7 +226,9 @@ async def test_a_hold_protects_at_once_and_two_people_end_it(http: httpx.AsyncCl
     asked = await http.delete(f"{path}?reason=settled", headers=_as("both"))
     assert (asked.status_code, asked.json()["state"]) == (202, "lifting")
     assert (await http.post(f"{path}/confirm", headers=_as("both"))).status_code == 403
-    assert len((await http.get(HOLDS)).json()["items"]) == 1, "it holds until a second person has confirmed"
+    assert len((await http.get(HOLDS)).json()["items"]) == 1, (
+        "it is in force until a second person has confirmed"
+    )
     lifted = await http.post(f"{path}/confirm", json={"note": "seen"}, headers=_as("second"))
     assert (lifted.json()["state"], lifted.json()["ended_by"]) == ("lifted", "second")
     assert [(one["change"], one["changed_by"], one["note"]) for one in lifted.json()["history"]] == [
@@ -264,7 +266,7 @@ async def test_a_hold_that_comes_during_a_sweep_says_that_it_may_be_late(
     (sweep,) = await world.sweep("articles")
     body = (await _place(http, article_ids=None, everything=True)).json()
     assert [one["sweep_id"] for one in body["sweeps_under_way"]] == [str(sweep.sweep_id)]
-    assert "may be gone already" in body["warning"]
+    assert "may already have deleted records" in body["warning"]
     assert [len(one.holds) for one in await world.requests()] == [0, 1]
 
 

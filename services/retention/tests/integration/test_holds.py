@@ -1,4 +1,4 @@
-"""Legal holds: from the moment they are placed until two people have ended them, every request says them."""
+"""Legal holds: every request names them from when they are placed until two people have ended them."""
 
 import asyncio
 from uuid import uuid4
@@ -21,7 +21,7 @@ async def _spared(world: World, data_class: str = "articles") -> list[tuple[str,
 
 async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end_it(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    assert await _spared(world) == [("metabase:1",)], "placed, and nobody has confirmed it"
+    assert await _spared(world) == [("metabase:1",)], "placed and not yet confirmed"
     with pytest.raises(Forbidden, match="second person"):
         await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
     assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
@@ -96,7 +96,7 @@ async def test_a_hold_and_a_sweep_at_once_never_miss_one_another(world: World) -
     for number in range(15):
         await asyncio.gather(world.sweep("articles"), world.hold(f"metabase:{number}"))
         rows = await world.db.fetch("SELECT sweep_id, hold_ids FROM sweep WHERE state = 'requested'")
-        assert {len(row["hold_ids"]) for row in rows} == {number + 1}, "each request was told of every hold"
+        assert {len(row["hold_ids"]) for row in rows} == {number + 1}, "each request named every hold"
     latest = {one.sweep_id: one for one in sorted(await world.requests(), key=lambda one: one.attempt)}
     assert {len(one.holds) for one in latest.values()} == {15}
 

@@ -1,4 +1,4 @@
-"""Requests are sent until every owner has answered, and answers are folded in whatever order they come."""
+"""Requests are sent until every owner has answered, and answers are saved in any order of arrival."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ async def test_a_sweep_is_done_when_every_owner_has_answered(world: World) -> No
     await world.answers(world.completed(sweep, "analytics"))
     assert await world.state(sweep) == "done"
     world.clock.advance(days=1)
-    assert await use_cases.resend_due(world.service) == 0, "what is closed is not sent again"
+    assert await use_cases.resend_due(world.service) == 0, "a closed sweep is not sent again"
 
 
 async def test_a_silent_owner_is_asked_again_after_1_5_and_15_minutes_then_hourly(world: World) -> None:
@@ -70,7 +70,9 @@ async def test_a_silent_owner_is_asked_again_after_1_5_and_15_minutes_then_hourl
     assert sent == [1, 5, 15, 75, 135]
     requests = await world.requests()
     assert [one.attempt for one in requests] == [1, 2, 3, 4, 5, 6]
-    assert {one.owners for one in requests[1:]} == {("analytics",)}, "who has answered is left alone"
+    assert {one.owners for one in requests[1:]} == {("analytics",)}, (
+        "an owner that has answered gets no more requests"
+    )
     assert {one.before for one in requests} == {sweep.before}
     identities = await world.db.fetchval("SELECT count(DISTINCT event_id) FROM outbox_orders")
     assert identities == 6
@@ -133,7 +135,7 @@ async def test_answers_to_what_was_not_asked_change_nothing(world: World) -> Non
     )
     assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 0
     await world.answers(world.completed(sweep, "analytics"), world.completed(sweep, "alerting"))
-    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "its neighbour is taken"
+    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "the other answer is saved"
 
 
 async def test_an_answer_that_the_database_cannot_hold_is_set_aside_by_who_called(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The worker on real Kafka and PostgreSQL, the sweep as a process, and owners of every kind."""
+"""The worker with real Kafka and PostgreSQL, the sweep as a process, and owners of every behaviour."""
 
 import asyncio
 import signal
@@ -95,7 +95,7 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
         async def all_told() -> bool:
             return len(await around.broker.read("retention.dlq.v1")) == count
 
-        await until(all_told, what="each unreadable answer has its dead letter")
+        await until(all_told, what="each undecodable answer has its dead letter")
     assert code == 0, said
     assert set((await _states(around)).values()) == {"done"}
     assert "job_runs: retention found 1, 1 removed" in said
@@ -133,9 +133,9 @@ async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_
     async with around.working():
         async with owners(around, ingester=is_silent, analytics=does_it, compliance=fails, alerting=does_it):
             code, said = await around.job("sweep", "--class", "compliance_records", "--wait", "1")
-            assert (code, "compliance FAILED: the archive is not there" in said) == (3, True), said
+            assert (code, "compliance FAILED: the archive is missing" in said) == (3, True), said
             code, said = await around.job("sweep", "--class", "articles", "--wait", "0.05")
-            assert (code, "1 answers did not come in time" in said) == (3, True), said
+            assert (code, "1 owners did not answer in time" in said) == (3, True), said
         assert await _states(around) == {"compliance_records": "attention", "articles": "requested"}
         await around.db.execute("UPDATE sweep SET next_send_at = now() WHERE state = 'requested'")
         async with owners(around, ingester=silent_until(2)):
@@ -143,7 +143,7 @@ async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_
             async def closed() -> bool:
                 return (await _states(around))["articles"] == "done"
 
-            await until(closed, what="the late answer is taken")
+            await until(closed, what="the late answer is saved")
     first, second = [one for one in await around.requests() if one.data_class == "articles"]
     assert (first.owners, second.owners) == (("ingester", "analytics"), ("ingester",))
 
@@ -171,7 +171,7 @@ async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_wa
 async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around) -> None:
     worker = await around.ready("worker", around.port)
     sweeping = asyncio.create_task(around.job("sweep", "--class", "alerts", "--wait", "2"))
-    await until(around.requests, what="it is asked")
+    await until(around.requests, what="it is requested")
     worker.kill()
     await worker.wait()
     await around.broker.cut("sweeps.v1")

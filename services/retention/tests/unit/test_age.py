@@ -1,4 +1,4 @@
-"""Ages in words, reckoned by the calendar."""
+"""Ages as text, computed by the calendar."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

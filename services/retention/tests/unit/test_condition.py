@@ -1,4 +1,4 @@
-"""What time alone makes true."""
+"""Conditions that are derived from time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ def test_one_class_that_is_late_is_enough() -> None:
     now = BEGUN + timedelta(days=20)
     last = {"articles": now - timedelta(days=7), "alerts": now - timedelta(days=9)}
     (found,) = condition.overdue(CLASSES, last, BEGUN, now)
-    assert "sweep of alerts was" in found.summary
+    assert "sweep of alerts has completed" in found.summary
     assert found.fingerprint("retention") == condition.overdue(CLASSES, {}, BEGUN, now)[0].fingerprint(
         "retention"
     )

@@ -1,4 +1,4 @@
-"""When a request is sent again, and which answer counts."""
+"""When a request is sent again, and which answer is kept."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -29,7 +29,7 @@ def _completed(
 
 
 def _failed(attempt: int, ended_s: int) -> SweepFailed:
-    return SweepFailed(**_common(attempt, ended_s, 1, "ingester"), error="the archive is not there")
+    return SweepFailed(**_common(attempt, ended_s, 1, "ingester"), error="the archive is missing")
 
 
 def _common(attempt: int, ended_s: int, sweep: int, owner: str) -> dict[str, object]:

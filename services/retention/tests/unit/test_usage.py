@@ -1,4 +1,4 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and invalid settings end with a clear message before anything is opened."""
 
 from pathlib import Path
 
