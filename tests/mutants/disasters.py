@@ -86,7 +86,7 @@ MUTANTS = (
                 "                pass\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
     ),
     Mutant(
         "an alert that nobody lists is ended by a list",
@@ -97,6 +97,6 @@ MUTANTS = (
                 "WHERE status = 'firing' AND service = $1",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
     ),
 )

@@ -30,7 +30,7 @@ async def test_an_alert_is_not_lost_while_its_channel_is_down(world: World) -> N
     assert told == ["[CRITICAL] FeedStopped (ingester)"]
 
 
-async def test_a_dead_channel_does_not_hold_up_the_others(world: World) -> None:
+async def test_a_channel_that_is_down_does_not_delay_the_others(world: World) -> None:
     world.mail.manners = "hangs"
     await world.say(world.raised())
     hanging = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
@@ -42,7 +42,7 @@ async def test_a_dead_channel_does_not_hold_up_the_others(world: World) -> None:
     assert (await world.message("mail"))["sent_at"] is None
 
 
-async def test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
+async def test_a_message_is_retried_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
     world.sms.status = 500
     await world.say(world.raised())
     tried = []
@@ -61,7 +61,7 @@ async def test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly(world:
     ("manners", "error"),
     [("refuses", "refused"), ("closes", "refused"), ("hangs", "no answer within 1.5 s")],
 )
-async def test_mail_that_is_not_taken_is_kept_with_a_reason_that_names_nobody(
+async def test_a_failed_mail_is_kept_with_a_reason_without_addresses(
     world: World, manners: Any, error: str
 ) -> None:
     world.mail.manners = manners
@@ -84,7 +84,7 @@ async def test_mail_that_is_not_taken_is_kept_with_a_reason_that_names_nobody(
         (200, "hangs", "no connection"),
     ],
 )
-async def test_a_text_message_that_is_not_taken_is_kept_with_its_status(
+async def test_a_failed_text_message_is_kept_with_its_status(
     world: World, status: int, manners: Any, error: str
 ) -> None:
     world.sms.status, world.sms.manners = status, manners
@@ -97,7 +97,7 @@ async def test_a_text_message_that_is_not_taken_is_kept_with_its_status(
     assert len(world.sms.texts) == 1
 
 
-async def test_a_channel_that_takes_nothing_is_an_alert_by_the_others_and_ends_with_the_first_success(
+async def test_a_failing_channel_is_reported_by_the_others_and_resolved_by_the_first_success(
     world: World,
 ) -> None:
     await world.mail.stop()
@@ -119,7 +119,9 @@ async def test_a_channel_that_takes_nothing_is_an_alert_by_the_others_and_ends_w
     assert (row["failures"], row["failing_since"]) == (0, None)
 
 
-async def test_what_waited_goes_with_the_first_success_and_says_what_has_ended_since(world: World) -> None:
+async def test_waiting_messages_are_sent_after_the_first_success_with_their_current_state(
+    world: World,
+) -> None:
     world.sms.status = 503
     await world.say(world.raised("FirstOne"), world.raised("SecondOne"))
     await world.deliver()
@@ -136,7 +138,7 @@ async def test_what_waited_goes_with_the_first_success_and_says_what_has_ended_s
     assert any(text.startswith("[CRITICAL] SecondOne") for text in world.sms.texts)
 
 
-async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_is_over(world: World) -> None:
+async def test_a_message_of_a_dead_sender_is_sent_by_another_after_its_lease(world: World) -> None:
     await world.say(world.raised())
     claimed = await messages.claim(world.db, "sms", world.clock.now())
     assert claimed is not None
@@ -148,7 +150,7 @@ async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_
     assert world.sms.keys == [str(claimed.message_id)], "a duplicate can be recognised"
 
 
-async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_reference(world: World) -> None:
+async def test_a_sender_that_dies_before_marking_sends_again_with_the_same_reference(world: World) -> None:
     await world.say(world.raised())
     world.mail.taking = asyncio.Event()
     sending = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
@@ -164,7 +166,7 @@ async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_referen
     assert len(references) == 1
 
 
-async def test_what_nobody_takes_is_given_up_by_its_severity_and_seen(world: World) -> None:
+async def test_undeliverable_messages_are_given_up_by_severity_and_recorded(world: World) -> None:
     await world.mail.stop()
     await world.say(world.raised("MildOne", Severity.INFO))
     for hours in (1, 24):
@@ -175,7 +177,9 @@ async def test_what_nobody_takes_is_given_up_by_its_severity_and_seen(world: Wor
     assert all(row["given_up_at"] for row in rows)
 
 
-async def test_no_log_names_a_recipient_or_a_summary(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_contains_a_recipient_or_a_summary(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     world.mail.manners, world.sms.status = "refuses", 500
     await world.say(world.raised(summary="canary of a summary"))
@@ -188,7 +192,7 @@ async def test_no_log_names_a_recipient_or_a_summary(world: World, caplog: pytes
     assert "canary" not in told
 
 
-async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: World) -> None:
+async def test_messages_of_a_channel_removed_from_the_routes_file_are_given_up(world: World) -> None:
     world.sms.status = 500
     await world.say(world.raised("FirstOne"), world.raised("SecondOne"), world.raised("ThirdOne"))
     await world.pass_time(seconds=1)
@@ -199,7 +203,7 @@ async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: W
     assert errors == {"the channel is not in the routes file any more"}
 
 
-async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
+async def test_a_direct_channel_uses_its_own_address(world: World) -> None:
     routing = world.service.routing
     direct_channels = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
     assert is_known_address(direct_channels["room"]), (

@@ -154,7 +154,7 @@ async def whole(
             await one.stop()
 
 
-async def test_all_that_runs_is_up(whole: Whole) -> None:
+async def test_all_parts_that_run_are_up(whole: Whole) -> None:
     status, body, wrong = await whole.page()
     assert (status, body["status"], wrong) == (200, "healthy", {})
     assert set(body) == {"status", "timestamp", "version", "environment", "services", "metrics"}
@@ -178,7 +178,7 @@ async def test_all_that_runs_is_up(whole: Whole) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICE_NAMES if name != "alerting"])
-async def test_a_service_is_degraded_without_one_of_its_two_and_down_without_both(
+async def test_a_service_is_degraded_without_api_or_worker_and_down_without_both(
     whole: Whole, name: str
 ) -> None:
     one = whole.near[name]
@@ -198,7 +198,7 @@ async def test_alerting_itself_is_degraded_without_its_worker(whole: Whole) -> N
     assert (wrong["alerting"], body["status"], status) == ("degraded", "degraded", 200)
 
 
-async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole: Whole) -> None:
+async def test_database_and_cache_are_down_while_their_connection_is_cut(whole: Whole) -> None:
     await whole.gates["cache"].cut()
     status, body, wrong = await whole.page()
     assert (wrong, body["status"], status) == ({"cache": "down"}, "degraded", 200)
@@ -211,7 +211,7 @@ async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole
     assert (await whole.page())[2] == {}
 
 
-async def test_the_broker_is_down_while_its_link_is_cut(whole: Whole) -> None:
+async def test_the_broker_is_down_while_its_connection_is_cut(whole: Whole) -> None:
     await whole.gates["broker"].cut()
     status, body, wrong = await whole.page()
     assert (wrong["broker"], body["status"], status) == ("down", "unhealthy", 503)
@@ -220,7 +220,7 @@ async def test_the_broker_is_down_while_its_link_is_cut(whole: Whole) -> None:
     assert (await whole.page())[2] == {}
 
 
-async def test_webhooks_that_wait_or_that_nobody_takes_are_named(whole: Whole) -> None:
+async def test_delayed_or_unreachable_webhooks_are_reported(whole: Whole) -> None:
     whole.near["ingester"].webhook_s = 61
     assert (await whole.page())[2] == {"webhookStatus": "degraded"}
     whole.near["ingester"].webhook_s = 0
@@ -229,7 +229,7 @@ async def test_webhooks_that_wait_or_that_nobody_takes_are_named(whole: Whole) -
     assert (await whole.page())[2]["webhookStatus"] == "down"
 
 
-async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole: Whole) -> None:
+async def test_pipeline_queues_and_jobs_reflect_their_parts(whole: Whole) -> None:
     whole.near["ingester"].feeds = [{"name": "metabase-articles", "state": "failing"}]
     assert (await whole.page())[2] == {"etlPipeline": "degraded"}
     whole.near["ingester"].feeds = []
@@ -252,7 +252,7 @@ async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole:
     assert (await whole.page())[2]["etlPipeline"] == "down"
 
 
-async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
+async def test_a_hanging_part_costs_only_its_timeout(whole: Whole) -> None:
     port = whole.near["retention"].api_port
     await whole.near["retention"].stop_api()
 
@@ -269,7 +269,7 @@ async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
     hanging.close()
 
 
-async def test_a_load_of_probes_is_one_round_of_questions(
+async def test_concurrent_probes_share_one_round_of_checks(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "FRESH_S", 60.0)
@@ -279,7 +279,7 @@ async def test_a_load_of_probes_is_one_round_of_questions(
     assert whole.near["ingester"].asked == before
 
 
-async def test_in_detail_there_are_lags_dead_letters_pool_and_the_last_success_of_each_job(
+async def test_the_details_include_lags_dead_letters_pool_and_last_job_successes(
     whole: Whole,
 ) -> None:
     done = {"job": "run", "outcome": "done", "started_at": SYNCED, "ended_at": SYNCED}

@@ -89,7 +89,7 @@ def seen(sink: MailSink, name: str) -> Callable[[], list[str]]:
     return lambda: [one for one in sink.subjects if name in one]
 
 
-async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_many_workers_it_comes(
+async def test_an_alert_on_kafka_is_sent_once_by_mail_and_sms_with_repeats_and_several_workers(
     around: Around,
 ) -> None:
     first = await around.worker(0)
@@ -142,7 +142,7 @@ async def test_a_worker_killed_at_any_time_loses_no_alert(around: Around) -> Non
     assert len(set(ids)) == len(names)
 
 
-async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_go_through(
+async def test_garbage_on_every_topic_is_quarantined_and_reported_and_valid_records_are_processed(
     around: Around,
 ) -> None:
     canary = b'{"summary": "the text of somebody else"}'
@@ -189,7 +189,7 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     assert (code, f"0 reprocessed, {count - 2} failed again" in said or "failed again" in said) == (3, True)
 
 
-async def test_an_overdue_run_is_told_by_a_worker_whose_broker_is_dead(around: Around) -> None:
+async def test_an_overdue_run_is_notified_while_the_broker_is_down(around: Around) -> None:
     await around.db.execute("INSERT INTO watch (started_at) VALUES (now() - interval '25 hours 1 minute')")
     await around.start(
         "worker", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=str(around.ports["worker0"])
@@ -249,7 +249,7 @@ async def test_a_sweep_is_answered(around: Around) -> None:
     assert {one.sweep_id for one in answers} == {one.sweep_id for one in asked}
 
 
-async def test_the_test_command_says_who_was_reached(around: Around) -> None:
+async def test_the_test_command_reports_who_was_reached(around: Around) -> None:
     async with around.working():
         code, said = await around.job("test")
         assert code == 0, said
@@ -262,13 +262,13 @@ async def test_the_test_command_says_who_was_reached(around: Around) -> None:
     assert "@" not in said
 
 
-async def test_the_test_command_without_a_worker_says_so(around: Around) -> None:
+async def test_the_test_command_reports_a_missing_worker(around: Around) -> None:
     code, said = await around.job("test", "--wait", "0.2")
     assert code == 0 or "no worker sent it in time" in said
     assert code == 3
 
 
-async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(around: Around) -> None:
+async def test_the_worker_logs_contain_no_recipient_and_no_summary(around: Around) -> None:
     worker = await around.start(
         "worker", kept=True, LOG_LEVEL="debug", HTTP_PORT=str(around.ports["worker0"])
     )
@@ -287,7 +287,7 @@ async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(arou
         assert never not in told, never
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
+async def test_pending_migrations_are_reported(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
         code, _ = await around.job("worker", DATABASE_URL=empty)
         assert code == 2
@@ -300,7 +300,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(around: Arou
     assert (code, "no gap" in said) == (0, True)
 
 
-async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+async def test_the_api_becomes_ready_and_stops_on_request(around: Around) -> None:
     process = await around.ready("api", around.ports["api"])
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.ports['api']}") as http:
         assert (await http.get("/api/v1/alerts")).json()["items"] == []

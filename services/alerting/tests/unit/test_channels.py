@@ -27,7 +27,7 @@ def mail(url: str) -> Any:
         ("smtp+starttls://mail.example", "starttls", 587),
     ],
 )
-def test_a_mail_server_s_address_says_how_safely_it_is_spoken_to(url: str, mode: str, port: int) -> None:
+def test_the_scheme_of_the_mail_server_selects_the_encryption(url: str, mode: str, port: int) -> None:
     plugin = mail(url)
     assert (plugin.secure_mode, plugin.port) == (mode, port)
     assert plugin.smtp_host in url
@@ -54,13 +54,13 @@ def test_a_gateway_s_own_parameters_and_secrets_are_kept() -> None:
     assert (plugin.user, plugin.password, plugin.params) == ("u", "p@", {"account": "7"})
 
 
-def test_any_service_of_apprise_can_carry_text_messages() -> None:
+def test_any_service_of_apprise_can_send_text_messages() -> None:
     settings = Settings(sms_url=SecretStr("json://sms.example/?:to={to}"))
     message = Outgoing("r", "+1555&x=1", MESSAGE.words, Severity.INFO, "f")
     assert channels._sms(settings)(message).payload_extras == {"to": "+1555&x=1"}
 
 
-def test_an_address_that_apprise_does_not_know_is_told_apart() -> None:
+def test_an_unsupported_address_is_detected() -> None:
     assert channels.is_known_address("json://127.0.0.1:80/")
     assert not channels.is_known_address("nothing://at/all")
 

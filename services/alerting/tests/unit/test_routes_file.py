@@ -76,7 +76,7 @@ def told(routing: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
     return {(target.recipient, target.channel) for target in routing.targets(one)}
 
 
-def test_the_example_can_be_used() -> None:
+def test_the_example_is_valid() -> None:
     path = Path(str(files("alerting").joinpath("routes.example.yaml")))
     routing = read_routes(path, lambda _: True)
     assert routing.channels == ["mail", "sms"]
@@ -95,7 +95,7 @@ def test_the_example_can_be_used() -> None:
     assert told(routing, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
 
 
-def test_the_deepest_route_that_fits_tells_and_continue_looks_further(tmp_path: Path) -> None:
+def test_the_deepest_matching_route_applies_and_continue_evaluates_its_siblings(tmp_path: Path) -> None:
     routing = read(tmp_path, GOOD)
     everyone = {("ann", "mail"), ("bob", "mail"), ("ann", "sms"), ("room", "room")}
     assert told(routing, alert(severity=Severity.INFO)) == everyone
@@ -105,7 +105,7 @@ def test_the_deepest_route_that_fits_tells_and_continue_looks_further(tmp_path: 
     assert told(routing, alert(service="ingester")) == {("ann", "mail")}
 
 
-def test_each_recipient_is_one_target_a_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
+def test_each_recipient_is_one_target_per_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
     targets = read(tmp_path, GOOD).targets(alert(service="compliance"))
     pairs = [(one.recipient, one.channel) for one in targets]
     assert len(pairs) == len(set(pairs))
@@ -114,7 +114,7 @@ def test_each_recipient_is_one_target_a_channel_by_the_first_route_that_names_it
     assert by_pair["bob", "mail"].wait == timedelta(0)
 
 
-def test_groups_are_by_the_labels_named_or_every_alert_alone(tmp_path: Path) -> None:
+def test_groups_are_formed_by_labels_or_per_alert(tmp_path: Path) -> None:
     routing = read(tmp_path, GOOD)
     mild = alert(severity=Severity.INFO)
     other = replace(mild, fingerprint="0" * 16, name="Other")
@@ -123,7 +123,7 @@ def test_groups_are_by_the_labels_named_or_every_alert_alone(tmp_path: Path) -> 
     assert routing.targets(grave)[0].group_key != routing.targets(graver)[0].group_key
 
 
-def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> None:
+def test_a_recipient_without_consent_is_not_notified_and_stays_listed(tmp_path: Path) -> None:
     text = GOOD.replace("mail: bob@example.org", "mail: bob@example.org\n    withdrawn_at: 2026-02-01")
     routing = read(tmp_path, text)
     assert not [pair for pair in told(routing, alert(severity=Severity.INFO)) if pair[0] == "bob"]
@@ -172,7 +172,9 @@ def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> 
         ("[ann, bob]", "ann", 12, "receivers[0].mail: a list belongs here"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
+def test_an_error_is_reported_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
     assert old in GOOD
     with pytest.raises(Stop) as refused:
         read(tmp_path, GOOD.replace(old, new, 1))
@@ -181,7 +183,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
     assert "eve@" not in str(refused.value)
 
 
-def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays_secret(
+def test_an_unsupported_channel_address_is_an_error_and_stays_secret(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(Stop, match=r"routes.yaml:10: apprise cannot send to the url of room") as refused:
@@ -196,7 +198,7 @@ def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays
         ("receiver: nobody", "receiver: nobdy", "sms: [ann]", "sms: [bob]"),
     ],
 )
-def test_all_mistakes_of_a_kind_are_reported_at_once(
+def test_all_errors_of_a_kind_are_reported_together(
     tmp_path: Path, old: str, new: str, other: str, wrong: str
 ) -> None:
     text = GOOD.replace(old, new).replace(other, wrong)
@@ -216,13 +218,13 @@ def test_all_mistakes_of_a_kind_are_reported_at_once(
         ("a: &a [*a]", "an alias is within itself"),
     ],
 )
-def test_what_is_no_routes_file_at_all_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_routes_file_is_rejected_with_a_message(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Stop) as refused:
         read(tmp_path, text)
     assert words in str(refused.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="cannot be read"):
         read_routes(tmp_path / "none.yaml", lambda _: True)
     (tmp_path / "latin").write_bytes(b"\xff\xfe\xfa")
@@ -230,7 +232,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_routes(tmp_path / "latin", lambda _: True)
 
 
-def test_routes_may_not_nest_without_end(tmp_path: Path) -> None:
+def test_the_nesting_of_routes_is_limited(tmp_path: Path) -> None:
     deep = "{receiver: all}"
     for _ in range(30):
         deep = f"{{receiver: all, routes: [{deep}]}}"

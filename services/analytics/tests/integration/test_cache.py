@@ -75,9 +75,7 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
     assert cache.counts.hit_rate == 0.4286
 
 
-async def test_after_any_change_of_a_count_no_stale_answer_is_given(
-    world: World, http: httpx.AsyncClient
-) -> None:
+async def test_after_any_change_of_a_count_no_answer_is_stale(world: World, http: httpx.AsyncClient) -> None:
     await world.publish(article(world), article(world, B))
     assert (await get(http))[0]["articles"] == 2
     await world.order(world.revocation(A))
@@ -88,7 +86,7 @@ async def test_after_any_change_of_a_count_no_stale_answer_is_given(
     assert (await get(http))[0]["topic"] == "Markets"
 
 
-async def test_no_word_is_in_the_cache_and_every_key_has_an_end(
+async def test_the_cache_has_no_text_and_every_key_has_a_ttl(
     world: World, http: httpx.AsyncClient, valkey: "Redis"
 ) -> None:
     await world.publish(article(world))
@@ -102,7 +100,7 @@ async def test_no_word_is_in_the_cache_and_every_key_has_an_end(
         assert not [word for word in (SECRET, "Standard", "Daily") if word in both]
 
 
-async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degraded(
+async def test_an_unavailable_cache_affects_no_answer_and_makes_the_service_degraded(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await world.publish(article(world))
@@ -121,7 +119,7 @@ async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degrad
         assert (probes.ready, probes.status) == (True, "degraded")
 
 
-async def test_a_cache_that_has_failed_is_asked_again_after_a_while(
+async def test_a_failed_cache_is_used_again_after_the_cooldown(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept, "LEFT_ALONE_S", 0.05)
@@ -139,7 +137,7 @@ async def test_a_cache_that_has_failed_is_asked_again_after_a_while(
         await until(back, what="the cache is used again")
 
 
-async def test_clearing_forgets_what_is_ours(http: httpx.AsyncClient, world: World, valkey: "Redis") -> None:
+async def test_clearing_deletes_only_our_keys(http: httpx.AsyncClient, world: World, valkey: "Redis") -> None:
     await world.publish(article(world))
     await get(http)
     await valkey.set("others", b"1")
@@ -148,6 +146,6 @@ async def test_clearing_forgets_what_is_ours(http: httpx.AsyncClient, world: Wor
     assert await valkey.keys() == [b"others"]
 
 
-async def test_a_probe_passes_where_the_cache_answers_and_where_there_is_none(cache: Cache) -> None:
+async def test_the_probe_passes_with_an_answering_cache_and_without_one(cache: Cache) -> None:
     assert await cache.check() is None
     assert await Cache(None, 60).check() == "not configured"

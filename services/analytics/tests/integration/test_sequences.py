@@ -60,7 +60,7 @@ ROWS = """
     derandomize=True,
 )
 @given(steps=_steps)
-async def test_any_sequence_counts_what_the_rules_say(world: World, steps: list[tuple[Any, ...]]) -> None:
+async def test_any_sequence_is_counted_by_the_rules(world: World, steps: list[tuple[Any, ...]]) -> None:
     await world.db.execute(EMPTY)
     await world.db.execute("UPDATE floor SET before = '-infinity'")
     model = Model(world)

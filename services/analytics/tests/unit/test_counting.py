@@ -37,7 +37,7 @@ def test_a_bare_article_is_counted_under_its_source_alone() -> None:
     assert found.terms == ((SOURCE, "s"),)
 
 
-def test_topics_count_once_and_licences_are_a_set() -> None:
+def test_repeated_topics_and_licences_count_once() -> None:
     found = article_facts(
         article(
             topics=(Topic(name="b", group="g"), Topic(name="a"), Topic(name="b", group="h"), Topic(name="")),
@@ -49,19 +49,19 @@ def test_topics_count_once_and_licences_are_a_set() -> None:
     assert found.filter_key[2] == ("l1", "l2")
 
 
-def test_a_topic_named_as_the_source_is_another_value() -> None:
+def test_a_topic_with_the_name_of_a_source_is_a_separate_value() -> None:
     found = article_facts(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
     assert found.terms == ((SOURCE, "s"), (TOPIC, "s"))
     assert found.labels == {(SOURCE, "s"): "S", (TOPIC, "s"): None}
 
 
-def test_a_text_is_cut_where_an_index_ends() -> None:
+def test_a_text_is_truncated_at_the_limit_of_the_index() -> None:
     found = article_facts(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),)))
     assert len(found.terms[1][1]) == TEXT_MAX
     assert [len(label or "") for label in found.labels.values()] == [0, TEXT_MAX]
 
 
-def test_of_a_batch_the_latest_order_and_version_counts_sorted_by_id() -> None:
+def test_the_latest_order_and_version_of_a_batch_counts_sorted_by_id() -> None:
     batch = [article("up:b", 3), article("up:a", 1), article("up:b", 2, 2), article("up:b", 1, 2)]
     assert [(one.article_id, one.version, one.after_order) for one in newest(batch)] == [
         ("up:a", 1, 0),
@@ -81,7 +81,7 @@ facets = st.builds(
 
 
 @given(st.lists(facets))
-def test_what_is_added_and_taken_away_changes_nothing(some: list[Facets]) -> None:
+def test_adding_and_subtracting_changes_nothing(some: list[Facets]) -> None:
     delta = Delta()
     for one in some:
         delta.add(one)

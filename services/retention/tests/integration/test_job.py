@@ -65,7 +65,7 @@ async def _last_run(world: World) -> tuple[str, str | None]:
     return row["outcome"], row["error"]
 
 
-async def test_it_waits_for_every_owner_and_says_what_each_did(world: World, lines: list[str]) -> None:
+async def test_it_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
     await beat(world.service)
     await world.hold("metabase:1")
     async with _running(_job(world, lines)) as task:
@@ -91,7 +91,7 @@ async def test_it_waits_for_every_owner_and_says_what_each_did(world: World, lin
     assert (await _last_run(world), counts) == (("done", None), "13")
 
 
-async def test_an_owner_that_failed_is_a_matter_for_people(world: World, lines: list[str]) -> None:
+async def test_a_failed_owner_needs_attention(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), "compliance_records") as task:
         (sweep,) = await _asked(world)
         await world.answers(world.failed(sweep, "compliance"))
@@ -100,7 +100,7 @@ async def test_an_owner_that_failed_is_a_matter_for_people(world: World, lines: 
     assert await _last_run(world) == ("attention", "1 owners failed, 0 did not answer")
 
 
-async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str]) -> None:
+async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         await world.answers(world.completed(sweep, "ingester"))
@@ -116,7 +116,7 @@ async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str
 @pytest.mark.parametrize(
     ("seen", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
 )
-async def test_it_says_so_when_no_worker_seems_to_be_at_work(
+async def test_it_warns_when_there_is_no_worker_heartbeat(
     world: World,
     lines: list[str],
     *,
@@ -130,7 +130,7 @@ async def test_it_says_so_when_no_worker_seems_to_be_at_work(
     assert len([line for line in lines if "no worker heartbeat" in line and words in line]) == 1
 
 
-async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, lines: list[str]) -> None:
+async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[str]) -> None:
     others: list[str] = []
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
@@ -147,7 +147,7 @@ async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, line
         assert await task == 0, "afterwards the next may run"
 
 
-async def test_a_database_that_is_away_for_a_moment_ends_nothing(
+async def test_it_survives_a_short_database_outage(
     world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> NoReturn:
@@ -166,7 +166,7 @@ async def test_a_database_that_is_away_for_a_moment_ends_nothing(
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is requested twice"
 
 
-async def test_asked_to_end_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
+async def test_when_stopped_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
     job = _job(world, lines)
     async with _running(job) as task:
         await _asked(world)
@@ -175,7 +175,7 @@ async def test_asked_to_end_it_leaves_the_rest_to_the_worker(world: World, lines
     assert "stopped; the requests were sent, and the worker processes the answers" in lines
 
 
-async def test_a_dry_run_of_everything_says_what_would_go(world: World, lines: list[str]) -> None:
+async def test_a_dry_run_of_all_classes_reports_what_would_be_deleted(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), None, dry_run=True) as task:
         asked = await _asked(world)
         assert {sweep.dry_run for sweep in asked} == {True}
@@ -200,7 +200,7 @@ async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[
     assert "metabase:1" not in listed
 
 
-async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, lines: list[str]) -> None:
+async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World, lines: list[str]) -> None:
     await begin(world.service)
     shorter = {
         name: replace(policy, age=Age(1, "day")) if name == "articles" else policy

@@ -20,7 +20,7 @@ async def _resolved(world: World) -> list[str]:
     return [event.name for event in await world.said(AlertResolved)]
 
 
-async def test_a_scheduler_that_never_starts_a_sweep_is_noticed_after_8_days(world: World) -> None:
+async def test_a_missing_sweep_is_reported_after_8_days(world: World) -> None:
     world.clock.advance(days=8)
     await check_conditions(world.service)
     assert await world.alerts() == []
@@ -29,7 +29,7 @@ async def test_a_scheduler_that_never_starts_a_sweep_is_noticed_after_8_days(wor
     assert await world.alerts() == ["RetentionSweepOverdue"]
 
 
-async def test_it_is_taken_back_when_every_class_was_swept_to_the_end(world: World) -> None:
+async def test_it_is_resolved_when_every_class_was_completely_swept(world: World) -> None:
     asked = await world.sweep(None)
     await world.finish(*asked)
     world.clock.advance(days=8, minutes=1)
@@ -45,7 +45,7 @@ async def test_it_is_taken_back_when_every_class_was_swept_to_the_end(world: Wor
     assert await _resolved(world) == ["RetentionSweepOverdue"]
 
 
-async def test_an_owner_that_failed_is_an_alert_until_it_has_done_it(world: World) -> None:
+async def test_a_failed_owner_is_an_alert_until_it_succeeds(world: World) -> None:
     (sweep,) = await world.sweep("articles")
     await world.answers(
         world.failed(sweep, "ingester", error="secret words"), world.completed(sweep, "analytics")
@@ -64,7 +64,7 @@ async def test_an_owner_that_failed_is_an_alert_until_it_has_done_it(world: Worl
     assert await _resolved(world) == ["RetentionSweepFailed"]
 
 
-async def test_failures_of_another_action_or_of_a_dry_run_are_told_apart(world: World) -> None:
+async def test_failures_of_other_actions_and_dry_runs_are_separate(world: World) -> None:
     (shape,) = await world.sweep("alerts", action=Action.VACUUM)
     (dry,) = await world.sweep("cache", dry_run=True)
     await world.answers(world.failed(shape, "alerting"), world.failed(dry, "analytics"))
@@ -73,7 +73,7 @@ async def test_failures_of_another_action_or_of_a_dry_run_are_told_apart(world: 
     assert [alert.labels["action"] for alert in await world.said(AlertRaised)] == ["vacuum"]
 
 
-async def test_an_owner_that_is_silent_for_a_day_is_one_alert_until_it_answers(world: World) -> None:
+async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(world: World) -> None:
     asked = [*await world.sweep("articles"), *await world.sweep("cache")]
     await world.answers(world.completed(asked[0], "ingester"))
     world.clock.advance(hours=23, minutes=59)

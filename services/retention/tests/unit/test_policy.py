@@ -27,7 +27,7 @@ def _mistakes(file: Path, text: str) -> list[str]:
     return [line.removeprefix(f"{file.parent}/") for line in str(found.value).splitlines()]
 
 
-def test_the_packaged_policies_are_those_that_were_promised() -> None:
+def test_the_packaged_policies_are_the_documented_ones() -> None:
     policies = read_policies(None)
     assert {name: (str(one.age), one.action.value, one.owners) for name, one in policies.items()} == {
         "articles": ("2 years", "delete", ("ingester", "analytics")),
@@ -75,7 +75,7 @@ def test_the_packaged_policies_are_those_that_were_promised() -> None:
         ("age: 30 days", "<<: {age: 1 day}", 37, "policies.cache: unknown key '<<'"),
     ],
 )
-def test_a_mistake_is_reported_with_its_line(
+def test_an_error_is_reported_with_its_line(
     file: Path, there: str, instead: str, line: int, words: str
 ) -> None:
     assert PACKAGED.count(there) >= 1
@@ -85,7 +85,7 @@ def test_a_mistake_is_reported_with_its_line(
     assert matching[0].startswith(f"p.yaml:{line}: ")
 
 
-def test_a_class_without_a_policy_is_a_mistake(file: Path) -> None:
+def test_a_class_without_a_policy_is_an_error(file: Path) -> None:
     text = PACKAGED[: PACKAGED.index("  cache:")]
     assert _mistakes(file, text) == ["p.yaml:3: cache has no policy, so it would never be deleted"]
 
@@ -102,11 +102,11 @@ def test_a_class_without_a_policy_is_a_mistake(file: Path) -> None:
         ("policies:\n  articles: 2 years\n", "p.yaml:2: policies.articles: a mapping belongs here"),
     ],
 )
-def test_what_is_no_file_of_policies_is_reported_as_well(file: Path, text: str, words: str) -> None:
+def test_an_invalid_policies_file_is_reported(file: Path, text: str, words: str) -> None:
     assert any(words in line for line in _mistakes(file, text)), _mistakes(file, text)
 
 
-def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines(file: Path) -> None:
+def test_all_errors_are_reported_in_the_order_of_their_lines(file: Path) -> None:
     text = PACKAGED.replace("age: 2 years", "age: 2 yeers").replace("action: archive", "action: burn")
     lines = [int(line.split(":")[1]) for line in _mistakes(file, text)]
     assert len(lines) == 2
