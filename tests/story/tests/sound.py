@@ -1,4 +1,4 @@
-"""What is found when all is as it must be, and the ways of planting something in it."""
+"""Evidence without problems, and functions that plant a problem in it."""
 
 import dataclasses
 from collections import Counter
@@ -48,7 +48,7 @@ replace = dataclasses.replace
 
 
 def sound() -> Evidence:
-    """One article is held, one was revoked, one is too old, and all is as it must be."""
+    """One article is held, one was revoked, one is too old, and everything is as it must be."""
     return Evidence(
         sizes=Sizes(1, 0, 0, 1, 0, 0, 0),
         expected=Expected(

@@ -1,4 +1,4 @@
-"""A checker proves nothing until it has found what was planted: each defect, and who must find it."""
+"""Each defect is planted in the evidence, and the responsible checker must find it."""
 
 from datetime import timedelta
 

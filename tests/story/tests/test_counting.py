@@ -1,4 +1,4 @@
-"""What the counts are held against is counted right itself."""
+"""The expected counts are computed correctly."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""The demo ends when it is stopped."""
+"""The demo stops when it is interrupted."""
 
 import asyncio
 from contextlib import suppress

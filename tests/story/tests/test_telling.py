@@ -1,4 +1,4 @@
-"""How the story looks on a terminal and elsewhere, and how its texts are found again."""
+"""The output on a terminal and elsewhere, and how texts are found again."""
 
 import io
 
@@ -11,11 +11,11 @@ from clawback_story.telling import Teller
 
 
 class Terminal(io.StringIO):
-    """A terminal that remembers."""
+    """A terminal that stores its output."""
 
     @override
     def isatty(self) -> bool:
-        """Yes."""
+        """Whether it is a terminal."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""How the sinks' mails and text messages are read and listed."""
+"""How mails and text messages in the sinks are read and listed."""
 
 from pathlib import Path
 
