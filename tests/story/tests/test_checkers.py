@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from clawback_story import checkers, duties, promises
+from clawback_story import checkers, operation_checkers, promises
 from clawback_story.history import CountsSeen, FailedPoll, Fault, Refusal, RunSeen, Served
 from clawback_story.plan import Sizes
-from tests.story.tests.sound import (
+from tests.story.tests.sound_evidence import (
     DAY,
     GONE,
     GONE_TEXT,
@@ -134,9 +134,9 @@ DEFECTS: list[tuple[str, str, Plant]] = [
         lambda e: replace(e, history=replace(e.history, counts=e.history.counts[:3])),
     ),
     ("nothing counted", "C12 miscounted", evidence(rollups=0)),
-    ("a summary that nobody was sent", "C13 untold", without("mail", duties.SUMMARY)),
-    ("a failed run without a text message", "C13 untold", without("sms", duties.FAILED)),
-    ("revoked articles without a mail", "C13 untold", without("mail", duties.FOUND)),
+    ("a summary that nobody was sent", "C13 untold", without("mail", operation_checkers.SUMMARY)),
+    ("a failed run without a text message", "C13 untold", without("sms", operation_checkers.FAILED)),
+    ("revoked articles without a mail", "C13 untold", without("mail", operation_checkers.FOUND)),
     (
         "two mails on one failed run",
         "C13 untold",

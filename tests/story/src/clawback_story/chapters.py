@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import httpx
 
 from clawback_story import (
-    asking,
     counting,
     doors,
     garbage_http,
@@ -16,11 +15,12 @@ from clawback_story import (
     garbage_provider,
     health,
     jobs,
-    letting_go,
-    told,
+    notifications,
+    queries,
+    sweeping,
 )
 from clawback_story.history import Served
-from clawback_story.looking import expectation
+from clawback_story.inspection import expectation
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, PARTNER, REVOKED_FEED, UPSTREAM, Broken, World
 
@@ -39,7 +39,7 @@ OVER_HTTP_SHARE = 4
 
 async def a_holder_registers(world: World) -> None:
     """Registers the downstream consumer in compliance before it reads its first article."""
-    world.teller.chapter("A downstream consumer registers")
+    world.printer.chapter("A downstream consumer registers")
     answer = await world.compliance.post(
         "/compliance/holders",
         headers=world.key("operator"),
@@ -56,15 +56,15 @@ async def a_holder_registers(world: World) -> None:
     if answer.status_code != CREATED:
         raise Broken(f"the holder registration was rejected: {answer.status_code} {answer.text[:300]}")
     await world.downstream.start()
-    world.teller.line(
+    world.printer.line(
         f"{world.downstream.name} reads as group {world.downstream.group}: contracts/examples/consumer.py"
     )
 
 
 async def articles_come_in(world: World, *, failing: bool = True) -> None:
     """Delivers articles by feed, webhooks and the submission topic, until the consumer holds all of them."""
-    sizes, teller = world.sizes, world.teller
-    teller.chapter(
+    sizes, printer = world.sizes, world.printer
+    printer.chapter(
         f"{sizes.articles:,} articles on the provider's feed, {sizes.pushed} by webhook, {sizes.submitted} submitted"
     )
     await world.until(
@@ -89,7 +89,7 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
         if failing:
             tasks.create_task(a_run_that_fails(world))
         await polling
-        teller.line("the feed is read to its end; its cursor is durable")
+        printer.line("the feed is read to its end; its cursor is durable")
         what = "the consumer holds all offered articles"
         await world.until(what, lambda: _as_many(world), within_s=HELD_S, every_s=0.25)
         await until_held(world, what, within_s=HELD_S)
@@ -97,7 +97,7 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
     if failing:
         await garbage_provider.refused(world)
     offered = await expectation(world)
-    teller.line(
+    printer.line(
         f"the consumer holds exactly the {len(offered.held):,} articles that were offered, compared by id"
     )
 
@@ -108,15 +108,15 @@ async def _as_many(world: World) -> bool:
 
 async def _count(world: World) -> None:
     while True:
-        stored = await world.value("ingester", asking.LIVE)
+        stored = await world.value("ingester", queries.LIVE)
         held = await asyncio.to_thread(world.downstream.count)
-        world.teller.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
+        world.printer.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
         await asyncio.sleep(COUNT_EVERY_S)
 
 
 async def a_run_that_fails(world: World) -> None:
     """Runs the daily run while the provider answers HTML: it must fail, and not report "0 revoked"."""
-    world.teller.line('a run while the provider answers HTML: it must fail, and not report "0 revoked"')
+    world.printer.line('a run while the provider answers HTML: it must fail, and not report "0 revoked"')
     await garbage_provider.in_a_row(world, "revokedArticles", "html", "html", "html", "html")
     before = await doors.feed_row(world, REVOKED_FEED)
     seen = await jobs.daily_run(world, "the provider answers HTML", 1)
@@ -132,16 +132,16 @@ async def articles_are_revoked(world: World) -> list[str]:
     Returns:
         The provider's ids that were delivered before.
     """
-    sizes, teller = world.sizes, world.teller
-    teller.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
-    old = (await letting_go.old(world)).live[:OLD_REVOKED]
+    sizes, printer = world.sizes, world.printer
+    printer.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
+    old = (await sweeping.old(world)).live[:OLD_REVOKED]
     revoked = await world.simulator.revoke(
         ids=list(old),
         count=sizes.ordinary - len(old),
         unknown=sizes.never_delivered,
         reserved=sizes.afterwards,
     )
-    teller.line(
+    printer.line(
         f"{len(revoked.all_ids)} on the provider's list, {sizes.never_delivered} of them never delivered, "
         f"{sizes.afterwards} still to be delivered"
     )
@@ -154,14 +154,14 @@ async def articles_are_revoked(world: World) -> list[str]:
     if answer.status_code != ACCEPTED:
         raise Broken(f"the officer's notice was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.revoked_by_officer.add(article_id)
-    teller.line(f"the officer revokes {article_id}")
+    printer.line(f"the officer revokes {article_id}")
     return [one for one in revoked.ids if one not in old]
 
 
 async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
     """Executes the revocations while the ingester's worker is killed and garbage arrives at every interface."""
-    teller = world.teller
-    teller.chapter(
+    printer = world.printer
+    printer.chapter(
         "The daily run; meanwhile the ingester's worker is killed, and garbage arrives at every interface"
     )
     again = world.chance.sample(sorted(delivered), world.sizes.again)
@@ -179,7 +179,7 @@ async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
         if running.result().exit_code != 0:
             raise Broken(f"the daily run ended with {running.result().exit_code}")
         await deliver_after_revocation(world, late[middle_late:], again[middle_again:])
-        teller.line(
+        printer.line(
             f"{len(late)} articles were delivered after their revocation, "
             f"{len(again)} revoked ones were redelivered"
         )
@@ -193,13 +193,13 @@ async def the_worker_dies(world: World) -> None:
     """Kills the worker as soon as the first notices are stored; the supervisor starts another."""
     await world.until("the run's notices", lambda: _any_notice(world), within_s=ANSWERED_S, every_s=0.005)
     await world.in_thread(world.stack.kill, "ingester-worker")
-    unfinished = await asking.in_flight(world)
+    unfinished = await queries.in_flight(world)
     world.broke("SIGKILL of ingester-worker", unfinished)
-    world.teller.line(f"SIGKILL to the ingester's worker, with {unfinished} notices and obligations open")
+    world.printer.line(f"SIGKILL to the ingester's worker, with {unfinished} notices and obligations open")
     loop = asyncio.get_running_loop()
     killed_at = loop.time()
     await world.in_thread(world.stack.wait_ready, "ingester-worker")
-    world.teller.line(f"the ingester's worker is running again after {loop.time() - killed_at:.1f} s")
+    world.printer.line(f"the ingester's worker is running again after {loop.time() - killed_at:.1f} s")
 
 
 async def _any_notice(world: World) -> bool:
@@ -219,7 +219,7 @@ async def garbage_by_every_door(world: World) -> None:
     await garbage_provider.in_a_row(world, "articles", *garbage_provider.WORTH_ANOTHER)
     await doors.poll_well(world)
     refused = sum(1 for one in world.history.refusals if one.right)
-    world.teller.line(
+    world.printer.line(
         f"garbage: {refused} requests answered as documented, {len(world.history.bad_records)} records on the topics, "
         f"{world.history.spoilt} invalid articles on the feed"
     )
@@ -251,8 +251,8 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
     """Reinstates one article. A late copy of its old text is rejected; a new one is accepted."""
     number = delivered[0]
     article_id = f"{METABASE}:{number}"
-    world.teller.chapter("One is reinstated, and a late copy of its old text arrives")
-    order = await asking.order_on(world, article_id)
+    world.printer.chapter("One is reinstated, and a late copy of its old text arrives")
+    order = await queries.order_on(world, article_id)
     if order is None:
         raise Broken(f"there is no order on {article_id}")
     answer = await world.compliance.post(
@@ -263,7 +263,7 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
     if answer.status_code != ACCEPTED:
         raise Broken(f"the reinstatement was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.reinstated.add(article_id)
-    await world.until("the answers of all holders", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    await world.until("the answers of all holders", lambda: queries.quiet(world), within_s=ANSWERED_S)
     await doors.publish_late(world, old_text.encode())
     beacon = write_all(world.seed, UPSTREAM, 1, first=30_000)
     await doors.submit(world, beacon)
@@ -273,16 +273,16 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
         within_s=ANSWERED_S,
     )
     if await _held(world, article_id):
-        world.teller.bad(f"the consumer accepted the old text of {article_id}")
+        world.printer.bad(f"the consumer accepted the old text of {article_id}")
         return
-    world.teller.line(f"{article_id} is reinstated; a late copy of its old text is rejected")
+    world.printer.line(f"{article_id} is reinstated; a late copy of its old text is rejected")
     await world.simulator.redeliver(ids=[number], text="new")
     await doors.poll_well(world)
     world.history.back.add(article_id)
     await world.until(
         "the new text of the reinstated article", lambda: _held(world, article_id), within_s=ANSWERED_S
     )
-    world.teller.line("a new text is published")
+    world.printer.line("a new text is published")
 
 
 async def _held(world: World, article_id: str) -> bool:
@@ -307,12 +307,12 @@ async def an_officer_looks(world: World) -> None:
                 if answer.status_code != OK:
                     raise Broken(f"incident {item['id']} cannot be closed: {answer.status_code}")
                 closed += 1
-    world.teller.line(f"an officer closes {closed} incidents; withheld articles are released")
+    world.printer.line(f"an officer closes {closed} incidents; withheld articles are released")
 
 
 async def a_quiet_day(world: World) -> None:
     """Runs the daily run when nothing was revoked; it leaves a record too."""
-    world.teller.chapter("A day without revocations, and a stopped part")
+    world.printer.chapter("A day without revocations, and a stopped part")
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(jobs.daily_run(world, "a day without revocations"))
         tasks.create_task(health.a_part_is_stopped(world))
@@ -320,12 +320,12 @@ async def a_quiet_day(world: World) -> None:
 
 async def close_if_complete(world: World) -> None:
     """Waits until nothing is pending, and records how long that took."""
-    world.teller.chapter("Everything completes")
-    seconds = await world.until("everything is processed", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    world.printer.chapter("Everything completes")
+    seconds = await world.until("everything is processed", lambda: queries.quiet(world), within_s=ANSWERED_S)
     await until_held(world, "the consumer holds what it must", within_s=ANSWERED_S)
     world.history.drained_after_s["the scenario"] = seconds
     await counting.compare(world, "after the revocations and the sweep")
-    await told.until_all_is_told(world)
+    await notifications.until_all_sent(world)
 
 
 async def until_held(world: World, what: str, *, within_s: float) -> float:
@@ -353,5 +353,5 @@ async def play(world: World) -> None:
     await a_quiet_day(world)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.it_is_back(world))
-        tasks.create_task(letting_go.old_articles_go(world))
+        tasks.create_task(sweeping.sweep_old_articles(world))
     await close_if_complete(world)

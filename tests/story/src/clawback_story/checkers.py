@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from clawback_story import duties
+from clawback_story import operation_checkers
 from clawback_story.evidence import Evidence, Obligation, Order, Store
 from clawback_story.problems import Problems, missing, some
 
@@ -271,8 +271,8 @@ ALL: dict[str, Checker] = {
     "C9 removed without cause": c9_without_cause,
     "C10 vacuity": c10_vacuity,
     "C11 liveness": c11_liveness,
-    "C12 miscounted": duties.c12_miscounted,
-    "C13 untold": duties.c13_untold,
-    "C14 unswept": duties.c14_unswept,
-    "C15 unnoticed": duties.c15_unnoticed,
+    "C12 miscounted": operation_checkers.c12_miscounted,
+    "C13 untold": operation_checkers.c13_untold,
+    "C14 unswept": operation_checkers.c14_unswept,
+    "C15 unnoticed": operation_checkers.c15_unnoticed,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from clawback_story.history import CountsSeen
-from clawback_story.looking import expected_of
+from clawback_story.inspection import expected_of
 from clawback_story.world import METABASE, Broken, World
 
 LIMIT = 500
@@ -154,10 +154,10 @@ async def compare(world: World, when: str) -> None:
         note = CountsSeen(when, question.words, sum(wanted.values()), differences(wanted, found))
         world.history.counts.append(note)
         if note.differs:
-            world.teller.bad(f"analytics does not count as expected {when}: {question.words}")
+            world.printer.bad(f"analytics does not count as expected {when}: {question.words}")
             return
     by_source, by_day, by_topic = (every[number].answer(must) for number in range(3))
-    world.teller.line(
+    world.printer.line(
         f"analytics counts {len(must):,} articles {when}: {len(by_source)} sources, {len(by_day)} days, "
         f"{len(by_topic)} topics, and {len(every) - 3} filtered queries, all as expected"
     )

@@ -14,16 +14,16 @@ from clawback_local import Stack
 from clawback_local.postgres import wheel_install
 from clawback_local.site import DATABASES
 from clawback_story import (
-    asking,
     chapters,
     checkers,
     counting,
     doors,
     health,
+    inspection,
     jobs,
-    letting_go,
-    looking,
-    told,
+    notifications,
+    queries,
+    sweeping,
 )
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems
@@ -44,12 +44,12 @@ async def begin(world: World) -> None:
     await chapters.a_holder_registers(world)
     await chapters.articles_come_in(world, failing=False)
     await counting.compare(world, "before any fault")
-    aged = (await letting_go.old(world)).live
+    aged = (await sweeping.old(world)).live
     await world.simulator.revoke(ids=list(aged[: chapters.OLD_REVOKED]), count=OTHERS_REVOKED)
     await jobs.daily_run(world, "the first revocations")
     await health.a_part_is_stopped(world)
     await health.it_is_back(world)
-    await letting_go.old_articles_go(world)
+    await sweeping.sweep_old_articles(world)
 
 
 async def articles(world: World, count: int, *, submitted: int = 0) -> None:
@@ -97,7 +97,7 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
     passing = asyncio.create_task(_hurry(world)) if sending_again else None
     try:
         seconds = await world.until(
-            f"everything after {what}", lambda: asking.quiet(world), within_s=DRAINED_S
+            f"everything after {what}", lambda: queries.quiet(world), within_s=DRAINED_S
         )
         seconds += await chapters.until_held(world, f"the consumer after {what}", within_s=DRAINED_S)
         await until_counted(world, f"the counts after {what}")
@@ -111,11 +111,11 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
 
 async def until_counted(world: World, what: str) -> None:
     """Waits until analytics holds exactly the articles that it must hold now, by id."""
-    expected = await looking.expectation(world)
+    expected = await inspection.expectation(world)
     must = expected.held.keys() - expected.swept
 
     async def exactly() -> bool:
-        return await asking.counted_ids(world) == must
+        return await queries.counted_ids(world) == must
 
     await world.until(what, exactly, within_s=DRAINED_S, every_s=0.25)
 
@@ -129,8 +129,8 @@ async def _hurry(world: World) -> None:
 async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
     """Inspects every store by id. Returns the problems of each checker."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
-    await told.until_all_is_told(world)
-    evidence = await looking.gather(world)
+    await notifications.until_all_sent(world)
+    evidence = await inspection.gather(world)
     return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}
 
 

@@ -36,7 +36,7 @@ async def until(world: World, when: str, status: str, naming: str) -> HealthSeen
     try:
         await world.until(f"health {when}", says_so, within_s=SEEN_S, every_s=0.25)
     except Broken as error:
-        world.teller.bad(f"{error}: {seen.status}, not up: {', '.join(sorted(seen.not_up)) or 'none'}")
+        world.printer.bad(f"{error}: {seen.status}, not up: {', '.join(sorted(seen.not_up)) or 'none'}")
     noted = HealthSeen(when, seen.code, seen.status, seen.not_up, naming)
     world.history.health.append(noted)
     return noted
@@ -49,7 +49,7 @@ async def a_part_is_stopped(world: World, part: str = "valkey", naming: str = "c
     during = await until(world, f"while {part} is stopped", DEGRADED, naming)
     if part == "valkey":
         await counting.compare(world, "without the cache")
-    world.teller.line(
+    world.printer.line(
         f"health is {before.status}; with {part} stopped {during.status}, naming "
         f"{', '.join(sorted(during.not_up)) or 'nobody'}"
     )
@@ -59,4 +59,4 @@ async def a_part_is_stopped(world: World, part: str = "valkey", naming: str = "c
 async def it_is_back(world: World, part: str = "valkey") -> None:
     """Health no longer names the part after it was started again."""
     after = await until(world, f"after {part} is back", HEALTHY, "")
-    world.teller.line(f"with {part} running again, health is {after.status}")
+    world.printer.line(f"with {part} running again, health is {after.status}")

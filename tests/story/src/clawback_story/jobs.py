@@ -10,7 +10,7 @@ from clawback_story.history import RunSeen
 from clawback_story.world import World
 
 END_S = 10.0
-Notification = Callable[[str], bool]
+LineFilter = Callable[[str], bool]
 """Selects the lines of a job's output to print."""
 
 
@@ -27,7 +27,7 @@ async def job(
     *arguments: str,
     why: str = "",
     expected: tuple[int, ...] = (0,),
-    telling: Notification = bool,
+    shown: LineFilter = bool,
 ) -> RunSeen:
     """Runs a job of a service; returns its exit code and output."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")
@@ -43,8 +43,8 @@ async def job(
                 log.write(f"{line}\n")
                 if not line.startswith("{"):
                     lines.append(line)
-                    if telling(line):
-                        world.teller.detail(f"{service} {arguments[0]}: {line}")
+                    if shown(line):
+                        world.printer.detail(f"{service} {arguments[0]}: {line}")
         code = await process.wait()
     finally:
         if process.returncode is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_story import checkers, duties
+from clawback_story import checkers, operation_checkers
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems, some
 from clawback_story.scanning import CONTENT_TOPICS
@@ -38,7 +38,7 @@ def validate_items(evidence: Evidence) -> list[Promise]:
             _contract(evidence),
             _failing_provider(evidence),
             _counted(evidence),
-            _told(evidence),
+            _notified(evidence),
             _swept(evidence),
             _noticed(evidence),
             _enough(evidence),
@@ -231,20 +231,23 @@ def _counted(evidence: Evidence) -> Line:
         f"{told}: {len(counts)} answers by source, day and topic, each as expected from the provider's data and the "
         f"writers' lists; {evidence.rollups:,} rollups equal a recount of the facets"
     )
-    return "10 deleted articles are no longer counted", shown, duties.c12_miscounted(evidence)
+    return "10 deleted articles are no longer counted", shown, operation_checkers.c12_miscounted(evidence)
 
 
-def _told(evidence: Evidence) -> Line:
+def _notified(evidence: Evidence) -> Line:
     def times(name: str) -> str:
-        seen = [len(duties.raised(evidence.sent, by, name)) for by in (duties.MAIL, duties.SMS)]
+        seen = [
+            len(operation_checkers.raised(evidence.sent, by, name))
+            for by in (operation_checkers.MAIL, operation_checkers.SMS)
+        ]
         return f"{name} {seen[0]} by mail and {seen[1]} by SMS"
 
-    names = (duties.FOUND, duties.FAILED, duties.SUMMARY)
+    names = (operation_checkers.FOUND, operation_checkers.FAILED, operation_checkers.SUMMARY)
     shown = (
         f"the officer: {', '.join(map(times, names))}, each once; {len(evidence.sent)} messages in the sinks, none "
         "twice, no words of articles in any"
     )
-    return "11 people are notified, once", shown, duties.c13_untold(evidence)
+    return "11 people are notified, once", shown, operation_checkers.c13_untold(evidence)
 
 
 def _swept(evidence: Evidence) -> Line:
@@ -255,12 +258,12 @@ def _swept(evidence: Evidence) -> Line:
         f"is kept; {len(evidence.sweeps)} answers of owners; redelivered swept and revoked ids are rejected; "
         f"{len(history.revoked_when_swept)} was revoked after it was swept, and removed by the consumer that held it"
     )
-    return "12 old data is deleted, held data is kept", shown, duties.c14_unswept(evidence)
+    return "12 old data is deleted, held data is kept", shown, operation_checkers.c14_unswept(evidence)
 
 
 def _noticed(evidence: Evidence) -> Line:
     shown = "; ".join(f"{one.when}: {one.status}" for one in evidence.history.health)
-    return "13 a stopped part is named", shown, duties.c15_unnoticed(evidence)
+    return "13 a stopped part is named", shown, operation_checkers.c15_unnoticed(evidence)
 
 
 def _enough(evidence: Evidence) -> Line:

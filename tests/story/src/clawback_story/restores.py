@@ -18,16 +18,16 @@ from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_local.site import DATABASES
 from clawback_simulator.actions import EndpointName
 from clawback_story import (
-    asking,
     checkers,
     counting,
     doors,
-    duties,
     faults,
+    inspection,
     jobs,
-    letting_go,
-    looking,
+    operation_checkers,
+    queries,
     scanning,
+    sweeping,
 )
 from clawback_story.problems import Problems
 from clawback_story.texts import Written, write_all
@@ -176,7 +176,7 @@ async def revoke_by_officer(world: World, article_id: str) -> None:
 
 async def reinstate(world: World, article_id: str) -> None:
     """Reinstates an article, which is not delivered again."""
-    order = await asking.order_on(world, article_id)
+    order = await queries.order_on(world, article_id)
     if order is None:
         raise Broken(f"there is no order on {article_id}")
     answer = await world.compliance.post(
@@ -247,7 +247,7 @@ async def sweep(world: World) -> None:
     for _ in range(SWEEPS_MAX):
         seen = await jobs.job(world, "retention", *arguments)
         if seen.exit_code == 0:
-            world.history.floor = await world.value("retention", letting_go.ASKED)
+            world.history.floor = await world.value("retention", sweeping.ASKED)
             return
         refused = seen.lines[-3:]
     raise Broken(f"{SWEEPS_MAX} sweeps were rejected: {' | '.join(refused)}")
@@ -459,9 +459,9 @@ async def catch_up(world: World) -> None:
 async def judged(world: World, done: Done) -> dict[str, Problems]:
     """Returns the problems of the checkers of the current state."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
-    evidence = await looking.gather(world)
+    evidence = await inspection.gather(world)
     found = {name: checkers.ALL[name](evidence) for name in JUDGES}
-    found["swept"] = duties.kept_too_long(evidence)
+    found["swept"] = operation_checkers.kept_too_long(evidence)
     found["holds"] = await holds_forgotten(world, done)
     last = evidence.history.counts[-len(counting.KEYS) :]
     found["counts"] = [f"{one.question}: {'; '.join(one.differs)}" for one in last if one.differs]

@@ -22,8 +22,8 @@ from clawback_local.site import DATABASES
 from clawback_simulator.client import SimulatorClient
 from clawback_story.downstream import Downstream
 from clawback_story.history import Fault, History
+from clawback_story.output import Printer
 from clawback_story.plan import Sizes
-from clawback_story.telling import Teller
 from clawback_story.texts import Written
 
 LOOK_S = 0.1
@@ -72,7 +72,7 @@ class World:
     stack: Stack
     sizes: Sizes
     seed: int
-    teller: Teller
+    printer: Printer
     simulator: SimulatorClient
     services: dict[str, httpx.AsyncClient]
     """The API of each running service."""
@@ -216,7 +216,7 @@ class World:
 
 
 @asynccontextmanager
-async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> AsyncIterator[World]:
+async def opened(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> AsyncIterator[World]:
     """Opens the world of a running stack; everything that it started ends with the block."""
     env = stack.env
     async with AsyncExitStack() as ending:
@@ -224,7 +224,7 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
             stack,
             sizes,
             seed,
-            teller,
+            printer,
             await ending.enter_async_context(
                 SimulatorClient(env["METABASE_URL"], verify=stack.client_context)
             ),

@@ -13,7 +13,7 @@ WIDTH = 110
 INDENT = " " * 10
 
 
-class Teller:
+class Printer:
     """Prints chapters, lines, and one progress counter.
 
     On a terminal the counter stays on its line, with colours unless ``NO_COLOR`` is set; elsewhere it is a line

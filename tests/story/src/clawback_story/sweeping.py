@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from clawback_story import asking, doors, jobs
+from clawback_story import doors, jobs, queries
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, UPSTREAM, Broken, World
 
@@ -39,13 +39,13 @@ async def old(world: World) -> Old:
     return Old(tuple(sorted(aged - gone - spoilt)), tuple(sorted(aged & gone - spoilt)))
 
 
-async def old_articles_go(world: World) -> None:
+async def sweep_old_articles(world: World) -> None:
     """A hold, the sweep, and redeliveries of what was swept or revoked."""
-    teller = world.teller
+    printer = world.printer
     aged = await old(world)
     if len(aged.live) < 4 or not aged.revoked:
         raise Broken(f"{len(aged.live)} old articles and {len(aged.revoked)} revoked ones: too few to sweep")
-    teller.chapter(
+    printer.chapter(
         f"{len(aged.live)} articles are over a year old and are deleted; one of them is on legal hold"
     )
     held, swept, later = aged.live[0], aged.live[1], aged.live[2]
@@ -72,37 +72,35 @@ async def _hold(world: World, article_id: str) -> None:
     if confirmed.status_code != OK:
         raise Broken(f"the hold was not confirmed: {confirmed.status_code} {confirmed.text[:300]}")
     world.history.on_hold.add(article_id)
-    world.teller.line(f"an officer places {article_id} on hold, and an approver confirms it")
+    world.printer.line(f"an officer places {article_id} on hold, and an approver confirms it")
 
 
 async def sweep(world: World, going: list[str]) -> None:
     """Runs ``python -m retention sweep`` for every class and owner, and prints its table."""
     before = await _articles(world)
-    seen = await jobs.job(
-        world, "retention", "sweep", "--wait", "2", why="the weekly sweep", telling=_table()
-    )
+    seen = await jobs.job(world, "retention", "sweep", "--wait", "2", why="the weekly sweep", shown=_table())
     world.history.sweeps.append(seen)
     if seen.exit_code != 0:
         raise Broken(f"the sweep ended with {seen.exit_code}: {' | '.join(seen.lines[-3:])}")
     world.history.swept |= set(going)
     world.history.floor = await world.value("retention", ASKED)
     after = await _articles(world)
-    world.teller.line(
+    world.printer.line(
         f"articles in our stores before and after: ingester {before['ingester']:,} and {after['ingester']:,}, "
         f"analytics {before['analytics']:,} and {after['analytics']:,}"
     )
 
 
-def _table() -> jobs.Notification:
+def _table() -> jobs.LineFilter:
     """Selects the table at the end: the result of each owner of each class."""
     begun = False
 
-    def worth_telling(line: str) -> bool:
+    def is_shown(line: str) -> bool:
         nonlocal begun
         begun = begun or line.startswith(TABLE)
         return begun
 
-    return worth_telling
+    return is_shown
 
 
 async def _articles(world: World) -> Mapping[str, int]:
@@ -110,7 +108,7 @@ async def _articles(world: World) -> Mapping[str, int]:
         "ingester": await world.value(
             "ingester", "SELECT (SELECT count(*) FROM article_content) + (SELECT count(*) FROM article_held)"
         ),
-        "analytics": await world.value("analytics", asking.COUNTED),
+        "analytics": await world.value("analytics", queries.COUNTED),
     }
 
 
@@ -132,7 +130,7 @@ async def _what_comes_again(world: World, swept: str, revoked: str, published: s
         return bool(await world.value("analytics", question, beacon[0].article_id))
 
     await world.until("an article after the redeliveries", counted, within_s=WITHIN_S)
-    world.teller.line(
+    world.printer.line(
         f"{article_id} is redelivered and replayed on its topic, metabase:{revoked} is redelivered: "
         "both are rejected"
     )
@@ -154,7 +152,7 @@ async def _revoked_in_a_later_year(world: World, article_id: str) -> None:
         return await asyncio.to_thread(world.downstream.copy, article_id) is None
 
     await world.until("the consumer's removal", removed, within_s=WITHIN_S)
-    await world.until("the answers of all holders", lambda: asking.quiet(world), within_s=WITHIN_S)
-    world.teller.line(
+    await world.until("the answers of all holders", lambda: queries.quiet(world), within_s=WITHIN_S)
+    world.printer.line(
         f"{article_id} was swept earlier and is revoked now; the consumer that still holds it removes it"
     )

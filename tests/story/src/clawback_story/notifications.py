@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from clawback_story.duties import MAIL, SMS, SUMMARY
 from clawback_story.evidence import Sent
+from clawback_story.operation_checkers import MAIL, SMS, SUMMARY
 from clawback_story.world import World
 
 LISTED_MAX = 24
@@ -57,7 +57,7 @@ def lines(sent: Sequence[Sent]) -> Iterable[str]:
         yield f"  … and {len(shown) - LISTED_MAX} more"
 
 
-async def until_all_is_told(world: World) -> None:
+async def until_all_sent(world: World) -> None:
     """Waits until no due message waits for a channel."""
     waiting = """
         SELECT count(*) FROM message

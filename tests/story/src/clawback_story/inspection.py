@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from clawback_simulator.truth import Truth
-from clawback_story import ledger, scanning, told
+from clawback_story import ledger, notifications, scanning
 from clawback_story.evidence import Evidence, Expected, Store, Swept
 from clawback_story.history import History
 from clawback_story.texts import tokens_in
@@ -135,7 +135,7 @@ async def gather(world: World) -> Evidence:
         sweeps=tuple(Swept(**row) for row in await world.rows("retention", LAST_SWEEPS)),
         outliving=await _identities(world, expected.swept),
         swept_answers=of_swept.result(),
-        sent=tuple(await asyncio.to_thread(told.read, world.stack.run_dir)),
+        sent=tuple(await asyncio.to_thread(notifications.read, world.stack.run_dir)),
         miscounted=await world.value("analytics", MISCOUNTED),
         rollups=await world.value("analytics", "SELECT count(*) FROM rollup"),
     )
