@@ -1,4 +1,4 @@
-"""Refusals: each code, in each dress."""
+"""Rejections: each code, in each format."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The control side: scripts, their errors, and the README's examples."""
+"""The control paths: scripts, their errors, and the README's examples."""
 
 import re
 from pathlib import Path
@@ -60,7 +60,7 @@ async def test_a_script_stops_where_it_cannot_be_carried_out(control: SimulatorC
     answer = await reader.http.post("/control", json=script)
     assert answer.status_code == 409
     assert [done["action"] for done in answer.json()["done"]] == ["publish"]
-    with pytest.raises(Refused, match="2 live articles wanted, there are 1"):
+    with pytest.raises(Refused, match="2 live articles requested, there are 1"):
         await control.revoke(count=2)
 
 

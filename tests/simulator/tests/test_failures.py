@@ -1,4 +1,4 @@
-"""Answers that fail on request, and articles that are wrong on request."""
+"""Injected failures of answers, and injected errors of articles."""
 
 import asyncio
 import gzip
@@ -156,7 +156,7 @@ async def test_an_injected_failure_does_not_use_up_the_pause(control: SimulatorC
 
 
 async def spoilt(control: SimulatorClient, reader: Any, mode: Corruption) -> dict[str, Any]:
-    """The middle one of three articles, the one that is wrong."""
+    """Returns the middle one of three articles, which has the error."""
     await control.publish(1)
     await control.publish(1, corrupt=mode)
     await control.publish(1)

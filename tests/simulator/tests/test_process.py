@@ -14,11 +14,11 @@ from clawback_simulator.client import SimulatorClient
 
 ANNOUNCED = "listening on "
 PAUSE_S = 60.0
-"""Longer than any machine takes between two calls; the test ends it."""
+"""Longer than any machine needs between two calls; the test stops it."""
 
 
 async def start(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
-    """A simulator of its own process, and its address as it says it."""
+    """Starts a simulator process; returns it and the address that it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

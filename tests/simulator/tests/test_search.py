@@ -1,4 +1,4 @@
-"""Search: a subset of the query language, paging, and what is counted."""
+"""Search: a subset of the query language, paging, and counts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The truth must be exact, since everything else is judged by it."""
+"""The truth must be exact, because all checks depend on it."""
 
 from datetime import datetime, timedelta
 from typing import Any

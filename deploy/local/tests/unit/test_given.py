@@ -73,7 +73,7 @@ def test_settings_that_differ_from_the_running_stack_are_named(
         assert main(command) == 0
         monkeypatch.setenv("METABASE_LIMIT", "7")
         assert main(command) == 1
-    assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
+    assert "other settings: METABASE_LIMIT. Run 'make down' first" in capsys.readouterr().err
 
 
 def test_a_setting_of_the_running_stack_that_is_unset_now_is_named(
@@ -83,7 +83,7 @@ def test_a_setting_of_the_running_stack_that_is_unset_now_is_named(
     with Stack(tmp_path / "run", parts=("mail",)):
         monkeypatch.delenv("METABASE_LIMIT")
         assert main(["--run-dir", str(tmp_path / "run"), "up", "--only", "mail"]) == 1
-    assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
+    assert "other settings: METABASE_LIMIT. Run 'make down' first" in capsys.readouterr().err
 
 
 def test_a_job_has_the_settings_of_the_worker(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_job_has_the_settings_of_the_worker(tmp_path: Path) -> None:
             [*job, "retention", "sweep"], capture_output=True, text=True, check=False, env=os.environ
         )
     assert done.returncode == 1
-    assert "retention-worker is no part of this stack. It has: mail" in done.stderr
+    assert "retention-worker is not a part of this stack. Its parts: mail" in done.stderr
 
 
 def test_every_variable_that_a_stack_reads_at_its_start_is_documented() -> None:

@@ -58,12 +58,12 @@ def test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do(place
 @pytest.mark.parametrize(
     ("subject", "role", "providers", "words"),
     [
-        ("", "holder", [], "a subject is a name"),
-        ("../officer", "holder", [], "a subject is a name"),
-        ("officer", "holder", [], "a key of the stack's own"),
+        ("", "holder", [], "a subject consists of"),
+        ("../officer", "holder", [], "a subject consists of"),
+        ("officer", "holder", [], "a subject of the stack itself"),
         ("acme", "king", [], "there is no role 'king'"),
         ("acme", "upstream", [], "needs provider="),
-        ("acme", "licensor", ["ACME"], "a provider is a name"),
+        ("acme", "licensor", ["ACME"], "a provider consists of"),
     ],
 )
 def test_what_no_key_could_have_is_refused_by_name(
@@ -80,5 +80,5 @@ def test_the_command_prints_the_key_and_the_entry(tmp_path: Path, capsys: pytest
     assert main(words) == 0
     said = capsys.readouterr().out
     key = (tmp_path / "keys/search.key").read_text().strip()
-    assert said.startswith(f"key, which its owner alone gets: {key}\n")
+    assert said.startswith(f"key (for its owner only): {key}\n")
     assert "- subject: search\n  roles:\n  - holder\n  sha256: " in said

@@ -159,7 +159,7 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> No
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with Stack(tmp_path, parts=LIGHT), pytest.raises(StackError, match="another supervisor runs"):
+    with Stack(tmp_path, parts=LIGHT), pytest.raises(StackError, match="another supervisor is running"):
         Stack(tmp_path, parts=LIGHT).up()
 
 
@@ -169,7 +169,7 @@ def test_a_part_that_cannot_start_is_told_and_nothing_is_left(tmp_path: Path) ->
     stack = Stack(tmp_path / "run", parts=LIGHT, env=given)
     with pytest.raises(StackError, match="mail failed: ended with exit code 2"):
         stack.up()
-    with pytest.raises(StackError, match="no stack runs"):
+    with pytest.raises(StackError, match="no stack is running"):
         stack.status()
 
 
@@ -205,4 +205,4 @@ def test_the_command_line_brings_up_shows_and_takes_down(tmp_path: Path) -> None
 
 def test_asking_a_stack_that_does_not_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--run-dir", str(tmp_path), "status"]) == 1
-    assert "no stack runs in" in capsys.readouterr().err
+    assert "no stack is running in" in capsys.readouterr().err

@@ -162,7 +162,7 @@ async def test_extra_variables_reach_the_part_they_are_meant_for(tmp_path: Path)
 
 async def test_an_unknown_part_is_answered_with_those_there_are(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
-        with pytest.raises(StackError, match=r"no such part: kafak\. There are: server"):
+        with pytest.raises(StackError, match=r"no such part: kafak\. Parts: server"):
             await supervisor.ensure(("kafak",))
 
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 from pydantic import AnyHttpUrl, SecretStr
 
 from alerting.domain import health
-from alerting.gateways import health_checks as asking
+from alerting.gateways import health_checks as health_checks
 from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
@@ -97,7 +97,7 @@ class Whole:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disables the reuse of answers, unless a test enables it."""
-    monkeypatch.setattr(asking, "FRESH_S", -1.0)
+    monkeypatch.setattr(health_checks, "FRESH_S", -1.0)
 
 
 @asynccontextmanager
@@ -272,7 +272,7 @@ async def test_a_hanging_part_costs_only_its_timeout(whole: Whole) -> None:
 async def test_concurrent_probes_share_one_round_of_checks(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "FRESH_S", 60.0)
+    monkeypatch.setattr(health_checks, "FRESH_S", 60.0)
     await whole.page()
     before = whole.near["ingester"].asked
     await asyncio.gather(*(whole.page() for _ in range(50)))

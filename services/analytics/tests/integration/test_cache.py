@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from analytics.gateways import cache as kept
+from analytics.gateways import cache as cache_module
 from analytics.gateways.cache import Cache
 from analytics.storage import rollups
 from clawback_common.http.probes import Probes
@@ -122,7 +122,7 @@ async def test_an_unavailable_cache_affects_no_answer_and_makes_the_service_degr
 async def test_a_failed_cache_is_used_again_after_the_cooldown(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "LEFT_ALONE_S", 0.05)
+    monkeypatch.setattr(cache_module, "COOLDOWN_S", 0.05)
     async with Cache.connect(valkey_url, 60) as cache:
         client, cache._client = cache._client, Redis(port=1, retry=Retry(NoBackoff(), 0))
         cache_version = uuid4()
