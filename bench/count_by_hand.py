@@ -1,7 +1,7 @@
-"""What the contestants by hand share where articles are counted: the job itself, with the statements of analytics.
+"""What the hand-written contestants share for counting: the job, with the statements of analytics.
 
-Identity, facets, rollups. What it leaves out is what makes the counts hold: no floor, no mark for caches, no end of
-values that nothing needs any more, no second try.
+Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the cache version, the deletion of
+unreferenced values, and retries.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from clawback_contracts.article.v1 import ArticlePublished
 
 
 class Words:
-    """Numbers of words, looked up once."""
+    """The ids of values, looked up once."""
 
     def __init__(self) -> None:
         self.cells: dict[FilterKey, int] = {}
         self.values: dict[Term, int] = {}
 
     async def learn(self, connection: Any, batch: Sequence[ArticleFacts]) -> None:
-        """Makes what a batch needs known."""
+        """Looks up or creates the ids for a batch."""
         cells = {one.filter_key for one in batch if one.filter_key not in self.cells}
         if cells:
             by_digest = {values._digest(filter_key): filter_key for filter_key in cells}  # noqa: SLF001 - the same digest
@@ -45,13 +45,13 @@ class Words:
             self.values.update({(row["dimension"], row["text"]): row["id"] for row in rows})
 
     def facets(self, one: ArticleFacts) -> Facets:
-        """An article in numbers."""
+        """Returns the facets of an article."""
         source_id, *topic_ids = [self.values[term] for term in one.terms]
         return Facets(one.day, self.cells[one.filter_key], one.words, source_id, tuple(topic_ids))
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
-    """Facet rows taken, counts changed: one transaction."""
+    """Locks facet rows and changes the counts, in one transaction."""
     batch = newest(articles)
     await words.learn(connection, batch)
     by_id = {one.article_id: words.facets(one) for one in batch}
@@ -76,7 +76,7 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
 
 
 async def uncount(connection: Any, rows: Sequence[Any]) -> None:
-    """Counts no longer what these rows were counted by; in the transaction that emptied them."""
+    """Subtracts the facets of these rows, in the transaction that emptied them."""
     delta = Delta()
     _take_away(delta, rows)
     await _apply(connection, delta)

@@ -169,7 +169,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
 
 def test_sound_evidence_satisfies_every_checker_and_promise() -> None:
     assert {name: said for name, check in checkers.ALL.items() if (said := check(sound()))} == {}
-    assert promises.broken(promises.validate_items(sound())) == []
+    assert promises.broken(promises.verify_all(sound())) == []
 
 
 @pytest.mark.parametrize(("what", "name", "plant"), DEFECTS, ids=[what for what, _, _ in DEFECTS])
@@ -206,5 +206,5 @@ BREACHES: list[tuple[str, str, Plant]] = [
 
 @pytest.mark.parametrize(("what", "number", "plant"), BREACHES, ids=[what for what, _, _ in BREACHES])
 def test_a_planted_breach_breaks_its_promise(what: str, number: str, plant: Plant) -> None:
-    judged = {one.text.partition(" ")[0]: one for one in promises.validate_items(plant(sound()))}
+    judged = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
     assert judged[number].problems, what

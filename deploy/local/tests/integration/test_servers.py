@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL really come up, and survive what the resilience tests will do to them."""
+"""Kafka and PostgreSQL start, and survive what the resilience tests do to them."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ TOPIC, PARTITIONS = "compliance-runs.v1", 3
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """One stack for the module, never the servers of the environment."""
+    """One stack for the module; the servers of the environment are not used."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
         patch.delenv("POSTGRES_URL", raising=False)
@@ -40,7 +40,7 @@ async def send(stack: Stack, value: bytes) -> None:
 
 
 async def stored(stack: Stack) -> list[bytes]:
-    """All values on the topic."""
+    """Returns all values on the topic."""
     async with AIOKafkaConsumer(bootstrap_servers=stack.env["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
         partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
         consumer.assign(partitions)
@@ -101,7 +101,7 @@ async def test_a_services_role_can_connect_to_no_other_database(stack: Stack) ->
 
 @pytest.fixture(scope="module")
 def migrated() -> Iterator[Stack]:
-    """A stack on which the migrations of all services have run, and nothing else."""
+    """A stack with the migrations of all services, and no other part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("POSTGRES_URL", raising=False)
         with Stack(parts=["keys", *(f"{service.name}-migrate" for service in SERVICES)]) as running:
@@ -110,7 +110,7 @@ def migrated() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
 def test_nothing_is_left_for_the_role_migrate(migrated: Stack, service: str) -> None:
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", service, "migrate"],
         env=migrated.environment(f"{service}-migrate"),
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What a user asks of a stack by the environment: honoured, or refused by name."""
+"""Settings of the user's environment: applied, or rejected by name."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Keys for partners: what is printed is what a service accepts, and a start of the stack keeps them."""
+"""Keys for partners: a service accepts the printed key, and a restart of the stack keeps it."""
 
 from pathlib import Path
 

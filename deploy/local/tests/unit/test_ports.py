@@ -1,4 +1,4 @@
-"""Ports: the documented ones, moved when taken."""
+"""Ports: the documented ones, or others if those are in use."""
 
 import socket
 

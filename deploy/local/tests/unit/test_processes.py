@@ -1,4 +1,4 @@
-"""The list of parts: complete, in order, and filled with facts that exist."""
+"""The list of parts: complete, in order, and filled with existing facts."""
 
 import json
 import stat

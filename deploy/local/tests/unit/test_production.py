@@ -1,4 +1,4 @@
-"""Production mode of the local stack: what its parts are told, its certificates, and TLS in front of what has none."""
+"""Production mode of the local stack: settings of its parts, certificates, and TLS proxies."""
 
 import asyncio
 import importlib
@@ -28,7 +28,7 @@ NUMBERS = {
 
 @pytest.fixture
 async def site(tmp_path: Path) -> Site:
-    """A stack in production mode, with its keys, that does not run."""
+    """A stack in production mode, with its keys, that is not running."""
     places = Places(tmp_path / "run")
     places.make()
     surveyed = survey(places, NUMBERS, {}, production=True)

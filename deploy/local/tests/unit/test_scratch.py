@@ -1,4 +1,4 @@
-"""A stack that lives for minutes has its data in memory, where there is plenty of it."""
+"""A short-lived stack has its data in memory, if there is enough."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from clawback_local import Stack, scratch
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in the place of memory, with room, of a machine with plenty."""
+    """A folder instead of the memory file system, with enough room, on a machine with enough memory."""
     monkeypatch.setattr(scratch, "MEMORY", tmp_path)
     monkeypatch.delenv("TMPDIR", raising=False)
     give(monkeypatch, room=scratch.ROOM, available=scratch.AVAILABLE)
@@ -39,7 +39,7 @@ def test_data_is_on_disk_where_there_is_less(
 
 
 def test_whoever_sets_tmpdir_decides(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - what people set
+    monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - a value that users set
     assert scratch.base() != memory
 
 

@@ -1,4 +1,4 @@
-"""A real supervisor, with the lightest of the real parts: the mail sink."""
+"""A real supervisor with the lightest of the real parts: the mail sink."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def test_an_sms_is_kept_as_a_file() -> None:
 
 
 def posted(address: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status that a POST is answered with."""
+    """Sends a POST; returns its status."""
     request = urllib.request.Request(address, body, headers)  # noqa: S310 - the stack's own address
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
@@ -134,7 +134,7 @@ def test_a_stack_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
         "print(s.pid('mail'), flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:  # noqa: S603 - arguments are ours
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:  # noqa: S603 - our own arguments
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         owner.send_signal(signal.SIGKILL)
@@ -174,9 +174,9 @@ def test_a_part_that_cannot_start_is_told_and_nothing_is_left(tmp_path: Path) ->
 
 
 def command(run: Path, *words: str) -> str:
-    """What a command of the stack printed; it must succeed."""
+    """Runs a command of the stack that must succeed; returns its output."""
     argv = [sys.executable, "-m", "clawback_local", "--run-dir", str(run), *words]
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         argv, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr

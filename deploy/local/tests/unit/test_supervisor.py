@@ -1,4 +1,4 @@
-"""The supervisor on small processes: order, restarts, deadlines, words."""
+"""The supervisor with small processes: order, restarts, deadlines, messages."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ Starts = Callable[..., Awaitable[Supervisor]]
 async def supervised(
     run: Path, *parts: Part, env: dict[str, dict[str, str]] | None = None
 ) -> AsyncIterator[Supervisor]:
-    """A supervisor of these parts alone; every process of it has ended afterwards."""
+    """A supervisor of these parts; all its processes have ended afterwards."""
     places = Places(run)
     places.make()
     with claimed({"server": 8001}, prefer_documented=False) as ports:

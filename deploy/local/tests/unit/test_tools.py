@@ -1,4 +1,4 @@
-"""What is said when the machine lacks something."""
+"""The messages if the machine lacks something."""
 
 from pathlib import Path
 

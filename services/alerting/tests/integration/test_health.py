@@ -17,7 +17,7 @@ import pytest_asyncio
 from pydantic import AnyHttpUrl, SecretStr
 
 from alerting.domain import health
-from alerting.gateways import health_checks as health_checks
+from alerting.gateways import health_checks
 from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock

@@ -18,7 +18,7 @@ from clawback_story import chapters, ledger, notifications
 from clawback_story.inspection import gather
 from clawback_story.output import Printer
 from clawback_story.plan import DEMO, SMALL, Sizes
-from clawback_story.promises import Promise, validate_items
+from clawback_story.promises import Promise, verify_all
 from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
 
 RUN = DEFAULT_RUN / "demo"
@@ -139,7 +139,7 @@ async def _look(world: World) -> list[Promise]:
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)
         printer.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")
-    return validate_items(evidence)
+    return verify_all(evidence)
 
 
 def _close(printer: Printer, stack: Stack, promises: Sequence[Promise], wrong: str) -> int:

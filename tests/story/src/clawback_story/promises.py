@@ -23,7 +23,7 @@ class Promise:
     problems: tuple[str, ...]
 
 
-def validate_items(evidence: Evidence) -> list[Promise]:
+def verify_all(evidence: Evidence) -> list[Promise]:
     """Returns every guarantee, and whether it was kept."""
     return [
         Promise(text, shown, tuple(problems))
