@@ -69,7 +69,7 @@ def test_a_ratio_is_the_median_of_the_pairs_and_not_the_ratio_of_the_medians() -
     assert (found.value, found.limit, found.ratio, found.met) == (20, 20, 1.0, False)
 
 
-def test_a_missed_target_is_said_in_the_table() -> None:
+def test_a_missed_target_is_shown_in_the_table() -> None:
     table = results.table([results.at_most("x.s", 3.5, "s", 3), Result("y", 1.0, "s")])
     assert "✗ NOT MET" in table.splitlines()[1]
     assert "MET" not in table.splitlines()[2]

@@ -36,7 +36,7 @@ def test_both_sinks_are_read_in_the_order_of_arrival(tmp_path: Path) -> None:
     assert (mail.at - sms.at).total_seconds() == 1
 
 
-def test_what_the_officer_was_told_is_found_by_its_name_and_an_end_is_no_beginning(tmp_path: Path) -> None:
+def test_the_officers_notifications_are_found_by_alert_name_without_resolutions(tmp_path: Path) -> None:
     sent = notifications.read(_sinks(tmp_path))
     assert len(operation_checkers.raised(sent, "mail", operation_checkers.FAILED)) == 1
     assert len(operation_checkers.raised(sent, "sms", operation_checkers.FAILED)) == 1

@@ -151,9 +151,7 @@ def override_text(ports: dict[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_services_come_up_hardened_answer_and_drain(
-    compose: Compose, engine: docker.DockerClient
-) -> None:
+def test_the_services_start_hardened_answer_and_drain(compose: Compose, engine: docker.DockerClient) -> None:
     compose("run", "--rm", "--no-deps", "keys")
     for service in SERVICES:
         compose("run", "--rm", "--no-deps", f"{service}-migrate")

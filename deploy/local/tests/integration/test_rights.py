@@ -79,7 +79,7 @@ async def read(stack: Stack, user: str, topic: str, group: str | None = None) ->
         ("compliance", "revocations.v1"),
     ],
 )
-async def test_who_writes_a_topic_may_write_it(stack: Stack, user: str, topic: str) -> None:
+async def test_the_writer_of_a_topic_may_write_it(stack: Stack, user: str, topic: str) -> None:
     await write(stack, user, topic)
 
 
@@ -98,12 +98,12 @@ async def test_who_writes_a_topic_may_write_it(stack: Stack, user: str, topic: s
         ("retention", "revocations.v1"),
     ],
 )
-async def test_nobody_else_may(stack: Stack, user: str, topic: str) -> None:
+async def test_no_other_user_may_write_it(stack: Stack, user: str, topic: str) -> None:
     with pytest.raises(TopicAuthorizationFailedError):
         await write(stack, user, topic)
 
 
-async def test_content_is_read_by_who_needs_it_in_groups_of_its_own_name(stack: Stack) -> None:
+async def test_content_is_readable_by_its_consumers_in_groups_of_their_own_names(stack: Stack) -> None:
     await write(stack, "operator", "articles.v1")
     await read(stack, "analytics", "articles.v1", "analytics.content")
     await read(stack, "search", "articles.v1", "search")

@@ -62,7 +62,7 @@ async def topics(stack: Stack) -> list[str]:
         await admin.close()
 
 
-async def test_what_kafka_acknowledged_is_there_after_a_stop_and_after_a_kill(stack: Stack) -> None:
+async def test_records_acknowledged_by_kafka_survive_a_stop_and_a_kill(stack: Stack) -> None:
     await send(stack, b"before the stop")
     await asyncio.to_thread(stack.stop, "kafka")
     await asyncio.to_thread(stack.start, "kafka")
@@ -72,14 +72,14 @@ async def test_what_kafka_acknowledged_is_there_after_a_stop_and_after_a_kill(st
     assert {b"before the stop", b"before the kill"} <= set(await stored(stack))
 
 
-async def test_a_wiped_kafka_has_its_topics_again_and_nothing_in_them(stack: Stack) -> None:
+async def test_a_wiped_kafka_has_its_topics_again_without_records(stack: Stack) -> None:
     await send(stack, b"soon gone")
     await asyncio.to_thread(stack.wipe, "kafka")
     assert TOPIC in await topics(stack)
     assert await stored(stack) == []
 
 
-async def test_what_postgres_committed_is_there_after_a_kill(stack: Stack) -> None:
+async def test_transactions_committed_by_postgresql_survive_a_kill(stack: Stack) -> None:
     connection = await asyncpg.connect(stack.env["INGESTER_DATABASE_URL"])
     await connection.execute("CREATE TABLE promise AS SELECT 'kept' AS word")
     await asyncio.to_thread(stack.kill, "postgres")

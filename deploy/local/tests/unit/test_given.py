@@ -38,7 +38,7 @@ def test_an_address_of_the_same_provider_is_the_same(tmp_path: Path) -> None:
     assert "word" not in folder.provider.read_text()
 
 
-def test_an_empty_key_is_no_key(tmp_path: Path) -> None:
+def test_an_empty_key_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="METABASE_API_KEY is empty"):
         refuse_another_provider(places(tmp_path), {"METABASE_API_KEY": ""})
 
@@ -53,7 +53,7 @@ def test_only_what_a_stack_reads_and_has_otherwise_differs() -> None:
     ]
 
 
-def test_what_was_the_users_and_is_unset_now_differs() -> None:
+def test_a_variable_that_is_unset_now_differs() -> None:
     running = {"METABASE_LIMIT": "50", "FEEDS": "/the/stack's"}
     assert differing({}, running, ["METABASE_LIMIT"]) == ["METABASE_LIMIT"]
     assert differing({}, running, []) == []
