@@ -95,11 +95,11 @@ class _Channel:
 
 def _reason(result: Any) -> str:
     """Extracts from apprise's log why an attempt failed: a status, or no connection."""
-    said = " ".join(str(entry.message) for entry in result.logs())
-    status = _STATUS.search(said)
+    log_text = " ".join(str(entry.message) for entry in result.logs())
+    status = _STATUS.search(log_text)
     if status:
         return f"status {status[1]}"
-    return "no connection" if "onnection error" in said else "refused"
+    return "no connection" if "onnection error" in log_text else "refused"
 
 
 def _mail(settings: Settings) -> Plugin:

@@ -97,7 +97,7 @@ async def firing_counts(db: Querier) -> dict[str, int]:
 
 def alert_of(row: Row) -> Alert:
     """Converts a row."""
-    given = dict(row)
+    values = dict(row)
     return Alert(
-        **{**given, "labels": orjson.loads(given["labels"]), "severity": Severity(given["severity"])}
+        **{**values, "labels": orjson.loads(values["labels"]), "severity": Severity(values["severity"])}
     )

@@ -14,6 +14,6 @@ async def begin(service: Service) -> None:
     await consents.record(service.db, service.routing.recipients.values(), now)
     await messages.give_up_removed(service.db, service.routing.channels, now)
     async with service.db.transaction() as tx:
-        gone = await channels.delete_others(tx, service.routing.channels)
-        ended: list[AlertEvent] = [Resolved(condition.channel_fingerprint(name), now) for name in gone]
+        deleted = await channels.delete_others(tx, service.routing.channels)
+        ended: list[AlertEvent] = [Resolved(condition.channel_fingerprint(name), now) for name in deleted]
         await fold_events(tx, ended, service, now)

@@ -84,15 +84,16 @@ def _alerts(service: Service) -> Router:
         found = await alerts.one(service.db, alert_id)
         if found is None:
             raise Problem(404, "There is no such alert.")
-        told = await messages.of_alert(service.db, alert_id)
+        notifications = await messages.of_alert(service.db, alert_id)
         silenced = await silences.in_force(service.db, service.clock.now())
         return AlertWithNotifications.of(
             found,
             silenced_by=_muting(found, silenced),
             notifications=[
-                NotificationAnswer.model_validate(dict(row)) for row in told[: messages.NOTIFICATIONS_MAX]
+                NotificationAnswer.model_validate(dict(row))
+                for row in notifications[: messages.NOTIFICATIONS_MAX]
             ],
-            notifications_truncated=len(told) > messages.NOTIFICATIONS_MAX,
+            notifications_truncated=len(notifications) > messages.NOTIFICATIONS_MAX,
         )
 
     return router

@@ -39,14 +39,14 @@ def _sweeping(service: Service) -> Router:
     @router.post("", status_code=202, summary="Request a sweep of one class, or of all, from the owners")
     async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
         named = None if body.data_class is None else [body.data_class]
-        asked = await use_cases.sweeps_requested(
+        requested = await use_cases.sweeps_requested(
             _policies_of(service, named, "data_class"),
             service,
             by=caller.subject,
             cause="request",
             dry_run=body.dry_run,
         )
-        return _answered(asked, response)
+        return _answered(requested, response)
 
     return router
 
@@ -60,7 +60,7 @@ def _maintenance(service: Service) -> Router:
         summary="Request vacuum, analyze or reindex from the owners; the sweep shows the bloat before and after",
     )
     async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
-        asked = await use_cases.sweeps_requested(
+        requested = await use_cases.sweeps_requested(
             _policies_of(service, body.classes, "classes"),
             service,
             by=caller.subject,
@@ -68,7 +68,7 @@ def _maintenance(service: Service) -> Router:
             dry_run=body.dry_run,
             action=Action(body.action),
         )
-        return _answered(asked, response)
+        return _answered(requested, response)
 
     return router
 
@@ -96,10 +96,10 @@ def _policies_of(service: Service, names: Sequence[str] | None, path: str) -> li
     return [service.policies[name] for name in dict.fromkeys(names)]
 
 
-def _answered(asked: Sequence[Sweep], response: Response) -> SweepsAsked:
-    if len(asked) == 1:
-        response.headers["Location"] = f"/api/v1/retention/sweeps/{asked[0].sweep_id}"
-    return SweepsAsked.of(asked)
+def _answered(requested: Sequence[Sweep], response: Response) -> SweepsAsked:
+    if len(requested) == 1:
+        response.headers["Location"] = f"/api/v1/retention/sweeps/{requested[0].sweep_id}"
+    return SweepsAsked.of(requested)
 
 
 def _holding(service: Service) -> Router:
